@@ -1,4 +1,4 @@
-"""What a model's answer means: a call of the tool, or actions as JSON in its text. Pure; any input is taken."""
+"""Parses a model's answer: a call of the tool, or actions as JSON in its text. Pure; accepts any input."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from mobifai.assistant.actions import TOOL, Action, Actions
 from mobifai.limits import MAX_ID
 
 CANDIDATES = 64
-"""Places in a text at which JSON is looked for, at most."""
+"""The most positions in a text at which JSON is looked for."""
 
 Block = Mapping[str, Any]
 
@@ -23,7 +23,7 @@ _decoder = json.JSONDecoder()
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """Actions, in order; `calls` are the ids of the tool calls that want a result."""
+    """Actions in order. `calls` are the ids of the tool calls that need a result."""
 
     actions: tuple[Action, ...]
     calls: tuple[str, ...]
@@ -31,14 +31,14 @@ class Understood:
 
 @dataclass(frozen=True, slots=True)
 class NotUnderstood:
-    """Neither a call of the tool nor JSON; `why` is for the model."""
+    """An answer with neither a call of the tool nor JSON. `why` is for the model."""
 
     why: str
     calls: tuple[str, ...]
 
 
 def understand(blocks: Sequence[Block], cut_off: bool = False) -> Understood | NotUnderstood:
-    """What these blocks of an answer ask for. `cut_off`: it was longer than allowed, and the rest is missing."""
+    """Return the actions in the blocks of an answer. `cut_off`: the answer exceeded its limit and is incomplete."""
     called = [block for block in blocks if block["type"] == "tool_use"]
     calls = tuple(str(block["id"]) for block in called)
     if cut_off:
@@ -72,7 +72,7 @@ def _from_text(blocks: Sequence[Block]) -> tuple[Action, ...]:
 
 
 def _values(text: str) -> Iterator[object]:
-    """The JSON values in a text: code blocks first, then wherever one begins."""
+    """Yield the JSON values in a text: those in code blocks first, then all others."""
     for fenced in _FENCE.findall(text)[:CANDIDATES]:
         yield from _scan(fenced)
     yield from _scan(text)
@@ -93,7 +93,7 @@ def _scan(text: str) -> Iterator[object]:
 
 
 def _as_input(value: object) -> object:
-    """An object with actions; a list of actions and a single one are taken as that."""
+    """Return an object with actions; a list of actions or a single action is wrapped in one."""
     if isinstance(value, list):
         return {"actions": value}
     return {"actions": [value]} if isinstance(value, dict) and "type" in value else value
@@ -106,7 +106,7 @@ def _looks_meant(value: object) -> bool:
 
 
 def _convert(value: object) -> tuple[Action, ...]:
-    """Raises ValueError."""
+    """Convert a JSON value to actions. Raises ValueError."""
     try:
         actions = msgspec.convert(value, type=Actions, strict=True).actions
     except msgspec.ValidationError as error:

@@ -1,7 +1,7 @@
-"""What a model can do: the tool that it calls, the strict form of its input, and the bounds within which it is done.
+"""The actions that a model can request: the tool that it calls, the schema of its input, and the bounds on both.
 
-Pure. A request out of bounds is cut where that can do no harm, else refused with all that follows it; both with a word
-to the model. Text that is typed is never cut: half a command is another command.
+Pure. A request out of bounds is shortened where that is harmless, and otherwise refused together with all that follows
+it; the model is informed of either. Text to type is never shortened: half a command is a different command.
 """
 
 import re
@@ -22,14 +22,14 @@ class _Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
 
 
 class Keystroke(_Action, frozen=True, tag="keystroke"):
-    """Type a text, or press one key. `risky`: the model says that it may do harm."""
+    """Type a text, or press one key. `risky`: the model declares it harmful."""
 
     text: str | None = None
     key: str | None = None
     risky: bool = False
 
     def __post_init__(self) -> None:
-        """Raise ValueError (which becomes a ValidationError) for anything but one text or one known key."""
+        """Raise ValueError, which msgspec turns into a ValidationError, unless there is one text or one known key."""
         if (self.text is None) == (self.key is None):
             raise ValueError("a keystroke has either text or key")
         if self.key is not None and self.key not in keys.NAMES:
@@ -43,13 +43,13 @@ class Delay(_Action, frozen=True, tag="delay"):
 
 
 class Message(_Action, frozen=True, tag="message"):
-    """Tell the person something."""
+    """Show the user a text."""
 
     text: str
 
 
 class RequestScreen(_Action, frozen=True, tag="request_screen"):
-    """Show the screen again, or these characters of it."""
+    """Show the screen again, or part of it."""
 
     start: int | None = None
     end: int | None = None
@@ -96,7 +96,7 @@ INPUT_SCHEMA: Mapping[str, Any] = {
     "required": ["actions"],
     "additionalProperties": False,
 }
-"""In the subset of JSON Schema that the API's strict tools take: no bounds on numbers and lengths."""
+"""The tool's JSON Schema, in the subset that strict tools allow: without bounds on numbers and lengths."""
 
 TOOLS: Sequence[Mapping[str, Any]] = (
     {
@@ -110,7 +110,7 @@ TOOLS: Sequence[Mapping[str, Any]] = (
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will be done, and what the model must know about the rest. `refused`: some of it will not be done."""
+    """The actions to perform, and notes for the model about the others. `refused`: some are not performed."""
 
     actions: tuple[Action, ...]
     words: tuple[str, ...] = ()
@@ -118,18 +118,18 @@ class Plan:
 
     @property
     def typed(self) -> int:
-        """How many characters are typed; a key counts as one."""
+        """Return how many characters are typed; a key counts as one."""
         return sum(_length(action) for action in self.actions)
 
     @property
     def looks_on(self) -> RequestScreen | None:
-        """The last action, if it asks for the screen."""
+        """Return the last action if it requests the screen."""
         last = self.actions[-1] if self.actions else None
         return last if isinstance(last, RequestScreen) else None
 
 
 def within_bounds(actions: Sequence[Action], most_actions: int, most_typed: int) -> Plan:
-    """What of these actions is done: so many at most, with so many typed characters."""
+    """Plan at most `most_actions` of these actions, with at most `most_typed` typed characters."""
     planned: list[Action] = []
     words: list[str] = []
     typed = 0
@@ -175,7 +175,7 @@ def _cut(action: Action) -> tuple[Action, str]:
 
 
 def typed_text(keystroke: Keystroke, application: bool) -> str:
-    """What the terminal gets: a line's end is the Enter key's."""
+    """Return the input for the terminal, with the Enter key for line ends."""
     if keystroke.key is not None:
         return keys.encode(keystroke.key, application)
     return (keystroke.text or "").replace("\r\n", "\r").replace("\n", "\r")

@@ -1,8 +1,8 @@
-"""The model behind Anthropic's Messages API, asked with Anthropic's own client.
+"""A model behind Anthropic's Messages API, used through Anthropic's client.
 
-It owns the client and its connections, for one conversation. Redirects are not followed (the key would go along),
-replies are bounded while they arrive, and no other key than the given one is looked for. The client's own rules say
-what is asked again and when; a reply is read within such a try, so that one that is cut off counts as a failed one.
+It owns the client and its connections for one conversation. Redirects are not followed, because they would be sent the
+key. Replies are bounded while they arrive, and only the given key is used. The client decides what is retried and when.
+A reply is read within a try, so a truncated reply counts as a failure.
 
 Importing this module imports the package `anthropic`, which takes two seconds and 70 MB: see `models`.
 """
@@ -28,20 +28,20 @@ from mobifai.limits import ASSISTANT_ANSWER, ASSISTANT_REPLY
 from mobifai.protocol.plain_text import one_line
 
 CLOSE_SECONDS = 2.0
-"""How long connections may take to close; what is left then is dropped. Stopping the agent has 5 s in all."""
+"""How long connections may take to close before they are dropped. Stopping the agent may take 5 s in all."""
 
 URL_VARIABLE = "ANTHROPIC_BASE_URL"
-"""Where the client's own library looks for an address; it is checked as one of the settings is."""
+"""The variable from which the client takes its address; it is checked like that in the settings."""
 
 DEFAULT_URL = "https://api.anthropic.com"
 
 _RETRIED = (408, 409, 429)
 _PASSING = ("overloaded_error", "rate_limit_error", "api_error", "timeout_error")
-"""Failures within a stream that may be gone at the next try."""
+"""Errors within a stream that a retry may resolve."""
 
 
 class AnthropicModel:
-    """A model, for one conversation. `async with` closes its connections."""
+    """A model for one conversation. `async with` closes its connections."""
 
     def __init__(self, config: AssistantConfig, key: str, ledger: Ledger) -> None:
         self.secret = key
@@ -71,7 +71,7 @@ class AnthropicModel:
             raise AssistantError(f"{URL_VARIABLE}: {error}") from None
         timeout = anthropic.Timeout(config.read_seconds, connect=config.connect_seconds)
         hooks: Any = {"response": [self._limit]}
-        if is_plain(url):  # without the environment's proxies, which would get the key unencrypted
+        if is_plain(url):  # without proxies of the environment, which would see the unencrypted key
             http = httpx2.AsyncClient(timeout=timeout, trust_env=False, event_hooks=hooks)
         else:
             http = anthropic.DefaultAsyncHttpxClient(timeout=timeout, follow_redirects=False, event_hooks=hooks)
@@ -82,7 +82,7 @@ class AnthropicModel:
             max_retries=config.retries,
             http_client=http,
             middleware=[self._attempt],
-            default_headers={"Accept-Encoding": "identity"},  # so that what arrives is as large as it is
+            default_headers={"Accept-Encoding": "identity"},  # so that the bound applies to the decoded size
             open_telemetry=False,
         )
 
@@ -92,7 +92,7 @@ class AnthropicModel:
         response.stream = _Limited(cast(httpx2.AsyncByteStream, response.stream), self._reply)
 
     async def answer(self, question: Question, notice: Notice) -> Answer:
-        """Ask. Raises AssistantError."""
+        """Send a question and return the answer. Raises AssistantError."""
         seconds = self._config.answer_seconds
         self._notice, self._deadline = notice, asyncio.get_running_loop().time() + seconds
         try:
@@ -117,19 +117,19 @@ class AnthropicModel:
             cache_control={"type": "ephemeral"},
             stream=self._config.stream,
         )
-        return cast(Answer, answer)  # the middleware has made it one
+        return cast(Answer, answer)  # the middleware has converted it
 
     # -- one try (middleware of the client)
 
     async def _attempt(self, request: anthropic.APIRequest, call_next: anthropic.AsyncCallNext) -> Any:
-        """One request, and reading its reply. What the client retries is told; it does so by what is raised here."""
+        """Send one request and read its reply. Retries are announced; the exception raised here triggers them."""
         last = request.retries_taken >= self._config.retries
         try:
             response = await call_next(request)
             if response.http_response.is_success:
                 return await self._read(response.http_response)
         except (anthropic.APIConnectionError, anthropic.RetryableError) as error:
-            if isinstance(error.__cause__, AssistantError):  # ours, from within the transport: the client wrapped it
+            if isinstance(error.__cause__, AssistantError):  # ours, wrapped by the client
                 raise error.__cause__ from None
             self._tell(self._explain(error), request, last)
             raise
@@ -143,7 +143,7 @@ class AnthropicModel:
             self._notice(f"{why}; asking again ({request.retries_taken + 1} of {self._config.retries})")
 
     def _check_wait(self, response: httpx2.Response) -> None:
-        """The client would wait for days if the API said so."""
+        """Refuse a wait that is too long: the client itself would wait for days if the API asked for it."""
         seconds = _wait_wanted(response)
         if seconds > self._deadline - asyncio.get_running_loop().time():
             words = _in_words(response.status_code)
@@ -194,7 +194,7 @@ class AnthropicModel:
 
 
 class _Limited(httpx2.AsyncByteStream):
-    """A reply's body that may only have so many bytes."""
+    """The body of a reply, with a maximum size."""
 
     def __init__(self, body: httpx2.AsyncByteStream, bound: Bound) -> None:
         self._body = body
@@ -232,7 +232,7 @@ def _fail(failure: replies.Failure) -> None:
 
 
 def _is_retried(response: httpx2.Response) -> bool:
-    """Whether the client asks again after this one, unless it was the last try."""
+    """Return whether the client retries after this response, unless it was the last try."""
     wish = response.headers.get("x-should-retry")
     if wish in ("true", "false"):
         return bool(wish == "true")
@@ -240,7 +240,7 @@ def _is_retried(response: httpx2.Response) -> bool:
 
 
 def _wait_wanted(response: httpx2.Response) -> float:
-    """How many seconds the API wants us to wait; 0 if it does not say."""
+    """Return how many seconds the API asks to wait; 0 if it does not say."""
     for header, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         with contextlib.suppress(ValueError):
             return float(response.headers.get(header, "")) / unit
@@ -262,9 +262,9 @@ def _in_words(status: int) -> str:
 
 
 def _plain(text: str) -> str:
-    """What a server says, in one line of a bounded length."""
+    """Return a server's text on one line of bounded length."""
     return one_line(text, 300) or "no reason was given"
 
 
 def _ignore(_: str) -> None:
-    """Nobody is asked now."""
+    """Discard a notice: no question is open."""

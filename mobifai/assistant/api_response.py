@@ -1,7 +1,7 @@
 """Replies of the Messages API, whole or as a stream of events, strictly decoded and bounded.
 
-The other side may be any server that the settings name: what it sends is taken only in the form of the API, and only
-what goes into a conversation. Pure.
+The settings may name any server, so only replies in the API's format are accepted, and only the parts that belong to a
+conversation. Pure.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_
 
 
 class Text(Struct, tag="text", tag_field="type"):
-    """Words."""
+    """Text."""
 
     text: str
 
@@ -33,14 +33,14 @@ class ToolUse(Struct, tag="tool_use", tag_field="type"):
 
 
 class Thinking(Struct, tag="thinking", tag_field="type"):
-    """Thought that comes back unchanged in the next question, or not at all."""
+    """Thinking, which is sent back unchanged in the next question, or not at all."""
 
     thinking: str
     signature: str = ""
 
 
 class RedactedThinking(Struct, tag="redacted_thinking", tag_field="type"):
-    """The same, for nobody to read."""
+    """Encrypted thinking."""
 
     data: str
 
@@ -50,7 +50,7 @@ _KNOWN = ("text", "tool_use", "thinking", "redacted_thinking")
 
 
 class Usage(Struct):
-    """Tokens. A stream says its input first, and its output later."""
+    """Token counts. A stream reports its input first, and its output later."""
 
     input_tokens: int | None = None
     output_tokens: int | None = None
@@ -59,7 +59,7 @@ class Usage(Struct):
 
     @property
     def read(self) -> int:
-        """All that was read."""
+        """Return all input tokens."""
         parts = (self.input_tokens, self.cache_creation_input_tokens, self.cache_read_input_tokens)
         return sum(max(0, part or 0) for part in parts)
 
@@ -71,7 +71,7 @@ class _Reply(Struct):
 
 
 def whole(body: bytes, bound: Bound) -> Answer:
-    """The answer in a reply that came as one. Raises AssistantError."""
+    """Return the answer in a reply that is not a stream. Raises AssistantError."""
     try:
         reply = msgspec.json.decode(body, type=_Reply)
         blocks = [_block(block) for block in reply.content if block.get("type") in _KNOWN]
@@ -91,7 +91,7 @@ def _unexpected(error: Exception) -> AssistantError:
 
 
 def _answer(blocks: Sequence[Block], reason: str | None, tokens: int, bound: Bound) -> Answer:
-    """Check what an answer is as a whole."""
+    """Check an answer as a whole."""
     calls = [block["id"] for block in blocks if block["type"] == "tool_use"]
     if len(set(calls)) < len(calls):
         raise AssistantError("the model's API answered with two tool calls of the same id")
@@ -132,7 +132,7 @@ class _Event(Struct):
 
 
 class Failure(Struct):
-    """What an event `error` says."""
+    """The data of an `error` event."""
 
     type: str = ""
     message: str = ""
@@ -143,7 +143,7 @@ class _Failed(Struct):
 
 
 def failure(data: str) -> Failure:
-    """What went wrong, from the data of an event `error`."""
+    """Decode the data of an `error` event."""
     try:
         return msgspec.json.decode(data, type=_Failed).error
     except (msgspec.MsgspecError, RecursionError):
@@ -151,7 +151,7 @@ def failure(data: str) -> Failure:
 
 
 class Stream:
-    """An answer that comes in events. Blocks come one after the other."""
+    """An answer that arrives as events, one block after the other."""
 
     def __init__(self, bound: Bound) -> None:
         self._bound = bound
@@ -164,7 +164,7 @@ class Stream:
         self.ended = False
 
     def take(self, data: str) -> None:
-        """Take the data of one event. Raises AssistantError."""
+        """Process the data of one event. Raises AssistantError."""
         try:
             event = msgspec.json.decode(data, type=_Event)
             self._grow(len(data.encode()) if event.type.startswith("content_block") else 0)
@@ -173,7 +173,7 @@ class Stream:
             raise _unexpected(error) from None
 
     def _grow(self, size: int) -> None:
-        """Each event has its own wrapping of some 100 bytes, which is no part of the answer."""
+        """Count the bytes of the answer, without the 100 bytes or so that wrap each event."""
         self._size += max(0, size - _WRAPPING)
         if self._size > self._bound.capacity:
             raise AssistantError(str(self._bound.refuse(f"an answer of {self._size} bytes or more")))
@@ -220,7 +220,7 @@ class Stream:
         self._blocks.append(_block(block))
 
     def answer(self) -> Answer:
-        """The whole answer, once it has ended. Raises AssistantError."""
+        """Return the whole answer, once the stream has ended. Raises AssistantError."""
         return _answer(self._blocks, self._reason, self._read + max(0, self._written), self._bound)
 
 
@@ -228,7 +228,7 @@ _WRAPPING = 96
 
 
 def _input(text: str) -> dict[str, Any]:
-    """A tool's input. One that was cut off is empty: that it was is said elsewhere."""
+    """Return a tool's input. An incomplete input is empty; the reason that ended the answer explains it."""
     try:
         return msgspec.json.decode(text, type=dict[str, Any])
     except msgspec.MsgspecError:

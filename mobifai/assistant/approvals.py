@@ -1,4 +1,4 @@
-"""Asking a person before something is typed. It owns the question that waits; time and the way to ask are given."""
+"""Approvals by the user before something is typed. Owns the pending question; clock and sender are parameters."""
 
 import asyncio
 import itertools
@@ -19,7 +19,7 @@ class _Question:
 
 
 class Approvals:
-    """One conversation's questions, one at a time. `say` tells everybody who may answer."""
+    """The questions of one conversation, one at a time. `say` sends to all clients that may answer."""
 
     def __init__(
         self,
@@ -37,23 +37,23 @@ class Approvals:
 
     @property
     def waiting(self) -> AiApproval | None:
-        """The question that waits, with the seconds that are left for it."""
+        """Return the pending question with the seconds that are left, or None."""
         if self._waiting is None:
             return None
         payload, left = self._waiting.payload, self._waiting.until - asyncio.get_running_loop().time()
         return AiApproval(payload.uuid, payload.conversation, payload.id, payload.actions, max(0.0, round(left, 1)))
 
     def answer(self, question: str, ok: bool) -> bool:
-        """Take a person's answer; False when nothing waits under this id."""
+        """Accept the user's answer. Returns False if no question with this id is pending."""
         if self._waiting is None or self._waiting.payload.id != question or self._waiting.answer.done():
             return False
         self._waiting.answer.set_result(ok)
         return True
 
     async def granted(self, steps: tuple[AiStep, ...], otherwise: str = "nothing of it was run") -> bool:
-        """Ask, and wait for the answer. Raises AssistantError when nobody answers in time, and says what is then."""
+        """Ask and wait for the answer. Raises AssistantError, whose text has `otherwise`, after a timeout."""
         loop = asyncio.get_running_loop()
-        # An agent that starts again counts anew: an id of before must not answer a question of now.
+        # Counting starts over with the agent: an old id must not answer a new question.
         question = f"{self._conversation}.{next(self._numbers)}.{secrets.token_hex(4)}"
         payload = AiApproval(self._uuid, self._conversation, question, steps, self._seconds)
         self._waiting = _Question(payload, loop.time() + self._seconds, loop.create_future())
@@ -71,7 +71,7 @@ class Approvals:
 
 
 def step_of(action: Action, risk: str | None = None) -> AiStep:
-    """An action as a phone sees it; a message has an event of its own."""
+    """Convert an action for phones; a message has an event of its own."""
     if isinstance(action, Keystroke):
         return AiStep(type="keystroke", text=action.text, key=action.key, risk=risk)
     ms = getattr(action, "ms", None)

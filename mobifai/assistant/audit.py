@@ -1,7 +1,7 @@
-"""The record of what was asked for and what was typed: JSON lines in a file of its own, which only its owner reads.
+"""The audit log of requests and typed input: JSON lines in a file that only its owner can read.
 
-There are two files of a bounded size, the current one and the one before it. A record is in the file before what it
-tells of is done; when it can't be written, that is not done.
+There are two files of bounded size, the current one and the previous one. A record is written before the action that it
+describes; if it can't be written, the action is not performed.
 """
 
 import os
@@ -17,11 +17,11 @@ from mobifai.errors import AssistantError
 from mobifai.limits import ASSISTANT_AUDIT
 
 FIELD_CHARACTERS = 20_000
-"""The most of one text that is recorded; more than a turn may type."""
+"""The most characters of one text that are recorded; more than a turn may type."""
 
 
 class Audit:
-    """Writes records; `now` is the time in seconds since the epoch. `close` twice changes nothing."""
+    """Writes records. `now` returns the time in seconds since the epoch. Closing twice does nothing."""
 
     def __init__(self, path: Path, ledger: Ledger, now: Callable[[], float]) -> None:
         self._path = path
@@ -30,11 +30,11 @@ class Audit:
         self._now = now
 
     def close(self) -> None:
-        """Close the account. No file is open between two records."""
+        """Close the entry in the ledger. No file is open between records."""
         self._ledger.close(self._bound)
 
     def write(self, secrets: Secrets, event: str, terminal: str, conversation: int, text: str) -> None:
-        """Add a record, its text without secrets. Raises AssistantError."""
+        """Write a record, with secrets removed from its text. Raises AssistantError."""
         record = {
             "time": utc_datetime(self._now()).isoformat(timespec="milliseconds"),
             "event": event,
@@ -73,7 +73,7 @@ class Audit:
 
 
 class Record:
-    """One conversation's part of the record; `secrets` are blanked out of it."""
+    """The records of one conversation; `secrets` are removed from them."""
 
     def __init__(self, audit: Audit, secrets: Secrets, terminal: str, conversation: int) -> None:
         self._audit = audit
@@ -82,9 +82,9 @@ class Record:
         self._conversation = conversation
 
     def write(self, event: str, text: str) -> None:
-        """Add to it. Raises AssistantError."""
+        """Write a record. Raises AssistantError."""
         self._audit.write(self.secrets, event, self._terminal, self._conversation, text)
 
     def typed(self, key: str | None, text: str | None) -> None:
-        """Add what is about to be typed. Raises AssistantError."""
+        """Record input that is about to be typed. Raises AssistantError."""
         self.write("typed", f"key {key}" if key is not None else f"text {text}")

@@ -1,7 +1,7 @@
-"""A command line as its shell would split it, as far as bash, zsh, fish and the POSIX shells agree. Pure.
+"""Splits a command line like its shell, as far as bash, zsh, fish and the POSIX shells agree. Pure.
 
-What they read differently, or what runs something that the line does not name, is not guessed at: it is `Unclear`. A
-`#` is an ordinary character, since an interactive zsh takes it for one: what follows is judged as well.
+A line that they read differently, or that runs something that it does not name, is `Unclear`; nothing is guessed. `#`
+is an ordinary character, as in an interactive zsh, so text after it is judged as well.
 """
 
 import re
@@ -22,14 +22,14 @@ _GLOBS = "*?[]{}^#"
 
 
 class Unclear(Exception):
-    """What a line does can't be told; the text says why, for a person."""
+    """The effect of a line is unknown; the text explains why to the user."""
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word without its quotes. `expands`: the shell may make something else of it, or several words.
+    """A word without its quotes. `expands`: the shell may expand it, possibly to several words.
 
-    `starts_open`: what it begins with is not known, so that it may become an option. `quoted`: some of it was.
+    `starts_open`: its beginning is unknown, so it may become an option. `quoted`: part of it was quoted.
     """
 
     text: str
@@ -40,14 +40,14 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command's name and arguments, and the files that it reads from by redirection."""
+    """A command's name and arguments, and the files that are redirected to its input."""
 
     words: tuple[Word, ...]
     reads: tuple[Word, ...] = ()
 
 
 def parse(line: str) -> Sequence[Command]:
-    """The commands of a line, those of pipes and lists alike. Raises Unclear."""
+    """Return the commands of a line, including those of pipes and lists. Raises Unclear."""
     return _Parser(line).parse()
 
 
@@ -75,7 +75,7 @@ class _Parser:
         return self._commands
 
     def _piece(self) -> str:
-        """Take the next word, redirection or operator; the operator if it was one."""
+        """Read the next word, redirection or operator. Returns the operator, if it is one."""
         if redirection := _REDIRECTION.match(self._line, self._at):
             self._redirect(redirection[0])
         elif operator := _OPERATOR.match(self._line, self._at):
@@ -91,7 +91,7 @@ class _Parser:
         return ""
 
     def _rest(self) -> bool:
-        """Go on to the next piece; False at the end."""
+        """Advance to the next piece. Returns False at the end."""
         while self._at < len(self._line) and self._line[self._at] == " ":
             self._at += 1
         return self._at < len(self._line)
@@ -141,7 +141,7 @@ class _Parser:
         return Word(text, expands, starts_open, quoted)
 
     def _part(self, character: str, *, at_start: bool) -> tuple[str, bool]:
-        """The next piece of a word, and whether the shell expands it."""
+        """Return the next part of a word, and whether the shell expands it."""
         match character:
             case "'":
                 return self._single_quoted(), False
@@ -152,7 +152,7 @@ class _Parser:
                     raise Unclear("it is not complete")
                 self._at += 2
                 escaped = self._line[self._at - 1]
-                return escaped, escaped.isalnum()  # to fish, \x2d is a character
+                return escaped, escaped.isalnum()  # fish reads \x2d as a character
             case "$":
                 return self._dollar()
             case "`" | "(" | ")":
@@ -174,7 +174,7 @@ class _Parser:
         if end < 0:
             raise Unclear("it is not complete")
         text = self._line[self._at + 1 : end]
-        if text.endswith("\\"):  # to fish, the quote goes on
+        if text.endswith("\\"):  # in fish, the quote continues
             raise Unclear("shells read its quotes differently")
         self._at = end + 1
         return text

@@ -1,4 +1,4 @@
-"""The assistant's settings, and the key for the model's API. Nothing here speaks to a model."""
+"""The assistant's settings, and the key of the model's API. This module does not connect to a model."""
 
 import os
 import re
@@ -17,13 +17,13 @@ DEFAULT_MODEL = "claude-opus-5-5"
 KEY_VARIABLE = "ANTHROPIC_API_KEY"
 KEY_FILE = "anthropic.key"
 SCRIPTED = "scripted:"
-"""A model name that begins so is a file with a script: no model is asked, and no key needed."""
+"""The prefix of a model name that is a file with scripted answers; it needs no model and no key."""
 
 _KEY_BYTES = 4096
 
 
 class Approvals(StrEnum):
-    """When a person is asked before something is typed."""
+    """When the user must approve input before it is typed."""
 
     NEVER = "never"
     ALWAYS = "always"
@@ -32,13 +32,13 @@ class Approvals(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AssistantConfig:
-    """What a person can set. Sizes and numbers of things are in `limits.LIMITS`, for the ledger to count.
+    """The user's settings. Sizes and counts are in `limits.LIMITS`, so that the ledger counts them.
 
-    `base_url`: None is the API's own. `key_file` is read when the environment has no key. `answer_seconds` bounds one
-    question to the model with all its retries. `quiet_seconds` without output make a screen worth looking at, and
-    `quiet_limit_seconds` are waited for it at most. `screen_characters` are shown unless the model asks for others.
-    `risky_patterns` (regular expressions) add to those of `risk`; commands that begin with the words of one of
-    `allowed_commands` ("make test", say) are harmless.
+    `base_url`: None is the API's own. `key_file` is read if the environment has no key. `answer_seconds` bounds one
+    question to the model, including retries. A screen counts as settled after `quiet_seconds` without output, and after
+    `quiet_limit_seconds` at the latest. `screen_characters` are shown unless the model requests another part.
+    `risky_patterns` (regular expressions) extend those of `risk`. Commands that begin with the words of one of
+    `allowed_commands` (for example "make test") count as harmless.
     """
 
     model: str = DEFAULT_MODEL
@@ -59,7 +59,7 @@ class AssistantConfig:
     allowed_commands: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Raise ConfigError for what can't be used."""
+        """Raise ConfigError for an invalid setting."""
         for name, least in _LEAST.items():
             if not getattr(self, name) >= least:
                 raise ConfigError(f"assistant.{name}: expected at least {least}; found {getattr(self, name)!r}")
@@ -97,7 +97,7 @@ def _check_pattern(pattern: str) -> None:
 
 
 def from_table(table: Mapping[str, object]) -> AssistantConfig:
-    """The settings that a table of the settings file names. Raises ConfigError."""
+    """Read the settings from a table of the settings file. Raises ConfigError."""
     known = [field.name for field in fields(AssistantConfig)]
     for name in table:
         if name not in known:
@@ -118,7 +118,7 @@ def _path(kind: type, value: object) -> Path:
 
 
 def read_key(environ: Mapping[str, str], file: Path | None) -> str:
-    """The key for the model's API, from the environment or a file. Raises AssistantError when there is none to use."""
+    """Return the key of the model's API, from the environment or a file. Raises AssistantError if there is none."""
     key = environ.get(KEY_VARIABLE, "").strip()
     source = KEY_VARIABLE
     if not key and file is not None:

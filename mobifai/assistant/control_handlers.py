@@ -1,6 +1,6 @@
-"""What commands ask the assistant of a running agent: `ask`, whose steps follow one another, and `approve`.
+"""The assistant's handlers for commands to a running agent: `ask`, which streams its steps, and `approve`.
 
-A command that goes away takes its conversation with it.
+A conversation ends when its command disconnects.
 """
 
 import asyncio
@@ -26,21 +26,21 @@ class _Approve(msgspec.Struct, frozen=True):
 
 
 class AssistantControl:
-    """The questions of commands to an assistant."""
+    """The control-socket handlers of an assistant."""
 
     def __init__(self, assistant: Assistant, ledger: Ledger) -> None:
         self._assistant = assistant
         self._ledger = ledger
 
     async def approve(self, arguments: dict[str, Any]) -> object:
-        """Answer an approval; whether one waited."""
+        """Answer an approval. Returns whether one was pending."""
         request = msgspec.convert(arguments, type=_Approve)
         return {"found": self._assistant.answer(request.id, request.ok)}
 
     async def ask(self, arguments: dict[str, Any]) -> AsyncGenerator[object, None]:
-        """Start a conversation and give its events, as `{"type", "payload"}`. Closing this cancels it.
+        """Start a conversation and yield its events as `{"type", "payload"}`. Closing the generator cancels it.
 
-        Raises AssistantError, LimitReached, TerminalError before the first one.
+        Raises AssistantError, LimitReached or TerminalError before the first event.
         """
         request = msgspec.convert(arguments, type=_Ask)
         with self._ledger.bound(ASSISTANT_EVENTS) as bound:
@@ -58,7 +58,7 @@ class AssistantControl:
             terminal = self._assistant.tab(request.tab)
             going = self._assistant.start(request.prompt, terminal, say)
             over = going.over
-            del terminal  # the conversation's to keep, and to let go
+            del terminal  # only the conversation keeps a reference to it
             try:
                 while len(steps) or not over.is_set():
                     if len(steps):
@@ -68,6 +68,6 @@ class AssistantControl:
                         await news.wait()
             finally:
                 going.end(Ending.CANCELLED)
-                going = None  # it knows `say`, which knows it
+                going = None  # breaks a reference cycle with `say`
                 await over.wait()
                 steps.clear()

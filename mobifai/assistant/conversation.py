@@ -1,8 +1,8 @@
-"""What the model is told again with every question, so that it never grows and the API always takes it.
+"""The conversation that is sent to the model with every question: bounded, and always valid for the API.
 
-The API's rules: the first message is the user's, roles alternate, no content is empty, every tool call of an answer has
-its result in the very next message and no result is without its call, and a block of thinking comes back unchanged
-with all before it unchanged, or not at all. Pure; the checker at the end knows the same rules.
+The API's rules: the first message is the user's, roles alternate, and no content is empty. Each tool call of an answer
+has its result in the next message, and each result has its call. A thinking block is sent back unchanged, after
+unchanged messages, or not at all. Pure; the checker at the end implements the same rules.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from mobifai.assistant.action_parser import Block
 from mobifai.bounds import Bound, History
 
 Message = Mapping[str, Any]
-"""A message as the API has it: `role`, and `content` as a list of blocks."""
+"""A message of the API: `role`, and `content` as a list of blocks."""
 
 THINKING = ("thinking", "redacted_thinking")
 
@@ -22,31 +22,31 @@ _NOTHING: Block = {"type": "text", "text": "(no answer)"}
 
 
 def size_of(message: Message) -> int:
-    """Bytes of a message as JSON."""
+    """Return the size of a message as JSON in bytes."""
     return len(msgspec.json.encode(message))
 
 
 class Conversation:
-    """A person's request, and the newest answers with what came of them."""
+    """The user's request, and the latest answers with their results."""
 
     def __init__(self, messages: Bound, size: Bound) -> None:
         self._history: History[Message] = History(messages, size, size_of)
 
     @property
     def messages(self) -> list[Message]:
-        """What is sent."""
+        """Return the messages to send."""
         return list(self._history)
 
     def begin(self, request: str) -> None:
-        """Add the first message, which stays. Raises LimitReached."""
+        """Add the first message, which is kept. Raises LimitReached."""
         self._append({"role": "user", "content": [_text(request)]})
 
     def answered(self, blocks: Sequence[Block]) -> None:
         """Add the model's answer. Raises LimitReached."""
         self._append({"role": "assistant", "content": _acceptable(blocks)})
 
-    def told(self, report: str, calls: Sequence[str], failed: bool = False) -> None:
-        """Add what came of the last answer, as the result of its first tool call. Raises LimitReached."""
+    def add_result(self, report: str, calls: Sequence[str], failed: bool = False) -> None:
+        """Add the outcome of the last answer, as the result of its first tool call. Raises LimitReached."""
         results = [_result(call, report if call == calls[0] else "See the first result.", failed) for call in calls]
         self._append({"role": "user", "content": results or [_text(report)]})
 
@@ -55,7 +55,7 @@ class Conversation:
             self._history.rewrite(_without_thinking)
 
     def clear(self) -> None:
-        """Forget all."""
+        """Remove all messages."""
         self._history.clear()
 
 
@@ -68,7 +68,7 @@ def _result(call: str, report: str, failed: bool) -> Block:
 
 
 def _acceptable(blocks: Sequence[Block]) -> list[Block]:
-    """An answer as it may be sent back: no blank text, and something else than thinking at its end."""
+    """Return the blocks of an answer that may be sent back: no blank text, and no thinking at the end."""
     kept = [block for block in blocks if block["type"] != "text" or block["text"].strip()]
     if not kept or kept[-1]["type"] in THINKING:
         return [*kept, _NOTHING]
@@ -76,14 +76,14 @@ def _acceptable(blocks: Sequence[Block]) -> list[Block]:
 
 
 def _without_thinking(message: Message) -> Message:
-    """Thinking is bound to all that came before it, of which some is gone now."""
+    """Remove thinking, which is only valid after the same messages, some of which are gone."""
     if message["role"] != "assistant":
         return message
     return {**message, "content": [block for block in message["content"] if block["type"] not in THINKING]}
 
 
 def problems(messages: Sequence[Message]) -> list[str]:
-    """What the API would not take, one line each."""
+    """List the violations of the API's rules, one line each."""
     found = [] if messages and messages[0]["role"] == "user" else ["the first message is not the user's"]
     pending: set[str] = set()
     for at, message in enumerate(messages):

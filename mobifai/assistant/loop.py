@@ -227,7 +227,7 @@ class AgentLoop:
         self._conversation.answered(answer.blocks)
         meaning = understand(answer.blocks, answer.cut_off)
         if isinstance(meaning, NotUnderstood):
-            self._conversation.told(prompts.not_understood(meaning.why), meaning.calls, failed=True)
+            self._conversation.add_result(prompts.not_understood(meaning.why), meaning.calls, failed=True)
             return LoopEvent.NOT_UNDERSTOOD
         self._record.write("asked", "\n".join(map(_in_words, meaning.actions)))
         self._turn = _Turn(meaning.actions, meaning.calls)
@@ -277,7 +277,7 @@ class AgentLoop:
         words = [failure or f"{len(plan.actions)} of {len(self._turn.actions)} actions were run.", *plan.words]
         screen = await self._next_screen(plan, words)
         report = prompts.report(" ".join(words), screen, self.turn + 1, self._turns)
-        self._conversation.told(report, self._turn.calls)
+        self._conversation.add_result(report, self._turn.calls)
         return LoopEvent.REPORTED
 
     async def _next_screen(self, plan: Plan, words: list[str]) -> str:

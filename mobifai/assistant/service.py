@@ -221,7 +221,7 @@ class Assistant:
     def phone_came(self) -> None:
         """A phone that follows is there: tell it what goes on in each terminal, what was done, and what waits."""
         self._say("ai:conversations", messages.AiConversations(tuple(self._going)))
-        for story in self._stories.told(terminal.uuid for terminal in self._terminals.terminals):
+        for story in self._stories.histories(terminal.uuid for terminal in self._terminals.terminals):
             self._say("ai:history", story)
         for going in self._going.values():
             if going.run.waiting is not None:

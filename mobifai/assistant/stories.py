@@ -113,7 +113,7 @@ class Stories:
                 del self._events[number]
             self._size.set(self._used)
 
-    def told(self, uuids: Iterable[str]) -> list[messages.AiHistory]:
+    def histories(self, uuids: Iterable[str]) -> list[messages.AiHistory]:
         """The stories of these terminals, each with as many of its newest events as one message takes."""
         return [self._told(uuid, self._stories[uuid]) for uuid in uuids if uuid in self._stories]
 

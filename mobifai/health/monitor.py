@@ -27,7 +27,7 @@ QUIET_POLL_SECONDS = 1.0
 
 
 class MonitorTarget(Protocol):
-    """What the monitor needs of the agent."""
+    """The agent, as far as the monitor needs it."""
 
     def status(self) -> AgentStatus:
         """Read the agent's status. Raises OSError if the process' figures can't be read."""

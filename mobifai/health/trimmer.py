@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 
 
 class TrimTarget(Protocol):
-    """What the trimmer needs of the terminals."""
+    """The terminals, as far as the trimmer needs them."""
 
     def trim_inactive(self, inactive_seconds: float, keep_bytes: int) -> int:
         """Shorten the kept output of terminals that were inactive for so long. Returns how many were shortened."""

@@ -1,8 +1,8 @@
 """The keeper: a small process that holds the shells, so that no crash of the agent ends them.
 
 It starts shells, holds the master side of their terminals and the memory of their rings, passes both to the agent,
-reaps processes that end, and restarts the agent whenever that ends. The shells end when the keeper is told to stop, and
-not before: no number of failed agents stops the restarts. Between two agents a program blocks once the kernel's buffer
+reaps processes that end, and restarts the agent whenever that ends. The shells end only when the keeper gets a signal
+to stop: no number of failed agents stops the restarts. Between two agents a program blocks once the kernel's buffer
 of its terminal is full, so no output is lost.
 
 The keeper never reads output and never uses the network. It imports only the standard library and ptyprocess, and of
@@ -68,7 +68,7 @@ class Keeper:
     # -- the loop
 
     def run(self) -> int:
-        """Hold the shells until told to stop. The keeper also ends if its very first agent refuses to start."""
+        """Hold the shells until a signal to stop. The keeper also ends if its very first agent refuses to start."""
         self._watch_signals()
         if self._first is not None:
             self._supervisor.adopt(*self._first)

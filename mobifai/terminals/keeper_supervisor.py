@@ -37,7 +37,7 @@ _INVALID = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, Re
 class AgentSupervisor:
     """Runs one agent at a time until `stop`. `exit_status` is the keeper's, once no agent follows.
 
-    `handle` is called with each message of the agent. The first agent starts at once, unless one is adopted before.
+    `handle` is called with each message of the agent. The first agent starts immediately, unless one is adopted before.
     """
 
     def __init__(

@@ -61,7 +61,7 @@ class AnyConversation(RuleBasedStateMachine):
     @rule(report=_words, failed=st.booleans())
     def tell(self, report: str, failed: bool) -> None:
         assert self.calls is not None
-        self.conversation.told(f"report {report}", self.calls, failed)
+        self.conversation.add_result(f"report {report}", self.calls, failed)
         self.newest = [self.conversation.messages[-2]["role"], report]
         self.calls = None
 
@@ -89,7 +89,7 @@ def exchange(conversation: Conversation, number: int, thinks: bool = False) -> N
     thought = [{"type": "thinking", "thinking": "", "signature": f"s{number}"}] if thinks else []
     call = {"type": "tool_use", "id": f"c{number}", "name": "act", "input": {}}
     conversation.answered([*thought, call])
-    conversation.told(f"report {number}", [f"c{number}"])
+    conversation.add_result(f"report {number}", [f"c{number}"])
 
 
 @pytest.mark.parametrize(
