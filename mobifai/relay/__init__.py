@@ -1,1 +1,1 @@
-"""The relay that phones and agents meet on."""
+"""The relay: authenticates phones and agents, pairs them, and forwards their messages."""

@@ -1,7 +1,7 @@
-"""The accounts of a relay: whose devices, invitations and settings are whose.
+"""The accounts of a relay. Each has its own devices, invitations and settings.
 
-Owns each account's open invitations and its limits. `mobifai serve` has a relay with the one account `owner`; a relay
-that runs alone may have more, and nothing of one account is visible to another.
+Owns each account's open invitations and its entries in the ledger. The built-in relay of `mobifai serve` has only the
+account `owner`. A standalone relay may have more, and accounts can't see each other's data.
 """
 
 import getpass
@@ -21,7 +21,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}", re.ASCII)
 
 
 def check_name(name: str) -> None:
-    """Raise AccountError for what can't be an account's name."""
+    """Raise AccountError if this is not a valid account name."""
     if not _NAME.fullmatch(name):
         raise AccountError(
             "expected an account name of 1 to 32 lower-case letters, digits, dots, hyphens or underscores that begins "
@@ -30,7 +30,7 @@ def check_name(name: str) -> None:
 
 
 class Account:
-    """One account: its user as devices see it, its invitations, and how much it holds."""
+    """One account: the user that devices see, its open invitations, and its use of limits."""
 
     def __init__(self, name: str, store: RelayStore, ledger: Ledger, pick: Callable[[str], str]) -> None:
         self._ledger = ledger
@@ -45,22 +45,22 @@ class Account:
 
     @property
     def name(self) -> str:
-        """The account's name, by which the store knows it."""
+        """The account's name, which is its key in the store."""
         return self.user.id
 
     def count_devices(self) -> None:
-        """Record how many devices there are now."""
+        """Record the number of devices in the ledger."""
         self.devices.set(self._store.count(self.name))
 
     def close(self) -> None:
-        """Void its invitations, and close its entries in the ledger."""
+        """Cancel its invitations, and close its entries in the ledger."""
         self.codes.close()
         self._ledger.close(self.devices)
         self._ledger.close(self.settings)
 
 
 class Accounts:
-    """All accounts of a relay. Without `shared` there is only `owner`, whatever the store has."""
+    """All accounts of a relay. Without `shared`, accounts in the store other than `owner` are ignored."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class Accounts:
         account = self._accounts[name] = Account(name, self._store, self._ledger, self._pick)
         now = self._now()
         for grant in self._store.grants(name, now):
-            left = min(grant.expires_at - now, CODE_SECONDS)  # the clock may have been set since
+            left = min(grant.expires_at - now, CODE_SECONDS)  # the clock may have been set in between
             account.codes.restore(replace(grant, expires_at=self._monotonic() + left))
         return account
 
@@ -102,19 +102,19 @@ class Accounts:
         return self._accounts[OWNER]
 
     def get(self, name: str) -> Account | None:
-        """The account of this name."""
+        """Return the account with this name, or None."""
         return self._accounts.get(name)
 
     def require(self, name: str) -> Account:
-        """The account of this name. Raises AccountError."""
+        """Return the account with this name. Raises AccountError."""
         check_name(name)
         account = self.get(name)
         if account is None:
-            raise AccountError(f"there is no account {name!r}; `mobifai relay account list` shows those that there are")
+            raise AccountError(f"there is no account {name!r}; `mobifai relay account list` lists all accounts")
         return account
 
     def find(self, code: str, now: float) -> tuple[Account, Grant] | None:
-        """The invitation with this code, and whose it is."""
+        """Return the account and the invitation of this code, or None."""
         for account in self:
             grant = account.codes.find(code, now)
             if grant is not None:
@@ -122,11 +122,11 @@ class Accounts:
         return None
 
     def add(self, name: str) -> Account:
-        """Add an account. Raises AccountError; LimitReached when there are too many."""
+        """Add an account. Raises AccountError, LimitReached."""
         check_name(name)
         if name in self._accounts:
             raise AccountError(
-                f"there is an account {name!r} already; `mobifai relay account invite {name}` invites an agent to it"
+                f"the account {name!r} already exists; `mobifai relay account invite {name}` invites an agent to it"
             )
         if not self._bound.room:
             raise self._bound.refuse("one more account")
@@ -137,8 +137,8 @@ class Accounts:
         """Remove an account with its devices, invitations and settings. Raises AccountError."""
         if name == OWNER:
             raise AccountError(
-                f"the account {OWNER!r} is the relay's own and can't be removed; `mobifai devices revoke ID` shuts its "
-                "devices out"
+                f"the account {OWNER!r} is the relay's own and can't be removed; `mobifai devices revoke ID` removes a "
+                "device of it"
             )
         account = self.require(name)
         self._store.remove_account(name)
@@ -155,5 +155,5 @@ class Accounts:
 def _login_name() -> str:
     try:
         return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # a container's user may have no name
+    except (OSError, KeyError, ImportError):  # a user of a container may have no name
         return OWNER

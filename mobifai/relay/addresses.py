@@ -1,7 +1,7 @@
-"""The addresses under which phones find this machine, the likeliest first.
+"""The addresses at which phones can reach this machine, the most likely first.
 
-The system's routing table says which interface leads out: a UDP socket that is connected, and never used, has the
-address that packets would be sent from. Nothing is sent.
+The routing table tells which interface has the default route: a connected UDP socket has the address that packets would
+be sent from. No packet is sent.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from mobifai.config import EVERY_ADDRESS, EVERY_IPV4_ADDRESS
 
 _FAR = {socket.AF_INET: "1.1.1.1", socket.AF_INET6: "2606:4700:4700::1111"}
-"""Addresses that only a default route leads to. Nothing is sent to them."""
+"""Addresses that only the default route covers. Nothing is sent to them."""
 
 _VPN = re.compile(r"(?:u?tun|tap|wg|ppp|ipsec|gpd|tailscale|zt|nordlynx|proton|mullvad|cscotun|vpn)[a-z0-9_-]*")
 _BRIDGE = re.compile(
@@ -29,7 +29,7 @@ _BRIDGE = re.compile(
 
 
 class Rank(IntEnum):
-    """How likely a phone reaches an address; the likeliest first."""
+    """How likely a phone can reach an address; the most likely first."""
 
     DEFAULT_ROUTE = 0
     NETWORK = 1
@@ -40,7 +40,7 @@ class Rank(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """One address of an interface that is up."""
+    """One address of a network interface that is up."""
 
     name: str
     address: IPv4Address | IPv6Address
@@ -55,7 +55,7 @@ class _SortKey(NamedTuple):
 
 
 def public_urls(host: str, port: int) -> list[str]:
-    """Return the URLs of a relay that listens on `host`, the likeliest for phones first; never none."""
+    """Return at least one URL of a relay that listens on `host`, the most likely for phones first."""
     hosts = [host]
     if host in (EVERY_ADDRESS, EVERY_IPV4_ADDRESS):
         hosts = [str(address) for address in machine_addresses(ipv6=host == EVERY_ADDRESS)] or ["127.0.0.1"]
@@ -67,12 +67,12 @@ def _url(host: str, port: int) -> str:
 
 
 def local_url(host: str, port: int) -> str:
-    """Return the URL by which this machine itself reaches a relay that listens on `host`."""
+    """Return the URL at which this machine reaches a relay that listens on `host`."""
     return _url("127.0.0.1" if host in (EVERY_ADDRESS, EVERY_IPV4_ADDRESS) else host, port)
 
 
 def is_loopback(url: str) -> bool:
-    """Whether a URL leads to the machine itself."""
+    """Return whether the host of a URL is loopback."""
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -81,13 +81,13 @@ def is_loopback(url: str) -> bool:
 
 
 def invitation_urls(urls: list[str]) -> dict[str, Any]:
-    """Return the relay's and the page's address as an invitation names them, with the other candidates if there are."""
+    """Return the URLs that an invitation has: of the relay, of the page, and other candidates if there are any."""
     url, *others = urls
     return {"relay_url": url, "page_url": f"{url}/", **({"other_urls": others} if others else {})}
 
 
 def machine_addresses(*, ipv6: bool = True) -> list[IPv4Address | IPv6Address]:
-    """Return this machine's addresses on its networks, the likeliest for phones first."""
+    """Return this machine's addresses on its networks, the most likely for phones first."""
     sources = {_source(socket.AF_INET), _source(socket.AF_INET6)}
     found = [one for one in _interfaces() if ipv6 or one.address.version == 4]
     return sort_by_reachability(found, {source for source in sources if source is not None})
@@ -118,12 +118,12 @@ def _rank(one: Interface, sources: set[IPv4Address | IPv6Address]) -> Rank:
 
 
 def _is_useless(address: IPv4Address | IPv6Address) -> bool:
-    """Whether no phone can use it: a URL has no place for the zone that a link-local IPv6 address needs."""
+    """Return whether no phone can use an address. URLs can't hold the zone that a link-local IPv6 address needs."""
     return address.is_loopback or address.is_unspecified or (address.version == 6 and address.is_link_local)
 
 
 def _source(family: socket.AddressFamily) -> IPv4Address | IPv6Address | None:
-    """Return the address from which packets to the internet would be sent; None without a default route."""
+    """Return the source address of packets to the internet; None without a default route."""
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.connect((_FAR[family], 53))
@@ -133,7 +133,7 @@ def _source(family: socket.AddressFamily) -> IPv4Address | IPv6Address | None:
 
 
 def _interfaces() -> Iterator[Interface]:
-    import psutil  # noqa: PLC0415 - a relay for this machine only needs none of it
+    import psutil  # noqa: PLC0415 - not needed by a relay on loopback
 
     states = psutil.net_if_stats()
     for name, addresses in psutil.net_if_addrs().items():
@@ -149,5 +149,5 @@ def _interfaces() -> Iterator[Interface]:
 
 
 def _is_bridge(name: str) -> bool:
-    """Whether Linux says so; elsewhere the name has to do."""
+    """Return whether Linux reports a bridge. Other systems only have the name to go by."""
     return Path("/sys/class/net", name, "bridge").is_dir()

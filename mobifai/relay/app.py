@@ -1,6 +1,6 @@
-"""The relay's HTTP server: the guard, the routes and the sockets' endpoint, put together.
+"""The relay's HTTP server: assembles the security middleware, the routes and the Socket.IO endpoint.
 
-Imported once somebody connects: the library for HTTP takes longer to load than all that an agent needs to be ready.
+Imported on the first connection, since loading aiohttp takes longer than the rest of the agent's start.
 """
 
 import logging
@@ -20,18 +20,18 @@ from mobifai.relay.security_middleware import PathRules, SecurityMiddleware, add
 from mobifai.relay.socketio_endpoint import PATH, SocketIOEndpoint
 
 KEEP_ALIVE_SECONDS = 15.0
-"""How long a browser may keep a connection for its next request."""
+"""How long an idle connection stays open for its next request."""
 LINGER_SECONDS = 1.0
-"""How long the rest of a body that nobody wants is read, so that its sender sees the answer."""
+"""How long the rest of a rejected body is read, so that its sender gets the response."""
 CUT_SECONDS = 0.5
-"""How long a plain request has to end when the relay closes."""
+"""How long HTTP requests have to finish when the relay closes."""
 
 
 log = logging.getLogger(__name__)
 
 
 class _MalformedRequestFilter(logging.Filter):
-    """Drops what aiohttp logs of requests that break the rules of HTTP: strangers could fill the log with them."""
+    """Drops aiohttp's log records of malformed requests, with which anyone could fill the log."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
@@ -43,16 +43,16 @@ log.addFilter(_MalformedRequestFilter())
 def make_runner(
     http: HttpRoutes, endpoint: SocketIOEndpoint, config: RelayConfig, note_request: Callable[[web.Request], bool]
 ) -> web.AppRunner:
-    """Return the server, not set up yet. `note_request` is called with each request, and says whether it is handled.
+    """Return the server, not set up yet. `note_request` is called with each request; the server rejects it on False.
 
-    Everything is served at the root, where a proxy that removes its own path asks for it, and at the path of the public
-    URL, where other proxies do.
+    Everything is served at the root, for proxies that strip their path prefix, and below the path of the public URL,
+    for proxies that do not.
     """
 
     @web.middleware
     async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not note_request(request):
-            raise web.HTTPTooManyRequests(text="too many requests from this address at a time; try again in a moment")
+            raise web.HTTPTooManyRequests(text="too many concurrent requests from this address; try again in a moment")
         if request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower() != "identity":
             raise web.HTTPUnsupportedMediaType(
                 text="expected a body without Content-Encoding", headers={hdrs.ACCEPT_ENCODING: "identity"}
@@ -82,7 +82,7 @@ def make_runner(
 
 
 def _kinds_of_paths() -> tuple[set[str], set[str], set[str]]:
-    """Return the paths of sockets, of the phone page's files, and of the style of the relay's own pages."""
+    """Return the paths of WebSockets, of the phone page's files, and of the style sheet of the login pages."""
     page = PhonePageFiles.installed()
     return {PATH}, set(page.paths()) if page is not None else set(), {STYLE_PATH}
 
@@ -92,6 +92,6 @@ def _below(prefix: str, route: web.RouteDef) -> web.RouteDef:
 
 
 async def _add_slash(request: web.Request) -> web.Response:
-    """Send a browser to the page, whose relative links need the slash at the end of the path."""
+    """Redirect to the page, whose relative links need the trailing slash."""
     last = request.path.rpartition("/")[2]
     return web.Response(status=308, headers={hdrs.LOCATION: f"{last}/"})

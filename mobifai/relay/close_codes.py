@@ -1,10 +1,10 @@
-"""Why a WebSocket is closed."""
+"""Close codes of WebSockets."""
 
 from enum import IntEnum
 
 
 class CloseCode(IntEnum):
-    """The codes that this relay gives (RFC 6455, section 7.4.1)."""
+    """The close codes that this relay sends (RFC 6455, section 7.4.1)."""
 
     OK = 1000
     GOING_AWAY = 1001

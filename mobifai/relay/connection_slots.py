@@ -1,11 +1,11 @@
-"""Who gets a place when strangers want more than there are.
+"""Fair allocation of connections that are not signed in among network addresses.
 
-A place is a connection that may be ended to make room: one that sent no request yet, one with a request, or a WebSocket
-that is not signed in. Each network address has a limit of its own, so that one sender only ever pushes out itself.
-When all places are taken, the sender that holds most of them loses its oldest. Addresses from which a device signed in
-have a quarter of the places to themselves.
+A slot is a connection that may be closed to make room: an HTTP connection, or a WebSocket that is not signed in. Each
+address has a limit of its own, so that a flood from one address only evicts its own connections. When all slots are in
+use, the address with the most slots loses its oldest one. A quarter of the slots is reserved for known addresses, from
+which a device has signed in.
 
-IPv6 addresses are counted by their /64 network: any host of one chooses among all of its addresses.
+IPv6 addresses are counted by their /64 network, since a host can use any address of it.
 """
 
 import ipaddress
@@ -21,12 +21,12 @@ from mobifai.limits import RELAY_KNOWN_ADDRESSES
 K = TypeVar("K", bound=Hashable)
 
 KNOWN_FACTOR = 2
-"""By how much the limit of a known address is higher: a household behind one router reconnects at once."""
+"""Factor by which the limit of a known address is higher: a household behind one router reconnects all together."""
 
 
 @dataclass(frozen=True, slots=True)
 class AddressGroup:
-    """Those who share a limit. `known`: a device signed in from this very address."""
+    """Addresses that share a limit. `known`: a device signed in from this address."""
 
     group: str
     known: bool
@@ -36,7 +36,7 @@ THIS_PROCESS = AddressGroup("", known=True)
 
 
 class KnownAddresses:
-    """The addresses from which devices signed in, the latest last."""
+    """The addresses from which devices signed in, the most recent last."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._bound = ledger.open(RELAY_KNOWN_ADDRESSES)
@@ -44,16 +44,16 @@ class KnownAddresses:
         self._ledger = ledger
 
     def close(self) -> None:
-        """Close its account in the ledger."""
+        """Close its entry in the ledger."""
         self._ledger.close(self._bound)
 
     def add(self, address: str) -> None:
-        """Remember an address; when there are too many, the one that was used longest ago is forgotten."""
+        """Add an address. If there are too many, the least recently used one is evicted."""
         self._addresses.pop(address, None)
         self._addresses[address] = None
 
     def group_of(self, address: str) -> AddressGroup:
-        """Return whose limit counts for an address."""
+        """Return the group whose limit applies to an address."""
         known = address in self._addresses
         return AddressGroup(address if known else _network(address), known)
 
@@ -69,7 +69,7 @@ def _network(address: str) -> str:
 
 
 class ConnectionSlots(Generic[K]):
-    """The holders of places by their key, oldest first. `most` is how many of them a stranger's address may hold."""
+    """The slots in use, oldest first. `most` is the limit of an unknown address."""
 
     def __init__(self, bound: Bound, most: int) -> None:
         self._bound = bound
@@ -84,10 +84,10 @@ class ConnectionSlots(Generic[K]):
         return iter(self._held)
 
     def acquire(self, key: K, sender: AddressGroup, *, limited: bool = True) -> K | None:
-        """Give a place to a newcomer; return the holder that has to make room for it, if one has to.
+        """Take a slot for a new connection. Return the connection that was evicted for it, if any.
 
-        That one has no place any more. `limited`: the limit of an address applies. Raises LimitReached for a stranger
-        when known addresses hold all places.
+        `limited`: the limit of the address applies. Raises LimitReached for an unknown address if known addresses hold
+        all slots.
         """
         gone = self._find_evicted(sender, limited=limited)
         if gone is not None:
@@ -110,10 +110,10 @@ class ConnectionSlots(Generic[K]):
         return sum(not sender.known for sender in self._held.values())
 
     def pick_evicted(self, newcomer: AddressGroup, key: K | None = None) -> K | None:
-        """Return who makes room for a newcomer; None for nobody. `key` is its own place.
+        """Return the connection to evict for a new one; None if there is none. `key` is its own slot.
 
-        It is the oldest holder of the sender that holds most. Strangers go first. For a stranger, a known address loses
-        only a place beyond its first.
+        It is the oldest of the address that has most slots. Unknown addresses are evicted first. For an unknown
+        address, a known one only loses slots beyond its first.
         """
         holders = [(other, sender) for other, sender in self._held.items() if other != key]
         strangers = [(other, sender) for other, sender in holders if not sender.known]
@@ -123,14 +123,14 @@ class ConnectionSlots(Generic[K]):
         return _oldest_of_most((other, sender) for other, sender in holders if counts[sender] > 1)
 
     def move(self, key: K, sender: AddressGroup) -> bool:
-        """Count a holder for another sender from now on. Return whether that one has no more than it may."""
+        """Count a slot for another address from now on. Return whether that address is within its limit."""
         if self._held.get(key) not in (None, sender):
             self._held[key] = sender
         own = sum(one == sender for one in self._held.values())
         return own <= self._most * (KNOWN_FACTOR if sender.known else 1)
 
     def release(self, key: K) -> None:
-        """Take the place of a holder that is gone, or needs none any more."""
+        """Free the slot of a connection that is closed or signed in."""
         self._held.pop(key, None)
 
 

@@ -1,4 +1,4 @@
-"""The devices of an account: which there are, and shutting one out."""
+"""The devices of an account: listing and revoking them."""
 
 from mobifai.clocks import iso_time
 from mobifai.protocol import messages
@@ -9,7 +9,7 @@ from mobifai.relay.signin import SignIn
 class DeviceInfo(messages.Message, frozen=True, omit_defaults=False):
     """A device of an account, as the API describes it. Times are ISO 8601, UTC.
 
-    `kind` is what it was invited as: `agent`, `e2e`, `legacy`, or empty for a phone of before invitations had a kind.
+    `kind` is that of its invitation: `agent`, `e2e`, `legacy`, or empty for a phone from before invitations had kinds.
     """
 
     device_id: str
@@ -22,14 +22,14 @@ class DeviceInfo(messages.Message, frozen=True, omit_defaults=False):
 
 
 class RelayDevices:
-    """The devices that were let in, and whether each is connected. Owns nothing."""
+    """The paired devices of all accounts, and whether each is connected. Owns nothing."""
 
     def __init__(self, sign_in: SignIn, sockets: EventDispatcher) -> None:
         self._sign_in = sign_in
         self._sockets = sockets
 
     def known(self, account: str) -> list[DeviceInfo]:
-        """An account's devices, oldest first."""
+        """Return an account's devices, oldest first."""
         return [
             DeviceInfo(
                 device_id=device.device_id,
@@ -44,6 +44,6 @@ class RelayDevices:
         ]
 
     def revoke(self, account: str, device_id: str) -> None:
-        """Shut a device out, at once. Raises SignInRefused for one that is not let in."""
+        """Revoke a device and disconnect it immediately. Raises SignInRefused if there is no such device."""
         self._sign_in.revoke(device_id, account)
         self._sockets.revoke(account, device_id)

@@ -1,4 +1,4 @@
-"""What devices say on their connections: registration, pairing and traffic.
+"""Dispatch of device events: registration, pairing and forwarding.
 
 An adapter between the connections and `protocol.rooms`, which decides. A decision is carried out before anything else
 happens, so no device learns things in the wrong order; whatever has to wait, waits before the decision.
@@ -24,7 +24,7 @@ from mobifai.relay.packets import MALFORMED
 from mobifai.relay.signin import SignIn
 
 SIGN_IN_SECONDS = 600.0
-"""How long a connection may stay without a device that is signed in; as long as a pairing code."""
+"""How long a connection may stay open without a signed-in device; as long as a pairing code is valid."""
 
 _NAMES = {"mac": "Agent", "mobile": "Phone"}
 
@@ -52,26 +52,26 @@ class DeviceConnection(Protocol):
 
     @property
     def in_flight(self) -> int:
-        """How much of what it was sent is not with the kernel yet, or not handed over; 0: nothing."""
+        """Number of packets that the device's kernel or reader has not accepted yet."""
 
     def send(self, event: str, payload: object) -> None:
-        """Queue an event. A device that let too many of them wait is dropped."""
+        """Queue an event. A device whose queue is full is dropped."""
 
     def disconnect(self) -> None:
-        """Send what waits, tell the device that it is to stay away, and close."""
+        """Send queued packets, tell the device not to reconnect, and close."""
 
     def close(self, code: CloseCode) -> None:
-        """Send what waits and close. The device may come back at once."""
+        """Send queued packets and close. The device may reconnect."""
 
 
 class EventDispatcher:
-    """The devices of this relay. `connections` are all that are open, by key, oldest first."""
+    """Handles events of all connections. `connections` are all open ones by key, oldest first."""
 
     def __init__(
         self, rooms: RelayRegistry, sign_in: SignIn, connections: Mapping[str, DeviceConnection], ledger: Ledger
     ) -> None:
         self._of_account = ledger.open(RELAY_ACCOUNT_SOCKETS)
-        self._most_signed_in = ledger.capacity(RELAY_SOCKETS) * 3 // 4  # the others are for those who sign in
+        self._most_signed_in = ledger.capacity(RELAY_SOCKETS) * 3 // 4  # the rest is for signing in
         self._rooms = rooms
         self._sign_in = sign_in
         self._connections = connections
@@ -81,29 +81,29 @@ class EventDispatcher:
     async def on_event(
         self, connection: DeviceConnection, event: str, arguments: tuple[object, ...], now: float
     ) -> None:
-        """Handle one event of a device as soon as there is room for what follows from it. `now` is monotonic."""
-        await connection.outbox.wait_for_room()  # a device that does not read its answers is not listened to
+        """Handle one event of a device once there is room for the packets that follow from it. `now` is monotonic."""
+        await connection.outbox.wait_for_room()  # a device that does not read its responses is not read from
         peer = self.peer_of(connection.key) if is_forwarded(event) else None
         if peer is not None:
-            await peer.outbox.wait_for_room()  # the peer that does not read makes this device wait, until it is dropped
+            await peer.outbox.wait_for_room()  # back pressure: this device waits until its peer reads or is dropped
         self.handle(connection, event, arguments, now)
 
     def peer_of(self, key: str) -> DeviceConnection | None:
-        """The connection at the other end of a pair."""
+        """Return the connection of the paired device, or None."""
         pair = self._rooms.pair_of(key)
         return self._connections.get(pair.other(key)) if pair is not None else None
 
     def handle(self, connection: DeviceConnection, event: str, arguments: tuple[object, ...], now: float) -> None:
-        """Handle one event of a device now, and answer it with `error` when it can't be."""
+        """Handle one event of a device now. If that fails, send `error` in response."""
         try:
             self._handle(connection, event, arguments, now)
         except PairingRefused as refused:
             self._carry_out(self._rooms.refusal(connection.key, refused))
         except MobiFaiError as error:
-            _tell(connection, "error", str(error))
+            _send_notice(connection, "error", str(error))
         except Exception:
             log.exception("event %r failed", event)
-            _tell(connection, "error", f"{event}: the relay could not handle this; its log says why")
+            _send_notice(connection, "error", f"{event}: internal error of the relay; see its log")
 
     def _handle(self, connection: DeviceConnection, event: str, arguments: tuple[object, ...], now: float) -> None:
         if connection.outbox.ended:
@@ -111,7 +111,7 @@ class EventDispatcher:
         if event == MALFORMED:
             raise BadMessage("packet", str(*arguments))
         if len(arguments) > 1:
-            raise BadMessage(event, f"expected one payload or none; found {len(arguments)}")
+            raise BadMessage(event, f"expected at most one payload; found {len(arguments)}")
         payload = arguments[0] if arguments else msgspec.Raw(b"null")
         if event != "register" and connection.key not in self._rooms:
             raise BadMessage(event, "expected register first")
@@ -152,24 +152,22 @@ class EventDispatcher:
             self._ask_to_sign_in(connection, register)
 
     def _require_room(self, connection: DeviceConnection, register: messages.Register, user: str) -> None:
-        """Raise LimitReached when an account of a shared relay has all the connections that it may have."""
+        """Raise LimitReached if an account of a shared relay has reached its limit of connections."""
         is_here = connection.key in self._rooms or self._rooms.sockets_of(user, register.device_id)
         if is_here or not self._sign_in.shared:
             return
         own = len(self._rooms.of_user(user))
         if own >= self._of_account.capacity:
             self._of_account.refuse("one more device")
-            raise LimitReached(
-                f"this account has {own} devices connected, the most that it may have here; disconnect one"
-            )
+            raise LimitReached(f"this account has {own} devices connected, which is its limit; disconnect one")
         if self._rooms.count() >= self._most_signed_in:
             self._make_room(own)
 
     def _make_room(self, own: int) -> None:
-        """Disconnect the newest device of the largest account for one of an account that has `own`."""
+        """Disconnect the newest device of the account with most devices, for a new device of an account with `own`."""
         largest = self._rooms.of_largest_user()
         if len(largest) <= own + 1:
-            raise LimitReached("this relay has as many devices connected as it may have; try again later")
+            raise LimitReached("this relay has reached its limit of connected devices; try again later")
         for device in largest[-1:]:
             self._carry_out(self._rooms.leave(device.sid))
             connection = self._connections.get(device.sid)
@@ -178,7 +176,7 @@ class EventDispatcher:
                 connection.close(CloseCode.GOING_AWAY)
 
     def _ask_to_sign_in(self, connection: DeviceConnection, register: messages.Register) -> None:
-        """Send the address at which this one connection can be signed in."""
+        """Send the address at which this connection can be signed in."""
         self._sign_out(connection)
         connection.pending_register = register
         connection.nonce = secrets.token_urlsafe(16)
@@ -192,11 +190,11 @@ class EventDispatcher:
 
     def _refuse(self, connection: DeviceConnection, refused: SignInRefused) -> None:
         self._sign_out(connection)
-        _tell(connection, "auth_error", str(refused))
+        _send_notice(connection, "auth_error", str(refused))
         try:
             self._sign_in.check(connection.address)
         except SignInRefused as too_many:
-            _tell(connection, "error", str(too_many))
+            _send_notice(connection, "error", str(too_many))
             connection.close(CloseCode.POLICY_VIOLATION)
 
     def _join(self, connection: DeviceConnection, register: messages.Register, answer: messages.Authenticated) -> None:
@@ -218,12 +216,12 @@ class EventDispatcher:
         self._count()
 
     def _count(self) -> None:
-        """Record the connections of the account that has most: only on a shared relay each has a limit of its own."""
+        """Record the connections of the account with the most; only accounts of a shared relay have a limit."""
         if self._sign_in.shared:
             self._of_account.set(len(self._rooms.of_largest_user()))
 
     def find_pending(self, nonce: str, device_id: str, kind: str) -> DeviceConnection | None:
-        """The connection that asked for this very sign-in, if it is still there. A device id alone finds none."""
+        """Return the connection that waits for this sign-in, or None. A device id alone finds none."""
         for connection in self._connections.values():
             register = connection.pending_register
             is_asked = connection.nonce and hmac.compare_digest(
@@ -234,18 +232,18 @@ class EventDispatcher:
         return None
 
     def sign_in(self, connection: DeviceConnection, token: str) -> None:
-        """Let a device in on the connection on which it waits, with the token that its sign-in gave."""
+        """Register a device on the connection on which it waits, with the token from its sign-in."""
         if connection.pending_register is not None:
             self._register(connection, msgspec.structs.replace(connection.pending_register, token=token))
 
     def on_end(self, connection: DeviceConnection) -> None:
-        """A connection is gone."""
+        """Handle the end of a connection."""
         self._note(connection.key)
         self._carry_out(self._rooms.leave(connection.key))
         self._count()
 
     def note_connected(self) -> None:
-        """Note of every device that it is connected now."""
+        """Record in the store that every connected device is connected now."""
         for key in self._connections:
             self._note(key)
 
@@ -255,21 +253,21 @@ class EventDispatcher:
             self._sign_in.record_connected(device.user, device.device_id)
 
     def expire(self, now: float) -> None:
-        """End handshakes that take too long, and connections that never sign in."""
+        """End handshakes that take too long, and connections without a sign-in."""
         self._carry_out(self._rooms.expire(now))
         for connection in list(self._connections.values()):
             if connection.key not in self._rooms and now - connection.opened_at > SIGN_IN_SECONDS:
-                _tell(connection, "error", "nobody signed in on this connection; connect again")
+                _send_notice(connection, "error", "nobody signed in on this connection in time; connect again")
                 connection.close(CloseCode.POLICY_VIOLATION)
 
     # -- what others do to devices
 
     def is_connected(self, account: str, device_id: str) -> bool:
-        """Whether a device is signed in on a connection now."""
+        """Return whether a device is connected and signed in."""
         return bool(self._rooms.sockets_of(account, device_id))
 
     def revoke(self, account: str, device_id: str) -> None:
-        """A device was shut out: it goes now, and the account's agents are told."""
+        """Disconnect a revoked device now, and notify the account's agents."""
         self._carry_out(self._rooms.revoke(account, device_id))
 
     def end_account(self, account: str) -> None:
@@ -277,7 +275,7 @@ class EventDispatcher:
         self._carry_out(self._rooms.remove_user(account))
 
     def broadcast_settings(self, account: str, settings: Mapping[str, object]) -> None:
-        """Tell an account's devices that its settings changed."""
+        """Send an account's changed settings to its devices."""
         self._carry_out(self._rooms.broadcast(account, "settings:updated", settings))
 
     def _carry_out(self, commands: list[RelayCommand]) -> None:
@@ -293,5 +291,5 @@ class EventDispatcher:
                     connection.disconnect()
 
 
-def _tell(connection: DeviceConnection, event: str, message: str) -> None:
+def _send_notice(connection: DeviceConnection, event: str, message: str) -> None:
     connection.send(event, messages.Notice(message=message[:2000]))

@@ -1,7 +1,7 @@
-"""What trusted reverse proxies report about a request: who sent it, and by which address.
+"""The client of a request, as trusted reverse proxies report it in Forwarded and X-Forwarded-* headers.
 
-Pure functions over a request's headers. A header is read from its right end, where the nearest proxy appends, and only
-as far as each hop is trusted. Reports of other peers are ignored.
+Pure functions over a request's headers. A header is read from its right end, to which the nearest proxy appends, as far
+as each hop is trusted. Headers of other peers are ignored.
 """
 
 import ipaddress
@@ -18,7 +18,7 @@ Networks = tuple[IPv4Network | IPv6Network, ...]
 
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
-# A value with a colon or a bracket has to be quoted, but often is not.
+# The standard requires quotes around a value with a colon or a bracket, but many proxies leave them out.
 _PAIR = re.compile(rf"\s*({_NAME})=({_QUOTED}|[^\s\",;]+)\s*(;|,|\Z)")
 _OBFUSCATED = re.compile(r"_[A-Za-z0-9._-]{1,64}")
 _PORT = r"(?::(?:[0-9]{1,5}|_[A-Za-z0-9._-]+))?"
@@ -31,10 +31,10 @@ _Element = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class RequestClient:
-    """The sender of a request.
+    """The client that sent a request.
 
-    `address` is an IP address, or the name that a trusted proxy uses in place of one. `scheme` and `host` are those of
-    the URL that the client uses, where a trusted proxy reports them.
+    `address` is an IP address, or an identifier that a trusted proxy uses in place of one. `scheme` and `host` are
+    those of the URL that the client uses, if a trusted proxy reports them.
     """
 
     address: str
@@ -52,7 +52,7 @@ def find_client(peer: str, headers: "CIMultiDictProxy[str]", trusted: Networks) 
     if by_standard is None:
         return by_custom
     if "X-Forwarded-For" in headers and by_standard.address != by_custom.address:
-        # The proxy writes one of them and passes the other on as the client sent it. Nothing tells which.
+        # The proxy sets one of them and passes the other on as the client sent it. We can't know which.
         return RequestClient(address)
     return RequestClient(
         by_standard.address, by_standard.scheme or by_custom.scheme, by_standard.host or by_custom.host
@@ -60,7 +60,7 @@ def find_client(peer: str, headers: "CIMultiDictProxy[str]", trusted: Networks) 
 
 
 def plain_address(address: str) -> str:
-    """Return an IP address in its usual form: an IPv4 address mapped into IPv6 as IPv4, without a zone."""
+    """Return an IP address in canonical form: without a zone, and an IPv4-mapped IPv6 address as IPv4."""
     parsed = _parse_address(address)
     return str(parsed) if parsed is not None else address
 
@@ -75,7 +75,7 @@ def _parse_address(text: str) -> IPAddress | None:
 
 
 def is_trusted(address: str, trusted: Networks) -> bool:
-    """Whether an address is that of a trusted proxy."""
+    """Return whether an address is that of a trusted proxy."""
     parsed = _parse_address(address)
     return parsed is not None and any(parsed in network for network in trusted)
 
@@ -84,7 +84,7 @@ def is_trusted(address: str, trusted: Networks) -> bool:
 
 
 def _by_forwarded(peer: str, lines: Sequence[str], trusted: Networks) -> RequestClient | None:
-    """Return what `Forwarded` says; None where it is not there. An unreadable hop ends the search."""
+    """Return the client according to `Forwarded`; None without that header. An unreadable hop ends the search."""
     if not lines:
         return None
     client = RequestClient(peer)
@@ -103,7 +103,7 @@ def _by_forwarded(peer: str, lines: Sequence[str], trusted: Networks) -> Request
 
 
 def _parse_forwarded(line: str) -> list[_Element] | None:
-    """Return the elements of one header line; None for a line that breaks the grammar."""
+    """Return the elements of one header line; None for a malformed line."""
     elements: list[_Element] = []
     end = ","
     while line := line.lstrip(" \t,") if end == "," else line:
@@ -119,7 +119,7 @@ def _parse_forwarded(line: str) -> list[_Element] | None:
 
 
 def _node_address(node: str) -> str | None:
-    """Return the address of a node without its port; None for `unknown` and for anything unreadable."""
+    """Return the address of a node without its port; None for `unknown` and for a malformed node."""
     if _OBFUSCATED.fullmatch(node):
         return node
     found = _BRACKETS.fullmatch(node) or _DOTTED.fullmatch(node)
@@ -131,7 +131,7 @@ def _node_address(node: str) -> str | None:
 
 
 def _by_x_forwarded(peer: str, headers: "CIMultiDictProxy[str]", trusted: Networks) -> RequestClient:
-    """Return what `X-Forwarded-*` say. An unreadable hop ends the search."""
+    """Return the client according to `X-Forwarded-*`. An unreadable hop ends the search."""
     scheme = _scheme(_last(headers.getall("X-Forwarded-Proto", [])))
     host = _host(_last(headers.getall("X-Forwarded-Host", [])))
     address = peer
@@ -157,7 +157,7 @@ def _last(lines: Sequence[str]) -> str | None:
 
 
 def _scheme(value: str | None) -> str | None:
-    """Return the scheme of the page; a WebSocket's stands for that of its page."""
+    """Return the scheme of the page. The scheme of a WebSocket implies that of its page."""
     return {"http": "http", "https": "https", "ws": "http", "wss": "https"}.get((value or "").lower())
 
 
@@ -166,12 +166,12 @@ def _host(value: str | None) -> str | None:
 
 
 def split_host(host: str) -> SplitResult | None:
-    """Split `HOST[:PORT]`; None for anything else."""
+    """Split `HOST[:PORT]`. Return None for anything else."""
     return split_origin(f"//{host}")
 
 
 def split_origin(url: str) -> SplitResult | None:
-    """Split `SCHEME://HOST[:PORT]`; None for a URL with a user, a path or a bad port, and for what is no URL."""
+    """Split `SCHEME://HOST[:PORT]`. Return None for a URL with a user, a path or a bad port, and for other text."""
     try:
         parts = urlsplit(url)
         _ = parts.port  # raises ValueError for a bad port

@@ -1,7 +1,7 @@
-"""The names by which this relay is reached, and whether a request uses one of them.
+"""The host names of this relay, and the check of a request's Host and Origin headers against them.
 
-The Host header is checked so that a web page elsewhere can't reach this relay under a name of its own (DNS rebinding),
-the Origin header so that it can't send forms or open sockets.
+The check of Host prevents DNS rebinding, by which a page of another site reaches this relay under its own name. The
+check of Origin keeps pages of other sites from sending forms and opening WebSockets.
 """
 
 import ipaddress
@@ -17,9 +17,9 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})")
 
 
 class HostNames:
-    """The machine's own names and addresses, and those that the settings add.
+    """The names and addresses of this machine, and those from the settings.
 
-    `allowed` are hosts by which a proxy reaches or serves the relay, each `NAME` or `NAME:PORT`. `public_url` is the
+    `allowed` are hosts under which a proxy reaches or serves the relay, each `NAME` or `NAME:PORT`. `public_url` is the
     address that phones use.
     """
 
@@ -33,9 +33,9 @@ class HostNames:
         return name in self._names
 
     def check(self, hosts: list[str], origins: list[str], forwarded_host: str | None) -> str | None:
-        """Return what is wrong with a request's Host and Origin headers; None for nothing.
+        """Return the problem with a request's Host and Origin headers; None if there is none.
 
-        `forwarded_host` is the host by which the client reaches a trusted proxy.
+        `forwarded_host` is the host under which the client reached a trusted proxy.
         """
         host = split_host(hosts[0]) if len(hosts) == 1 else None
         if host is None:
@@ -59,7 +59,7 @@ class HostNames:
 
 
 def _is_same(origin: SplitResult, host: SplitResult) -> bool:
-    """Whether a page of this origin is served at this host, by any scheme."""
+    """Return whether an origin has this host and port, with any scheme."""
     default = _PORTS[origin.scheme]
     return (origin.hostname, origin.port or default) == (host.hostname, host.port or default)
 
@@ -73,12 +73,12 @@ def _is_ip_address(name: str) -> bool:
 
 
 def _remedy(name: str | None, port: int | None) -> str:
-    """Return how the owner allows a name; nothing for what is no name."""
+    """Return how to allow a name; an empty string if it is not a valid name."""
     if name is None or not (_PLAIN_NAME.fullmatch(name) or _is_ip_address(name)):
         return ""
     shown = f"[{name}]" if ":" in name else name
     option = f"--allow-host {shown}{f':{port}' if port else ''}"
-    return f". If a proxy of yours serves it there, start MobiFai with `{option}`"
+    return f". If your proxy serves the relay there, start MobiFai with `{option}`"
 
 
 def _shown(values: list[str]) -> str:

@@ -1,7 +1,7 @@
-"""The plain connections of the relay: those that are no WebSockets, or not yet.
+"""The relay's HTTP connections: all connections that are not, or not yet, WebSockets.
 
-Owns them from the moment they are accepted. One that asks for nothing, sends more than a request may have, or does not
-read its answer is cut off. When there are too many, some make room for others (see `admission`).
+Owns them from the moment they are accepted. A connection is closed if it sends no request in time, sends an oversized
+request, or does not read its response. If there are too many, some are evicted (see `connection_slots`).
 """
 
 import asyncio
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 SILENT_SECONDS = 10.0
 """How long a connection may take to send its first request."""
 ANSWER_SECONDS = 120.0
-"""How long a connection may take to read an answer."""
+"""How long a connection may take to read a response."""
 MOST_PER_ADDRESS = 24
-"""Plain connections of one address: four browsers load the page at once."""
+"""HTTP connections of one address: enough for four browsers that load the page at the same time."""
 MOST_REQUEST_BYTES = 128 << 10
-"""The head and the body of a request, at most; a longer body is refused before."""
+"""Maximum size of a request, header and body. The limit of the body is lower."""
 
 
 class HttpConnections:
-    """Plain connections. `bound` limits their number; `trusted` are proxies, which may have as many as there are."""
+    """All HTTP connections. `bound` limits their number. `trusted` are proxies, which have no limit per address."""
 
     def __init__(self, bound: Bound, known: KnownAddresses, trusted: Networks, monotonic: Callable[[], float]) -> None:
         self._known = known
@@ -42,7 +42,7 @@ class HttpConnections:
         return HttpConnection(self, server)
 
     def open(self, caller: "HttpConnection") -> None:
-        """Give a connection a place, and end another one for it where that is needed. Raises LimitReached."""
+        """Register a connection, and evict another one if there is no free slot. Raises LimitReached."""
         gone = self._places.acquire(
             caller, self._known.group_of(caller.address), limited=not is_trusted(caller.address, self._trusted)
         )
@@ -52,13 +52,13 @@ class HttpConnections:
         self._callers[caller.handler] = caller
 
     def close(self, caller: "HttpConnection") -> None:
-        """Forget a connection that is gone, or became a WebSocket."""
+        """Remove a connection that is closed or became a WebSocket."""
         self._places.release(caller)
         if self._callers.get(caller.handler) is caller:
             del self._callers[caller.handler]
 
     def note_request(self, request: "web.Request") -> bool:
-        """Note that a connection sent a request. Return whether its client has no more of them than it may."""
+        """Record that a connection sent a request. Return whether its client is within its limit of connections."""
         caller = self._callers.get(request.protocol)
         if caller is None:
             return True
@@ -66,14 +66,14 @@ class HttpConnections:
         return self._places.move(caller, self._known.group_of(request.remote or ""))
 
     def release(self, request: "web.Request") -> None:
-        """Free the place of a connection that became a WebSocket."""
+        """Free the slot of a connection that became a WebSocket."""
         caller = self._callers.get(request.protocol)
         if caller is not None:
             caller.is_plain = False
             self.close(caller)
 
     def expire(self, now: float) -> None:
-        """End the connections that asked for nothing in time, or do not read."""
+        """Close connections that sent no request in time or do not read their response."""
         for caller in list(self._callers.values()):
             waited = now - caller.since
             if (waited > SILENT_SECONDS and not caller.asked) or (waited > ANSWER_SECONDS and caller.is_stuck):
@@ -81,7 +81,7 @@ class HttpConnections:
 
 
 class HttpConnection(asyncio.Protocol):
-    """One plain connection, in front of aiohttp's handler. `since` is when it was accepted, or asked for something."""
+    """One HTTP connection, which wraps aiohttp's handler. `since` is when it was accepted, or sent its last request."""
 
     def __init__(self, intake: HttpConnections, server: "web.Server") -> None:
         self.address = ""
@@ -95,11 +95,11 @@ class HttpConnection(asyncio.Protocol):
 
     @property
     def is_stuck(self) -> bool:
-        """Whether bytes wait for it to read."""
+        """Whether response bytes are waiting to be read by the client."""
         return self._transport is not None and self._transport.get_write_buffer_size() > 0
 
     def abort(self) -> None:
-        """End it now, whatever waits."""
+        """Close it now, and discard unsent bytes."""
         self._intake.close(self)
         if self._transport is not None:
             self._transport.abort()
@@ -109,7 +109,7 @@ class HttpConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:  # noqa: D102
         peer = transport.get_extra_info("peername")
         self.address = plain_address(str(peer[0])) if peer else ""
-        opened = cast("asyncio.Transport", transport)  # uvloop's is no subclass of it
+        opened = cast("asyncio.Transport", transport)  # uvloop's transport is not a subclass
         try:
             self._intake.open(self)
         except LimitReached:

@@ -1,4 +1,4 @@
-"""The relay's listening socket. Owns it; the connections that it accepts are the intake's."""
+"""The relay's listening socket. Owns it; `http_connections` owns the connections that it accepts."""
 
 import asyncio
 import contextlib
@@ -28,9 +28,9 @@ RETRY_SECONDS = 1.0
 _BACKLOG = 128
 _LAST_PORT = 65535
 _SEND_BUFFER = 256 << 10
-"""What the kernel holds for one device. Left to itself it takes megabytes, all of it older than what is shown."""
+"""The kernel's send buffer of one device. The default grows to megabytes of output that is out of date when sent."""
 _UNSENT = 16 << 10
-"""How much of that may be unsent, where the system knows such a limit: what comes next waits behind it."""
+"""How much of that may be unsent, on systems with such a limit: later packets queue behind it."""
 _NOTSENT_LOWAT: int | None = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 
 
@@ -38,7 +38,7 @@ OpenServer = Callable[[], Awaitable["web.Server"]]
 
 
 class Listener:
-    """Accepts connections and hands them to the intake."""
+    """Accepts connections. `intake` owns them."""
 
     def __init__(
         self, ledger: Ledger, trusted: Networks, known: KnownAddresses, monotonic: Callable[[], float]
@@ -49,14 +49,14 @@ class Listener:
 
     @asynccontextmanager
     async def listen(self, open_server: OpenServer, listening: socket.socket) -> AsyncIterator[None]:
-        """Listen for the length of a scope. `open_server` makes the aiohttp server, once somebody connects.
+        """Listen for the length of a scope. `open_server` makes the aiohttp server on the first connection.
 
-        Until then the kernel keeps who connects.
+        Until the server is there, connections wait in the kernel's backlog.
         """
         async with AsyncExitStack() as scope:
             scope.callback(self._ledger.close, self._bound)
             listening.listen(_BACKLOG)
-            opening = asyncio.create_task(self._open(open_server, listening, scope), name="relay door")
+            opening = asyncio.create_task(self._open(open_server, listening, scope), name="relay listener")
             try:
                 yield
             finally:
@@ -72,13 +72,13 @@ class Listener:
 
 
 async def _opened(open_server: OpenServer, listening: socket.socket) -> "web.Server":
-    """The server, when it is needed. One that can't be made (its library is being replaced) is tried again."""
+    """Wait for the first connection, and make the server. Retry if that fails, as during an update of the libraries."""
     while True:
         await _somebody_connects(listening)
         try:
             return await open_server()
         except Exception:
-            _log.exception("the relay can't answer who connects; it tries again")
+            _log.exception("the relay's HTTP server failed to start; trying again on the next connection")
             await asyncio.sleep(RETRY_SECONDS)
 
 
@@ -98,16 +98,16 @@ def _settle(future: "asyncio.Future[None]") -> None:
 
 
 def bind(config: RelayConfig) -> socket.socket:
-    """Return the socket of a host and port; port 0 is any free one. Raises StateError that says what to do.
+    """Return a socket bound to the configured host and port; port 0 picks a free one. Raises StateError.
 
-    `::` is every address of the machine, IPv4 and IPv6; a machine without IPv6 has IPv4 alone.
+    `::` binds all IPv4 and IPv6 addresses of the machine, or all IPv4 addresses if it has no IPv6.
     """
     if not 0 <= config.port <= _LAST_PORT:
         raise StateError(f"expected a port from 0 to {_LAST_PORT} on {config.host}; found {config.port}")
     if config.host == EVERY_ADDRESS and not socket.has_dualstack_ipv6():
         config = replace(config, host=EVERY_IPV4_ADDRESS)
     try:
-        # Resolved here and not in the loop, which would start a thread for it.
+        # Not resolved by the loop, which would start a thread for it.
         family, *_, address = socket.getaddrinfo(
             config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
@@ -129,6 +129,6 @@ def bind(config: RelayConfig) -> socket.socket:
         listening.close()
         raise StateError(
             f"the relay can't listen on {config.host} port {config.port} ({error}); "
-            "give another --port, or --port 0 for any free one"
+            "choose another --port, or --port 0 for any free one"
         ) from error
     return listening

@@ -1,4 +1,4 @@
-"""The connection of a device that lives in the relay's own process: the agent of `mobifai serve`.
+"""The connection of a device in the relay's own process: the agent of `mobifai serve`.
 
 The registry treats it as one more device. Events for it are queued in an outbox with the same bound as any other's. A
 forwarded event of its peer bypasses an empty outbox if `on_forwarded` is set. Its own events are handled immediately,
@@ -24,19 +24,19 @@ LocalEvent = tuple[str, msgspec.Raw]
 
 
 class LocalEventHandler(Protocol):
-    """Who handles what devices say (see `EventDispatcher`)."""
+    """The handler of a device's events (see `EventDispatcher`)."""
 
     def handle(self, connection: DeviceConnection, event: str, arguments: tuple[object, ...], now: float) -> None:
         """Handle one event now."""
 
     def peer_of(self, key: str) -> DeviceConnection | None:
-        """The connection at the other end of a pair."""
+        """Return the connection of the paired device, or None."""
 
 
 class LocalConnection:
-    """A device in this process, signed in or not. `most_bytes` is the longest payload that it may send.
+    """A `DeviceConnection` in this process. `most_bytes` is the maximum payload that it may send.
 
-    `on_forwarded` is called with what the paired device says, if nothing waits before it; it must not raise.
+    `on_forwarded` is called with forwarded events of the paired device while the outbox is empty; it must not raise.
     """
 
     def __init__(
@@ -59,11 +59,11 @@ class LocalConnection:
 
     @property
     def in_flight(self) -> int:
-        """Events that wait."""
+        """Number of queued events."""
         return len(self.outbox)
 
     def send(self, event: str, payload: object) -> None:
-        """Queue an event. A device that let too many of them wait is dropped."""
+        """Queue an event. A device whose queue is full is dropped."""
         raw = payload if isinstance(payload, msgspec.Raw) else msgspec.Raw(encode(payload))
         if self.on_forwarded is not None and is_forwarded(event) and not len(self.outbox) and not self.outbox.ended:
             self.on_forwarded(event, raw)
@@ -71,40 +71,40 @@ class LocalConnection:
             self.outbox.put((event, raw))
 
     def disconnect(self) -> None:
-        """Close; what waits is still handed out."""
+        """Close. Queued events can still be received."""
         self.outbox.finish()
 
     def close(self, _code: CloseCode = CloseCode.OK) -> None:
-        """Close; what waits is still handed out."""
+        """Close. Queued events can still be received."""
         self.outbox.finish()
 
     def abort(self) -> None:
-        """Close, and drop what waits."""
+        """Close, and discard queued events."""
         self.outbox.clear()
 
     # -- what the device does
 
     async def receive(self) -> LocalEvent | None:
-        """The next event of the relay; None at the end."""
+        """Wait for the next event. Return None at the end."""
         return await self.outbox.get()
 
     def emit(self, event: str, payload: object) -> None:
-        """Say something to the relay, or through it to the paired device. Raises LimitReached when there is no room."""
+        """Send an event to the relay, or through it to the paired device. Raises LimitReached if there is no room."""
         if not self.has_room(event):
-            raise LimitReached(f"{event}: expected room for it; found that the paired device does not read")
+            raise LimitReached(f"{event}: the queue of the paired device is full, since it does not read")
         raw = payload if isinstance(payload, msgspec.Raw) else msgspec.Raw(encode(payload))
         if len(raw) > self._most_bytes:
             raise LimitReached(f"{event}: expected at most {self._most_bytes} bytes; found {len(raw)}")
         self._handler.handle(self, event, (raw,), self._monotonic())
 
     def has_room(self, event: str) -> bool:
-        """Whether this event can be said now."""
+        """Return whether this event can be sent now."""
         peer = self.peer if is_forwarded(event) else None
         return self.outbox.has_room() and (peer is None or peer.outbox.has_room())
 
     @property
     def peer(self) -> DeviceConnection | None:
-        """The paired device, or the one that is about to be."""
+        """The connection of the paired device, also while the pairing is under way."""
         return self._handler.peer_of(self.key)
 
 

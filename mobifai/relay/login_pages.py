@@ -1,4 +1,4 @@
-"""The relay's few pages, as text. Everything that comes from outside is escaped; no page has a script.
+"""The relay's login and error pages, as HTML text. All outside values are escaped; no page has a script.
 
 Links are relative, since a proxy may serve the relay under a path.
 """
@@ -37,27 +37,27 @@ _LOGIN = """{asks}<form method="post" action="login">
 {problem}
 <button>Sign in</button>
 </form>
-<p>{where} shows a code. It works once, for 10 minutes.</p>"""
+<p>To get a code, run {where}. It works once, for 10 minutes.</p>"""
 _WHERE = {
-    "mac": "<code>mobifai pair</code>, on the machine of this relay,",
-    "mobile": "On the machine whose terminals you want, <code>mobifai pair --legacy</code>",
+    "mac": "<code>mobifai pair</code> on the machine of this relay",
+    "mobile": "<code>mobifai pair --legacy</code> on the machine whose terminals you want to use",
 }
 
 
 def no_page() -> str:
-    """What stands in for the phone page where it was left out of the installation."""
+    """Return the page that replaces the phone page if the installation has none."""
     return _page(
         "MobiFai relay",
-        "<p>The phone page was left out when this MobiFai was built. Install it anew without "
+        "<p>This MobiFai was built without the phone page. Reinstall it without "
         "<code>MOBIFAI_BUILD_PAGE=0</code>, or use the MobiFai app:</p>\n"
-        "<ol>\n<li>Add this relay: the address that you see in the address bar now.</li>\n"
+        "<ol>\n<li>Add this relay, with the address in the address bar.</li>\n"
         "<li>Enter the pairing code that <code>mobifai pair --legacy</code> shows.</li>\n</ol>",
     )
 
 
 def login(device_id: str, kind: str, nonce: str = "", asks: str = "", problem: str = "") -> str:
-    """The form for a pairing code. `asks` is who waits to be signed in, `problem` what was wrong with the last code."""
-    warning = "It can use your terminals once you sign it in. Go on only if it is yours."
+    """Return the form for a pairing code. `asks` is the waiting device, `problem` the error of the previous code."""
+    warning = "Once signed in, it can use your terminals. Continue only if it is yours."
     fields = {
         "device_id": escape(device_id),
         "kind": escape(kind),
@@ -70,30 +70,30 @@ def login(device_id: str, kind: str, nonce: str = "", asks: str = "", problem: s
 
 
 def signed_in() -> str:
-    """What a person sees who has signed an agent in."""
+    """Return the page after the sign-in of an agent."""
     return _page("The agent is signed in", "<p>You can close this page.</p>")
 
 
 def not_waiting() -> str:
-    """What a person sees whose agent is not connected any more, or shows another address by now."""
+    """Return the page for an agent that is no longer connected, or waits for a newer sign-in."""
     return _page(
         "Sign in",
-        '<p class="problem" role="alert">No agent waits for this sign-in any more.</p>\n'
-        "<p>Look at what <code>mobifai serve</code> shows now, and open that address.</p>",
+        '<p class="problem" role="alert">No agent is waiting for this sign-in.</p>\n'
+        "<p>Open the address that <code>mobifai serve</code> shows now.</p>",
     )
 
 
 def no_device() -> str:
-    """What a person sees who came without a device."""
+    """Return the page for an address without a device."""
     return _page(
         "Sign in",
-        '<p class="problem" role="alert">This address is missing the device that wants to sign in.</p>\n'
-        "<p>Open the MobiFai app, or run <code>mobifai serve</code>, and follow the link that it shows.</p>",
+        '<p class="problem" role="alert">This address does not name the device to sign in.</p>\n'
+        "<p>Open the MobiFai app, or run <code>mobifai serve</code>, and use the link that it shows.</p>",
     )
 
 
 def error_page(message: str, depth: int) -> str:
-    """Return a page that shows an error. `depth` says how many folders below the relay's root it is shown."""
+    """Return a page that shows an error. `depth` is the number of folders between the relay's root and its address."""
     sentence = re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(message[:1].upper() + message[1:]))
     body = f'<p class="problem" role="alert">{sentence.removesuffix(".")}.</p>'
     return _page("MobiFai can't show this", body, root="../" * depth)

@@ -1,7 +1,7 @@
-"""The packets that wait for one device to read them.
+"""The queue of packets for one device.
 
-A packet stays in the account until the one after it is asked for, which is when it has left for the network. An outbox
-never blocks what puts: who forwards asks for `room` first, and a device whose account overflows is dropped.
+A packet counts against the limit until `get` is called for the one after it, since it has left for the network by then.
+`put` never blocks: a caller that forwards awaits `wait_for_room` first, and a device whose queue overflows is dropped.
 """
 
 import asyncio
@@ -15,19 +15,19 @@ T = TypeVar("T")
 
 
 class Outbox(Generic[T]):
-    """At most the bound's number of packets, and no room from `most_bytes` on. `size` is what one of them takes.
+    """A bounded queue of packets. It has no room for forwarded packets from `most_bytes` on.
 
-    `overflow` is called when it is full.
+    `size` returns the bytes of a packet. `overflow` is called if a packet does not fit.
     """
 
     def __init__(self, bound: Bound, most_bytes: int, size: Callable[[T], int], overflow: Callable[[], None]) -> None:
         self._packets: BoundedMap[int, T] = BoundedMap(bound)
-        # Forwarded events stop here, so that what the relay itself has to say still fits.
+        # Forwarded packets stop here, which reserves a quarter for the relay's own.
         self._most_packets = bound.capacity - bound.capacity // 4
         self._most_bytes = most_bytes
         self._size = size
         self._overflow = overflow
-        self._tell: Callable[[], None] | None = None
+        self._notify: Callable[[], None] | None = None
         self._first = self._next = 0
         self._bytes = 0
         self._leaving = False
@@ -40,30 +40,33 @@ class Outbox(Generic[T]):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more is taken."""
+        """Whether the queue is closed for new packets."""
         return self._ended
 
     @property
     def waiting_bytes(self) -> int:
-        """The memory of the packets that wait."""
+        """Bytes of the queued packets."""
         return self._bytes
 
     def has_room(self) -> bool:
-        """Whether one more forwarded packet may come."""
+        """Return whether there is room for a forwarded packet."""
         return self._ended or (len(self) < self._most_packets and self._bytes < self._most_bytes)
 
     async def wait_for_room(self) -> None:
-        """Wait until one more forwarded packet may come. It ends when the device reads, or is gone."""
+        """Wait until there is room for a forwarded packet, or the queue has ended."""
         while not self.has_room():
             self._moved.clear()
             await self._moved.wait()
 
-    def notify_when_drained(self, tell: Callable[[], None]) -> None:
-        """Have the loop call `tell` once, when a packet has left or the outbox has ended; of several, the latest."""
-        self._tell = tell
+    def notify_when_drained(self, notify: Callable[[], None]) -> None:
+        """Call `notify` once from the loop after the next packet has left or the queue has ended.
+
+        Only the latest `notify` is called.
+        """
+        self._notify = notify
 
     def put(self, packet: T) -> None:
-        """Add a packet. After the end nothing is added."""
+        """Add a packet. After the end, it is ignored."""
         if self._ended:
             return
         try:
@@ -76,19 +79,19 @@ class Outbox(Generic[T]):
         self._filled.set()
 
     def finish(self) -> None:
-        """Take nothing more; what waits is still handed out, then None."""
+        """Close the queue for new packets. `get` returns the queued ones, then None."""
         self._ended = True
         self._filled.set()
         self._has_moved()
 
     def clear(self) -> None:
-        """End, and drop what waits."""
+        """Close the queue, and discard the queued packets."""
         self.finish()
         while self._first < self._next:
             self._drop_first()
 
     async def get(self) -> T | None:
-        """The next packet, or None at the end. The one before has left by now."""
+        """Return the next packet, or None at the end. The previous one counts as sent."""
         if self._leaving and self._first < self._next:
             self._drop_first()
         self._leaving = False
@@ -107,6 +110,6 @@ class Outbox(Generic[T]):
 
     def _has_moved(self) -> None:
         self._moved.set()
-        if self._tell is not None:
-            tell, self._tell = self._tell, None
-            asyncio.get_running_loop().call_soon(tell)
+        if self._notify is not None:
+            notify, self._notify = self._notify, None
+            asyncio.get_running_loop().call_soon(notify)

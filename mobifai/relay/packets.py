@@ -1,7 +1,7 @@
-"""Packets of Engine.IO 4 and Socket.IO 5 as this relay reads and writes them: text only, payloads left as JSON.
+"""Packets of Engine.IO 4 and Socket.IO 5, as far as this relay uses them: text only, with payloads as raw JSON.
 
-What a device says is checked for its outer form here and handed on undecoded; `protocol.messages` reads it. Frames to
-a device are bytes, as they go onto its WebSocket.
+Only the outer form of a device's packet is checked here; `protocol.messages` decodes its payload. Frames for a device
+are bytes, ready for its WebSocket.
 """
 
 import re
@@ -15,7 +15,7 @@ from mobifai.limits import MAX_ID
 from mobifai.protocol.wire_json import encode
 
 MALFORMED = ""
-"""The event that an unreadable one becomes. No device can name it: an empty name is unreadable itself."""
+"""The event that stands for a malformed one. A device can't send it, since an empty name is malformed."""
 
 _RESERVED = frozenset({"connect", "disconnect", "connect_error", "*"})
 _FORM = re.compile(r"4([012])(?:(/[^,]{0,64}),?)?([0-9]{0,15})(.*)\Z", re.DOTALL)
@@ -26,7 +26,7 @@ _HEADER, _LONG_HEADER = Struct("!BBH"), Struct("!BBQ")
 
 
 class _Event(msgspec.Struct, array_like=True, frozen=True):
-    """An event as an array. Of what comes after the second payload nothing is kept."""
+    """An event as an array. Payloads after the second are ignored."""
 
     name: str
     first: msgspec.Raw = msgspec.Raw()
@@ -37,7 +37,7 @@ _decoder = msgspec.json.Decoder(_Event)
 
 
 class PacketType(Enum):
-    """What a device says with a packet."""
+    """The type of a device's packet."""
 
     CONNECT = "0"
     DISCONNECT = "1"
@@ -48,7 +48,7 @@ class PacketType(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ClientPacket:
-    """One packet of a device. `number` is there when it wants an acknowledgement; only an event has what follows."""
+    """One packet of a device. `number` is set if it wants an acknowledgement; the last two fields belong to events."""
 
     kind: PacketType
     namespace: str = "/"
@@ -61,15 +61,15 @@ _SHORT = {"1": ClientPacket(PacketType.CLOSE), "3": ClientPacket(PacketType.PONG
 
 
 def read(text: str) -> ClientPacket:
-    """Read a frame. Raises ValueError for one that no client of this relay sends."""
+    """Parse a frame. Raises ValueError for one that no client of this relay sends."""
     short = _SHORT.get(text[:1])
     if short is not None:
         return short
     form = _FORM.match(text)
     if form is None:
-        raise ValueError("expected a close, a pong, or a text packet of Socket.IO")
+        raise ValueError("expected a close, a pong or a text packet of Socket.IO")
     kind, namespace, number, rest = form.groups()
-    # What comes with a connect is an older way to give a token; `register` is the one that counts.
+    # A connect's payload is an older way to send a token, which is ignored; `register` has the token.
     event, *arguments = _read_event(rest) if kind == PacketType.EVENT.value else (MALFORMED,)
     return ClientPacket(PacketType(kind), namespace or "/", number, str(event), tuple(arguments))
 
@@ -84,14 +84,14 @@ def _read_event(text: str) -> list[object]:
     return [event.name, *(payload for payload in (event.first, event.second) if len(payload))]
 
 
-# -- what the relay says
+# -- packets of the relay
 
 PING = b"2"
 DISCONNECT = b"41"
 
 
 def open_frame(sid: str, ping_seconds: float, silent_seconds: float, most_bytes: int) -> bytes:
-    """The first frame of a connection: its id, and what Engine.IO agrees on."""
+    """Return the first frame of a connection: its id and the parameters of Engine.IO."""
     return b"0" + encode(
         {
             "sid": sid,
@@ -104,29 +104,29 @@ def open_frame(sid: str, ping_seconds: float, silent_seconds: float, most_bytes:
 
 
 def connected_frame(sid: str) -> bytes:
-    """The answer to a connect."""
+    """Return the response to a connect."""
     return b"40" + encode({"sid": sid})
 
 
 def refused_frame(namespace: str) -> bytes:
-    """The answer to a connect to a namespace that is not there."""
+    """Return the response to a connect to an unknown namespace."""
     return b"44%s,%s" % (namespace.encode("utf-8", "replace"), encode({"message": "Unable to connect"}))
 
 
 def acknowledged_frame(number: str) -> bytes:
-    """The acknowledgement of an event that asked for it."""
+    """Return the acknowledgement of an event."""
     return b"43%s[]" % number.encode()
 
 
 def event_frame(event: str, payload: object) -> bytes:
-    """An event with its payload."""
+    """Return an event with its payload."""
     if isinstance(payload, msgspec.Raw):
         return b"".join((b"42[", encode(event), b",", payload, b"]"))
     return b"42" + encode([event, payload])
 
 
 def header(length: int) -> bytes:
-    """What goes before a text frame of so many bytes on a WebSocket, from the server (RFC 6455, section 5.2)."""
+    """Return the header of a server's WebSocket text frame of this length (RFC 6455, section 5.2)."""
     if length < _LONGER:
         return bytes((_TEXT, length))
     if length < _LONGEST:

@@ -1,6 +1,7 @@
-"""The phone page, as it was built into this installation: files that are read when they are asked for.
+"""The files of the phone page, as built into this installation.
 
-Keeps nothing of them in memory. What is not a file of the page is none of its business, so no path leads elsewhere.
+Files are read on each request, and not cached in memory. Only files that were in the folder at the start have a route,
+so no path leads outside of it.
 """
 
 import mimetypes
@@ -20,9 +21,9 @@ _PIECE_BYTES = 64 << 10
 _INDEX = "index.html"
 _STAMP = "built-from.txt"
 _PACKED = {"br": ".br", "gzip": ".gz"}
-"""Encodings of which the build leaves copies, the smaller one first."""
-_FOR_EVER = "public, max-age=31536000, immutable"
-"""For what has a digest in its name."""
+"""Encodings of which the build has precompressed copies, the smallest first."""
+_IMMUTABLE = "public, max-age=31536000, immutable"
+"""Cache-Control of files with a digest in their name."""
 _TYPES = {
     ".js": "text/javascript",
     ".css": "text/css",
@@ -37,19 +38,19 @@ _HEADERS = {
 }
 _ISOLATED = {"Cross-Origin-Opener-Policy": "same-origin"}
 _TRUSTED_SIGN = "Sec-Fetch-Dest"
-"""Sent by browsers over HTTPS and from the machine itself only; elsewhere they complain of the header above."""
+"""Browsers send it only over HTTPS and to loopback. Elsewhere they log an error for the header above."""
 
 
 def encodings(accepts: str) -> set[str]:
-    """What a browser's Accept-Encoding names, but for what it gives no weight."""
+    """Return the encodings of an Accept-Encoding header, without those of weight 0."""
     offers = (offer.partition(";q=") for offer in accepts.lower().replace(" ", "").split(","))
     return {name for name, _, weight in offers if not weight or weight.strip("0.")}
 
 
 def policy(host: str) -> str:
-    """The Content-Security-Policy of the page at this host. No inline source, no foreign one.
+    """Return the Content-Security-Policy of the page at this host. It allows no inline and no foreign source.
 
-    Not every browser takes 'self' to mean WebSockets too, so those are named, where the host has nothing but what a
+    'self' does not include WebSockets in every browser, so they are listed if the host has only characters that a
     policy may have.
     """
     sockets = f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
@@ -61,9 +62,9 @@ def policy(host: str) -> str:
 
 
 async def _send(request: web.Request, file: Path, headers: dict[str, str]) -> web.StreamResponse:
-    """Send a file a piece at a time, so that a slow reader holds one piece and no descriptor.
+    """Send a file in pieces, so that a slow client holds one piece in memory and no descriptor.
 
-    Raises FileNotFoundError. A file that goes away meanwhile cuts the connection, since its length was sent already.
+    Raises FileNotFoundError. If the file disappears later, the connection is aborted, since its length was sent.
     """
     response = web.StreamResponse(headers=headers)
     response.content_length = size = file.stat().st_size
@@ -82,7 +83,7 @@ async def _send(request: web.Request, file: Path, headers: dict[str, str]) -> we
 
 
 def _read_piece(file: Path, start: int) -> bytes:
-    """Return a piece of a file; nothing where it can't be read."""
+    """Return a piece of a file; empty if it can't be read."""
     try:
         with file.open("rb") as opened:
             opened.seek(start)
@@ -93,7 +94,7 @@ def _read_piece(file: Path, start: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class PhonePageFiles:
-    """The files of a folder. `stamp` tells one build from another."""
+    """The files of a built page. `stamp` identifies the build."""
 
     folder: Path
     names: frozenset[str]
@@ -101,7 +102,7 @@ class PhonePageFiles:
 
     @classmethod
     def installed(cls, folder: Path = PAGE_FOLDER) -> "PhonePageFiles | None":
-        """The page of this installation; None when it was left out."""
+        """Return the page of this installation; None if it was built without one."""
         try:
             stamp = (folder / _STAMP).read_text()
         except OSError:
@@ -111,12 +112,12 @@ class PhonePageFiles:
         return cls(folder, frozenset(names), stamp) if _INDEX in names else None
 
     def routes(self) -> Iterator[web.RouteDef]:
-        """One for each file."""
+        """Yield a route for each file."""
         for path, name in self.paths().items():
             yield web.get(path, partial(self._serve, name))
 
     def paths(self) -> dict[str, str]:
-        """The files by their paths; the index is at `/`."""
+        """Return the files by URL path; the index is at `/`."""
         return {"/" if name == _INDEX else f"/{name}": name for name in sorted(self.names)}
 
     async def _serve(self, name: str, request: web.Request) -> web.StreamResponse:
@@ -130,7 +131,7 @@ class PhonePageFiles:
         try:
             return await _send(request, file, headers)
         except FileNotFoundError:
-            text = "this file of the page is gone; if MobiFai was installed anew, the relay has to be restarted"
+            text = "this file of the page no longer exists; if MobiFai was reinstalled, restart the relay"
             raise web.HTTPNotFound(text=text) from None
 
     def _smallest(self, name: str, accepts: str) -> tuple[str, Path]:
@@ -149,6 +150,6 @@ class PhonePageFiles:
             **(_ISOLATED if _TRUSTED_SIGN in request.headers else {}),
             hdrs.CONTENT_TYPE: _TYPES.get(suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream",
             "Content-Security-Policy": policy(request.host),
-            hdrs.CACHE_CONTROL: _FOR_EVER if name.startswith("assets/") else "no-cache",
+            hdrs.CACHE_CONTROL: _IMMUTABLE if name.startswith("assets/") else "no-cache",
             hdrs.VARY: hdrs.ACCEPT_ENCODING,
         }

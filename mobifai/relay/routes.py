@@ -1,6 +1,6 @@
-"""The relay's HTTP: health, the login page, and the API of signed-in devices.
+"""The relay's HTTP routes: health, the login page, and the API of signed-in devices.
 
-Reads every body strictly. What it decides nothing about: signing in is `signin`'s, sockets are `sockets`'.
+Decodes every body strictly. `signin` decides who may sign in, and `event_dispatcher` owns the devices' connections.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,47 +22,48 @@ from mobifai.relay.accounts import Account
 from mobifai.relay.devices import RelayDevices
 from mobifai.relay.event_dispatcher import DeviceConnection, EventDispatcher
 from mobifai.relay.phone_page import PhonePageFiles
-from mobifai.relay.signin import AGENT_KINDS, PHONE_KINDS, SignIn
+from mobifai.relay.sign_in_errors import AGENT_KINDS, PHONE_KINDS
+from mobifai.relay.signin import SignIn
 from mobifai.relay.store import RelayStore, StoredDevice
 
 MOST_BODY_BYTES = 64 << 10
-"""More than any request needs; the settings have a limit of their own."""
+"""Maximum size of a request body. The settings have a lower limit of their own."""
 
 MOST_FIELDS = 16
-"""Fields of a form; a sign-in has five."""
+"""Maximum number of fields of a form; a sign-in has five."""
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 JSON_TYPE = "application/json"
 
 
 class SignInDevice(messages.Message, frozen=True):
-    """The device that a person signs in."""
+    """The device that a user signs in."""
 
     device_id: messages.Id
     type: DeviceType
 
 
 class LoginForm(SignInDevice, frozen=True):
-    """What the login page's address has. `nonce` names the connection on which the device waits."""
+    """Fields of the login page's address and form. `nonce` identifies the connection on which the device waits."""
 
     nonce: Annotated[str, msgspec.Meta(max_length=MAX_ID)] = ""
 
 
 class SignInRequest(SignInDevice, frozen=True):
-    """What a page that stays open sends in place of the form. `kind`: what its invitation has to be for, if it says."""
+    """Body of `POST /api/sign-in`. `kind` is the kind of invitation that the code must have; None: any."""
 
     code: Annotated[str, msgspec.Meta(max_length=MAX_ID)]
     kind: Literal["e2e", "legacy"] | None = None
 
 
 class InvitationRequest(messages.Message, frozen=True):
-    """What an agent asks for: an invitation for a phone that encrypts, or for a legacy app."""
+    """Body of `POST /api/pairing`: an invitation for a phone with end-to-end encryption, or for a legacy app."""
 
     kind: Literal["e2e", "legacy"] = "e2e"
 
 
 class HttpRoutes:
-    """The routes. `now` is in seconds since the epoch."""
+    """Handlers of all routes. `now` returns seconds since the epoch."""
 
     def __init__(
         self,
@@ -79,7 +80,7 @@ class HttpRoutes:
         self._now = now
 
     def routes(self) -> list[web.RouteDef]:
-        """Every route but the sockets'."""
+        """Return every route but that of WebSockets."""
         page = PhonePageFiles.installed()
         return [
             *(page.routes() if page is not None else [web.get("/", self._no_page)]),
@@ -137,7 +138,7 @@ class HttpRoutes:
     def _redeem(
         self, asking: SignInDevice, code: str, address: str, wanted: frozenset[ClientKind]
     ) -> messages.Authenticated:
-        """Use a code up: what the device is told. Raises HTTPTooManyRequests, HTTPForbidden."""
+        """Redeem a code. Return the device's token and user. Raises HTTPTooManyRequests, HTTPForbidden."""
         try:
             return self._sign_in.redeem(code, asking.device_id, asking.type, address, wanted)
         except TooManyAttempts as refused:
@@ -146,7 +147,7 @@ class HttpRoutes:
             raise web.HTTPForbidden(text=str(refused)) from None
 
     async def _sign_in_without_form(self, request: web.Request) -> web.Response:
-        """What the form does. JSON only, so that no form of another site's page can send it."""
+        """Sign in like the form. The body must be JSON, which a form of another site can't send."""
         if request.content_type != JSON_TYPE:
             raise web.HTTPUnsupportedMediaType(text=f"expected {JSON_TYPE}")
         try:
@@ -169,7 +170,7 @@ class HttpRoutes:
     async def _put_settings(self, request: web.Request) -> web.Response:
         self._device(request)
         changes = _decode_object(await request.read())
-        account = self._account(request)  # as it is now that the body is there
+        account = self._account(request)  # again, since it may have changed while the body was read
         merged = {**_decode_object(self._store.settings(account.name).encode()), **changes}
         encoded, bound = msgspec.json.encode(merged), account.settings
         if len(encoded) > bound.capacity:
@@ -184,7 +185,7 @@ class HttpRoutes:
         return _json(merged)
 
     def _account(self, request: web.Request) -> Account:
-        """Whose device asks. Raises HTTPUnauthorized, HTTPTooManyRequests."""
+        """Return the account of the requesting device. Raises HTTPUnauthorized, HTTPTooManyRequests."""
         account = self._sign_in.accounts.get(self._device(request).user_id)
         if account is None:
             raise web.HTTPUnauthorized(text="the account of this token is not on this relay; sign in again")
@@ -193,7 +194,7 @@ class HttpRoutes:
     def _device(self, request: web.Request) -> StoredDevice:
         scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
         if scheme.lower() != "bearer" or not token:
-            raise web.HTTPUnauthorized(text="expected Authorization: Bearer TOKEN; sign in for a token")
+            raise web.HTTPUnauthorized(text="expected the header Authorization: Bearer TOKEN; sign in to get a token")
         address = request.remote or ""
         try:
             return self._sign_in.identify(token.strip(), address)
@@ -212,7 +213,7 @@ class HttpRoutes:
     async def _pair(self, request: web.Request) -> web.Response:
         self._agent(request)
         body = await request.read()
-        agent = self._agent(request)  # as it is now that the body is there
+        agent = self._agent(request)  # again, since it may have been revoked while the body was read
         try:
             inviting = msgspec.json.decode(body or b"{}", type=InvitationRequest)
         except (msgspec.MsgspecError, RecursionError, ValueError) as error:
@@ -226,7 +227,7 @@ class HttpRoutes:
         agent = self._agent(request)
         device_id = request.match_info["device_id"]
         if device_id == agent.device_id:
-            raise web.HTTPConflict(text="this is the device that asks; it can't revoke itself")
+            raise web.HTTPConflict(text="a device can't revoke itself")
         try:
             self._devices.revoke(agent.user_id, device_id)
         except SignInRefused as unknown:
@@ -236,7 +237,7 @@ class HttpRoutes:
     def _agent(self, request: web.Request) -> StoredDevice:
         device = self._device(request)
         if device.type != "mac":
-            raise web.HTTPForbidden(text="expected an agent's token; phones can't do this")
+            raise web.HTTPForbidden(text="expected an agent's token; found a phone's, which does not allow this")
         return device
 
 
@@ -249,7 +250,7 @@ def _asking(fields: Mapping[str, object]) -> LoginForm | None:
 
 
 def _wanted(asking: SignInDevice, waiting: DeviceConnection | None) -> frozenset[ClientKind]:
-    """The kinds of invitation that the device at a login page can use; a phone that does not wait is a legacy app."""
+    """Return the kinds of invitation that a device can use. A phone without a waiting connection is a legacy app."""
     if asking.type == "mac":
         return AGENT_KINDS
     encrypts = waiting is not None and waiting.pending_register is not None and E2E in waiting.pending_register.features
@@ -270,7 +271,7 @@ def _signed_in(asking: SignInDevice, answer: messages.Authenticated) -> web.Resp
 
 
 def _decode_form(body: bytes) -> dict[str, str]:
-    """Return the fields of a form, of equal names the first. Raises HTTPBadRequest."""
+    """Return the fields of a form; of fields with the same name, the first. Raises HTTPBadRequest."""
     try:
         return dict(reversed(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)))
     except ValueError as error:

@@ -1,7 +1,7 @@
-"""The outermost middleware of the relay: who sent a request, whether it is for this relay, and how long it may take.
+"""The relay's outermost middleware: finds the client, checks Host and Origin, limits the time, and formats errors.
 
-Errors leave as JSON `{message}`, or as a page for a person's browser. Every answer has headers that give a page as
-little as it needs.
+Errors are sent as JSON `{message}`, or as a page to a browser that navigates. All responses have restrictive security
+headers.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from mobifai.relay.forwarded_headers import Networks, find_client
 from mobifai.relay.host_names import HostNames
 
 REQUEST_SECONDS = 10.0
-"""How long a request of the API may take, body and all."""
+"""Time limit of an API request, including its body."""
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -35,11 +35,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PathRules:
-    """Paths to which not every rule applies.
+    """Paths with exceptions from the rules.
 
-    `sockets` are WebSockets, and `files` are those of the phone page: both may take longer than a request of the API.
-    Browsers name an Origin for scripts too, and a page without its script could not show what is wrong. `style` dresses
-    the page of a refusal.
+    WebSockets (`sockets`) and files of the phone page (`files`) have no time limit. Files are exempt from the check of
+    Origin, which browsers send for scripts: without its script, the page could not show the error. `style` is exempt
+    from all checks, since error pages use it.
     """
 
     sockets: frozenset[str]
@@ -48,7 +48,7 @@ class PathRules:
 
 
 class SecurityMiddleware:
-    """Checks requests."""
+    """Checks requests, and turns exceptions into responses."""
 
     def __init__(self, names: HostNames, trusted: Networks, paths: PathRules) -> None:
         self._names = names
@@ -56,7 +56,7 @@ class SecurityMiddleware:
         self._paths = paths
 
     def middleware(self) -> Middleware:
-        """The aiohttp middleware."""
+        """Return the aiohttp middleware."""
 
         @web.middleware
         async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -65,21 +65,21 @@ class SecurityMiddleware:
             except web.HTTPException as error:
                 unknown = request.match_info.http_exception is not None and error.status == 404
                 message = _no_such_path(request.path) if unknown else error.text or error.reason
-                return _answer(request, error.status, message, error.headers)
+                return _error_response(request, error.status, message, error.headers)
             except TimeoutError:
-                return _answer(request, 408, f"expected the whole request within {REQUEST_SECONDS:.0f} s")
+                return _error_response(request, 408, f"expected the whole request within {REQUEST_SECONDS:.0f} s")
             except (ConnectionError, web.RequestPayloadError):
-                return _answer(request, 400, "expected a whole body; found that it broke off")
+                return _error_response(request, 400, "expected a complete body; the connection broke off")
             except Exception:
-                if request.transport is None:  # aiohttp has several errors for a connection that is gone
-                    return _answer(request, 400, "the connection broke")
+                if request.transport is None:  # aiohttp raises various errors for a closed connection
+                    return _error_response(request, 400, "the connection broke off")
                 log.exception("%s %s failed", request.method, request.path)
-                return _answer(request, 500, "the relay could not handle this; its log says why")
+                return _error_response(request, 500, "internal error of the relay; see its log")
 
         return guard
 
     def _checked(self, request: web.Request) -> web.Request:
-        """Return the request as its client sent it to the nearest trusted proxy. Raises HTTPForbidden."""
+        """Return the request as the client sent it to the outermost trusted proxy. Raises HTTPForbidden."""
         client = find_client(request.remote or "", request.headers, self._trusted)
         if request.path not in self._paths.style:
             origins = [] if request.path in self._paths.files else request.headers.getall(hdrs.ORIGIN, [])
@@ -98,7 +98,7 @@ class SecurityMiddleware:
 
 
 async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
-    """The signal that gives every answer its headers; the phone page has some of its own."""
+    """Add the security headers to a response, unless it has its own, as the phone page does."""
     response.headers[hdrs.SERVER] = "MobiFai"
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
@@ -107,15 +107,17 @@ async def add_headers(_request: web.Request, response: web.StreamResponse) -> No
 def _no_such_path(path: str) -> str:
     folder = path[: path.find("/", 1) + 1]
     if not re.fullmatch(r"/[A-Za-z0-9._~-]{1,100}/", folder):
-        return "expected a path of this relay; there is nothing at this one"
+        return "expected a path of this relay; there is nothing at this path"
     return (
-        "expected a path of this relay; there is nothing at this one. If a proxy serves the relay under this path, "
+        "expected a path of this relay; there is nothing at this path. If a proxy serves the relay under it, "
         f"start MobiFai with `--public-url https://HOST{folder}`"
     )
 
 
-def _answer(request: web.Request, status: int, message: str, headers: "CIMultiDict[str] | None" = None) -> web.Response:
-    """Return an error: a page where a browser asks for one to show, JSON otherwise."""
+def _error_response(
+    request: web.Request, status: int, message: str, headers: "CIMultiDict[str] | None" = None
+) -> web.Response:
+    """Return an error as a page if a browser navigates, as JSON otherwise."""
     if request.method == hdrs.METH_GET and "text/html" in request.headers.get(hdrs.ACCEPT, ""):
         text = pages.error_page(message, depth=request.path.count("/") - 1)
         return web.Response(text=text, status=status, content_type="text/html")

@@ -1,6 +1,6 @@
-"""The embedded relay: everything of this house, wired, for the length of a scope.
+"""Composition of the relay, for the length of a scope.
 
-Owns the listening socket, the state on disk, the connections and the one timer; the last opened is the first closed.
+Owns the listening socket, the state on disk, the connections and the timer. Resources are closed in reverse order.
 """
 
 import asyncio
@@ -39,16 +39,16 @@ if TYPE_CHECKING:
     from mobifai.relay.websocket_connection import WebSocketConnection
 
 TICK_SECONDS = 1.0
-"""How exactly handshakes and silent connections are timed."""
+"""Interval of the checks for handshakes and connections that take too long."""
 
 NOTE_SECONDS = 3600.0
-"""How often it is noted which devices are connected, for a relay that ends without a word."""
+"""How often the connected devices are recorded, in case the relay is killed."""
 
 log = logging.getLogger(__name__)
 
 
 class Relay:
-    """An open relay. `port` is where it listens; `sign_in` lets devices in."""
+    """An open relay. `port` is its listening port; `sign_in` authenticates devices."""
 
     def __init__(self, config: RelayConfig, port: int, sign_in: SignIn, parts: "_Components") -> None:
         self.port = port
@@ -58,32 +58,32 @@ class Relay:
 
     @property
     def local_url(self) -> str:
-        """The address by which this machine reaches the relay."""
+        """The URL at which this machine reaches the relay."""
         return local_url(self._config.host, self.port)
 
     def find_urls(self) -> list[str]:
-        """Return the addresses that phones may use now, the likeliest first; never none."""
+        """Return at least one URL that phones may use now, the most likely first."""
         return [self._config.public_url] if self._config.public_url else public_urls(self._config.host, self.port)
 
     def devices(self, account: str = OWNER) -> list[DeviceInfo]:
-        """An account's devices that are let in, oldest first, and whether each is connected."""
+        """Return an account's paired devices, oldest first."""
         return self._parts.devices.known(account)
 
     async def revoke(self, device_id: str, account: str = OWNER) -> None:
-        """Shut a device out, at once: it leaves and the agents are told. Raises SignInRefused for no device."""
+        """Revoke and disconnect a device now, and notify the agents. Raises SignInRefused for an unknown device."""
         self._parts.devices.revoke(account, device_id)
 
     def add_account(self, name: str) -> IssuedInvitation:
-        """Add an account, and invite its first agent. Raises AccountError, LimitReached."""
+        """Add an account. Return an invitation for its first agent. Raises AccountError, LimitReached."""
         return self.sign_in.invite(ClientKind.AGENT, self.sign_in.accounts.add(name).name)
 
     def remove_account(self, name: str) -> None:
-        """Remove an account; all of its devices are disconnected. Raises AccountError."""
+        """Remove an account, and disconnect its devices. Raises AccountError."""
         self.sign_in.accounts.remove(name)
         self._parts.sockets.end_account(name)
 
     def local(self) -> AbstractContextManager[LocalConnection]:
-        """A connection for a device in this process, for the length of a scope. Entering raises LimitReached."""
+        """Return a scope with a connection for a device in this process. Entering it raises LimitReached."""
         return self._parts.endpoint.local(self._parts.sockets)
 
     @classmethod
@@ -100,10 +100,10 @@ class Relay:
         now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = elapsed,
     ) -> AsyncIterator["Relay"]:
-        """Listen for the length of a scope. Raises StateError for a port that is taken or a state that can't be used.
+        """Listen for the length of a scope. Raises StateError if the port or the state directory can't be used.
 
-        A `shared` relay runs alone, with accounts to which agents sign in; another serves the agent of this process.
-        `allowed_hosts` are names beside those of the configuration.
+        A `shared` relay is standalone, and has accounts to which agents sign in. Any other serves the agent of this
+        process. `allowed_hosts` are added to those of the configuration.
         """
         async with AsyncExitStack() as stack:
             listening = bind(config)
@@ -124,7 +124,7 @@ class Relay:
 
 
 class _Components:
-    """The connections, what they say, and the routes: made together, since each needs another."""
+    """The parts of a relay that depend on each other: connections, dispatcher, registry and HTTP server."""
 
     def __init__(
         self,
@@ -160,7 +160,7 @@ class _Components:
         self.sockets.on_end(connection)
 
     async def open_http(self) -> "web.Server":
-        """The HTTP server, made and imported now."""
+        """Import and start the HTTP server."""
         from mobifai.relay.app import make_runner  # noqa: PLC0415 - see there
         from mobifai.relay.routes import HttpRoutes  # noqa: PLC0415
 
@@ -168,16 +168,16 @@ class _Components:
         self._runner = make_runner(http, self.endpoint, self._config, self.listener.intake.note_request)
         await self._runner.setup()
         if self._runner.server is None:
-            raise StateError("expected an HTTP server that is set up; found none")
+            raise StateError("the relay's HTTP server is not set up; see the log")
         return self._runner.server
 
     async def close_http(self) -> None:
-        """End every request."""
+        """Close the HTTP server and its requests."""
         if self._runner is not None:
             await self._runner.cleanup()
 
     def tick(self) -> None:
-        """End what takes too long."""
+        """End handshakes and connections that take too long."""
         now = self._monotonic()
         self.sockets.expire(now)
         self.listener.intake.expire(now)
@@ -188,7 +188,7 @@ class _Components:
 
 @asynccontextmanager
 async def _ticking(tick: Callable[[], None]) -> AsyncIterator[None]:
-    task = asyncio.create_task(_tick_for_ever(tick), name="relay tick")
+    task = asyncio.create_task(_tick_repeatedly(tick), name="relay tick")
     try:
         yield
     finally:
@@ -197,10 +197,10 @@ async def _ticking(tick: Callable[[], None]) -> AsyncIterator[None]:
             await task
 
 
-async def _tick_for_ever(tick: Callable[[], None]) -> None:
+async def _tick_repeatedly(tick: Callable[[], None]) -> None:
     while True:
         await asyncio.sleep(TICK_SECONDS)
         try:
             tick()
         except Exception:
-            log.exception("the relay's timer failed")
+            log.exception("the relay's periodic check failed")

@@ -1,7 +1,7 @@
-"""Signing in: which devices may come in to which account of this relay.
+"""Sign-in of devices: invitations, tokens, and the decision which device has access to which account.
 
-Owns the accounts, the failed attempts and the tokens; what it decides is kept in the store. It knows nothing of
-sockets: that a device leaves when it is shut out is for the relay to see to.
+Owns the accounts, the failed attempts and the tokens. Its decisions are kept in the store. It knows no connections: the
+relay disconnects a device that is revoked.
 """
 
 import secrets
@@ -17,26 +17,22 @@ from mobifai.protocol import messages
 from mobifai.protocol.codes import CODE_SECONDS, Attempts, ClientKind, DeviceType, Grant, is_secret
 from mobifai.protocol.features import E2E
 from mobifai.relay.accounts import Account, Accounts
+from mobifai.relay.sign_in_errors import (
+    AGENT_KINDS,
+    BELONGS_TO_ENCRYPTED,
+    ENCRYPTED_ONLY,
+    ONE_AGENT,
+    PHONE_KINDS,
+    wrong_code,
+    wrong_kind,
+)
 from mobifai.relay.store import OWNER, RelayStore, StoredDevice
 from mobifai.relay.tokens import TOKEN_SECONDS, Claims, Tokens
-
-PHONE_KINDS: frozenset[ClientKind] = frozenset({ClientKind.E2E, ClientKind.LEGACY})
-AGENT_KINDS: frozenset[ClientKind] = frozenset({ClientKind.AGENT})
-
-_ONE_AGENT = "this relay serves only the agent that runs it; `mobifai relay` runs a relay for other agents"
-_ENCRYPTS_ONLY = "this invitation is for a client that encrypts; `mobifai pair --legacy` invites a legacy app"
-_WRONG_KIND = {
-    ClientKind.AGENT: "this invitation is for an agent; `mobifai pair`, on the machine of the agent, invites a phone",
-    ClientKind.E2E: _ENCRYPTS_ONLY,
-    ClientKind.LEGACY: "this code is for a legacy app; `mobifai pair` shows the link that this client needs",
-}
-_IS_SEALED = "this deviceId belongs to a client that encrypts; `mobifai pair` shows a link for it"
-_NO_AGENTS_CODE = "this invitation is for a phone; `mobifai pair`, on the machine of the relay, invites an agent"
 
 
 @dataclass(frozen=True, slots=True)
 class IssuedInvitation:
-    """One new client's way in: by code or by token, whichever is used first. `expires_at` is ISO 8601, UTC."""
+    """A one-time sign-in for one new client, by code or by token. `expires_at` is ISO 8601, UTC."""
 
     account: str
     kind: ClientKind
@@ -46,9 +42,10 @@ class IssuedInvitation:
 
 
 class SignIn:
-    """Let devices in. `now` gives seconds since the epoch; what ends after some minutes is measured with `monotonic`.
+    """Authenticates devices. `now` returns seconds since the epoch; short periods are measured with `monotonic`.
 
-    A `shared` relay has accounts, and agents sign in to it. Any other has one account, and one agent in this process.
+    A `shared` relay has several accounts, to which agents sign in. Any other has one account, and one agent in this
+    process.
     """
 
     def __init__(
@@ -79,9 +76,9 @@ class SignIn:
     # -- new devices
 
     def invite(self, kind: ClientKind, account: str = OWNER) -> IssuedInvitation:
-        """Invite one new client to an account, for ten minutes. Raises AccountError, SignInRefused."""
+        """Create a one-time sign-in to an account, valid for 10 minutes. Raises AccountError, SignInRefused."""
         if kind is ClientKind.AGENT and not self.shared:
-            raise SignInRefused(_ONE_AGENT)
+            raise SignInRefused(ONE_AGENT)
         host = self.accounts.require(account)
         grant = host.codes.issue(self._new_id(), kind, self._monotonic())
         expires_at = self._now() + CODE_SECONDS
@@ -93,9 +90,9 @@ class SignIn:
     def redeem(
         self, code: str, device_id: str, kind: DeviceType, address: str, wanted: Set[ClientKind] | None = None
     ) -> messages.Authenticated:
-        """Use a code up: the token of the device that it lets in. Raises SignInRefused, TooManyAttempts.
+        """Redeem a code. Return the device's token and user. Raises SignInRefused, TooManyAttempts.
 
-        `wanted` are the kinds of invitation that this client can use. A code of another kind stays good.
+        `wanted` are the kinds of invitation that this client can use. A code of another kind remains valid.
         """
         if not is_secret(code):
             self._attempts.check(address, self._monotonic())
@@ -104,7 +101,7 @@ class SignIn:
         found = self.accounts.find(code, self._monotonic())
         if found is None:
             self.record_failure(address)
-            raise SignInRefused(_wrong_code(code, wanted))
+            raise SignInRefused(wrong_code(code, wanted))
         account, grant = found
         self._require_kind(grant, wanted)
         self._require_room(account, device_id, grant.kind)
@@ -113,29 +110,29 @@ class SignIn:
         return messages.Authenticated(token=token, user=account.user)
 
     def agent_token(self, device_id: str, name: str) -> str:
-        """Let the agent of this process in, without a code. Its tokens of before are void."""
+        """Return a token for the agent of this process, without a code. Its earlier tokens become invalid."""
         return self._admit(self.accounts.owner, device_id, ClientKind.AGENT, self._new_id(), name, own=True)
 
     def _require_agents(self, kind: DeviceType) -> None:
         if kind == "mac" and not self.shared:
-            raise SignInRefused(_ONE_AGENT)
+            raise SignInRefused(ONE_AGENT)
 
     @staticmethod
     def _require_kind(grant: Grant, wanted: Set[ClientKind]) -> None:
         if grant.kind not in wanted:
-            raise SignInRefused(_NO_AGENTS_CODE if wanted == AGENT_KINDS else _WRONG_KIND[grant.kind])
+            raise SignInRefused(wrong_kind(grant.kind, wanted))
 
     def _require_room(self, account: Account, device_id: str, kind: ClientKind) -> None:
         known = self._store.device(account.name, device_id)
         is_new = known is None or known.revoked_at is not None
         if known is not None and not is_new:
             if known.type != kind.device_type:
-                raise SignInRefused("this deviceId is in use by another kind of device; expected one of its own")
+                raise SignInRefused("expected an unused deviceId; this one belongs to another kind of device")
             if known.kind is ClientKind.E2E and kind is ClientKind.LEGACY:
-                raise SignInRefused(_IS_SEALED)
+                raise SignInRefused(BELONGS_TO_ENCRYPTED)
         if is_new and account.devices.room == 0:
             refused = account.devices.refuse("one more device")
-            raise SignInRefused(f"{refused}; revoke one that is not used any more")
+            raise SignInRefused(f"{refused}; revoke one that is no longer used")
 
     def _admit(
         self,
@@ -163,7 +160,7 @@ class SignIn:
         try:
             self._store.put(device)
         except WriteFailed as error:
-            raise SignInRefused(f"no new device can be let in now: {error}") from None
+            raise SignInRefused(f"no new device can sign in now: {error}") from None
 
     def _issue(self, account: Account, kind: DeviceType, token_id: str) -> str:
         user = account.user
@@ -176,10 +173,10 @@ class SignIn:
     def authenticate(
         self, register: messages.Register, address: str = "", *, in_process: bool = False
     ) -> messages.Authenticated | None:
-        """Let a device in that registers, and renew its token; None: it has none, and has to sign in first.
+        """Authenticate a device that registers, and renew its token. Return None if it has none and must sign in.
 
-        Raises SignInRefused for a device that may not come. A good token is good however often its address failed: only
-        what has none can be guessing. `in_process`: the device is in this process.
+        Raises SignInRefused for a device without access. A valid token is accepted even if its address has failed too
+        often, since it can't be a guess. `in_process`: the device is in this process.
         """
         if not in_process:
             self._require_agents(register.type)
@@ -196,7 +193,7 @@ class SignIn:
         return messages.Authenticated(token=self._issue(account, claims.type, claims.jti), user=account.user)
 
     def _bind(self, claims: Claims, register: messages.Register, *, in_process: bool) -> Account:
-        """Whose the device is. Raises SignInRefused unless the token is for exactly this device."""
+        """Return the account of a device. Raises SignInRefused unless the token belongs to this device."""
         if claims.type != register.type:
             raise SignInRefused(f"this token is for the type {claims.type}; found {register.type}; sign in again")
         account = self.accounts.get(claims.id)
@@ -206,9 +203,9 @@ class SignIn:
         if device is None:
             self._claim(account, claims.jti, register)
         elif device.revoked_at is not None:
-            raise SignInRefused("this device was revoked; `mobifai pair` lets it in anew")
+            raise SignInRefused("this device was revoked; `mobifai pair` invites it again")
         elif device.device_id != register.device_id:
-            raise SignInRefused("this token belongs to another device; `mobifai pair` gives one for this device")
+            raise SignInRefused("this token belongs to another device; `mobifai pair` makes one for this device")
         else:
             if not in_process:
                 self._require_fresh(claims, device)
@@ -218,13 +215,13 @@ class SignIn:
         return account
 
     def _require_fresh(self, claims: Claims, device: StoredDevice) -> None:
-        """Raise SignInRefused for a token whose time is over.
+        """Raise SignInRefused for an expired token.
 
-        An agent's time begins when it was last connected: its connection may last for months, and after that nobody may
-        be there to sign it in.
+        The token of an agent expires some time after its last connection, not after it was issued: a connection may
+        last for months, and nobody may be there to sign the agent in again.
 
-        A client that encrypts is known to the agent by its key, and on the agent's own relay its token opens nothing
-        without that: there it is good until the device is revoked, whatever the clock is set to.
+        On the built-in relay, the token of a client that encrypts does not expire, whatever the clock is set to. The
+        agent knows that client by its key, and the token is useless without the key.
         """
         if self.shared or device.kind is not ClientKind.E2E:
             now = self._now()
@@ -232,14 +229,14 @@ class SignIn:
                 self._tokens.check_time(claims, now)
 
     def record_connected(self, account: str, device_id: str) -> None:
-        """Note that a device is connected, or was until now."""
+        """Record that a device is connected, or was until now."""
         self._store.record_connected(account, device_id, self._now())
 
     def _claim(self, account: Account, grant_id: str, register: messages.Register) -> None:
-        """Use an invitation up by its token."""
+        """Redeem an invitation by its token."""
         grant = account.codes.get(grant_id, self._monotonic())
         if grant is None:
-            raise SignInRefused("this token was never used and is void now; `mobifai pair` gives a new one")
+            raise SignInRefused("this token was never used and is no longer valid; `mobifai pair` makes a new one")
         self._require_encryption(grant.kind, register)
         self._require_room(account, register.device_id, grant.kind)
         self._admit(account, register.device_id, grant.kind, grant_id)
@@ -248,16 +245,16 @@ class SignIn:
     @staticmethod
     def _require_encryption(kind: ClientKind, register: messages.Register) -> None:
         if kind is ClientKind.E2E and E2E not in register.features:
-            raise SignInRefused(_ENCRYPTS_ONLY)
+            raise SignInRefused(ENCRYPTED_ONLY)
 
     def allows_unencrypted(self, device_id: str) -> bool:
-        """Whether a phone of the relay's owner is one that came by an invitation for legacy apps."""
+        """Return whether a device of the relay's owner is a phone that was invited as a legacy app."""
         device = self._store.device(OWNER, device_id)
         kinds = (ClientKind.LEGACY, ClientKind.UNKNOWN)
         return device is not None and device.revoked_at is None and device.kind in kinds and device.type == "mobile"
 
     def identify(self, token: str, address: str = "") -> StoredDevice:
-        """The device that a token of a request belongs to. Raises SignInRefused."""
+        """Return the device to which a request's token belongs. Raises SignInRefused."""
         try:
             return self._holder(self._tokens.read(token))
         except SignInRefused:
@@ -267,44 +264,35 @@ class SignIn:
     def _holder(self, claims: Claims) -> StoredDevice:
         device = self._store.by_token(claims.jti)
         if device is not None and device.type == "mac" and not self.shared:
-            raise SignInRefused("this relay is managed by `mobifai pair` and `mobifai devices` on its own machine only")
+            raise SignInRefused(
+                "this relay can only be managed with `mobifai pair` and `mobifai devices` on its own machine"
+            )
         if device is None or device.revoked_at is not None or self.accounts.get(device.user_id) is None:
-            raise SignInRefused("this token lets no device in: it was not used to register yet, replaced, or revoked")
+            raise SignInRefused(
+                "this token is not valid: it was not used to register yet, was replaced, or was revoked"
+            )
         self._require_fresh(claims, device)
         return device
 
     # -- failed attempts
 
     def check(self, address: str) -> None:
-        """Raise TooManyAttempts while an address has failed too often."""
+        """Raise TooManyAttempts if an address has failed too often."""
         self._attempts.check(address, self._monotonic())
 
     def record_failure(self, address: str) -> None:
-        """Count a failure of an address."""
+        """Count a failed attempt of an address."""
         self._attempts.failed(address, self._monotonic())
 
     # -- an account's devices
 
     def devices(self, account: str = OWNER) -> list[StoredDevice]:
-        """The devices of an account that are let in, oldest first."""
+        """Return the paired devices of an account, oldest first."""
         return self._store.devices(account)
 
     def revoke(self, device_id: str, account: str = OWNER) -> None:
-        """Refuse a device's token from now on; `Relay.revoke` does the rest. Raises SignInRefused for no device."""
+        """Reject a device's token from now on. Raises SignInRefused for an unknown device. See also `Relay.revoke`."""
         host = self.accounts.require(account)
         if not self._store.revoke(host.name, device_id, self._now(), keep=host.devices.capacity):
-            raise SignInRefused("expected a device that may come in; `mobifai devices list` shows them")
+            raise SignInRefused("expected a paired device; `mobifai devices list` lists them")
         host.count_devices()
-
-
-def _wrong_code(typed: str, wanted: Set[ClientKind]) -> str:
-    """What is wrong with what was typed in place of a code, and what to do for this kind of client."""
-    if "#" in typed or "://" in typed:
-        problem = "this is a link for a client that encrypts, and no pairing code"
-    else:
-        problem = "this pairing code is wrong, used or expired"
-    if wanted == AGENT_KINDS:
-        return f"{problem}; `mobifai pair`, on the machine of the relay, shows one for an agent"
-    if ClientKind.E2E in wanted:
-        return f"{problem}; `mobifai pair` shows a new link"
-    return f"{problem}; `mobifai pair --legacy` shows a code for this app"

@@ -1,6 +1,6 @@
-"""The Socket.IO endpoint: every connection of a device, on a WebSocket or inside this process.
+"""The Socket.IO endpoint: accepts the connections of devices, on WebSockets and inside this process.
 
-Owns the connections, and lets in as many as may be. What an event means is for `sockets`.
+Owns the connections and enforces their limits. `event_dispatcher` handles their events.
 """
 
 import asyncio
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 
 PATH = "/socket.io/"
 EXPECTED_QUERY = {"EIO": "4", "transport": "websocket", "sid": None}  # bounded by this line
-"""What the query of a connection says of Engine.IO. One that is there already can't be taken up again."""
+"""Query parameters of Engine.IO that a new connection must have. Resuming a session (`sid`) is not supported."""
 
 GOODBYE_SECONDS = 1.0
-"""How long the devices have to say goodbye when the relay closes; then they are cut off."""
+"""How long the closing handshakes may take when the relay closes; then connections are aborted."""
 
 MOST_UNSIGNED = 8
-"""Connections that one address may have without being signed in: a household behind one router signs in in turn."""
+"""Connections of one address that are not signed in: enough for a household behind one router."""
 
 OnEnd = Callable[["WebSocketConnection | LocalConnection"], None]
 
 
 class SocketIOEndpoint:
-    """Serves `PATH`. `on_event` is awaited before the next event of the same connection is read."""
+    """Serves `PATH`. `on_event` is awaited before the next event of that connection is read."""
 
     def __init__(
         self,
@@ -63,12 +63,12 @@ class SocketIOEndpoint:
 
     @property
     def connections(self) -> "Mapping[str, WebSocketConnection | LocalConnection]":
-        """Every connection by its key, oldest first."""
+        """All connections by key, oldest first."""
         return self._connections
 
     @contextmanager
     def local(self, handler: LocalEventHandler) -> Iterator[LocalConnection]:
-        """A connection of a device in this process, for the length of a scope. Raises LimitReached."""
+        """Yield a connection for a device in this process. Raises LimitReached."""
         most_bytes = self._ledger.capacity(RELAY_MESSAGE)
         with self._ledger.bound(RELAY_BACKLOG) as backlog:
             connection = LocalConnection(self._new_key(), backlog, most_bytes, handler, self._monotonic)
@@ -85,19 +85,19 @@ class SocketIOEndpoint:
         return str(self._count)
 
     async def serve(self, request: "web.Request") -> "web.StreamResponse":
-        """Handle one connection from its request to its end."""
-        from aiohttp import web  # noqa: PLC0415 - it is there by now, and an agent without phones needs none
+        """Serve one connection from its request to its end."""
+        from aiohttp import web  # noqa: PLC0415 - loaded by now, and not needed by an agent without phones
 
         from mobifai.relay.websocket_connection import WebSocketConnection  # noqa: PLC0415
 
         try:
             is_handshake = bool(web.WebSocketResponse().can_prepare(request))
-        except ValueError:  # of a header that is not ASCII
+        except ValueError:  # a header that is not ASCII
             is_handshake = False
         if not is_handshake:
-            raise web.HTTPBadRequest(text="expected a WebSocket; this relay has no other transport")
+            raise web.HTTPBadRequest(text="expected a WebSocket handshake; this relay has no other transport")
         if {name: request.query.get(name) for name in EXPECTED_QUERY} != EXPECTED_QUERY:
-            raise web.HTTPBadRequest(text="expected a new connection of Engine.IO 4, on a WebSocket")
+            raise web.HTTPBadRequest(text="expected a new connection of Engine.IO 4 with the transport websocket")
         with self._ledger.bound(RELAY_BACKLOG) as backlog, self._ledger.bound(RELAY_MESSAGE) as frame:
             connection = WebSocketConnection(self._new_key(), request, backlog, frame, self._monotonic())
             try:
@@ -118,10 +118,10 @@ class SocketIOEndpoint:
         self._note_sign_in(connection)
 
     def _note_sign_in(self, connection: "WebSocketConnection | LocalConnection") -> None:
-        """Count a connection by whether a device is signed in on it now.
+        """Update the slot of a connection after a device signed in or out on it.
 
-        One that is signed in makes room for nobody, and its address is known. One that is not any more counts like one
-        that never was, so that nobody who can sign in once keeps any number of connections.
+        A signed-in connection is never evicted, and its address becomes known. A signed-out one needs a slot again, so
+        that a device can't keep any number of connections by signing in once.
         """
         is_counted = connection.key in self._unsigned
         if connection.signed_in and is_counted:
@@ -138,15 +138,15 @@ class SocketIOEndpoint:
         self._make_room(gone)
 
     def _admit(self, connection: "WebSocketConnection") -> None:
-        """Give a WebSocket a place. Raises LimitReached."""
-        for one in list(self._connections.values()):  # a code that is typed elsewhere signs a connection in
+        """Register a WebSocket in a slot. Raises LimitReached."""
+        for one in list(self._connections.values()):  # a code that is entered elsewhere signs in a connection
             self._note_sign_in(one)
         sender = self._known.group_of(connection.address)
         self._make_room(self._unsigned.acquire(connection.key, sender))
         self._keep(connection, sender)
 
     def _make_room(self, gone: str | None) -> None:
-        """End a connection that is not signed in, and count it no more."""
+        """Abort a connection that is not signed in."""
         connection = self._connections.get(gone) if gone is not None else None
         if connection is not None:
             self._remove(connection)
@@ -161,7 +161,7 @@ class SocketIOEndpoint:
         self._empty.clear()
 
     def _remove(self, connection: "WebSocketConnection | LocalConnection") -> None:
-        """Forget a connection, once."""
+        """Remove a connection if it is still there."""
         if self._connections.pop(connection.key, None) is not None:
             self._unsigned.release(connection.key)
             self._on_end(connection)
@@ -171,7 +171,7 @@ class SocketIOEndpoint:
             self._empty.set()
 
     async def close(self) -> None:
-        """Tell every device, then cut off those that stay."""
+        """Close every connection, then abort those that remain."""
         self._closing = True
         for connection in list(self._connections.values()):
             connection.close(CloseCode.GOING_AWAY)

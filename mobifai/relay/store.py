@@ -1,7 +1,7 @@
-"""The relay's memory on disk: its accounts, which devices may come in, and each account's settings.
+"""The relay's database: accounts, devices, and each account's settings.
 
-Owns `relay.sqlite` of the state directory (mode 0600), and never decides anything. The only codes that it keeps are
-those of agents, which may be made while no relay runs; phones are invited anew after a restart.
+Owns `relay.sqlite` in the state directory (mode 0600), and decides nothing. It only keeps invitations of agents, which
+may be created while no relay runs. Invitations of phones are lost on a restart.
 """
 
 import logging
@@ -59,7 +59,7 @@ _PUT = "INSERT OR REPLACE INTO devices VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 @dataclass(frozen=True, slots=True)
 class StoredDevice:
-    """One device that was let in. Times are seconds since the epoch; `token_id` is the `jti` of its token."""
+    """A paired or revoked device. Times are seconds since the epoch; `token_id` is the `jti` of its token."""
 
     user_id: str
     device_id: str
@@ -74,7 +74,7 @@ class StoredDevice:
 
 
 class RelayStore:
-    """Accounts, devices and settings. A write takes some 20 us, so it is done in the event loop's own thread."""
+    """Accounts, devices and settings. A write takes some 20 us, so it runs in the event loop's own thread."""
 
     def __init__(self, connection: Database) -> None:
         self._connection = connection
@@ -82,7 +82,7 @@ class RelayStore:
     @classmethod
     @contextmanager
     def open(cls, state_dir: Path, problems: Problems | None = None) -> Iterator["RelayStore"]:
-        """Open the file, or make it, for the length of a scope."""
+        """Open or create the file, for the length of a scope."""
         connection = Database(
             state_dir / FILE, _SCHEMA, _VERSION, problems or Problems(), _UPGRADES, contents="the relay's devices"
         )
@@ -94,7 +94,7 @@ class RelayStore:
     # -- accounts
 
     def accounts(self) -> list[str]:
-        """The names of all accounts: `owner`, then the others, oldest first."""
+        """Return the names of all accounts: `owner`, then the others, oldest first."""
         query = "SELECT name FROM accounts ORDER BY created_at, name"
         return [OWNER, *(str(name) for (name,) in self._connection.execute(query))]
 
@@ -104,7 +104,7 @@ class RelayStore:
             self._connection.execute("INSERT INTO accounts VALUES (?, ?)", (name, now))
 
     def remove_account(self, name: str) -> None:
-        """Remove an account with everything that belongs to it. A full disk keeps nobody in."""
+        """Remove an account with everything that belongs to it, in memory even if the disk is full."""
         self._connection.write_best_effort("DELETE FROM accounts WHERE name = ?", (name,))
         for table in ("devices", "grants", "settings"):
             self._connection.write_best_effort(f"DELETE FROM {table} WHERE user_id = ?", (name,))  # noqa: S608 - see above
@@ -112,13 +112,13 @@ class RelayStore:
     # -- invitations of agents
 
     def grants(self, user_id: str, now: float) -> list[Grant]:
-        """The invitations of an account that are good still, oldest first."""
+        """Return the valid invitations of an account, oldest first."""
         query = "SELECT grant_id, kind, code, expires_at FROM grants WHERE user_id = ? AND expires_at > ?"
         found = self._connection.execute(f"{query} ORDER BY expires_at", (user_id, now))
         return [Grant(grant_id, ClientKind(kind), code, expires_at) for grant_id, kind, code, expires_at in found]
 
     def put_grant(self, user_id: str, grant: Grant, now: float) -> None:
-        """Keep an invitation, if that is possible; those whose time is over are forgotten."""
+        """Add an invitation, best effort, and delete expired ones."""
         self._connection.write_best_effort("DELETE FROM grants WHERE expires_at <= ?", (now,))
         values = (grant.grant_id, user_id, grant.kind.value, grant.code, grant.expires_at)
         self._connection.write_best_effort("INSERT INTO grants VALUES (?, ?, ?, ?, ?)", values)
@@ -126,20 +126,20 @@ class RelayStore:
     # -- devices
 
     def devices(self, user_id: str) -> list[StoredDevice]:
-        """An account's devices that are let in, oldest first."""
+        """Return an account's paired devices, oldest first."""
         return self._select("user_id = ? AND revoked_at IS NULL ORDER BY created_at", user_id)
 
     def count(self, user_id: str) -> int:
-        """How many devices are let in."""
+        """Return the number of paired devices."""
         query = "SELECT count(*) FROM devices WHERE user_id = ? AND revoked_at IS NULL"
         return int(self._connection.execute(query, (user_id,)).fetchone()[0])
 
     def device(self, user_id: str, device_id: str) -> StoredDevice | None:
-        """A device of an account, revoked or not."""
+        """Return a device of an account, revoked or not."""
         return next(iter(self._select("user_id = ? AND device_id = ?", user_id, device_id)), None)
 
     def by_token(self, token_id: str) -> StoredDevice | None:
-        """The device that holds a token, revoked or not."""
+        """Return the device with this token, revoked or not."""
         return next(iter(self._select("token_id = ?", token_id)), None)
 
     def _select(self, condition: str, *arguments: str) -> list[StoredDevice]:
@@ -147,32 +147,32 @@ class RelayStore:
         return [_device(row) for row in self._connection.execute(query, arguments)]
 
     def put(self, device: StoredDevice) -> None:
-        """Let a device in; what was known of the same id is replaced, and the invitation that it came by is used up."""
+        """Add or replace a device, and delete the invitation that it used."""
         with self._connection:
             self._connection.execute(_PUT, _values(device))
             self._connection.execute("DELETE FROM grants WHERE grant_id = ?", (device.token_id,))
 
     def put_best_effort(self, device: StoredDevice) -> None:
-        """Let a device in, also while that can't be kept."""
+        """Add or replace a device, in memory even if the disk write fails."""
         self._connection.write_best_effort(_PUT, _values(device))
 
     def record_sign_in(self, user_id: str, device_id: str, name: str, public_key: str, now: float) -> None:
-        """Note that a device came in, and what it says of itself. A full disk keeps nobody out."""
+        """Record a sign-in with the device's name and key, in memory even if the disk write fails."""
         self._connection.write_best_effort(
             "UPDATE devices SET name = ?, public_key = ?, last_seen = ? WHERE user_id = ? AND device_id = ?",
             (name, public_key, now, user_id, device_id),
         )
 
     def record_connected(self, user_id: str, device_id: str, now: float) -> None:
-        """Note that a device is connected, or was until now."""
+        """Record that a device is connected, or was until now."""
         self._connection.write_best_effort(
             "UPDATE devices SET last_seen = ? WHERE user_id = ? AND device_id = ?", (now, user_id, device_id)
         )
 
     def revoke(self, user_id: str, device_id: str, now: float, keep: int) -> bool:
-        """Shut a device out, also while that can't be kept; False when it is not one that was let in.
+        """Revoke a device, in memory even if the disk write fails. Return whether there was such a paired device.
 
-        Of the revoked ones only the `keep` newest are kept.
+        Only the `keep` newest revoked devices are kept.
         """
         known = self.device(user_id, device_id)
         if known is None or known.revoked_at is not None:
@@ -191,7 +191,7 @@ class RelayStore:
     # -- settings
 
     def settings(self, user_id: str) -> str:
-        """An account's settings: the JSON of an object."""
+        """Return an account's settings, a JSON object."""
         row = self._connection.execute("SELECT json FROM settings WHERE user_id = ?", (user_id,)).fetchone()
         return str(row[0]) if row else "{}"
 
@@ -202,7 +202,7 @@ class RelayStore:
 
 
 def _values(device: StoredDevice) -> tuple[object, ...]:
-    """What the row of a device has. The kind is a plain string for SQLite."""
+    """Return the row of a device. SQLite needs the kind as a plain string."""
     return tuple(str(value) if isinstance(value, ClientKind) else value for value in _fields(device))
 
 

@@ -1,10 +1,10 @@
-"""Tokens of the relay: JWTs of HS256 that are good for 30 days.
+"""Tokens of the relay: JWTs with HS256 that are valid for 30 days.
 
-Owns the secret, 32 random bytes in `relay.key` of the state directory (mode 0600). Whether a token's device may still
-come in is for `signin` to say.
+Owns the secret, 32 random bytes in `relay.key` of the state directory (mode 0600). `signin` decides whether a token's
+device still has access.
 
-Only tokens with this relay's one header are read, so a token can't choose how it is checked. That leaves a keyed hash
-over text (RFC 7515, A.1), which is made here: a library for every kind of token takes a third of the agent's start.
+Only tokens with exactly this relay's header are accepted, so a token can't choose its algorithm. That leaves a keyed
+hash over text (RFC 7515, A.1), which is computed here: importing a JWT library takes a third of the agent's start.
 """
 
 import binascii
@@ -31,7 +31,7 @@ _FORM = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)", re.A
 
 
 class Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a token says. Times are seconds since the epoch; `jti` names the token for as long as it is renewed."""
+    """The claims of a token. Times are seconds since the epoch; `jti` stays the same when a token is renewed."""
 
     id: str
     email: str
@@ -43,37 +43,37 @@ class Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Tokens:
-    """Make and read tokens."""
+    """Issues and verifies tokens."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
 
     def issue(self, *, user_id: str, email: str, name: str, kind: DeviceType, token_id: str, now: float) -> str:
-        """Make a token that is good from now on."""
+        """Return a new token, valid from now on."""
         claims = Claims(user_id, email, name, kind, token_id, int(now), int(now) + TOKEN_SECONDS)
         signed = f"{_HEADER}.{_base64(msgspec.json.encode(claims))}"
         return f"{signed}.{self._signature(signed)}"
 
     def read(self, token: str, now: float | None = None) -> Claims:
-        """What a token says. Raises SignInRefused when it is not this relay's, or its time is over (with `now`)."""
+        """Return a token's claims. Raises SignInRefused for a foreign token, and, with `now`, an expired one."""
         if len(token) > MAX_TOKEN:
             raise SignInRefused(f"expected a token of at most {MAX_TOKEN} characters; sign in again")
         try:
             claims = msgspec.json.decode(self._payload(token), type=Claims)
         except (binascii.Error, msgspec.MsgspecError, ValueError, RecursionError):
-            raise SignInRefused("expected a token of this relay; found another; sign in again") from None
+            raise SignInRefused("expected a token of this relay; found another one; sign in again") from None
         if now is not None:
             self.check_time(claims, now)
         return claims
 
     @staticmethod
     def check_time(claims: Claims, now: float) -> None:
-        """Raise SignInRefused when the time of a token is over."""
+        """Raise SignInRefused if a token has expired."""
         if claims.exp <= now:
             raise SignInRefused("this token has expired; sign in again")
 
     def _payload(self, token: str) -> bytes:
-        """What is signed. Raises ValueError for a token that this relay did not make."""
+        """Return the signed payload. Raises ValueError for a token that this relay did not issue."""
         form = _FORM.fullmatch(token)
         if form is None or form[1] != _HEADER:
             raise ValueError("expected the header of this relay's tokens")
@@ -86,7 +86,7 @@ class Tokens:
 
 
 def _base64(data: bytes) -> str:
-    """URL-safe and without padding (RFC 7515, section 2)."""
+    """Return base64, URL-safe and without padding (RFC 7515, section 2)."""
     return urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
@@ -98,11 +98,11 @@ def load_secret(
     random_bytes: Callable[[int], bytes] = secrets.token_bytes,
     problems: Problems | None = None,
 ) -> bytes:
-    """Read the secret, or make it the first time.
+    """Read the secret, or create it.
 
-    One that is damaged is set aside. Where none can be read or written, one is used that this process alone knows.
+    A damaged file is set aside. If the file can't be read or written, the secret lasts as long as this process.
     """
-    file = GeneratedFile(state_dir / FILE, problems or Problems(), "every device signs in anew")
+    file = GeneratedFile(state_dir / FILE, problems or Problems(), "every device has to sign in again")
     return file.load(_checked, lambda: _with_content(random_bytes(SECRET_BYTES)))
 
 

@@ -1,7 +1,7 @@
-"""One device's connection: its WebSocket, what waits for it, its pings, and its end.
+"""The connection of one device on a WebSocket.
 
-Owns the outbox, the pings and what is read and written. What it is sent goes to the kernel at once where that takes it,
-and waits in the outbox where not. It knows no account and no peer.
+Owns the WebSocket, its outbox and its pings. A frame is written to the kernel immediately if nothing is queued, and
+otherwise queued in the outbox. It knows no account and no peer.
 """
 
 import asyncio
@@ -19,19 +19,19 @@ from mobifai.relay.outbox import Outbox
 
 PING_SECONDS = 10.0
 SILENT_SECONDS = 10.0
-"""A device that says nothing for this long after a ping, while the relay listens to it, is gone."""
+"""A device that sends nothing for this long after a ping, while the relay reads, is considered gone."""
 STALL_SECONDS = 10.0
-"""How long one packet may take to leave; a device that reads slower than that is dropped."""
+"""Time limit for sending one packet; a device that reads more slowly is dropped."""
 CLOSE_SECONDS = 1.0
-"""How long a device has to answer the closing of its WebSocket."""
+"""Time limit for the device's part of the closing handshake."""
 FRAMES_IN_A_ROW, UNSIGNED_FRAMES_IN_A_ROW = 32, 4
-"""Frames of a device that are handled before others have their turn, signed in or not."""
+"""Frames of one device that are handled before other tasks run, signed in or not."""
 UNSIGNED_FRAME_BYTES = 16 << 10
-"""The longest frame of a device that is not signed in: a registration with a token has some 3 KiB."""
+"""Maximum frame of a device that is not signed in: a registration with a token has about 3 KiB."""
 UNSIGNED_FRAMES, UNSIGNED_FRAMES_PER_SECOND = 100, 2
-"""Frames that a device may send before it is signed in: at once, and later; a client answers a ping every 10 s."""
+"""Frames that a device may send before it is signed in: a burst, and a rate. A client answers a ping every 10 s."""
 WRITE_BUFFER = 32 << 10
-"""Bytes that wait in the process for the kernel to take them; more only delays what comes next."""
+"""High-water mark of the transport's write buffer; a larger one only delays later frames."""
 
 _FROM_DEVICE = frozenset({WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG})
 _NO_MORE = WSMessage(WSMsgType.CLOSED, None, None)
@@ -40,9 +40,9 @@ OnEvent = Callable[["WebSocketConnection", str, tuple[object, ...]], Coroutine[A
 
 
 class WebSocketConnection:
-    """A device on a WebSocket, signed in or not. `key` is its id for the rooms; `opened_at` is monotonic.
+    """A `DeviceConnection` on a WebSocket.
 
-    `frame` counts the bytes of the frame that is being handled; its capacity is the longest that a device may send.
+    `frame` counts the bytes of the frame that is being handled; its capacity is the maximum frame of a device.
     """
 
     def __init__(self, key: str, request: web.Request, backlog: Bound, frame: Bound, opened_at: float) -> None:
@@ -65,9 +65,9 @@ class WebSocketConnection:
         self._unsigned_frames = 0
         self._ping: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport | None = None
-        # aiohttp refuses a message that has exactly as many bytes as it is told. Compressing hands larger messages to
-        # threads, and pays nothing on a home network. Every frame waits for the one before to leave the write buffer.
-        # Its own answers to pings are switched off, since it would answer any number of them in one go.
+        # aiohttp rejects a message of exactly `max_msg_size` bytes, hence the + 1. Compression would run in threads for
+        # large messages, without a benefit on a home network. With writer_limit=1, each frame waits until the previous
+        # one has left the write buffer. autoping is off, since aiohttp would answer any number of pings in one go.
         self._socket = web.WebSocketResponse(
             max_msg_size=frame.capacity + 1, compress=False, timeout=CLOSE_SECONDS, writer_limit=1, autoping=False
         )
@@ -76,18 +76,18 @@ class WebSocketConnection:
 
     @property
     def in_flight(self) -> int:
-        """Packets that wait, and one for what the kernel has not taken yet."""
+        """Number of queued packets, plus one if the kernel has not accepted all written bytes."""
         transport = self._request.transport
         return len(self.outbox) + bool(transport is not None and transport.get_write_buffer_size())
 
     def send(self, event: str, payload: object) -> None:
-        """Queue an event. A device that let too many of them wait is dropped."""
+        """Queue an event. A device whose queue is full is dropped."""
         frame = packets.event_frame(event, payload)
         if not self._write_now(frame):
             self.outbox.put(frame)
 
     def _write_now(self, frame: bytes) -> bool:
-        """Hand a frame to the kernel at once, where nothing waits that was there before it; whether that was done."""
+        """Write the frame now if nothing is queued ahead of it. Return whether it was written."""
         transport = self._transport
         if transport is None or len(self.outbox) or self.outbox.ended or transport.get_write_buffer_size():
             return False
@@ -97,18 +97,18 @@ class WebSocketConnection:
         return True
 
     def disconnect(self) -> None:
-        """Send what waits, tell the device that it is to stay away, and close."""
+        """Send queued packets and a Socket.IO disconnect, after which the device does not reconnect, and close."""
         self.outbox.put(packets.DISCONNECT)
         self.close(CloseCode.OK)
 
     def close(self, code: CloseCode) -> None:
-        """Send what waits and close. The device may come back at once."""
+        """Send queued packets and close. The device may reconnect."""
         if not self.outbox.ended:
             self._close_code = code
         self.outbox.finish()
 
     def abort(self) -> None:
-        """Drop the device and what waits for it, now."""
+        """Close the connection now, and discard queued packets."""
         self.outbox.clear()
         if self._request.transport is not None:
             self._request.transport.abort()
@@ -116,7 +116,7 @@ class WebSocketConnection:
     # -- from its request to its end
 
     async def serve(self, on_event: OnEvent) -> web.StreamResponse:
-        """Read and write until either side ends it. `on_event` is awaited before the next event is read."""
+        """Read and write until either side closes. `on_event` is awaited before the next event is read."""
         await self._socket.prepare(self._request)
         if self._request.transport is not None:
             self._request.transport.set_write_buffer_limits(high=WRITE_BUFFER)
@@ -135,7 +135,7 @@ class WebSocketConnection:
         return self._socket
 
     def end(self) -> None:
-        """Free everything. What could not be sent is not waited for."""
+        """Free all resources. Packets that could not be sent are discarded."""
         self.outbox.clear()
         if self._ping is not None:
             self._ping.cancel()
@@ -148,7 +148,7 @@ class WebSocketConnection:
         self._ping = self._loop.call_later(PING_SECONDS, self._send_ping)
 
     async def _write(self) -> None:
-        """Put what waits onto the wire. A device that does not read it in time is dropped."""
+        """Send queued packets. A device that does not read them in time is dropped."""
         try:
             while (frame := await self.outbox.get()) is not None:
                 async with asyncio.timeout(STALL_SECONDS):
@@ -158,7 +158,7 @@ class WebSocketConnection:
             self.abort()
 
     async def _read(self, on_event: OnEvent) -> None:
-        """Do what the device says, until it says nothing more, or what no client says."""
+        """Process packets until the socket closes or the client violates the protocol."""
         while True:
             self._frame.set(0)
             text = await self._next_frame()
@@ -170,10 +170,10 @@ class WebSocketConnection:
             except ValueError:
                 self.close(CloseCode.POLICY_VIOLATION)
                 return
-            await self._obey(packet, on_event)
+            await self._handle_packet(packet, on_event)
 
     async def _next_frame(self) -> str | None:
-        """The next text frame that is allowed; None at the end."""
+        """Return the next text frame; None at the end, or after a frame that is not allowed."""
         try:
             async with asyncio.timeout(PING_SECONDS + SILENT_SECONDS):
                 while (message := await self._receive()).type in (WSMsgType.PING, WSMsgType.PONG):
@@ -188,7 +188,7 @@ class WebSocketConnection:
         return None
 
     async def _receive(self) -> WSMessage:
-        """The next frame. A device that is not signed in gets to send only so many, and only short ones."""
+        """Return the next frame. The number and size of frames is limited until the device is signed in."""
         message = await self._socket.receive()
         self._frames += 1
         if self._frames % (FRAMES_IN_A_ROW if self.signed_in else UNSIGNED_FRAMES_IN_A_ROW) == 0:
@@ -201,11 +201,11 @@ class WebSocketConnection:
         self._unsigned_frames += 1
         allowed = UNSIGNED_FRAMES + UNSIGNED_FRAMES_PER_SECOND * (self._loop.time() - self._began)
         if self._unsigned_frames > allowed or len(message.data) > UNSIGNED_FRAME_BYTES:
-            self.abort()  # to close it in order would be to read the rest of the flood
+            self.abort()  # a closing handshake would mean to read the rest of the flood
             return _NO_MORE
         return message
 
-    async def _obey(self, packet: packets.ClientPacket, on_event: OnEvent) -> None:
+    async def _handle_packet(self, packet: packets.ClientPacket, on_event: OnEvent) -> None:
         match packet.kind:
             case packets.PacketType.EVENT if packet.namespace == "/" and self._in_namespace:
                 await on_event(self, packet.event, packet.arguments)

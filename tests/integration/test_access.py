@@ -164,7 +164,7 @@ async def test_two_owners_on_one_relay_have_nothing_of_each_other(tmp_path: Path
             refusals.append(str(refused.value))
         assert refusals[0] == refusals[1]
         for target in (bea.agent.device_id, bea.phone.device_id, "nobody"):
-            with pytest.raises(AssertionError, match="expected a device that may come in"):
+            with pytest.raises(AssertionError, match="expected a paired device"):
                 await anna.agent.command("devices", "revoke", target)
         listed = json.loads(await anna.agent.command("devices", "list", "--json"))["devices"]
         assert {one["deviceId"] for one in listed} == {anna.agent.device_id, anna.phone.device_id}
@@ -206,9 +206,9 @@ async def test_an_account_of_a_stopped_relay_is_there_when_it_starts_with_its_in
         (["add", "Anna"], "expected an account name of 1 to 32 lower-case letters"),
         (["add", ""], "expected an account name"),
         (["add", "a\x1b[31mb"], "expected an account name"),
-        (["add", "owner"], "there is an account 'owner' already"),
-        (["remove", "nobody"], "`mobifai relay account list` shows"),
-        (["invite", "nobody"], "`mobifai relay account list` shows"),
+        (["add", "owner"], "the account 'owner' already exists"),
+        (["remove", "nobody"], "`mobifai relay account list` lists"),
+        (["invite", "nobody"], "`mobifai relay account list` lists"),
         (["remove", "owner"], "can't be removed"),
     ],
 )

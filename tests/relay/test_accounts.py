@@ -135,7 +135,7 @@ async def test_an_account_that_fills_its_limits_leaves_the_others_theirs(tmp_pat
         assert (await _ask(place, "PUT", "/api/settings", anna.phone.token, json=full))[0] == 200
         async with Device("mobile", "third", place.token()).connected(place.url) as third:
             await third.register()
-            assert "the most that it may have here" in (await third.hear("error"))["message"]
+            assert "which is its limit" in (await third.hear("error"))["message"]
         asked = {"deviceId": "fourth", "type": "mobile", "code": place.invite().code}
         assert (await _ask(place, "POST", "/api/sign-in", "", json=asked))[0] == 403
         asked = {"deviceId": "page-b", "type": "mobile", "code": kept["code"]}

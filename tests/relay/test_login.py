@@ -164,7 +164,7 @@ async def test_the_address_of_a_sign_in_is_good_for_one_answer_to_one_device(tmp
         await agent.hear("authenticated")
         status, _, page = await _type(place, place.invite("agent").code, agent.device_id, "mac", nonce)
         assert status == 410
-        assert "No agent waits for this sign-in" in page
+        assert "No agent is waiting for this sign-in" in page
 
 
 @pytest.mark.parametrize("nonce", ["", "x" * 22])

@@ -99,7 +99,7 @@ async def test_a_file_that_went_away_is_not_there(tmp_path: Path, monkeypatch: p
         (folder / "gone.js").unlink()
         async with place.ask("GET", "/gone.js") as response:
             assert response.status == 404
-            assert "restarted" in await response.text()
+            assert "restart the relay" in await response.text()
 
 
 @with_page
@@ -129,7 +129,7 @@ async def test_an_installation_without_the_page_says_so(tmp_path: Path, monkeypa
     monkeypatch.setattr(served.PhonePageFiles, "installed", classmethod(lambda _: None))
     async with open_place(tmp_path) as place, place.ask("GET", "/") as response:
         assert response.status == 404
-        assert "was left out" in await response.text()
+        assert "built without the phone page" in await response.text()
 
 
 def test_a_folder_without_an_index_is_no_page(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ async def test_two_payloads_are_one_too_many(tmp_path: Path) -> None:
     async with open_place(tmp_path) as place, place.agent() as agent, place.phone() as phone:
         await pair(phone, agent)
         await phone.say("terminal:input", {}, {})
-        assert "one payload or none" in (await phone.hear("error"))["message"]
+        assert "at most one payload" in (await phone.hear("error"))["message"]
 
 
 async def test_nothing_is_handed_on_before_the_pairing(tmp_path: Path) -> None:
