@@ -18,7 +18,7 @@ from benchmarks.bench.payload import Payload, write
 from benchmarks.bench.peers import PEERS, BenchPeer, BenchTools, Launch, PeerFailed
 from benchmarks.bench.rows import MB
 from benchmarks.bench.serving import serving
-from soak.harness.temp_run import alone
+from soak.harness.temp_run import run_in_temp_folder
 from tests.support import netns
 
 SERVER = Path(__file__).parent / "bench" / "channel_server.py"
@@ -82,7 +82,7 @@ def main(words: Sequence[str]) -> None:
         await rounds(count, size, found, folder)
         return True
 
-    alone(job)
+    run_in_temp_folder(job)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from benchmarks.bench.rows import MB
 from benchmarks.bench.serving import RunningServer, serving
 from benchmarks.evidence.revision import origin
 from mobifai.errors import MobiFaiError
-from soak.harness.temp_run import alone, unless_stopped
+from soak.harness.temp_run import result_unless_stopped, run_in_temp_folder
 from tests.support import netns
 from tests.support.impaired_link import CLEAN, IMPAIRMENTS, ImpairedLink, Impairment, NoLink, impaired_link
 
@@ -224,7 +224,9 @@ def main(peers: list[str], wires: list[str], presses: int, file_bytes: int, page
     found = tools(chosen)
     netns.enter()
     try:
-        lines = alone(lambda folder: unless_stopped(measure_all(chosen, wires, presses, file_bytes, found, folder), []))
+        lines = run_in_temp_folder(
+            lambda folder: result_unless_stopped(measure_all(chosen, wires, presses, file_bytes, found, folder), [])
+        )
     except NoLink as error:
         raise click.ClickException(f"an impaired network can't be had here: {error}") from None
     text = HEAD + "".join(map(str, lines))

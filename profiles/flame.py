@@ -17,7 +17,7 @@ from mobifai.control.control_socket import send_request, stream_events
 from mobifai.errors import StateError
 from profiles.results import ProfileError
 from soak.harness.child_environment import helper_environment, module_command
-from soak.harness.cleanup import swept
+from soak.harness.cleanup import cleaned_up_if_killed
 from soak.harness.helper_process import HelperTimeout, run_helper
 from soak.harness.interruption import Interruption
 from soak.report.files import reason
@@ -64,7 +64,7 @@ def _folder() -> Iterator[Path]:
         opened = tempfile.TemporaryDirectory(prefix="mobifai-flame-", ignore_cleanup_errors=True)
     except OSError as error:
         raise ProfileError(f"expected a directory for temporary files ({reason(error)}); set TMPDIR to one") from None
-    with opened as name, swept(Path(name)):
+    with opened as name, cleaned_up_if_killed(Path(name)):
         Path(name, "tmp").mkdir()
         yield Path(name)
 

@@ -25,7 +25,7 @@ from benchmarks.evidence.revision import origin
 from benchmarks.evidence.store import evidence, read
 from benchmarks.leak_finders.cells import CellResult
 from soak.harness.environment import environment
-from soak.harness.temp_run import alone, unless_stopped
+from soak.harness.temp_run import result_unless_stopped, run_in_temp_folder
 from tests.support import netns, node
 
 PAGE = ROOT / "docs" / "measurements" / "benchmarks.md"
@@ -146,7 +146,7 @@ def _measure(course: BenchPlan, results: BenchResults, quick: bool, tables: Coll
             await give_to_tracemalloc(folder, results, 1 if quick else CLEAN_RUNS)
         return True
 
-    if not alone(lambda folder: unless_stopped(job(folder), False)):
+    if not run_in_temp_folder(lambda folder: result_unless_stopped(job(folder), False)):
         click.echo("interrupted: what was measured is kept, and the same command goes on from there", err=True)
 
 

@@ -35,10 +35,10 @@ from profiles.report_lifecycle import (
 from profiles.results import EVERYTHING, ProfileError, Unjudged
 from profiles.subcommand import Subcommand, interruption
 from soak.harness import network_namespace as network
-from soak.harness.cleanup import swept
+from soak.harness.cleanup import cleaned_up_if_killed
 from soak.harness.environment import environment
 from soak.harness.identity import product
-from soak.harness.temp_run import alone
+from soak.harness.temp_run import run_in_temp_folder
 from soak.option_table import usable
 from soak.options import check_scenarios
 from soak.output import rendered, show
@@ -107,7 +107,7 @@ def _gated(wanted: _GateRequest, save: Callable[[GateReport], None]) -> GateRepo
         return early
     with (
         tempfile.TemporaryDirectory(prefix="mobifai-gate-", ignore_cleanup_errors=True) as laid_out,
-        swept(Path(laid_out)),
+        cleaned_up_if_killed(Path(laid_out)),
     ):
         try:
             sides = against.sides(Path(laid_out))
@@ -126,7 +126,7 @@ def _gated(wanted: _GateRequest, save: Callable[[GateReport], None]) -> GateRepo
             running = Gate(compared, folder, facts, command(), timestamp(), print_progress, save)
             return await interruption().end(running.run()), running
 
-        report, ran = alone(run)
+        report, ran = run_in_temp_folder(run)
         if not isinstance(against, StoredBase) or not against.update:
             return report
         if ran.is_clean:

@@ -19,7 +19,7 @@ from profiles.results import EVERYTHING, NextStep, ProfileReport, ProfileSetting
 from profiles.subcommand import EPILOG, Subcommand, interruption
 from soak.harness import network_namespace as network
 from soak.harness.environment import environment
-from soak.harness.temp_run import alone
+from soak.harness.temp_run import run_in_temp_folder
 from soak.option_table import usable
 from soak.options import check_scenarios
 from soak.plants import plant
@@ -78,4 +78,4 @@ def _investigate(wanted: InvestigationRequest, first: ProfileReport, save: SaveP
         hunting = Investigation(wanted, folder, facts, first.command, first.started_at, print_progress, save)
         return await stop.end(hunting.run())
 
-    return alone(hunt)
+    return run_in_temp_folder(hunt)

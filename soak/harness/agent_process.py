@@ -1,6 +1,6 @@
-"""The agent under test: `mobifai serve` as a process of its own, with its relay, and the ways to ask and to count it.
+"""The agent under test: `mobifai serve` as a process, optionally with a separate relay, and how to query and count it.
 
-Owns those processes and their directory: whatever happens, both are gone at the end of the scope.
+Owns these processes and their directory; both are removed at the end of the scope.
 """
 
 import asyncio
@@ -28,15 +28,15 @@ STOP_SECONDS = 10.0
 LOG_SHOWN = 4000
 
 EXACT_HEAP: Mapping[str, str] = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0", "MALLOC_ARENA_MAX": "1"}
-"""What makes glibc's bytes in use exact: no free blocks that are kept aside for threads, and one arena."""
+"""Settings that make glibc's bytes in use exact: no per-thread cache of free blocks, and one arena."""
 
 
 class TargetFailed(MobiFaiError):
-    """The agent under test did not start, or died."""
+    """The agent under test did not start, or has ended."""
 
 
 class AgentUnderTest:
-    """A running agent (see `world.Target`)."""
+    """A running agent (see `context.TargetAgent`)."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class AgentUnderTest:
         relay: SeparateRelay | None = None,
         *,
         relay_restarts: bool = False,
-        kept: bool = True,
+        with_keeper: bool = True,
     ) -> None:
         self.folder = folder
         self.state_dir = folder / "state"
@@ -54,63 +54,63 @@ class AgentUnderTest:
         self.agent_pid = 0
         self._process = process
         self._relay = relay
-        self.others = self._beside(relay_restarts, kept)
-        """The product's processes beside the agent."""
+        self.others = self._other_processes(relay_restarts, with_keeper)
+        """MobiFai processes other than the agent."""
         self._tokens: dict[int, str] = {}  # bounded by the phones
         self._keys: dict[int, PhoneKeys] = {}  # bounded by the phones
 
-    def _beside(self, relay_restarts: bool, kept: bool) -> list[CountedProcess]:
+    def _other_processes(self, relay_restarts: bool, with_keeper: bool) -> list[CountedProcess]:
         state, relay = StateDir(self.state_dir), self._relay
-        found = [CountedProcess("keeper", lambda: self.keeper_pid, lambda: state.keeper_socket)] if kept else []
+        found = [CountedProcess("keeper", lambda: self.keeper_pid, lambda: state.keeper_socket)] if with_keeper else []
         if relay is not None:
             found.append(CountedProcess("relay", lambda: relay.pid, lambda: relay.socket, inside=not relay_restarts))
         return found
 
-    # -- what scenarios use
+    # -- used by scenarios
 
     async def ask(self, question: str, arguments: Mapping[str, object] | None = None) -> Any:
-        """Ask over the control socket. Raises StateError."""
+        """Send a request to the control socket and return the answer. Raises StateError."""
         return await send_request(StateDir(self.state_dir).control_socket, question, arguments)
 
     @property
     def control_socket(self) -> Path:
-        """Where commands ask the agent."""
+        """The path of the agent's control socket."""
         return StateDir(self.state_dir).control_socket
 
     async def ask_relay(self, question: str, arguments: Mapping[str, object] | None = None) -> Any:
-        """Ask the relay apart. Raises StateError, and RuntimeError when there is none."""
+        """Send a request to the separate relay. Raises StateError, and RuntimeError if there is none."""
         if self._relay is None:
-            raise RuntimeError("the relay is the agent's own")
+            raise RuntimeError("the agent uses its own relay")
         return await self._relay.ask(question, arguments)
 
     @property
     def relay_pid(self) -> int:
-        """Of the relay apart; 0: there is none."""
+        """The process id of the separate relay; 0 if there is none."""
         return self._relay.pid if self._relay else 0
 
     async def ask_in(self, process: str, question: str, arguments: Mapping[str, object] | None = None) -> Any:
-        """Ask a process of the product by its name. Raises StateError, also where there is no such process."""
+        """Send a request to a MobiFai process by its name. Raises StateError, also if there is no such process."""
         if process == AGENT:
             return await self.ask(question, arguments)
         for one in self.others:
             if one.name == process and one.inside:
                 return await one.ask(question, arguments)
-        raise StateError(f"no {process} can be looked into here; there is {' and '.join(self.processes)}")
+        raise StateError(f"expected one of the processes {', '.join(self.processes)}; found {process!r}")
 
     @property
     def processes(self) -> list[str]:
-        """The names of those that can be looked into."""
+        """The names of the processes that are counted from inside."""
         return [AGENT, *(one.name for one in self.others if one.inside)]
 
     async def token(self, number: int, *, encrypted: bool = False) -> str:
-        """The token of a phone, made once; of a legacy app, unless it is `encrypted`."""
+        """Return the token of a phone, created once; that of a legacy app unless `encrypted`."""
         if number not in self._tokens:
             invitation = await self.ask("pair", {"legacy": not encrypted})
             self._tokens[number] = str(invitation["token"])
         return self._tokens[number]
 
     async def keys(self, number: int) -> PhoneKeys | None:
-        """What a phone knows of the agent end to end: it has opened a link, once. None: the agent is an older one."""
+        """Return a phone's encryption keys, from one link. None if the agent is a version without encryption."""
         if number not in self._keys:
             link = (await self.ask("pair")).get("link")
             if link is None:
@@ -119,22 +119,22 @@ class AgentUnderTest:
         return self._keys[number]
 
     async def restart_relay(self, *, politely: bool) -> None:
-        """End the relay apart and start it again. Raises RuntimeError when there is none."""
+        """Restart the separate relay. Raises RuntimeError if there is none."""
         if self._relay is None:
-            raise RuntimeError("the relay is the agent's own")
+            raise RuntimeError("the agent uses its own relay")
         await self._relay.restart(politely=politely)
 
-    # -- what the runner uses
+    # -- used by the runner
 
     @property
     def alive(self) -> bool:
-        """Whether the process that was started runs still."""
+        """Whether the started process is running."""
         return self._process.returncode is None
 
     async def ready(self, ready_file: Path, *, older: bool = False) -> None:
         """Wait until phones can pair. Raises TargetFailed, StateError.
 
-        An `older` revision may have processes that can't be counted from inside.
+        Processes of an `older` revision may not support being counted from inside.
         """
         if self._relay is not None:
             await self._relay.sign_in(self.log_file)
@@ -145,30 +145,30 @@ class AgentUnderTest:
                     await asyncio.sleep(0.05)
         except TimeoutError:
             raise TargetFailed(f"expected the agent to be ready within {START_SECONDS:g} s; {self.log_end()}") from None
-        told = json.loads(ready_file.read_text())
-        self.relay_url, self.device_id = str(told["relay_url"]), str(told["device_id"])
+        ready = json.loads(ready_file.read_text())
+        self.relay_url, self.device_id = str(ready["relay_url"]), str(ready["device_id"])
         self.agent_pid = int((await self.ask("status"))["agent_pid"])
         self.others = [await process.prepared(older=older) for process in self.others]
 
     @property
     def keeper_pid(self) -> int:
-        """Of the process that was started."""
+        """The process id of the started process."""
         return self._process.pid
 
     @property
     def log_file(self) -> Path:
-        """What the agent printed."""
+        """The file with the agent's output."""
         return self.folder / "agent.log"
 
     def check_alive(self) -> None:
-        """Raise TargetFailed when the agent has ended, or the process that its keeper had started."""
+        """Raise TargetFailed if the agent has ended or its keeper has restarted it."""
         if not self.alive:
             raise TargetFailed(f"the agent ended with status {self._process.returncode}; {self.log_end()}")
         if self.agent_pid and not outside.is_alive(self.agent_pid):
-            raise TargetFailed(f"the agent crashed and was started again by its keeper; {self.log_end()}")
+            raise TargetFailed(f"the agent crashed and its keeper restarted it; {self.log_end()}")
 
     async def check_for(self, seconds: float) -> None:
-        """The same again and again: phones see the end of an agent before its parent does. Raises TargetFailed."""
+        """Check repeatedly, because phones notice the end of an agent before its parent does. Raises TargetFailed."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while True:
@@ -176,21 +176,21 @@ class AgentUnderTest:
                     await asyncio.sleep(0.05)
 
     def log_end(self) -> str:
-        """The end of what it printed, for messages."""
+        """Return the end of the agent's output, for error messages."""
         with suppress(OSError):
             return f"its output ends with:\n{self.log_file.read_bytes()[-LOG_SHOWN:].decode(errors='replace')}"
         return "it printed nothing"
 
     async def values(self) -> tuple[dict[str, float], list[dict[str, Any]]]:
-        """One count from inside and outside, and the ledger's entries. Raises StateError, TargetFailed."""
+        """Count once from inside and outside. Return values and ledger entries. Raises StateError, TargetFailed."""
         self.check_alive()
-        told = await self.ask("soak.sample")
-        if told["pid"] != self.agent_pid:
-            raise TargetFailed(f"the agent crashed and was started again by its keeper; {self.log_end()}")
-        values = {**told["values"], **await asyncio.to_thread(self._outside)}
+        sample = await self.ask("soak.sample")
+        if sample["pid"] != self.agent_pid:
+            raise TargetFailed(f"the agent crashed and its keeper restarted it; {self.log_end()}")
+        values = {**sample["values"], **await asyncio.to_thread(self._outside)}
         for process in self.others:
             values.update(await process.values())
-        return values, told["bounds"]
+        return values, sample["bounds"]
 
     def _outside(self) -> dict[str, float]:
         return {
@@ -206,7 +206,7 @@ class AgentUnderTest:
         return [process.pid() for process in self.others if process.inside]
 
     async def stop(self) -> None:
-        """End it; what does not end by itself is killed."""
+        """Stop the agent, and kill whatever does not end."""
         if self.alive:
             self._process.terminate()
             try:
@@ -226,24 +226,25 @@ async def agent_under_test(
     settings: Path,
     options: Sequence[str] = (),
     *,
-    relay_apart: bool = False,
+    separate_relay: bool = False,
     relay_restarts: bool = False,
     plant: str | None = None,
     installation: Installation = HERE,
     variables: Mapping[str, str] | None = None,
 ) -> AsyncIterator[AgentUnderTest]:
-    """`mobifai serve` in an empty folder, once phones can pair, with one planted leak if one is named.
+    """Start `mobifai serve` in an empty folder, with a planted leak if one is named; yield it once phones can pair.
 
-    Its environment is `child_environment`, with `variables` added; `settings` is its settings file. A relay apart that
-    restarts is not counted from inside. Raises TargetFailed, StateError.
+    Its environment is `child_environment` plus `variables`; `settings` is its settings file. A separate relay that is
+    restarted is not counted from inside. Raises TargetFailed, StateError.
     """
     folder.mkdir(parents=True)
     make_folders(folder)
     environment = {**installation.environment(folder), **EXACT_HEAP, RUN_VARIABLE: folder.name, **(variables or {})}
     ready_file = folder / "ready.json"
     async with AsyncExitStack() as scope:
-        apart = SeparateRelay(folder, settings, environment, installation) if relay_apart else None
-        relay = await scope.enter_async_context(apart) if apart else None
+        relay = None
+        if separate_relay:
+            relay = await scope.enter_async_context(SeparateRelay(folder, settings, environment, installation))
         place = ["--relay", relay.url, "--e2e", "allow", "--ice-server", NOBODY] if relay else ["--port", "0"]
         words = ["--config", settings, "serve", "--state-dir", folder / "state", "--ready-file", ready_file, *place]
         with (folder / "agent.log").open("ab") as out:
@@ -258,7 +259,9 @@ async def agent_under_test(
                 cwd=folder,
                 start_new_session=True,
             )
-        agent = AgentUnderTest(folder, process, relay, relay_restarts=relay_restarts, kept="--no-keeper" not in options)
+        agent = AgentUnderTest(
+            folder, process, relay, relay_restarts=relay_restarts, with_keeper="--no-keeper" not in options
+        )
         scope.push_async_callback(agent.stop)
         await agent.ready(ready_file, older=installation.path is not None)
         if plant is not None:
@@ -267,4 +270,4 @@ async def agent_under_test(
 
 
 NOBODY = "stun:nowhere.invalid:3478"
-"""No server: with a relay elsewhere an agent would ask a public one for its address."""
+"""An invalid STUN server: with a separate relay an agent would query a public one."""

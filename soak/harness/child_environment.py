@@ -1,7 +1,7 @@
-"""The environment variables of every process that the harness starts: a list that is stated here, not the person's.
+"""The environment variables of every process that the harness starts, independent of the user's environment.
 
-An agent under test must not depend on who runs the harness, or where. So variables are allowed, never forbidden one by
-one: a few are kept because the interpreter or the shells need them, the rest have fixed values. Owns no process.
+An agent under test must not depend on who runs the harness, or where. A few variables are kept because the interpreter
+or the shells need them; the others have fixed values.
 """
 
 import os
@@ -32,7 +32,7 @@ TEMPORARY_FOLDER = "tmp"
 
 
 def child_environment(folder: Path, usual: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The variables of a process whose home and temporary directory are in `folder`."""
+    """Return the variables of a process whose home and temporary directory are in `folder`."""
     return {
         **_without_folder(usual),
         "HOME": str(folder / HOME_FOLDER),
@@ -41,24 +41,24 @@ def child_environment(folder: Path, usual: Mapping[str, str] = os.environ) -> di
 
 
 def make_folders(folder: Path) -> None:
-    """Make the directories that `child_environment` names. Raises OSError."""
+    """Create the directories that `child_environment` names. Raises OSError."""
     for name in (HOME_FOLDER, TEMPORARY_FOLDER):
         (folder / name).mkdir(parents=True, exist_ok=True)
 
 
 def helper_environment(temporary: Path, usual: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The variables of a helper process of the harness, whose home and temporary directory is `temporary`."""
+    """Return the variables of a helper process, whose home and temporary directory is `temporary`."""
     return {**_without_folder(usual), "HOME": str(temporary), "TMPDIR": str(temporary)}
 
 
 def stated(usual: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The same for a report: with words in place of the run's folder."""
+    """Return the variables for a report, with words in place of the run's folder."""
     own = {"HOME": "a folder of the run", "TMPDIR": "a folder of the run"}
     return dict(sorted({**_without_folder(usual), **own}.items()))
 
 
 def module_command(module: str, *words: str) -> list[str]:
-    """The command that runs an installed module, whatever the working directory holds."""
+    """Return the command that runs an installed module, independent of the working directory."""
     return [sys.executable, "-P", "-m", module, *words]
 
 
@@ -70,14 +70,14 @@ def _without_folder(usual: Mapping[str, str]) -> dict[str, str]:
 
 
 def _absolute(path: str) -> str:
-    """A search path without the entries that depend on the working directory."""
+    """Return a search path without entries that depend on the working directory."""
     return os.pathsep.join(part for part in path.split(os.pathsep) if os.path.isabs(part)) or os.defpath  # noqa: PTH117
 
 
 def _import_paths() -> dict[str, str]:
-    """Where processes import what this one did, for an installation that Python does not find by itself.
+    """Return the variables with which Python finds the installation of this process.
 
-    Those are a source tree that this process found by PYTHONPATH, and a user's site directory, which depends on HOME.
+    Needed for a source tree on PYTHONPATH, and for a user's site directory, which depends on HOME.
     """
     root = Path(mobifai.__file__).parent.parent
     user_site = Path(site.getusersitepackages())

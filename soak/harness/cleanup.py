@@ -1,8 +1,8 @@
-"""Ends what a killed harness leaves behind: the processes of its run, and their directory.
+"""Removes the processes and the directory of a run whose harness was killed.
 
-A process of its own (`python -m soak.harness.cleanup FOLDER`), which waits at the other end of a pipe: the system
-closes that pipe whatever ends the harness. After a run that ended well it finds nothing to do. It ends only processes
-whose temporary directory is inside of the folder.
+Runs as a separate process (`python -m soak.harness.cleanup FOLDER`) that waits at the end of a pipe, which the system
+closes when the harness ends for any reason. After a normal end there is nothing to do. It kills only processes whose
+temporary directory is inside the folder.
 """
 
 import os
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     import psutil
 
 ROUNDS = 50
-"""Looks at all processes: what is killed may have started another one just before."""
+"""Most passes over all processes: a killed one may just have started another."""
 
 GONE_SECONDS = 1.0
-"""How long the killed ones of one look may take to go."""
+"""How long to wait for the processes killed in one pass."""
 
 END_SECONDS = 10.0
 
 
 @contextmanager
-def swept(folder: Path) -> Iterator[None]:
-    """Have somebody clean up after this process, should it be killed within this scope."""
+def cleaned_up_if_killed(folder: Path) -> Iterator[None]:
+    """Clean up the folder if this process is killed within this scope."""
     process = subprocess.Popen(  # noqa: S603
         module_command("soak.harness.cleanup", str(folder)),
         env=helper_environment(folder.parent),
@@ -53,9 +53,9 @@ def swept(folder: Path) -> Iterator[None]:
             process.wait()
 
 
-def sweep(folder: Path) -> None:
-    """End every process of the run, and remove its folder."""
-    import psutil  # noqa: PLC0415 - who has nothing to do does not load it
+def clean_up(folder: Path) -> None:
+    """Kill every process of the run and remove its folder."""
+    import psutil  # noqa: PLC0415 - only needed if there is something to clean up
 
     for _ in range(ROUNDS):
         found = list(_of_the_run(folder))
@@ -69,7 +69,7 @@ def sweep(folder: Path) -> None:
 
 
 def _of_the_run(folder: Path) -> "Iterator[psutil.Process]":
-    """Those that run still, with a temporary directory in the folder."""
+    """Yield processes whose temporary directory is in the folder."""
     import psutil  # noqa: PLC0415
 
     for process in psutil.process_iter():
@@ -79,12 +79,12 @@ def _of_the_run(folder: Path) -> "Iterator[psutil.Process]":
 
 
 def main(folder: Path) -> None:
-    """Wait for the end of the pipe's other side, then sweep."""
-    for number in (signal.SIGINT, signal.SIGHUP):  # meant for the harness
+    """Wait until the pipe closes, then clean up."""
+    for number in (signal.SIGINT, signal.SIGHUP):  # these are for the harness
         signal.signal(number, signal.SIG_IGN)
     sys.stdin.buffer.read()
     if folder.exists():
-        sweep(folder)
+        clean_up(folder)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""A process of the product beside the agent, as a test run counts it: from inside by a question, and from outside.
+"""A MobiFai process other than the agent, counted from inside through its control socket and from outside.
 
-A process joins by one of these: it needs a control socket that answers `soak.sample` (`mobifai.questions`).
+To count another process, add one of these; its control socket must answer `soak.sample` (`soak.inside`).
 """
 
 import asyncio
@@ -17,10 +17,10 @@ from soak.gauges.gauge import of_process
 
 @dataclass(frozen=True)
 class CountedProcess:
-    """`name` is what its gauges begin with; `pid` and `socket` may change with a restart.
+    """A process to count. Its gauges have the prefix `name`; `pid` and `socket` may change with a restart.
 
-    `inside` says whether it is counted from inside, too. One that is restarted all the time is not: every new process
-    grows while it warms up.
+    `inside` says whether it is counted from inside too. A process that is restarted often is not, because every new
+    process grows while it warms up.
     """
 
     name: str
@@ -29,11 +29,11 @@ class CountedProcess:
     inside: bool = True
 
     async def ask(self, question: str, arguments: Mapping[str, object] | None = None) -> Any:
-        """Ask it over its control socket. Raises StateError."""
+        """Send a request to its control socket and return the answer. Raises StateError."""
         return await send_request(self.socket(), question, arguments)
 
     async def prepared(self, *, older: bool = False) -> "CountedProcess":
-        """The same, ready to be counted. One of an older revision may refuse: then it is counted from outside only.
+        """Prepare the process and return how to count it: an `older` revision that refuses only from outside.
 
         Raises StateError.
         """
@@ -47,13 +47,13 @@ class CountedProcess:
         return self
 
     async def values(self) -> dict[str, float]:
-        """Count it once. Raises StateError."""
+        """Count once. Raises StateError."""
         found = await asyncio.to_thread(self._outside)
         if self.inside:
-            told = await self.ask("soak.sample")
-            if told["pid"] != self.pid():
-                raise StateError(f"expected the {self.name} to be process {self.pid()}; {told['pid']} answered")
-            found.update(told["values"])
+            sample = await self.ask("soak.sample")
+            if sample["pid"] != self.pid():
+                raise StateError(f"expected the {self.name} to be process {self.pid()}; {sample['pid']} answered")
+            found.update(sample["values"])
         return of_process(self.name, found)
 
     def _outside(self) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""What a run takes place on: platform, Python, C library, libraries, variables. For reports; it decides nothing."""
+"""The environment of a run, for reports: platform, Python, C library, libraries, variables."""
 
 import os
 import platform
@@ -15,7 +15,7 @@ LIBRARIES = (
 
 
 def environment(network: str) -> dict[str, Any]:
-    """Facts by name. `network` says in words what the run's network is."""
+    """Return facts by name. `network` describes the run's network."""
     return {
         "platform": platform.platform(),
         "architecture": platform.machine(),

@@ -1,6 +1,7 @@
-"""Which MobiFai this is: version, how it was installed, and the commit where that is known. It judges nothing.
+"""The identity of an installation of MobiFai: version, how it was installed, and the commit if known.
 
-git is asked only about a package that it tracks: a virtual environment inside somebody's checkout is not that checkout.
+The commit of a git checkout counts only if git tracks the package: a virtual environment inside a checkout is not
+part of it.
 """
 
 import os
@@ -21,7 +22,7 @@ PACKAGE: Final = Path(mobifai.__file__).resolve().parent
 
 
 def product(package: Path = PACKAGE) -> Product:
-    """The installation whose `mobifai` package lies at `package`. A commit that is not known is None."""
+    """Return the identity of the installation with this `mobifai` package. An unknown commit is None."""
     version = mobifai.__version__ if package == PACKAGE else _version_in(package)
     if (commit := _git(package, "rev-parse", "--verify", "HEAD")) and _is_tracked(package):
         changes = _git(package, "status", "--porcelain", "--untracked-files=normal")
@@ -35,12 +36,12 @@ def _is_tracked(package: Path) -> bool:
 
 
 def _git(directory: Path, *words: str) -> str | None:
-    """What git prints in a directory, or None when it can't say. The caller's GIT_DIR and such play no part."""
+    """Return the output of git in a directory, or None if it fails. GIT_DIR and the like are not inherited."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     variables.update(GIT_OPTIONAL_LOCKS="0", LC_ALL="C")
     try:
         done = subprocess.run(  # noqa: S603 - fixed words
-            ["git", "-C", str(directory), *words],  # noqa: S607 - the person's git
+            ["git", "-C", str(directory), *words],  # noqa: S607 - the user's git
             capture_output=True,
             stdin=subprocess.DEVNULL,
             env=variables,
@@ -56,7 +57,7 @@ def _git(directory: Path, *words: str) -> str | None:
 
 
 def _origin(package: Path) -> tuple[Installed, str | None]:
-    """How pip installed it, and from which commit (PEP 610)."""
+    """Return how pip installed a package, and from which commit (PEP 610)."""
     found = _distribution(package)
     if found is None:
         return Installed.UNKNOWN, None
@@ -79,7 +80,7 @@ def _from_url(source: Any) -> tuple[Installed, str | None]:
 
 
 def _distribution(package: Path) -> Distribution | None:
-    """The distribution that this package belongs to: one beside it, or the one that this Python has."""
+    """Return the distribution of a package: the one beside it, or that of this Python."""
     for found in Distribution.discover(name="mobifai", path=[str(package.parent)]):
         return found
     try:

@@ -1,4 +1,4 @@
-"""Which MobiFai an agent under test is: the one that runs the harness, or another one laid out beside it."""
+"""The installation of MobiFai that an agent under test runs: that of the harness, or another revision."""
 
 import os
 import sys
@@ -11,9 +11,9 @@ from soak.harness.child_environment import child_environment
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """`python` starts it; `path`, when there is one, is where `import mobifai` finds it before any other.
+    """An installation. `python` is its interpreter; `path`, if given, comes first on the import path.
 
-    With `seed` strings have the same hashes in every process, and dictionaries the same layout.
+    With `seed` strings have the same hashes in every process, and sets and dictionaries the same layout.
     """
 
     python: str = sys.executable
@@ -22,11 +22,11 @@ class Installation:
 
     @property
     def command(self) -> list[str]:
-        """`mobifai`, as words."""
+        """The command `mobifai` as a list of words."""
         return [self.python, "-P", "-m", "mobifai"]
 
     def environment(self, folder: Path, usual: Mapping[str, str] = os.environ) -> dict[str, str]:
-        """The variables that its processes get, whose home and temporary directory are in `folder`."""
+        """Return the variables of a process whose home and temporary directory are in `folder`."""
         found = child_environment(folder, usual)
         if self.path is not None:
             found["PYTHONPATH"] = str(self.path)
@@ -35,9 +35,9 @@ class Installation:
         return found
 
     def helper_environment(self, temporary: Path) -> dict[str, str]:
-        """The variables of a helper process of it, whose home and temporary directory is `temporary`."""
+        """Return the variables of a helper process, whose home and temporary directory is `temporary`."""
         return {**self.environment(temporary), "HOME": str(temporary), "TMPDIR": str(temporary)}
 
 
 HERE = Installation()
-"""The one that runs the harness."""
+"""The installation that runs the harness."""

@@ -1,8 +1,7 @@
-"""SIGINT, SIGTERM and SIGHUP of a command, from its first line to the end of the process.
+"""Handles SIGINT, SIGTERM and SIGHUP of a command until the process ends.
 
-Owns the handlers of these signals. Until `hold` a signal raises KeyboardInterrupt: nothing has begun that must be
-cleaned up. Afterwards it raises nothing: it ends the job that is waited for, or the next check finds it, so that no
-signal stops a command while it cleans up and writes its report.
+Before `hold` a signal raises KeyboardInterrupt, because nothing needs cleaning up yet. Afterwards it is recorded and
+cancels the current job, so that no signal interrupts a command while it cleans up and writes its report.
 """
 
 import signal
@@ -20,7 +19,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interruption:
-    """The signals that tell a command to end. Those that its parent ignores (nohup) stay ignored."""
+    """The signals that ask a command to end. Signals that are ignored at the start (nohup) stay ignored."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -39,22 +38,22 @@ class Interruption:
                 self._handled[number] = signal.signal(number, self._arrived)
 
     def __exit__(self, *_error: object) -> None:
-        """Put back the handlers that were there before."""
+        """Restore the previous handlers."""
         for number, handler in self._handled.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
         self._handled = {}
 
     @property
     def asked(self) -> bool:
-        """Whether the command has been told to end."""
+        """Whether a signal has arrived."""
         return self.count > 0
 
     def hold(self) -> None:
-        """From now on only note signals."""
+        """Only record signals from now on."""
         self._held = True
 
     def ignore(self) -> None:
-        """Ignore these signals from now on: the command is over, and its status is known."""
+        """Ignore these signals from now on: the command is done and its exit status is known."""
         for number in self._handled:
             signal.signal(number, signal.SIG_IGN)
 
@@ -66,7 +65,7 @@ class Interruption:
             self._wake()
 
     async def end(self, job: Awaitable[T], *, at: int = 1) -> T:
-        """Return the job's result; cancel the job when as many signals have arrived. It may give a result even then.
+        """Return the result of a job; cancel it once `at` signals have arrived. It may still return a result.
 
         Raises what the job raises, and CancelledError.
         """
@@ -76,7 +75,7 @@ class Interruption:
         before, self._wake = self._wake, lambda: loop.call_soon_threadsafe(arrived.set)
         going = asyncio.ensure_future(job)
         try:
-            await asyncio.sleep(0)  # a job that has begun can tell how far it came
+            await asyncio.sleep(0)  # start the job, so that it can report its progress
             while not going.done() and self.count < at:
                 arrived.clear()
                 waiting = asyncio.ensure_future(arrived.wait())
@@ -91,7 +90,7 @@ class Interruption:
 
     @asynccontextmanager
     async def event(self) -> "AsyncIterator[asyncio.Event]":
-        """Give an event of the running loop that is set once a signal has arrived."""
+        """Yield an event that is set once a signal has arrived."""
         import asyncio  # noqa: PLC0415 - as above
 
         loop, event = asyncio.get_running_loop(), asyncio.Event()
@@ -105,8 +104,8 @@ class Interruption:
 
 
 @contextmanager
-def noted_signals() -> Iterator[Interruption]:
-    """Note signals in this scope. After one of them all of them stay ignored: the process is ending."""
+def recorded_signals() -> Iterator[Interruption]:
+    """Record signals in this scope. If one has arrived, all are ignored afterwards: the process is ending."""
     interruption = Interruption()
     interruption.hold()
     interruption.handle()

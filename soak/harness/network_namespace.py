@@ -1,8 +1,8 @@
-"""A network of its own for a run (Linux): nothing that is driven hard speaks to the machine's real networks.
+"""A network namespace for a run (Linux), so that the load never reaches the machine's real networks.
 
-WebRTC gathers no candidate on 127.0.0.1, so the namespace has a second address on its loopback. It lives as long as the
-processes in it; this module owns nothing that stays open. Where there are no namespaces (macOS, no permission) the
-machine's own addresses serve, and what is sent to them does not leave the machine either.
+WebRTC gathers no candidate on 127.0.0.1, so the namespace has a second loopback address. It exists as long as its
+processes. Without namespaces (macOS, no permission) runs use the machine's own addresses; packets to them do not leave
+the machine either.
 """
 
 import ctypes
@@ -26,9 +26,9 @@ _IFF_UP = 1
 
 
 def enter(wire_up: Callable[[], None] | None = None) -> str:
-    """Move this process, which must have one thread only, into a network of its own. What was done, in words."""
+    """Move this process, which must have a single thread, into a network namespace. Return a description of it."""
     if not sys.platform.startswith("linux"):
-        return "the machine's own addresses (network namespaces are a part of Linux)"
+        return "the machine's own addresses (only Linux has network namespaces)"
     refused = _why_not(wire_up or add_address)
     if refused:
         return f"the machine's own addresses (no network namespace: {refused})"
@@ -37,34 +37,34 @@ def enter(wire_up: Callable[[], None] | None = None) -> str:
 
 
 def add_address() -> None:
-    """Bring the loopback up, with a second address. Raises OSError."""
+    """Bring up the loopback interface with a second address. Raises OSError."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as network:
         fcntl.ioctl(network, _SIOCSIFFLAGS, struct.pack("16sh22x", LOOPBACK, _IFF_UP))
-        fcntl.ioctl(network, _SIOCSIFADDR, _request(ALIAS, ADDRESS))
-        fcntl.ioctl(network, _SIOCSIFNETMASK, _request(ALIAS, "255.255.255.255"))
+        fcntl.ioctl(network, _SIOCSIFADDR, interface_request(ALIAS, ADDRESS))
+        fcntl.ioctl(network, _SIOCSIFNETMASK, interface_request(ALIAS, "255.255.255.255"))
 
 
-def _request(name: bytes, address: str) -> bytes:
-    """A `struct ifreq` with an address (netdevice(7))."""
+def interface_request(name: bytes, address: str) -> bytes:
+    """Return a `struct ifreq` with an address (netdevice(7))."""
     return struct.pack("16sHH4s16x", name, socket.AF_INET, 0, socket.inet_aton(address))
 
 
 def _why_not(wire_up: Callable[[], None]) -> str:
-    """Try it in a child: a process that got into a namespace and may not set it up could not go back."""
+    """Return why a namespace can't be used, or "". Tried in a child, because a process can't leave a namespace."""
     if threading.active_count() > 1:
-        return f"it takes a process with one thread; this one has {threading.active_count()}"
-    return _tell_from_child(lambda: _move(wire_up))
+        return f"expected a process with one thread; this one has {threading.active_count()}"
+    return _reason_from_child(lambda: _move(wire_up))
 
 
-def _tell_from_child(action: Callable[[], None]) -> str:
+def _reason_from_child(action: Callable[[], None]) -> str:
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reader)
         _act_and_exit(action, writer)
     os.close(writer)
-    with os.fdopen(reader, "rb") as told:
-        reason = told.read().decode(errors="replace")
+    with os.fdopen(reader, "rb") as pipe:
+        reason = pipe.read().decode(errors="replace")
     os.waitpid(child, 0)
     return reason
 
@@ -82,7 +82,7 @@ def _move(wire_up: Callable[[], None]) -> None:
     root, user, group = os.geteuid() == 0, os.geteuid(), os.getegid()
     _unshare(_CLONE_NEWNET if root else _CLONE_NEWUSER | _CLONE_NEWNET)
     if not root:
-        # The same ids inside: what this process and its children see of files and of themselves stays as it was.
+        # The same ids inside, so that files and processes look the same.
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
         Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
@@ -90,7 +90,7 @@ def _move(wire_up: Callable[[], None]) -> None:
 
 
 def _unshare(flags: int) -> None:
-    # os.unshare is there from Python 3.12 only.
+    # os.unshare needs Python 3.12.
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(flags) != 0:
         number = ctypes.get_errno()

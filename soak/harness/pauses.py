@@ -1,7 +1,7 @@
-"""Time in which the harness did not run: the machine slept, its processes were stopped, or its loop was held up.
+"""Detects pauses, in which the harness did not run: the machine slept, its processes were stopped, or its loop blocked.
 
-Time-outs that expire because of a pause say nothing about an agent. A pause is noticed by a clock that runs on while
-the machine sleeps: between two looks more of it has passed than the harness waited. Owns no task.
+A timeout that expires because of a pause says nothing about an agent. The clock continues while the machine sleeps; a
+pause is when more time has passed between two checks than the harness waited. Owns no task.
 """
 
 import asyncio
@@ -16,37 +16,37 @@ from soak.report.figures import duration
 
 T = TypeVar("T")
 
-LOOK_SECONDS = 0.5
+CHECK_SECONDS = 0.5
 LEAST_SECONDS = 5.0
-"""A shorter hold-up is load, with which all time-outs have to do."""
+"""Shorter delays are load, which all timeouts allow for."""
 
 
 class Paused(Exception):
     """An operation failed while the harness was paused. The failure says nothing about the agent."""
 
 
-def steady_clock() -> float:
-    """Seconds that nobody can set, the time in which the machine sleeps included."""
+def clock_with_sleep() -> float:
+    """Return seconds of a monotonic clock that includes the time in which the machine sleeps."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class PauseDetector:
-    """How often and how long the harness was paused. `elapsed` is the time in which it was not."""
+    """Counts pauses and their length. `elapsed` is the time without them."""
 
-    def __init__(self, clock: Callable[[], float] = steady_clock) -> None:
+    def __init__(self, clock: Callable[[], float] = clock_with_sleep) -> None:
         self.count = 0
         self.seconds = 0.0
         self._clock = clock
         self._began = self._last = clock()
 
     def elapsed(self) -> float:
-        """Seconds since the beginning, without the pauses that were noticed."""
+        """Return seconds since the start, without the detected pauses."""
         return self._clock() - self._began - self.seconds
 
-    def look(self) -> float:
-        """Return the seconds of a pause since the look before, or 0."""
+    def check(self) -> float:
+        """Return the seconds of a pause since the previous check, or 0."""
         now = self._clock()
-        missed, self._last = now - self._last - LOOK_SECONDS, now
+        missed, self._last = now - self._last - CHECK_SECONDS, now
         if missed < LEAST_SECONDS:
             return 0.0
         self.count += 1
@@ -60,7 +60,7 @@ class PauseDetector:
         try:
             yield
         except Exception as error:
-            if missed := self.look():
+            if missed := self.check():
                 noticed(missed)
             if self.count > before:
                 raise Paused from error
@@ -79,11 +79,11 @@ class PauseDetector:
         return await repeat_if_paused(attempt)
 
     async def watch(self, noticed: Callable[[float], None]) -> None:
-        """Look again and again, until it is cancelled. `noticed` is called with the seconds of each pause."""
+        """Check repeatedly until cancelled. `noticed` is called with the seconds of each pause."""
         while True:
-            if missed := self.look():
+            if missed := self.check():
                 noticed(missed)
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(CHECK_SECONDS)
 
 
 async def repeat_if_paused(operation: Callable[[], Awaitable[T]]) -> T:

@@ -1,6 +1,6 @@
-"""What a run needs of the machine, looked at before it begins, so that a lack is named now.
+"""Checks, before a run, that the machine has what the run needs.
 
-Changes nothing but the soft limits of this process, which are raised where the hard ones allow it.
+Raises the soft limits of this process where the hard limits allow it, and changes nothing else.
 """
 
 import os
@@ -14,13 +14,13 @@ from pathlib import Path
 from mobifai.errors import MobiFaiError
 
 REPORT_BYTES = 10**6
-"""Room for a first report. A disk that fills up later does not end a run."""
+"""Disk space for the first report. A disk that fills up later does not end a run."""
 TEMPORARY_BYTES = 50 * 10**6
-"""Room for the state, the logs and the windows of memory of the agents under test."""
+"""Disk space for the state, logs and memray windows of the agents under test."""
 DESCRIPTORS = 256
-"""Phones, their connections, and the pipes of processes, in the harness and in an agent."""
+"""Descriptors for phones, their connections and the pipes of processes, in the harness and in an agent."""
 MORE_DESCRIPTORS = {"limits": 256}
-"""What a scenario takes beside that: a relay with all the connections that it may have, in the agent and here."""
+"""Further descriptors by scenario: `limits` fills a relay with all connections that it accepts."""
 PROCESSES = 128
 
 MEGABYTE = 10**6
@@ -31,9 +31,9 @@ class NotReady(MobiFaiError):
 
 
 def preflight(report: Path, scenarios: Collection[str], environ: Mapping[str, str] = os.environ) -> None:
-    """Look at what a run of these scenarios takes; without one, only at the report's disk.
+    """Check what a run of these scenarios needs; without scenarios, only the disk space for the report.
 
-    Raises NotReady for the first thing that is missing.
+    Raises NotReady for the first unmet need.
     """
     check_disk(report, REPORT_BYTES, "the report", "name another directory with --report")
     if not scenarios:
@@ -41,13 +41,13 @@ def preflight(report: Path, scenarios: Collection[str], environ: Mapping[str, st
     check_disk(temporary_folder(environ), TEMPORARY_BYTES, "temporary files", "make room, or set TMPDIR")
     files = DESCRIPTORS + sum(MORE_DESCRIPTORS.get(name, 0) for name in scenarios)
     check_limit(resource.RLIMIT_NOFILE, files, "open files", "ulimit -n")
-    if os.geteuid() != 0:  # the limit does not hold for root
+    if os.geteuid() != 0:  # the limit does not apply to root
         check_limit(resource.RLIMIT_NPROC, PROCESSES, "processes", "ulimit -u")
     check_terminals()
 
 
 def temporary_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where temporary files go. Raises NotReady for a TMPDIR that can't be used: Python would silently take another."""
+    """Return the directory for temporary files. Raises NotReady for an unusable TMPDIR, which Python would ignore."""
     named = environ.get("TMPDIR")
     if named and not (Path(named).is_dir() and os.access(named, os.W_OK | os.X_OK)):
         found = "one that can't be written" if Path(named).is_dir() else "none"
@@ -62,7 +62,7 @@ def temporary_folder(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def check_disk(folder: Path, least: int, what: str, advice: str) -> None:
-    """Raise NotReady when a disk has less room than `least` bytes."""
+    """Raise NotReady if a disk has less than `least` bytes free."""
     found = shutil.disk_usage(folder).free
     if found < least:
         raise NotReady(f"{folder}: expected {least / MEGABYTE:g} MB of room for {what}, "
@@ -70,7 +70,7 @@ def check_disk(folder: Path, least: int, what: str, advice: str) -> None:
 
 
 def check_limit(number: int, least: int, what: str, command: str) -> None:
-    """Raise the soft limit where it is lower than `least`. Raises NotReady when the system does not allow as many."""
+    """Raise the soft limit to `least` if it is lower. Raises NotReady if the system does not allow it."""
     soft, hard = resource.getrlimit(number)
     if soft == resource.RLIM_INFINITY or soft >= least:
         return
@@ -88,7 +88,7 @@ def _too_few(least: int, what: str, found: int, command: str, remedy: str) -> st
 
 
 def check_terminals(openpty: Callable[[], tuple[int, int]] = os.openpty) -> None:
-    """Raise NotReady when no pseudo-terminal can be allocated."""
+    """Raise NotReady if no pseudo-terminal can be allocated."""
     try:
         ends = openpty()
     except OSError as error:

@@ -1,6 +1,6 @@
-"""A relay apart: `mobifai relay` as a process of its own, which can be restarted under an agent and its phones.
+"""A separate relay: `mobifai relay` as a process, which can be restarted while an agent and phones use it.
 
-Owns the process; it is gone at the end of the scope.
+Owns the process, which is stopped at the end of the scope.
 """
 
 import asyncio
@@ -25,11 +25,11 @@ _SIGN_IN = re.compile(r"Sign in at:\s+(\S+)")
 
 
 class RelayFailed(MobiFaiError):
-    """The relay did not start, or died."""
+    """The relay did not start, or has ended."""
 
 
 class SeparateRelay:
-    """A running relay. Its port and its state stay over a restart."""
+    """A running relay. It keeps its port and state over a restart."""
 
     def __init__(
         self, folder: Path, settings: Path, environment: Mapping[str, str], installation: Installation = HERE
@@ -51,20 +51,20 @@ class SeparateRelay:
 
     @property
     def pid(self) -> int:
-        """Of the process of now."""
+        """The id of the current process."""
         return self._process.pid if self._process else 0
 
     @property
     def socket(self) -> Path:
-        """Its control socket."""
+        """The path of its control socket."""
         return self._state.control_socket
 
     async def ask(self, question: str, arguments: Mapping[str, object] | None = None) -> Any:
-        """Ask it over its control socket. Raises StateError."""
+        """Send a request to its control socket and return the answer. Raises StateError."""
         return await send_request(self.socket, question, arguments)
 
     async def restart(self, *, politely: bool) -> None:
-        """End it by SIGTERM or SIGKILL, and start it again on its port."""
+        """Stop it with SIGTERM (`politely`) or SIGKILL, and start it again on its port."""
         await self._stop(politely=politely)
         await self._start(urlsplit(self.url).port or 0)
 
@@ -111,13 +111,13 @@ class SeparateRelay:
         return ""
 
     async def sign_in(self, agent_log: Path) -> None:
-        """Do what the agent's sign-in page asks a person for. Raises RelayFailed."""
+        """Sign the agent in on its sign-in page. Raises RelayFailed."""
         url = await _page(agent_log)
         asked = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
         code = (await self.ask("pair"))["code"]
         async with aiohttp.ClientSession() as session, session.post(url, data={**asked, "code": code}) as answer:
             if answer.status != 200:
-                raise RelayFailed(f"expected the agent to be signed in; the relay said {answer.status}")
+                raise RelayFailed(f"expected the relay to sign the agent in; it answered {answer.status}")
 
 
 async def _page(agent_log: Path) -> str:
@@ -126,4 +126,4 @@ async def _page(agent_log: Path) -> str:
             while not (found := _SIGN_IN.findall(agent_log.read_text(errors="replace"))):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
             return str(found[-1])
-    raise RelayFailed("expected the agent to say where to sign in; it did not")
+    raise RelayFailed("expected the agent to print the address of a sign-in page; it did not")

@@ -1,6 +1,6 @@
-"""A job with a directory for its processes, and an end when it is told to stop.
+"""Runs a job with a temporary directory for its processes, until it ends or a signal stops it.
 
-Owns the directory: it is gone at the end, and so is whatever was started in it.
+Owns the directory: it is removed at the end, with every process that was started in it.
 """
 
 import asyncio
@@ -12,43 +12,43 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mobifai.cli.control_client import run
-from soak.harness.cleanup import swept
-from soak.harness.interruption import Interruption, noted_signals
+from soak.harness.cleanup import cleaned_up_if_killed
+from soak.harness.interruption import Interruption, recorded_signals
 
 T = TypeVar("T")
 
 LONGEST_TEMPORARY = 48
-"""Bytes of the path of temporary files: with more, the path of a socket in a run's folder would be too long."""
+"""Longest path of the temporary directory in bytes; with a longer one, socket paths in it would be too long."""
 
-SHORT_TEMPORARY = "/tmp"  # noqa: S108 - a folder of our own is made there
+SHORT_TEMPORARY = "/tmp"  # noqa: S108 - a private folder is created in it
 
 
-def alone(job: Callable[[Path], Coroutine[Any, Any, T]]) -> T:
-    """Run it with a directory for its processes, which is gone at the end."""
+def run_in_temp_folder(job: Callable[[Path], Coroutine[Any, Any, T]]) -> T:
+    """Run a job with a directory for its processes, which is removed at the end."""
     usual = tempfile.gettempdir()
     place = usual if len(os.fsencode(usual)) <= LONGEST_TEMPORARY else SHORT_TEMPORARY
     folder = Path(tempfile.mkdtemp(prefix="mobifai-soak-", dir=place))
-    with swept(folder):
+    with cleaned_up_if_killed(folder):
         try:
             return run(job(folder))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-async def unless_stopped(job: Coroutine[Any, Any, T], stopped: T, stops: Interruption | None = None) -> T:
-    """Its result; `stopped` when it is told to stop before."""
+async def result_unless_stopped(job: Coroutine[Any, Any, T], stopped: T, stops: Interruption | None = None) -> T:
+    """Return the result of a job, or `stopped` if a signal stops it."""
     try:
-        return await until_stopped(job, stops)
+        return await result_until_stopped(job, stops)
     except asyncio.CancelledError:
         return stopped
 
 
-async def until_stopped(job: Coroutine[Any, Any, T], stops: Interruption | None = None) -> T:
-    """Its result, also one that it gives when it is cancelled because it is told to stop. Raises CancelledError.
+async def result_until_stopped(job: Coroutine[Any, Any, T], stops: Interruption | None = None) -> T:
+    """Return the result of a job, even one that it returns when a signal cancels it. Raises CancelledError.
 
-    `stops` are the requests of the whole command; by default those that come while the job runs.
+    `stops` are the signals of the whole command, by default those that arrive while the job runs.
     """
     if stops is None:
-        with noted_signals() as own:
-            return await until_stopped(job, own)
+        with recorded_signals() as own:
+            return await result_until_stopped(job, own)
     return await stops.end(job)

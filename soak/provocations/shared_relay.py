@@ -35,7 +35,7 @@ async def _agent(env: ProvocationEnvironment) -> AsyncIterator[tuple[AgentUnderT
     settings.write_text(talks.settings())
     options = ["--shell", shell.COMMAND, *talks.serve_options(own)]
     async with agent_under_test(
-        env.folder / "shared", settings, options, relay_apart=True, installation=env.installation
+        env.folder / "shared", settings, options, separate_relay=True, installation=env.installation
     ) as target:
         context = ScenarioContext(target, env.context.random)
         try:

@@ -14,8 +14,8 @@ import click
 
 from mobifai.cli.control_client import run
 from soak.gauges.results import EXIT_STATUS, Report
-from soak.harness.interruption import Interruption, noted_signals
-from soak.harness.temp_run import alone, unless_stopped
+from soak.harness.interruption import Interruption, recorded_signals
+from soak.harness.temp_run import result_unless_stopped, run_in_temp_folder
 from soak.option_table import usable
 from soak.output import NOT_WRITTEN, rendered, show
 from soak.report.directory import ReportDirectory, encoded
@@ -53,7 +53,7 @@ class Invocation:
         def job(writer: ReportWriter, shown: ProgressView) -> Report:
             for line in too_short(plan) if earlier is None else ():
                 shown.say(line)
-            return alone(lambda folder: driven(folder, writer, shown))
+            return run_in_temp_folder(lambda folder: driven(folder, writer, shown))
 
         return self._whole(info, earlier, job)
 
@@ -70,7 +70,9 @@ class Invocation:
     def test_itself(self, test: Callable[[Path], Coroutine[Any, Any, int]]) -> int:
         """Run the self-test in a folder of its own. Return the exit status."""
         usable(self.directory.clear)
-        return alone(lambda folder: unless_stopped(test(folder), EXIT_STATUS["inconclusive"], self.stops))
+        return run_in_temp_folder(
+            lambda folder: result_unless_stopped(test(folder), EXIT_STATUS["inconclusive"], self.stops)
+        )
 
     def _whole(self, info: RunInfo, earlier: Report | None, job: Callable[[ReportWriter, ProgressView], Report]) -> int:
         first = bare_report(info, earlier, finished=False)
@@ -100,5 +102,5 @@ class Invocation:
 @contextmanager
 def invocation(directory: ReportDirectory, *, as_json: bool) -> Iterator[Invocation]:
     """Have the directory for this run. Raises ReportError when another run has it."""
-    with noted_signals() as stops, locked(directory.path, "report.json", "self-test.json"):
+    with recorded_signals() as stops, locked(directory.path, "report.json", "self-test.json"):
         yield Invocation(directory, stops, as_json)

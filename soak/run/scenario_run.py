@@ -256,7 +256,7 @@ async def open_scenario_run(
         folder / "agent",
         settings,
         options,
-        relay_apart=scenario.relay != "own",
+        separate_relay=scenario.relay != "own",
         relay_restarts=scenario.relay == "restarted",
         plant=plan.plant,
         installation=installation,

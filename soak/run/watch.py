@@ -99,7 +99,7 @@ class Watch:
             try:
                 sample = await self._look()
             except StateError as error:
-                if missed := self._pauses.look():
+                if missed := self._pauses.check():
                     self._note_pause(missed)
                 if self._pauses.count > before:
                     continue

@@ -97,7 +97,7 @@ async def test_the_agent_with_its_own_relay_comes_back(tmp_path: Path, way: Way,
 
 
 @asynccontextmanager
-async def relay_apart(folder: Path) -> AsyncIterator[tuple[RunningRelay, Scene]]:
+async def separate_relay(folder: Path) -> AsyncIterator[tuple[RunningRelay, Scene]]:
     """A phone at an agent, both at a relay that is a process of its own."""
     async with relaying(folder / "relay") as relay:
         async with serving(folder / "state", "--relay", relay.url, *NO_STUN, ready=False) as agent:
@@ -113,7 +113,7 @@ async def relay_apart(folder: Path) -> AsyncIterator[tuple[RunningRelay, Scene]]
 
 
 async def test_a_relay_apart_may_be_started_anew_under_a_working_phone(tmp_path: Path) -> None:
-    async with relay_apart(tmp_path) as (relay, here):
+    async with separate_relay(tmp_path) as (relay, here):
         here.browser.expect_complaints(OUTAGE)
         await start_counting(here.phone, tmp_path)
         port = int(relay.url.rpartition(":")[2])

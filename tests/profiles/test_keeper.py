@@ -65,7 +65,7 @@ async def test_a_look_into_the_keeper_names_the_lines_of_its_plants(tmp_path: Pa
         assert plant("exec-pipe").line in named(examined["descriptors"])
         assert plant("native-bytes-in-keeper").line in named(examined["allocated"])
         assert plant("map-in-c").line in named(examined["foreign"])
-        with pytest.raises(StateError, match="no relay can be looked into here; there is agent and keeper"):
+        with pytest.raises(StateError, match="expected one of the processes agent, keeper; found .relay."):
             await agent.ask_in("relay", "profile.begin")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from soak.gauges.gauge import Sample
 from soak.harness.installation import HERE, Installation
-from soak.harness.pauses import LEAST_SECONDS, LOOK_SECONDS, Paused, PauseDetector, repeat_if_paused
+from soak.harness.pauses import CHECK_SECONDS, LEAST_SECONDS, Paused, PauseDetector, repeat_if_paused
 from soak.phone.traffic import IntegrityError
 from soak.run.block_runner import BlockPlan, BlockRunner, WarmUp, ignore_progress
 from soak.run.plan import CONFIRMATION_BLOCKS, QUICK_BLOCKS, SoakPlan
@@ -82,7 +82,7 @@ class Stage:
         return BlockRunner(plan, self.pauses, self.reported.append, self.open)
 
 
-PAUSE = LEAST_SECONDS + LOOK_SECONDS
+PAUSE = LEAST_SECONDS + CHECK_SECONDS
 SLEPT = (PAUSE, TimeoutError("the phone timed out"))
 BROKEN = (0.0, TimeoutError("the phone timed out"))
 

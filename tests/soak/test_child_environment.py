@@ -14,7 +14,7 @@ import mobifai
 from soak.gauges.leaked_lines import leaked_lines
 from soak.harness.agent_process import agent_under_test
 from soak.harness.child_environment import FIXED, KEPT, child_environment, helper_environment, module_command, stated
-from soak.harness.cleanup import swept
+from soak.harness.cleanup import cleaned_up_if_killed
 from soak.harness.environment import environment
 
 PERSONS = {
@@ -123,7 +123,7 @@ def test_a_cleanup_starts_in_any_working_directory_and_removes_what_a_killed_har
     folder = tmp_path / "run"
     (folder / "tmp").mkdir(parents=True)
     left = subprocess.Popen(["sleep", "600"], env={"TMPDIR": str(folder / "tmp")})
-    with swept(folder):
+    with cleaned_up_if_killed(folder):
         pass
     assert left.wait(5) == -9
     assert not folder.exists()
@@ -140,7 +140,7 @@ async def test_an_agent_and_its_relay_know_nothing_of_the_persons_settings(
         monkeypatch.setenv(name, value)
     settings = tmp_path_factory.mktemp("s") / "config.toml"
     settings.touch()
-    async with agent_under_test(tmp_path_factory.mktemp("r") / "a", settings, relay_apart=True):
+    async with agent_under_test(tmp_path_factory.mktemp("r") / "a", settings, separate_relay=True):
         processes = psutil.Process().children(recursive=True)
         assert len(processes) >= 3  # relay, keeper, agent
         for process in processes:

@@ -332,7 +332,7 @@ def test_an_agent_that_dies_and_is_started_again_is_noticed(tmp_path: Path) -> N
     (finding,) = ended.report.findings
     assert finding.kind in ("failure", "integrity")
     assert finding.scenario == "terminals"
-    assert "crashed and was started again" in finding.detail
+    assert "crashed and its keeper restarted it" in finding.detail
 
 
 def test_a_keeper_that_dies_is_noticed(tmp_path: Path) -> None:

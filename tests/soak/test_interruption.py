@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from mobifai.cli.control_client import run
-from soak.harness.interruption import SIGNALS, Interruption, noted_signals
+from soak.harness.interruption import SIGNALS, Interruption, recorded_signals
 
 
 def send(number: int) -> None:
@@ -90,7 +90,7 @@ def test_an_event_is_set_by_a_signal_also_by_one_that_came_before() -> None:
             async with asyncio.timeout(10):
                 return await event.wait()
 
-    with noted_signals() as stop:
+    with recorded_signals() as stop:
         assert run(waits(stop, signal.SIGTERM))
         assert run(waits(stop, 0))
     for number in SIGNALS:
@@ -100,7 +100,7 @@ def test_an_event_is_set_by_a_signal_also_by_one_that_came_before() -> None:
 
 def test_without_a_signal_the_handlers_of_before_come_back() -> None:
     before = [signal.getsignal(number) for number in SIGNALS]
-    with noted_signals() as stop:
+    with recorded_signals() as stop:
         assert signal.getsignal(signal.SIGTERM) not in before
     assert not stop.asked
     assert [signal.getsignal(number) for number in SIGNALS] == before

@@ -68,7 +68,7 @@ def test_a_process_with_more_threads_stays_where_it_is_and_says_why() -> None:
     finally:
         gate.set()
         thread.join()
-    assert done.startswith("the machine's own addresses (no network namespace: it takes a process with one thread; ")
+    assert done.startswith("the machine's own addresses (no network namespace: expected a process with one thread; ")
     assert os.stat("/proc/self/ns/net").st_ino == before  # noqa: PTH116
 
 
@@ -89,11 +89,11 @@ def test_what_fails_is_tried_in_a_child_so_that_this_process_stays_where_it_is()
 
 def test_elsewhere_the_machines_own_addresses_serve(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert network.enter() == "the machine's own addresses (network namespaces are a part of Linux)"
+    assert network.enter() == "the machine's own addresses (only Linux has network namespaces)"
 
 
 def test_an_address_is_asked_for_as_the_kernel_reads_it() -> None:
-    asked = network._request(b"lo:1", "10.64.0.1")
+    asked = network.interface_request(b"lo:1", "10.64.0.1")
     assert len(asked) == 40
     assert asked[:4] == b"lo:1"
     assert asked[16:18] == socket.AF_INET.to_bytes(2, sys.byteorder)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from soak.harness.pauses import LEAST_SECONDS, LOOK_SECONDS, PauseDetector
+from soak.harness.pauses import CHECK_SECONDS, LEAST_SECONDS, PauseDetector
 
 
 class Clock:
@@ -25,32 +25,32 @@ def clock() -> Clock:
 def test_a_look_in_time_is_no_pause(clock: Clock) -> None:
     pauses = PauseDetector(clock)
     for _ in range(100):
-        clock.now += LOOK_SECONDS
-        assert pauses.look() == 0
-    assert (pauses.count, pauses.elapsed()) == (0, 100 * LOOK_SECONDS)
+        clock.now += CHECK_SECONDS
+        assert pauses.check() == 0
+    assert (pauses.count, pauses.elapsed()) == (0, 100 * CHECK_SECONDS)
 
 
 def test_load_that_holds_the_loop_up_for_a_moment_is_no_pause(clock: Clock) -> None:
     pauses = PauseDetector(clock)
     clock.now += LEAST_SECONDS
-    assert pauses.look() == 0
+    assert pauses.check() == 0
     assert pauses.elapsed() == LEAST_SECONDS
 
 
 @pytest.mark.parametrize("seconds", [LEAST_SECONDS, 45.0, 86_400.0])
 def test_a_pause_is_noticed_once_and_is_no_part_of_the_duration(clock: Clock, seconds: float) -> None:
     pauses = PauseDetector(clock)
-    clock.now += seconds + LOOK_SECONDS
-    assert pauses.look() == pytest.approx(seconds)
-    assert pauses.look() == 0
+    clock.now += seconds + CHECK_SECONDS
+    assert pauses.check() == pytest.approx(seconds)
+    assert pauses.check() == 0
     assert (pauses.count, pauses.seconds) == (1, pytest.approx(seconds))
-    assert pauses.elapsed() == pytest.approx(LOOK_SECONDS)
+    assert pauses.elapsed() == pytest.approx(CHECK_SECONDS)
 
 
 async def test_each_pause_is_told_while_it_is_watched(clock: Clock) -> None:
     pauses, told = PauseDetector(clock), asyncio.Queue[float]()
     watching = asyncio.ensure_future(pauses.watch(told.put_nowait))
     clock.now += 60
-    assert await asyncio.wait_for(told.get(), 10) == pytest.approx(60 - LOOK_SECONDS)
+    assert await asyncio.wait_for(told.get(), 10) == pytest.approx(60 - CHECK_SECONDS)
     watching.cancel()
     await asyncio.wait({watching})

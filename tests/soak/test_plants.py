@@ -315,10 +315,12 @@ async def nobody_there(agent: AgentUnderTest) -> None:
 
 @pytest.mark.extended
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("relay_apart", [False, True], ids=["own relay", "relay apart"])
-async def test_plants_in_a_running_agent_leak_once_an_event_and_end_with_it(tmp_path: Path, relay_apart: bool) -> None:
+@pytest.mark.parametrize("separate_relay", [False, True], ids=["own relay", "separate relay"])
+async def test_plants_in_a_running_agent_leak_once_an_event_and_end_with_it(
+    tmp_path: Path, separate_relay: bool
+) -> None:
     async with agent_under_test(
-        tmp_path / "run", no_settings(tmp_path), ["--shell", "/bin/sh"], relay_apart=relay_apart
+        tmp_path / "run", no_settings(tmp_path), ["--shell", "/bin/sh"], separate_relay=separate_relay
     ) as agent:
         await use(agent)  # the first phone brings modules, which bring handlers of theirs
         for name in VISIBLE:

@@ -388,7 +388,7 @@ async def test_what_fails_because_of_a_pause_is_no_finding_and_the_run_goes_on(
     def fail(_: ScenarioContext, __: str) -> None:
         if len(stage.order) == at:
             clock.ahead += 3600
-            raise TargetFailed("the agent crashed and was started again by its keeper")
+            raise TargetFailed("the agent crashed and its keeper restarted it")
 
     stage.act = fail
     report = await stage.run(plan())

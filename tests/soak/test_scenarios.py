@@ -56,7 +56,7 @@ async def test_every_kind_of_cycle_leaves_nothing_and_loses_no_byte(
     settings.write_text(one.settings())
     monkeypatch.setattr("soak.harness.agent_process.NOBODY", "stun:nowhere.invalid:3478")
     options = ["--shell", shell.COMMAND, *one.serve_options(tmp_path)]
-    async with agent_under_test(tmp_path / "agent", settings, options, relay_apart=one.relay != "own") as target:
+    async with agent_under_test(tmp_path / "agent", settings, options, separate_relay=one.relay != "own") as target:
         context = ScenarioContext(target, seeded(name), most_phones=2)
         try:
             await run_blocks(one, context)
