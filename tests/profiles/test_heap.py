@@ -105,6 +105,7 @@ async def test_tasks_are_told_together_with_where_they_wait() -> None:
     assert one["made_at"] == ""
 
 
+@pytest.mark.extended
 async def test_where_a_task_was_made_is_known_while_something_traces() -> None:
     async def waits() -> None:
         await asyncio.Event().wait()

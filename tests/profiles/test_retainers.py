@@ -316,6 +316,7 @@ async def test_what_was_looked_at_ends_as_ever_and_needs_no_collection() -> None
         gc.enable()
 
 
+@pytest.mark.extended
 def test_names_that_the_program_has_asked_for_stay_its_own() -> None:
     kept = 17
     names = locals()
@@ -443,6 +444,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.extended
 def test_two_hundred_looks_leave_not_a_block_each() -> None:
     said = subprocess.run([sys.executable, "-c", LOOK_OFTEN], check=True, capture_output=True, text=True).stdout
     before, after = map(int, said.split())
