@@ -1,6 +1,4 @@
-/**
- * The page: draws a session, and hands on what people do. Owns everything that it made until `end`.
- */
+/** The page: renders a session, and passes on what people do. Owns its views until `end`. */
 
 import type { AssistantEvent, Session } from "../session/types";
 import { plainLine } from "../protocol/untrusted_text";
@@ -71,19 +69,19 @@ export class App {
     this.#observe();
   }
 
-  /** Take a link; a machine that this page does not know is asked about, when it knows others. */
+  /** Pair with the machine of a link. The person confirms an unknown machine, if another one is known. */
   pair(text: string): Promise<void> {
     return this.#session.pair(text, askAboutLink);
   }
 
-  /** Something could not be done, for people. */
-  complain(reason: unknown): void {
-    this.#notices.say(sentence(reason), { key: "complaint", seconds: 12 });
+  /** Report a failure to the person. */
+  report(reason: unknown): void {
+    this.#notices.show(sentence(reason), { key: "failure", seconds: 12 });
   }
 
-  /** Another build of this page is there. */
+  /** Offer to load a newer build of this page. */
   offerReload(): void {
-    this.#notices.say("A new version of this page is available.", { key: "new-version", actions: [{ label: "Reload", act: () => location.reload() }] });
+    this.#notices.show("A new version of this page is available.", { key: "new-version", actions: [{ label: "Reload", act: () => location.reload() }] });
   }
 
   listenToAddress(changed: () => void): void {
@@ -114,7 +112,7 @@ export class App {
     this.#scope.listen(status.element, "click", () => this.#commands.connection());
     const bar = el("header", { class: "top-bar" }, status.element, tabs.element, plus, more);
     this.#terminalArea.element.append(banner.element);
-    root.replaceChildren(bar, this.#terminalArea.element, exitNote.element, welcome.element, this.#panel.element, keys.element, this.#notices.element, this.#notices.spoken);
+    root.replaceChildren(bar, this.#terminalArea.element, exitNote.element, welcome.element, this.#panel.element, keys.element, this.#notices.element, this.#notices.announcer);
     this.#scope.add(this.store.subscribe((state, before) => {
       status.render(state.connection);
       tabs.render(state.tabs, state.shown, state.titles);
@@ -128,7 +126,7 @@ export class App {
       keys.render(state);
       plus.disabled = state.connection.stage !== "ready";
       bar.hidden = state.connection.stage === "unpaired" && state.tabs.length === 0;
-      this.#dress(state, before);
+      this.#applyAppearance(state, before);
     }));
   }
 
@@ -138,8 +136,8 @@ export class App {
     return button;
   }
 
-  /** Appearance and the document's title. */
-  #dress(state: AppState, before: AppState): void {
+  /** Apply colours, and set the document's title. */
+  #applyAppearance(state: AppState, before: AppState): void {
     const root = document.documentElement;
     root.dataset["scheme"] = state.scheme;
     const palette = paletteOf(state);
@@ -156,7 +154,7 @@ export class App {
       on("connection", (connection) => {
         const before = store.state.connection;
         store.set({ connection });
-        if (spokenState(before) !== spokenState(connection)) this.#notices.speak(spokenState(connection));
+        if (spokenState(before) !== spokenState(connection)) this.#notices.announce(spokenState(connection));
         if (connection.stage === "ready" && before.stage !== "ready") this.terminals.resendSize();
       }),
       on("machines", (machines) => store.set({ machines })),
@@ -168,7 +166,7 @@ export class App {
       on("ended", (uuid) => this.terminals.ended(uuid)),
       on("firstContact", () => this.#openFirst()),
       on("trouble", (message, uuid) => {
-        this.#notices.say(message, { seconds: 8 });
+        this.#notices.show(message, { seconds: 8 });
         if (uuid !== null) this.terminals.failed(uuid);
       }),
       on("assistant", (event) => this.#applyAssistantEvent(event)),
@@ -181,15 +179,15 @@ export class App {
     this.terminals.sync();
   }
 
-  /** Mention keys of an earlier version. A notice does not interrupt typing; it comes again with each page until the person decides. */
+  /** Ask about keys of an earlier version. A notice does not interrupt typing, and appears on each load until the person decides. */
   #review(combos: readonly Combo[]): Promise<readonly Combo[] | null> {
     return new Promise((resolve) => {
       const act = (): void => void reviewCombos(combos).then(resolve);
-      this.#notices.say("Keys from an earlier version of this page need your review.", { key: "old-keys", seconds: 60, actions: [{ label: "Review", act }] });
+      this.#notices.show("Keys from an earlier version of this page need your review.", { key: "old-keys", seconds: 60, actions: [{ label: "Review", act }] });
     });
   }
 
-  /** Open a terminal and give it the keyboard: after a link, people type. */
+  /** Open a terminal and focus it, so that the person can type right after pairing. */
   #openFirst(): void {
     this.terminals.create();
     this.terminals.screen?.focus();
@@ -204,7 +202,7 @@ export class App {
   #applyAssistantEvent(event: AssistantEvent): void {
     const assistant = applyEvent(this.store.state.assistant, event, Date.now());
     this.store.set({ assistant, asking: this.store.state.asking || event.type === "approval" });
-    if (event.type === "approval") this.#notices.speak("The assistant needs your approval.");
+    if (event.type === "approval") this.#notices.announce("The assistant needs your approval.");
   }
 
   #askAssistant(asking: boolean): void {
@@ -231,18 +229,18 @@ export class App {
       typed: (data) => this.#input.typed(data),
       answered: (data) => void this.#session.input(uuid(), data),
       pasted: (text) => void this.#input.paste(text),
-      composesAtOnce: () => this.#composesAtOnce(),
+      sendsCompositionImmediately: () => this.#sendsCompositionImmediately(),
       titled: (title) => this.store.set({ titles: { ...this.store.state.titles, [uuid()]: plainLine(title, MAX_TITLE) } }),
       rang: () => isShown() && this.#ring(),
       copied: (text) => this.#commands.offerCopy(text),
-      linked: (address) => void this.#commands.open(address),
+      tappedAddress: (address) => void this.#commands.open(address),
       scrolled: () => isShown() && this.#scrolled(),
       selected: () => isShown() && this.#terminalArea.selection.place(),
       shortcut: (event) => this.#shortcut(event),
     };
   }
 
-  #composesAtOnce(): boolean {
+  #sendsCompositionImmediately(): boolean {
     const { composing } = this.store.state.preferences;
     return composing === "auto" ? /Android/.test(navigator.userAgent) : composing === "at-once";
   }

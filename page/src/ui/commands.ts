@@ -117,25 +117,25 @@ export class Commands {
   async paste(): Promise<void> {
     const text = await readText();
     if (text === null) openPaste((given) => void this.#input.paste(given));
-    else if (text === "") this.#notices.say("The clipboard contains no text.");
+    else if (text === "") this.#notices.show("The clipboard contains no text.");
     else await this.#input.paste(text);
   }
 
   async copy(text: string): Promise<void> {
     if (text === "") return;
-    this.#notices.say((await copyText(text)) ? "Copied." : "The browser did not allow copying.", { key: "copied", seconds: 2 });
+    this.#notices.show((await copyText(text)) ? "Copied." : "The browser did not allow copying.", { key: "copied", seconds: 2 });
   }
 
   /** A program wants to write to the clipboard: show the text, and let the person decide. */
   offerCopy(text: string): void {
     const copy = { label: "Copy", act: () => void this.copy(text) };
-    this.#notices.say(`A program wants to copy ${text.length} characters to the clipboard.`, { key: "osc52", detail: plainLine(text, 120), actions: [copy] });
+    this.#notices.show(`A program wants to copy ${text.length} characters to the clipboard.`, { key: "osc52", detail: plainLine(text, 120), actions: [copy] });
   }
 
   async open(address: string): Promise<void> {
     if (document.querySelector("dialog[open]") !== null) return;
     const url = safeUrl(address);
-    if (url === null) return this.#notices.say("Only web and email addresses can be opened.", { key: "address" });
+    if (url === null) return this.#notices.show("Only web and email addresses can be opened.", { key: "address" });
     const question = { title: url.scheme === "mailto" ? "Write an email?" : "Open this address?", text: `It leads to ${url.target}.`, quoted: url.href, warning: url.warning, yes: "Open" };
     if (await ask(question)) window.open(url.href, "_blank", "noopener,noreferrer");
   }

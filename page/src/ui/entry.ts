@@ -1,11 +1,9 @@
-/**
- * Begins: takes a link out of the address before anything else sees it, draws the session, opens it.
- */
+/** Starts the page: removes a link from the address, renders the session, and opens it. */
 
 import type { Session } from "../session/types";
 import { App } from "./app";
 
-/** The fragment of the address, which is removed from it (and from the history) at once; null when there is none. */
+/** Remove the fragment from the address and from the history. Returns it; null when there is none. */
 export function takeFragment(address: Pick<Location, "hash" | "pathname" | "search">, history: Pick<History, "replaceState">): string | null {
   const fragment = address.hash.replace(/^#/, "");
   if (fragment === "") return null;
@@ -17,15 +15,15 @@ export function begin(root: HTMLElement, session: Session, fragment: string | nu
   const app = new App(root, session, storage);
   session.open();
   const link = (text: string | null): void => {
-    if (text !== null) app.pair(text).catch((reason: unknown) => app.complain(reason));
+    if (text !== null) app.pair(text).catch((reason: unknown) => app.report(reason));
   };
   link(fragment);
-  // A link that is opened while the page is there changes its fragment only.
+  // Opening another link in the loaded page changes only the fragment.
   app.listenToAddress(() => link(takeFragment(location, history)));
   return app;
 }
 
-/** The browser's storage; null where it is forbidden. */
+/** Return the browser's storage; null when it is forbidden. */
 export function storageOf(page: Window): Storage | null {
   try {
     return page.localStorage;

@@ -1,7 +1,7 @@
 /**
- * What people choose, between the state, this browser's storage and the relay.
+ * Keeps preferences in sync between the page's state, this browser's storage and the relay.
  *
- * What was chosen last in this browser holds: until the relay has it, whatever the relay says is older.
+ * The last change in this browser wins: until it is saved at the relay, the relay's settings are older and ignored.
  */
 
 import type { Session, Settings } from "../session/types";
@@ -11,7 +11,7 @@ import type { Store } from "./base/store";
 import type { Scheme } from "./screen/palettes";
 import { type AppState, schemeOf } from "./state";
 
-/** Changes come in a row (a pinch, a stepper): the relay gets the last. */
+/** Changes come in quick succession (a pinch, a stepper): only the last one is saved. */
 const SAVE_MS = 600;
 
 export function systemScheme(): Scheme {
@@ -24,7 +24,7 @@ export class PreferencesSync {
   readonly #storage: Storage | null;
   readonly #scope: Scope;
   #cancel = (): void => undefined;
-  /** How many since the page was loaded. */
+  /** The number of changes since the page was loaded. */
   #changes = 0;
   #unsaved: boolean;
   #ready = false;
@@ -53,7 +53,7 @@ export class PreferencesSync {
     this.#saveSoon();
   }
 
-  /** What could not be saved, or was chosen just before the page was closed, is saved when there is a connection again. */
+  /** Save what could not be saved before, or was changed just before the page was closed. */
   #connected(ready: boolean): void {
     if (ready && !this.#ready && this.#unsaved) this.#saveSoon();
     this.#ready = ready;
@@ -61,7 +61,7 @@ export class PreferencesSync {
 
   #saveSoon(): void {
     this.#cancel();
-    this.#cancel = this.#scope.after(SAVE_MS, () => void this.#save().catch(() => undefined)); // again when connected anew
+    this.#cancel = this.#scope.after(SAVE_MS, () => void this.#save().catch(() => undefined)); // saved on the next connection
   }
 
   async #save(): Promise<void> {

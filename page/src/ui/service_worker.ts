@@ -1,20 +1,20 @@
-/** Lets the service worker keep the page's shell, where browsers have one (HTTPS, or this machine itself). */
+/** Registers the service worker, which caches the page. Browsers allow one over HTTPS, and on localhost. */
 
-/** A page that comes back to sight asks for a new build, but not more often. */
-const LOOK_MS = 3_600_000;
+/** How often a page that becomes visible again looks for a new build, at most. */
+const UPDATE_INTERVAL_MS = 3_600_000;
 
-/** Calls `renewed` when another build is there than the one that runs. For the page's whole life. */
-export function registerServiceWorker(renewed: () => void): void {
+/** Register it, and call `updated` when a build other than the running one is cached. Lasts as long as the page. */
+export function registerServiceWorker(updated: () => void): void {
   if (!window.isSecureContext || !("serviceWorker" in navigator)) return;
   const { serviceWorker } = navigator;
-  serviceWorker.register("sw.js").catch(() => undefined); // the page works without
+  serviceWorker.register("sw.js").catch(() => undefined); // the page works without it
   serviceWorker.addEventListener("message", (event: MessageEvent<{ type?: string } | null>) => {
-    if (event.data?.type === "new-shell") renewed();
+    if (event.data?.type === "updated") updated();
   });
-  let looked = Date.now();
+  let checkedAt = Date.now();
   document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState !== "visible" || Date.now() - looked < LOOK_MS) return;
-    looked = Date.now();
-    serviceWorker.controller?.postMessage({ type: "look" });
+    if (document.visibilityState !== "visible" || Date.now() - checkedAt < UPDATE_INTERVAL_MS) return;
+    checkedAt = Date.now();
+    serviceWorker.controller?.postMessage({ type: "check-for-update" });
   });
 }

@@ -1,8 +1,8 @@
-/** Shortcuts of computers' keyboards. Everything else is the terminal's. Pure. */
+/** Shortcuts for hardware keyboards. All other keys go to the terminal. Pure. */
 
 export type Shortcut = "copy" | "paste" | "top" | "bottom";
 
-/** Ctrl alone belongs to programs, so copying and pasting are with Shift, as in other terminals. */
+/** Return the shortcut of an event. Ctrl without Shift belongs to programs, as in other terminals. */
 export function shortcutOf(event: Pick<KeyboardEvent, "key" | "ctrlKey" | "shiftKey" | "metaKey" | "altKey">): Shortcut | null {
   if (event.altKey || event.metaKey) return null; // ⌘C and ⌘V are the browser's own
   const key = event.key.toLowerCase();

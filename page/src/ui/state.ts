@@ -1,4 +1,4 @@
-/** The state that the views are drawn from. */
+/** The state that the views render. */
 
 import type { Connection, KnownMachine, Tab } from "../session/types";
 import { type AssistantState, NO_ASSISTANT } from "./assistant/conversations";
@@ -12,7 +12,7 @@ export interface AppState {
   readonly machines: readonly KnownMachine[];
   readonly tabs: readonly Tab[];
   readonly shown: string | null;
-  /** What programs called their terminals; one for each tab at most. */
+  /** Titles that programs gave their terminals; at most one for each tab. */
   readonly titles: Readonly<Record<string, string>>;
   readonly preferences: Preferences;
   readonly scheme: Scheme;
@@ -21,7 +21,7 @@ export interface AppState {
   readonly assistant: AssistantState;
   readonly asking: boolean;
   readonly atBottom: boolean;
-  /** Bytes of the shown terminal that were passed over; 0 mostly. */
+  /** Bytes of the shown terminal that were skipped; usually 0. */
   readonly skipped: number;
 }
 

@@ -12,11 +12,11 @@ const READY = { stage: "ready", path: "relay", latencyMs: null, waitingFor: null
 
 function typist(knowsPastes = true) {
   const input = vi.fn(() => true);
-  const say = vi.fn();
+  const show = vi.fn();
   const screen = { terminal: { modes: { bracketedPasteMode: knowsPastes }, scrollToBottom: vi.fn() }, forgetTyped: vi.fn(), applicationCursor: false };
   const store = new Store<AppState>({ ...firstState(READY, [], DEFAULTS, "dark"), shown: "a" });
-  const typist = new InputSender({ input } as unknown as Session, store, { say } as unknown as Notices, () => screen as unknown as Screen);
-  return { typist, input, say, store };
+  const typist = new InputSender({ input } as unknown as Session, store, { show } as unknown as Notices, () => screen as unknown as Screen);
+  return { typist, input, show, store };
 }
 
 const agree = async (yes: boolean): Promise<void> => {
@@ -35,9 +35,9 @@ describe("a paste", () => {
   });
 
   test.each([["漢", 3], ["a", 1]])("of %j is measured in bytes, as the agent does", async (character, bytes) => {
-    const { typist: typing, input, say } = typist();
+    const { typist: typing, input, show } = typist();
     await typing.paste(character.repeat(1_000_000 / bytes + 1));
-    expect([say.mock.calls.length, input.mock.calls.length]).toEqual([1, 0]);
+    expect([show.mock.calls.length, input.mock.calls.length]).toEqual([1, 0]);
     const pasting = typing.paste(character.repeat(1_000_000 / bytes));
     await agree(true);
     await pasting;

@@ -188,11 +188,11 @@ describe("the key bar", () => {
 describe("notices", () => {
   test("go by themselves, take the place of their like, and are few", () => {
     const notices = new Notices();
-    notices.say("one", { key: "same" });
-    notices.say("two", { key: "same" });
+    notices.show("one", { key: "same" });
+    notices.show("two", { key: "same" });
     expect(notices.element.children).toHaveLength(1);
-    expect(notices.spoken.textContent).toBe("two");
-    for (let count = 0; count < 9; count += 1) notices.say(`more ${count}`);
+    expect(notices.announcer.textContent).toBe("two");
+    for (let count = 0; count < 9; count += 1) notices.show(`more ${count}`);
     expect(notices.element.children).toHaveLength(3);
     vi.advanceTimersByTime(60_000);
     expect(notices.element.children).toHaveLength(0);

@@ -1,7 +1,7 @@
 /**
  * The assistant's conversation in each terminal, and the approvals it waits for. Pure: events in, frozen states out.
  *
- * Bounded: MAX_ENTRIES a terminal (the oldest go), one conversation a terminal, MAX_APPROVALS open questions.
+ * Bounded: MAX_ENTRIES for each conversation (the oldest are dropped), one conversation for each terminal, MAX_APPROVALS open approvals.
  */
 
 import type { AssistantEvent, AssistantHistory, AiStep } from "../../session/types";
@@ -66,18 +66,18 @@ const LOST = "The machine's agent restarted, which ended this conversation.";
 function finishOthers(state: AssistantState, running: readonly string[]): AssistantState {
   const lost = Object.entries(state.conversations).filter(([uuid, conversation]) => conversation.running && !running.includes(uuid));
   const next = lost.reduce((before, [uuid]) => finish(before, uuid, { kind: "end", text: LOST, bad: true }), state);
-  return { ...next, approvals: [] }; // those that wait are told again
+  return { ...next, approvals: [] }; // the agent sends the open ones again
 }
 
-/** What the machine has of a terminal's newest conversation takes the place of what the page has of it. */
+/** Replace the page's copy of a terminal's newest conversation with the machine's. */
 function restore(state: AssistantState, history: AssistantHistory, now: number): AssistantState {
   const { uuid, prompt, running, dropped } = history;
   const conversation = state.conversations[uuid] ?? SILENT;
   const known = conversation.entries.reduce((found, entry, at) => (entry.kind === "prompt" && entry.text === prompt ? at : found), -1);
   const before: Conversation = { running, entries: known < 0 ? conversation.entries : conversation.entries.slice(0, known), dropped: conversation.dropped + dropped };
   const began = append({ ...state, conversations: { ...state.conversations, [uuid]: before } }, uuid, { kind: "prompt", text: prompt }, running);
-  const told = history.events.map(({ type, payload }) => ({ ...(payload as object), type: type.slice("ai:".length) }) as unknown as AssistantEvent);
-  const next = told.filter(isStep).reduce((all, event) => applyEvent(all, event, now), began);
+  const steps = history.events.map(({ type, payload }) => ({ ...(payload as object), type: type.slice("ai:".length) }) as unknown as AssistantEvent);
+  const next = steps.filter(isStep).reduce((all, event) => applyEvent(all, event, now), began);
   return { ...next, conversations: { ...next.conversations, [uuid]: { ...(next.conversations[uuid] ?? SILENT), running } } };
 }
 
@@ -110,7 +110,7 @@ export function removeApproval(state: AssistantState, id: string, now: number): 
   return approvals.length === state.approvals.length ? state : { ...state, approvals };
 }
 
-/** Only what belongs to these terminals stays. */
+/** Drop what does not belong to these terminals. */
 export function keepTerminals(state: AssistantState, uuids: readonly string[]): AssistantState {
   const known = new Set(uuids);
   const gone = Object.keys(state.conversations).filter((uuid) => !known.has(uuid));
@@ -126,7 +126,7 @@ export function describe(action: AiStep): string {
   return action.type;
 }
 
-/** Marks that nobody sees, and what looks like a blank and is none, as escapes: what is allowed is what is seen. */
+/** Escape invisible characters, and those that look like a space, so that people approve exactly what they see. */
 function visible(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]|(?! )\p{Zs}/gu, (character) => (character === "\n" ? character : `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`));
 }

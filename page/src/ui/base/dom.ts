@@ -1,4 +1,4 @@
-/** Makes elements. Never takes markup or inline styles: what others wrote is always text. */
+/** Creates elements. Takes no markup and no inline styles, so text from others stays text. */
 
 export type Child = Node | string | null | undefined | false;
 export type Attributes = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -19,7 +19,7 @@ export function replace(element: Element, ...children: Child[]): void {
   element.replaceChildren(...kept(children));
 }
 
-/** Sets text only when it is another one, so that live regions don't speak twice. */
+/** Set text only if it differs, so that live regions do not announce it twice. */
 export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }

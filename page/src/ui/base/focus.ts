@@ -1,7 +1,7 @@
 /**
- * Lets the terminal keep the keyboard: a button that is tapped or clicked does not take the focus.
+ * Keeps the focus in the terminal: a button that is tapped or clicked does not take it.
  *
- * The Tab key and screen readers still reach every button. Dialogs are outside of `root`, and manage the focus themselves.
+ * The Tab key and screen readers still reach every button. Dialogs are outside `root` and manage the focus themselves.
  */
 
 import type { Scope } from "./scope";

@@ -1,4 +1,4 @@
-/** The page's own pictures, drawn as strokes on 24 by 24. */
+/** The page's icons, drawn as strokes on a grid of 24 by 24. */
 
 const SHAPES = {
   plus: "M12 5v14M5 12h14",

@@ -1,7 +1,7 @@
 /**
- * What people chose: kept in this browser, and colours and the size of letters also at the relay.
+ * The person's preferences: stored in this browser; colours and the font size also at the relay.
  *
- * What is read is checked field by field, since both places can hold what another version or another app wrote.
+ * Each field is validated, since another version or another app may have written it.
  */
 
 import type { Settings } from "../../session/types";
@@ -65,11 +65,11 @@ export function savePreferences(storage: Storage | null, preferences: Preference
   try {
     storage?.setItem(KEY, JSON.stringify(preferences));
   } catch {
-    // Full or forbidden: what was chosen holds until the page is closed.
+    // Full or forbidden: the preferences last until the page is closed.
   }
 }
 
-/** Whether something was chosen that the relay does not have yet. */
+/** Whether a change was not saved at the relay yet. */
 export function isUnsaved(storage: Storage | null): boolean {
   try {
     return storage?.getItem(UNSAVED) === "yes";
@@ -83,17 +83,17 @@ export function markUnsaved(storage: Storage | null, unsaved: boolean): void {
     if (unsaved) storage?.setItem(UNSAVED, "yes");
     else storage?.removeItem(UNSAVED);
   } catch {
-    // Full or forbidden: it holds until the page is closed.
+    // Full or forbidden: it lasts until the page is closed.
   }
 }
 
-/** What of it goes to the relay: how it looks. What types never does; the rest belongs to one device. */
+/** Return the part that is saved at the relay: appearance only. The rest belongs to one device. */
 export function toSettings(preferences: Preferences): Settings {
   const { palette, fontSize, scheme } = preferences;
   return { theme: palette, fontSize, page: { palette, scheme } };
 }
 
-/** The relay's settings over ours; the apps' own themes, which this page doesn't know, change nothing. */
+/** Apply the relay's settings. Themes of apps that this page does not know change nothing. */
 export function withSettings(preferences: Preferences, { fontSize, page }: Settings): Preferences {
   return readPreferences({ ...preferences, ...page, ...(fontSize === undefined ? {} : { fontSize }) });
 }

@@ -1,4 +1,4 @@
-/** Numbers as people read them. */
+/** Formats quantities for people. */
 
 const STEPS = ["B", "KB", "MB", "GB", "TB"] as const;
 

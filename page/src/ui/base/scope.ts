@@ -1,22 +1,22 @@
 /**
- * Owns what must end with a view: listeners, timers, subscriptions. Ending twice is ending once.
+ * Owns what must end with a view: listeners, timers, subscriptions. Ending is idempotent.
  *
- * What a scope holds is bounded by its view, which adds a fixed number of things; timers leave when they have fired.
+ * A scope is bounded by its view, which adds a fixed number of things. Timers are removed when they have fired.
  */
 
 type End = () => void;
 
 export class Scope {
   readonly #ends = new Set<End>();
-  #over = false;
+  #hasEnded = false;
 
-  get over(): boolean {
-    return this.#over;
+  get hasEnded(): boolean {
+    return this.#hasEnded;
   }
 
-  /** Calls `end` when the scope ends; what is returned takes it out again without calling it. */
+  /** Call `end` when the scope ends. Returns a function that removes it without calling it. */
   add(end: End): End {
-    if (this.#over) end();
+    if (this.#hasEnded) end();
     else this.#ends.add(end);
     return () => void this.#ends.delete(end);
   }
@@ -24,12 +24,12 @@ export class Scope {
   listen<K extends keyof HTMLElementEventMap>(target: EventTarget, type: K, listener: (event: HTMLElementEventMap[K]) => void, options?: AddEventListenerOptions): void;
   listen(target: EventTarget, type: string, listener: (event: Event) => void, options?: AddEventListenerOptions): void;
   listen(target: EventTarget, type: string, listener: (event: never) => void, options?: AddEventListenerOptions): void {
-    const heard = listener as EventListener;
-    target.addEventListener(type, heard, options);
-    this.add(() => target.removeEventListener(type, heard, options));
+    const handler = listener as EventListener;
+    target.addEventListener(type, handler, options);
+    this.add(() => target.removeEventListener(type, handler, options));
   }
 
-  /** Calls `action` once after `ms`; what is returned calls it off. */
+  /** Call `action` once after `ms`. Returns a function that cancels it. */
   after(ms: number, action: () => void): End {
     const timer = setTimeout(() => {
       leave();
@@ -52,7 +52,7 @@ export class Scope {
   }
 
   end(): void {
-    this.#over = true;
+    this.#hasEnded = true;
     const ends = [...this.#ends].reverse();
     this.#ends.clear();
     for (const end of ends) end();

@@ -1,10 +1,10 @@
-/** Holds the state that views are drawn from, as frozen values. It never draws anything itself. */
+/** Holds the state that views render, as immutable values. */
 
-export type Listener<S> = (state: S, before: S) => void;
+export type StateListener<S> = (state: S, before: S) => void;
 
 export class Store<S extends object> {
   #state: S;
-  readonly #listeners = new Set<Listener<S>>(); // bounded by the views, each of which listens once
+  readonly #listeners = new Set<StateListener<S>>(); // bounded by the views, each of which listens once
 
   constructor(state: S) {
     this.#state = state;
@@ -21,8 +21,8 @@ export class Store<S extends object> {
     for (const listener of [...this.#listeners]) listener(this.#state, before);
   }
 
-  /** Calls `listener` now and at each change; what is returned stops it. */
-  subscribe(listener: Listener<S>): () => void {
+  /** Call `listener` now and on each change. Returns a function that stops it. */
+  subscribe(listener: StateListener<S>): () => void {
     this.#listeners.add(listener);
     listener(this.#state, this.#state);
     return () => void this.#listeners.delete(listener);

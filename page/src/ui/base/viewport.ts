@@ -1,8 +1,8 @@
 /**
- * Keeps the page in what is really seen: above the soft keyboard, and as high as that leaves.
+ * Keeps the page within the visible part of the window, above the soft keyboard.
  *
- * Android's browsers shrink the layout themselves (`interactive-widget=resizes-content`); iOS moves and shrinks only the
- * visual viewport, which is followed here.
+ * Browsers on Android shrink the layout (`interactive-widget=resizes-content`). iOS moves and shrinks only the visual
+ * viewport, which is followed here.
  */
 
 import type { Scope } from "./scope";

@@ -1,4 +1,4 @@
-/** How a text field changed, as a terminal can be told: so many characters taken back, and then text. Pure. */
+/** The change of a text field, as keystrokes for a terminal: a number of backspaces, then text. Pure. */
 
 export interface Difference {
   readonly erased: number;
@@ -6,8 +6,8 @@ export interface Difference {
 }
 
 /**
- * Soft keyboards rewrite words (suggestions, dictation, corrections), while a shell only knows keys. So what differs is
- * taken back from the end, and typed anew. Counted in code points, as shells delete.
+ * Compare two texts. Soft keyboards rewrite words (suggestions, dictation, corrections), but a shell understands only keys:
+ * the part that differs is deleted from the end and typed again. Counts code points, as shells delete them.
  */
 export function difference(before: string, after: string): Difference {
   const old = Array.from(before);
@@ -17,15 +17,12 @@ export function difference(before: string, after: string): Difference {
   return { erased: old.length - same, inserted: now.slice(same).join("") };
 }
 
-/** What is typed for it. */
+/** Return the keystrokes of a change. */
 export function keystrokes(change: Difference): string {
   return "\u007f".repeat(change.erased) + change.inserted.replace(/\r?\n/g, "\r");
 }
 
-/**
- * Text from a clipboard, safe to be typed: without control characters, so that it can't end a bracketed paste by itself,
- * nor move the cursor.
- */
+/** Remove control characters from pasted text, so that it can neither end a bracketed paste nor move the cursor. */
 export function pasteable(text: string): string {
   return text.replace(/\r?\n/g, "\r").replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/g, "");
 }

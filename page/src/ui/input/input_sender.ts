@@ -53,7 +53,7 @@ export class InputSender {
 
   combo(combo: Combo): void {
     const parsed = parseCombo(combo.sequence);
-    if ("problem" in parsed) this.#notices.say(parsed.problem);
+    if ("problem" in parsed) this.#notices.show(parsed.problem);
     else this.#press(encodeCombo(parsed.steps, this.#application));
   }
 
@@ -62,7 +62,7 @@ export class InputSender {
     const screen = this.#screen();
     const { shown } = this.#store.state;
     if (clean === "" || screen === null) return;
-    if (utf8(clean).length > MAX_PASTE) return this.#notices.say("That is too long to paste (maximum 1 MB).");
+    if (utf8(clean).length > MAX_PASTE) return this.#notices.show("That is too long to paste (maximum 1 MB).");
     const bracketsPastes = screen.terminal.modes.bracketedPasteMode;
     if (!(await this.#isConfirmed(clean, bracketsPastes)) || this.#store.state.shown !== shown) return;
     this.#press(bracketed(clean, bracketsPastes));
@@ -97,7 +97,7 @@ export class InputSender {
   #send(data: string): void {
     const { shown } = this.#store.state;
     if (shown === null || data === "") return;
-    if (!this.#session.input(shown, data)) this.#notices.say("Not connected: the text was not sent.", { key: "not-typed" });
+    if (!this.#session.input(shown, data)) this.#notices.show("Not connected: the text was not sent.", { key: "not-typed" });
     else this.#screen()?.terminal.scrollToBottom();
   }
 }

@@ -1,9 +1,9 @@
 /**
- * Text that comes by other ways than keys: soft keyboards, input methods, dictation, emoji panels, corrections.
+ * Text input from sources other than keys: soft keyboards, input methods, dictation, emoji panels, corrections.
  *
- * xterm keeps what it does well: real keys, and the place of its text field at the cursor. Everything that changes the
- * field's text is told here instead, as the difference that it makes (see difference.ts). Events that are handled here
- * never reach xterm, so that nothing is typed twice.
+ * xterm handles hardware keys, and positions its text field at the cursor. Every change of the field's text is handled
+ * here, and sent as the difference that it makes (see difference.ts). Events that are handled here never reach xterm, so
+ * that nothing is typed twice.
  */
 
 import type { Terminal } from "@xterm/xterm";
@@ -14,11 +14,11 @@ import { difference, keystrokes } from "./difference";
 export interface Typing {
   typed(data: string): void;
   pasted(text: string): void;
-  /** Whether letters of a composition are sent at once (Android's word suggestions), or when it is done (CJK). */
-  composesAtOnce(): boolean;
+  /** Whether the letters of a composition are sent immediately (Android's word suggestions), or at its end (CJK). */
+  sendsCompositionImmediately(): boolean;
 }
 
-/** Something to delete, so that a soft keyboard reports its backspace key. */
+/** Text to delete, so that a soft keyboard reports its backspace key. */
 const SENTINEL = " ".repeat(16);
 const LONGEST = 400;
 
@@ -29,9 +29,9 @@ export class TextInput {
   readonly #preedit = el("div", { class: "preedit", "aria-hidden": "true" });
   #before: string | null = null;
   #composing = false;
-  /** The field before a composition whose result is not sent yet. */
+  /** The field's text before a composition whose result was not sent yet. */
   #start: string | null = null;
-  /** A key was sent by xterm, and its letter will appear in the field too (in screen reader mode). */
+  /** xterm sent a key, and its letter will appear in the field, too (in screen reader mode). */
   #echo = false;
 
   constructor(terminal: Terminal, host: HTMLElement, typing: Typing, scope: Scope) {
@@ -43,7 +43,7 @@ export class TextInput {
     this.#listen(host, scope);
   }
 
-  /** What was typed before is no longer what the cursor stands behind: a key was sent. */
+  /** A key was sent, so the field's text is no longer the text before the cursor. */
   forget(): void {
     if (this.#composing) return;
     this.#start = null;
@@ -81,7 +81,7 @@ export class TextInput {
     this.#finish();
   }
 
-  /** A space or a capital letter, which xterm leaves to this event: it comes as input too, and is sent then. */
+  /** xterm handles a space or a capital letter on this event. It comes as input, too, and is sent from there. */
   #keypress(event: KeyboardEvent): void {
     if (event.target === this.#field) event.stopImmediatePropagation();
   }
@@ -92,7 +92,7 @@ export class TextInput {
     const before = this.#before;
     this.#before = null;
     if (this.#echo || event.inputType === "insertFromPaste" || event.inputType === "insertFromDrop") return this.#ignore();
-    if (this.#start !== null && !this.#typing.composesAtOnce()) return;
+    if (this.#start !== null && !this.#typing.sendsCompositionImmediately()) return;
     if (before !== null) this.#send(before);
     if (!this.#composing) this.#tidy();
   }
@@ -111,23 +111,23 @@ export class TextInput {
 
   #compositionUpdate(event: CompositionEvent): void {
     event.stopImmediatePropagation();
-    if (!this.#typing.composesAtOnce()) this.#showPreedit(event.data);
+    if (!this.#typing.sendsCompositionImmediately()) this.#showPreedit(event.data);
   }
 
-  /** Safari changes the field after this event, others before it: so the result is read a moment later. */
+  /** Safari changes the field after this event, other browsers before it: read the result in the next task. */
   #compositionEnd(event: Event, scope: Scope): void {
     event.stopImmediatePropagation();
     this.#composing = false;
     scope.after(0, () => this.#finish());
   }
 
-  /** Sends what a composition brought, if that is still to be done. */
+  /** Send the result of a composition, if it was not sent yet. */
   #finish(): void {
     const start = this.#start;
     if (start === null || this.#composing) return;
     this.#start = null;
     this.#showPreedit("");
-    if (!this.#typing.composesAtOnce()) this.#send(start);
+    if (!this.#typing.sendsCompositionImmediately()) this.#send(start);
     this.#tidy();
   }
 

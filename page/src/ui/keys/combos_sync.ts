@@ -1,4 +1,4 @@
-/** The person's own combinations, between the session, the state that views are drawn from, and what an earlier version kept. */
+/** Keeps the state's key combinations in sync with the session, and reviews those that an earlier version stored. */
 
 import { fits } from "../../session/combination_list";
 import type { OwnKeys, Session } from "../../session/types";
@@ -8,7 +8,7 @@ import type { AppState } from "../state";
 import { type Combo, readCombos } from "./combos";
 import { forgetOldCombos, oldCombos } from "./old_combos";
 
-/** Ask which of these to keep; null means that the person has not decided. */
+/** Ask which combinations to keep. Null: the person has not decided. */
 export type ReviewCombos = (combos: readonly Combo[]) => Promise<readonly Combo[] | null>;
 
 export class CombosSync {
@@ -16,7 +16,7 @@ export class CombosSync {
   readonly #store: Store<AppState>;
   readonly #storage: Storage | null;
   readonly #review: ReviewCombos;
-  /** Once for each page, whatever comes of it. */
+  /** The person was asked on this load. */
   #isReviewed = false;
 
   constructor(session: Session, store: Store<AppState>, storage: Storage | null, scope: Scope, review: ReviewCombos) {
@@ -46,7 +46,7 @@ export class CombosSync {
   }
 }
 
-/** A combination that was changed takes the place of the one with its id. */
+/** Add combinations, and replace those with the same id. */
 function withThese(combos: readonly Combo[], wanted: readonly Combo[]): readonly Combo[] {
   const replaced = combos.map((combo) => wanted.find((one) => one.id === combo.id) ?? combo);
   const added = wanted.filter((one) => !combos.some((combo) => combo.id === one.id));

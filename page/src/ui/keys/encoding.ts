@@ -1,4 +1,4 @@
-/** What a terminal expects for each key, as xterm sends it. Pure. */
+/** The bytes that xterm sends for each key. Pure. */
 
 export const KEYS = [
   "Escape", "Tab", "Enter", "Backspace", "Delete", "Insert", "ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight",
@@ -21,7 +21,7 @@ const FUNCTION: Partial<Record<Key, string>> = { F1: "P", F2: "Q", F3: "R", F4: 
 const NUMBERED: Partial<Record<Key, number>> = {
   Insert: 2, Delete: 3, PageUp: 5, PageDown: 6, F5: 15, F6: 17, F7: 18, F8: 19, F9: 20, F10: 21, F11: 23, F12: 24,
 };
-/** Ctrl with what is no letter; as terminals have it since the VT100. */
+/** Control codes of characters other than letters, as on the VT100. */
 const CONTROL: Readonly<Record<string, string>> = {
   " ": "\0", "@": "\0", "2": "\0", "[": ESC, "3": ESC, "\\": "\u001c", "|": "\u001c", "4": "\u001c", "]": "\u001d", "5": "\u001d",
   "^": "\u001e", "~": "\u001e", "6": "\u001e", "_": "\u001f", "/": "\u001f", "-": "\u001f", "7": "\u001f", "?": "\u007f", "8": "\u007f",
@@ -57,7 +57,7 @@ function encodePlain(key: Key, held: Held): string {
   return (held.alt ? ESC : "") + (plain ?? "");
 }
 
-/** One typed character with what is held; Ctrl with a character that has no such code changes nothing. */
+/** Encode a typed character with modifiers. Ctrl changes nothing for a character without a control code. */
 export function encodeCharacter(character: string, held: Held): string {
   const coded = held.ctrl ? controlled(character) : held.shift ? character.toUpperCase() : character;
   return (held.alt ? ESC : "") + coded;
@@ -69,7 +69,7 @@ function controlled(character: string): string {
   return CONTROL[character] ?? character;
 }
 
-/** Which key a sequence without modifiers is; null when it is none. */
+/** Return the key of a sequence without modifiers, or null. */
 export function decodeKey(sequence: string): Key | null {
   return DECODED.get(sequence) ?? null;
 }
@@ -83,8 +83,8 @@ const DECODED = new Map<string, Key>(
 );
 
 /**
- * What was typed, with modifiers of the key bar. null: these can't be combined (a paste, a mouse report), and the
- * modifiers are to stay for the next key.
+ * Encode typed data with the key bar's modifiers. Null: it can't be combined with them (a paste, a mouse report), and the
+ * modifiers stay held for the next key.
  */
 export function withHeld(data: string, held: Held, applicationCursor: boolean): string | null {
   const key = decodeKey(data);

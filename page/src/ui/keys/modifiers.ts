@@ -8,7 +8,7 @@ export type ModifierState = "off" | "once" | "locked";
 export interface Modifiers {
   readonly ctrl: ModifierState;
   readonly alt: ModifierState;
-  /** The last tap, to tell a double one. */
+  /** The last tap, to recognise a double tap. */
   readonly tapped: { readonly modifier: Modifier; readonly at: number } | null;
 }
 
@@ -28,7 +28,7 @@ function next(grip: ModifierState, again: boolean): ModifierState {
   return grip === "once" && again ? "locked" : "off";
 }
 
-/** A key was sent with them: those held for one key let go. */
+/** Release the modifiers that were held for one key, since a key was sent. */
 export function spend(modifiers: Modifiers): Modifiers {
   if (modifiers.ctrl !== "once" && modifiers.alt !== "once") return modifiers;
   return { ctrl: spent(modifiers.ctrl), alt: spent(modifiers.alt), tapped: null };

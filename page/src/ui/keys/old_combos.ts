@@ -1,32 +1,32 @@
 /**
- * Combinations that an earlier version of this page kept. A relay could change those, so they type nothing until the
- * person has seen and chosen each of them.
+ * Combinations that an earlier version of this page stored. A relay could change them then, so they type nothing until
+ * the person has reviewed each one.
  */
 
 import { readCombination } from "../../session/combination_list";
 import { type Combo, DEFAULT_COMBOS, MAX_COMBOS, parseCombo } from "./combos";
 
 const PREFERENCES = "mobifai.preferences";
-const WAITING = "mobifai.combinations.old";
+const TO_REVIEW = "mobifai.combinations.old";
 
-/** Those that wait for the person; moved out of the preferences, where they were, at the first call. */
+/** Return the combinations to review. The first call moves them out of the preferences. */
 export function oldCombos(storage: Storage | null): readonly Combo[] {
   if (storage === null) return [];
   try {
     move(storage);
-    const waiting: unknown = JSON.parse(storage.getItem(WAITING) ?? "[]");
+    const waiting: unknown = JSON.parse(storage.getItem(TO_REVIEW) ?? "[]");
     return Array.isArray(waiting) ? waiting.map(usable).filter((combo): combo is Combo => combo !== null).slice(0, MAX_COMBOS) : [];
   } catch {
     return []; // storage is forbidden, or holds something else
   }
 }
 
-/** The person has decided. */
+/** Delete them: the person has decided. */
 export function forgetOldCombos(storage: Storage | null): void {
   try {
-    storage?.removeItem(WAITING);
+    storage?.removeItem(TO_REVIEW);
   } catch {
-    // forbidden: they are asked about again
+    // forbidden: the person is asked again
   }
 }
 
@@ -34,12 +34,12 @@ function move(storage: Storage): void {
   const preferences = JSON.parse(storage.getItem(PREFERENCES) ?? "null") as Record<string, unknown> | null;
   if (preferences === null || typeof preferences !== "object" || !("combos" in preferences)) return;
   const { combos, ...others } = preferences;
-  const own = Array.isArray(combos) ? combos.filter((combo) => !isUsual(combo)) : [];
-  if (own.length > 0) storage.setItem(WAITING, JSON.stringify(own));
+  const own = Array.isArray(combos) ? combos.filter((combo) => !isDefault(combo)) : [];
+  if (own.length > 0) storage.setItem(TO_REVIEW, JSON.stringify(own));
   storage.setItem(PREFERENCES, JSON.stringify(others));
 }
 
-function isUsual(found: unknown): boolean {
+function isDefault(found: unknown): boolean {
   const combo = readCombination(found);
   return DEFAULT_COMBOS.some((usual) => usual.id === combo?.id && usual.label === combo.label && usual.sequence === combo.sequence);
 }

@@ -1,8 +1,8 @@
 /**
- * A button that acts like a key: at once when it is touched, again and again while held where it may, and without ever
- * taking the focus, so that the soft keyboard stays.
+ * Makes a button act like a key: it acts on touch, may repeat while it is held, and never takes the focus, so that the
+ * soft keyboard stays open.
  *
- * In a row that scrolls, a touch may begin a scroll: there it acts when the finger leaves.
+ * In a row that scrolls, a touch may start a scroll, so the button acts when the finger is lifted.
  */
 
 import type { Scope } from "../base/scope";
@@ -10,7 +10,7 @@ import { Repeat } from "./repeat";
 
 export interface Press {
   act(): void;
-  /** What a long press does; keys that repeat have none. */
+  /** The action of a long press. Keys that repeat have none. */
   long?(): void;
   readonly repeats: boolean;
 }
@@ -48,7 +48,7 @@ export function watchPress(button: HTMLElement, press: Press, scope: Scope): voi
   scope.listen(button, "mousedown", (event) => event.preventDefault());
   for (const type of ["pointerup", "pointercancel", "pointerleave"]) scope.listen(button, type, stop);
   scope.listen(button, "contextmenu", (event) => event.preventDefault());
-  // Also the way of keyboards and screen readers, which send no pointer events.
+  // Keyboards and screen readers click without pointer events.
   scope.listen(button, "click", () => {
     if (!done) press.act();
     done = false;

@@ -1,4 +1,4 @@
-/** Repeats an action while a key is held. Owns its timer; ending is idempotent. */
+/** Repeats an action while a key is held. Owns its timer. */
 
 export const REPEAT_DELAY_MS = 380;
 export const REPEAT_EVERY_MS = 55;
@@ -6,7 +6,7 @@ export const REPEAT_EVERY_MS = 55;
 export class Repeat {
   #timer: ReturnType<typeof setTimeout> | null = null;
 
-  /** Does `action` now, and again and again until `stop`. */
+  /** Run `action` now, and repeatedly until `stop`. */
   start(action: () => void): void {
     this.stop();
     action();

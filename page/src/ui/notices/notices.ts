@@ -1,4 +1,4 @@
-/** Short messages that come and go, and what screen readers are told of changes. At most MAX_SHOWN at once. */
+/** Short messages that disappear after some seconds, and announcements for screen readers. At most MAX_SHOWN are visible. */
 
 import { el, setText } from "../base/dom";
 import { icon } from "../base/icons";
@@ -10,7 +10,7 @@ export interface NoticeAction {
 }
 
 export interface NoticeOptions {
-  /** A later notice with the same key takes the place of this one. */
+  /** A later notice with the same key replaces this one. */
   readonly key?: string;
   readonly detail?: string;
   readonly actions?: readonly NoticeAction[];
@@ -23,11 +23,11 @@ const SECONDS_TO_ANSWER = 20;
 
 export class Notices {
   readonly element = el("div", { class: "notices" });
-  readonly spoken = el("div", { class: "hidden-but-read", role: "status", "aria-live": "polite" });
+  readonly announcer = el("div", { class: "hidden-but-read", role: "status", "aria-live": "polite" });
   readonly #shown = new Map<string, { element: HTMLElement; scope: Scope }>(); // bounded by MAX_SHOWN
   #count = 0;
 
-  say(text: string, options: NoticeOptions = {}): void {
+  show(text: string, options: NoticeOptions = {}): void {
     const key = options.key ?? `notice-${(this.#count += 1)}`;
     this.#remove(key);
     const scope = new Scope();
@@ -36,12 +36,12 @@ export class Notices {
     this.element.append(element);
     scope.after((options.seconds ?? (options.actions ? SECONDS_TO_ANSWER : SECONDS)) * 1000, () => this.#remove(key));
     this.#trim();
-    this.speak(options.detail === undefined ? text : `${text} ${options.detail}`);
+    this.announce(options.detail === undefined ? text : `${text} ${options.detail}`);
   }
 
-  /** Says something to screen readers only. */
-  speak(text: string): void {
-    setText(this.spoken, text);
+  /** Announce something to screen readers only. */
+  announce(text: string): void {
+    setText(this.announcer, text);
   }
 
   clear(): void {

@@ -1,8 +1,8 @@
-/** Offsets on a terminal: which cell is under a finger, where a word begins and ends, how a selection is told to xterm. */
+/** Positions on a terminal: the cell under a finger, the word at a cell, and ranges of cells. */
 
 import type { IBuffer, Terminal } from "@xterm/xterm";
 
-/** `line` counts from the first line that is kept. */
+/** `line` counts from the first line of the scrollback. */
 export interface Cell {
   readonly col: number;
   readonly line: number;
@@ -60,7 +60,7 @@ export function before(one: Cell, other: Cell): boolean {
   return one.line < other.line || (one.line === other.line && one.col < other.col);
 }
 
-/** The range from one end of `anchor` to `cell`, with all of `anchor` in it. */
+/** Return the range from `anchor` to `cell`, with all of `anchor` in it. */
 export function extended(anchor: Range, cell: Cell): Range {
   return { first: before(cell, anchor.first) ? cell : anchor.first, last: before(anchor.last, cell) ? cell : anchor.last };
 }

@@ -1,9 +1,9 @@
-/** The system's clipboard, with and without the modern way (which pages without HTTPS don't have). */
+/** The system's clipboard, with and without the Clipboard API, which pages without HTTPS lack. */
 
-/** Most that a program may put on the clipboard by OSC 52, in characters of Base64. */
+/** The most that a program may copy with OSC 52, in characters of Base64. */
 const MAX_OSC52 = 200_000;
 
-/** Whether it worked. To be called from a tap or a key: browsers want one. */
+/** Copy text. Returns whether it worked. Browsers allow it only in response to a tap or a key. */
 export async function copyText(text: string): Promise<boolean> {
   try {
     if (navigator.clipboard) {
@@ -11,7 +11,7 @@ export async function copyText(text: string): Promise<boolean> {
       return true;
     }
   } catch {
-    // Refused: the old way may still work.
+    // Refused: execCommand may still work.
   }
   return copyByCommand(text);
 }
@@ -35,7 +35,7 @@ function copyByCommand(text: string): boolean {
   }
 }
 
-/** The clipboard's text; null when the page may not read it. */
+/** Return the clipboard's text; null when the page may not read it. */
 export async function readText(): Promise<string | null> {
   try {
     return (await navigator.clipboard?.readText()) ?? null;
@@ -44,7 +44,7 @@ export async function readText(): Promise<string | null> {
   }
 }
 
-/** The text of an OSC 52 that writes; null when it is none, reads, or is too long. */
+/** Return the text that an OSC 52 sequence copies; null when it is invalid, too long, or a query. */
 export function parseOsc52(payload: string): string | null {
   const separator = payload.indexOf(";");
   const data = payload.slice(separator + 1);

@@ -1,4 +1,4 @@
-/** The terminal's colours to choose from. Each is for dark or for light surroundings. */
+/** The terminal's colour palettes. Each is for a dark or for a light scheme. */
 
 import type { ITheme } from "@xterm/xterm";
 
@@ -62,7 +62,7 @@ export const PALETTES: readonly Palette[] = [
   },
 ];
 
-/** "auto" follows the surroundings. */
+/** Return a palette by its id; "auto" follows the scheme. */
 export function paletteFor(id: string, scheme: Scheme): Palette {
   const chosen = PALETTES.find((palette) => palette.id === id);
   const fallback = PALETTES.find((palette) => palette.id === (scheme === "dark" ? "night" : "day"));

@@ -1,8 +1,8 @@
 /**
- * Draws by WebGL while that works and the terminal is shown, by the DOM otherwise.
+ * Renders with WebGL while that works and the terminal is shown, and with the DOM otherwise.
  *
- * Browsers allow few WebGL contexts (iOS eight) and take them away in the background: hidden terminals hold none, and
- * after two losses a terminal stays with the DOM.
+ * Browsers allow few WebGL contexts (iOS: eight) and drop them in the background. So hidden terminals hold none, and a
+ * terminal that lost two contexts stays with the DOM.
  */
 
 import { WebglAddon } from "@xterm/addon-webgl";

@@ -1,18 +1,18 @@
 /**
- * Keeps a terminal from answering what was asked long ago.
+ * Prevents a terminal from answering old queries.
  *
- * A kept screen holds the questions that programs once put (DA, DSR, colours, focus). xterm answers them as it parses,
- * and an answer now would be typed into whatever runs. So while a replayed screen is parsed, only what a person
- * caused goes through.
+ * A replayed screen contains the queries that programs once sent (DA, DSR, colours, focus). xterm answers them as it
+ * parses them, and the answers would be typed into the program that runs now. So while a replayed screen is parsed, only
+ * what a person caused is sent.
  */
 
 import type { Scope } from "../base/scope";
 
-/** What answers look like (reports end in c, n, R, t, y; focus in I or O; colours and strings by OSC and DCS). */
+/** The form of answers: reports end in c, n, R, t or y, focus reports in I or O; colours and strings come as OSC and DCS. */
 const REPLY = /^\u001b(?:\[[?>=]?[\d;]*\$?[cnRtyIO]$|\]|P)/;
 const CAUSES = ["keydown", "keypress", "keyup", "input", "compositionend", "paste", "mousedown", "mouseup", "mousemove", "wheel"] as const;
 
-/** Whether the running task is one that a person caused. */
+/** Tracks whether a person caused the running task. */
 export class UserActivity {
   #active = 0;
 
@@ -42,17 +42,18 @@ export class ReplayGate {
     return this.#parsing > 0;
   }
 
-  /** To be called when the parser comes to a replayed screen, and when it is through. */
+  /** The parser reached the start of a replayed screen. */
   enter(): void {
     this.#parsing += 1;
   }
 
+  /** The parser reached its end. */
   leave(): void {
     this.#parsing = Math.max(0, this.#parsing - 1);
   }
 
-  /** Whether what the terminal wants to send may be typed. */
-  lets(data: string): boolean {
+  /** Whether the terminal may send this. */
+  allows(data: string): boolean {
     return this.#parsing === 0 || (this.#activity.active && !REPLY.test(data));
   }
 }

@@ -1,7 +1,6 @@
 /**
- * Sizes of a terminal while the layout moves (rotation, soft keyboard): only the last one is used, once it rests.
- *
- * Never lets through a size before there is one, nor the same one twice.
+ * Debounces the size of a terminal while the layout changes (rotation, soft keyboard): the last size is applied once the
+ * layout is stable, and the same size is not applied twice.
  */
 
 export interface Size {
@@ -38,20 +37,20 @@ export class ResizeDebounce {
   #timer: unknown = null;
   #applied: Size | null = null;
 
-  /** `measure` is asked when the layout rests; null while nothing can be measured. */
+  /** `measure` returns the size of a stable layout; null while it can't be measured. */
   constructor(measure: () => Size | null, apply: (size: Size) => void, timers: Timers = BROWSER_TIMERS) {
     this.#measure = measure;
     this.#apply = apply;
     this.#timers = timers;
   }
 
-  /** The layout moved. */
+  /** The layout changed. */
   layoutChanged(): void {
     this.stop();
     this.#timer = this.#timers.set(() => this.flush(), SETTLE_MS);
   }
 
-  /** Measures and applies without waiting: a terminal is shown that was not. */
+  /** Measure and apply the size now: a hidden terminal is shown. */
   flush(): void {
     this.stop();
     const size = usable(this.#measure());

@@ -1,7 +1,7 @@
 /**
- * One terminal's picture: an xterm, how it is drawn, and what it says. Owns everything in it until `end`.
+ * The screen of one terminal: an xterm, its renderer and its input. Owns them until `end`.
  *
- * Knows no session: what is typed and what programs ask for goes to its `ScreenListener`.
+ * It knows no session: typed text and requests of programs go to its `ScreenListener`.
  */
 
 import { FitAddon } from "@xterm/addon-fit";
@@ -21,18 +21,18 @@ import { type Size, usable } from "./resize_debounce";
 import { styledDocument, whileStyled } from "./styled_document";
 
 export interface ScreenListener extends Typing {
-  /** The terminal itself answers a program, or reports the mouse: nothing that a person typed. */
+  /** The terminal answered a program, or reported the mouse: no person typed this. */
   answered(data: string): void;
   titled(title: string): void;
   rang(): void;
-  /** A program wants to put text on the clipboard. */
+  /** A program wants to copy text. */
   copied(text: string): void;
-  /** A link was chosen. */
-  linked(address: string): void;
-  /** The view or the text moved. */
+  /** The person tapped an address. */
+  tappedAddress(address: string): void;
+  /** The scroll position or the text changed. */
   scrolled(): void;
   selected(): void;
-  /** Desktop shortcuts; true when it was one. */
+  /** A key on a hardware keyboard. Returns whether it was a shortcut. */
   shortcut(event: KeyboardEvent): boolean;
 }
 
@@ -53,10 +53,10 @@ export class Screen {
   readonly #listener: ScreenListener;
   #frame: number | null = null;
 
-  /** `parent` must be on the page and visible, since characters are measured. */
+  /** `parent` must be visible in the document, since characters are measured. */
   constructor(parent: HTMLElement, listener: ScreenListener, preferences: Preferences, palette: Palette) {
     this.#listener = listener;
-    this.terminal = new Terminal(optionsFor(preferences, palette, (address) => listener.linked(address)));
+    this.terminal = new Terminal(optionsFor(preferences, palette, (address) => listener.tappedAddress(address)));
     parent.append(this.host);
     this.#loadAddons();
     whileStyled(() => this.terminal.open(this.host));
@@ -82,7 +82,7 @@ export class Screen {
     return viewportY >= baseY;
   }
 
-  /** Whether a program has the screen for itself (an editor, a pager). */
+  /** Whether a program uses the alternate screen (an editor, a pager). */
   get alternate(): boolean {
     return this.terminal.buffer.active.type === "alternate";
   }
@@ -113,7 +113,7 @@ export class Screen {
 
   write(output: TerminalOutput): void {
     if (!output.reset && output.replayed !== true) return this.terminal.write(output.data, () => output.rendered());
-    // Empty writes are in the parser's queue as everything is: their callbacks tell when it comes to what follows.
+    // The parser's queue is in order, so the callback of an empty write runs when the parser reaches what follows.
     this.terminal.write("", () => this.#gate.enter());
     this.terminal.write(output.data, () => {
       this.#gate.leave();
@@ -121,7 +121,7 @@ export class Screen {
     });
   }
 
-  /** What fits; null while it is not shown or can't be measured. */
+  /** Return the size that fits; null while it is hidden or can't be measured. */
   measure(): Size | null {
     const { clientWidth, clientHeight } = this.host;
     if (clientWidth < 40 || clientHeight < 20) return null;
@@ -155,14 +155,14 @@ export class Screen {
     this.terminal.loadAddon(this.#fit);
     this.terminal.loadAddon(new Unicode11Addon());
     this.terminal.unicode.activeVersion = "11";
-    this.terminal.loadAddon(new WebLinksAddon((_event, address) => this.#listener.linked(address)));
+    this.terminal.loadAddon(new WebLinksAddon((_event, address) => this.#listener.tappedAddress(address)));
   }
 
   #watch(): void {
     const { terminal } = this;
     const listeners = [
-      terminal.onData((data) => this.#sends(data)),
-      terminal.onBinary((data) => this.#sends(data)),
+      terminal.onData((data) => this.#send(data)),
+      terminal.onBinary((data) => this.#send(data)),
       terminal.onTitleChange((title) => this.#listener.titled(title)),
       terminal.onBell(() => !this.#gate.replaying && this.#listener.rang()),
       terminal.onScroll(() => this.#scrolled()),
@@ -174,7 +174,7 @@ export class Screen {
     terminal.attachCustomKeyEventHandler((event) => !(event.type === "keydown" && this.#listener.shortcut(event)));
   }
 
-  /** Told once a frame: output scrolls by the line. */
+  /** Report at most once per frame: output scrolls line by line. */
   #scrolled(): void {
     this.#frame ??= requestAnimationFrame(() => {
       this.#frame = null;
@@ -182,13 +182,13 @@ export class Screen {
     });
   }
 
-  #sends(data: string): void {
-    if (!this.#gate.lets(data)) return;
+  #send(data: string): void {
+    if (!this.#gate.allows(data)) return;
     if (this.#activity.active && !MOUSE_REPORT.test(data)) this.#listener.typed(data);
     else this.#listener.answered(data);
   }
 
-  /** Programs may write the clipboard, when a person agrees; they never read it. */
+  /** Programs may write to the clipboard if the person agrees, and never read it. */
   #osc52(payload: string): boolean {
     const text = this.#gate.replaying ? null : parseOsc52(payload);
     if (text !== null) this.#listener.copied(text);

@@ -1,17 +1,15 @@
-/**
- * The terminals that have a picture. At most MAX_SCREENS; the one that was hidden for longest is thrown away first.
- */
+/** A cache of the screens of terminals: at most MAX_SCREENS, evicted in the order in which they were last shown. */
 
 import type { Screen } from "./screen";
 
 export const MAX_SCREENS = 4;
 
 export class ScreenCache {
-  /** From the longest hidden to the shown one. */
+  /** From the least recently to the most recently shown. */
   readonly #kept = new Map<string, Screen>(); // bounded by MAX_SCREENS
   readonly #dropped: (uuid: string) => void;
 
-  /** `dropped` is told of each picture that was thrown away to save memory. */
+  /** `dropped` is called for each screen that was evicted. */
   constructor(dropped: (uuid: string) => void) {
     this.#dropped = dropped;
   }
@@ -28,7 +26,7 @@ export class ScreenCache {
     return this.#kept.size;
   }
 
-  /** Makes `uuid` the last one to be thrown away; `make` is asked when there is no picture of it. */
+  /** Return a screen, created by `make` if there is none, and mark it as used last. */
   use(uuid: string, make: () => Screen): Screen {
     const screen = this.#kept.get(uuid) ?? make();
     this.#kept.delete(uuid);

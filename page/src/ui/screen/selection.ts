@@ -1,6 +1,6 @@
 /**
- * Selecting by finger: a long press takes a word, dragging takes more, two handles change it, and a bar says what can
- * be done with it. Owns the handles and the bar.
+ * Text selection by touch: a long press selects a word, dragging extends it, two handles adjust it, and a bar offers
+ * actions. Owns the handles and the bar.
  */
 
 import type { Terminal } from "@xterm/xterm";
@@ -16,7 +16,7 @@ export interface SelectionActions {
   paste(): void;
 }
 
-/** A finger hides what it points at: the handles hang below their cells. */
+/** Handles hang below their cells, since a finger hides what it points at. */
 const HANDLE_DROP = 22;
 const EDGE = 28;
 
@@ -66,11 +66,11 @@ export class Selection {
     this.place();
   }
 
-  /** Puts handles and bar where the selection is now; hides them when there is none. */
+  /** Place handles and bar at the selection, and hide them when there is none. */
   place(): void {
     const terminal = this.#actions.terminal();
     const range = this.#anchor && rangeOf(terminal);
-    const grid = range && terminal && gridOf(terminal); // asks for a layout: not while output pours by
+    const grid = range && terminal && gridOf(terminal); // forces a layout: avoided while there is no selection
     this.element.hidden = !grid;
     if (!range && !this.#dragging) this.#anchor = null;
     if (!terminal || !range || !grid) return;

@@ -1,9 +1,9 @@
 /**
  * A document for xterm under a Content-Security-Policy without inline styles.
  *
- * xterm's DOM renderer fills `<style>` elements and sets `style` attributes, which `style-src 'self'` forbids. Here such
- * an element fills a constructed style sheet instead, and such an attribute goes through CSSOM; both are allowed.
- * Browsers without constructed style sheets (Safari before 16.4) keep the plain elements.
+ * xterm's DOM renderer fills `<style>` elements and sets `style` attributes, which `style-src 'self'` forbids. Here the
+ * elements fill constructed style sheets, and the attributes are set through CSSOM; both are allowed. Browsers without
+ * constructed style sheets (Safari before 16.4) use the plain elements.
  */
 
 let styled: Document | null = null;
@@ -11,11 +11,11 @@ let styled: Document | null = null;
 export function styledDocument(): Document {
   if (styled !== null) return styled;
   styled = canConstruct() ? proxied(document) : document;
-  teachSpans();
+  patchSpans();
   return styled;
 }
 
-/** Does `action` while the page's own document prepares elements too: xterm's scroll bar asks that one, whatever it was given. */
+/** Run `action` while the page's own document replaces elements, too: xterm's scroll bar always uses that one. */
 export function whileStyled(action: () => void): void {
   if (styledDocument() === document) return action();
   const create = (tag: string): HTMLElement => prepared(document, tag);
@@ -59,15 +59,15 @@ function prepared(real: Document, tag: string): HTMLElement {
   return make(tag);
 }
 
-/** xterm makes the spans of its rows with the page's own document, so all spans of the page are taught. */
-function teachSpans(): void {
+/** xterm creates the spans of its rows with the page's own document, so the prototype of all spans is patched. */
+function patchSpans(): void {
   HTMLSpanElement.prototype.setAttribute = function (name: string, value: string): void {
     if (name === "style") this.style.cssText = value;
     else Element.prototype.setAttribute.call(this, name, value);
   };
 }
 
-/** The element stays empty; its text is a sheet of the document until it is removed. */
+/** The element stays empty: its text goes to a style sheet of the document until the element is removed. */
 function sheetInstead(element: HTMLElement): HTMLElement {
   const sheet = new CSSStyleSheet();
   Object.defineProperty(element, "textContent", {

@@ -1,4 +1,4 @@
-/** The place of the shown terminal: fingers on it, the way back to the bottom, what was passed over, the bell. */
+/** The area of the shown terminal: touch gestures, the button that scrolls to the bottom, skipped output, and the bell. */
 
 import { el, setText } from "../base/dom";
 import { icon } from "../base/icons";
@@ -15,8 +15,9 @@ export interface TerminalAreaActions {
   screen(): Screen | null;
   copy(text: string): void;
   paste(): void;
-  /** Pinched: the size of letters times `scale`; and when the fingers left. */
+  /** Pinched: multiply the font size by `scale`. */
   zoom(scale: number): void;
+  /** The pinch ended. */
   zoomed(): void;
 }
 
@@ -53,7 +54,7 @@ export class TerminalArea {
     setText(this.#mark, `${bytes(state.skipped)} not shown`);
   }
 
-  /** A short flash; several at once are one. */
+  /** Flash briefly. A flash during another one is ignored. */
   ring(): void {
     if (this.#rings) return;
     this.#rings = true;

@@ -1,7 +1,7 @@
 /**
- * Which terminal is shown, with its picture, size and output: between a session and the screens.
+ * The views of terminals: decides which one is shown, and connects its screen, size and output with the session.
  *
- * Hidden terminals get no output and no size; a new one gets its size before it is made.
+ * Hidden terminals get neither output nor a size. A new terminal is created with the size that it will have.
  */
 
 import type { TerminalOutput, Session } from "../../session/types";
@@ -14,7 +14,7 @@ import { ScreenCache } from "./screen_cache";
 import { ResizeDebounce, type Size } from "./resize_debounce";
 
 export interface TerminalViewsActions {
-  /** What a screen that belongs to `uuid()` tells; `uuid` answers "" until the terminal is made. */
+  /** Create the listener of the screen of `uuid()`, which returns "" until the terminal is created. */
   listener(uuid: () => string): ScreenListener;
   /** Another terminal is shown, or none. */
   shownChanged(): void;
@@ -26,7 +26,7 @@ interface TerminalView {
   resize: ResizeDebounce;
 }
 
-/** The place of a terminal that is not made yet. */
+/** The uuid of a terminal that is not created yet. */
 const UNNAMED = "";
 const USUAL: Size = { cols: 80, rows: 24 };
 
@@ -37,8 +37,8 @@ export class TerminalViews {
   readonly #actions: TerminalViewsActions;
   readonly #views = new Map<string, TerminalView>(); // bounded by MAX_SCREENS: dropped with its screen
   readonly #screens: ScreenCache;
-  readonly #missed = new Set<string>(); // bounded by the tabs: whose output came while there was no screen for it
-  /** Made here and not yet among the session's tabs. */
+  readonly #missed = new Set<string>(); // bounded by the tabs: output came for them while they had no screen
+  /** Created here, and not yet among the session's tabs. */
   #expected: string | null = null;
   #prepared: TerminalView | null = null;
 
@@ -67,7 +67,7 @@ export class TerminalViews {
 
   create(): void {
     this.#hide();
-    // The layout must be as it is with a terminal before anything is measured.
+    // Lay the page out as with a terminal before measuring.
     if (this.#store.state.shown === null) this.#store.set({ shown: UNNAMED });
     const view = this.#makeView(UNNAMED);
     this.#prepared = view;
@@ -96,7 +96,7 @@ export class TerminalViews {
     if (focused || hasRealKeyboard()) screen.focus();
   }
 
-  /** The session's tabs changed: pictures of terminals that are gone end, and one that is there is shown. */
+  /** The session's tabs changed: drop the screens of terminals that are gone, and show one that exists. */
   sync(): void {
     const { tabs, shown } = this.#store.state;
     const known = new Set(tabs.map((tab) => tab.uuid));
@@ -108,7 +108,7 @@ export class TerminalViews {
     else if (shown !== null) this.#showNone();
   }
 
-  /** A terminal is no more: its neighbour is shown. */
+  /** A terminal is gone: show its neighbour. */
   ended(uuid: string): void {
     const { tabs, shown } = this.#store.state;
     const order = tabs.map((tab) => tab.uuid);
@@ -120,7 +120,7 @@ export class TerminalViews {
     else this.#showNone();
   }
 
-  /** A terminal that was wanted could not be made. */
+  /** A terminal could not be created. */
   failed(uuid: string): void {
     if (uuid === this.#expected) this.ended(uuid);
   }
@@ -135,7 +135,7 @@ export class TerminalViews {
     screen.write(output);
   }
 
-  /** The layout moved. */
+  /** The layout changed. */
   layoutChanged(): void {
     this.#view?.resize.layoutChanged();
   }
@@ -203,7 +203,7 @@ export class TerminalViews {
   }
 }
 
-/** A device with a mouse: taking the focus brings no soft keyboard there. */
+/** Whether the device has a mouse, and so probably no soft keyboard that opens on focus. */
 export function hasRealKeyboard(): boolean {
   return matchMedia("(hover: hover) and (pointer: fine)").matches;
 }

@@ -21,7 +21,7 @@ export function openHealth(ask: () => Promise<Health>): void {
     try {
       const health = await ask();
       setText(problem, "");
-      if (!sheet.scope.over) draw(content, health);
+      if (!sheet.scope.hasEnded) draw(content, health);
     } catch (reason) {
       setText(problem, sentence(reason));
     } finally {

@@ -1,8 +1,8 @@
 /**
  * A sheet over the page: a modal dialog at the bottom of a phone, in the middle of a larger screen.
  *
- * When it closes, the browser returns the focus at once to the element that had it before. Nothing here may move the focus
- * later, in the `close` event: by then it can be where the person types, or where a menu's choice has put it.
+ * When it closes, the browser immediately returns the focus to the element that had it before. Nothing here may move the
+ * focus later, in the `close` event: by then the person may type elsewhere, or a menu item may have moved it.
  */
 
 import { type Child, el } from "../base/dom";
@@ -41,7 +41,7 @@ export function openSheet(title: string, ...content: Child[]): Sheet {
 export interface Question {
   readonly title: string;
   readonly text: string;
-  /** Shown as it is, whole, in the terminal's letters. */
+  /** Text that is shown in full, in the terminal's font. */
   readonly quoted?: string;
   readonly warning?: string | null;
   readonly yes: string;

@@ -1,6 +1,6 @@
 /**
- * Puts tabs in another order by dragging: a mouse at once, a finger after it rested (before that it scrolls the strip).
- * A finger that rests and leaves without moving asks for the tab's menu.
+ * Reorders tabs by dragging: with a mouse immediately, with a finger after a long press (before that it scrolls the strip).
+ * A long press without a movement opens the tab's menu.
  */
 
 import { Scope } from "../base/scope";
@@ -22,7 +22,7 @@ export function watchDrag(strip: HTMLElement, actions: DragActions, scope: Scope
     if (tab === null || event.button !== 0 || drag !== null) return;
     drag = new Drag(strip, tab, event, actions, () => (drag = null));
   });
-  // While a tab is held, the strip must not scroll under it.
+  // The strip must not scroll while a tab is held.
   scope.listen(strip, "touchmove", (event) => void (drag?.holding && event.preventDefault()), { passive: false });
   scope.add(() => drag?.end());
 }
@@ -52,7 +52,7 @@ class Drag {
     this.#tab.classList.remove("held");
     this.#tab.style.transform = "";
     this.#scope.end();
-    // The click that follows a drop still sees that there was a drag.
+    // The click that follows the drop must still see the class.
     setTimeout(() => this.#strip.classList.remove("dragging"));
   }
 
@@ -90,7 +90,7 @@ class Drag {
   }
 }
 
-/** The click that ends a drag is none. */
+/** Ignore the click that a browser sends after a drag. */
 function swallowClick(): void {
   const stop = (event: Event): void => {
     event.stopPropagation();

@@ -1,6 +1,6 @@
 /** Orders of tabs. Pure. */
 
-/** `moved` put at the place `index` of the others. */
+/** Return the order with `moved` at `index` among the others. */
 export function place(order: readonly string[], moved: string, index: number): readonly string[] {
   if (!order.includes(moved)) return order;
   const others = order.filter((uuid) => uuid !== moved);
@@ -13,13 +13,13 @@ export function step(order: readonly string[], moved: string, by: number): reado
   return index < 0 ? order : place(order, moved, index + by);
 }
 
-/** The tab to show when `gone` is no more: the one after it, else the one before. */
+/** Return the tab to show instead of `gone`: the one after it, or else the one before it. */
 export function neighbour(order: readonly string[], gone: string): string | null {
   const index = order.indexOf(gone);
   return order[index + 1] ?? order[index - 1] ?? null;
 }
 
-/** Where a dragged thing belongs among others, by the middles of these. */
+/** Return the index of a dragged tab among others, by their centres. */
 export function placeAmong(middles: readonly number[], x: number): number {
   return middles.filter((middle) => middle < x).length;
 }

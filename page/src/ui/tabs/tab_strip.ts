@@ -1,4 +1,4 @@
-/** The tabs: one glance, one tap. Draws them, and tells what is wanted; it never changes anything itself. */
+/** The strip of tabs. Renders them, and reports what the person wants. */
 
 import type { Tab } from "../../session/types";
 import { el, setText } from "../base/dom";

@@ -1,7 +1,7 @@
 /**
- * Fingers to gestures: tap, scroll (and fling), pinch, and a long press that may go on as a drag.
+ * Recognises gestures: tap, scroll (and fling), pinch, and a long press that may continue as a drag.
  *
- * Pure: touches and times come in, gestures are returned. `tick` is to be called when a press may have become long.
+ * Pure: touches and times come in, gestures are returned. Call `tick` when a press may have become a long one.
  */
 
 import { Speed } from "./momentum";
@@ -21,20 +21,20 @@ export type Gesture =
   | { readonly type: "drag"; readonly point: Point }
   | { readonly type: "drop"; readonly point: Point };
 
-type State = "idle" | "pressed" | "scrolling" | "pinching" | "dragging" | "spent";
+type GestureState = "idle" | "pressed" | "scrolling" | "pinching" | "dragging" | "spent";
 
 export const LONG_PRESS_MS = 450;
 export const SLOP = 9; // pixels; fingers are not steady
 
 export class Gestures {
-  #state: State = "idle";
+  #state: GestureState = "idle";
   #start: Point = { x: 0, y: 0 };
   #last: Point = { x: 0, y: 0 };
   #since = 0;
   #spread = 0;
   readonly #speed = new Speed();
 
-  get state(): State {
+  get state(): GestureState {
     return this.#state;
   }
 

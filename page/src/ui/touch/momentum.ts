@@ -1,12 +1,12 @@
-/** How a scroll goes on after the finger left. Pure: times come in, distances go out. */
+/** The momentum of a scroll after the finger was lifted. Pure: times come in, distances go out. */
 
 const TIME_CONSTANT_MS = 325;
-const SLOWEST = 0.03; // pixels a millisecond; below, nobody sees it move
+const SLOWEST = 0.03; // pixels per millisecond; a slower movement is not visible
 const FASTEST = 6;
 const WINDOW_MS = 90;
 const MAX_SAMPLES = 32;
 
-/** The speed of a finger, from where it was during its last moments. */
+/** The speed of a finger, from its last positions. */
 export class Speed {
   #samples: { at: number; y: number }[] = []; // bounded by MAX_SAMPLES
 
@@ -19,7 +19,7 @@ export class Speed {
     this.#samples = [];
   }
 
-  /** Pixels a millisecond at the time `now`; 0 after a rest. */
+  /** Return pixels per millisecond at the time `now`; 0 after a pause. */
   at(now: number): number {
     const recent = this.#samples.filter((sample) => now - sample.at <= WINDOW_MS);
     const first = recent[0];
@@ -47,7 +47,7 @@ export class Momentum {
     this.#speed = 0;
   }
 
-  /** The distance since the last step. */
+  /** Return the distance since the last step. */
   step(now: number): number {
     const elapsed = Math.max(0, now - this.#last);
     this.#last = now;
@@ -59,7 +59,7 @@ export class Momentum {
   }
 }
 
-/** Distances in pixels to whole lines; what is left over counts for the next. */
+/** Converts distances in pixels to whole lines. The remainder counts for the next distance. */
 export class Lines {
   #rest = 0;
 

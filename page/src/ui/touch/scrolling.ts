@@ -1,6 +1,6 @@
 /**
- * Turns finger movement into what the terminal's program expects: its own scrollback moves, and programs that have the
- * screen for themselves or read the mouse get wheel events, of which xterm makes arrows or reports.
+ * Turns finger movements into scrolling: of the scrollback, or, for programs that use the alternate screen or read the
+ * mouse, into wheel events, which xterm turns into arrow keys or mouse reports.
  */
 
 import type { Terminal } from "@xterm/xterm";
@@ -8,7 +8,7 @@ import { gridOf } from "../screen/cells";
 import type { Point } from "./gestures";
 import { Lines, Momentum } from "./momentum";
 
-/** A program gets at most so many lines at once, however fast the finger was. */
+/** The most lines of one movement that a program gets, however fast the finger was. */
 const MAX_LINES = 40;
 
 export class Scrolling {
@@ -56,7 +56,7 @@ function turnWheel(terminal: Terminal, lines: number, point: Point): void {
   for (let turn = 0; turn < Math.min(Math.abs(lines), MAX_LINES); turn += 1) target?.dispatchEvent(new WheelEvent("wheel", shape));
 }
 
-/** A tap is a click: it focuses, follows links, and is reported to programs that read the mouse. */
+/** Turn a tap into a click, which focuses, opens addresses, and is reported to programs that read the mouse. */
 export function click(terminal: Terminal, point: Point): void {
   const target = terminal.element?.querySelector(".xterm-screen");
   const shape = { clientX: point.x, clientY: point.y, bubbles: true, cancelable: true, detail: 1 };

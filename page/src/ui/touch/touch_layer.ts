@@ -1,12 +1,12 @@
-/** Listens to fingers on the terminal and tells gestures. Mice are left to xterm. */
+/** Listens to touches on the terminal and reports gestures. xterm handles the mouse. */
 
 import type { Scope } from "../base/scope";
 import { type Gesture, Gestures, LONG_PRESS_MS, type Point } from "./gestures";
 
-export function watchTouches(area: HTMLElement, tell: (gesture: Gesture) => void, scope: Scope): void {
+export function watchTouches(area: HTMLElement, report: (gesture: Gesture) => void, scope: Scope): void {
   const gestures = new Gestures();
   let cancel = (): void => undefined;
-  const say = (made: readonly Gesture[]): void => made.forEach(tell);
+  const reportAll = (made: readonly Gesture[]): void => made.forEach(report);
   const own = (event: TouchEvent): boolean => !(event.target instanceof Element && event.target.closest("button, a, .handle"));
 
   const active = { passive: false };
@@ -14,24 +14,24 @@ export function watchTouches(area: HTMLElement, tell: (gesture: Gesture) => void
     if (!own(event)) return;
     event.preventDefault(); // no emulated mouse, no magnifier, no menu
     cancel();
-    say(gestures.down(points(event), event.timeStamp));
+    reportAll(gestures.down(points(event), event.timeStamp));
     const due = event.timeStamp + LONG_PRESS_MS;
-    cancel = scope.after(LONG_PRESS_MS, () => say(gestures.tick(due)));
+    cancel = scope.after(LONG_PRESS_MS, () => reportAll(gestures.tick(due)));
   }, active);
   scope.listen(area, "touchmove", (event) => {
     if (!own(event)) return;
     event.preventDefault();
-    say(gestures.move(points(event), event.timeStamp));
+    reportAll(gestures.move(points(event), event.timeStamp));
   }, active);
   scope.listen(area, "touchend", (event) => {
     if (!own(event)) return;
     event.preventDefault();
     cancel();
-    say(gestures.up(event.touches.length, event.timeStamp));
+    reportAll(gestures.up(event.touches.length, event.timeStamp));
   }, active);
   scope.listen(area, "touchcancel", () => {
     cancel();
-    say(gestures.cancel());
+    reportAll(gestures.cancel());
   });
 }
 
