@@ -34,6 +34,15 @@ _FONTS = re.compile(r"const FONTS = '([^']+)'")
 _SOURCE = Path(__file__).parents[3] / "page" / "src" / "ui" / "screen" / "screen.ts"
 
 
+_FITS = """(host, columns) => {
+  const { width } = host.querySelector(".xterm-screen").getBoundingClientRect();
+  const { paddingLeft, paddingRight } = getComputedStyle(host.querySelector(".xterm"));
+  const free = host.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight) - 8 - width;
+  return free >= 0 && free < width / columns;
+}"""
+"""Whether the columns fill the width beside the scroll bar of 8 pixels: not one more would fit."""
+
+
 class TerminalActs(Part):
     """A user's actions with a terminal, and its view."""
 
@@ -125,6 +134,14 @@ class TerminalActs(Part):
     async def grid(self) -> tuple[int, int]:
         """Columns and lines, by what is drawn."""
         return int(await self.screen.evaluate(_COLUMNS)), await self.screen.locator(_DRAWN).count()
+
+    async def fitted_grid(self) -> tuple[int, int]:
+        """Columns and lines, once they fill the screen: the size follows the font a moment later."""
+        await until(self._fits)
+        return await self.grid()
+
+    async def _fits(self) -> bool:
+        return bool(await self.screen.evaluate(_FITS, int(await self.screen.evaluate(_COLUMNS))))
 
     async def grid_other_than(self, before: tuple[int, int]) -> tuple[int, int]:
         """Columns and lines, once they are others."""
