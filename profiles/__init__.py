@@ -1,1 +1,1 @@
-"""The hunt: which line makes memory grow, and what holds it."""
+"""`mobifai profile`: names the line that makes memory grow, and what holds that memory."""

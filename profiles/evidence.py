@@ -1,4 +1,4 @@
-"""What was seen in a process, as frozen values, read by `profiles.attribution.cause_analysis`. No I/O."""
+"""The evidence of one scenario as frozen values, for `profiles.attribution.cause_analysis`. No I/O."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -11,7 +11,7 @@ from soak.gauges.gauge import AGENT, bare, family_of, prefix_of, process_of
 
 
 class AllocationSite(msgspec.Struct, frozen=True):
-    """Memory that was allocated at one line and rises: blocks and bytes for each cycle, and one stack."""
+    """Memory of one line that rises: blocks and bytes for each cycle, and one stack."""
 
     id: int
     stack: Stack
@@ -24,9 +24,9 @@ class AllocationSite(msgspec.Struct, frozen=True):
 class GrowingContainer(msgspec.Struct, frozen=True):
     """A container that only gets longer.
 
-    `grown_at` is the stack by which it last got larger, () when not known. `holds` counts objects below its newest
-    elements by type, `explains` are ids of sites whose memory is below it, `cache` where the function is defined whose
-    cache it is. `weak`: it holds nothing alive.
+    `grown_at` is the stack of its last resize, or () if unknown. `holds` counts the objects below its newest elements
+    by type, `explains` has the ids of sites whose memory is below it. `cache` is the definition of the function whose
+    cache it is. `weak`: its elements are weak references.
     """
 
     id: int
@@ -45,7 +45,7 @@ class GrowingContainer(msgspec.Struct, frozen=True):
 
 
 class Leftover(msgspec.Struct, frozen=True):
-    """Things that are left, of one name and from one line."""
+    """Objects of one name and one line that still exist."""
 
     what: str
     count: int
@@ -53,7 +53,7 @@ class Leftover(msgspec.Struct, frozen=True):
 
 
 class NativeAllocation(msgspec.Struct, frozen=True):
-    """Memory of the C heap that stays: the Python line that asked for it, and the C functions below."""
+    """Memory of the C heap that stays: the Python line that requested it, and the C functions below."""
 
     stack: Stack
     blocks: float
@@ -62,9 +62,9 @@ class NativeAllocation(msgspec.Struct, frozen=True):
 
 
 class Evidence(msgspec.Struct, frozen=True):
-    """All of one scenario (or of one agent that was watched).
+    """The evidence of one scenario, or of one attached agent.
 
-    `rising` has the gauges of soak that rose, with the rise for each cycle; `left` the things that are left, by kind
+    `rising` has soak's gauges that rose, with the rise for each cycle. `left` has the leftovers by kind
     (`descriptors`, `threads`, `tasks`, `children`, `started`, `files`, `rows`, `freezes`, `said`).
     """
 
@@ -80,19 +80,19 @@ class Evidence(msgspec.Struct, frozen=True):
     """Cycles before the first window."""
     windows: int = 0
     process: str = AGENT
-    """The process that was looked into. The names of its gauges in `rising` are without it."""
+    """The process that was examined. The names of its gauges in `rising` are without it."""
     unmeasured: list[str] = []
-    """Gauges without which nothing can be called free of leaks, and that this system does not measure."""
+    """Required gauges that this system can't measure."""
 
 
 SHARED: Final = frozenset({"zombies", "processes", "children.bytes", "files", "rows"})
-"""Families that are counted of all processes together."""
+"""Families of gauges that are counted over all processes together."""
 
 
 def process_gauges(process: str, rising: Mapping[str, float]) -> dict[str, float]:
-    """What rose, by the names that a process knows it by.
+    """Return the gauges that rose, by their names within a process.
 
-    Those of the agent are all names: what rises in another process is told, so that one can look there.
+    The agent gets all of them, so that a rise in another process is stated and can be examined there.
     """
     if process == AGENT:
         return dict(rising)
@@ -101,29 +101,29 @@ def process_gauges(process: str, rising: Mapping[str, float]) -> dict[str, float
 
 
 def is_shared(name: str) -> bool:
-    """Whether a gauge is counted of all processes together."""
+    """Return whether a gauge is counted over all processes together."""
     return not prefix_of(name) and family_of(name) in SHARED
 
 
 def qualified_gauge(process: str, name: str) -> str:
-    """The whole name of a gauge that a process knows by this one."""
+    """Return the full name of a gauge of a process."""
     return name if process == AGENT or is_shared(name) else f"{process}/{name}"
 
 
-def leftovers_of(told: dict[str, Any]) -> dict[str, list[Leftover]]:
-    """The part of an answer about what is left, typed. Raises msgspec.ValidationError."""
-    kinds = {name: rows for name, rows in told.items() if name not in ("containers", "sites")}
+def leftovers_of(examined: dict[str, Any]) -> dict[str, list[Leftover]]:
+    """Return the leftovers in an answer of `profile.examine`. Raises msgspec.ValidationError."""
+    kinds = {name: rows for name, rows in examined.items() if name not in ("containers", "sites")}
     return msgspec.convert(kinds, dict[str, list[Leftover]])
 
 
-def sites_of(rises: Rises, told: RawRows, examined: RawRows) -> list[AllocationSite]:
-    """The sites that rise, with what is known of them."""
+def sites_of(rises: Rises, rows: RawRows, examined: RawRows) -> list[AllocationSite]:
+    """Return the sites that rise, with the type and path of an object of each."""
     known = {int(row["id"]): row for row in examined}
-    return [_site(row, rises, known.get(int(row["id"]), {})) for row in told if int(row["id"]) in rises]
+    return [_site(row, rises, known.get(int(row["id"]), {})) for row in rows if int(row["id"]) in rises]
 
 
 def containers_of(rises: Rises, examined: RawRows) -> list[GrowingContainer]:
-    """The containers that get longer, with what they hold."""
+    """Return the containers that get longer, with their contents."""
     return [_container(row, rises) for row in examined]
 
 
@@ -157,6 +157,6 @@ def _container(row: Mapping[str, Any], rises: Rises) -> GrowingContainer:
     )
 
 
-def stack_of(told: Sequence[Sequence[Any]]) -> Stack:
-    """A stack as it comes out of JSON."""
-    return tuple((str(file), int(line)) for file, line in told)
+def stack_of(frames: Sequence[Sequence[Any]]) -> Stack:
+    """Return a stack that was decoded from JSON."""
+    return tuple((str(file), int(line)) for file, line in frames)

@@ -1,1 +1,1 @@
-"""From what was measured to the line that is to blame."""
+"""Attribution: from the evidence to the lines that are responsible for growth."""

@@ -1,7 +1,7 @@
-"""One scenario's evidence, and the causes that explain it.
+"""Finds the causes that explain the evidence of one scenario.
 
-Pure: it gets values and a way to name lines. What keeps memory counts for more than what made it: the line that puts
-something into a container that only gets longer is to blame for all that is below it.
+Pure: it gets values and a way to look up lines. Keeping memory counts for more than allocating it: a line that adds to
+a container which only grows is responsible for everything that the container holds.
 """
 
 import re
@@ -16,7 +16,7 @@ from soak.gauges.gauge import prefix_of
 
 LocationLookup = Callable[[Frame], CodeLocation]
 InsertionLookup = Callable[[str, str], Sequence[int]]
-"""The lines of a file that add to a container with this name."""
+"""Returns the lines of a file that add to a container with this name."""
 
 _ATTRIBUTE: Final = re.compile(r"[.\s](\w+): \w+$")
 
@@ -32,21 +32,21 @@ FAMILIES: Final = {
     "garbage": ("debug", "garbage"),
     "children.bytes": ("said", "child-memory"),
 }
-"""For each family of gauges: what is left of it, and the kind of culprit that it makes."""
+"""For each family of gauges: the kind of its leftovers in the evidence, and the kind of culprit."""
 
 GARBAGE: Final = ("frozen", "garbage")
-"""Kinds of culprits that keep whatever is garbage: all that nothing else holds is theirs."""
+"""Kinds of culprits that keep all garbage: everything that nothing else holds is theirs."""
 ENOUGH: Final = 0.5
-"""The part of a rise that things from one line must make up, to be what rose."""
+"""Share of a rise that the objects of one line must make up to explain it."""
 SAME_RATE: Final = 0.25
-"""How far two rates may differ that are taken for the same."""
+"""Relative difference up to which two rates count as equal."""
 LEAST_BLOCK: Final = 16
-"""Bytes of the smallest block of a C heap."""
+"""Bytes of the smallest block of the C heap."""
 
 
 @dataclass
 class Cause:
-    """A culprit in the making."""
+    """A culprit while its evidence is collected."""
 
     kind: str
     frame: Frame
@@ -58,22 +58,22 @@ class Cause:
     path: str = ""
     strength: float = 0.0
     measured: float = 0.0
-    """Bytes a cycle of the sites that are its own."""
+    """Bytes a cycle of the sites that belong to it."""
     holds: dict[str, int] = field(default_factory=dict)
     sites: set[int] = field(default_factory=set)
     made_at: list[Frame] = field(default_factory=list)
     explains: list[str] = field(default_factory=list)
     evidence: list[str] = field(default_factory=list)
     proofs: set[str] = field(default_factory=set)
-    """Kinds of evidence that agree."""
+    """The kinds of evidence for it."""
 
     def is_above(self, path: str) -> bool:
-        """Whether a path leads through what this cause fills: both end with the type of what they lead to."""
+        """Return whether a path leads through the container of this cause. Both paths end with a type."""
         return bool(self.path) and path.startswith(self.path.rpartition(": ")[0])
 
 
 class CauseAnalysis:
-    """One scenario's evidence, and the causes that were found so far."""
+    """Analyses the evidence of one scenario. `causes` has what was found so far."""
 
     def __init__(self, evidence: Evidence, name_line: LocationLookup, adders: InsertionLookup) -> None:
         self._evidence = evidence
@@ -84,7 +84,7 @@ class CauseAnalysis:
         self.causes: list[Cause] = []
 
     def solve(self) -> None:
-        """Find every cause: what keeps, what is left, what was allocated, and what Python can't see."""
+        """Find all causes: containers, leftovers, calls of C functions, allocations, and the C heap."""
         strong = [one for one in self._evidence.containers if not one.weak]
         for container in sorted(strong, key=lambda one: -one.entries * one.bytes_each):
             self._container(container)
@@ -102,7 +102,7 @@ class CauseAnalysis:
         for name, per_cycle in self._evidence.rising.items():
             self._explain(name, per_cycle)
 
-    # -- what keeps
+    # -- containers
 
     def _container(self, container: GrowingContainer) -> None:
         frame, stack = self._kept_at(container)
@@ -124,7 +124,7 @@ class CauseAnalysis:
         cause.evidence.append(f"a {container.type} gets {container.entries:.3g} entries longer with each {self._step}")
 
     def _kept_at(self, container: GrowingContainer) -> tuple[Frame | None, Stack]:
-        """The line that puts things into it, and the stack."""
+        """Return the line that adds to the container, and the stack."""
         made = container.made_at[0] if container.made_at else None
         if container.cache is not None:
             inside = (frame for frame in container.made_at if self._function(frame) == self._function(container.cache))
@@ -134,15 +134,15 @@ class CauseAnalysis:
             return self._adding(container, made), self._stack_of(made)
         frame = responsible_frame(container.grown_at)
         if made is not None and self._function(frame)[1].endswith("__del__"):
-            return made, ()  # it comes back to life when it is collected: whoever made it let it
+            return made, ()  # the object is resurrected when it is collected: the line that made it is responsible
         return frame, container.grown_at
 
     def _stack_of(self, made: Frame | None) -> Stack:
-        """How what is kept was made, where it is not known how it was put there."""
+        """Return the stack that allocated the elements, for a container whose insertion is not known."""
         return next((site.stack for site in self._evidence.sites if responsible_frame(site.stack) == made), ())
 
     def _adding(self, container: GrowingContainer, made: Frame | None) -> Frame | None:
-        """The line by its source: the only one that adds to an attribute of this name, where the elements are made."""
+        """Return the only line, by the source, that adds to an attribute of this name; else the one that allocated."""
         name = _ATTRIBUTE.search(container.path)
         if made is None or name is None:
             return made
@@ -150,7 +150,7 @@ class CauseAnalysis:
         near = [frame for frame in lines if self._function(frame) == self._function(made)]
         return next((some[0] for some in (near, lines) if len(some) == 1), made)
 
-    # -- what is left
+    # -- leftovers
 
     def _left(self, name: str, per_cycle: float) -> None:
         family = name.partition(":")[0]
@@ -175,7 +175,7 @@ class CauseAnalysis:
             )
 
     def _rows(self, source: str, name: str, expected: float) -> list[Leftover]:
-        """The lines that made what rose: the one with most of it, and others that made enough by themselves."""
+        """Return the line that made most of what rose, if it made enough of it."""
         rows = self._evidence.left.get(source, [])
         if source == "rows":
             rows = [row for row in rows if row.what == name.rpartition("/")[2]]
@@ -190,10 +190,10 @@ class CauseAnalysis:
     def _is_enough(source: str, row: Leftover, expected: float) -> bool:
         return source in ("freezes", "said", "debug") or row.count >= ENOUGH * expected
 
-    # -- what C functions did
+    # -- calls of C functions
 
     def _foreign(self) -> None:
-        """Memory that was asked for through ctypes, and references that were counted there."""
+        """Find memory that was allocated, and references that were taken, through ctypes."""
         heap, cycles = self._evidence.rising.get("heap.bytes", 0.0), max(1, self._evidence.cycles)
         for row in self._evidence.left.get("allocated", []):
             if heap and row.count / cycles * LEAST_BLOCK <= heap / ENOUGH:
@@ -217,7 +217,7 @@ class CauseAnalysis:
         cause.evidence.append(f"{row.what} was called {row.count:,} times at line {frame[1]} without its counterpart")
         return cause
 
-    # -- what was allocated
+    # -- allocations
 
     def _site(self, site: AllocationSite) -> None:
         frame = responsible_frame(site.stack)
@@ -237,13 +237,13 @@ class CauseAnalysis:
             cause.evidence.append(f"memory from line {frame[1]} rises by {amount} with each {self._step}")
 
     def _claiming(self, site: AllocationSite) -> Cause | None:
-        """The cause that holds what comes from a site."""
+        """Return the cause that holds what a site allocates."""
         holding = (one for one in self.causes if site.id in one.sites or one.is_above(site.path))
         first = max(holding, key=lambda one: one.strength, default=None)
         return first or next((one for one in self.causes if one.kind in GARBAGE), None)
 
     def _on(self, stack: Stack) -> Cause | None:
-        """A cause whose function is on this stack, or below whose stack this one is."""
+        """Return a cause whose function is on this stack."""
         functions = {self._function(frame) for frame in stack if role(frame[0]) is Role.OWN}
         return next((one for one in self.causes if one.function in functions and one.function[1]), None)
 
@@ -262,8 +262,8 @@ class CauseAnalysis:
     # -- the gauges
 
     def _explain(self, name: str, per_cycle: float) -> None:
-        """Enter a gauge with the causes that explain it."""
-        if prefix_of(name):  # of a process that was not looked into
+        """Add a gauge to the causes that explain it."""
+        if prefix_of(name):  # of a process that was not examined
             return
         for cause in self.causes:
             if name not in cause.explains and self._explains(cause, name, per_cycle):
@@ -291,10 +291,10 @@ class CauseAnalysis:
             return cause.kind in ("allocation", "container", "frozen")
         return _is_alike(cause.objects, per_cycle) or (family == "tasks" and "_asyncio.Task" in cause.holds)
 
-    # -- finding and making causes
+    # -- the causes
 
     def _at(self, frame: Frame) -> Cause | None:
-        """The cause in the same function."""
+        """Return the cause in the same function."""
         function = self._function(frame)
         return next(
             (one for one in self.causes if one.function == function and (function[1] or one.frame == frame)), None

@@ -1,4 +1,4 @@
-"""Culprits as they are told, of the causes of a case, and what nobody can be named for. Pure."""
+"""Turns the causes of a scenario's growth into culprits, and names the gauges without a cause. Pure."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -13,13 +13,13 @@ from soak.report.figures import count
 
 MOST_TYPES: Final = 20
 DEEPEST: Final = 12
-"""Lines of a stack that are told."""
+"""Lines of a stack that a culprit states."""
 
 
 def find_culprits(
     evidence: Evidence, name_line: LocationLookup, adders: InsertionLookup, replay: str
 ) -> tuple[list[Culprit], list[Unattributed]]:
-    """The causes of one scenario's growth, the largest first, and the gauges that rose without one."""
+    """Return the culprits of one scenario's growth, and the gauges that rose without a culprit."""
     case = CauseAnalysis(evidence, name_line, adders)
     case.solve()
     found = [_culprit(cause, evidence, name_line, replay) for cause in case.causes]
@@ -29,7 +29,7 @@ def find_culprits(
 
 
 def ranked(found: Iterable[Culprit]) -> list[Culprit]:
-    """The surest first, and among those the largest."""
+    """Return the culprits by confidence, and among those of one confidence the largest first."""
     order = {"high": 0, "medium": 1, "low": 2}
     return sorted(
         found, key=lambda one: (order[one.confidence], -one.bytes_per_cycle, -one.objects_per_cycle, one.file)
@@ -66,18 +66,18 @@ def _culprit(cause: Cause, evidence: Evidence, name_line: LocationLookup, replay
 
 
 def confidence(proofs: set[str]) -> Confidence:
-    """How sure: two kinds of evidence that know nothing of each other make it high."""
+    """Return the confidence: high if two independent kinds of evidence agree."""
     return "high" if len(proofs) > 1 else "medium" if proofs else "low"
 
 
 def _library(stack: Stack, name_line: LocationLookup) -> CodeLocation | None:
-    """The innermost line of a library that our line called."""
+    """Return the innermost line of a library that the program's own line called."""
     inner = stack[: responsible_index(stack)] if stack else ()
     return next((name_line(frame) for frame in inner if role(frame[0]) in (Role.LIBRARY, Role.PYTHON)), None)
 
 
 def _brought_about_by(cause: Cause, evidence: Evidence, name_line: LocationLookup) -> CodeLocation | None:
-    """The line of ours that calls a library's culprit, or made the task that runs it."""
+    """Return the program's own line that calls a culprit in a library, or created the task that runs it."""
     if role(cause.frame[0]) is not Role.LIBRARY or not cause.stack:
         return None
     outermost = name_line(above_event_loop(cause.stack)[-1])
@@ -91,7 +91,7 @@ def _readable(stack: Stack) -> Sequence[Frame]:
 
 
 def _telling(gauges: dict[str, float]) -> list[tuple[str, float]]:
-    """The gauges that say something by themselves: types only when all objects together rise without a cause too."""
+    """Return the gauges to state. Types only count if all objects together rise without a cause, too."""
     types = [(name, rate) for name, rate in gauges.items() if name.startswith("types:")]
     others = [(name, rate) for name, rate in gauges.items() if not name.startswith("types:")]
     return others + (types[:MOST_TYPES] if "python.blocks" in gauges else [])

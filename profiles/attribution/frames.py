@@ -1,6 +1,6 @@
-"""Which line of a stack is to blame: by whose code each line is. Pure, but for the paths of what is installed.
+"""Finds the responsible line of a stack by the role of each file. Pure, except that it knows installed paths.
 
-A stack is (file, line) pairs, the innermost call first, as tracemalloc and memray give them.
+A stack is (file, line) pairs, the innermost call first, as tracemalloc and memray return them.
 """
 
 import functools
@@ -18,18 +18,18 @@ Stack: TypeAlias = tuple[Frame, ...]
 
 
 class Role(StrEnum):
-    """Whose code a file is."""
+    """What the code of a file belongs to."""
 
     OWN = "own"
-    """The program that is examined: the agent, what was planted in it, scripts of anybody else."""
+    """The program under examination: the agent, planted leaks, and other scripts."""
     FOUNDATION = "foundation"
-    """The agent's own containers and what tells plants of events: whoever calls them is to blame."""
+    """The agent's bounded containers, and the hooks of plants: their callers are responsible."""
     LIBRARY = "library"
     PYTHON = "python"
     TOOL = "tool"
-    """What measures."""
+    """The profiler."""
     WRAPPER = "wrapper"
-    """What stands around a function while it is watched: it is on every stack, and to blame for none."""
+    """Wrappers around recorded functions: on every stack, and never responsible."""
 
 
 _MOBIFAI: Final = str(Path(mobifai.__file__).parent)
@@ -49,13 +49,13 @@ _PLACES: Final[Sequence[tuple[str, Role]]] = (
 )
 _PYTHON: Final = tuple({f"{sysconfig.get_path(name)}/" for name in ("stdlib", "platstdlib")})
 _LOOPS: Final = ("/asyncio/runners.py", "/asyncio/base_events.py", "/asyncio/events.py")
-"""Where the event loop is run, and calls what is due."""
+"""Files in which the event loop runs and calls its callbacks."""
 _LIBRARIES: Final = ("/site-packages/", "/dist-packages/")
 
 
 @functools.lru_cache(maxsize=4096)
 def role(file: str) -> Role:
-    """Whose code this file is."""
+    """Return the role of a file."""
     for start, known in _PLACES:
         if file.startswith(start):
             return known
@@ -65,13 +65,13 @@ def role(file: str) -> Role:
 
 
 def above_event_loop(stack: Stack) -> Stack:
-    """A stack without what is below the event loop: that started the loop, and called nothing of it."""
+    """Return a stack without the frames that started the event loop."""
     below = next((index for index, (file, _) in enumerate(stack) if file.endswith(_LOOPS)), len(stack))
     return stack[:below] or stack
 
 
 def responsible_index(stack: Stack) -> int:
-    """The index of the line to blame: the innermost of our own, else of a library, else the innermost."""
+    """Return the index of the responsible line: the innermost own one, else of a library, else the innermost."""
     for wanted in (Role.OWN, Role.LIBRARY):
         for index, (file, _) in enumerate(above_event_loop(stack)):
             if role(file) is wanted:
@@ -80,16 +80,16 @@ def responsible_index(stack: Stack) -> int:
 
 
 def responsible_frame(stack: Stack) -> Frame:
-    """That line. Raises IndexError for an empty stack."""
+    """Return the responsible line. Raises IndexError for an empty stack."""
     return stack[responsible_index(stack)]
 
 
 def is_profiler_stack(stack: Stack) -> bool:
-    """Whether something was allocated by, or for, what measures."""
+    """Return whether something was allocated by or for the profiler."""
     return not without_wrappers(stack) or any(role(file) is Role.TOOL for file, _ in stack)
 
 
 def without_wrappers(stack: Stack) -> Stack:
-    """A stack without what stands around the innermost call: what that made is the program's."""
+    """Return a stack without the wrappers around the innermost call: the program made that call."""
     outer = next((index for index, (file, _) in enumerate(stack) if role(file) is not Role.WRAPPER), len(stack))
     return stack[outer:]

@@ -1,4 +1,4 @@
-"""What rises from window to window: soak's rules, on what a hunt counts. Pure."""
+"""Finds what rises from window to window, by soak's rules. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ BLOCKS: Final = Gauge("objects", GaugeKind.GROWTH, 8, 0.08)
 BYTES: Final = Gauge("bytes", GaugeKind.GROWTH, 1000, 8)
 """Bytes of one site: blocks that get larger."""
 COUNT: Final = Gauge("things", GaugeKind.REST)
-"""What must be as before: descriptors, threads, rows."""
+"""Counts that must return to their base: descriptors, threads, rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rise:
-    """A steady rise, for each cycle and in all."""
+    """A steady rise, for each cycle and in total."""
 
     per_cycle: float
     total: float
 
 
 def rise(cycles: Sequence[int], values: Sequence[float], gauge: Gauge) -> Rise | None:
-    """The rise of these values at these cycles; None when they do not rise steadily enough for a leak."""
+    """Return the rise of the values at these cycles, or None if it is not steady enough for a leak."""
     judgement = judge(list(zip(cycles, values, strict=True)), gauge)
     if not convicted(judgement, judgement):
         return None
@@ -34,20 +34,20 @@ def rise(cycles: Sequence[int], values: Sequence[float], gauge: Gauge) -> Rise |
 
 
 Rises: TypeAlias = dict[int, tuple[Rise | None, Rise | None]]
-"""By id: the rise in number, and in bytes."""
+"""By id: the rise in blocks or entries, and in bytes."""
 
 RawRows: TypeAlias = Sequence[Mapping[str, Any]]
-"""What `profiles.inside.tracing` tells of sites or containers."""
+"""The sites or containers that `profiles.inside.tracing` returns."""
 
 
-def risen_sites(cycles: Sequence[int], told: RawRows) -> Rises:
-    """The sites whose memory rises, in blocks or in bytes."""
-    rises = {int(row["id"]): (rise(cycles, row["blocks"], BLOCKS), _larger(cycles, row["bytes"])) for row in told}
+def risen_sites(cycles: Sequence[int], rows: RawRows) -> Rises:
+    """Return the sites whose memory rises, in blocks or in bytes."""
+    rises = {int(row["id"]): (rise(cycles, row["blocks"], BLOCKS), _larger(cycles, row["bytes"])) for row in rows}
     return {key: both for key, both in rises.items() if any(both)}
 
 
 def _larger(cycles: Sequence[int], sizes: Sequence[float]) -> Rise | None:
-    """A rise in bytes: steadily, or again and again, as a block does that is made larger than it needs to be."""
+    """Return a rise in bytes: a steady one, or one in steps, as of a block that is over-allocated."""
     steady = rise(cycles, sizes, BYTES)
     if steady is not None:
         return steady
@@ -56,13 +56,13 @@ def _larger(cycles: Sequence[int], sizes: Sequence[float]) -> Rise | None:
     return steps if enough else None
 
 
-def risen_containers(cycles: Sequence[int], told: RawRows) -> Rises:
-    """The containers that get longer."""
-    rises = {int(row["id"]): rise(cycles, row["points"], ENTRIES) for row in told}
+def risen_containers(cycles: Sequence[int], rows: RawRows) -> Rises:
+    """Return the containers that get longer."""
+    rises = {int(row["id"]): rise(cycles, row["points"], ENTRIES) for row in rows}
     return {key: (longer, None) for key, longer in rises.items() if longer is not None}
 
 
 def largest(found: Rises, most: int) -> list[int]:
-    """The ids of those that rose most."""
+    """Return the ids of those that rose most."""
     totals = {key: max(one.total for one in rises if one) for key, rises in found.items()}
     return sorted(totals, key=lambda key: -totals[key])[:most]

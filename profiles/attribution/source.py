@@ -1,4 +1,4 @@
-"""The names of functions by file and line, from the source. Owns a cache of parsed files, bounded by their number."""
+"""Looks up functions and insertions in source files. Owns a bounded cache of parsed files."""
 
 import ast
 import functools
@@ -9,29 +9,29 @@ from profiles.attribution.frames import Frame
 from profiles.results import CodeLocation
 
 MOST_BYTES = 4 << 20
-"""A larger file has been made by a program; its functions have no names here."""
+"""Larger files are generated; they are not parsed."""
 
 
 def locate(frame: Frame) -> CodeLocation:
-    """A line with the qualified name of the innermost function around it; without one where there is no source."""
+    """Return a line with the qualified name of its innermost function, or without one if there is no source."""
     file, line = frame
     inside = [span for span in _functions(file) if span[0] <= line <= span[1]]
     return CodeLocation(file, line, max(inside, default=(0, 0, ""))[2])
 
 
 def function(frame: Frame) -> tuple[str, str]:
-    """The file and the function of a line: what stays the same when lines move."""
+    """Return the file and the function of a line, which stay the same when lines move."""
     return frame[0], locate(frame).function
 
 
 INSERTING_METHODS: Final = frozenset(
     {"add", "append", "appendleft", "extend", "insert", "put_nowait", "setdefault", "update"}
 )
-"""Methods by which containers get longer."""
+"""Methods that add to a container."""
 
 
 def insertion_lines(file: str, attribute: str) -> list[int]:
-    """The lines of a file that put something into a container that is an attribute, or a variable, of this name."""
+    """Return the lines of a file that add to a container which is an attribute or variable of this name."""
     nodes = (node for node in ast.walk(_tree(file)) if isinstance(node, ast.expr | ast.stmt))
     return sorted({node.lineno for node in nodes if _adds(node, attribute)})
 
@@ -53,13 +53,13 @@ def _is_named(node: ast.AST, name: str) -> bool:
 
 @functools.lru_cache(maxsize=512)
 def _functions(file: str) -> tuple[tuple[int, int, str], ...]:
-    """(first line, last line, qualified name) of each function; of two nested ones the inner begins later."""
+    """Return (first line, last line, qualified name) of each function. A nested function begins later."""
     return tuple(_spans(_tree(file), ""))
 
 
 @functools.lru_cache(maxsize=64)
 def _tree(file: str) -> ast.Module:
-    """Its syntax; an empty one where there is no source."""
+    """Return the syntax tree of a file, or an empty one if there is no source."""
     try:
         source = Path(file)
         return ast.parse(source.read_bytes()) if source.stat().st_size <= MOST_BYTES else ast.Module([], [])

@@ -1,1 +1,1 @@
-"""The part of the hunt inside the process that is looked into. Nothing of it stays there after a look."""
+"""The part of the profiler that runs inside the examined process. Nothing of it remains after an examination."""

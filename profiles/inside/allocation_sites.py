@@ -1,7 +1,8 @@
-"""Where living memory was allocated, by tracemalloc: counted by site, from window to window.
+"""Counts living memory by allocation site from window to window, with tracemalloc.
 
-Owns the courses of the sites, which are bounded by the lines of the program. Only memory that was allocated while
-tracing is known.
+Owns the histories of the sites, which are bounded by the lines of the program. Only memory that was allocated while
+tracing is known. Uses private functions of tracemalloc: `take_snapshot` copies every trace into objects of its own,
+which is too slow and too large for a running agent, and no public function returns the trace of an address.
 """
 
 import _tracemalloc
@@ -15,52 +16,52 @@ from typing import Any, Final, TypeAlias
 from profiles.attribution.frames import Frame, Stack, is_profiler_stack, responsible_frame, without_wrappers
 
 SiteKey: TypeAlias = tuple[Frame, Frame]
-"""The line to blame, and the innermost line."""
+"""The responsible line and the innermost line."""
 
 LATEST_START: Final = 3
-"""A site that is first seen in a later window has not risen since the base, and is not followed."""
+"""Window after which a new site is not tracked: it has not risen since the base."""
 
 MOST_SITES: Final = 20_000
-"""Followed at one time."""
+"""Sites that are tracked at the same time."""
 
 
 @dataclass(slots=True)
 class SiteHistory:
-    """Blocks and bytes at each window. `stack`: the one that most of the newest blocks have."""
+    """Blocks and bytes at each window. `stack` is the one that most of the newest blocks have."""
 
-    blocks: "array[int]"  # no lists: those are followed as containers
+    blocks: "array[int]"  # not a list: lists are tracked as containers
     bytes: "array[int]"
     stack: Stack = ()
 
 
 class SiteTracker:
-    """All sites. A window is one look at everything that lives."""
+    """Tracks all sites. A window counts all living memory."""
 
     def __init__(self) -> None:
-        self.courses: dict[SiteKey, SiteHistory] = {}  # bounded by MOST_SITES
+        self.histories: dict[SiteKey, SiteHistory] = {}  # bounded by MOST_SITES
         self.windows = 0
 
     def look(self) -> None:
-        """Take a window."""
+        """Count all sites as the next window."""
         found, stacks = _living()
         for site, (blocks, size) in found.items():
-            course = self.courses.get(site)
-            if course is None:
-                if self.windows > LATEST_START or len(self.courses) >= MOST_SITES:
+            history = self.histories.get(site)
+            if history is None:
+                if self.windows > LATEST_START or len(self.histories) >= MOST_SITES:
                     continue
-                course = self.courses[site] = SiteHistory(
+                history = self.histories[site] = SiteHistory(
                     array("q", [0] * self.windows), array("q", [0] * self.windows)
                 )
-            course.blocks.append(blocks)
-            course.bytes.append(size)
-            course.stack = stacks[site]
+            history.blocks.append(blocks)
+            history.bytes.append(size)
+            history.stack = stacks[site]
         self.windows += 1
         self._prune()
 
     def _prune(self) -> None:
-        """Forget what is gone: it is not what only ever rises."""
-        for site in [site for site, course in self.courses.items() if len(course.blocks) < self.windows]:
-            del self.courses[site]
+        """Drop sites without living memory: they do not only rise."""
+        for site in [site for site, history in self.histories.items() if len(history.blocks) < self.windows]:
+            del self.histories[site]
 
 
 def _living() -> tuple[dict[SiteKey, tuple[int, int]], dict[SiteKey, Stack]]:
@@ -90,17 +91,17 @@ def _living() -> tuple[dict[SiteKey, tuple[int, int]], dict[SiteKey, Stack]]:
 
 
 def site_of(stack: Stack) -> SiteKey:
-    """Its site. Raises IndexError for an empty stack."""
+    """Return the site of a stack. Raises IndexError for an empty one."""
     return responsible_frame(stack), without_wrappers(stack)[0]
 
 
 def allocation_stack(thing: object) -> Stack:
-    """Where an object was made; () when that was before tracing, or while nothing traces.
+    """Return the stack that allocated an object, or () if nothing traced then or traces now.
 
-    CPython 3.11 looks in the wrong place when the object's type has a managed dictionary (3.12 does not).
+    CPython 3.11 looks at the wrong address if the object's type has a managed dictionary; 3.12 does not.
     """
-    told: Any = _tracemalloc._get_object_traceback(thing)
-    found: Stack = told or ()
+    traceback: Any = _tracemalloc._get_object_traceback(thing)
+    found: Stack = traceback or ()
     if not found and _IS_3_11 and type(thing).__flags__ & _MANAGED_DICT:
         return _stack_at(id(thing) - _PRE_HEADER)
     return found
@@ -110,11 +111,11 @@ _IS_3_11: Final = sys.version_info[:2] == (3, 11)
 _MANAGED_DICT: Final = 1 << 4
 """Py_TPFLAGS_MANAGED_DICT (Include/object.h)."""
 _PRE_HEADER: Final = 32
-"""Bytes before such an object in 3.11: its dictionary, its values, and the collector's two (Objects/typeobject.c)."""
+"""Bytes before such an object in 3.11: its dictionary, its values, the collector's header (Objects/typeobject.c)."""
 
 
 def _stack_at(address: int) -> Stack:
-    """Where the block at an address was allocated; () when it is not known."""
+    """Return the stack that allocated the block at an address, or ()."""
     ask = getattr(ctypes.pythonapi, "_PyTraceMalloc_GetTraceback", None)
     if ask is None or not tracemalloc.is_tracing():
         return ()
@@ -126,11 +127,11 @@ def _stack_at(address: int) -> Stack:
 # -- the storage of containers, which is a block of its own
 
 _STORAGE: Final = {"list": 24, "dict": 32, "set": 40, "deque": 32, "bytearray": 32}
-"""Where the address of a container's storage stands in it (Include/cpython/{list,dict,set,bytearray}object.h,
-Modules/_collectionsmodule.c; the same in CPython 3.11 to 3.14). A wrong one would only name no stack."""
+"""Offsets of the storage pointer in each container (Include/cpython/{list,dict,set,bytearray}object.h,
+Modules/_collectionsmodule.c; the same in CPython 3.11 to 3.14). With a wrong one no stack is found."""
 
 
 def storage_stack(container: object) -> Stack:
-    """The call by which a container last got larger: its storage was allocated there; () when that is not known."""
+    """Return the stack that last resized a container, which allocated its storage, or ()."""
     kind = next((kind.__name__ for kind in type(container).__mro__ if kind.__name__ in _STORAGE), "")
     return _stack_at(ctypes.c_size_t.from_address(id(container) + _STORAGE[kind]).value) if kind else ()

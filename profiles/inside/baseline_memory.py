@@ -1,7 +1,7 @@
-"""What a process has at rest, by line: memory that was traced since it began, and the modules that lines brought in.
+"""The memory of a process at rest by line: allocations since its start, and the modules that lines imported.
 
-For a process that Python has traced from its start (`PYTHONTRACEMALLOC=1`: deeper stacks make the start 20 times as
-slow) and that had `importers` on its path. Keeps nothing.
+For a process that was traced from its start (`PYTHONTRACEMALLOC=1`; deeper stacks make a start 20 times as slow) with
+`importers` on its path. Keeps nothing.
 """
 
 import collections
@@ -16,7 +16,7 @@ MOST_LINES = 20_000
 
 
 class LineMemory(TypedDict):
-    """Bytes that a line has allocated. `file` is below the folder that the package is in."""
+    """Bytes that a line has allocated. `file` is relative to the folder of the package."""
 
     file: str
     line: int
@@ -24,7 +24,7 @@ class LineMemory(TypedDict):
 
 
 class ImportedModule(TypedDict):
-    """A module, the line that brought it in, and about how much its code takes."""
+    """A module, the line that imported it, and the approximate size of its code."""
 
     name: str
     file: str
@@ -33,14 +33,14 @@ class ImportedModule(TypedDict):
 
 
 class BaselineMemory(TypedDict):
-    """All of it."""
+    """Memory by line, and imported modules."""
 
     lines: list[LineMemory]
     modules: list[ImportedModule]
 
 
 def baseline_memory() -> BaselineMemory:
-    """Bytes by line, the largest first; every module that a line of mobifai brought in."""
+    """Return the bytes by line, the largest first, and every module that a line of mobifai imported."""
     home = str(mobifai.__path__[0]).removesuffix("mobifai")
     sizes: collections.Counter[tuple[str, int]] = collections.Counter()  # bounded by the lines of the program
     for trace in tracemalloc.take_snapshot().traces:
@@ -63,7 +63,7 @@ def _modules() -> list[ImportedModule]:
 
 
 def _size(name: str) -> int:
-    """Of its compiled code, or of its library."""
+    """Return the size of a module's compiled code, or of its library."""
     module = sys.modules[name]
     spec = getattr(module, "__spec__", None)
     for file in (getattr(spec, "cached", None), getattr(spec, "origin", None)):

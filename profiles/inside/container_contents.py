@@ -1,7 +1,7 @@
-"""What a growing container holds: its newest elements, and all that they alone keep alive. Keeps nothing itself.
+"""The contents of a growing container: its newest elements and what is new below them. Keeps no references.
 
-What was allocated before tracing began was there before: the walk ends at it. CPython keeps dead tuples, lists and
-dictionaries for the next one of their kind, which then has no trace: those are known by what was there at the base.
+The walk ends at objects that were allocated before tracing began. CPython reuses dead tuples, lists and dictionaries,
+which then have no trace; new ones are recognised by their absence at the base.
 """
 
 import collections
@@ -20,16 +20,16 @@ from profiles.inside.allocation_sites import SiteKey, allocation_stack, site_of,
 from profiles.inside.retainers import referents
 
 NEWEST: Final = 16
-"""Elements that are looked at."""
+"""Elements that are examined."""
 MOST_OBJECTS: Final = 20_000
-"""Objects that are looked at below them."""
+"""Objects that are examined below them."""
 MOST_SCANNED: Final = 100_000
-"""Elements of a set, which has no order, that are looked through for new ones."""
+"""Elements of a set, which has no order, that are searched for new ones."""
 
 
 @dataclass
 class ContainerContents:
-    """What the newest elements hold, in all. `weak`: they are weak references, and hold nothing."""
+    """Totals over the newest elements. `weak`: they are weak references, which keep nothing alive."""
 
     elements: int = 0
     bytes: int = 0
@@ -37,15 +37,15 @@ class ContainerContents:
     sites: "collections.Counter[SiteKey]" = field(default_factory=collections.Counter)
     weak: bool = False
     of: str = ""
-    """The type of most elements; of a dictionary's values."""
+    """The type of most elements; for a dictionary, of its values."""
 
 
 PASSED: Final = (tuple, types.MethodType, types.CellType)
-"""Without a trace these are walked through: they lead nowhere but to what they are made of."""
+"""Types that the walk passes through even without a trace: they hold only their own parts."""
 
 
 def contents_of(container: Any, at_base: Container[int]) -> ContainerContents:
-    """Walk through it. `at_base` has the addresses of the lists and dictionaries that were there before."""
+    """Return the contents of a container. `at_base` has the addresses of lists and dictionaries at the base."""
     held, new = ContainerContents(), list(newest(container))
     held.elements = len(new)
     parts = [part for element in new for part in element]
@@ -58,7 +58,7 @@ def contents_of(container: Any, at_base: Container[int]) -> ContainerContents:
 
 
 def _walk(parts: list[Any], held: ContainerContents, seen: set[int], at_base: Container[int]) -> None:
-    """Everything below, breadth first, but what was there before and what measures."""
+    """Walk breadth first, without objects that existed before and those of the profiler."""
     waiting = collections.deque(parts)
     while waiting and len(seen) < MOST_OBJECTS:
         thing = waiting.popleft()
@@ -75,12 +75,12 @@ def _walk(parts: list[Any], held: ContainerContents, seen: set[int], at_base: Co
 
 
 def _is_new(thing: object, at_base: Container[int]) -> bool:
-    """Whether something without a trace may be of after the base."""
+    """Return whether an object without a trace may have been created after the base."""
     return isinstance(thing, PASSED) or (type(thing) in (list, dict) and id(thing) not in at_base)
 
 
 def newest(container: Any) -> Iterator[tuple[Any, ...]]:
-    """The newest elements, each as a tuple of its parts: of a dictionary keys and values."""
+    """Yield the newest elements as tuples of their parts; of a dictionary, keys and values."""
     if isinstance(container, dict):
         yield from islice(reversed(container.items()), NEWEST)
     elif isinstance(container, set):
@@ -95,7 +95,7 @@ CachedFunction: Final[Any] = type(functools.cache(lambda: None))
 
 
 def cached_function(container: object) -> Frame | None:
-    """Where the function is defined whose `functools.cache` a dictionary belongs to."""
+    """Return the definition of the function whose `functools.cache` a dictionary belongs to, or None."""
     if type(container) is not dict:
         return None
     for owner in gc.get_referrers(container):
@@ -106,7 +106,7 @@ def cached_function(container: object) -> Frame | None:
 
 
 def survivors(sites: set[SiteKey], things: Iterable[Any]) -> dict[SiteKey, Any]:
-    """One object that lives of each site."""
+    """Return one living object of each site."""
     found: dict[SiteKey, Any] = {}
     for thing in things:
         stack = allocation_stack(thing)
@@ -116,5 +116,5 @@ def survivors(sites: set[SiteKey], things: Iterable[Any]) -> dict[SiteKey, Any]:
 
 
 def name_of(kind: type) -> str:
-    """A type's name, as the gauges of soak have it."""
+    """Return a type's name in the form of soak's gauges."""
     return f"{kind.__module__}.{kind.__qualname__}"

@@ -1,8 +1,7 @@
-"""Containers that only ever get longer: every list, dictionary, set and deque of a process, by length, from window to
-window.
+"""Tracks the lengths of all lists, dictionaries, sets and deques of a process from window to window.
 
-Owns the lengths, by address; never the containers. A container that once got shorter is forgotten. It runs while every
-allocation is traced, so it makes as few as it can.
+Owns the lengths by address, never the containers. A container that gets shorter is dropped. It runs while allocations
+are traced, so it allocates as little as possible.
 """
 
 import collections
@@ -17,30 +16,30 @@ from profiles.inside.retainers import referents
 
 KINDS: Final = (list, dict, set, collections.deque)
 LATEST_START: Final = 3
-"""What gets longer only in a later window is not followed any more."""
+"""Window after which no further container is tracked."""
 MOST: Final = 200_000
-"""Containers that are followed."""
+"""Containers that are tracked."""
 
 
 @dataclass(slots=True)
 class LengthHistory:
-    """One container's course, and what it is: addresses are used again."""
+    """The lengths of one container. Its type is kept because addresses are reused."""
 
     kind: type
-    points: "array[int]"  # no list: those are followed themselves
+    points: "array[int]"  # not a list: lists are tracked themselves
 
 
 class ContainerTracker:
-    """All of them, those of what measures too: who names them leaves those out."""
+    """Tracks all containers, those of the profiler too; these are filtered out later."""
 
     def __init__(self) -> None:
         self.at_base: dict[int, int] = {}  # bounded by MOST
-        """The length of each at the first window."""
+        """The lengths in the first window."""
         self.growing: dict[int, LengthHistory] = {}  # bounded by MOST
         self.windows = 0
 
     def look(self) -> None:
-        """Take a window."""
+        """Measure all containers as the next window."""
         note = self._follow if self.windows else self._note
         for thing in containers_among(gc.get_objects()):
             note(id(thing), thing)
@@ -54,7 +53,7 @@ class ContainerTracker:
             self.at_base[address] = len(thing)
 
     def _follow(self, address: int, thing: Any) -> None:
-        """Note its length, once; what is not noted is forgotten at the end of the window."""
+        """Record a length, once a window. A container without one is dropped at the end of the window."""
         known, length = self.growing.get(address), len(thing)
         if known is None:
             before = self.at_base.get(address)
@@ -65,14 +64,14 @@ class ContainerTracker:
 
 
 def find_containers(addresses: set[int]) -> dict[int, Any]:
-    """The containers at these addresses that still live."""
+    """Return the containers at these addresses that still exist."""
     return {
         id(thing): thing for thing in containers_among(gc.get_objects() if addresses else []) if id(thing) in addresses
     }
 
 
 def containers_among(things: Sequence[Any]) -> list[Any]:
-    """The containers among objects, and those below them of text and numbers alone, which the collector leaves out."""
+    """Return the containers among objects, and the untracked dictionaries below them (of text and numbers alone)."""
     found, is_tracked = [], gc.is_tracked
     for thing in things:
         kind = type(thing)
@@ -87,7 +86,7 @@ def containers_among(things: Sequence[Any]) -> list[Any]:
             for one in inner:
                 if type(one) is dict and not is_tracked(one):
                     found.append(one)
-        except RuntimeError:  # it changed meanwhile: the program goes on
+        except RuntimeError:  # the program changed it meanwhile
             continue
     return found
 
@@ -100,4 +99,4 @@ _PLAIN: Final = frozenset(
         *(staticmethod, classmethod),
     }
 )
-"""Types whose objects hold no dictionary of text and numbers that could grow."""
+"""Types whose objects hold no untracked dictionary that could grow."""

@@ -1,7 +1,7 @@
-"""Stands around the functions that make descriptors, processes and files, and notes the line that called them.
+"""Wraps the functions that create descriptors, processes and files, and records the line that called them.
 
-Owns what it put in place of them and takes all of it off again. Notes are bounded, and hold no object of the program:
-a line, a number or a path each.
+Owns the wrappers and removes all of them. Records are bounded and hold no object of the program, only lines, numbers
+and paths.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ _CREATES: Final = frozenset("wax+")
 
 
 class CreationRecorder:
-    """Where descriptors, processes and files came from. `born` has the stacks by descriptor, process id or path."""
+    """Records which line created each descriptor, process and file."""
 
     def __init__(self) -> None:
         self.descriptors: dict[int, tuple[str, Stack]] = {}
@@ -44,17 +44,17 @@ class CreationRecorder:
         self.rows: Counter[tuple[str, Stack]] = Counter()
         self.freezes: Counter[tuple[Stack]] = Counter()
         self.said: Counter[tuple[int, Stack]] = Counter()
-        """What was written to the standard input of children, by process id."""
+        """Writes to the standard input of children, by process id."""
         self.spawned: dict[str, Stack] = {}
-        """The line that made the newest task of each coroutine function, by `FILE::QUALIFIED NAME`."""
+        """The line that created the newest task of each coroutine function, by `FILE::QUALIFIED NAME`."""
         self.foreign: Counter[tuple[str, Stack]] = Counter()
-        """Calls of C functions through ctypes, which no tracer of memory sees."""
+        """Calls of C functions through ctypes, which memory tracers do not see."""
         self.allocated: dict[int, tuple[str, Stack]] = {}
-        """What such calls have allocated and not freed, by address."""
+        """Memory that such calls allocated and did not free, by address."""
         self._scope: ExitStack | None = None
 
     def begin(self) -> None:
-        """Watch from now on. Twice changes nothing."""
+        """Start to record. Idempotent."""
         if self._scope is None:
             self._scope = ExitStack()
             for owner, name, wrapper in self._places():
@@ -69,7 +69,7 @@ class CreationRecorder:
                     self._follow_calls(thing)
 
     def end(self) -> None:
-        """Take it all off, and forget. Twice changes nothing."""
+        """Remove all wrappers and drop the records. Idempotent."""
         scope, self._scope = self._scope, None
         if scope is not None:
             scope.close()
@@ -78,12 +78,12 @@ class CreationRecorder:
         self.forget()
 
     def forget(self) -> None:
-        """Forget what was noted so far; watching goes on."""
+        """Drop the records so far and continue to record."""
         for noted in vars(self).values():
             if isinstance(noted, dict):
                 noted.clear()
 
-    # -- what is watched
+    # -- the wrapped functions
 
     def _places(self) -> Iterator[tuple[Any, str, CallWrapper]]:
         yield os, "open", self._opened
@@ -117,7 +117,7 @@ class CreationRecorder:
         setattr(owner, name, watched)
         self._scope.callback(setattr, owner, name, original)
 
-    # -- what each notes
+    # -- the wrappers
 
     def _opened(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         descriptor = function(*arguments, **named)
@@ -191,10 +191,10 @@ class CreationRecorder:
         self._follow_calls(found)
         return found
 
-    # -- objects that are told of what is done to them
+    # -- hooks of single objects
 
     def _follow_tasks(self) -> None:
-        """Note who makes tasks, by the loop's own hook. A loop whose tasks somebody makes already is left alone."""
+        """Record the creation of tasks with a task factory. A loop that has a factory already is left alone."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -210,7 +210,7 @@ class CreationRecorder:
         self._scope.callback(loop.set_task_factory, None)
 
     def _follow_calls(self, function: Any) -> None:
-        """Note which line calls a C function. One whose results somebody checks already is left alone."""
+        """Record the calls of a C function with `errcheck`. One that has an `errcheck` already is left alone."""
         if function.errcheck is None:
             function.errcheck = self._called
 
@@ -225,7 +225,7 @@ class CreationRecorder:
         return result
 
     def _follow_statements(self, connection: sqlite3.Connection) -> None:
-        """Note which line inserts rows. A connection of another thread can't be followed."""
+        """Record the lines that insert rows. A connection of another thread can't be followed."""
         if self._scope is None:
             return
 
@@ -237,7 +237,7 @@ class CreationRecorder:
             connection.set_trace_callback(said)
 
     def _follow_input(self, child: "subprocess.Popen[Any]") -> None:
-        """Note which line writes to a child."""
+        """Record the lines that write to a child."""
         if child.stdin is None or self._scope is None:
             return
         original, pid = child.stdin.write, child.pid
@@ -251,9 +251,9 @@ class CreationRecorder:
 
 
 def _unwrap(thing: object) -> None:
-    """Take off what was put on an object: nobody kept a list of those, since it would have kept them alive."""
+    """Remove the hook of an object. There is no list of such objects, which would keep them alive."""
     if type(thing) is sqlite3.Connection:
-        with suppress(sqlite3.Error):  # it is closed, or of another thread
+        with suppress(sqlite3.Error):  # closed, or of another thread
             thing.set_trace_callback(None)
     elif isinstance(thing, _FunctionPointer):
         if isinstance(getattr(thing.errcheck, "__self__", None), CreationRecorder):

@@ -1,6 +1,6 @@
-"""The end of a look or a window before its time, asked for by the command that began it: what is known is told then.
+"""Ends an examination or a memory window early, at the request of the command that began it.
 
-Owns nothing but the events of those that go on.
+Owns the events of those under way.
 """
 
 import asyncio
@@ -10,14 +10,14 @@ from typing import Any
 
 
 class EarlyStop:
-    """Who may be told to end. A command gives its look a name (`run`) and names it again in `conclude`."""
+    """The examinations that can be ended early. A command names its own (`run`), and repeats the name in `conclude`."""
 
     def __init__(self) -> None:
         self._going: dict[str, asyncio.Event] = {}  # bounded by the commands that are answered with events
 
     @contextmanager
     def of(self, arguments: dict[str, Any]) -> Iterator[asyncio.Event]:
-        """An event that is set when the look with these arguments is to end; without a name nobody can set it."""
+        """Yield the event that asks the examination with these arguments to end. Without a name it is never set."""
         name, event = str(arguments.get("run", "")), asyncio.Event()
         if name:
             self._going[name] = event
@@ -28,7 +28,7 @@ class EarlyStop:
                 del self._going[name]
 
     async def conclude(self, arguments: dict[str, Any]) -> object:
-        """The question `profile.conclude {run}`: whether something of this name goes on, which ends now."""
+        """Answer `profile.conclude {run}`: end what has this name. The answer says whether there was any."""
         event = self._going.get(str(arguments.get("run", "")))
         if event is not None:
             event.set()

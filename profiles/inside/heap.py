@@ -1,6 +1,6 @@
-"""What a process has in memory now, in one look: types, containers, survivors, C heap, threads, tasks, descriptors.
+"""A snapshot of a process's memory: types, containers, survivors, C heap, threads, tasks, descriptors.
 
-Runs beside the event loop, runs no code of the objects but their `__len__` and `__sizeof__`, and keeps nothing.
+Runs beside the event loop, calls only `__len__` and `__sizeof__` of the objects, and keeps none of them.
 """
 
 import asyncio
@@ -34,13 +34,13 @@ MOST_TASKS: Final = 60
 MOST_THREADS: Final = 100
 MOST_CHILDREN: Final = 100
 SAMPLE: Final = 200
-"""Elements of a container whose size is looked at."""
+"""Elements of a container whose size is measured."""
 OLDEST: Final = 2
-"""The collector's generation of what has survived most."""
+"""The collector's oldest generation."""
 
 
 def snapshot(loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
-    """All of it, as what JSON can hold. Sizes are those of `sys.getsizeof`, in bytes."""
+    """Return the snapshot in types of JSON. Sizes are those of `sys.getsizeof`, in bytes."""
     asyncio_itself = sys.modules.get("_asyncio")  # its referents are not safe to touch: see `referents`
     things = [thing for thing in gc.get_objects() if thing is not asyncio_itself]
     largest = _largest(things)
@@ -68,7 +68,7 @@ def snapshot(loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
 
 
 def types_of(things: Iterable[Any]) -> list[dict[str, Any]]:
-    """Objects by type, the largest first; text and bytes are counted where something that is known holds them."""
+    """Return objects by type, the largest first. Text and bytes count if a tracked object holds them."""
     counts: collections.Counter[type] = collections.Counter()
     sizes: collections.Counter[type] = collections.Counter()
     seen: set[int] = set()
@@ -84,8 +84,8 @@ def types_of(things: Iterable[Any]) -> list[dict[str, Any]]:
 
 
 def _old() -> list[Any]:
-    """What ends with a phone, a terminal or a conversation, and has survived most collections."""
-    known: dict[type, bool] = {}  # bounded by the types: to make a name for each object takes long
+    """Return objects of the oldest generation that should end with a phone, a terminal or a conversation."""
+    known: dict[type, bool] = {}  # bounded by the types; building a name for each object is slow
     found = []
     for thing in gc.get_objects(OLDEST):
         kind = type(thing)
@@ -97,14 +97,14 @@ def _old() -> list[Any]:
 
 
 def _largest(things: Sequence[Any]) -> list[Any]:
-    """The longest containers that are not the interpreter's own."""
+    """Return the longest containers, without those of the interpreter."""
     known = {id(things), id(sys.modules), *(id(vars(one)) for one in things if issubclass(type(one), types.ModuleType))}
     found = [one for one in containers_among(things) if id(one) not in known]
     return sorted(found, key=len, reverse=True)[:MOST_CONTAINERS]
 
 
 def _container(one: Any, path: str) -> dict[str, Any]:
-    """Its own bytes, and about those of what is in it, by a sample."""
+    """Describe a container. The bytes of its elements are estimated from a sample."""
     is_dict = issubclass(type(one), dict)
     sample = list(islice(one.values() if is_dict else one, SAMPLE))
     keys = list(islice(one, SAMPLE)) if is_dict else []
@@ -121,26 +121,26 @@ def _container(one: Any, path: str) -> dict[str, Any]:
 
 
 def _age(one: object) -> float | None:
-    """Seconds since it was made, where it knows."""
+    """Return the seconds since an object was created, if it has `created_at`."""
     created = getattr(one, "created_at", None)
     return time.time() - created / 1000 if isinstance(created, int | float) and created > 1e12 else None
 
 
 def native_heap() -> dict[str, Any]:
-    """The C heap: what is handed out, and what is free in it and was not given back; None or {} where nobody tells."""
+    """Return the used and the free bytes of the C heap; {} or None where the system does not report them."""
     try:
-        told = _mallinfo()
+        info = _mallinfo()
     except (AttributeError, OSError):
         used = heap_in_use()
         return {} if used is None else {"used_bytes": used, "free_bytes": None, "source": "psutil's heap_info"}
-    return {"used_bytes": told.uordblks + told.hblkhd, "free_bytes": told.fordblks, "source": "glibc's mallinfo2"}
+    return {"used_bytes": info.uordblks + info.hblkhd, "free_bytes": info.fordblks, "source": "glibc's mallinfo2"}
 
 
 _MALLINFO: Final = (
     *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
     *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
 )
-"""The numbers of `struct mallinfo2` (malloc.h)."""
+"""The fields of `struct mallinfo2` (malloc.h)."""
 
 
 class _Mallinfo(ctypes.Structure):
@@ -148,7 +148,7 @@ class _Mallinfo(ctypes.Structure):
 
 
 def _mallinfo() -> Any:
-    """Raises AttributeError where the C library is none of glibc 2.33 or newer."""
+    """Return glibc's statistics. Raises AttributeError if the C library is not glibc 2.33 or newer."""
     ask = ctypes.CDLL(None).mallinfo2
     ask.restype = _Mallinfo
     return ask()
@@ -156,7 +156,7 @@ def _mallinfo() -> Any:
 
 def _threads() -> list[dict[str, Any]]:
     me = threading.get_ident()
-    # not our own frame: as a local of itself it would keep all that we looked at, until garbage is collected
+    # without our own frame: as a local of itself it would keep everything alive until garbage is collected
     frames = {thread: frame for thread, frame in sys._current_frames().items() if thread != me}
     return [
         {"name": thread.name, "daemon": thread.daemon, "at": _at(frames.get(thread.ident or 0))}
@@ -166,7 +166,7 @@ def _threads() -> list[dict[str, Any]]:
 
 
 def _tasks(loop: asyncio.AbstractEventLoop) -> list[dict[str, Any]]:
-    """Tasks of the same coroutine that wait at the same line, together."""
+    """Return the tasks, those of one coroutine that wait at one line counted together."""
     together: collections.Counter[tuple[str, str, str, str]] = collections.Counter()
     for task in list(asyncio.all_tasks(loop)):
         coroutine: Any = task.get_coro()
@@ -185,7 +185,7 @@ def _tasks(loop: asyncio.AbstractEventLoop) -> list[dict[str, Any]]:
 
 
 def _waits_at(coroutine: Any) -> str:
-    """The innermost line that it waits at."""
+    """Return the innermost line that a coroutine waits at."""
     place = ""
     while (names := _WAITING.get(type(coroutine))) is not None and (frame := getattr(coroutine, names[0])) is not None:
         place, coroutine = _at(frame), getattr(coroutine, names[1])
@@ -197,7 +197,7 @@ _WAITING: Final = {
     types.GeneratorType: ("gi_frame", "gi_yieldfrom"),
     types.AsyncGeneratorType: ("ag_frame", "ag_await"),
 }
-"""Where each kind says which line it is at, and what it waits for."""
+"""For each kind: the attribute with its frame, and the one with what it waits for."""
 
 
 def _at(frame: types.FrameType | None) -> str:

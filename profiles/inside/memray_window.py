@@ -1,6 +1,6 @@
-"""A window of memray in an agent that is used, for so many seconds. Owns the tracker, which always comes off.
+"""A memray window of some seconds in a running agent. Owns the tracker, which is always removed.
 
-It ends with its time, when its file gets too large, when it is told to, and when the command that asked hangs up.
+The window ends with its time, when its file gets too large, on request, and when the requesting command disconnects.
 """
 
 import asyncio
@@ -21,14 +21,14 @@ LOOK_SECONDS: Final = 0.25
 
 
 def trace_handler(early: EarlyStop) -> StreamingHandler:
-    """The question `profile.trace {seconds, file, native, run}` (see `trace`)."""
+    """Return the handler of `profile.trace {seconds, file, native, run}` (see `trace`)."""
     return lambda arguments: trace(arguments, early)
 
 
 async def trace(arguments: dict[str, Any], early: EarlyStop) -> AsyncGenerator[object, None]:
-    """Trace a window: an event when it begins, and one at its end.
+    """Trace a window. Yields an event when it begins and one at its end. Raises StateError.
 
-    `file` must not be there yet, in a directory of this user that nobody else may enter. Raises StateError.
+    `file` must not exist yet, and be in a directory that only its owner can enter.
     """
     seconds, file = arguments.get("seconds", 30), Path(str(arguments.get("file")))
     if not isinstance(seconds, int | float) or not 0 < seconds <= LONGEST_FLAME:
@@ -46,20 +46,20 @@ async def trace(arguments: dict[str, Any], early: EarlyStop) -> AsyncGenerator[o
 
 
 async def _end_of(file: Path, end: float, enough: asyncio.Event) -> float:
-    """Wait until a window is over; how many seconds of it are left then."""
+    """Wait until a window is over. Return the seconds that it was cut short by."""
     while (left := end - time.monotonic()) > 0 and _size(file) <= MOST_FILE and not enough.is_set():  # noqa: ASYNC110
         await asyncio.sleep(min(LOOK_SECONDS, left))
     return left
 
 
 def _check_private(file: Path) -> None:
-    """Raise StateError when somebody else may have put something in the way."""
+    """Raise StateError if another user could have placed a file there."""
     try:
         folder = file.parent.stat()
     except OSError as error:
         raise StateError(f"{file.parent}: expected a directory; {error.strerror}") from None
     if folder.st_mode & (stat.S_IRWXG | stat.S_IRWXO) or file.exists():
-        raise StateError(f"{file}: expected a new file in a directory that only its owner may enter")
+        raise StateError(f"{file}: expected a new file in a directory that only its owner can enter (mode 0700)")
 
 
 def _size(file: Path) -> int:

@@ -1,6 +1,6 @@
-"""What is noted of the calls that are watched: bounded, and without any object of the program.
+"""Records of the calls that are wrapped: bounded, and without references to objects of the program.
 
-Everything that is kept is made here, so that it is known by its stack as what measures.
+Everything that is kept is allocated here, so that its stack shows that it belongs to the profiler.
 """
 
 import inspect
@@ -13,11 +13,11 @@ from profiles.attribution.frames import Role, Stack, role
 
 MOST_FRAMES: Final = 16
 MOST_NOTED: Final = 4096
-"""Descriptors, processes, files, and lines for each of the others."""
+"""Most entries of each record."""
 
 
 def calling_stack() -> Stack:
-    """The calls that led to what is watched, the innermost first."""
+    """Return the stack of the wrapped call, the innermost frame first."""
     own: Any = inspect.currentframe()
     frame = own.f_back
     while frame is not None and role(frame.f_code.co_filename) is Role.WRAPPER:
@@ -30,9 +30,9 @@ def calling_stack() -> Stack:
 
 
 def note(notes: dict[Any, Any], key: object, *value: object) -> None:
-    """Keep the newest, several values as a tuple: numbers and names are used again.
+    """Record the newest value of a key, several as a tuple: numbers and names are reused.
 
-    A number is copied: one that the program made would seem to be kept by the program.
+    A number is copied; one that the program allocated would seem to be kept by the program.
     """
     if type(key) is int:
         key = key + 0
@@ -43,13 +43,13 @@ def note(notes: dict[Any, Any], key: object, *value: object) -> None:
 
 
 def note_path(notes: dict[str, Stack], path: object, stack: Stack) -> None:
-    """Note which line made a file. A path that is a descriptor is none."""
+    """Record the line that created a file. A path that is a descriptor is ignored."""
     if isinstance(path, str | bytes | os.PathLike):
         note(notes, os.path.abspath(os.fsdecode(path)), stack)  # noqa: PTH100 - no links are followed
 
 
 def note_task(notes: dict[str, Stack], code: CodeType | None, stack: Stack) -> None:
-    """Note which line made a task of this coroutine function."""
+    """Record the line that created a task of this coroutine function."""
     if code is not None:
         note(notes, f"{code.co_filename}::{code.co_qualname}".replace(".<locals>", ""), stack)
 

@@ -1,7 +1,7 @@
-"""Work beside the event loop, in a thread that ends with it. Owns that thread.
+"""Runs a job in a thread beside the event loop. Owns that thread, which ends with the job.
 
-While allocations are traced each one costs as much as the stack is deep: at the bottom of a thread of its own it is
-shallow. And the interpreter lets the loop run every few milliseconds meanwhile.
+While tracemalloc traces, an allocation costs as much as the stack is deep; a thread of its own has a shallow stack. The
+interpreter switches to the event loop every few milliseconds.
 """
 
 import asyncio
@@ -14,10 +14,10 @@ T = TypeVar("T")
 
 
 async def offload(job: Callable[[], T]) -> T:
-    """The result of a job. Raises what it raises. It is waited for, also when this is cancelled: it is not long.
+    """Return the result of a job, or raise what it raises. Waits for the job even if cancelled; jobs are short.
 
-    No garbage is collected meanwhile: that would stop everything for longer than any step of the job. In a process
-    without an event loop, as the keeper, the job is done here and now.
+    Garbage collection is off meanwhile: it would stop the process for longer than any step of the job. In a process
+    without an event loop, such as the keeper, the job runs in the calling thread.
     """
     if (loop := running_loop()) is None:
         return job()
@@ -49,7 +49,7 @@ async def offload(job: Callable[[], T]) -> T:
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:
-    """The event loop that runs here, if one does."""
+    """Return the running event loop, or None."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
@@ -57,15 +57,15 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
 
 
 def run_without_waiting(job: Coroutine[Any, Any, T]) -> T:
-    """The result of a coroutine that waits for nothing. Raises RuntimeError when it does."""
+    """Return the result of a coroutine that never waits. Raises RuntimeError if it does."""
     try:
         job.send(None)
     except StopIteration as end:
         result: T = end.value
         return result
     job.close()
-    raise RuntimeError("expected a coroutine that waits for nothing; it waits")
+    raise RuntimeError("expected a coroutine that does not wait; it waits")
 
 
 async def no_yield() -> None:
-    """For what is to let others run now and then, where they run anyway."""
+    """Do nothing, in place of yielding to other tasks, where those run in another thread."""

@@ -1,7 +1,7 @@
-"""What the hunt asks inside a running process (an entry point of `mobifai.questions`).
+"""The profiler's control handlers in a running process (an entry point of `mobifai.questions`).
 
-The steps of a look are single questions only in an agent under test. One that is used is looked at by `profile.watch`,
-which ends with its time, with too much memory, and with the command that asked.
+The single steps of an examination are allowed only in an agent under test. An agent in use is examined by
+`profile.watch`, which ends with its time, with too much memory, and when the requesting command disconnects.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from soak.inside.questions import RUN_VARIABLE
 
 
 def questions(subject: PluginContext) -> Mapping[str, ControlHandler | StreamingHandler]:
-    """Every question, by its name."""
+    """Return the handlers by name."""
     tracing, early = AllocationTracer(), EarlyStop()
 
     async def begin(_: dict[str, Any]) -> object:
@@ -36,9 +36,9 @@ def questions(subject: PluginContext) -> Mapping[str, ControlHandler | Streaming
         await tracing.window()
         return {"peak_bytes": tracing.peak_bytes}
 
-    async def courses(_: dict[str, Any]) -> object:
+    async def histories(_: dict[str, Any]) -> object:
         _check_under_test()
-        return tracing.courses()
+        return tracing.histories()
 
     async def examine(arguments: dict[str, Any]) -> object:
         _check_under_test()
@@ -60,7 +60,7 @@ def questions(subject: PluginContext) -> Mapping[str, ControlHandler | Streaming
     return {
         "profile.begin": begin,
         "profile.window": window,
-        "profile.courses": courses,
+        "profile.histories": histories,
         "profile.examine": examine,
         "profile.end": end,
         "profile.watch": watch_handler(tracing, subject, early),
@@ -74,5 +74,5 @@ def questions(subject: PluginContext) -> Mapping[str, ControlHandler | Streaming
 def _check_under_test() -> None:
     if RUN_VARIABLE not in os.environ:
         raise StateError(
-            "single steps are taken only in an agent under test; `mobifai profile attach` looks into others"
+            "expected an agent under test for single steps; for an agent in use run `mobifai profile attach`"
         )

@@ -1,8 +1,11 @@
-"""What holds an object: the shortest path to it from a module, a thread's frame, a task or the event loop, in words.
+"""Finds what holds an object: the shortest path from a module, a thread's frame, a task or the event loop, as text.
 
-Walks forward through what the collector can see, once for all objects that are asked for. It looks at no more than
-`MOST_OBJECTS` (some 100 bytes for each while it walks), follows no weak reference, runs no code of the objects, and
-keeps nothing. The one trace of a look: before CPython 3.13 an object on a path may get its `__dict__` earlier.
+Walks forward through what the collector can see, once for all requested objects. It visits at most `MOST_OBJECTS` (some
+100 bytes each during the walk), follows no weak references, runs no code of the objects, and keeps nothing. The only
+side effect: before CPython 3.13 an object on a path may get its `__dict__` earlier.
+
+Private attributes of asyncio's futures are read because the public methods have side effects: `exception()` marks an
+exception as retrieved.
 """
 
 import asyncio
@@ -21,11 +24,11 @@ from typing import Any, Final, TypeAlias
 
 MOST_OBJECTS: Final = 2_000_000
 SLICE: Final = 2000
-"""Objects that are looked at before others may run."""
+"""Objects that are visited before other tasks may run."""
 MOST_SEARCHED: Final = 100_000
 """Entries of one container that are searched for the name of a step."""
 MOST_STEPS: Final = 60
-"""Of a path that is told; of a longer one the middle is left out."""
+"""Steps of a path; of a longer one the middle is left out."""
 LONGEST_NAME: Final = 40
 ARROW: Final = " → "
 
@@ -38,7 +41,7 @@ _REGISTRIES: Final = frozenset(
         *("asyncio.tasks", "profiles"),
     }
 )
-"""Modules that know objects of everybody: a path through them says little, and is the last to be tried."""
+"""Modules that refer to objects of all others. A path through them says little, and is tried last."""
 
 _HERE: Final = __file__.rpartition("/")[0]
 
@@ -46,21 +49,20 @@ _HERE: Final = __file__.rpartition("/")[0]
 async def find_paths(
     targets: Sequence[object], pause: Callable[[], Awaitable[None]], *, without: Container[int] = ()
 ) -> list[str]:
-    """For each target its path; "" when nothing that Python knows holds it.
+    """Return the path of each target, or "" if nothing that Python knows holds it or `MOST_OBJECTS` were nearer.
 
-    Also "" when `MOST_OBJECTS` others were nearer. `pause` is called every `SLICE` objects that are looked at.
-    `without` has addresses that no path may go through.
+    `pause` is called every `SLICE` objects. `without` has addresses that no path may go through.
     """
     search = _Search(targets, without)
     for roots in (_modules(registries=False), _frames(), _tasks()):
         await search.walk(roots, pause)
     search.allow_registries()
     await search.walk(chain(_modules(registries=True), [_finalizers()]), pause)
-    return [search.told(target) for target in targets]
+    return [search.path_to(target) for target in targets]
 
 
 class _Search:
-    """One walk. `parents` leads from each object that was reached to the one that it was reached from."""
+    """One walk. `parents` leads from each visited object to the one that it was reached from."""
 
     def __init__(self, targets: Sequence[object], without: Container[int]) -> None:
         self._wanted = {id(target) for target in targets}
@@ -73,11 +75,11 @@ class _Search:
         self._ours |= {id(self._later), id(self._ours)}
 
     def allow_registries(self) -> None:
-        """From now on paths may go through them."""
+        """Allow paths through the registries."""
         self._later.clear()
 
     async def walk(self, roots: Iterator[Root], pause: Callable[[], Awaitable[None]]) -> None:
-        """Go on from these roots, breadth first, until all are found or there were too many objects."""
+        """Walk breadth first from these roots, until all targets are found or too many objects were visited."""
         waiting: collections.deque[Any] = collections.deque()
         self._ours.add(id(waiting))
         for name, root in roots if self._wanted else ():
@@ -105,8 +107,8 @@ class _Search:
             return False
         return key in self._wanted or not (kind in _ATOMS or (kind in _CODE and _is_of_the_search(thing)))
 
-    def told(self, target: object) -> str:
-        """The path to it, from the root on."""
+    def path_to(self, target: object) -> str:
+        """Return the path from a root to a target."""
         links = [target]
         while (owner := self._parents.get(id(links[-1]))) is not None:
             links.append(owner)
@@ -120,16 +122,16 @@ class _Search:
 
 
 def referents(owner: Any) -> list[Any]:
-    """What an object holds, as the collector sees it.
+    """Return the objects that an object holds, as the collector sees them.
 
-    Of `_asyncio` only what has a name: some releases of CPython 3.12 show the collector the dead objects that it keeps
-    for the next of their kind, and who only touches one of those breaks the event loop.
+    For `_asyncio` only the named ones: some releases of CPython 3.12 show the collector dead objects on a free list,
+    and touching one of them breaks the event loop.
     """
     return [vars(owner)] if owner is sys.modules.get("_asyncio") else gc.get_referents(owner)
 
 
 _ATOMS: Final = frozenset({int, float, bool, str, bytes, type(None), types.CodeType})
-"""Types whose objects hold nothing: a step on the way to nothing."""
+"""Types whose objects hold no others."""
 
 _CODE: Final = {
     types.FrameType: "f_code",
@@ -140,16 +142,16 @@ _CODE: Final = {
 
 
 def _is_of_the_search(thing: Any) -> bool:
-    """Whether it is a frame or coroutine of those that look."""
+    """Return whether a frame or coroutine belongs to this search."""
     code: types.CodeType = getattr(thing, _CODE[type(thing)])
     return code.co_filename.startswith(_HERE)
 
 
-# -- where paths begin
+# -- roots
 
 
 def _modules(*, registries: bool) -> Iterator[Root]:
-    """All modules but the registries, or those."""
+    """Yield the registries, or all other modules."""
     for name, module in list(sys.modules.items()):
         known = name in _REGISTRIES or name.partition(".")[0] in _REGISTRIES
         if known is registries and issubclass(type(module), types.ModuleType):
@@ -161,7 +163,7 @@ def _finalizers() -> Root:
 
 
 def _frames() -> Iterator[Root]:
-    """The local names of what every thread does now, but for those of who looks."""
+    """Yield the local variables of all threads, without those of this search."""
     for top in list(sys._current_frames().values()):
         frame: types.FrameType | None = top
         while frame is not None:
@@ -172,7 +174,7 @@ def _frames() -> Iterator[Root]:
 
 
 def _tasks() -> Iterator[Root]:
-    """All tasks of all loops, and their loops: C code holds them, where nothing looks."""
+    """Yield all tasks and their loops, which C code holds where the collector can't see it."""
     tasks = [thing for thing in gc.get_objects() if issubclass(type(thing), asyncio.Task) and not thing.done()]
     for task in tasks:
         coroutine = task.get_coro()
@@ -182,10 +184,10 @@ def _tasks() -> Iterator[Root]:
 
 
 def _locals(frame: types.FrameType) -> list[tuple[str, Any]]:
-    """The local names of a frame and what they name.
+    """Return the local variables of a frame.
 
-    Before 3.13 the frame keeps the dictionary that it is asked for, and with it what was local then for as long as it
-    lives: so that is emptied, unless somebody else has it too.
+    Before 3.13 the frame keeps the dictionary that it returns, and with it the variables of that moment. It is cleared,
+    unless something else refers to it too.
     """
     found = frame.f_locals
     pairs = list(found.items())
@@ -194,12 +196,12 @@ def _locals(frame: types.FrameType) -> list[tuple[str, Any]]:
     return pairs
 
 
-# -- the names of steps
+# -- the text of steps
 
 
 @dataclass(frozen=True, slots=True)
 class _PathStep:
-    """How one object holds another; `before` is what holds the first, `after` what the second one holds."""
+    """A step from an owner to an object that it holds, with the objects before and after them on the path."""
 
     before: Any
     owner: Any
@@ -208,7 +210,7 @@ class _PathStep:
 
 
 def _words(links: Sequence[Any]) -> Iterator[str]:
-    """A word for each step; "" for one that says nothing."""
+    """Yield the text of each step; "" for one without information."""
     around = [None, *links, None]
     for step in range(1, len(links)):
         yield _word(_PathStep(*around[step - 1 : step + 3]))
@@ -216,9 +218,9 @@ def _words(links: Sequence[Any]) -> Iterator[str]:
 
 def _word(step: _PathStep) -> str:
     for kind in type(step.owner).__mro__:
-        tell = _STEP_TEXTS.get(kind)
-        if tell is not None and (told := tell(step)) is not None:
-            return told
+        describe = _STEP_TEXTS.get(kind)
+        if describe is not None and (text := describe(step)) is not None:
+            return text
     name = _attribute(step.owner, step.held)
     if name is not None:
         return name and f".{name}"
@@ -228,11 +230,11 @@ def _word(step: _PathStep) -> str:
 _PLUMBING: Final = frozenset(
     {"_lru_list_elem", "hamt", "hamt_bitmap_node", "hamt_array_node", "hamt_collision_node", "managedbuffer"}
 )
-"""Types of the interpreter that stand between others, and say nothing."""
+"""Internal types of the interpreter that stand between other objects."""
 
 
 def _entry(step: _PathStep) -> str | None:
-    """An entry of a dictionary; as an attribute where its keys are names, as those of objects and modules are."""
+    """Return the text for an entry of a dictionary: an attribute if its key is an identifier."""
     for key, value in list(islice(dict.items(step.owner), MOST_SEARCHED)):
         if value is step.held:
             short = _short(key)
@@ -243,13 +245,13 @@ def _entry(step: _PathStep) -> str | None:
 
 
 def _index(base: Any) -> Callable[[_PathStep], str | None]:
-    def tell(step: _PathStep) -> str | None:
+    def describe(step: _PathStep) -> str | None:
         if type(step.held) is types.CellType and type(step.before) is types.FunctionType:
-            return ""  # a function's closure: the function has named it
+            return ""  # a closure: the step from the function has named it
         elements = list(islice(base.__iter__(step.owner), MOST_SEARCHED))
         return next((f"[{n}]" for n, one in enumerate(elements) if one is step.held), None)
 
-    return tell
+    return describe
 
 
 def _bound(step: _PathStep) -> str:
@@ -270,7 +272,7 @@ def _function(step: _PathStep) -> str | None:
 
 
 def _cache(step: _PathStep) -> str | None:
-    """A function with `functools.lru_cache`."""
+    """Return the text for a function with `functools.lru_cache`."""
     if step.held is _own(step.owner):
         return None
     function = step.owner.__wrapped__
@@ -278,11 +280,11 @@ def _cache(step: _PathStep) -> str | None:
 
 
 def _local(step: _PathStep) -> str:
-    """A local name of a coroutine, a generator or a frame; of a name that closures share, what is in its cell."""
+    """Return the text for a local variable of a coroutine, a generator or a frame; cells are looked through."""
     owner = step.owner
     frame = next((getattr(owner, name) for name in ("cr_frame", "gi_frame", "ag_frame") if hasattr(owner, name)), owner)
     if type(step.held) in _CODE or frame is None:
-        return ""  # what it waits for: its locals say whose they are
+        return ""  # what it waits for: the next step names it
     held = step.after if type(step.held) is types.CellType else step.held
     name = frame.f_code.co_qualname
     found = next((local for local, value in _locals(frame) if value is held), None)
@@ -332,7 +334,7 @@ _STEP_TEXTS: Final[dict[type, Callable[[_PathStep], str | None]]] = {
 
 
 def _attribute(owner: Any, held: Any) -> str | None:
-    """The name of the attribute that holds it, in a dictionary or a slot; "" for the dictionary, None for none."""
+    """Return the name of the attribute or slot that holds an object; "" if it is `__dict__` itself, None for none."""
     own = _own(owner)
     if own is held:
         return ""
@@ -347,7 +349,7 @@ def _attribute(owner: Any, held: Any) -> str | None:
 
 
 def _own(owner: Any) -> Any:
-    """An object's dictionary, None where it has none. Runs no code of its class."""
+    """Return an object's dictionary, or None. Runs no code of its class."""
     try:
         own = object.__getattribute__(owner, "__dict__")
     except AttributeError:
@@ -367,7 +369,7 @@ def _kind(thing: object) -> str:
 
 
 def _short(key: object) -> str:
-    """A key in at most `LONGEST_NAME` characters or so; of others than text and numbers the type."""
+    """Return a key in about `LONGEST_NAME` characters; for others than text and numbers, its type."""
     if type(key) is tuple:
         return f"({', '.join(map(_short, key[:3]))}{', …' if len(key) > 3 else ''})"
     if type(key) is str and key.isidentifier() and len(key) <= LONGEST_NAME:

@@ -1,7 +1,6 @@
-"""The look into a process while it works: where memory that stays was allocated, which containers only get longer, and
-which line made each descriptor, thread, task, child and file that is left.
+"""Traces a process while it works: allocation sites, growing containers, and the line that created each leftover.
 
-Owns tracemalloc and the wrappers, and takes both off; `end` leaves nothing behind. It judges nothing.
+Owns tracemalloc and the wrappers. `end` removes both and leaves nothing behind. Judges nothing.
 """
 
 import asyncio
@@ -28,15 +27,15 @@ from profiles.inside.offload import no_yield, offload, run_without_waiting, runn
 from profiles.inside.retainers import find_paths
 
 FRAMES: Final = 8
-"""Lines of a stack that are kept: deep enough for a call through two libraries."""
-MOST_TOLD: Final = 2000
-"""Sites and containers that are told, those that rose most."""
+"""Lines of a stack that are kept: enough for a call through two libraries."""
+MOST_REPORTED: Final = 2000
+"""Sites and containers that are returned: those that rose most."""
 MOST_EXAMINED: Final = 40
 MOST_TYPES: Final = 40
 
 
 class AllocationTracer:
-    """One look, from `begin` to `end`. Windows are to be taken when the process is at rest."""
+    """Traces from `begin` to `end`. Take windows while the process is at rest."""
 
     def __init__(self) -> None:
         self._clear()
@@ -47,25 +46,25 @@ class AllocationTracer:
         self._births = CreationRecorder()
         self._sites = SiteTracker()
         self._containers = ContainerTracker()
-        self._told: list[SiteKey] = []  # bounded by MOST_TOLD
+        self._reported: list[SiteKey] = []  # bounded by MOST_REPORTED
         self._before: DescriptorBaseline | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def on(self) -> bool:
-        """Whether this traces."""
+        """Whether this object traces."""
         return self._ours
 
     def begin(self, frames: int = FRAMES) -> None:
-        """Trace from now on. Raises StateError when somebody does already."""
+        """Start to trace. Raises StateError if memory is traced already."""
         if tracemalloc.is_tracing():
-            raise StateError("memory is being traced in this process already; end that first")
+            raise StateError("memory is already traced in this process; end that first")
         tracemalloc.start(frames)
         self._ours = True
         self._births.begin()
 
     async def window(self) -> None:
-        """Look at all that lives. The first window is the base of all others."""
+        """Take a window of everything that is alive. The first window is the base."""
         self._loop = running_loop()
         await offload(self._look)
         self.peak_bytes = max(self.peak_bytes, traced_bytes())
@@ -78,36 +77,38 @@ class AllocationTracer:
         self._containers.look()
 
     def end(self) -> None:
-        """Take everything off, and forget. Twice changes nothing."""
+        """Stop tracing and drop all data. Idempotent."""
         if self._ours:
             self._births.end()
             tracemalloc.stop()
             self._ours = False
         self._clear()
 
-    # -- what is told
+    # -- answers
 
-    def courses(self) -> dict[str, Any]:
-        """Sites and containers that have more than at the base."""
-        grown = [(site, course) for site, course in self._sites.courses.items() if course.bytes[-1] > course.bytes[0]]
+    def histories(self) -> dict[str, Any]:
+        """Return the sites and containers that have more than at the base."""
+        grown = [
+            (site, history) for site, history in self._sites.histories.items() if history.bytes[-1] > history.bytes[0]
+        ]
         grown.sort(key=lambda one: one[1].bytes[0] - one[1].bytes[-1])
-        self._told = [site for site, _ in grown[:MOST_TOLD]]
+        self._reported = [site for site, _ in grown[:MOST_REPORTED]]
         longer = [(key, one) for key, one in self._containers.growing.items() if one.points[-1] > one.points[0]]
         longer.sort(key=lambda one: one[1].points[0] - one[1].points[-1])
         return {
             "sites": [
-                {"id": number, "blocks": [*course.blocks], "bytes": [*course.bytes], "stack": course.stack}
-                for number, (_, course) in enumerate(grown[:MOST_TOLD])
+                {"id": number, "blocks": [*history.blocks], "bytes": [*history.bytes], "stack": history.stack}
+                for number, (_, history) in enumerate(grown[:MOST_REPORTED])
             ],
             "containers": [
-                {"id": key, "type": name_of(one.kind), "points": [*one.points]} for key, one in longer[:MOST_TOLD]
+                {"id": key, "type": name_of(one.kind), "points": [*one.points]} for key, one in longer[:MOST_REPORTED]
             ],
         }
 
     async def examine(self, sites: list[int], containers: list[int], folders: list[str]) -> dict[str, Any]:
-        """What the containers hold and what holds them, and what holds what comes from the sites; what else is left.
+        """Return contents and paths of containers, the path of an object of each site, and all leftovers.
 
-        `folders`: where files that are left are looked for.
+        Files count as leftovers if they are in one of `folders`.
         """
         return await offload(lambda: self._examine(sites, containers, folders))
 
@@ -118,17 +119,17 @@ class AllocationTracer:
         living = {
             address: thing for address, thing in found.items() if not is_profiler_stack(storage_stack(thing) or _ME)
         }
-        chosen = {self._told[number] for number in sites[:MOST_EXAMINED] if number < len(self._told)}
+        chosen = {self._reported[number] for number in sites[:MOST_EXAMINED] if number < len(self._reported)}
         alive = survivors(chosen, gc.get_objects()) if chosen else {}
         targets = [*living.values(), *alive.values()]
-        told = run_without_waiting(
+        found_paths = run_without_waiting(
             find_paths(targets, no_yield, without={id(found), id(living), id(alive), id(targets)})
         )
-        named = dict(zip([*living, *alive], told, strict=True))
+        named = dict(zip([*living, *alive], found_paths, strict=True))
         return {
             "containers": [self._container(address, thing, named[address]) for address, thing in living.items()],
             "sites": [
-                {"id": self._told.index(site), "type": name_of(type(thing)), "path": named[site]}
+                {"id": self._reported.index(site), "type": name_of(type(thing)), "path": named[site]}
                 for site, thing in alive.items()
             ],
             **self._left(folders),
@@ -136,7 +137,7 @@ class AllocationTracer:
 
     def _container(self, address: int, thing: Any, path: str) -> dict[str, Any]:
         held = contents_of(thing, self._containers.at_base)
-        numbers = {site: number for number, site in enumerate(self._told)}
+        numbers = {site: number for number, site in enumerate(self._reported)}
         cache = cached_function(thing)
         return {
             "id": address,
@@ -187,18 +188,18 @@ class AllocationTracer:
 
 
 class DescriptorBaseline:
-    """What there was at the base: numbers only."""
+    """The descriptors at the base."""
 
     def __init__(self) -> None:
         self.descriptors = descriptors()
 
 
 _ME: Final[Stack] = (("", 0),)
-"""Stands for a stack that is not known: not one of the tool."""
+"""Stands for an unknown stack, which is not the profiler's."""
 
 
 def descriptors() -> dict[int, str]:
-    """What each descriptor of this process leads to; {} where the system does not tell."""
+    """Return the target of each descriptor of this process; {} if the system does not report them."""
     found = {}
     with suppress(OSError):
         for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - names, not paths
@@ -220,7 +221,7 @@ def _coroutine(task: "asyncio.Task[Any]") -> str:
 
 
 def _saved_garbage() -> list[dict[str, Any]]:
-    """The lines of our own that tell the collector to keep what it finds, if it does."""
+    """Return the program's own lines that set gc.DEBUG_SAVEALL, if it is set."""
     if not gc.get_debug() & gc.DEBUG_SAVEALL:
         return []
     files = {getattr(module, "__file__", None) or "" for module in list(sys.modules.values())}
@@ -235,7 +236,7 @@ def _lines_with(file: str, text: str) -> list[int]:
 
 
 def _by_site(things: Iterable[tuple[str, Stack]]) -> list[dict[str, Any]]:
-    """How many there are of each name and site, with one stack."""
+    """Return the number of each name and site, with one stack."""
     return _counted(Counter((name, stack) for name, stack in things if stack))
 
 
@@ -250,5 +251,5 @@ def _counted(counts: Mapping[tuple[str, Stack], int]) -> list[dict[str, Any]]:
 
 
 def traced_bytes() -> int:
-    """What tracing itself has allocated now."""
+    """Return the bytes that tracing itself has allocated now."""
     return int(tracemalloc.get_tracemalloc_memory())

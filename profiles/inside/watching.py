@@ -1,7 +1,7 @@
-"""The look into an agent that is used: windows for so many seconds, told as they come, then what was found.
+"""Examines an agent in use: windows over some seconds, each reported when it is taken, then the findings.
 
-Owns nothing after its end. It ends with its time, when it is told to, when tracing has taken too much memory, when the
-command that asked hangs up, and with any error; each way takes all of it off.
+The examination ends with its time, on request, when tracing takes too much memory, when the requesting command
+disconnects, and with any error. All of these remove it completely.
 """
 
 import asyncio
@@ -22,18 +22,18 @@ from profiles.windows import LONGEST_LOOK
 from soak.inside.count import count
 
 MOST_TRACED: Final = 64 << 20
-"""Bytes that tracing may take; then it ends by itself."""
+"""Most bytes that tracing may take."""
 LOOK_SECONDS: Final = 0.25
-"""How often its memory is looked at."""
+"""Interval at which the memory of tracing is checked."""
 PULSE_SECONDS: Final = 0.01
 FEWEST_WINDOWS: Final = 5
 MOST_WINDOWS: Final = 60
 
 
 def watch_handler(tracing: AllocationTracer, subject: PluginContext, early: EarlyStop) -> StreamingHandler:
-    """The question `profile.watch {seconds, windows, run}`: an event for each window, what was found, what it cost.
+    """Return the handler of `profile.watch {seconds, windows, run}`, which yields each window, findings and overhead.
 
-    A window counts as a cycle. One that is told to end says what it found, if that were enough windows.
+    A window counts as a cycle. A watch that is ended early reports its findings if it has enough windows.
     """
 
     async def watch(arguments: dict[str, Any]) -> AsyncGenerator[object, None]:
@@ -67,7 +67,7 @@ def watch_handler(tracing: AllocationTracer, subject: PluginContext, early: Earl
 
 
 class LoopLagMeter:
-    """The longest time for which the event loop could not call what was due. It measures until `stop`."""
+    """Measures the longest delay of a due callback of the event loop, until `stop`."""
 
     def __init__(self) -> None:
         self.longest = 0.0
@@ -82,7 +82,7 @@ class LoopLagMeter:
         self._timer = self._loop.call_at(self._due, self._called)
 
     def stop(self) -> None:
-        """End it. Twice changes nothing."""
+        """Stop measuring. Idempotent."""
         self._timer.cancel()
 
 
@@ -97,12 +97,12 @@ def _wanted(arguments: dict[str, Any]) -> tuple[float, int]:
 
 
 async def _wait(until: float, enough: asyncio.Event) -> None:
-    """Wait for the next window, or for the end. Raises StateError when tracing takes too much memory meanwhile."""
+    """Wait for the next window, or for the end. Raises StateError if tracing takes too much memory meanwhile."""
     while True:
         if (traced := traced_bytes()) > MOST_TRACED:
             raise StateError(
-                f"tracing had taken {traced / 1e6:.0f} MB, more than the {MOST_TRACED / 1e6:.0f} MB that it may, and "
-                "was taken off; look for a shorter time"
+                f"tracing took {traced / 1e6:.0f} MB, more than its limit of {MOST_TRACED / 1e6:.0f} MB, and was "
+                "stopped; use a shorter time"
             )
         if (left := until - time.monotonic()) <= 0 or enough.is_set():
             return
@@ -110,20 +110,20 @@ async def _wait(until: float, enough: asyncio.Event) -> None:
 
 
 async def _found(tracing: AllocationTracer, counts: list[dict[str, float]]) -> dict[str, Any]:
-    """What rises, and what there is to say of it."""
-    told, cycles = tracing.courses(), [*range(len(counts))]
-    sites, containers = risen_sites(cycles, told["sites"]), risen_containers(cycles, told["containers"])
+    """Return the sites and containers that rise, and the result of examining them."""
+    histories, cycles = tracing.histories(), [*range(len(counts))]
+    sites, containers = risen_sites(cycles, histories["sites"]), risen_containers(cycles, histories["containers"])
     examined = await tracing.examine(largest(sites, MOST_EXAMINED), largest(containers, MOST_EXAMINED), [])
     return {
-        "sites": [row for row in told["sites"] if row["id"] in sites],
-        "containers": [row for row in told["containers"] if row["id"] in containers],
+        "sites": [row for row in histories["sites"] if row["id"] in sites],
+        "containers": [row for row in histories["containers"] if row["id"] in containers],
         "examined": examined,
         "counts": counts,
     }
 
 
 def _counts(subject: PluginContext) -> dict[str, float]:
-    """What must not rise, whoever is there."""
+    """Return the counts that must not rise, however the agent is used."""
     kept = ("tasks", "threads", "handlers", "listeners", "instances", "garbage", "frozen")
     values = count(subject.ledger, disturb=False)
     found = {name: value for name, value in values.items() if name.partition(":")[0] in kept}

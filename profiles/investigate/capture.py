@@ -63,7 +63,7 @@ class Capture:
         return evidence, Overhead(seconds, WINDOWS, self._peak)
 
     async def _conclude(self, rising: dict[str, float], seconds: float) -> Evidence:
-        histories = await self._ask("profile.courses")
+        histories = await self._ask("profile.histories")
         sites = risen_sites(self._cycles, histories["sites"])
         containers = risen_containers(self._cycles, histories["containers"])
         folders = [str(self._run.target.folder / "tmp"), str(self._run.target.state_dir)]
@@ -88,7 +88,7 @@ class Capture:
 
     async def _rehearse(self) -> None:
         """Ask every question once, so that what tracing imports and allocates is not taken for growth."""
-        for question in ("profile.begin", "profile.window", "profile.courses"):
+        for question in ("profile.begin", "profile.window", "profile.histories"):
             await self._ask(question)
         await self._ask("profile.examine", {"sites": [], "containers": [], "folders": []})
         await self._ask("profile.end")

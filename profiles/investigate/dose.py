@@ -114,7 +114,7 @@ class DoseTest:
                 await give(dose * PORTION)
                 self._given.append(name)
                 await self._window()
-        histories = await self._target.ask_in(self._process, "profile.courses")
+        histories = await self._target.ask_in(self._process, "profile.histories")
         await self._target.ask_in(self._process, "profile.end")
         return [self._dosed(one, histories["sites"]) for one in culprits]
 

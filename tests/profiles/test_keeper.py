@@ -33,7 +33,7 @@ async def look(agent: AgentUnderTest, phone: Phone) -> dict[str, Any]:
     for _ in range(WINDOWS + 1):
         await agent.ask_in("keeper", "profile.window")
         await churn(agent, phone)
-    told = await agent.ask_in("keeper", "profile.courses")
+    told = await agent.ask_in("keeper", "profile.histories")
     cycles = [SHELLS * number for number in range(WINDOWS + 1)]
     chosen = largest(risen_containers(cycles, told["containers"]), 40)
     examined = await agent.ask_in("keeper", "profile.examine", {"sites": [], "containers": chosen, "folders": []})

@@ -78,7 +78,7 @@ async def looked(
                 await happened
         gc.collect()
         await tracing.window()
-    told, cycles = tracing.courses(), [EVENTS * number for number in range(WINDOWS)]
+    told, cycles = tracing.histories(), [EVENTS * number for number in range(WINDOWS)]
     sites, containers = risen_sites(cycles, told["sites"]), risen_containers(cycles, told["containers"])
     folders = [str(folder)] if folder else []
     return {**await tracing.examine([*sites], [*containers], folders), "risen": [told["sites"][key] for key in sites]}
@@ -263,7 +263,7 @@ async def test_everything_comes_off(tracing: AllocationTracer, tmp_path: Path) -
 async def test_a_second_tracer_is_refused_and_the_first_goes_on(tracing: AllocationTracer) -> None:
     tracing.begin()
     other = AllocationTracer()
-    with pytest.raises(StateError, match="being traced"):
+    with pytest.raises(StateError, match="is already traced"):
         other.begin()
     other.end()
     assert _tracemalloc.is_tracing()
@@ -278,7 +278,7 @@ async def look():
     tracing.begin()
     for _ in range(3):
         await tracing.window()
-    found = tracing.courses()
+    found = tracing.histories()
     await tracing.examine([0, 1], [row["id"] for row in found["containers"]][:3], [])
     tracing.end()
 

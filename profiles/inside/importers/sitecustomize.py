@@ -1,6 +1,6 @@
-"""Notes for each module which line of mobifai brought it in. Python imports it first where its folder is on the path.
+"""Records which line of mobifai imported each module. Python imports this module first if its folder is on the path.
 
-Changes nothing: it is asked for every module and finds none. `MOBIFAI_SIDE` names the folder that the package is in.
+Its finder is asked for every module and finds none. `MOBIFAI_SIDE` names the folder that contains the package.
 """
 
 import os
@@ -9,15 +9,15 @@ import sys
 HOME = os.path.join(os.environ.get("MOBIFAI_SIDE", "/nowhere"), "mobifai", "")  # noqa: PTH118 - pathlib is not loaded yet
 
 found: dict[str, tuple[str, int]] = {}
-"""File, below the folder of the package, and line, by module. Bounded by the modules."""
+"""File (relative to that folder) and line by module. Bounded by the modules."""
 
 
 class Importers:
-    """A finder of modules that only looks who asks."""
+    """A module finder that only records the importing line."""
 
     @staticmethod
     def find_spec(name: str, *_: object) -> None:
-        """Note the innermost line of mobifai above the import."""
+        """Record the innermost line of mobifai above the import."""
         frame = sys._getframe(1)
         while frame is not None and not frame.f_code.co_filename.startswith(HOME):
             frame = frame.f_back  # type: ignore[assignment]
