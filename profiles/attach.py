@@ -1,7 +1,7 @@
-"""The look into the agent that runs now, over its control socket, and what comes of it. Owns no process.
+"""Examines the running agent over its control socket. Owns no process.
 
-Everything that is put on the agent is the agent's to take off (`profiles.inside.watching`): when the time is over, when
-tracing takes too much memory, and when this side hangs up.
+The agent removes the tracing (`profiles.inside.watching`): when the time is over, when tracing takes too much memory,
+and when this side disconnects.
 """
 
 import asyncio
@@ -38,21 +38,25 @@ from soak.report.figures import byte_count, count, duration
 NAME = ATTACHED
 WINDOWS = 8
 SHORTEST_WINDOW: Final = 1.0
-"""Seconds: in a shorter one nothing is done that could grow, so that a look without a finding says nothing."""
+"""Seconds of the shortest window with a verdict: in a shorter one nothing happens that could show growth."""
 CONCLUDE_SECONDS: Final = 20.0
-"""How long the agent may take to say what it has found, once it is told to end."""
+"""Timeout for the agent's findings after a request to end early."""
 
 
 class AttachRun:
-    """One look."""
+    """One examination of the running agent."""
 
     def __init__(
-        self, socket: Path, seconds: float, tell: ProgressCallback, save: "Callable[[AttachRun], None]" = lambda _: None
+        self,
+        socket: Path,
+        seconds: float,
+        report_progress: ProgressCallback,
+        save: "Callable[[AttachRun], None]" = lambda _: None,
     ) -> None:
         """`save` is called with this after each window."""
         self._socket = socket
         self._seconds = seconds
-        self._tell = tell
+        self._report_progress = report_progress
         self._save = save
         self._run = uuid4().hex
         self._began = time.monotonic()
@@ -64,12 +68,12 @@ class AttachRun:
         self.interrupted = False
 
     async def reported(self, first: ProfileReport, stop: Interruption) -> ProfileReport:
-        """Look, and tell what was found in a report that was begun as `first`. Raises StateError."""
-        await self.look(stop)
+        """Examine the agent and complete the report that was begun as `first`. Raises StateError."""
+        await self.examine(stop)
         return self.report(first)
 
     def report(self, first: ProfileReport) -> ProfileReport:
-        """What is known now."""
+        """Return the report of what is known now."""
         found, why = bool(self.culprits or self.unattributed), self._why_not()
         verdict: ProfileVerdict = "found" if found else "inconclusive" if why else "clean"
         return msgspec.structs.replace(
@@ -82,26 +86,27 @@ class AttachRun:
             cycles=self.windows,
             duration_s=round(time.monotonic() - self._began, 1),
             overhead=self.overhead,
-            notes=["a cycle is one window of this look; what grows less often than in each of them is not seen"],
+            notes=["a cycle is one window of this examination; growth that does not occur in each window is not seen"],
         )
 
     def _why_not(self) -> str:
-        """Why what it did not find says nothing; empty when it does."""
+        """Return why finding nothing has no meaning, or an empty text."""
         length = self._seconds / WINDOWS
         if self.interrupted or not self.done:
-            return f"{'the look was interrupted' if self.interrupted else 'the look ended'} after {self._windows()}"
+            how = "was interrupted" if self.interrupted else "ended"
+            return f"the examination {how} after {self._windows()}"
         if length < SHORTEST_WINDOW:
             least = duration(SHORTEST_WINDOW * WINDOWS)
-            return f"windows of {duration(length)} are too short to show growth; look for {least} or longer"
+            return f"windows of {duration(length)} are too short to show growth; use --for {least} or longer"
         return ""
 
     def _windows(self) -> str:
         return f"{self.windows} of {count(WINDOWS, 'window')}"
 
-    async def look(self, stop: Interruption) -> None:
-        """Look, to the end; the first signal asks the agent for what it has found until then, the next gives up.
+    async def examine(self, stop: Interruption) -> None:
+        """Follow the examination to its end. The first signal asks for the findings so far, the second one gives up.
 
-        Raises StateError when the agent can't be asked, ends, hangs, or takes it off early.
+        Raises StateError if the agent can't be reached, ends, hangs, or ends the examination early.
         """
         looking = asyncio.ensure_future(self._follow())
         try:
@@ -121,15 +126,15 @@ class AttachRun:
             await stop.end(asyncio.shield(looking), at=2)
 
     async def _follow(self) -> None:
-        wanted = {"seconds": self._seconds, "windows": WINDOWS, "run": self._run}
-        async for event in stream_events(self._socket, "profile.watch", wanted):
-            self._heard(event)
+        arguments = {"seconds": self._seconds, "windows": WINDOWS, "run": self._run}
+        async for event in stream_events(self._socket, "profile.watch", arguments):
+            self._handle(event)
 
-    def _heard(self, event: Mapping[str, Any]) -> None:
+    def _handle(self, event: Mapping[str, Any]) -> None:
         if "window" in event:
             self.windows = int(event["window"])
             self._save(self)
-            self._tell(_progress(self.windows, int(event["of"]), event["traced_bytes"]))
+            self._report_progress(_progress(self.windows, int(event["of"]), event["traced_bytes"]))
         elif "found" in event:
             self.culprits, self.unattributed = attribute_growth(event["found"], self._seconds, self._replay())
         elif "overhead" in event:
@@ -142,14 +147,14 @@ class AttachRun:
 
 
 def _progress(window: int, of: int, traced: float) -> str:
-    """Return a line of progress. Window 0 is the count that the others are compared with."""
+    """Return a line of progress. Window 0 is the base of the others."""
     if window == 0:
         return f"window 0 of {of}: tracing started"
     return f"window {window} of {of} done; traces take {byte_count(traced)}"
 
 
 def attribute_growth(found: Mapping[str, Any], seconds: float, replay: str) -> tuple[list[Culprit], list[Unattributed]]:
-    """The culprits of a look of so many `seconds`, also of one that ended early: a window stands for a cycle."""
+    """Return the culprits of an examination of `seconds`, which may have ended early. A window counts as a cycle."""
     counts: Sequence[Mapping[str, float]] = found["counts"]
     windows = max(1, len(counts) - 1)
     cycles = [*range(len(counts))]

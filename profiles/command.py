@@ -1,7 +1,7 @@
-"""`mobifai profile`: names the line that makes memory grow, and what holds it.
+"""`mobifai profile`: names the line that makes memory grow, and what holds that memory.
 
-Owns the group and the signals of its commands. A command's module is imported when it is used, after the signals are
-handled: an import takes longer than a person needs for Ctrl-C.
+Owns the command group and its signal handlers. A command's module is imported when it is used and after the signal
+handlers are installed, because Ctrl-C may come during a slow import.
 """
 
 import importlib
@@ -24,21 +24,21 @@ COMMANDS: Final = {
 
 
 class ProfileGroup(click.Group):
-    """A group that imports a command when it is needed, and decides how each of them ends."""
+    """A group that imports commands when they are used, and maps their errors to exit statuses."""
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """Parse, and print help where it is asked for."""
+        """Parse the arguments, or print the help."""
         with checked_output():
             return super().make_context(info_name, args, parent=parent, **extra)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All names, in the order of use."""
+        """Return all names in the order of use."""
         return [*COMMANDS]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of this name, or None."""
+        """Return the command of this name, or None."""
         if cmd_name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[cmd_name].partition(":")
@@ -46,14 +46,14 @@ class ProfileGroup(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command with its signals handled. Raises CommandError."""
-        ctx.default_map = {name: ctx.default_map or {} for name in COMMANDS}  # the settings file is for each of them
+        """Run a command with signal handlers. Raises CommandError."""
+        ctx.default_map = {name: ctx.default_map or {} for name in COMMANDS}  # the settings apply to each command
         return run_with_signals(ctx, Interruption(), super().invoke)
 
 
 @click.group(cls=ProfileGroup, epilog=EPILOG)
 def profile() -> None:
-    """Find the line that makes memory grow, and what holds it.
+    """Find the line that makes memory grow, and what holds that memory.
 
-    `mobifai soak` says whether anything grows; this says where.
+    `mobifai soak` shows whether memory grows; this command shows where.
     """

@@ -1,7 +1,7 @@
-"""Two reports side by side: what is new, gone, larger, smaller, the same, or can't be told. It reads and runs nothing.
+"""Compares two reports: causes of growth that are new, gone, larger, smaller, the same, or not comparable. No I/O.
 
-Culprits are the same when kind, file, function and what grows are: lines move. Gauges without a culprit are the same
-when name and scenario are.
+Culprits are the same if kind, file, function and what grows are equal; lines may move. Gauges without a culprit are the
+same if name and scenario are equal.
 """
 
 import math
@@ -20,10 +20,10 @@ from soak.report.figures import rate
 from soak.report.text import one_line
 
 SAME_RATE: Final = 0.1
-"""Two rates that differ by no more than this part of the larger are the same."""
+"""Relative difference up to which two rates count as equal."""
 UNATTRIBUTED: Final = "unattributed"
 COMPARED_SETTINGS: Final = ("time_scale", "phones", "plant", "memray", "seconds")
-"""Settings without which rates, and what is there at all, are others."""
+"""Settings that must be equal, because rates depend on them."""
 PLATFORM: Final = ("python", "c_library", "architecture")
 UNDECIDED: Final = ("failed", "inconclusive", "unfinished")
 
@@ -33,10 +33,10 @@ Change: TypeAlias = Literal["new", "gone", "larger", "smaller", "same", "unjudge
 
 
 class CauseRow(msgspec.Struct, frozen=True):
-    """One cause of growth in both reports. Rates are for each cycle, 0 where it is not there.
+    """One cause of growth in both reports. Rates are per cycle, 0 if a report does not have the cause.
 
-    `name` is the function and its file, or the gauge; `was_at` and `is_at` are its line in the earlier report and in
-    the later one.
+    `name` is the function and its file, or the gauge. `was_at` and `is_at` are its lines in the earlier and the later
+    report.
     """
 
     name: str
@@ -51,7 +51,7 @@ class CauseRow(msgspec.Struct, frozen=True):
 
 
 class ComparedReport(msgspec.Struct, frozen=True):
-    """What one of the reports is of."""
+    """The identity of one of the reports."""
 
     verdict: str = ""
     started_at: str = ""
@@ -60,17 +60,17 @@ class ComparedReport(msgspec.Struct, frozen=True):
 
 
 ComparisonVerdict: TypeAlias = Literal["worse", "not_worse", "inconclusive"]
-"""`inconclusive`: nothing is new or larger as far as it can be told, and not everything can."""
+"""`inconclusive`: nothing comparable is new or larger, and not everything is comparable."""
 
 EXIT_STATUS: Final[Mapping[ComparisonVerdict, int]] = {"not_worse": 0, "worse": 1, "inconclusive": 4}
 
 
 class ProfileComparison(msgspec.Struct, frozen=True):
-    """Every cause of growth, by what became of it, the largest first.
+    """The causes of growth of both reports by their change, the largest first.
 
-    `unjudged` are causes that can't be compared, as the other report did not look for them in the same way: a cause
-    that is missing there is neither new nor gone. `why_not` says why, and is empty when everything was compared.
-    `before` and `after` say what each report is of.
+    `unjudged` has causes that can't be compared because the other report did not examine the same: a cause that is
+    missing there is neither new nor gone. `why_not` has the reasons, and is empty if everything was compared. `before`
+    and `after` identify the reports.
     """
 
     verdict: ComparisonVerdict
@@ -89,7 +89,7 @@ class ProfileComparison(msgspec.Struct, frozen=True):
 
 @dataclass
 class _CauseRates:
-    """All entries of one report that have one key: rates by unit, for each scenario."""
+    """The entries of one report with the same key: rates by unit for each scenario."""
 
     place: CodeLocation | None
     rates: dict[str, RatesByUnit] = field(default_factory=dict)
@@ -100,12 +100,12 @@ class _CauseRates:
             known[unit] = known.get(unit, 0.0) + (value if math.isfinite(value) else 0.0)
 
     def rate(self, unit: str) -> float:
-        """In the scenario that has most: cycles of different scenarios can't be added up."""
+        """Return the largest rate of a scenario; cycles of different scenarios can't be added up."""
         return max((rates.get(unit, 0.0) for rates in self.rates.values()), default=0.0)
 
 
 def compare(before: ProfileReport, after: ProfileReport, by: Product = Product()) -> ProfileComparison:  # noqa: B008 - frozen
-    """Lay them side by side. `by`: the MobiFai that does so."""
+    """Compare two reports. `by` identifies the MobiFai that compares."""
     why_not, seen = differences(before, after), _JudgedScenarios(before, after)
     then, now = _causes(before), _causes(after)
     rows: dict[Change, list[CauseRow]] = {name: [] for name in ("new", "larger", "smaller", "same", "gone", "unjudged")}
@@ -135,9 +135,9 @@ def _side(report: ProfileReport) -> ComparedReport:
 
 
 def differences(before: ProfileReport, after: ProfileReport) -> list[str]:
-    """Why two reports can't be compared at all, in sentences; empty when they can."""
+    """Return why two reports can't be compared at all, in sentences."""
     found = [
-        f"the {name} report is {report.verdict}: it says nothing of what it does not name"
+        f"the {name} report is {report.verdict}: it says nothing about what it does not name"
         for name, report in (("earlier", before), ("later", after)) if report.verdict in UNDECIDED
     ]  # fmt: skip
     if (before.mode == "attach") != (after.mode == "attach"):
@@ -149,7 +149,7 @@ def differences(before: ProfileReport, after: ProfileReport) -> list[str]:
 
 
 def _conditions(before: ProfileReport, after: ProfileReport) -> Iterator[tuple[str, object, object]]:
-    """What has to be the same, by name, in both."""
+    """Yield the conditions that must be equal: name, earlier value, later value."""
     yield "seed", before.seed, after.seed
     for name in COMPARED_SETTINGS:
         yield name.replace("_", " "), getattr(before.settings, name), getattr(after.settings, name)
@@ -162,19 +162,19 @@ def _shown(value: object) -> str:
 
 
 class _JudgedScenarios:
-    """Which scenarios each report judged: what is not named in one that was not looked at is not gone."""
+    """The scenarios that each report judged. A cause is only gone if its scenario was judged again."""
 
     def __init__(self, before: ProfileReport, after: ProfileReport) -> None:
         self._before, self._after = _judged(before), _judged(after)
         self._both = self._before & self._after
 
     def by_both(self, *causes: _CauseRates | None) -> bool:
-        """Whether the scenarios of a cause were judged in both reports. Those of an attached agent have no name."""
+        """Return whether both reports judged the scenarios of a cause. Attached agents have no scenarios."""
         names = {name for cause in causes if cause is not None for name in cause.rates}
         return names <= self._both or not (self._before or self._after)
 
     def why_not(self) -> list[str]:
-        """What only one of them judged."""
+        """Return what only one report judged, in sentences."""
         parts = (("earlier", self._before - self._after), ("later", self._after - self._before))
         return [f"only the {name} report judged {', '.join(sorted(only))}" for name, only in parts if only]
 
@@ -184,7 +184,7 @@ def _judged(report: ProfileReport) -> set[str]:
 
 
 def comparison_text(found: ProfileComparison) -> Text:
-    """For people: what is worse first. No line is wrapped."""
+    """Return the comparison as text, what is worse first. Lines are not wrapped."""
     text = Text(no_wrap=True, overflow="ignore")
     sign, style = {"worse": ("✗", "bold red"), "not_worse": ("✓", "bold green"), "inconclusive": ("?", "bold yellow")}[
         found.verdict
@@ -211,7 +211,7 @@ def comparison_text(found: ProfileComparison) -> Text:
 
 
 def headline(found: ProfileComparison) -> str:
-    """The answer in a line."""
+    """Return the verdict in a line."""
     if found.verdict == "inconclusive":
         return "No verdict: the reports can't be compared as a whole"
     if found.verdict == "worse":
@@ -257,7 +257,7 @@ def _row(key: CauseKey, then: _CauseRates | None, now: _CauseRates | None) -> Ca
 
 
 def _unit(then: _CauseRates | None, now: _CauseRates | None) -> str:
-    """What to compare by: a unit in which both have a rate, bytes before others; else one in which either has."""
+    """Return the unit to compare: one in which both have a rate, bytes first; else one in which either has."""
     causes = [cause for cause in (then, now) if cause is not None]
     units = sorted({unit for cause in causes for rates in cause.rates.values() for unit in rates})
     return max(units, key=lambda unit: sum(bool(cause.rate(unit)) for cause in causes))  # the first of equals
@@ -287,7 +287,7 @@ def _row_text(row: CauseRow) -> str:
 
 
 def _unjudged_text(row: CauseRow) -> str:
-    """A cause that can't be compared: a report that does not name it says nothing of it."""
+    """Return the text of a cause that can't be compared."""
     named = msgspec.structs.replace(row, before=row.before or row.after, after=row.after or row.before)
     in_both = bool(row.before and row.after)
     only = "" if in_both else " (named in the earlier report only)" if row.before else " (named in the later one only)"

@@ -1,6 +1,6 @@
-"""memray's flame graph of a window of the running agent. Owns the window's file, which is gone at the end.
+"""memray's flame graph of a window of the running agent. Owns the file of the window, which is removed at the end.
 
-A process of its own removes that file when this one is killed; the agent takes the tracer off by itself.
+A helper process removes that file if this process is killed. The agent removes the tracer itself.
 """
 
 import asyncio
@@ -24,30 +24,32 @@ from soak.report.files import reason
 
 RENDER_SECONDS: Final = 300.0
 CONCLUDE_SECONDS: Final = 10.0
-"""How long the agent may take to end a window before its time."""
+"""Timeout for the agent to end a window early."""
 
 
 @dataclass(frozen=True, slots=True)
 class TracedWindow:
-    """How many seconds were traced: fewer when the window got too large, or the command was interrupted."""
+    """The seconds that were traced: fewer if the file got too large or the command was interrupted."""
 
     seconds: float
     interrupted: bool
 
 
 def check_memray() -> None:
-    """Raise ProfileError when memray is not there to draw with."""
+    """Raise ProfileError if memray is not installed."""
     if importlib.util.find_spec("memray") is None:
-        raise ProfileError("expected memray, which draws the page; it is not installed (there is none for this system)")
+        raise ProfileError(
+            "expected memray, which draws the page; it is not installed, as it does not support this system"
+        )
 
 
 async def flame(
     socket: Path, seconds: float, out: Path, stop: Interruption, *, native: bool = False, kept: bool = False
 ) -> TracedWindow:
-    """Trace for so long and write the page: with what is still there at the end if `kept`, else as it was at the peak.
+    """Trace for some seconds and write the page: memory that remains at the end if `kept`, else memory at the peak.
 
-    A first signal ends the window, and what was traced is drawn; a second one ends that too. Raises StateError when the
-    agent can't be asked, ProfileError when there is no page, CancelledError.
+    The first signal ends the window early, and the page is drawn; the second one ends that too. Raises StateError if
+    the agent can't be reached, ProfileError if there is no page, and CancelledError.
     """
     with _folder() as folder:
         file = folder / "window.bin"
@@ -59,7 +61,7 @@ async def flame(
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    """A directory for the window, and somebody who removes it if this process is killed. Raises ProfileError."""
+    """Create a directory for the window, and a process that removes it if this one is killed. Raises ProfileError."""
     try:
         opened = tempfile.TemporaryDirectory(prefix="mobifai-flame-", ignore_cleanup_errors=True)
     except OSError as error:
@@ -70,13 +72,13 @@ def _folder() -> Iterator[Path]:
 
 
 async def _traced(socket: Path, wanted: dict[str, Any], stop: Interruption) -> TracedWindow:
-    """Have a window traced. Raises StateError; CancelledError when it is interrupted and there is nothing to draw."""
+    """Have the agent trace a window. Raises StateError, and CancelledError if there is nothing to draw."""
     run, seconds = uuid4().hex, float(wanted["seconds"])
 
     async def window() -> float:
         took = seconds
-        async for told in stream_events(socket, "profile.trace", {**wanted, "run": run}):
-            took = float(told.get("seconds", took))
+        async for event in stream_events(socket, "profile.trace", {**wanted, "run": run}):
+            took = float(event.get("seconds", took))
         return took
 
     tracing = asyncio.ensure_future(window())
@@ -95,7 +97,7 @@ async def _traced(socket: Path, wanted: dict[str, Any], stop: Interruption) -> T
 
 
 async def _drawn(file: Path, *, kept: bool) -> Path:
-    """The page of a window, beside it. Raises ProfileError."""
+    """Draw the page of a window next to it. Raises ProfileError."""
     page, temporary = file.with_name("page.html"), file.with_name("tmp")
     options = ["--no-web", "--force", "--output", str(page), *(["--leaks"] if kept else [])]
     command = module_command("memray", "flamegraph", *options, str(file))
@@ -103,14 +105,16 @@ async def _drawn(file: Path, *, kept: bool) -> Path:
     try:
         result = await run_helper(command, environment=environment, folder=temporary, timeout=RENDER_SECONDS)
     except HelperTimeout:
-        raise ProfileError(f"expected memray to draw the window within {RENDER_SECONDS:g} s; it did not") from None
+        raise ProfileError(
+            f"expected memray to draw the window within {RENDER_SECONDS:g} s; it took longer: trace a shorter time"
+        ) from None
     if result.status:
         raise ProfileError(f"memray could not draw the window: {result.last_words}")
     return page
 
 
 def _keep(page: Path, out: Path) -> None:
-    """Move the page to its place, whole or not at all. Raises ProfileError."""
+    """Move the page to its place, complete or not at all. Raises ProfileError."""
     draft = out.with_name(f".{out.name}.draft")
     try:
         draft.write_bytes(page.read_bytes())

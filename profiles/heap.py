@@ -1,4 +1,4 @@
-"""`mobifai profile heap` in words and tables: what is in the memory of a running process. It asks nobody."""
+"""The output of `mobifai profile heap` as text and tables. Prints a snapshot, and requests none."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,49 +13,49 @@ from profiles.report.locations import short_path
 from soak.report.figures import byte_count, count, duration
 
 LARGE = 50
-"""Entries of a container that is worth a row."""
+"""Entries from which a container gets a row."""
 NOBODY = "nothing that Python knows"
 
 
-def print_heap(told: Mapping[str, Any]) -> None:
-    """Print it for people."""
-    click.echo(_head(told))
+def print_heap(snapshot: Mapping[str, Any]) -> None:
+    """Print a snapshot."""
+    click.echo(_head(snapshot))
     _table("Largest types", ("Type", "Objects", "Bytes"),
-           ((one["type"], f"{one['count']:,}", byte_count(one["bytes"])) for one in told["types"]))  # fmt: skip
+           ((one["type"], f"{one['count']:,}", byte_count(one["bytes"])) for one in snapshot["types"]))  # fmt: skip
     _table(f"Longest containers of {LARGE} entries or more, and what holds them",
            ("Container", "Entries", "Bytes", "Held by"),
            ((_holding(one), f"{one['length']:,}", byte_count(one["bytes"]), one["path"] or NOBODY)
-            for one in told["containers"] if one["length"] >= LARGE))  # fmt: skip
+            for one in snapshot["containers"] if one["length"] >= LARGE))  # fmt: skip
     _table("Oldest survivors: what ends with a phone, a terminal or a conversation", ("Type", "Age", "Held by"),
            ((one["type"], "unknown" if one["age_s"] is None else duration(one["age_s"]), one["path"] or NOBODY)
-            for one in told["old"]))  # fmt: skip
-    _table("Threads", ("Thread", "Is at"), ((one["name"], _place(one["at"])) for one in told["threads"]))
+            for one in snapshot["old"]))  # fmt: skip
+    _table("Threads", ("Thread", "Is at"), ((one["name"], _place(one["at"])) for one in snapshot["threads"]))
     _table("Tasks", ("Coroutine", "Tasks", "Code", "Waits at", "Made at"),
            ((one["coroutine"], str(one["count"]), _place(one["defined_at"]), _place(one["waits_at"]),
-             _place(one["made_at"]) or "?") for one in told["tasks"]))  # fmt: skip
-    _table("Descriptors", ("Kind", "Open"), ((kind, str(number)) for kind, number in told["descriptors"].items()))
+             _place(one["made_at"]) or "?") for one in snapshot["tasks"]))  # fmt: skip
+    _table("Descriptors", ("Kind", "Open"), ((kind, str(number)) for kind, number in snapshot["descriptors"].items()))
     _table("Children", ("Process", "Name", "Status"),
-           ((str(one["pid"]), one["name"], one["status"]) for one in told["children"]))  # fmt: skip
+           ((str(one["pid"]), one["name"], one["status"]) for one in snapshot["children"]))  # fmt: skip
     click.echo()
-    click.echo("Nothing here is judged: whether anything grows is said by `mobifai profile attach`.")
-    if any(not one["made_at"] for one in told["tasks"]):
-        click.echo("Where a task was made is known only of those made while `mobifai profile attach` looks.")
+    click.echo("Nothing here is judged. To see whether memory grows, run `mobifai profile attach`.")
+    if any(not one["made_at"] for one in snapshot["tasks"]):
+        click.echo("The line that created a task is known only for tasks created during `mobifai profile attach`.")
 
 
-def _head(told: Mapping[str, Any]) -> str:
-    blocks, objects = count(told["python_blocks"], "block"), count(told["objects"], "object")
+def _head(snapshot: Mapping[str, Any]) -> str:
+    blocks, objects = count(snapshot["python_blocks"], "block"), count(snapshot["objects"], "object")
     return (
-        f"Resident {byte_count(told['rss_bytes'])}; {_native(told['heap'])}; {blocks} of Python's allocator; "
-        f"{objects} known to the collector, and their texts; mobifai {told.get('version') or 'of unknown version'}"
+        f"Resident {byte_count(snapshot['rss_bytes'])}; {_native(snapshot['heap'])}; {blocks} of Python's allocator; "
+        f"{objects} known to the collector, and their texts; mobifai {snapshot.get('version') or 'of unknown version'}"
     )
 
 
 def _native(heap: Mapping[str, Any]) -> str:
     if not heap:
-        return "what the C heap has in use can't be told on this system"
+        return "the use of the C heap is not known on this system"
     free = heap["free_bytes"]
-    told = "how much is free in it can't be told" if free is None else f"{byte_count(free)} free"
-    return f"C heap {byte_count(heap['used_bytes'])} in use, {told} ({heap['source']})"
+    free_text = "free bytes not known" if free is None else f"{byte_count(free)} free"
+    return f"C heap {byte_count(heap['used_bytes'])} in use, {free_text} ({heap['source']})"
 
 
 def _table(title: str, heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:

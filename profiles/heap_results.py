@@ -1,6 +1,6 @@
-"""What `mobifai profile heap --json` prints: what is in the memory of a running agent. Frozen values, no I/O.
+"""The output of `mobifai profile heap --json`: the memory of a running agent. Frozen values, no I/O.
 
-Sizes are in bytes, ages in seconds. Nothing here is judged: a heap at one moment says nothing of growth.
+Sizes are in bytes, ages in seconds. Nothing here is judged: one snapshot says nothing about growth.
 """
 
 from typing import Final
@@ -10,7 +10,7 @@ import msgspec
 from soak.gauges.results import Product
 
 SCHEMA_VERSION: Final = 1
-"""Larger whenever a reader of the one before could take it for something else."""
+"""Raised whenever a reader of the version before could misread a report."""
 
 
 class HeapType(msgspec.Struct, frozen=True):
@@ -22,7 +22,7 @@ class HeapType(msgspec.Struct, frozen=True):
 
 
 class HeapContainer(msgspec.Struct, frozen=True):
-    """A long container: what it holds most of, and the path to it; empty where no path is known."""
+    """A long container: the types that it holds most of, and the path to it, empty if unknown."""
 
     type: str
     length: int
@@ -32,7 +32,7 @@ class HeapContainer(msgspec.Struct, frozen=True):
 
 
 class Survivor(msgspec.Struct, frozen=True):
-    """Something that ends with a phone, a terminal or a conversation; `age_s` is null where it does not know."""
+    """An object that should end with a phone, a terminal or a conversation. `age_s` is null if unknown."""
 
     type: str
     age_s: float | None
@@ -40,7 +40,7 @@ class Survivor(msgspec.Struct, frozen=True):
 
 
 class NativeHeap(msgspec.Struct, frozen=True):
-    """The C heap, and who says so; null where nobody does."""
+    """The C heap, and the source of these figures; null where they are not known."""
 
     used_bytes: int | None = None
     free_bytes: int | None = None
@@ -56,7 +56,7 @@ class HeapThread(msgspec.Struct, frozen=True):
 
 
 class HeapTasks(msgspec.Struct, frozen=True):
-    """Tasks of the same coroutine that wait at the same line. `made_at` is empty outside of a look."""
+    """Tasks of one coroutine that wait at one line. `made_at` is known only during `mobifai profile attach`."""
 
     coroutine: str
     count: int
@@ -74,7 +74,7 @@ class HeapChild(msgspec.Struct, frozen=True):
 
 
 class HeapReport(msgspec.Struct, frozen=True):
-    """The whole of it. `product` is the MobiFai that asked, `version` that of the agent."""
+    """The snapshot. `product` is the MobiFai that requested it, `version` that of the agent."""
 
     types: list[HeapType]
     objects: int

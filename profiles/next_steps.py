@@ -1,4 +1,4 @@
-"""What to do after a hunt: the command that shows it again, that proves it gone, or that gives a verdict. Pure."""
+"""The next steps after an investigation: commands that reproduce it, prove a fix, or reach a verdict. Pure."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,11 +11,11 @@ from soak.shell_quoting import joined, quoted
 
 HEAP: Final = "heap.bytes"
 LONGER_LOOK: Final = 60.0
-"""Seconds of a look that has windows long enough."""
+"""Seconds of an examination whose windows are long enough."""
 
 
 def next_steps(report: ProfileReport, place: Path) -> list[NextStep]:
-    """The steps for a report in the directory `place`, the first one first. Commands are whole, and quoted."""
+    """Return the steps for a report in the directory `place`, in order. Commands are complete and quoted."""
     return list(dict.fromkeys(_steps(report, place)))
 
 
@@ -32,7 +32,7 @@ def _steps(report: ProfileReport, place: Path) -> Iterator[NextStep]:
 
 
 def _unnamed(report: ProfileReport) -> Iterator[NextStep]:
-    """What rises without a line: memray sees memory of the C heap."""
+    """Yield the step for growth of the C heap that has no line: memray can see it."""
     heap = any(one.name == HEAP for one in report.unattributed)
     if heap and report.mode != "attach" and report.settings.memray is not True:
         yield NextStep("look at the C heap by line", _run(report, memray=True))

@@ -1,4 +1,4 @@
-"""The options of `mobifai profile run`, with the table of which go together, and those that several commands share."""
+"""The options of `mobifai profile run`, the table of their valid combinations, and options that commands share."""
 
 import random
 from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ MODES: Final[Mapping[str, Mode]] = MappingProxyType(
         "": Mode(_ALWAYS | {"seed", "time_scale", "phones", "plant_name"}),
     }
 )
-"""Which parameters each mode of `run` takes, by the parameter that chooses it."""
+"""The parameters of each mode of `run`, by the parameter that selects it."""
 
 PROCESSES: Final = (AGENT, "keeper", "relay")
 
@@ -37,7 +37,7 @@ TABLE: Final = OptionTable(MODES)
 
 
 def report_options(command: F) -> F:
-    """`--report` and `--json`."""
+    """Add `--report` and `--json`."""
     command = click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on standard output.")(
         command
     )
@@ -46,22 +46,23 @@ def report_options(command: F) -> F:
 
 
 def for_option(default: str, longest: float, shortest: float = SHORTEST, more: str = "") -> Callable[[F], F]:
-    """`--for`, from `shortest` to `longest` seconds; `more` is a further sentence of its help."""
+    """Return `--for` with a range of seconds. `more` is another sentence of its help."""
     kind = Duration(longest, shortest)
     return click.option("--for", "seconds", type=kind, metavar="TIME", default=default, show_default=True,
-                        help=f"How long to look, as 90s or 5m; {kind.range}.{f' {more}' if more else ''}")  # fmt: skip
+                        help=f"Duration of the examination, such as 90s or 5m; {kind.range}."
+                        f"{f' {more}' if more else ''}")  # fmt: skip
 
 
 RUN_OPTIONS: Final = (
     click.argument("scenario_names", nargs=-1, metavar="[SCENARIO]..."),
     click.option(
         "--from", "from_report", type=PathName(), metavar="REPORT",
-        help="Explain what a soak run found: the directory of its report. With SCENARIO: look into that one, with the "
-        "seed and the options of the report.",
+        help="Explain the findings of a soak run, given the directory of its report. With SCENARIO, examine only that "
+        "one, with the seed and the options of the report.",
     ),
     click.option(
         "--seed", type=SEED, metavar="N",
-        help=f"Random seed, for a run that can be repeated; {SEED.range}.  [default: a new one for each run]",
+        help=f"Random seed, for a reproducible run; {SEED.range}.  [default: a new one for each run]",
     ),
     click.option(
         "--time-scale", type=TIME_SCALE, metavar="X", default=DEFAULT_TIME_SCALE, show_default=True,
@@ -74,25 +75,25 @@ RUN_OPTIONS: Final = (
     click.option("--plant", "plant_name", metavar="NAME", help="Plant a leak of `mobifai soak --list-plants`."),
     click.option(
         "--process", type=click.Choice(PROCESSES), metavar="NAME",
-        help=f"Process to look into: {', '.join(PROCESSES)}; relay only in a scenario that runs one apart and does not "
-        "restart it.  [default: where the leak was planted or found, or the agent, then any other that grows]",
+        help=f"Process to examine: {', '.join(PROCESSES)}; relay only in a scenario whose relay is a separate process "
+        "that is not restarted.  [default: where the leak was planted or found, or the agent; then others that grow]",
     ),
     click.option("--dose/--no-dose", default=True, help="Test what each culprit scales with.  [default: on]"),
     click.option(
         "--memray/--no-memray", default=None,
-        help="Look at the C heap too.  [default: when it grows and nothing else explains it]",
+        help="Examine the C heap with memray.  [default: if it grows and nothing else explains it]",
     ),
     report_options,
 )  # fmt: skip
 
 
 def run_options(command: F) -> F:
-    """All options of `mobifai profile run`, in the order of its help."""
+    """Add all options of `mobifai profile run`, in the order of its help."""
     return reduce(lambda made, option: option(made), reversed(RUN_OPTIONS), command)
 
 
 def plan_of(params: Mapping[str, Any], usual: tuple[str, ...] = ()) -> SoakPlan:
-    """Return the plan that parsed options ask for; `usual` are its scenarios where none is named, or the workloads."""
+    """Return the plan of parsed options. `usual` are the scenarios if none is named; without them, all workloads."""
     seed = params["seed"]
     return SoakPlan(
         tuple(dict.fromkeys(params["scenario_names"])) or usual or workloads(),

@@ -1,4 +1,4 @@
-"""How `run` and `attach` keep and print their report."""
+"""Writes and prints the report of `run` and `attach`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,12 +21,12 @@ from soak.output import rendered, show
 from soak.report.github import publish
 
 SaveProgress: TypeAlias = Callable[[ProfileReport], None]
-"""Writes what is known now."""
+"""Writes an unfinished report."""
 
 
 def initial_report(mode: str, seed: int, settings: ProfileSettings) -> ProfileReport:
-    """The report of a run that has just begun."""
-    network = "that of the agent that is looked into" if mode == "attach" else "not set up yet"
+    """Return the report of a run that has just begun."""
+    network = "that of the examined agent" if mode == "attach" else "not set up yet"
     left = [Unjudged(EVERYTHING, "the run had not come to its end")]
     return ProfileReport(
         "unfinished", mode, [], [], seed, 0, 0.0, environment(network), command(), timestamp(),
@@ -37,7 +37,10 @@ def initial_report(mode: str, seed: int, settings: ProfileSettings) -> ProfileRe
 def run_and_report(
     first: ProfileReport, make: Callable[[ProfileReport, SaveProgress], ProfileReport], place: Path, as_json: bool
 ) -> int:
-    """Make a report of what was begun as `first`, write it, print it; its status. Raises UsageError, CommandError."""
+    """Complete the report that was begun as `first`, write and print it, and return the exit status.
+
+    Raises UsageError, CommandError.
+    """
     directory = usable(lambda: ProfileDirectory(place))
     saving = ReportSaver(directory, first, _with_verdict)
 
@@ -46,18 +49,18 @@ def run_and_report(
         return msgspec.structs.replace(report, next_steps=report.next_steps or next_steps(report, place))
 
     with reserve_directory(directory, first):
-        told = finish_report(directory, saving, make_last)
-    page = None if told.unwritten else place / "report.html"
-    status = told.status(EXIT_STATUS[told.report.verdict])
-    status = show(encoded(told.report) if as_json else rendered(summary(told.report, page)), status)
-    publish(annotations(told.report), markdown(told.report), as_json=as_json)
-    if told.unwritten:
-        print_progress(f"mobifai: {told.unwritten}")
+        final = finish_report(directory, saving, make_last)
+    page = None if final.unwritten else place / "report.html"
+    status = final.status(EXIT_STATUS[final.report.verdict])
+    status = show(encoded(final.report) if as_json else rendered(summary(final.report, page)), status)
+    publish(annotations(final.report), markdown(final.report), as_json=as_json)
+    if final.unwritten:
+        print_progress(f"mobifai: {final.unwritten}")
     return status
 
 
 def _with_verdict(report: ProfileReport, how: EarlyVerdict, note: str) -> ProfileReport:
-    """A report that is not the last one of its own: `note` says why the rest is not judged."""
+    """Return a report of a run that did not complete. `note` says why the rest is not judged."""
     notes = [*([note] if note else []), *report.notes]
     left = [Unjudged(EVERYTHING_ELSE, note)] if note else report.unjudged
     return msgspec.structs.replace(report, verdict=how, notes=notes, unjudged=left)

@@ -1,4 +1,4 @@
-"""The command lines of `mobifai profile` that do something again: each the inverse of parsing. Pure."""
+"""The command lines that repeat a run of `mobifai profile`: the inverse of parsing. Pure."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from soak.run.replay import drive_words, shell_command
 
 
 def run_command(plan: SoakPlan, *, dose: bool, memray: bool | None, process: str | None = None) -> str:
-    """Return `mobifai profile run` for the scenarios of a plan, each of which runs by itself."""
+    """Return the `mobifai profile run` command of a plan."""
     words = [*plan.scenarios, *drive_words(plan)]
     words += [] if process is None else ["--process", process]
     words += [] if dose else ["--no-dose"]
@@ -17,6 +17,6 @@ def run_command(plan: SoakPlan, *, dose: bool, memray: bool | None, process: str
 
 
 def attach_command(state_dir: Path, seconds: float) -> str:
-    """Return `mobifai profile attach` for the agent of a state directory."""
+    """Return the `mobifai profile attach` command for the agent of a state directory."""
     words = ("--state-dir", str(state_dir.absolute()), "--for", duration_text(seconds))
     return shell_command("profile", "attach", *words)

@@ -1,6 +1,6 @@
-"""The report of a run: there from its first moment, renewed while it goes on, and written at its end.
+"""The lifecycle of a report: written when a run begins, updated while it continues, and completed at its end.
 
-A run that was killed leaves what was known then, and no verdict of an earlier run. A disk that is full ends no run.
+A killed run leaves what was known then, and never the verdict of an earlier run. A full disk does not end a run.
 """
 
 import asyncio
@@ -22,16 +22,16 @@ R_contra = TypeVar("R_contra", contravariant=True)
 
 EarlyVerdict = Literal["unfinished", "failed", "inconclusive"]
 
-INTERRUPTION = "it was interrupted: what had not been looked at by then is not known"
+INTERRUPTION = "it was interrupted: what was not examined by then is not known"
 
 
 class ReportTarget(Protocol[R_contra]):
-    """Where reports of one kind go."""
+    """A directory that reports of one kind are written to."""
 
     path: Path
 
     def remove_if_empty(self) -> None:
-        """Remove it where it was made for this run and nothing was written."""
+        """Remove it if it was created for this run and nothing was written."""
 
     def begin(self, report: R_contra) -> None:
         """Replace the report of an earlier run. Raises ReportError."""
@@ -42,18 +42,18 @@ class ReportTarget(Protocol[R_contra]):
 
 @dataclass(frozen=True)
 class FinalReport(Generic[R]):
-    """The last report of a run. `unwritten` says why it is not in its directory; empty when it is."""
+    """The last report of a run. `unwritten` says why it is not in its directory, and is empty if it is."""
 
     report: R
     unwritten: str = ""
 
     def status(self, status: int) -> int:
-        """The exit status, which is never 0 without a report."""
+        """Return the exit status, which is never 0 without a written report."""
         return (status or FAILED) if self.unwritten else status
 
 
 class ReportSaver(Generic[R]):
-    """Writes what is known while a run goes on. `as_` gives a report another verdict, with a note."""
+    """Writes reports while a run continues. `as_` returns a report with another verdict and a note."""
 
     def __init__(self, directory: ReportTarget[R], first: R, as_: Callable[[R, EarlyVerdict, str], R]) -> None:
         self.latest = first
@@ -62,25 +62,25 @@ class ReportSaver(Generic[R]):
         self._failed = False
 
     def __call__(self, report: R) -> None:
-        """Write it as unfinished."""
+        """Write a report as unfinished."""
         self.latest = self._as(report, "unfinished", "")
         try:
             self._directory.write(self.latest)
         except ReportError as error:
             if not self._failed:
-                print_progress(f"{error}; the run goes on, and the report is written at its end")
+                print_progress(f"{error}; the run continues, and the report is written at its end")
             self._failed = True
         else:
             self._failed = False
 
     def end(self, how: EarlyVerdict, why: str) -> R:
-        """What is known, of a run that has ended without a report of its own."""
+        """Return the last known report, for a run that ended without one."""
         return self._as(self.latest, how, why)
 
 
 @contextmanager
 def removed_unless_begun(directory: ReportTarget[R]) -> Iterator[None]:
-    """Leave no empty directory behind when the command is refused, or interrupted, in this scope."""
+    """Remove an empty directory if the command is refused or interrupted in this scope."""
     try:
         yield
     except BaseException:
@@ -90,9 +90,9 @@ def removed_unless_begun(directory: ReportTarget[R]) -> Iterator[None]:
 
 @contextmanager
 def reserve_directory(directory: ReportTarget[R], first: R) -> Iterator[None]:
-    """Have the directory for a run alone: from now on a signal ends it with a report.
+    """Lock the directory and write the first report. From now on a signal ends the run with a report.
 
-    Raises Usage when another process writes there, or nothing can be written.
+    Raises UsageError if another process writes there, or if nothing can be written.
     """
     with ExitStack() as scope:
         with removed_unless_begun(directory):
@@ -103,7 +103,7 @@ def reserve_directory(directory: ReportTarget[R], first: R) -> Iterator[None]:
 
 
 def finish_report(directory: ReportTarget[R], saving: ReportSaver[R], make: Callable[[], R]) -> FinalReport[R]:
-    """Make the last report and write it. Raises CommandError when there is none of its own."""
+    """Make the last report and write it. Raises CommandError if the run fails or is interrupted."""
     try:
         report = make()
     except asyncio.CancelledError:

@@ -1,4 +1,4 @@
-"""The report of a hunt: what every writer writes and every reader reads. Frozen values, no I/O."""
+"""The report of `mobifai profile run` and `attach`: the values of all writers and readers. Frozen values, no I/O."""
 
 from typing import Any, Literal
 
@@ -8,33 +8,33 @@ from mobifai.errors import MobiFaiError
 from soak.gauges.results import Product
 
 ProfileVerdict = Literal["clean", "found", "failed", "inconclusive", "unfinished"]
-"""`unfinished`: written while the run went on. A run that was killed keeps it."""
+"""`unfinished`: written during the run; a killed run keeps it."""
 
 EXIT_STATUS: dict[ProfileVerdict, int] = {"clean": 0, "found": 1, "failed": 3, "inconclusive": 4, "unfinished": 4}
-"""The exit status of each verdict, as those of `mobifai soak`; 2 is left for usage."""
+"""The exit status of each verdict, as in `mobifai soak`; 2 means wrong usage."""
 
 Confidence = Literal["high", "medium", "low"]
 
 
 class ProfileError(MobiFaiError):
-    """A hunt can't begin, or can't go on."""
+    """An investigation can't begin or can't continue."""
 
 
 ATTACHED = "attached"
-"""Stands for a scenario where an agent that is used was looked into: a cycle is a window of time there."""
+"""Stands for a scenario in reports of `attach`, where a cycle is a window of time."""
 
 
 def step_of(scenario: str) -> str:
-    """What rates of a scenario are for: a cycle, or a window of time."""
+    """Return what rates of a scenario are per: a cycle, or a window of time."""
     return "window" if scenario == ATTACHED else "cycle"
 
 
 SCHEMA_VERSION = 1
-"""Of report.json: larger whenever a reader of the one before could take a report for something else."""
+"""Version of report.json, raised whenever a reader of the version before could misread a report."""
 
 
 class Unjudged(msgspec.Struct, frozen=True):
-    """Something that was to be judged and was not, which is neither a pass nor a failure; `why` is the reason."""
+    """Something that should have been judged and was not: neither a pass nor a failure. `why` is the reason."""
 
     what: str
     why: str
@@ -42,25 +42,25 @@ class Unjudged(msgspec.Struct, frozen=True):
 
 
 EVERYTHING = "everything"
-"""What was not judged when nothing was."""
+"""`what` of an Unjudged if nothing was judged."""
 EVERYTHING_ELSE = "everything else"
 _NOTHING = {EVERYTHING: "nothing was judged", EVERYTHING_ELSE: "nothing else was judged"}
 
 
 def not_judged(one: Unjudged) -> str:
-    """Return the sentence for something that was not judged."""
+    """Return a sentence about something that was not judged."""
     return f"{_NOTHING.get(one.what, f'{one.what} was not judged')}, because {one.why}"
 
 
 class NextStep(msgspec.Struct, frozen=True):
-    """What to do next: `command` is whole, and quoted for a shell; empty where there is none."""
+    """A next step. `command` is complete and quoted for a shell, or empty."""
 
     what: str
     command: str = ""
 
 
 class CodeLocation(msgspec.Struct, frozen=True):
-    """A line of a program. `function` is its qualified name, empty where the source is not there."""
+    """A line of a program. `function` is its qualified name, empty without the source."""
 
     file: str
     line: int
@@ -70,7 +70,7 @@ class CodeLocation(msgspec.Struct, frozen=True):
 class DoseResult(msgspec.Struct, frozen=True):
     """The dose test of one primitive (`connect`, `terminal`, `prompt`, `refusal`).
 
-    `grown` is by how much the culprit grew with 1, 2 and 4 doses (`doses` primitives each), in `unit`.
+    `grown` is the growth of the culprit with 1, 2 and 4 doses, in `unit`. `doses` are the primitives of each.
     """
 
     primitive: str
@@ -83,12 +83,11 @@ class DoseResult(msgspec.Struct, frozen=True):
 class Culprit(msgspec.Struct, frozen=True):
     """One cause of growth.
 
-    `kind`: `container` (something that only ever gets longer), `allocation` (memory that nothing known holds),
-    `native` (memory of the C heap), `descriptor`, `thread`, `task`, `child`, `child-memory`, `file`, `row`, `frozen`,
-    `listener`. `file`, `line`, `function` say where it happens: the line that keeps it, else the line that makes it.
-    `retained_by` is the path from a module or a frame to what holds it, with the names of attributes; empty when
-    nothing is known to hold it. Rates are for each cycle of the scenario (for an attached agent: each window).
-    `replay` is the command that shows it again.
+    `kind`: `container` (it only gets longer), `allocation` (memory without a known holder), `native` (memory of the C
+    heap), `descriptor`, `thread`, `task`, `child`, `child-memory`, `file`, `row`, `frozen`, `listener`. `file`, `line`
+    and `function` are the line that keeps the memory, else the line that allocates it. `retained_by` is the path from a
+    module or a frame to the holder, with the names of attributes, or empty if unknown. Rates are per cycle of the
+    scenario (for an attached agent: per window). `replay` is the command that reproduces it.
     """
 
     kind: str
@@ -99,39 +98,39 @@ class Culprit(msgspec.Struct, frozen=True):
     bytes_per_cycle: float
     objects_per_cycle: float
     per_24h: float
-    """Of bytes; of objects where there are no bytes (descriptors, threads, rows ...)."""
+    """Growth in 24 hours: bytes, or objects where there are no bytes (descriptors, threads, rows ...)."""
     scales_with: str
     confidence: Confidence
     replay: str
     what: str = ""
-    """In a few words what grows: `list of Terminal`, `pipe`, `thread planted`."""
+    """What grows, in a few words: `list of Terminal`, `pipe`, `thread planted`."""
     unit: str = "bytes"
-    """Of `per_24h`."""
+    """The unit of `per_24h`."""
     scenario: str = ""
     process: str = "agent"
-    """The process that it was found in: `agent`, `keeper` or `relay`."""
+    """The process: `agent`, `keeper` or `relay`."""
     explains: list[str] = []
     """The gauges of soak whose rise it explains."""
     made_at: list[CodeLocation] = []
-    """Where what is kept was made, when that is elsewhere; most first."""
+    """Where the kept memory was allocated, if elsewhere; the most frequent line first."""
     library: CodeLocation | None = None
-    """The innermost line, when that is in a library that our line calls."""
+    """The innermost line, if that is in a library which the program's own line calls."""
     brought_about_by: CodeLocation | None = None
-    """The line of ours that calls it, or made the task that does, when the culprit is not ours."""
+    """For a culprit in a library: the program's own line that calls it or created the task that does."""
     stack: list[CodeLocation] = []
-    """How it came there, the innermost call first."""
+    """The calls that led to it, the innermost first."""
     scales: list[DoseResult] = []
     evidence: list[str] = []
-    """Sentences: what the judgement rests on."""
+    """The reasons for this attribution, as sentences."""
 
     @property
     def place(self) -> CodeLocation:
-        """Where it is."""
+        """The line of this culprit."""
         return CodeLocation(self.file, self.line, self.function)
 
 
 class Unattributed(msgspec.Struct, frozen=True):
-    """Something that grows, and no line can be named for it. `why` says what was looked at."""
+    """A gauge that grows without a known line. `why` says what was examined."""
 
     name: str
     per_cycle: float
@@ -141,10 +140,9 @@ class Unattributed(msgspec.Struct, frozen=True):
 
 
 class Overhead(msgspec.Struct, frozen=True):
-    """What looking added to the process that was looked at.
+    """The cost of the examination for the examined process.
 
-    `peak_bytes` is the most that tracing had at one time; `left_bytes`, `left_objects` what is there afterwards and
-    was not before.
+    `peak_bytes` is the most memory of the tracing; `left_bytes` and `left_objects` remained afterwards.
     """
 
     seconds: float = 0.0
@@ -153,13 +151,13 @@ class Overhead(msgspec.Struct, frozen=True):
     left_bytes: int | None = None
     left_objects: int | None = None
     longest_pause_s: float | None = None
-    """The longest time for which the process could do nothing else. Null, as both above, where it was not measured."""
+    """The longest time for which the event loop was blocked. Null, as both above, if not measured."""
 
 
 class ProfileSettings(msgspec.Struct, frozen=True):
-    """What was asked for: two reports are compared only where these are the same.
+    """The settings of a run. Only reports with equal settings are compared.
 
-    `seconds` is the length of the look into the running agent of `state_dir`; for the others 0 and empty.
+    `seconds` and `state_dir` belong to `attach`: its duration, and the state directory of the agent.
     """
 
     scenarios: list[str] = []
@@ -171,14 +169,14 @@ class ProfileSettings(msgspec.Struct, frozen=True):
     seconds: float = 0.0
     state_dir: str = ""
     process: str | None = None
-    """The process that was named; None: none was."""
+    """The process of --process, if given."""
 
 
 class ScenarioCoverage(msgspec.Struct, frozen=True):
-    """How much of a scenario was looked at.
+    """The part of a scenario that was judged.
 
-    `cycles` are those between the first of the `windows` and the last, which decide; those before it are the warm-up.
-    A scenario that is not judged has the reason in `why`.
+    `cycles` counts those from the first to the last of the `windows`; earlier ones are the warm-up. For a scenario that
+    is not judged, `why` is the reason.
     """
 
     scenario: str
@@ -190,11 +188,11 @@ class ScenarioCoverage(msgspec.Struct, frozen=True):
 
 
 class FindingOutcome(msgspec.Struct, frozen=True):
-    """A finding of a soak report that was to be explained, and what became of it.
+    """The outcome of a soak finding that was to be explained.
 
-    `explained`: a culprit accounts for it. `unattributed`: it rose here too, and no line can be named.
-    `not_reproduced`: it did not rise here. `unjudged`: it was not looked at, or can't be by these means. `detail` is
-    soak's sentence, `why` the reason of the last two.
+    `explained`: a culprit accounts for it. `unattributed`: it rose here too, but no line can be named.
+    `not_reproduced`: it did not rise here. `unjudged`: it was not examined, or can't be examined in this way. `detail`
+    is soak's sentence, `why` the reason of the last two.
     """
 
     kind: str
@@ -207,10 +205,10 @@ class FindingOutcome(msgspec.Struct, frozen=True):
 
 
 class ProfileReport(msgspec.Struct, frozen=True):
-    """The whole of it. `mode`: `run`, `from`, `attach`. `notes` are sentences for a person.
+    """The report. `mode`: `run`, `from` (a soak report), `attach`. `notes` are sentences.
 
-    `cycles` is the sum of those of `scenarios`; of an attached agent it counts windows. `sought` has the findings of
-    the soak report that `from` was to explain. What was not judged is in `unjudged`, with the reason of each.
+    `cycles` is the sum over `scenarios`; for an attached agent it counts windows. `sought` has the outcomes of the soak
+    findings that were to be explained. `unjudged` has everything that was not judged, with reasons.
     """
 
     verdict: ProfileVerdict

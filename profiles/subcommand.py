@@ -1,4 +1,4 @@
-"""What each command of `profile` does around its own work: signals, errors and their exit statuses, and its output."""
+"""The common part of all `profile` commands: signal handlers, errors and exit statuses, and output."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -12,7 +12,7 @@ from soak.output import checked_output
 
 FAILED: Final = 3
 INTERRUPTED: Final = 4
-"""Never 1, which is the status of a finding."""
+"""Not 1, which means a finding."""
 
 EPILOG: Final = (
     "Exit status: 0 nothing grows; 1 something grows; 2 usage: the options can't be used; 3 the run itself failed, or "
@@ -27,18 +27,18 @@ _KEY: Final = "profiles.interruption"
 
 
 class Subcommand(click.Command):
-    """A command of `profile` whose `--help` has the status of a failure when it can't be written."""
+    """A command of `profile` whose `--help` fails if it can't be written."""
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """Parse, and print help where it is asked for."""
+        """Parse the arguments, or print the help."""
         with checked_output():
             return super().make_context(info_name, args, parent=parent, **extra)
 
 
 def run_with_signals(context: click.Context, stop: Interruption, command: Callable[[click.Context], Any]) -> Any:
-    """Run a command with these signals handled, until the process ends. Raises CommandError, ClickException."""
+    """Run a command with these signal handlers. Raises CommandError, ClickException."""
     context.meta[_KEY] = stop
     stop.handle()
     try:
@@ -54,13 +54,13 @@ def run_with_signals(context: click.Context, stop: Interruption, command: Callab
 
 
 def interruption() -> Interruption:
-    """The signals of the command that runs."""
+    """Return the signal state of the running command."""
     stop: Interruption = click.get_current_context().meta[_KEY]
     return stop
 
 
 def reason_of(error: Exception) -> str:
-    """Why a command failed, in a sentence."""
+    """Return why a command failed, in a sentence."""
     if isinstance(error, MobiFaiError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:

@@ -1,12 +1,12 @@
-"""How long an agent that is used may be looked into: limits that the commands and the agent share."""
+"""Limits on the duration of an examination of a running agent, shared by the commands and the agent."""
 
 from typing import Final
 
 LONGEST_LOOK: Final = 3600.0
-"""Seconds of `mobifai profile attach`."""
+"""Most seconds of `mobifai profile attach`."""
 
 SHORTEST_LOOK: Final = 1.0
-"""Seconds of `mobifai profile attach`: taking its nine counts needs about as long."""
+"""Fewest seconds of `mobifai profile attach`: its nine windows take about as long."""
 
 LONGEST_FLAME: Final = 600.0
-"""Seconds of `mobifai profile flame`."""
+"""Most seconds of `mobifai profile flame`."""

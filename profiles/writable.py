@@ -1,4 +1,4 @@
-"""Whether a file can be written, found out before the work whose result it is to hold."""
+"""Checks that an output file can be written, before the work that it is for."""
 
 import tempfile
 from pathlib import Path
@@ -10,7 +10,7 @@ PROBE_BYTES = 1 << 16
 
 
 def check_writable(file: Path, option: str) -> Path:
-    """Return the file to write, which a link may lead to. Raises ProfileError, which names the option."""
+    """Return the resolved path of the file to write. Raises ProfileError, which names the option."""
     file = file.resolve()
     if not file.parent.is_dir():
         raise ProfileError(f"{file}: expected a file in a directory that exists; name another one with {option}")

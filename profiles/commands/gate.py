@@ -75,8 +75,8 @@ def gate(context: click.Context, /, **params: Any) -> int:
     saving = ReportSaver(directory, first, _with_verdict)
     wanted = _GateRequest(plan, against, accepted, where, params["culprits"], params["allow_identical"], replay)
     with reserve_directory(directory, first):
-        told = finish_report(directory, saving, lambda: _gated(wanted, saving))
-    return _end(told, params["as_json"])
+        final = finish_report(directory, saving, lambda: _gated(wanted, saving))
+    return _end(final, params["as_json"])
 
 
 def _against(params: Mapping[str, Any], plan: SoakPlan) -> RevisionBase | StoredBase:
@@ -185,12 +185,12 @@ def _accepted(file: Path | None) -> tuple[list[AcceptedGrowth], str]:
     return read_accepted(place), str(place)
 
 
-def _end(told: FinalReport[GateReport], as_json: bool) -> int:
-    report = told.report
-    status = told.status(EXIT_STATUS[report.verdict])
+def _end(final: FinalReport[GateReport], as_json: bool) -> int:
+    report = final.report
+    status = final.status(EXIT_STATUS[report.verdict])
     status = show(encoded(report) if as_json else rendered(summary(report)), status)
-    if told.unwritten:
-        print_progress(f"mobifai: {told.unwritten}")
+    if final.unwritten:
+        print_progress(f"mobifai: {final.unwritten}")
     with suppress(OSError):  # nobody reads it any more
         publish(annotations(report), markdown(report), as_json=as_json)
     return status

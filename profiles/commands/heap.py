@@ -28,12 +28,12 @@ def heap(as_json: bool, state_dir: Path) -> int:
     stop = interruption()
     stop.hold()
     try:
-        told = run(stop.end(send_request(StateDir(state_dir).control_socket, "profile.heap")))
+        snapshot = run(stop.end(send_request(StateDir(state_dir).control_socket, "profile.heap")))
     except asyncio.CancelledError:
         raise CommandError("it was interrupted before the agent had answered", INTERRUPTED) from None
     if as_json:
-        report = msgspec.convert({**told, "product": msgspec.to_builtins(product())}, HeapReport)
+        report = msgspec.convert({**snapshot, "product": msgspec.to_builtins(product())}, HeapReport)
         return show(msgspec.json.encode(report) + b"\n", 0)
     with redirect_stdout(io.StringIO()) as text:
-        print_heap(told)
+        print_heap(snapshot)
     return show(text.getvalue(), 0)

@@ -132,7 +132,7 @@ async def test_a_second_look_leaves_next_to_nothing(tmp_path: Path) -> None:
         for number in range(2):
             status, report = await attach(target.state_dir, tmp_path / f"report-{number}", 2)
             assert (status, report.verdict) == (4, "inconclusive"), report  # its windows are too short to say more
-            assert "windows of 0.2 s are too short to show growth; look for 8 s or longer" in report.unjudged[0].why
+            assert "windows of 0.2 s are too short to show growth; use --for 8 s or longer" in report.unjudged[0].why
         before = await target.ask("soak.sample")
         await attach(target.state_dir, tmp_path / "report-2", 2)
         after = await target.ask("soak.sample")
