@@ -66,7 +66,7 @@ class FileSender:
 
 async def main(short: bool) -> None:
     """Serve until standard input ends."""
-    aiortc, kept = webrtc.load(), []
+    aiortc, kept = webrtc.import_aiortc(), []
 
     async def answer(request: web.Request) -> web.Response:
         connection = aiortc.RTCPeerConnection(aiortc.RTCConfiguration(iceServers=[]))

@@ -1,1 +1,1 @@
-"""What is said on the wire, as values and decisions. No I/O, no clock of its own."""
+"""The wire protocol, as values and state machines. No I/O, no clock of its own."""

@@ -8,7 +8,8 @@ sealed and opened in both directions (ESTABLISHED). A message that can't be open
 trusted, end the session (ENDED); the phone may pair again.
 
 `TRANSITIONS` is the whole machine: for each stage, the messages that count in it and the stage that follows. All others
-are ignored: whoever controls the relay can send them. A message that counts may also be refused, which leads to ENDED.
+are ignored: anyone who controls the relay can send them. A message that counts may also be refused, which leads to
+ENDED.
 
 `E2eSession` does no I/O and stores no phones: it asks `Trust` about keys and links. Commands are msgspec structs
 because defining a dataclass takes several times as long, and every start of an agent would pay for it.

@@ -92,8 +92,8 @@ class PeerConnection:
         self._connection, self._channel = self._connect()
         assert self._connection.sctp is not None  # noqa: S101 - it has a channel
         self._addresses = Addresses()
-        self._lookups = ice.hasten(self._connection.sctp.transport.transport._connection, self._addresses)
-        self._association = shortcut.association_of(self._connection)
+        self._lookups = ice.shorten_waits(self._connection.sctp.transport.transport._connection, self._addresses)
+        self._association = shortcut.use_fast_path(self._connection)
         self._gathering: asyncio.Task[None] | None = None
         self._doubts: asyncio.TimerHandle | None = None
         self.opened = asyncio.Event()

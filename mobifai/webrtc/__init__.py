@@ -1,1 +1,1 @@
-"""The WebRTC engine: aiortc, and the faster parts that stand in for some of it."""
+"""The WebRTC engine: aiortc, and faster replacements for some of its parts."""

@@ -1,23 +1,27 @@
-"""The addresses of a phone to which the agent sends datagrams (ICE candidates), and how many there may be. Pure.
+"""The addresses of a phone that the agent may send datagrams to (ICE candidates), and how many there may be. Pure.
 
-The agent checks every address that it is given, so a phone or a relay could have it send to whomever it likes. It sends
-to few, and to none that no phone has.
+The agent checks every address that it is given, so a phone or a relay could make it send to any host. It sends to a
+limited number of addresses, and to none that a phone can't have.
 """
 
 import ipaddress
 import re
 
 MOST_ADDRESSES = 24
-"""Of one call: a phone with Wi-Fi, mobile data and a VPN has some twelve, with those that servers see."""
+"""Addresses of one connection: a phone with Wi-Fi, mobile data and a VPN has about twelve, including those that servers
+see.
+"""
 
 _LOWEST_PORT = 1024
-"""No phone has a lower one: those are of services such as DNS, which must not get datagrams that a phone wants."""
+"""No phone has a lower port. Those belong to services such as DNS, which must not get datagrams on a phone's behalf."""
 
 _MDNS = re.compile(r"[0-9A-Za-z-]{1,63}\.local\Z")
 
 
 class Addresses:
-    """The addresses of one call. `loopback`: the agent itself is reached there, as on a machine without a network."""
+    """The addresses of one connection. `loopback`: the agent itself is reached there, as on a machine without a
+    network.
+    """
 
     def __init__(self, *, loopback: bool = False) -> None:
         self.loopback = loopback
@@ -31,9 +35,11 @@ class Addresses:
         return _count(self._named, host, port)
 
     def allow_seen(self, host: str, port: int) -> bool:
-        """The same for an address that the phone has not named, but from which a check came.
+        """Return whether datagrams may be sent to an address that the phone did not name but sent a check from, and
+        count it.
 
-        These are counted by themselves: behind a router, it may be the only one at which the phone is reached.
+        These addresses are counted separately: behind a router, one of them may be the only one at which the phone can
+        be reached.
         """
         return (host, port) in self._named or (self.may_be_a_phone(host) and _count(self._seen, host, port))
 
@@ -51,7 +57,7 @@ class Addresses:
 
 
 def _count(known: set[tuple[str, int]], host: str, port: int) -> bool:
-    """Whether there is room for an address among those that are known; then it is one of them."""
+    """Return whether an address is known already or there is room for it; if so, add it."""
     if not _LOWEST_PORT <= port < 1 << 16 or ((host, port) not in known and len(known) >= MOST_ADDRESSES):
         return False
     known.add((host, port))

@@ -1,7 +1,7 @@
-"""The DTLS transport of a data channel: aiortc's, that takes what comes at once and sends what is to go several at a
-time.
+"""The DTLS transport of a data channel: a subclass of aiortc's that handles data immediately and sends records in
+batches.
 
-Handshake, identity, alerts and the end are aiortc's own. Each record is still one datagram.
+Handshake, identity, alerts and shutdown are aiortc's own. Each record is still one datagram.
 """
 
 import asyncio
@@ -18,15 +18,15 @@ _log = logging.getLogger(__name__)
 _APPLICATION_DATA = 23
 _LONGEST = 1500
 _OVERHEAD = 64
-"""Bytes that a record has beside its content, at most."""
+"""Bytes of a record beside its content, at most."""
 
 
-class _Opened(bytes):
-    """What was in a record, where a datagram is expected."""
+class _OpenedRecord(bytes):
+    """The decrypted content of a record, where a datagram is expected."""
 
 
 class FastDtlsTransport(RTCDtlsTransport):
-    """A transport of which `begin` has been called."""
+    """A DTLS transport that an aiortc transport is turned into. `begin` has to be called first."""
 
     _ice: Any
     _ssl: SSL.Connection
@@ -37,15 +37,16 @@ class FastDtlsTransport(RTCDtlsTransport):
     _RTCDtlsTransport__tx_packets: int
 
     def begin(self) -> None:
-        """Start with what this class has beside its parent's."""
+        """Initialize the attributes that this class adds."""
         self._ice = self.transport._connection
         self._datagrams = UdpSegmentSender(self._ice)
         self._task_waits = False
-        self._ice.data_received = self._came
+        self._ice.data_received = self._datagram_received
 
-    def _came(self, datagram: bytes, component: int) -> None:
-        """As aioice's `data_received`, behind which a task takes one after the other; but plain data for which that
-        task waits is taken here and now. Anybody can send to this port.
+    def _datagram_received(self, datagram: bytes, component: int) -> None:
+        """Replace aioice's `data_received`, which queues datagrams for a task.
+
+        Data that is plain, and that the task would take next, is handled here instead. Anybody can send to this port.
         """
         if not datagram:
             return
@@ -56,15 +57,15 @@ class FastDtlsTransport(RTCDtlsTransport):
                 data = self._open_record(datagram)
                 if not data or receiver.receive_plain(data):
                     return
-            except Exception:  # whatever who hears it raises: it must not end the socket under us
-                _log.exception("a message could not be taken; its connection is closed")
+            except Exception:  # a handler may raise anything; it must not end the socket
+                _log.exception("a message could not be handled; closing its connection")
                 self._ice._queue.put_nowait(None)
                 return
-            datagram = _Opened(data)
+            datagram = _OpenedRecord(data)
         self._ice._queue.put_nowait((datagram, component))
 
     def _open_record(self, datagram: bytes) -> bytes | None:
-        """What is in it; nothing where it is no sound record of data; None: the phone said that it is the last."""
+        """Return the content of a record: nothing if it is not valid data, None if the phone closed the connection."""
         self._RTCDtlsTransport__rx_bytes += len(datagram)
         self._RTCDtlsTransport__rx_packets += 1
         self._ssl.bio_write(datagram)
@@ -76,7 +77,7 @@ class FastDtlsTransport(RTCDtlsTransport):
             return b""
 
     async def _recv_next(self) -> None:
-        """Take the next datagram, and those that have come with it; then the association sends what it may."""
+        """Handle the next datagram and those that arrived with it. Then let the SCTP transport send what it may."""
         if not self._RTCDtlsTransport__handshake_done:
             await super()._recv_next()
         else:
@@ -99,22 +100,22 @@ class FastDtlsTransport(RTCDtlsTransport):
             await self._take(came[0])
 
     async def _take(self, datagram: bytes) -> None:
-        """One datagram, as the parent takes it; no answer is looked for behind plain data."""
-        if isinstance(datagram, _Opened):
+        """Handle one datagram as the parent does, but look for no answer after plain data."""
+        if isinstance(datagram, _OpenedRecord):
             data: bytes | None = datagram
         elif 19 < datagram[0] < 64:
             data = self._open_record(datagram)
             if not data or datagram[0] != _APPLICATION_DATA:
                 await self._write_ssl()
         else:
-            return  # sound and pictures, which nobody asked for
+            return  # audio or video, which was not negotiated
         if data is None:
             raise ConnectionError("the phone ended the connection")
         if data and self._data_receiver:
             await self._data_receiver._handle_data(data)
 
     def send_all(self, packets: list[bytes]) -> None:
-        """Encrypt and send these. Raises ConnectionError."""
+        """Encrypt and send these packets. Raises ConnectionError."""
         if self._state != State.CONNECTED:
             raise ConnectionError("the DTLS transport is not connected")
         length = 0
@@ -126,7 +127,7 @@ class FastDtlsTransport(RTCDtlsTransport):
         self._RTCDtlsTransport__tx_bytes += len(records)
 
     async def stop(self) -> None:
-        """As the parent, and let go of the socket."""
+        """Stop as the parent does, and close the socket."""
         try:
             await super().stop()
         finally:

@@ -1,8 +1,8 @@
-"""The one seam between aiortc's peer connection and this project's shorter way through SCTP and DTLS.
+"""The switch from aiortc's SCTP and DTLS transports to this project's faster ones.
 
-Those parts know the inside of aiortc, so they are used with the versions that they were written for, if these look as
-they should; with any other the data channel is aiortc's own, which does the same with half as much again of the
-processor. Owns nothing.
+The faster transports use internals of aiortc. They are used only with the versions that they were written for, and only
+if those look as expected. With any other version the data channel is aiortc's own, which works the same with half as
+much CPU time again. Owns nothing.
 """
 
 import importlib
@@ -12,7 +12,7 @@ from typing import Any
 _log = logging.getLogger(__name__)
 
 KNOWN = "1.16."
-"""How the version begins whose inside `link.sctp` and `link.dtls` know."""
+"""Prefix of the aiortc versions whose internals `webrtc.sctp` and `webrtc.dtls` know."""
 _SCTP = (
     *("_advanced_peer_ack_tsn", "_advertised_rwnd", "_association_state", "_cwnd", "_data_channel_flush"),
     *("_data_channel_queue", "_data_channels", "_inbound_streams", "_last_received_tsn", "_reconfig_deferred"),
@@ -31,10 +31,11 @@ _DTLS = (
 _ICE = ("_nominated", "_queue", "data_received")
 
 
-def association_of(connection: Any) -> Any:
-    """The connection's SCTP association, which takes the short way from now on; None where this aiortc has no such way.
+def use_fast_path(connection: Any) -> Any:
+    """Switch a connection to the faster transports, and return its SCTP transport. Return None if this aiortc is not
+    known.
 
-    The one seam to `link.sctp` and `link.dtls`: the connection has a data channel, and has sent nothing yet.
+    The connection must have a data channel, and must not have sent anything yet.
     """
     sctp = connection.sctp
     kinds = (type(sctp).__qualname__, type(sctp.transport).__qualname__)
@@ -49,7 +50,7 @@ def association_of(connection: Any) -> Any:
 
 
 def _is_known(sctp: Any) -> bool:
-    """Whether this aiortc is one that the short way was written for, and looks so."""
+    """Return whether this aiortc is a known version with the expected attributes."""
     version = importlib.import_module("aiortc").__version__
     missing = [
         name
@@ -58,6 +59,6 @@ def _is_known(sctp: Any) -> bool:
         if not hasattr(part, name)
     ]
     if missing or not version.startswith(KNOWN):
-        _log.info("the data channel of aiortc %s is used as it is: %s", version, missing or f"known is {KNOWN}x")
+        _log.info("using the data channel of aiortc %s unchanged: %s", version, missing or f"known is {KNOWN}x")
         return False
     return True

@@ -1,8 +1,8 @@
-"""What aioice makes a call wait for, and need not: servers that do not answer, names that nobody knows, and a pause
-behind what succeeds.
+"""Shorter waits and fewer addresses for aioice: it would wait for servers that do not answer, for unknown names, and
+after checks that succeed.
 
-Owns a timer from the first check until the last, and the lookups of names until they end or are stopped. Checks are as
-many, as far apart and in the order that aioice wants, but go only to addresses that are allowed.
+Owns a timer from the first check until the last, and the name lookups until they end or are stopped. The checks are the
+same, at the same pace and in the same order, but go only to allowed addresses.
 """
 
 import asyncio
@@ -20,31 +20,33 @@ _log = logging.getLogger(__name__)
 
 GATHER_SECONDS = 2
 PACE_SECONDS = 0.02
-"""Between two checks, as aioice has it (Ta, RFC 8445, section 14.2)."""
+"""Seconds between two checks, as aioice has it (Ta, RFC 8445, section 14.2)."""
 
 MOST_LOOKUPS = 8
-"""Names looked up at once for one call; a browser has one for each of its addresses."""
+"""Concurrent name lookups of one connection; a browser has one name for each of its addresses."""
 
 CONSENT_INTERVAL = 1.0
 CONSENT_SECONDS = 7.0
-"""How often a phone is asked whether it is still there, and how long it may be silent: longer than a network that loses
-a third of all packets makes it, and short enough for a person who waits."""
+"""Seconds between two consent checks, and how long a phone may be silent: longer than on a network that loses a third
+of all packets, and short enough for a person who waits.
+"""
 
 _USER_NAME = re.compile(r"[A-Za-z0-9+/]{4,256}\Z")
 _PASSWORD = re.compile(r"[A-Za-z0-9+/]{22,256}\Z")
-"""What a phone may call itself, and its password (RFC 8839, section 5.4)."""
+"""Valid ICE user names and passwords (RFC 8839, section 5.4)."""
 
 _LOOKUPS = ("_remote_candidates_resolving", "_add_remote_candidate")
-"""What aioice has that hears of the end of the candidates while it looks one up, and lets the address be checked."""
+"""The attributes by which aioice notices the end of the candidates during a lookup, and adds the resolved address."""
 
 _CHECKS = ("_check_periodic", "_check_list", "_closing", "_nominated", "_query_consent_task", "build_request")
 
 
-def hasten(ice: Any, addresses: Addresses) -> "Lookups":
-    """Have this connection, which has not gathered yet, wait no longer than it has to, and send only to `addresses`.
-    What is given back is stopped before the connection closes.
+def shorten_waits(ice: Any, addresses: Addresses) -> "Lookups":
+    """Shorten this connection's waits, and make it send only to `addresses`. It must not have gathered candidates yet.
+
+    The returned object has to be stopped before the connection closes.
     """
-    # It cancels what asks the servers, unless it is cancelled itself.
+    # gathering cancels the requests to servers when it is over, unless it is cancelled itself
     ice.get_component_candidates = functools.partial(_gather, ice, ice.get_component_candidates)
     if all(hasattr(ice, name) for name in _CHECKS):
         ice._check_periodic = _Checks(ice).begin
@@ -61,13 +63,13 @@ def hasten(ice: Any, addresses: Addresses) -> "Lookups":
 
 
 def _check_incoming(check: Any, addresses: Addresses, message: Any, address: Any, protocol: Any) -> None:
-    """Take a check of the phone. aioice keeps the address that it came from, and checks it in turn."""
+    """Handle a check of the phone. aioice keeps the address that it came from, and checks it in turn."""
     if addresses.allow_seen(address[0], address[1]):
         check(message, address, protocol)
 
 
 async def _connect(ice: Any, connect: Any) -> None:
-    """Connect as aioice does. Each check carries the phone's user name, so a long one would be sent to every address.
+    """Connect as aioice does, with a phone whose user name is valid. Every check carries it, so its length matters.
 
     Raises ConnectionError.
     """
@@ -77,15 +79,15 @@ async def _connect(ice: Any, connect: Any) -> None:
 
 
 def _add_resolved(add: Any, addresses: Addresses, candidate: Any, host: str) -> None:
-    """Check the address behind a name: whoever answers the question chooses it."""
+    """Check the address behind a name. Anybody who answers the lookup chooses it."""
     if addresses.may_be_a_phone(host):
         add(candidate, host)
     else:
-        _log.info("the phone's address %s is not one that a phone has", candidate.host[:64])
+        _log.info("ignored the address %s, which no phone can have", candidate.host[:64])
 
 
 async def _gather(ice: Any, gather: Any, **arguments: Any) -> Any:
-    """Gather as aioice does, but not for longer than `GATHER_SECONDS`, and guard the sockets that this opens."""
+    """Gather as aioice does, but for at most `GATHER_SECONDS`, and guard the sockets that this opens."""
     candidates = await gather(**{**arguments, "timeout": GATHER_SECONDS})
     for protocol in ice._protocols:
         protocol.datagram_received = functools.partial(_receive, protocol.datagram_received)
@@ -93,7 +95,9 @@ async def _gather(ice: Any, gather: Any, **arguments: Any) -> Any:
 
 
 def _receive(receive: Any, data: bytes, address: Any) -> None:
-    """Take a datagram. Anybody can send one that aioice can't read; uvloop closes a socket whose protocol raises."""
+    """Handle a datagram. Anybody can send one that aioice can't parse, and uvloop closes a socket whose protocol
+    raises.
+    """
     try:
         receive(data, address)
     except (struct.error, ValueError, LookupError, TypeError, AttributeError) as error:
@@ -101,11 +105,11 @@ def _receive(receive: Any, data: bytes, address: Any) -> None:
 
 
 class Lookups:
-    """The phone's addresses, however they come, and their limits.
+    """Adds the phone's addresses within their limits, whichever way they arrive.
 
-    Among them are names by which pages in browsers hide their addresses (draft-ietf-mmusic-mdns-ice-candidates). They
-    are looked up while checks go on: the page's own checks mostly show its address before, and on many networks no name
-    is found.
+    Some are names behind which browsers hide their addresses (draft-ietf-mmusic-mdns-ice-candidates). They are looked
+    up while checks go on: the browser's own checks usually reveal its address earlier, and on many networks the lookup
+    fails.
     """
 
     def __init__(self, add: Any, addresses: Addresses, *, resolves: bool) -> None:
@@ -115,9 +119,9 @@ class Lookups:
         self._tasks: set[asyncio.Task[None]] = set()  # bounded by MOST_LOOKUPS
 
     async def add(self, candidate: Any) -> None:
-        """Take an address. aioice's `add_remote_candidate` would wait until a name is found, or a second has passed.
+        """Add an address, unless nothing may be sent to it. Do not wait for the lookup of a name, as aioice would.
 
-        One to which nothing may be sent is passed over. A check of another component than the only one breaks aioice.
+        Candidates of other components are ignored, since a check of one breaks aioice.
         """
         if candidate is None:
             await self._add(candidate)
@@ -129,16 +133,16 @@ class Lookups:
             task = asyncio.create_task(self._look_up(candidate), name="mdns-lookup")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-            await asyncio.sleep(0)  # it has begun: the end of the candidates may be told
+            await asyncio.sleep(0)  # the lookup has begun, so the end of the candidates may follow
 
     async def _look_up(self, candidate: Any) -> None:
         try:
             await self._add(candidate)
-        except (OSError, ValueError) as error:  # no port for mDNS, or nothing is wanted any more
+        except (OSError, ValueError) as error:  # no port for mDNS, or the connection is closing
             _log.info("the phone's address %s can't be looked up: %r", candidate.host[:64], error)
 
     async def stop(self) -> None:
-        """End them."""
+        """Cancel the lookups."""
         tasks = [*self._tasks]
         for task in tasks:
             task.cancel()
@@ -146,14 +150,14 @@ class Lookups:
 
 
 class _Checks:
-    """Starts the checks of one connection, while that waits for their outcome and not for the time of the next one."""
+    """Starts the checks of one connection, while aioice waits for their results rather than for the next check."""
 
     def __init__(self, ice: Any) -> None:
         self._ice = ice
         self._start_next = ice._check_periodic
 
     def begin(self) -> bool:
-        """Start the first check; whether aioice is to come again, since there is nothing to check yet."""
+        """Start the first check. Return whether aioice should call again, because there is nothing to check yet."""
         if not self._ice._check_list:
             return bool(self._start_next())
         self._tick()
@@ -165,26 +169,26 @@ class _Checks:
 
 
 async def _ask_for_consent(ice: Any) -> None:
-    """Ask again and again whether the phone is still there (RFC 7675), and close the connection when it is silent.
+    """Ask repeatedly whether the phone is still there (RFC 7675), and close the connection when it is silent.
 
-    aioice itself asks every 5 s and gives up after 30 s. A phone whose address has changed is not waited for so long.
-    An answer may take as long as the slowest network that a terminal is used on.
+    aioice itself asks every 5 s and gives up after 30 s, which is too long for a phone whose address has changed. An
+    answer may take as long as on the slowest network that a terminal is used on.
     """
     loop = asyncio.get_running_loop()
-    heard = loop.time()
-    while not ice._closing and loop.time() - heard < CONSENT_SECONDS:
+    answered = loop.time()
+    while not ice._closing and loop.time() - answered < CONSENT_SECONDS:
         await asyncio.sleep(random.uniform(0.8, 1.2) * CONSENT_INTERVAL)  # noqa: S311 - spreads requests
         asked = loop.time()
-        if await _answers(ice, CONSENT_SECONDS - (asked - heard)):
-            heard = asked
+        if await _answers(ice, CONSENT_SECONDS - (asked - answered)):
+            answered = asked
     if not ice._closing:
-        _log.info("the phone is silent on the data channel; its connection is closed")
-        ice._query_consent_task = None  # `close` would wait for it
+        _log.info("the phone is silent on the data channel; closing its connection")
+        ice._query_consent_task = None  # `close` would wait for this task
         await ice.close()
 
 
 async def _answers(ice: Any, seconds: float) -> bool:
-    """Whether the phone answers a check on one of the connection's pairs in time."""
+    """Return whether the phone answers a check on one of the connection's pairs in time."""
     from aioice.stun import TransactionError  # noqa: PLC0415 - aiortc has brought it, with the first phone
 
     for pair in list(ice._nominated.values()):

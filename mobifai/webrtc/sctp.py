@@ -1,10 +1,10 @@
-"""The SCTP association of a data channel: aiortc's, with the way of plain output and of plain input made short.
+"""The SCTP transport of a data channel: a subclass of aiortc's with a fast path for plain input and output.
 
-What is on the wire means the same: the same chunks under the same congestion window. Shorter is how they get there: no
-task for each message, no coroutine for each chunk; acknowledgements that came together are taken together, and what
-they allow leaves together (for each, the burst that RFC 9260, section 6.1 allows). What came is acknowledged with what
-goes, or a little later (section 6.2). Whatever is not plain (loss, gaps, other kinds of messages, other channels,
-opening, closing) is left to aiortc.
+The chunks on the network are the same, under the same congestion window; the path to it is shorter. There is no task
+per message and no coroutine per chunk. Acknowledgements that arrive together are processed together, and the data that
+they allow leaves together (for each, the burst that RFC 9260, section 6.1 allows). Acknowledgements leave with outgoing
+data, or a little later (section 6.2). Everything that is not plain (loss, gaps, other kinds of messages, other
+channels, opening, closing) is left to aiortc.
 """
 
 import asyncio
@@ -26,29 +26,29 @@ from aiortc.rtcsctptransport import (
 from aiortc.utils import uint32_gt, uint32_gte
 
 from mobifai.webrtc.sctp_packet import SACK_BYTES, Header, data_chunk, read_plain, sack_chunk
-from mobifai.webrtc.sctp_validation import is_sound
+from mobifai.webrtc.sctp_validation import is_valid
 
 _log = logging.getLogger(__name__)
 
 BURST = 4
-"""Packets that one acknowledgement or one message may send at most (Max.Burst, RFC 9260, section 16)."""
+"""Most packets that one acknowledgement or one message may send (Max.Burst, RFC 9260, section 16)."""
 MOST_AT_ONCE = 32
-"""Packets that leave together, however many acknowledgements came: the phone's socket has to hold them."""
+"""Most packets that leave together, however many acknowledgements arrived: the phone's socket has to hold them."""
 
 ACKNOWLEDGES_AFTER = 0.02
-"""Seconds that an acknowledgement may wait for output to go with; RFC 9260 allows 0.2, and every second packet."""
+"""Seconds that an acknowledgement may wait for outgoing data; RFC 9260 allows 0.2, and every second packet."""
 
 _SMALL = USERDATA_MAX_LENGTH - SACK_BYTES
-"""Bytes of a piece beside which an acknowledgement has room."""
+"""Most bytes of a chunk that leaves room for an acknowledgement in its packet."""
 _LONGEST_ROUND_TRIP = 60.0
-"""Seconds; the library takes no more into account either."""
+"""Seconds; aiortc too ignores longer round trips."""
 
 _TSNS = 1 << 32
 _SEQUENCES = 1 << 16
 
 
 class OutboundChunk(DataChunk):
-    """A DATA chunk of plain output: reliable and in order. What every one begins with is said once, here."""
+    """A DATA chunk of plain output: reliable and ordered. The class attributes are the initial state of every chunk."""
 
     _abandoned = False
     _acked = False
@@ -71,14 +71,14 @@ class OutboundChunk(DataChunk):
 
 
 class FastSctpTransport(RTCSctpTransport):
-    """An association of which `begin` has been called, on a transport that is `FastDtlsTransport`."""
+    """An SCTP transport that aiortc's is turned into, on a `FastDtlsTransport`. `begin` has to be called first."""
 
     _loop: asyncio.AbstractEventLoop
     _last_received_tsn: int
     _remote_port: int
 
     def begin(self) -> None:
-        """Start with what this class has beside its parent's."""
+        """Initialize the attributes that this class adds."""
         self._credits = 0
         self._plain = True
         self._repairing = False
@@ -91,7 +91,9 @@ class FastSctpTransport(RTCSctpTransport):
     # -- sending
 
     def send_text(self, channel: Any, text: bytes) -> None:
-        """Send a text message, given in UTF-8, as `RTCDataChannel.send` does; a long one once the loop comes round."""
+        """Send a text message, given in UTF-8, as `RTCDataChannel.send` does. A long one leaves in the loop's next
+        iteration.
+        """
         if not text or (self._remote_max_message_size and len(text) > self._remote_max_message_size):
             super()._data_channel_send(channel, text.decode())
             return
@@ -109,7 +111,7 @@ class FastSctpTransport(RTCSctpTransport):
 
     def _flush_now(self) -> None:
         self._flushing = None
-        with contextlib.suppress(ConnectionError):  # who waits for the channel learns of it from its state
+        with contextlib.suppress(ConnectionError):  # the channel's owner learns this from the channel's state
             self.flush()
 
     async def _data_channel_flush(self) -> None:
@@ -121,7 +123,7 @@ class FastSctpTransport(RTCSctpTransport):
             await super()._data_channel_flush()
 
     def _is_plain(self) -> bool:
-        """Whether what is to be sent next goes the short way."""
+        """Return whether the next message can take the fast path."""
         if self._association_state is not self.State.ESTABLISHED or self._repairing or not self._plain:
             return False
         if not self._data_channel_queue:
@@ -134,7 +136,7 @@ class FastSctpTransport(RTCSctpTransport):
         return self._plain
 
     def _push(self, burst: int) -> None:
-        """Send what the window allows, of so many packets. Raises ConnectionError."""
+        """Send up to `burst` packets, as far as the congestion window allows. Raises ConnectionError."""
         waiting, sent = self._outbound_queue, self._sent_queue
         chunks: list[bytes] = []
         limit = min(self._flight_size + burst * USERDATA_MAX_LENGTH, self._cwnd)
@@ -157,7 +159,7 @@ class FastSctpTransport(RTCSctpTransport):
             channel._addBufferedAmount(-length)
 
     def _send_chunks(self, chunks: list[bytes]) -> None:
-        """Send these, each in a packet of its own, and an acknowledgement with them if one is due."""
+        """Send each chunk in a packet of its own, and an acknowledgement with them if one is due."""
         if self._unacknowledged:
             sack = self._acknowledgement()
             if len(chunks[-1]) <= _SMALL:
@@ -175,7 +177,7 @@ class FastSctpTransport(RTCSctpTransport):
         transport.send_all([self._header.packet(chunk) for chunk in chunks])
 
     def _cut_next(self, taken: list[tuple[Any, int]]) -> bool:
-        """Make pieces of the next message; whether there was one."""
+        """Split the next message into chunks. Return False if there is none."""
         if not self._data_channel_queue or not self._is_plain():
             return False
         channel: Any
@@ -195,26 +197,26 @@ class FastSctpTransport(RTCSctpTransport):
         taken.append((channel, length))
         return True
 
-    # -- what comes
+    # -- receiving
 
     def receive_plain(self, packet: bytes) -> bool:
-        """Take a packet of plain acknowledgements and messages; False: nothing was, and it is for `_handle_data`.
+        """Process a packet of plain acknowledgements and messages. Return False if it has to go to `_handle_data`.
 
-        What is said by those who hear a message takes its acknowledgement along. After every second message that nobody
-        answers, one waits for nothing.
+        An answer that a message's handler sends carries the acknowledgement. After every second message without an
+        answer, an acknowledgement leaves without waiting.
         """
         if self._association_state is not self.State.ESTABLISHED:
             return False
-        heard = read_plain(packet, self._local_verification_tag)
-        if heard is None or not (heard.cumulative is None or self._takes_acknowledgements()):
+        plain = read_plain(packet, self._local_verification_tag)
+        if plain is None or not (plain.cumulative is None or self._takes_acknowledgements()):
             return False
-        texts = self._next_texts(heard.messages)
+        texts = self._next_texts(plain.messages)
         if texts is None:
             return False
         if texts:
-            self._unacknowledged += 2 if heard.at_once else 1
-        if heard.cumulative is not None:
-            self._acknowledged(heard.cumulative)
+            self._unacknowledged += 2 if plain.at_once else 1
+        if plain.cumulative is not None:
+            self._acknowledged(plain.cumulative)
         for channel, text in texts:
             channel.emit("message", text)
         if self._credits or self._unacknowledged > 1:
@@ -227,8 +229,9 @@ class FastSctpTransport(RTCSctpTransport):
         return self._plain and not self._repairing and self._fast_recovery_exit is None
 
     def _next_texts(self, messages: list[tuple[int, int, int, bytes]]) -> list[tuple[Any, str]] | None:
-        """These messages' channels and texts, counted as come; None: they are not those that come next, and nothing
-        is counted.
+        """Count these messages as received, and return their channels and texts.
+
+        Return None, and count nothing, if they are not the next ones in order.
         """
         if self._sack_misordered or self._reconfig_deferred is not None:
             return None
@@ -265,14 +268,16 @@ class FastSctpTransport(RTCSctpTransport):
         await super()._send_sack()
 
     async def _handle_data(self, data: bytes) -> None:
-        if self.receive_plain(data) or not is_sound(data, self._last_received_tsn):
+        if self.receive_plain(data) or not is_valid(data, self._last_received_tsn):
             return
         try:
             await super()._handle_data(data)
         except ConnectionError:
             raise
-        except Exception as error:  # whatever a packet of this form makes the parent raise ends the connection only
-            _log.warning("a packet on the data channel can't be handled (%r); the connection ends", error)
+        except (
+            Exception
+        ) as error:  # a packet of valid form may make the parent raise anything; only this connection ends
+            _log.warning("closing the data channel: one of its packets can't be handled (%r)", error)
             raise ConnectionError("a packet can't be handled") from None
 
     def _set_state(self, state: RTCSctpTransport.State) -> None:
@@ -280,10 +285,10 @@ class FastSctpTransport(RTCSctpTransport):
         if state is self.State.CLOSED and self._acknowledging is not None:
             self._acknowledging.cancel()
 
-    # -- what was acknowledged
+    # -- acknowledgements
 
     def _acknowledged(self, cumulative: int) -> None:
-        """All up to this one has arrived, and nothing after it."""
+        """Process the acknowledgement of all chunks up to this TSN, with no gaps."""
         if uint32_gt(self._last_sacked_tsn, cumulative):
             return
         full = self._flight_size >= self._cwnd
@@ -299,7 +304,7 @@ class FastSctpTransport(RTCSctpTransport):
         self._credits += 1
 
     def _ack_chunks(self, cumulative: int) -> tuple[int, int]:
-        """Forget what has arrived; how many pieces, and how many bytes of them are news."""
+        """Forget the acknowledged chunks. Return their number and their bytes that were not acknowledged before."""
         sent: deque[Any] = self._sent_queue
         count = length = 0
         while sent and uint32_gte(cumulative, sent[0].tsn):
@@ -313,16 +318,16 @@ class FastSctpTransport(RTCSctpTransport):
         return count, length
 
     def _update_rto(self, seconds: float) -> None:
-        """Take a round trip into account, unless the system's clock, on which it was measured, was set meanwhile."""
+        """Use a round trip, unless the system clock, by which it was measured, was set meanwhile."""
         if 0 <= seconds < _LONGEST_ROUND_TRIP:
             super()._update_rto(seconds)
 
     def _get_timestamp(self) -> int:
-        """Seconds for the cookie of an association, of a clock that is never set."""
+        """Return the seconds for an association's cookie, of a clock that is never set."""
         return int(time.monotonic()) & 0xFFFFFFFF
 
     def _grow_cwnd(self, length: int) -> None:
-        """Open the congestion window (RFC 9260, section 7.2)."""
+        """Grow the congestion window (RFC 9260, section 7.2)."""
         if self._cwnd <= self._ssthresh:
             self._cwnd += min(length, USERDATA_MAX_LENGTH)
             return
@@ -332,7 +337,7 @@ class FastSctpTransport(RTCSctpTransport):
             self._cwnd += USERDATA_MAX_LENGTH
 
     def flush(self) -> None:
-        """Send what the messages and acknowledgements that have come allow or want. Raises ConnectionError."""
+        """Send the data and acknowledgements that received packets allow or require. Raises ConnectionError."""
         if self._association_state is not self.State.ESTABLISHED:
             return
         if self._credits:
@@ -352,7 +357,7 @@ class FastSctpTransport(RTCSctpTransport):
             await super()._data_channel_flush()
             await self._transmit()
 
-    # -- what went wrong is repaired by the parent
+    # -- losses, which the parent repairs
 
     async def _receive_sack_chunk(self, chunk: SackChunk) -> None:
         self._repairing = True
@@ -371,7 +376,7 @@ class FastSctpTransport(RTCSctpTransport):
 
     async def _transmit(self) -> None:
         try:
-            with contextlib.suppress(ConnectionError):  # it ended meanwhile; the parent's own tasks catch nothing
+            with contextlib.suppress(ConnectionError):  # the connection ended; the parent's tasks handle no errors
                 await super()._transmit()
         finally:
             self._look_for_repairs()
@@ -385,7 +390,7 @@ class FastSctpTransport(RTCSctpTransport):
         self._t3_at = self._t3_due = self._loop.time() + self._rto
 
     def _t3_restart(self) -> None:
-        """Put the timer off; it is set anew when it goes off too early, and not for each acknowledgement."""
+        """Postpone the timer. It is set again when it fires too early, rather than for each acknowledgement."""
         due = self._loop.time() + self._rto
         if self._t3_handle is None or due < self._t3_at:
             super()._t3_restart()

@@ -1,6 +1,7 @@
-"""Packets of SCTP as a data channel mostly needs them, made and read (RFC 9260, section 3). Pure.
+"""Building and parsing the common SCTP packets of a data channel (RFC 9260, section 3). Pure.
 
-Plain are acknowledgements without gaps and whole text messages in order; to read anything else is left to who can.
+Plain packets have acknowledgements without gaps and whole, ordered text messages. Parsing of all others is left to the
+caller.
 """
 
 from struct import Struct
@@ -10,7 +11,7 @@ from aiortc.rtcsctptransport import SCTP_DATA_FIRST_FRAG, SCTP_DATA_LAST_FRAG, W
 from google_crc32c import extend, value
 
 SACK_BYTES = 16
-"""What an acknowledgement without gaps has, alone or beside other chunks."""
+"""Bytes of an acknowledgement without gaps."""
 
 _DATA, _SACK = 0, 3
 _WHOLE = SCTP_DATA_FIRST_FRAG | SCTP_DATA_LAST_FRAG
@@ -25,8 +26,8 @@ _SACK_CHUNK = Struct("!BBHLLHH")
 
 
 class PlainPacket(NamedTuple):
-    """A plain packet: up to where it acknowledges, messages as (TSN, stream, sequence, bytes), and whether who sent it
-    wants to hear at once that it came.
+    """A plain packet: its cumulative acknowledgement, its messages as (TSN, stream, sequence, bytes), and whether the
+    sender asks for an immediate acknowledgement.
     """
 
     cumulative: int | None
@@ -35,30 +36,30 @@ class PlainPacket(NamedTuple):
 
 
 class Header:
-    """What every packet of one association begins with."""
+    """The header of every packet of one association."""
 
     def __init__(self, local_port: int, remote_port: int, remote_tag: int) -> None:
         self._ports = _PORTS.pack(local_port, remote_port, remote_tag)
         self._seed = value(self._ports + bytes(4))
 
     def packet(self, chunks: bytes) -> bytes:
-        """The packet with these."""
+        """Return a packet with these chunks."""
         return self._ports + _CHECKSUM.pack(extend(self._seed, chunks)) + chunks
 
 
 def data_chunk(flags: int, tsn: int, stream: int, sequence: int, protocol: int, data: bytes) -> bytes:
-    """A DATA chunk, padded."""
+    """Return a DATA chunk, padded."""
     length = _DATA_CHUNK.size + len(data)
     return _DATA_CHUNK.pack(_DATA, flags, length, tsn, stream, sequence, protocol) + data + bytes(-length % 4)
 
 
 def sack_chunk(cumulative: int, window: int) -> bytes:
-    """A SACK chunk that says that all up to this TSN has come, and that so many bytes may come now."""
+    """Return a SACK chunk that acknowledges everything up to this TSN and advertises this window."""
     return _SACK_CHUNK.pack(_SACK, 0, SACK_BYTES, cumulative, window, 0, 0)
 
 
 def read_plain(packet: bytes, tag: int) -> PlainPacket | None:
-    """What a plain packet says; None: it is another, or is damaged, or not for who has this verification tag."""
+    """Parse a plain packet. Return None for any other, a damaged one, or one with another verification tag."""
     if len(packet) < _COMMON_BYTES + SACK_BYTES or _PORTS.unpack_from(packet)[2] != tag:
         return None
     cumulative, messages, at_once = None, [], False

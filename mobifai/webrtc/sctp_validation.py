@@ -1,16 +1,16 @@
-"""Whether a packet of SCTP has the form that RFC 9260 gives it, before aiortc reads it. Pure.
+"""Checks that an SCTP packet has the form of RFC 9260, before aiortc parses it. Pure.
 
-aiortc trusts the lengths within chunks: one of zero lets it loop for ever, and a short body ends the connection with an
-exception. It also keeps whatever comes early, and counts acknowledged gaps one by one.
+aiortc trusts the lengths within chunks: a length of zero makes it loop without end, and a short body ends the
+connection with an exception. It also keeps whatever arrives early, and counts acknowledged gaps one by one.
 """
 
 from collections.abc import Callable
 from struct import Struct
 
 MOST_EARLY = 1024
-"""Pieces that may come before one that is missing; a phone may have some 900 full ones under way."""
+"""Most chunks that may arrive before a missing one; a phone may have about 900 full ones in flight."""
 MOST_GAP = 4096
-"""How far behind the newest acknowledged piece a gap may end; this side has at most some 450 under way."""
+"""How far behind the newest acknowledged chunk a gap may end; this side has at most about 450 in flight."""
 
 _COMMON_BYTES, _CHUNK_BYTES, _PARAMETER_BYTES = 12, 4, 4
 _INIT_BYTES, _SACK_BYTES, _DATA_BYTES = 16, 12, 12
@@ -20,8 +20,8 @@ _DATA_TYPE, _INIT_TYPE = 0, 1
 _TSNS = 1 << 32
 
 
-def is_sound(packet: bytes, newest: int | None) -> bool:
-    """Return whether a packet can be read. `newest` is the TSN up to which all has come; None: nothing can come yet."""
+def is_valid(packet: bytes, newest: int | None) -> bool:
+    """Return whether a packet can be parsed. `newest` is the last TSN without a gap; None: no data can arrive yet."""
     chunks = _chunks(packet)
     if chunks is None or (len(chunks) > 1 and any(kind == _INIT_TYPE for kind, _ in chunks)):
         return False
@@ -31,7 +31,7 @@ def is_sound(packet: bytes, newest: int | None) -> bool:
 
 
 def _chunks(packet: bytes) -> list[tuple[int, bytes]] | None:
-    """The types and bodies of a packet's chunks; None: a length is wrong."""
+    """Return the types and bodies of a packet's chunks, or None if a length is wrong."""
     found, at = [], _COMMON_BYTES
     while at <= len(packet) - _CHUNK_BYTES:
         kind, _, length = _CHUNK.unpack_from(packet, at)
@@ -43,7 +43,7 @@ def _chunks(packet: bytes) -> list[tuple[int, bytes]] | None:
 
 
 def _is_data_in_place(body: bytes, newest: int | None) -> bool:
-    """Whether a piece of a message is one that may come now."""
+    """Return whether a DATA chunk is one that may arrive now."""
     if len(body) <= _DATA_BYTES or newest is None:
         return False
     (tsn,) = _DATA.unpack_from(body)
@@ -60,7 +60,7 @@ def _is_init(body: bytes) -> bool:
 
 
 def _is_acknowledgement(body: bytes) -> bool:
-    """Whether a SACK has as many gaps and duplicates as it says, with the gaps in order and not too far away."""
+    """Return whether a SACK has the gaps and duplicates that it counts, with the gaps in order and not too far away."""
     if len(body) < _SACK_BYTES:
         return False
     _, _, gaps, duplicates = _SACK.unpack_from(body)
@@ -75,7 +75,7 @@ def _is_acknowledgement(body: bytes) -> bool:
 
 
 def _parameters(body: bytes) -> list[tuple[int, int]] | None:
-    """The types of the parameters and the lengths of their values; None: a length is wrong."""
+    """Return the types of the parameters and the lengths of their values, or None if a length is wrong."""
     found, at = [], 0
     while at <= len(body) - _PARAMETER_BYTES:
         kind, length = _PARAMETER.unpack_from(body, at)
@@ -91,7 +91,7 @@ def _has_parameters(body: bytes) -> bool:
 
 
 def _is_reconfiguration(body: bytes) -> bool:
-    """Whether a RE-CONFIG's parameters are as long as they need to be (RFC 6525, section 4)."""
+    """Return whether a RE-CONFIG's parameters are as long as they need to be (RFC 6525, section 4)."""
     parameters = _parameters(body)
     if parameters is None:
         return False
@@ -115,4 +115,4 @@ _FORMS: dict[int, Callable[[bytes], bool]] = {  # bounded by this table
     130: _is_reconfiguration,
     192: lambda body: len(body) >= 4 and len(body) % 4 == 0,
 }
-"""By the type of a chunk; what is not here has a body of any form, or none."""
+"""Validators by the type of a chunk. A chunk without one may have any body."""

@@ -1,7 +1,7 @@
-"""Hands DTLS records to the kernel, several at a time where it can take them apart itself (UDP_SEGMENT, Linux 4.18).
+"""Passes DTLS records to the kernel, several at a time where the kernel can split them (UDP_SEGMENT, Linux 4.18).
 
-A datagram of its own costs a trip through the whole network stack and a wake-up of the receiver; in one call the trip
-is shared. What is on the wire is the same. Owns one descriptor, a copy of the socket's, from the first call to `close`.
+Each system call for a datagram runs through the whole network stack and wakes the receiver; a batch does so once. The
+datagrams on the network are the same. Owns one descriptor, a copy of the socket's, from the first call to `close`.
 """
 
 import errno
@@ -16,13 +16,13 @@ _log = logging.getLogger(__name__)
 
 _UDP_SEGMENT = 103  # <linux/udp.h>; Python does not name it
 _MOST = 40
-"""Records in one call: the kernel takes 64, and 64 KiB."""
+"""Most records in one call: the kernel takes 64, and 64 KiB."""
 _HEADER = 13
 _LENGTH_AT = 11
 _NEVER = frozenset(
     {errno.EINVAL, errno.EIO, errno.EMSGSIZE, errno.ENOPROTOOPT, errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM}
 )
-"""Errors that say that this kernel or this network card can't; others pass."""
+"""Errors that mean that this kernel or network card can't do it; others are temporary."""
 
 
 class UdpSegmentSender:
@@ -35,7 +35,7 @@ class UdpSegmentSender:
         self._able = sys.platform == "linux"
 
     def send(self, records: bytes) -> int:
-        """Send these records, each as a datagram of its own; how many they were. Raises ConnectionError."""
+        """Send each record as a datagram of its own. Return their number. Raises ConnectionError."""
         pair = self._ice._nominated.get(1)
         if pair is None:
             raise ConnectionError("no pair of addresses is chosen")
@@ -49,15 +49,15 @@ class UdpSegmentSender:
         return sum(-(-len(group) // length) for group, length in groups)
 
     def _send_group(self, group: bytes, length: int) -> bool:
-        """Whether the kernel took them together."""
+        """Return whether the kernel took the records together."""
         if self._socket is None or self._pair.protocol.transport.get_write_buffer_size():
-            return False  # what waits already goes first
+            return False  # queued datagrams go first
         try:
             size = struct.pack("=H", length)
             self._socket.sendmsg([group], [(socket.IPPROTO_UDP, _UDP_SEGMENT, size)], 0, self._pair.remote_addr)
         except OSError as error:
             if error.errno in _NEVER:
-                _log.info("datagrams go to the kernel one by one: %s", error)
+                _log.info("sending datagrams one by one: %s", error)
                 self._able = False
                 self.close()
             return False
@@ -71,7 +71,7 @@ class UdpSegmentSender:
             self._socket = socket.socket(fileno=os.dup(found.fileno()))
 
     def close(self) -> None:
-        """Let go of the socket. What is sent later makes a new copy."""
+        """Close the descriptor. A later call of `send` makes a new copy."""
         self._pair = None
         if self._socket is not None:
             self._socket.close()
@@ -79,7 +79,7 @@ class UdpSegmentSender:
 
 
 def _groups(records: bytes) -> list[tuple[bytes, int]]:
-    """Cut at the ends of records, so that all in a group have the length that is given, but the last may be shorter."""
+    """Split at the ends of records, so that all records of a group have the given length; the last may be shorter."""
     groups: list[tuple[bytes, int]] = []
     start = at = length = count = 0
     while at < len(records):

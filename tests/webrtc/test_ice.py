@@ -15,7 +15,7 @@ from mobifai.protocol import messages
 from mobifai.transport.peer_connection import PeerConnection
 from mobifai.webrtc import ice as ice_module
 from mobifai.webrtc.candidates import MOST_ADDRESSES, Addresses
-from mobifai.webrtc.ice import MOST_LOOKUPS, PACE_SECONDS, hasten
+from mobifai.webrtc.ice import MOST_LOOKUPS, PACE_SECONDS, shorten_waits
 from mobifai.webrtc.loader import import_aiortc_async
 from tests.support.eventually import eventually
 from tests.transport.calls import Listener, answering, udp_sockets
@@ -70,7 +70,7 @@ class Ice:
 
 async def test_checks_go_on_by_themselves_at_the_usual_pace() -> None:
     ice = Ice(4)
-    hasten(ice, Addresses())
+    shorten_waits(ice, Addresses())
     assert not ice._check_periodic()
     await eventually(lambda: len(ice.started) == 4)
     await asyncio.sleep(2 * PACE_SECONDS)
@@ -81,13 +81,13 @@ async def test_checks_go_on_by_themselves_at_the_usual_pace() -> None:
 async def test_with_nothing_to_check_aioice_comes_again() -> None:
     ice = Ice(0)
     ice._check_periodic = lambda: True  # type: ignore[method-assign]
-    hasten(ice, Addresses())
+    shorten_waits(ice, Addresses())
     assert ice._check_periodic()
 
 
 async def test_a_connection_closed_meanwhile_asks_for_no_consent() -> None:
     ice = Ice(1)
-    hasten(ice, Addresses())
+    shorten_waits(ice, Addresses())
     ice._closing = True
     await ice.query_consent()
     assert ice._nominated[1].asked == 0
@@ -98,7 +98,7 @@ async def test_a_phone_that_falls_silent_is_not_waited_for_long(monkeypatch: pyt
     monkeypatch.setattr(ice_module, "CONSENT_SECONDS", 0.1)
     ice, pair = Ice(1), Pair()
     ice._nominated = {1: pair}
-    hasten(ice, Addresses())
+    shorten_waits(ice, Addresses())
     asking = asyncio.create_task(ice.query_consent())
     await asyncio.sleep(0.3)
     assert not ice._closing  # it answers

@@ -97,7 +97,7 @@ asyncio.run(main())
 def test_who_wants_sound_later_gets_the_real_library() -> None:
     told = run("""
 from mobifai.webrtc import loader as webrtc
-webrtc.load()
+webrtc.import_aiortc()
 import av, pylibsrtp
 print(av.AudioFrame(format="s16", layout="mono", samples=160).samples, pylibsrtp.Error.__module__)
 """)
@@ -108,7 +108,7 @@ def test_names_of_browsers_are_looked_up_with_the_real_dns_library() -> None:
     told = run("""
 import asyncio, sys
 from mobifai.webrtc import loader as webrtc
-webrtc.load()
+webrtc.import_aiortc()
 before = "dns.zone" in sys.modules and type(sys.modules["dns.zone"]).__name__
 import aioice.mdns
 async def main():
@@ -122,7 +122,7 @@ asyncio.run(main())
 @pytest.mark.parametrize(
     "change",
     [
-        "webrtc._stand_in = types.ModuleType",  # a library that asks for more than the stand-ins have
+        "webrtc._stub = types.ModuleType",  # a library that asks for more than the stand-ins have
         "webrtc.MEDIA = ('aiortc.rtcdatachannel',)",  # one whose modules mean something else
     ],
 )
@@ -133,19 +133,19 @@ logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(name)s: %(m
 logging.getLogger().addFilter(lambda record: record.name.startswith("mobifai"))
 for handler in logging.getLogger().handlers: handler.addFilter(lambda record: record.name.startswith("mobifai"))
 {change}
-webrtc.load()
+webrtc.import_aiortc()
 import aiortc.mediastreams, av
 assert aiortc.mediastreams.AudioFrame is av.AudioFrame
 asyncio.run(call())
 """)
-    assert told == f"mobifai.webrtc.loader: aiortc is loaded with al\n{WORKS}"
+    assert told == f"mobifai.webrtc.loader: importing all of aiortc,\n{WORKS}"
 
 
 def test_a_library_that_is_there_is_taken_as_it_is() -> None:
     told = run("""
 import aiortc, av
 from mobifai.webrtc import loader as webrtc
-print(webrtc.load() is aiortc, aiortc.mediastreams.AudioFrame is av.AudioFrame)
+print(webrtc.import_aiortc() is aiortc, aiortc.mediastreams.AudioFrame is av.AudioFrame)
 """)
     assert told == "True True\n"
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mobifai.webrtc.sctp_packet import Header
-from mobifai.webrtc.sctp_validation import MOST_EARLY, is_sound
+from mobifai.webrtc.sctp_validation import MOST_EARLY, is_valid
 from tests.webrtc.associations import in_no_time
 from tests.webrtc.test_sctp_inbound import listening
 
@@ -64,12 +64,12 @@ BROKEN = {
 @pytest.mark.parametrize("what", BROKEN)
 def test_a_packet_of_a_wrong_form_is_known(what: str) -> None:
     for broken in BROKEN[what]:
-        assert not is_sound(packet(broken), NEWEST)
+        assert not is_valid(packet(broken), NEWEST)
 
 
 def test_an_init_comes_alone() -> None:
-    assert is_sound(packet(chunk(1, INIT)), None)
-    assert not is_sound(packet(chunk(1, INIT), chunk(4)), None)
+    assert is_valid(packet(chunk(1, INIT)), None)
+    assert not is_valid(packet(chunk(1, INIT), chunk(4)), None)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_an_init_comes_alone() -> None:
     ],
 )
 def test_a_packet_of_the_right_form_is_let_through(sound: bytes) -> None:
-    assert is_sound(packet(sound), NEWEST)
+    assert is_valid(packet(sound), NEWEST)
     assert len(parse_packet(packet(sound))[3]) <= 1  # and aiortc reads it
 
 
@@ -113,5 +113,5 @@ def test_a_phone_can_not_stall_or_crash_the_agent_with_a_packet() -> None:
 @given(st.lists(st.tuples(st.integers(0, 255), st.binary(max_size=40), st.integers(0, 60) | st.none()), max_size=4))
 def test_whatever_chunks_come_aiortc_reads_what_is_let_through(chunks: list[tuple[int, bytes, int | None]]) -> None:
     made = packet(*(chunk(*one) for one in chunks), chunk(11))
-    if is_sound(made, NEWEST):
+    if is_valid(made, NEWEST):
         parse_packet(made)

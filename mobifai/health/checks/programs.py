@@ -25,7 +25,7 @@ import importlib, sys
 from mobifai.webrtc import loader as webrtc
 for name in sys.argv[1:]:
     print(name, flush=True)
-    webrtc.load() if name == "aiortc" else importlib.import_module(name)
+    webrtc.import_aiortc() if name == "aiortc" else importlib.import_module(name)
 """
 
 

@@ -1,8 +1,8 @@
-"""The messages of the wire protocol as strict types, one module for each section, and the tables of who sends what.
+"""The messages of the wire protocol as strict types, one module for each section, and the tables of who sends which.
 
-`decode` turns what came from outside into one of these values or raises BadMessage; nothing else in the product reads a
-payload from outside. The wire's names are camelCase, as the apps write them. docs/reference/protocol.md has
-the sections, docs/reference/protocol-additions.md what this project adds.
+`decode` converts a payload from outside into one of these values or raises BadMessage; nothing else in the product
+reads such payloads. Names on the wire are camelCase, as the apps write them. docs/reference/protocol.md has the
+sections, docs/reference/protocol-additions.md the additions of this project.
 """
 
 from collections.abc import Mapping
@@ -88,7 +88,7 @@ FROM_DEVICE: Mapping[str, Any] = {
     "error": Notice,
     "relay:echo": Echo,
 }
-"""What a relay understands of a device; it forwards or refuses everything else."""
+"""The events that a relay accepts from a device. It forwards or rejects all others."""
 
 FROM_RELAY: Mapping[str, Any] = {
     "authenticated": Authenticated,
@@ -107,7 +107,7 @@ FROM_RELAY: Mapping[str, Any] = {
     "webrtc:answer": Answer,
     "webrtc:ice-candidate": IceCandidate,
 }
-"""What an agent understands of a relay."""
+"""The events that an agent accepts from a relay."""
 
 FROM_PHONE: Mapping[str, Any] = {
     "process:create": ProcessCreate,
@@ -128,10 +128,10 @@ FROM_PHONE: Mapping[str, Any] = {
     "system:health": Empty | None,
     "system:echo": Echo,
 }
-"""What an agent understands of a phone, on the data channel or through the relay."""
+"""The events that an agent accepts from a phone, on the data channel or through the relay."""
 
 SEALING: Mapping[str, Any] = {"e2e:hello": E2eHandshake, "e2e:sealed": E2eSealed}
-"""What an agent understands of a phone with end-to-end encryption, through the relay and in clear."""
+"""The events that an agent accepts from a phone with end-to-end encryption, through the relay and unencrypted."""
 
 FROM_AGENT: Mapping[str, Any] = {
     "webrtc:offer": Offer,
@@ -162,7 +162,9 @@ FROM_AGENT: Mapping[str, Any] = {
     "e2e:sealed": E2eSealed,
     "e2e:refused": E2eRefused,
 }
-"""What an agent sends to a phone. The phone page's types are generated from this table and from `FROM_PHONE`."""
+"""The events that an agent sends to a phone. The phone page's types are generated from this table and from
+`FROM_PHONE`.
+"""
 
 __all__ = [
     "FROM_AGENT",
