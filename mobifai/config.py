@@ -49,7 +49,7 @@ class Config:
     """Everything that a person can set about an agent.
 
     `relay` is an own relay's place, or the URL of one elsewhere. `ice_servers` are STUN or TURN URLs; empty: none is
-    asked. `limits` replaces values of `limits.LIMITS`. `restart_daily` is a local time at which the agent starts anew.
+    asked. `limits` replaces values of `limits.LIMITS`. `restart_daily` is a local time at which the agent restarts.
     `time_scale` says how many times as fast as usual timers run that wait for nothing but time; `health` has it in it.
     `e2e` says whether legacy apps, which have no end-to-end encryption, may come. `public_url` replaces the address of
     a relay elsewhere in what phones are given.

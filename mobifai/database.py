@@ -267,7 +267,7 @@ class Database:
     def _fall_behind(self, error: Exception) -> None:
         self._behind = True
         self._retry_at = self._clock() + RETRY_SECONDS
-        self._close_file()  # what it holds in memory may be of a file that is no more
+        self._close_file()  # its content in memory may be of a file that no longer exists
         self._complain(error)
 
 

@@ -74,7 +74,7 @@ class RelayUnreachable(MobiFaiError):
 
 
 class CommandError(MobiFaiError):
-    """What ends a command: the text for the person, and the exit status."""
+    """The error that ends a command: a message for the user, and the exit status."""
 
     def __init__(self, message: str, status: int = 1) -> None:
         super().__init__(message)

@@ -24,7 +24,7 @@ class GeneratedFile:
         self._without = without
 
     def load(self, read: Callable[[bytes], T], make: Callable[[], tuple[T, bytes]]) -> T:
-        """What the file holds, or else what `make` makes: a value, and the file's content for it.
+        """Return the file's value, or a new one from `make`, which returns a value and the file's content for it.
 
         A file that `read` refuses (ValueError, RecursionError, MsgspecError) is set aside. Where nothing can be read
         or written, the value is as good, until this process ends.

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 
 class Unit(StrEnum):
-    """What a limit counts."""
+    """The unit of a limit's value."""
 
     BYTES = "bytes"
     ITEMS = "items"
@@ -99,8 +99,8 @@ KEEPER_NEWS = _declare(
 )  # fmt: skip
 TERMINAL_RING = _declare(
     "terminal.ring", 160 << 10, Unit.BYTES, WhenFull.EVICT_OLDEST,
-    "the 100 KB of screen that phones are promised on a switch, some 1,000 full lines, and more: a full window and one "
-    "read, so that what a phone has not acknowledged is still there", TERMINALS,
+    "the lines above the screen that a phone sees after a switch, and a full window and one read beside them, so that "
+    "output that a phone has not acknowledged is still there", TERMINALS,
 )  # fmt: skip
 TERMINAL_INPUT = _declare(
     "terminal.input", 1 << 20, Unit.BYTES, WhenFull.REJECT,
@@ -337,7 +337,7 @@ LOG_FILES = _declare(
 )  # fmt: skip
 LOG_FILE = _declare(
     "log.file", 2 << 20, Unit.BYTES, WhenFull.EVICT_OLDEST,
-    "one log file on disk (not memory): some 20,000 lines, which an editor still opens at once", LOG_FILES,
+    "one log file on disk (not memory): some 20,000 lines, which an editor still opens without delay", LOG_FILES,
     on_disk=True,
 )  # fmt: skip
 LOG_LINE = _declare(

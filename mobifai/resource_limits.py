@@ -71,7 +71,7 @@ def fork() -> int:
 
 
 def describe_shortage(error: BaseException) -> str | None:
-    """What the system lacked, in a sentence with the remedy; None for errors of another kind."""
+    """Return the missing resource and its remedy as a sentence; None for errors of another kind."""
     parts = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
     number = error.errno if isinstance(error, OSError) else None
     if number == errno.EMFILE:

@@ -119,7 +119,7 @@ class StateDir:
     def e2e_key(self) -> KeyPair:
         """The key by which phones know this agent end to end; made when there is none."""
         if "e2e" not in self._made:
-            file = GeneratedFile(self.path / "e2e.json", self.problems, "every phone comes in anew by a link")
+            file = GeneratedFile(self.path / "e2e.json", self.problems, "every phone needs a new link")
             self._made["e2e"] = file.load(_read_key, _make_key)
         key: KeyPair = self._made["e2e"]
         return key
@@ -176,7 +176,7 @@ class StateDir:
         try:
             return msgspec.json.decode(read_whole(self.path / "tokens.json"), type=dict[str, str])
         except (OSError, ValueError, RecursionError, msgspec.MsgspecError):
-            return {}  # signing in again makes it anew
+            return {}  # signing in again creates it
 
 
 def _runtime_folders() -> list[Path]:

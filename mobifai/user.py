@@ -66,7 +66,7 @@ def _place(find: Callable[[str], Path]) -> Path | None:
 
 
 def login_variables() -> dict[str, str]:
-    """What a login sets: HOME, USER and LOGNAME, as far as they are known."""
+    """Return the variables that a login sets: HOME, USER and LOGNAME, as far as they are known."""
     known, place = passwd_entry(), home()
     names = {"USER": known.pw_name, "LOGNAME": known.pw_name} if known is not None else {}
     return {"HOME": str(place) if place is not None else "/", **names}

@@ -32,7 +32,7 @@ BEAT_SECONDS = 10.0
 """How often a command that follows a question hears of it, also when nothing happens."""
 
 SUSPENDED_SECONDS = 1.0
-"""A timer that is late by so much was not late by itself: the process was suspended, and the answer may be there."""
+"""A delay of a timer that shows that the process was suspended, so that an answer may have arrived meanwhile."""
 
 ControlHandler = Callable[[dict[str, Any]], Awaitable[object]]
 StreamingHandler = Callable[[dict[str, Any]], AsyncGenerator[object, None]]

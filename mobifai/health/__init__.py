@@ -1,1 +1,1 @@
-"""What the running process knows of itself, and the socket over which its owner asks."""
+"""Health checks, metrics and housekeeping of the running process."""

@@ -42,7 +42,7 @@ class Finding:
 
 
 async def examine(subject: CheckedInstallation, checks: Sequence[DoctorCheck] = CHECKS) -> list[Finding]:
-    """Look at everything at once; the findings come in the checks' order. Never raises for what a check does."""
+    """Run all checks concurrently; findings are in the checks' order. Errors of a check become findings."""
     verdicts = await asyncio.gather(*(_look(check, subject) for check in checks))
     return [
         Finding(check.name, verdict.state, verdict.found, verdict.remedy)

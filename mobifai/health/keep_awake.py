@@ -14,7 +14,7 @@ import sys
 _log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 60.0
-"""How long to wait before a helper that ended by itself is started again."""
+"""Seconds before a helper that ended unexpectedly is started again."""
 
 GRACE_SECONDS = 1.0
 
@@ -72,12 +72,12 @@ class KeepAwake:
             if self._closing:
                 return
             await self._hold()
-            with contextlib.suppress(TimeoutError):  # it ended by itself: the need may end before the next try
+            with contextlib.suppress(TimeoutError):  # it ended unexpectedly: the need may end before the next try
                 async with asyncio.timeout(self._retry_seconds):
                     await self._not_needed.wait()
 
     async def _hold(self) -> None:
-        """Hold the machine awake until that is not needed, or the helper ends by itself."""
+        """Keep the machine awake until that is not needed, or the helper ends unexpectedly."""
         if not self._command:
             self._warn("nothing on this system can keep it awake")
             return

@@ -1,6 +1,6 @@
 """What repeats is counted, and said once a minute.
 
-It owns the counts of a bounded number of kinds and decides; it neither writes nor waits. Whoever speaks asks `due`
+It owns the counts of a bounded number of kinds and decides; it neither writes nor waits. The writer asks `due`
 first and `admit` then.
 """
 
@@ -16,7 +16,7 @@ _MOST_TEXT = 200
 
 @dataclass(frozen=True, slots=True)
 class RepeatSummary:
-    """A kind that was heard `count` times more within `seconds`; `message` is the last of them, cut to one line."""
+    """A kind of message that was repeated `count` times in `seconds`; `message` is the last one, cut to one line."""
 
     kind: MessageKind
     message: str
@@ -46,41 +46,41 @@ class RepeatFilter:
 
     def admit(self, kind: MessageKind, message: str) -> bool:
         """Whether to say it: it is the first of its kind. Otherwise it is counted."""
-        heard = self._kinds.get(kind)
-        if heard is None:
+        repeats = self._kinds.get(kind)
+        if repeats is None:
             self._kinds[kind] = _RepeatCount(self._clock())
             return True
-        self._kinds[kind] = replace(heard, count=heard.count + 1, message=_excerpt(message))
+        self._kinds[kind] = replace(repeats, count=repeats.count + 1, message=_excerpt(message))
         return False
 
     def due(self, coming: MessageKind | None = None) -> Iterator[RepeatSummary]:
         """What is to be said now: kinds whose minute is over, and the one that has to make room for what comes."""
         now = self._clock()
         while self._kinds:
-            kind, heard = next(iter(self._kinds.items()))
-            if now - heard.since >= WINDOW_SECONDS:
-                self._begin_anew(kind, heard, now)
+            kind, repeats = next(iter(self._kinds.items()))
+            if now - repeats.since >= WINDOW_SECONDS:
+                self._restart_count(kind, repeats, now)
             elif coming is not None and coming not in self._kinds and not self._bound.room:
                 del self._kinds[kind]
                 self._bound.evicted(1)
             else:
                 return
-            if heard.count:
-                yield RepeatSummary(kind, heard.message, heard.count, now - heard.since)
+            if repeats.count:
+                yield RepeatSummary(kind, repeats.message, repeats.count, now - repeats.since)
 
-    def _begin_anew(self, kind: MessageKind, heard: _RepeatCount, now: float) -> None:
-        """What was heard again goes on being counted, as the newest; what was not is forgotten."""
+    def _restart_count(self, kind: MessageKind, repeats: _RepeatCount, now: float) -> None:
+        """Start a new count for a kind that was repeated, as the newest; drop one that was not."""
         del self._kinds[kind]
-        if heard.count:
+        if repeats.count:
             self._kinds[kind] = _RepeatCount(now)
 
     def drain(self) -> Iterator[RepeatSummary]:
         """All that was counted and not said yet; nothing is known afterwards."""
         now = self._clock()
         while self._kinds:
-            kind, heard = self._kinds.popitem()
-            if heard.count:
-                yield RepeatSummary(kind, heard.message, heard.count, now - heard.since)
+            kind, repeats = self._kinds.popitem()
+            if repeats.count:
+                yield RepeatSummary(kind, repeats.message, repeats.count, now - repeats.since)
 
 
 def _excerpt(message: str) -> str:

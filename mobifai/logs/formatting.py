@@ -42,7 +42,7 @@ _CONVERSION = re.compile(r"%(?:\(\w+\))?[-#0 +]*\d*(?:\.\d+)?[a-zA-Z]")
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """What is written of a record. `time` is in seconds since the epoch, `exception` a traceback or empty."""
+    """The fields of a log line. `time` is in seconds since the epoch, `exception` a traceback or empty."""
 
     time: float
     level: int
@@ -53,7 +53,7 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True)
 class MessageKind:
-    """What makes two messages the same: who says it, how grave it is, and the words without the values."""
+    """The identity of a message for deduplication: its logger, its level, and its text without values."""
 
     logger: str
     level: int
@@ -83,7 +83,7 @@ def _exception(record: logging.LogRecord) -> str:
 
 
 def without_secrets(text: str) -> str:
-    """The text with every secret hidden that can be told by its shape, and with half characters escaped."""
+    """Return the text with secrets of known formats masked, and with half characters escaped."""
     text = _NAMED_SECRET.sub(rf"\1{HIDDEN}", _SECRET.sub(HIDDEN, text))
     return _PASSWORD.sub(rf"\1{HIDDEN}@", text).encode(errors="backslashreplace").decode()
 

@@ -45,7 +45,7 @@ They keep the level: at `warning` they tell of every ordinary end of a connectio
 class RootLogHandler(logging.Handler):
     """Writes every record, without secrets, to `stream` (None: nowhere) and to the file while there is one.
 
-    `form` is `text` or `json`. Libraries are heard from `warning` on, whatever the level.
+    `form` is `text` or `json`. Libraries are logged from `warning` on, whatever the level.
     """
 
     def __init__(self, level: str, form: str, stream: TextIO | None, clock: Callable[[], float]) -> None:
@@ -79,7 +79,7 @@ class RootLogHandler(logging.Handler):
             logging.getLogger(name).setLevel(logging.ERROR)
 
     def close(self) -> None:
-        """Say what is left to say, and be the log no more. Twice changes nothing."""
+        """Write the remaining lines and detach from logging. Idempotent."""
         root = logging.getLogger()
         if self in root.handlers:
             self._say_rest()
@@ -197,5 +197,5 @@ def _last_words(error: Exception) -> LogLine:
     """An error of ours says what to do; for any other the place counts."""
     if isinstance(error, MobiFaiError):
         return _own(logging.ERROR, without_secrets(f"ended: {error}"))
-    told = without_secrets("".join(traceback.format_exception(error)).rstrip())
-    return _own(logging.ERROR, without_secrets(f"ended: {error!r}"), told)
+    details = without_secrets("".join(traceback.format_exception(error)).rstrip())
+    return _own(logging.ERROR, without_secrets(f"ended: {error!r}"), details)

@@ -30,7 +30,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def follow(path: Path, begin: os.stat_result, pause: Callable[[float], None] = time.sleep) -> Iterator[str]:
-    """What is written from `begin` on (the file as it was), for ever. A renamed file is read to its end first."""
+    """Yield text that is written from `begin` on, without end. A renamed file is read to its end first."""
     position = begin.st_size
     current = _open(path)
     try:

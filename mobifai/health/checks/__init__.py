@@ -1,1 +1,1 @@
-"""What `mobifai doctor` looks at, one module for each kind of place. A check looks; it changes nothing."""
+"""The checks of `mobifai doctor`, one module for each subject. A check changes nothing."""

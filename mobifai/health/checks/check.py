@@ -1,4 +1,4 @@
-"""What a check is given, and what it answers. Frozen values; nothing here looks at anything."""
+"""A check's input and its result, as frozen values."""
 
 import asyncio
 import contextlib
@@ -76,15 +76,15 @@ def in_thread(look: Callable[[CheckedInstallation], CheckResult]) -> CheckFuncti
 
     async def run(subject: CheckedInstallation) -> CheckResult:
         loop = asyncio.get_running_loop()
-        told: asyncio.Future[CheckResult] = loop.create_future()
+        outcome: asyncio.Future[CheckResult] = loop.create_future()
 
         def tell(verdict: CheckResult | None, error: Exception | None) -> None:
-            if told.done():
+            if outcome.done():
                 return
             if verdict is not None:
-                told.set_result(verdict)
+                outcome.set_result(verdict)
             elif error is not None:
-                told.set_exception(error)
+                outcome.set_exception(error)
 
         def work() -> None:
             verdict, error = None, None
@@ -96,6 +96,6 @@ def in_thread(look: Callable[[CheckedInstallation], CheckResult]) -> CheckFuncti
                 loop.call_soon_threadsafe(tell, verdict, error)
 
         threading.Thread(target=work, name="doctor", daemon=True).start()
-        return await told
+        return await outcome
 
     return run

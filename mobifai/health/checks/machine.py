@@ -1,4 +1,4 @@
-"""What the machine gives: descriptors, terminals, a port, UDP, a clock that makes sense."""
+"""Checks of the machine: descriptors, terminals, a port, UDP, a plausible clock."""
 
 import errno
 import ipaddress

@@ -1,4 +1,4 @@
-"""What MobiFai is made of: versions, and whether the native libraries can be loaded at all."""
+"""Checks of the installation: versions, and whether the native libraries can be loaded."""
 
 import asyncio
 import contextlib
@@ -30,26 +30,26 @@ for name in sys.argv[1:]:
 
 
 def versions(_: CheckedInstallation) -> CheckResult:
-    """What is installed."""
-    told = f"MobiFai {__version__}, Python {platform.python_version()}, {platform.platform(terse=True)}"
+    """Check the installed versions."""
+    found = f"MobiFai {__version__}, Python {platform.python_version()}, {platform.platform(terse=True)}"
     if sys.version_info < OLDEST_PYTHON:
-        return problem(told, "install Python 3.11 or newer")
+        return problem(found, "install Python 3.11 or newer")
     missing = [name for name in ("aiortc", "aiohttp") if _version(name) is None]
     if missing:
-        return problem(f"{told}; {', '.join(missing)} missing", "install MobiFai anew, with all that it needs")
+        return problem(f"{found}; {', '.join(missing)} missing", "reinstall MobiFai with its dependencies")
     uvloop = _version("uvloop")
-    told = f"{told}, aiortc {_version('aiortc')}, uvloop {uvloop or 'missing'}"
+    found = f"{found}, aiortc {_version('aiortc')}, uvloop {uvloop or 'missing'}"
     if uvloop is None and platform.python_implementation() == "CPython":
-        return warning(told, "install uvloop: the data channel is twice as fast with it")
-    return ok(told)
+        return warning(found, "install uvloop: the data channel is twice as fast with it")
+    return ok(found)
 
 
 def phone_page(_: CheckedInstallation, package: Path = PACKAGE) -> CheckResult:
     """Whether phones without the app find the page at the relay's address."""
     if (package / "relay" / "static" / "page" / "index.html").is_file():
         return ok("the phone page is installed")
-    told = "the phone page was left out when this MobiFai was built; phones need the app"
-    return warning(told, "install MobiFai anew without MOBIFAI_BUILD_PAGE=0")
+    found = "the phone page was left out when this MobiFai was built; phones need the app"
+    return warning(found, "reinstall MobiFai without MOBIFAI_BUILD_PAGE=0")
 
 
 def _version(name: str) -> str | None:
@@ -84,9 +84,9 @@ def _judge(status: int, reached: str, said: str, modules: tuple[str, ...]) -> Ch
     if status < 0:
         return problem(
             f"loading {package} crashes ({signal.Signals(-status).name})",
-            f"install {package} anew, or another version of it",
+            f"reinstall {package}, or install another version of it",
         )
     if status > 0:
         why = (said.strip().splitlines() or ["it did not say why"])[-1]
-        return problem(f"{package} can't be loaded: {why}", f"install {package} anew")
+        return problem(f"{package} can't be loaded: {why}", f"reinstall {package}")
     return ok(f"{', '.join(name.partition('.')[0] for name in modules)} can be loaded")

@@ -25,7 +25,7 @@ _MOST_BYTES = 4096
 
 
 async def running_agent(state_dir: Path) -> dict[str, Any] | None:
-    """What the agent of this state directory says of itself; None when none runs. Raises StateError."""
+    """Return the status of the agent of this state directory; None if none runs. Raises StateError."""
     path = StateDir(state_dir).control_socket
     try:
         _, writer = await asyncio.open_unix_connection(path)
@@ -42,7 +42,7 @@ async def _without_agent(state_dir: Path) -> CheckResult:
     except (StateError, OSError):
         return ok("none is running with this state directory")
     reason = kept.get("problem") or "it starts just now"
-    remedy = "repair that, and `mobifai restart` tries at once; every terminal is kept meanwhile"
+    remedy = "repair that, then run `mobifai restart` to start it immediately; every terminal is kept meanwhile"
     return problem(f"it does not serve: {reason}", remedy) if kept.get("problem") else ok(reason)
 
 
@@ -51,7 +51,7 @@ async def agent(subject: CheckedInstallation) -> CheckResult:
     try:
         status = await running_agent(subject.state_dir)
     except (StateError, OSError) as error:
-        return problem(str(error), "look at its log (`mobifai service logs`); `mobifai restart` starts it anew")
+        return problem(str(error), "look at its log (`mobifai service logs`); `mobifai restart` restarts it")
     if status is None:
         return await _without_agent(subject.state_dir)
     url = without_secrets(str(status.get("relay_url", "")))
@@ -125,10 +125,10 @@ async def _ask_health(url: str, subject: CheckedInstallation | None = None) -> C
 def _timestamp(body: bytes) -> float | None:
     """The relay's time from `{"status": "ok", "timestamp": ISO}`; None for any other body."""
     try:
-        told = msgspec.json.decode(body, type=dict[str, Any])
-        if told.get("status") != "ok":
+        health = msgspec.json.decode(body, type=dict[str, Any])
+        if health.get("status") != "ok":
             return None
-        return dt.datetime.fromisoformat(str(told["timestamp"])).timestamp()
+        return dt.datetime.fromisoformat(str(health["timestamp"])).timestamp()
     except (msgspec.MsgspecError, ValueError, KeyError, OverflowError):
         return None
 

@@ -79,13 +79,13 @@ def disk(subject: CheckedInstallation) -> CheckResult:
         place = place.parent
     found = os.statvfs(place)
     free = found.f_bavail * found.f_frsize
-    told = f"{free / 1e6:,.0f} MB are free"
+    room = f"{free / 1e6:,.0f} MB are free"
     if free < NEEDED_BYTES or (found.f_files and not found.f_favail):
-        what = told if free < NEEDED_BYTES else "no more files can be made (inodes)"
+        what = room if free < NEEDED_BYTES else "no inodes are left for new files"
         return problem(f"{what} on the disk of {place}", "free some, or choose another --state-dir")
     if free < WANTED_BYTES:
-        return warning(f"{told} on the disk of {place}", "free some before it is full")
-    return ok(told)
+        return warning(f"{room} on the disk of {place}", "free some before it is full")
+    return ok(room)
 
 
 def databases(subject: CheckedInstallation) -> CheckResult:
@@ -103,7 +103,7 @@ def databases(subject: CheckedInstallation) -> CheckResult:
 
 
 def _quick_check(file: Path, deadline: float) -> str:
-    """What is wrong with a file; empty for nothing. One that takes too long is not judged."""
+    """Return the problem with a file, or an empty text. A check that takes too long has no result."""
     try:
         with contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=1)) as db:
             db.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
