@@ -1,7 +1,7 @@
-"""The lines of a terminal's screen, and those that scrolled out at its top. Pure.
+"""The lines of a terminal's screen, and those that scrolled off its top. Pure.
 
-A line is a text with one character for each cell, as far as it was written; a wide character is followed by FILLER. It
-knows no cursor: rows and columns, from 0, are given, and are within the screen.
+A line is a text with one character for each cell, up to the last one written; a wide character is followed by FILLER.
+The grid has no cursor: callers pass rows and columns, which count from 0 and are within the screen.
 """
 
 import re
@@ -9,10 +9,10 @@ import unicodedata
 from collections import deque
 
 HISTORY_LINES = 2_500
-"""Lines kept above the screen: 100 KB with lines of 40 characters."""
+"""Lines kept above the screen: 100 KB for lines of 40 characters."""
 
 HISTORY_CHARACTERS = 100_000
-"""Characters of them that are shown. A program can print more with less: there is a "repeat"."""
+"""The most characters of them that are shown. With the sequence REP, little output prints many characters."""
 
 FILLER = "\0"
 
@@ -20,12 +20,12 @@ _SURE_WIDTH = re.compile(
     r"[ -~\u00a1-\u00ac\u00ae-\u02ff\u0386-\u038a\u038e-\u03a1\u03a3-\u0482\u048a-\u052f\u1e00-\u1eff"
     r"\u2010-\u2027\u2030-\u205e\u20a0-\u20bf\u3001-\u3029\u3041-\u3096\u309b-\u30ff\u4e00-\u9fa5\uac00-\ud7a3\uff01-\uff5e]*"
 )
-"""Characters of which every program has the same idea how many cells they take; of emoji, marks and parts of
-letters that depends on the program and its version."""
+"""Characters whose width all programs agree on. The width of emoji, marks and parts of letters depends on the program
+and its version."""
 
 
 class Grid:
-    """A screen of `cols` by `rows` cells, of which the lines `top` to `bottom` scroll."""
+    """A screen of `cols` by `rows` cells, in which the lines `top` to `bottom` scroll."""
 
     def __init__(self, cols: int, rows: int) -> None:
         self.cols, self.rows = cols, rows
@@ -36,18 +36,18 @@ class Grid:
 
     @property
     def alternate(self) -> bool:
-        """Whether a full-screen program has a screen of its own, from which nothing scrolls out."""
+        """Return whether the alternate screen is active, whose lines do not scroll into the history."""
         return self._main is not None
 
     def switch(self, to_alternate: bool) -> None:
-        """Go to the alternate screen, or back to the main one."""
+        """Switch to the alternate or to the main screen."""
         if to_alternate and self._main is None:
             self._main, self.lines = self.lines, [""] * self.rows
         elif not to_alternate and self._main is not None:
             self.lines, self._main = self._main, None
 
     def region(self, top: int, bottom: int) -> bool:
-        """Let only these lines scroll; False, and no change, if they are less than two."""
+        """Set the scroll region. Returns False, without a change, for fewer than two lines."""
         if top < bottom:
             self.top, self.bottom = top, bottom
         return top < bottom
@@ -55,20 +55,20 @@ class Grid:
     # -- scrolling
 
     def scroll_up(self, count: int) -> None:
-        """Move the scrolling lines up; at the top they leave the screen."""
+        """Scroll the region up; lines at the top leave the screen."""
         count = min(count, self.bottom - self.top + 1)
         if self.top == 0 and not self.alternate:
             self.above.extend(self.lines[:count])
         self.delete_lines(self.top, count)
 
     def delete_lines(self, row: int, count: int) -> None:
-        """Take lines away at a row; those below move up."""
+        """Delete lines at a row; those below move up."""
         count = min(count, self.bottom - row + 1)
         del self.lines[row : row + count]
         self.lines[self.bottom + 1 - count : self.bottom + 1 - count] = [""] * count
 
     def insert_lines(self, row: int, count: int) -> None:
-        """Put blank lines at a row; those below move down."""
+        """Insert blank lines at a row; those below move down."""
         count = min(count, self.bottom - row + 1)
         del self.lines[self.bottom + 1 - count : self.bottom + 1]
         self.lines[row:row] = [""] * count
@@ -76,22 +76,22 @@ class Grid:
     # -- one line
 
     def write(self, row: int, column: int, text: str, insert: bool) -> None:
-        """Put a text there, over what stands there or before it."""
+        """Write a text at a position, over the present text, or before it with `insert`."""
         line = self.lines[row].ljust(column)
         rest = line[column if insert else column + len(text) :]
         self.lines[row] = (line[:column] + text + rest)[: self.cols]
 
     def insert_blanks(self, row: int, column: int, count: int) -> None:
-        """Move what stands there to the right."""
+        """Insert blanks at a position; the text there moves to the right."""
         self.write(row, column, " " * count, insert=True)
 
     def delete_characters(self, row: int, column: int, count: int) -> None:
-        """Take characters away; what follows moves to the left."""
+        """Delete characters; the text after them moves to the left."""
         line = self.lines[row]
         self.lines[row] = line[:column] + line[column + count :]
 
     def erase_line(self, row: int, column: int, what: int) -> None:
-        """Blank a line from there (0), up to there (1), or whole (2)."""
+        """Erase a line from a column (0), up to it (1), or entirely (2)."""
         line = self.lines[row]
         if what == 0:
             self.lines[row] = line[:column]
@@ -101,7 +101,7 @@ class Grid:
             self.lines[row] = ""
 
     def erase_screen(self, row: int, column: int, what: int) -> None:
-        """Blank the screen from there (0), up to there (1), or whole (2); 3 is what scrolled out."""
+        """Erase the screen from a position (0), up to it (1), or entirely (2); 3 erases the history."""
         if what == 0:
             self.erase_line(row, column, 0)
             self.lines[row + 1 :] = [""] * (self.rows - row - 1)
@@ -116,12 +116,12 @@ class Grid:
     # -- as text
 
     def text(self, cursor_row: int) -> tuple[str, int]:
-        """All lines, and where the screen begins in them. Blank lines at the end, below the cursor, are left out."""
+        """Return all lines, and the index at which the screen begins. Blank lines below the cursor are left out."""
         screen = [_plain(line) for line in self.lines]
         while len(screen) > cursor_row + 1 and not screen[-1]:
             screen.pop()
         head = "" if self.alternate else "".join(f"{_plain(line)}\n" for line in self.above)
-        if len(head) > HISTORY_CHARACTERS:  # whole lines: a part of a secret would not be known as one
+        if len(head) > HISTORY_CHARACTERS:  # whole lines: part of a secret would not be recognized
             head = head[-HISTORY_CHARACTERS:].partition("\n")[2]
         return head + "\n".join(screen), len(head)
 
@@ -134,19 +134,19 @@ _COMPOSED = re.compile(r"[^\W\d_][\u0300-\u036f\u3099\u309a]+|[\u1100-\u1112][\u
 
 
 def composed(text: str) -> str:
-    """A text in which letters have their marks. Nothing becomes a sign of a shell's, as it may by Unicode's rules."""
+    """Compose letters with their marks, but never to a character that a shell interprets."""
     return _COMPOSED.sub(lambda found: unicodedata.normalize("NFC", found[0]), text)
 
 
 def takes_no_cell(character: str) -> bool:
-    """Whether a character is a mark on another one, or is not to be seen at all."""
+    """Return whether a character is a combining mark or invisible."""
     return unicodedata.category(character) in ("Mn", "Me", "Cf")
 
 
 def cells(text: str, marked: str = "") -> str:
-    """A text with one character for each cell: marks are composed or dropped.
+    """Return a text with one character for each cell: combining marks are composed or dropped.
 
-    `marked`: what stands for a character that has one which is dropped.
+    `marked` replaces a character whose mark is dropped.
     """
     found: list[str] = []
     for character in composed(text):
@@ -161,5 +161,5 @@ def cells(text: str, marked: str = "") -> str:
 
 
 def has_sure_width(text: str) -> bool:
-    """Whether every program agrees how many cells this text takes."""
+    """Return whether all programs agree on the width of this text."""
     return bool(_SURE_WIDTH.fullmatch(text))

@@ -1,8 +1,8 @@
-"""Lets a model's keystrokes through, those that may do harm after a person has allowed them.
+"""Types a model's keystrokes, after the user's approval where they may do harm.
 
-At a shell's prompt editing the line is free, and Enter is judged by the line on the screen. Everywhere else it can't be
-told what a key does, so a person is asked; the answer covers the turn's remaining keystrokes as long as the same
-program reads them and, before each Enter, its screen shows what was allowed.
+At a shell's prompt, editing the line needs no approval, and Enter is judged by the line on the screen. Elsewhere the
+effect of a key is unknown, so the user is asked. The answer covers the turn's remaining keystrokes, as long as the same
+program reads them and, before each Enter, the screen shows what was approved.
 """
 
 import asyncio
@@ -20,13 +20,13 @@ from mobifai.assistant.risk import Judge
 from mobifai.protocol.messages import AiStep
 
 Ask = Callable[[tuple[AiStep, ...]], Awaitable[bool]]
-"""Asks a person. Raises AssistantError when nobody answers."""
+"""Asks the user. Raises AssistantError if nobody answers."""
 
 ATTEMPTS = 3
-"""How often a person is asked again because the line has changed meanwhile."""
+"""How often the user is asked again because the line changed meanwhile."""
 
 _SHOWN_CHARACTERS = 8000
-"""Of a longer line, a person is told how much is not shown."""
+"""The most characters of a line that are shown to the user, with a note on the rest."""
 
 _PIECES = re.compile(r"\r\n|[\r\n\t]|[^\r\n\t]+")
 _KEYS = {"\t": "Tab", "\r": "Enter", "\n": "Enter", "\r\n": "Enter"}
@@ -45,7 +45,7 @@ class Piece:
 
 
 def pieces_of(keystroke: Keystroke) -> list[Piece]:
-    """What a keystroke types, each line end by itself."""
+    """Split the text of a keystroke so that each line end is a piece of its own."""
     if keystroke.key is not None:
         return [Piece(key=keystroke.key)]
     found = _PIECES.findall(keystroke.text or "")
@@ -53,8 +53,9 @@ def pieces_of(keystroke: Keystroke) -> list[Piece]:
 
 
 class Guard:
-    """One conversation's. `begin_turn` ends what was allowed for the turn before. `note` hears of a
-    key or text before it is typed.
+    """The guard of one conversation. `begin_turn` revokes the approvals of the turn before.
+
+    `note` is called with a key or text before it is typed.
     """
 
     def __init__(
@@ -69,13 +70,13 @@ class Guard:
         self._expected: str | None = None
 
     def begin_turn(self) -> None:
-        """Nothing is allowed yet."""
+        """Begin a turn, in which nothing is approved yet."""
         self._lines, self._program, self._expected = frozenset(), None, None
 
     async def type(self, keystrokes: Sequence[Keystroke]) -> bool:
-        """Type the first of these keystrokes; the others are those that follow in this turn. False: not allowed.
+        """Type the first of these keystrokes; the others follow later in this turn. Returns False if it is refused.
 
-        What stands at a prompt and may not be run is taken back.
+        A command line that may not be run is removed from the prompt.
         """
         try:
             return await self._type(keystrokes)
@@ -91,7 +92,7 @@ class Guard:
             line, upcoming = await self._reader.read(), [*pieces[index:], *later]
             if piece.key == "Enter":
                 allowed = await self._may_run(said)
-            elif line is None or not self._reader.certain:  # after an Escape, say, a letter may be a command
+            elif line is None or not self._reader.certain:  # for example, a letter may be a command after Escape
                 allowed = await self._may_act(piece, [*_steps(pieces[index:]), *_later(keystrokes[1:])], said)
             elif piece.text is None:
                 allowed = await self._may_press(piece.key or "", said)
@@ -124,14 +125,14 @@ class Guard:
         return not risk or await self._ask((AiStep(type="keystroke", key=key, risk=risk, line=self._shown_line),))
 
     async def _risk_of(self, lines: Sequence[str]) -> str:
-        """Why running a line that may be any of these may do harm; empty when it is harmless."""
+        """Return why running a line that may be any of these may do harm; empty if it is harmless."""
         risk = self._judge.risk_of_any(lines)
         if risk or not any(map(self._judge.reads_repository, lines)):
             return risk
         return await asyncio.to_thread(repository.why_not, self._reader.directory)
 
     async def _risk_of_completion(self) -> str:
-        """Why completing the line may do harm: zsh runs what stands in it, and completions run programs for it."""
+        """Return why completing the line may do harm: zsh runs parts of it, and completions run programs."""
         line = self._reader.line
         if line is None or all(_PLAIN_WORD.fullmatch(text.lstrip()) for text in line.texts):
             return ""
@@ -143,9 +144,10 @@ class Guard:
         return _shown(self._reader.line.shown) if self._reader.line else None
 
     async def _may_edit(self, upcoming: Sequence[Piece], said: str) -> bool:
-        """Whether the first of these texts may be typed.
+        """Return whether the first of these texts may be typed.
 
-        Editing is free. But a line that is typed at once and run is judged before, so that no risky one stands there.
+        Editing needs no approval. But a line that is typed and run in one go is judged first, so that no risky line is
+        left at the prompt.
         """
         texts = list(itertools.takewhile(lambda text: text is not None, (piece.text for piece in upcoming)))
         runs = self._reader.at_end and upcoming[len(texts) : len(texts) + 1] == [Piece(key="Enter")]
@@ -166,7 +168,7 @@ class Guard:
         return True
 
     async def _may_run(self, said: str) -> bool:
-        """Whether Enter may be pressed now. What is asked about is what stands there when it is pressed."""
+        """Return whether Enter may be pressed now. The line must not change between approval and Enter."""
         for _ in range(ATTEMPTS):
             line, row = await self._reader.read(), self._reader.row
             if line is None and self._covers_enter():
@@ -205,7 +207,7 @@ class Guard:
         return f"it goes to the program {program[:50]}" if program and not self._reader.at_shell else _NOT_KNOWN
 
     async def _may_act(self, piece: Piece, steps: Sequence[AiStep], said: str) -> bool:
-        """Whether a key may be pressed in a program, or in a shell whose line is not known."""
+        """Return whether a key may be pressed in a program, or in a shell whose line is unknown."""
         if piece.key == "Ctrl+C" and self._reader.at_shell:
             return True
         if self._program != self._reader.program_id or said:
@@ -222,14 +224,14 @@ class Guard:
         return True
 
     def _covers_enter(self) -> bool:
-        """Whether the person has allowed exactly what Enter would send."""
+        """Return whether the user approved exactly the line that Enter would send."""
         if self._program != self._reader.program_id:
             return False
         return self._reader.full_screen or (self._expected is not None and self._expected == self._reader.before_cursor)
 
 
 def _unseen(texts: Sequence[str | None]) -> str:
-    """Which invisible character a text has: a person would see another line than the one that is typed."""
+    """Return the invisible character in a text, if any: the user would see a different line than is typed."""
     found = next((each for text in texts for each in composed(text or "") if takes_no_cell(each)), "")
     return f"it has the character U+{ord(found):04X}, which can't be seen" if found else ""
 

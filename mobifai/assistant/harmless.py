@@ -1,7 +1,7 @@
 """The commands that change nothing, with the arguments that they may have. Pure.
 
-Everything else needs a person's word. What is here runs no other program, writes no file, sends nothing away, and does
-not show files that hold secrets.
+All others need the user's approval. The listed commands run no other program, write no file, send nothing, and do not
+show files that hold secrets.
 """
 
 import re
@@ -11,7 +11,7 @@ from mobifai.assistant.command_line import Command, Unclear, Word, parse
 from mobifai.assistant.redaction import is_secret_name
 
 Check = Callable[[Sequence[Word]], bool]
-"""Whether a command with these arguments changes nothing."""
+"""Returns whether a command with these arguments changes nothing."""
 
 
 def _names(text: str) -> frozenset[str]:
@@ -24,10 +24,10 @@ _ANY = _names(
     " paste pgrep pwd readlink realpath seq sha1sum sha224sum sha256sum sha384sum sha512sum sleep stat strings tac"
     " tail tr true tty type uname unexpand uptime w wc whereis which who whoami"
 )
-"""These can have any arguments."""
+"""Commands that may have any arguments."""
 
 _VERSIONS = _names("bash cmake docker gcc git java kubectl make node npm perl php pip pip3 python python3 ruby")
-"""These may be asked for their version. Not cargo, go and rustc: a project may name the toolchain that they run."""
+"""Commands that may print their version. Not cargo, go and rustc: a project chooses the toolchain that they run."""
 
 _SECRET_PLACE = re.compile(
     r"(?:^|[/:=,{])\.(?:ssh|aws|gnupg|kube|docker|azure|netrc|npmrc|pypirc|pgpass|git-credentials|password-store|vault-token"
@@ -43,16 +43,16 @@ _PLAIN_DEVICE = r"(?:null|zero|random|urandom|stdin|stdout|stderr|fd/[0-9]+)\Z"
 _DEVICE = re.compile(
     rf"(?:^|[=:,{{])(?:\.{{0,2}}/+)+dev(?:\Z|/+(?!{_PLAIN_DEVICE})[^\s])|(?:^|[=:,{{])/+[^/]*[?*\[{{][^/]*/"
 )
-"""A device, or what a pattern may make of it: to open one can be an action, as for a watchdog or a tape."""
+"""A device, or a pattern that may match one. Opening a device can have effects, as for a watchdog or a tape."""
 
 _NAMES_ONLY = _names("basename df dirname echo find ls lsblk printf readlink realpath stat")
-"""These do not open what they are given."""
+"""Commands that do not open the files that they name."""
 
 _VARIABLE = re.compile(r"\$\{?(\w+)")
 
 
 def why_not(line: str, allowed: Iterable[Sequence[str]] = ()) -> str:
-    """Why a command line may change something; empty when it can't. `allowed`: words that commands may begin with."""
+    """Return why a command line may change something; empty if it can't. Commands may begin with `allowed` words."""
     try:
         commands = parse(line)
     except Unclear as error:
@@ -65,7 +65,7 @@ def why_not(line: str, allowed: Iterable[Sequence[str]] = ()) -> str:
 
 
 def reads_repository(line: str, allowed: Iterable[Sequence[str]] = ()) -> bool:
-    """Whether a harmless line has git look into a repository, which may name programs that git runs (`repository`)."""
+    """Return whether git reads a repository for a harmless line; that may name programs to run (`repository`)."""
     return _reads_repository(parse(line), [tuple(words) for words in allowed])
 
 
@@ -108,7 +108,7 @@ def _may_show_secret(word: Word) -> bool:
 
 
 def _is_allowed(given: Sequence[Word], allowed: Sequence[tuple[str, ...]]) -> bool:
-    """Whether the settings allow this command. What the shell would expand is not looked through."""
+    """Return whether the settings allow this command. Words that the shell expands do not match."""
     texts = tuple(word.text for word in given)
     return not any(word.expands for word in given) and any(texts[: len(words)] == words for words in allowed if words)
 
@@ -129,7 +129,7 @@ def _options(arguments: Sequence[Word]) -> list[str]:
 
 
 def _without(letters: str, *names: str) -> Check:
-    """Without these options; programs take the beginning of a long one for the whole."""
+    """Allow all arguments but these options, and abbreviations of long ones."""
 
     def check(arguments: Sequence[Word]) -> bool:
         if any("$" in word.text and word.expands for word in arguments):
@@ -147,7 +147,7 @@ def _is_one_of(option: str, letters: str, names: Sequence[str]) -> bool:
 
 
 def _only(*patterns: str) -> Check:
-    """Only arguments that match one of these."""
+    """Allow only arguments that match one of these patterns."""
     found = re.compile("|".join(patterns))
     return lambda arguments: all(found.fullmatch(word.text) and not word.expands for word in arguments)
 
@@ -162,19 +162,19 @@ _FIND = _only(
 
 
 def _find(arguments: Sequence[Word]) -> bool:
-    """Only tests and printing; patterns of directories may stand without quotes."""
+    """Allow only tests and printing. Patterns of directories may be unquoted."""
     plain = [Word(word.text) for word in arguments]
     return _FIND(plain) and not any("$" in word.text and word.expands for word in arguments)
 
 
 def _ps(arguments: Sequence[Word]) -> bool:
-    """Without the processes' environments, which hold secrets."""
+    """Reject options that show environments, which hold secrets."""
     shows = re.compile(r"-[A-Za-z]*E[A-Za-z]*|[A-Za-z]*e[A-Za-z]*|.*[eE][nN][vV][iI][rR][oO][nN].*")
     return not any(shows.fullmatch(word.text) for word in arguments)
 
 
 def _uniq(arguments: Sequence[Word]) -> bool:
-    """A second file is written to."""
+    """Reject a second file, which would be written."""
     files = [word for word in arguments if not word.text.startswith("-")]
     return len(files) <= 1 and not any(word.expands for word in files)
 
@@ -184,7 +184,7 @@ _PLAIN_NUMBER = re.compile(r"[-+]?[0-9]*\.?[0-9]*")
 
 
 def _printf(arguments: Sequence[Word]) -> bool:
-    """Only texts and numbers: for other numbers zsh computes what is given, and runs the commands in it."""
+    """Allow only texts and numbers: zsh evaluates other numeric arguments, including commands in them."""
     if not arguments or arguments[0].text.startswith("-") or arguments[0].expands:
         return False
     if _TEXT_FORMAT.fullmatch(arguments[0].text):
@@ -194,7 +194,7 @@ def _printf(arguments: Sequence[Word]) -> bool:
 
 
 def _jq(arguments: Sequence[Word]) -> bool:
-    """Without the environment, and without a program that is not written here."""
+    """Reject access to the environment, and programs from files."""
     shows = any("env" in word.text.lower() for word in arguments)
     return not shows and _without("fL", "from-file", "library-path")(arguments)
 
@@ -207,7 +207,7 @@ _SED_PRINT = re.compile(r"(?:[0-9]+(?:,(?:[0-9]+|\$))?p;?){1,20}|\$p")
 
 
 def _sed(arguments: Sequence[Word]) -> bool:
-    """Only `sed -n` with a script that prints lines, of files."""
+    """Allow only `sed -n` with a script that prints lines of files."""
     if len(arguments) < 2 or arguments[0].text != "-n" or arguments[1].expands:
         return False
     files = arguments[2:]
@@ -257,7 +257,7 @@ def _git(arguments: Sequence[Word]) -> bool:
 
 
 def _first(*commands: str) -> Check:
-    """A command of the program's own that only shows something, before all options."""
+    """Allow only these subcommands, which show something, before all options."""
     return lambda arguments: (
         bool(arguments) and arguments[0].text in commands and not any(word.expands for word in arguments)
     )

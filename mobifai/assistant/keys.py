@@ -21,20 +21,20 @@ NAMES: tuple[str, ...] = (
     *("PageUp", "PageDown"),
     *("Ctrl+C", "Ctrl+D", "Ctrl+Z", "Ctrl+L", "Ctrl+A", "Ctrl+E", "Ctrl+K", "Ctrl+U", "Ctrl+W", "Ctrl+R", "Ctrl+["),
 )
-"""Every key that can be pressed."""
+"""The names of all keys."""
 
 _CURSOR_MODE = re.compile(rb"\x1b(?:c|\[!p|\[\?(?:[0-9]{1,5};){0,16}1(?:;[0-9]{1,5}){0,16}([hl]))")
 
 
 def encode(key: str, application: bool) -> str:
-    """What pressing a key of NAMES sends; `application`: the program has switched on application cursor keys."""
+    """Return the bytes of a key in NAMES. `application`: application cursor keys are on."""
     if key in _CURSOR:
         return f"\x1b{'O' if application else '['}{_CURSOR[key]}"
     return _PLAIN[key]
 
 
 def application_mode(output: bytes) -> bool:
-    """Whether application cursor keys (DECCKM) are on after this output of a freshly reset terminal."""
+    """Return whether application cursor keys (DECCKM) are on after this output of a reset terminal."""
     on = False
     for change in _CURSOR_MODE.finditer(output):
         on = change[1] == b"h"

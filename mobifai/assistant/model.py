@@ -1,4 +1,4 @@
-"""What the assistant needs of a model: one answer to one question. The clients have modules of their own."""
+"""The interface of a model: one answer to one question. The clients have modules of their own."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -11,7 +11,7 @@ from mobifai.assistant.conversation import Message
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What the model is asked. `messages` are as the API has them, the last one the user's."""
+    """A question to the model. `messages` are those of the API; the last one is the user's."""
 
     system: str
     messages: Sequence[Message]
@@ -20,7 +20,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What it says: blocks as the API has them. `tokens`: all that were read and written for it."""
+    """An answer of the model: blocks of the API. `tokens` counts those read and written."""
 
     blocks: Sequence[Block]
     tokens: int = 0
@@ -29,19 +29,19 @@ class Answer:
 
 
 Notice = Callable[[str], None]
-"""Is told, in words for a person, that a question has to be asked again, and why."""
+"""Called before a retry, with a sentence for the user that says why."""
 
 
 class ModelClient(Protocol):
-    """A model, for one conversation."""
+    """A model for one conversation."""
 
     @property
     def secret(self) -> str:
-        """What must not be seen in any log; empty for nothing."""
+        """Return the value that must not appear in any log; empty if there is none."""
 
     async def answer(self, question: Question, notice: Notice) -> Answer:
-        """Ask. Ends in a bounded time. Raises AssistantError, whose text a person understands."""
+        """Return the answer within a bounded time. Raises AssistantError with a text for the user."""
 
 
 OpenModel = Callable[[], AbstractAsyncContextManager[ModelClient]]
-"""Opens a model for one conversation; at the end of the scope nothing of it is left. Entering raises AssistantError."""
+"""Opens a model for one conversation, and closes it at the end of the scope. Entering raises AssistantError."""

@@ -1,4 +1,4 @@
-"""Which addresses the key for the model's API may be sent to. Pure."""
+"""The addresses to which the key of the model's API may be sent. Pure."""
 
 import ipaddress
 import re
@@ -7,15 +7,15 @@ from urllib.parse import urlsplit
 from mobifai.errors import ConfigError
 
 _PRINTABLE = re.compile(r"[!-\[\]-~]{1,2048}")
-"""ASCII without spaces and backslashes: parsers disagree about the host of an address that has others."""
+"""ASCII without spaces and backslashes: with others, parsers disagree about the host of an address."""
 
 _EXPECTED = "expected an https:// address, or one of this machine such as http://127.0.0.1:8080"
 
 
 def check_model_url(url: str) -> None:
-    """Raise ConfigError unless only the named server can read what is sent to this address.
+    """Raise ConfigError unless only the named server can read requests to this address.
 
-    That is so with https, and with http to a loopback address.
+    That holds for https, and for http to a loopback address.
     """
     try:
         parts = urlsplit(url)
@@ -31,7 +31,7 @@ def check_model_url(url: str) -> None:
 
 
 def is_plain(url: str) -> bool:
-    """Whether an address is one of plain http."""
+    """Return whether an address uses plain http."""
     return urlsplit(url).scheme == "http"
 
 

@@ -1,4 +1,4 @@
-"""Which model is asked, by the settings."""
+"""Opens the model that the settings name."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ _CLIENT = "mobifai.assistant.anthropic_model"
 
 @asynccontextmanager
 async def open_model(config: AssistantConfig, environ: Mapping[str, str], ledger: Ledger) -> AsyncIterator[ModelClient]:
-    """The model for one conversation, for the length of this scope. Raises AssistantError."""
+    """Open the model for one conversation within this scope. Raises AssistantError."""
     if config.model.startswith(SCRIPTED):
         yield ScriptedModel.from_file(Path(config.model.removeprefix(SCRIPTED)))
         return
@@ -31,14 +31,14 @@ async def open_model(config: AssistantConfig, environ: Mapping[str, str], ledger
 
 
 async def _load(name: str) -> Any:
-    """A module, imported on a thread of its own so that the loop goes on meanwhile.
+    """Import a module on a thread of its own, so that the loop does not block.
 
-    An import can't be stopped: after a cancellation it goes on for the two seconds that it takes.
+    An import can't be stopped: after a cancellation it continues for the two seconds that it takes.
     """
     loop, imported = asyncio.get_running_loop(), asyncio.Event()
 
     def work() -> None:
-        with contextlib.suppress(ImportError):  # the import below says it again, where it is heard
+        with contextlib.suppress(ImportError):  # the import below raises it again, where it is reported
             importlib.import_module(name)
         with contextlib.suppress(RuntimeError):  # the loop may be closed by then
             loop.call_soon_threadsafe(imported.set)

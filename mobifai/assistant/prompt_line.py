@@ -1,8 +1,8 @@
-"""The command line at a shell's prompt, as a screen shows it. Pure.
+"""The command line at a shell's prompt, read from the screen. Pure.
 
-A prompt is what stands before the cursor while nothing is typed. Where that is not known, each end of something that
-looks like one may be where the line begins; a line that could be several things is all of them. What does not look as
-a line that is being edited does is None.
+The prompt is the text before the cursor while nothing is typed. If that was not seen, the line may begin after anything
+that looks like the end of a prompt; an ambiguous line is represented by all of its readings. A screen that does not
+look like an edited line gives None.
 """
 
 import re
@@ -15,15 +15,15 @@ _END = re.compile(r"[$#%>\u276f\u279c\u03bb\u00bb\u203a\u25b6\u2717\u2718\u27e9\
 """The last character of most prompts."""
 
 _CONTINUATION = re.compile(r" *(?:[a-z]+(?: [a-z]+)*)?> *|[.\u2026]+ *| *")
-"""What shells show before the further lines of an unfinished command."""
+"""The prompts that shells show before further lines of an unfinished command."""
 
 _QUESTION = re.compile(r"(?:[?:]|\S\s+[(\[][^()\[\]]*[)\]][?:]?) *\Z")
-"""How a question ends that a function of the shell asks: `Delete all? `, `Name: `, `Go on (y/n) `."""
+"""The end of a question that a shell function asks: `Delete all? `, `Name: `, `Continue (y/n) `."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What stands before a command line in its first row, and where in it the line may begin."""
+    """The text before a command line in its first row, and the positions where the line may begin."""
 
     text: str
     starts: tuple[int, ...]
@@ -31,9 +31,9 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What Enter would run: one of these texts, the longest first.
+    """The line that Enter would run: one of these texts, the longest first.
 
-    `parts`: what is before the cursor, with the prompt, and behind it.
+    `parts`: the texts before the cursor, including the prompt, and after it.
     """
 
     texts: tuple[str, ...]
@@ -41,22 +41,22 @@ class Line:
 
     @property
     def before_cursor(self) -> tuple[str, ...]:
-        """The line with the prompt, up to the cursor."""
+        """Return the line with its prompt, up to the cursor."""
         return tuple(before for before, _ in self.parts)
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is typed."""
+        """Return whether nothing is typed."""
         return not any(text.strip() for text in self.texts)
 
     @property
     def shown(self) -> str:
-        """The line, for a person."""
+        """Return the line for the user."""
         return self.texts[0].strip()
 
 
 def find_prompt(screen: Cells, *, empty: bool | None) -> Prompt | None:
-    """The prompt before the cursor. `empty`: nothing is typed (None: who knows)."""
+    """Find the prompt before the cursor. `empty`: nothing is typed (None: unknown)."""
     if not screen.plain or empty is False:
         return None
     text = _row(screen, screen.row)[: screen.column]
@@ -70,9 +70,9 @@ def find_prompt(screen: Cells, *, empty: bool | None) -> Prompt | None:
 
 
 def find_line(screen: Cells, prompt: Prompt, *, at_end: bool) -> Line | None:
-    """The line that is edited after this prompt. `at_end`: nothing of it is behind the cursor.
+    """Find the line that is edited after this prompt. `at_end`: the cursor is at its end.
 
-    Then what stands there is a suggestion or a prompt at the right; else that can't be told, and it may be either.
+    Text after the cursor is then a suggestion or a right prompt. Otherwise it may be that or part of the line.
     """
     if not screen.plain:
         return None
@@ -80,7 +80,7 @@ def find_line(screen: Cells, prompt: Prompt, *, at_end: bool) -> Line | None:
     while last + 1 < len(screen.rows) and _is_full(screen, last):
         last += 1
     if any(row.strip() for row in screen.rows[last + 1 :]):
-        return None  # the line may go on there
+        return None  # the line may continue there
     first_rows = [row for row in _connected(screen) if _row(screen, row).startswith(prompt.text)]
     if not first_rows:
         return None
@@ -98,7 +98,7 @@ def find_line(screen: Cells, prompt: Prompt, *, at_end: bool) -> Line | None:
 
 
 def _connected(screen: Cells) -> list[int]:
-    """The cursor's row, and those before it as long as each is full: the line may begin in any of them."""
+    """Return the cursor's row and the full rows before it: the line may begin in any of them."""
     rows = [screen.row]
     while rows[-1] > 0 and _is_full(screen, rows[-1] - 1):
         rows.append(rows[-1] - 1)
@@ -110,6 +110,6 @@ def _is_full(screen: Cells, row: int) -> bool:
 
 
 def _row(screen: Cells, row: int) -> str:
-    """A row, at least up to the cursor."""
+    """Return a row, padded up to the cursor."""
     text = screen.rows[row]
     return text.ljust(screen.column) if row == screen.row else text

@@ -1,4 +1,4 @@
-"""What the model is told: who it is, what it may do, and what came of it. Pure; the numbers are the bounds in force."""
+"""The texts for the model: its role, its limits, and the outcome of its actions. Pure."""
 
 from mobifai.assistant import keys
 from mobifai.assistant.actions import TOOL
@@ -30,7 +30,7 @@ ask for passwords: when a program wants one, tell the person, and finish."""
 
 
 def system(*, turns: int, actions: int, typed: int, screen: int, quiet: float) -> str:
-    """The system prompt, with the bounds in force."""
+    """Return the system prompt with the limits in force."""
     return _SYSTEM.format(
         tool=TOOL,
         keys=", ".join(keys.NAMES),
@@ -46,16 +46,16 @@ def system(*, turns: int, actions: int, typed: int, screen: int, quiet: float) -
 
 
 def request(prompt: str, screen: str, turns: int) -> str:
-    """The first message."""
+    """Return the first message."""
     return f"The person asks:\n{prompt}\n\n{screen}\n\nTurn 1 of {turns}."
 
 
 def report(words: str, screen: str, turn: int, turns: int) -> str:
-    """What came of a turn, before turn number `turn`."""
+    """Return the report of the last turn's outcome, before turn number `turn`."""
     left = " It is the last one: finish, or say how far you got." if turn == turns else ""
     return f"{words}\n\n{screen}\n\nTurn {turn} of {turns}.{left}"
 
 
 def not_understood(why: str) -> str:
-    """What an answer is given back with."""
+    """Return the reply to an answer that could not be parsed."""
     return f"Nothing was done: {why}. Call the tool {TOOL}; once more without, and the task ends."

@@ -1,4 +1,4 @@
-"""Secrets that must not be written down or shown to a model: the environment's, named ones, and known formats. Pure."""
+"""Removes secrets from texts for logs and models: those of the environment, named ones, and known formats. Pure."""
 
 import re
 import unicodedata
@@ -11,7 +11,7 @@ BLANK = "[secret]"
 MASK = "*"
 WIDE_MASK = "\uff0a"
 LEAST_CHARACTERS = 6
-"""A shorter value would blank out half of any text."""
+"""Shorter values are not removed: they would match too much of any text."""
 
 MOST_VALUES = 256
 
@@ -23,12 +23,12 @@ _IN_ADDRESS = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a variable of this name holds a secret, as far as its name tells."""
+    """Return whether the name of a variable suggests that it holds a secret."""
     return bool(_NAME.search(name))
 
 
 class Secrets:
-    """Blanks out the values of variables with telling names, passwords in addresses, and what looks like a secret."""
+    """Removes the values of variables with suspicious names, passwords in addresses, and known formats of secrets."""
 
     def __init__(self, environ: Mapping[str, str], named: Iterable[str] = ()) -> None:
         values = {value for value in (*_of_environment(environ), *named) if len(value) >= LEAST_CHARACTERS}
@@ -37,20 +37,20 @@ class Secrets:
         self._pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 
     def also(self, value: str) -> "Secrets":
-        """These, and one more."""
+        """Return these secrets and one more."""
         return Secrets({}, (*self._values, value))
 
     def blank(self, text: str) -> str:
-        """The text without them."""
+        """Return the text without secrets."""
         shown, at = "", 0
         for start, end in _joined(self._find(text)):
             shown, at = shown + text[at:start] + BLANK, end
         return shown + text[at:]
 
     def mask(self, text: str, cols: int) -> str:
-        """The same for the text of a screen of so many columns: each character of a secret becomes one as wide.
+        """Mask the secrets in the text of a screen with `cols` columns, without a change of width.
 
-        A secret that goes on in the next line is found where a line fills its row.
+        A secret that continues in the next line is found if its first line fills the row.
         """
         whole, places = _unwrapped(text, cols)
         spans = [*self._find(text), *((places[start], places[end - 1] + 1) for start, end in self._find(whole))]
@@ -66,7 +66,7 @@ class Secrets:
 
 
 def _joined(spans: Iterable[Span]) -> Iterator[Span]:
-    """The same places in order, without overlaps."""
+    """Merge spans that overlap, and yield them in order."""
     start, end = 0, 0
     for next_start, next_end in sorted(spans):
         if next_start > end:
@@ -79,14 +79,14 @@ def _joined(spans: Iterable[Span]) -> Iterator[Span]:
 
 
 def _unwrapped(text: str, cols: int) -> tuple[str, list[int]]:
-    """The text without the line ends that may only be the screen's, and where each of its characters stands."""
+    """Return the text without line ends that may be wraps, and the original position of each character."""
     whole: list[str] = []
     places: list[int] = []
     at = 0
     lines = text.split("\n")
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
         width = sum(map(_width, line))
-        # A wide character at the edge of the screen leaves a cell free.
+        # A wide character that does not fit leaves the last cell empty.
         is_full = width >= cols or (width == cols - 1 and not (line + following[:1]).isascii())
         kept = line if is_full else line + "\n"
         whole.append(kept)

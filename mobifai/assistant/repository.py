@@ -1,7 +1,7 @@
-"""Whether git, asked to only show something of a repository, may run a program that the repository names.
+"""Checks that git runs no program of a repository when it only shows something.
 
-A repository brings its own settings and hooks, from an archive, say. Git runs what they name as a pager, a monitor, a
-filter or a signature check. Accepted are only repositories with nothing but settings that are known to name no program.
+A repository, for example from an archive, has its own settings and hooks, and git runs the pagers, monitors, filters
+and signature checks that they name. A repository is accepted only if all of its settings are known to name no program.
 """
 
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 
 MOST_SETTINGS = 256 << 10
 MOST_INDEX = 32 << 20
-"""Bytes of a repository's settings and index; larger ones are not looked through."""
+"""The most bytes of a repository's settings and index that are read; larger ones are rejected."""
 
 _SECTION = re.compile(r'\[([A-Za-z]+)(?:[ \t]+"[^"\\]*")?\]')
 _SETTING = re.compile(r'([A-Za-z][A-Za-z0-9-]*)[ \t]*(?:=[^\\"]*)?')
@@ -29,14 +29,14 @@ _NAME_NO_PROGRAM: Mapping[str, frozenset[str]] = {
     "branch": _names("description gh-merge-base merge rebase remote vscode-merge-base"),
     "user": _names("name email"),
 }
-"""Settings, with names in small letters, by which git runs no program when it only shows something."""
+"""Settings, in lower case, by which git runs no program when it only shows something."""
 
 _SUBMODULE = b"\x00\x00\xe0\x00"
-"""The mode of a submodule's entry in the index; git looks into that repository as well."""
+"""The mode of a submodule in the index; git reads that repository as well."""
 
 
 def why_not(directory: str) -> str:
-    """Why git may run a program of the repository in which this directory is; empty when it can't."""
+    """Return why git may run a program of the repository that contains this directory; empty if it can't."""
     if not directory:
         return "the directory in which git would look is not known"
     try:
@@ -47,7 +47,7 @@ def why_not(directory: str) -> str:
 
 
 def _find(directory: Path) -> tuple[Path, Path] | None:
-    """The repository's own directory and the one with its settings, which differ for a further worktree."""
+    """Find the directories of a repository and of its settings, which differ for an additional worktree."""
     for place in (directory, *directory.parents):
         if all((place / name).exists() for name in ("HEAD", "objects", "refs")):
             return place, place
@@ -79,7 +79,7 @@ def _has_submodule(index: Path) -> bool:
 
 
 def _unknown_setting(file: Path) -> str:
-    """The first line of a file of settings that is not known to be harmless."""
+    """Return the first line of a settings file that is not known to be harmless."""
     if not file.exists() and file.name == "config.worktree":
         return ""
     known: frozenset[str] | None = None
@@ -99,7 +99,7 @@ def _text(file: Path) -> str:
 
 
 def _bytes(file: Path, most: int) -> bytes:
-    """Raises OSError, ValueError; also for a pipe, which could be waited for without end."""
+    """Read a regular file. Raises OSError or ValueError, also for a pipe, which could block forever."""
     if not file.is_file():
         raise ValueError(f"{file}: expected a file")
     with file.open("rb") as opened:

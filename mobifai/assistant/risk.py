@@ -1,4 +1,4 @@
-"""What may do harm that can't be undone. Pure.
+"""Judges whether input may do harm that can't be undone. Pure.
 
 Only a command line that is known to change nothing counts as harmless; see `harmless`.
 """
@@ -36,30 +36,30 @@ _RISK_CHARACTERS = 200
 
 
 class RiskPatterns:
-    """Ours, and a person's own."""
+    """The built-in patterns and the user's own."""
 
     def __init__(self, own: Iterable[str] = ()) -> None:
         self._patterns = [(reason, re.compile(pattern)) for reason, pattern in _PATTERNS.items()]
         self._own = [re.compile(pattern) for pattern in own]
 
     def reasons(self, text: str) -> str:
-        """Why typing this may do harm; empty if no pattern says so. Also with quotes taken away."""
+        """Return why typing this, with or without its quotes, may do harm; empty if no pattern matches."""
         bare = text.translate(_QUOTES)
         found = [reason for reason, pattern in self._patterns if pattern.search(text) or pattern.search(bare)]
         return ", ".join([*found, *self.of_settings(text)])
 
     def of_settings(self, text: str) -> list[str]:
-        """Only what the person's own patterns say."""
+        """Return the matches of the user's own patterns."""
         bare = text.translate(_QUOTES)
         matches = any(pattern.search(text) or pattern.search(bare) for pattern in self._own)
         return ["matches a pattern of the settings"] if matches else []
 
 
 class Judge:
-    """Says of command lines whether a person has to be asked, and why.
+    """Decides whether the user must approve a command line, and why.
 
-    A line is harmless when `harmless` knows that it changes nothing, or the settings allow its commands. The patterns
-    only name what is wrong with another.
+    A line is harmless if `harmless` knows that it changes nothing, or if the settings allow its commands. The patterns
+    only explain why another line is not.
     """
 
     def __init__(self, patterns: Iterable[str] = (), allowed: Iterable[str] = ()) -> None:
@@ -67,15 +67,15 @@ class Judge:
         self._allowed = [tuple(command.split()) for command in allowed]
 
     def risk(self, line: str) -> str:
-        """Why running this line may do harm; empty when it is harmless."""
+        """Return why running this line may do harm; empty if it is harmless."""
         why = why_not(line, self._allowed)
         found = self._patterns.reasons(line) if why else ", ".join(self._patterns.of_settings(line))
         return (found or why)[:_RISK_CHARACTERS]
 
     def reads_repository(self, line: str) -> bool:
-        """Whether running this harmless line has git look into a repository, which may name programs."""
+        """Return whether git reads a repository for this harmless line; that may name programs."""
         return reads_repository(line, self._allowed)
 
     def risk_of_any(self, lines: Iterable[str]) -> str:
-        """The same for a line that may be any of these."""
+        """Return why running a line that may be any of these may do harm."""
         return next((why for line in lines if (why := self.risk(line))), "")

@@ -1,7 +1,7 @@
-"""A terminal's output as the text that a person would see: a small emulator of an xterm, for one look.
+"""A small xterm emulator that turns a terminal's output into the text on its screen.
 
-Sequences are those of ECMA-48 and xterm's ctlseqs; colours are passed over. Pure; any input is taken, and what it does
-not know changes nothing.
+The sequences are those of ECMA-48 and xterm's ctlseqs, without colours. Pure. It accepts any input and ignores unknown
+sequences.
 """
 
 import re
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from mobifai.assistant.grid import FILLER, Grid, cells, takes_no_cell
 
 SLICE = 500
-"""Pieces of output, and lines that they fill, between two pauses: about a millisecond of work."""
+"""Tokens of output, and lines that they fill, between two pauses: about a millisecond of work."""
 
 _PIECE = re.compile(
     r"([^\x00-\x1f\x7f-\x9f]{1,512})"  # text
@@ -25,7 +25,7 @@ _GRAPHICS = str.maketrans("`afgijklmnopqrstuvwxyz{|}~", "◆▒°±␋┘┐┌�
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What is to be seen. `screen_at`: where in `text` the visible screen begins; row and column count from 1."""
+    """The text of a screen. `screen_at`: where the visible part begins in `text`. Row and column count from 1."""
 
     text: str
     screen_at: int
@@ -37,11 +37,11 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """The visible rows, one character for each cell (see `grid`); row and column count from 0.
+    """The visible rows, one character for each cell (see `grid`). Row and column count from 0.
 
-    A row is as long as it was written; one of `cols` cells may go on in the next. The column is `cols` after a
-    character in the last one. `alternate`: a full-screen program draws them. `plain`: what a shell prints is shown
-    whole and where it prints it.
+    A row ends with its last written cell; one of `cols` cells may continue in the next. The column is `cols` after a
+    character in the last one. `alternate`: a full-screen program draws them. `plain`: the output of a shell appears
+    completely and where it was printed.
     """
 
     rows: tuple[str, ...]
@@ -53,19 +53,19 @@ class Cells:
 
     @property
     def cursor_row(self) -> str:
-        """The cursor's row as text."""
+        """Return the cursor's row as text."""
         return self.rows[self.row].replace(FILLER, "").rstrip()
 
     @property
     def before_cursor(self) -> str:
-        """The cursor's row as text, up to the cursor."""
+        """Return the cursor's row as text, up to the cursor."""
         return self.rows[self.row][: self.column].ljust(self.column).replace(FILLER, "")
 
 
 class Emulator:
     """A screen of `cols` by `rows` cells. Feed it output, then take a picture.
 
-    `marked`: what is shown in place of a character with a mark or an invisible one, which has no cell of its own.
+    `marked` replaces a character that is followed by a combining mark or an invisible character.
     """
 
     def __init__(self, cols: int, rows: int, marked: str = "") -> None:
@@ -82,12 +82,12 @@ class Emulator:
         self._work = 0
 
     def picture(self) -> Picture:
-        """What is to be seen now."""
+        """Return the present text."""
         text, screen_at = self._grid.text(self._y)
         return Picture(text, screen_at, self._y + 1, self._column + 1, self._cols, self._rows)
 
     def cells(self) -> Cells:
-        """The visible rows now."""
+        """Return the present visible rows."""
         grid = self._grid
         whole = not grid.alternate and (grid.top, grid.bottom) == (0, self._rows - 1)
         plain = whole and self._wraps and not self._inserts and not self._graphics
@@ -98,7 +98,7 @@ class Emulator:
         return min(self._x, self._cols - 1)
 
     def feed(self, output: bytes) -> Iterator[None]:
-        """Take output; pauses now and then, for others to run."""
+        """Process output. The iterator pauses regularly, so that other tasks can run."""
         for piece in _PIECE.finditer(output.decode("utf-8", "replace")):
             text, numbers, between, final, charset, escape, control = piece.groups()
             if text is not None:
@@ -127,7 +127,7 @@ class Emulator:
         self._put_cells(text)
 
     def _mark(self) -> None:
-        """Show that the character before the cursor is another one than it was."""
+        """Mark the character before the cursor as changed."""
         line, column = self._grid.lines[self._y], self._x - 1
         column -= line[column : column + 1] == FILLER
         if column >= 0:
@@ -293,6 +293,6 @@ class Emulator:
 
 
 def _numbers(text: str) -> list[int]:
-    """The parameters of a sequence, at least one; a missing one is 0, and none is larger than any screen."""
+    """Return the parameters of a sequence, at least one. A missing one is 0, and all are capped."""
     parts = re.split("[;:]", text[:64])[:16]
     return [min(int(part), 9999) if part.isdecimal() else 0 for part in parts]

@@ -15,13 +15,13 @@ from mobifai.assistant.model import Answer, Notice, Question
 from mobifai.errors import AssistantError
 
 Step = str | Sequence[dict[str, Any]] | Answer | BaseException | Callable[[Question], Any]
-"""A text, a list of actions, a whole answer, an error to raise, or a (coroutine) function that gives one of these."""
+"""A text, a list of actions, a whole answer, an error to raise, or a (coroutine) function that returns one."""
 
 SCRIPT_BYTES = 1 << 20
 
 
 class ScriptedModel:
-    """Answers the first question with the first step, and so on; after the last one comes the first again."""
+    """Answers the first question with the first step, and so on; after the last step it starts over."""
 
     def __init__(self, steps: Sequence[Step]) -> None:
         self._steps = itertools.cycle(steps)
@@ -30,7 +30,7 @@ class ScriptedModel:
 
     @classmethod
     def from_file(cls, path: Path) -> "ScriptedModel":
-        """A script as JSON: a list of texts and lists of actions. Raises AssistantError."""
+        """Load a script from JSON: a list of texts and lists of actions. Raises AssistantError."""
         try:
             with path.open("rb") as file:
                 steps = msgspec.json.decode(file.read(SCRIPT_BYTES), type=list[str | list[dict[str, Any]]])
@@ -48,10 +48,10 @@ class ScriptedModel:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing is open."""
+        """Do nothing: nothing is open."""
 
     async def answer(self, question: Question, notice: Notice) -> Answer:
-        """The next step's answer."""
+        """Return the next step's answer."""
         step: Any = next(self._steps)
         if callable(step):
             step = step(question)
@@ -73,5 +73,5 @@ class ScriptedModel:
 
 
 def _tokens(question: Question) -> int:
-    """About what a model would count: four bytes each."""
+    """Estimate the tokens of a question: four bytes each."""
     return len(msgspec.json.encode(question.messages)) // 4

@@ -1,4 +1,4 @@
-"""Where a text has secrets of well-known formats. Pure, and linear in the length of the text."""
+"""Finds secrets of well-known formats in a text, in linear time. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -59,7 +59,7 @@ _NAMED = tuple(
 )
 
 _BEFORE_LINE = r"(?:[^\s:]{1,300}(?::[0-9]{1,7}:|-[0-9]{1,7}-|[:-])|[ \t]{0,8}(?:[0-9]{1,7}[\t :|-]{1,4}|[-+|<>#] ?))?"
-"""What `grep` and `cat -n` show before a line, or a difference, a quotation or a comment has there."""
+"""The prefix of a line in the output of `grep` and `cat -n`, in a diff, a quotation or a comment."""
 
 _PREFIX = re.compile(_BEFORE_LINE)
 
@@ -77,7 +77,7 @@ _CARD = re.compile(
 
 
 def find(text: str) -> Iterator[Span]:
-    """Where secrets are; they may overlap."""
+    """Yield the spans of secrets, which may overlap."""
     yield from (found.span() for found in _TOKEN.finditer(text))
     for pattern in _NAMED:
         for found in pattern.finditer(text):
@@ -90,7 +90,7 @@ def find(text: str) -> Iterator[Span]:
 
 
 def _lines_before(text: str, end: int) -> int:
-    """Where the lines of a key begin that ends here, when its beginning is not to be seen."""
+    """Return where the lines of a key begin that ends at `end` and whose header is missing."""
     line = text.rfind("\n", 0, end) + 1
     start = line if _PREFIX.fullmatch(text, line, end) else end
     while start > 0:

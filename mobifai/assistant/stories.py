@@ -1,7 +1,7 @@
-"""What became of the newest conversation in each terminal, for who comes back to it.
+"""The history of the latest conversation in each terminal, for phones that reconnect.
 
-It owns the events that phones are shown, in bounded numbers, and a file that names the conversations that go on: what
-stands in it when an agent starts was ended by the agent's end, and says so.
+It owns a bounded number of events, and a file with the running conversations. Conversations in that file when an agent
+starts were interrupted by the end of the agent before, and are shown as such.
 """
 
 import itertools
@@ -32,7 +32,7 @@ INTERRUPTED = "the agent was stopped or has crashed, and this with it; the task 
 
 @dataclass(slots=True)
 class _Story:
-    """One conversation. `dropped`: how many of its events are not kept any more."""
+    """One conversation. `dropped`: the number of early events that are lost."""
 
     started: messages.AiStarted
     running: bool = True
@@ -47,7 +47,7 @@ class _Event:
 
 
 class Stories:
-    """One for each terminal that had a conversation; of too many, those that ended first go. `file` need not exist."""
+    """The stories by terminal. If there are too many, those that ended first are dropped. `file` need not exist."""
 
     def __init__(self, file: Path, ledger: Ledger) -> None:
         self._file = file
@@ -60,14 +60,14 @@ class Stories:
         self._recall()
 
     def close(self) -> None:
-        """Forget all but the file. Twice changes nothing."""
+        """Drop everything but the file. Closing twice does nothing."""
         self._stories.clear()
         self._events.clear()
         for bound in self._bounds:
             self._ledger.close(bound)
 
     def begin(self, started: messages.AiStarted) -> None:
-        """A conversation begins; the one before it in this terminal is forgotten."""
+        """Add a new conversation in place of the terminal's earlier one."""
         self.forget(started.uuid)
         while not self._most.room:
             ended = (uuid for uuid, story in self._stories.items() if not story.running)
@@ -76,7 +76,7 @@ class Stories:
         self._keep()
 
     def add(self, uuid: str, event: str, payload: object) -> None:
-        """Something happens in the conversation there. For what is kept, the oldest goes."""
+        """Add an event to a terminal's conversation. If it is full, its oldest event is dropped."""
         if uuid not in self._stories:
             return
         what = messages.AiEvent(event, payload)
@@ -100,21 +100,21 @@ class Stories:
         self._size.evicted(oldest.size)
 
     def end(self, uuid: str, *, interrupted: bool) -> None:
-        """The conversation there is over. `interrupted`: by the agent's end, of which the next agent tells."""
+        """End a terminal's conversation. `interrupted`: by the end of the agent; the next agent reports it."""
         if uuid in self._stories:
             self._stories[uuid].running = False
             if not interrupted:
                 self._keep()
 
     def forget(self, uuid: str) -> None:
-        """The terminal is no more."""
+        """Remove the story of a terminal that was closed."""
         if self._stories.pop(uuid, None) is not None:
             for number in [number for number, event in self._events.items() if event.uuid == uuid]:
                 del self._events[number]
             self._size.set(self._used)
 
     def histories(self, uuids: Iterable[str]) -> list[messages.AiHistory]:
-        """The stories of these terminals, each with as many of its newest events as one message takes."""
+        """Return the stories of these terminals, each with as many of its latest events as fit into a message."""
         return [self._told(uuid, self._stories[uuid]) for uuid in uuids if uuid in self._stories]
 
     def _told(self, uuid: str, story: _Story) -> messages.AiHistory:
@@ -147,7 +147,7 @@ class Stories:
 
 
 def _read(file: Path) -> list[messages.AiStarted]:
-    """What the file has; a damaged one has nothing."""
+    """Read the file; a damaged one counts as empty."""
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
