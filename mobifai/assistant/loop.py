@@ -89,7 +89,7 @@ class LoopState(Enum):
 
 
 class LoopEvent(Enum):
-    """What came of the work in a state."""
+    """The result of the work in a state."""
 
     UNDERSTOOD = auto()
     NOT_UNDERSTOOD = auto()

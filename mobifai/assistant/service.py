@@ -1,8 +1,8 @@
-"""The assistant of an agent: who may start a conversation in which terminal, and what ends it.
+"""The assistant of an agent: starts a conversation in a terminal on request, and ends it.
 
-It owns the conversations' tasks: one for each terminal at most. A conversation belongs to its terminal: it goes on when
-a phone leaves, and ends with the terminal, with a command that asked, when somebody says so, or with the agent. What
-phones are told of it is kept for those that come later (see `stories`).
+It owns the conversations' tasks, at most one for each terminal. A conversation belongs to its terminal. It continues
+when a phone leaves, and ends with the terminal, with the command that asked for it, on request, or with the agent. Its
+events are kept for phones that connect later (see `stories`).
 """
 
 import asyncio
@@ -36,32 +36,33 @@ from mobifai.state import StateDir
 _log = logging.getLogger(__name__)
 
 SendEvent = Callable[[str, object], None]
-"""Takes an event and its payload. Never fails or waits."""
+"""Sends an event with its payload. Never fails or waits."""
 
 AUDIT_FILE = "assistant.log"
 
 _KEPT = frozenset({"ai:action", "ai:message", "ai:finished", "ai:error"})
-"""What is told again to a phone that comes later; an approval that waits is told by itself."""
+"""Events that are repeated to a phone that connects later. An approval that waits is repeated separately."""
 
-_LAST = frozenset({"ai:finished", "ai:error"})
+_FINAL = frozenset({"ai:finished", "ai:error"})
 
 _FOR_FOLLOWERS = frozenset({"ai:answered"})
-"""What only a phone knows that follows."""
+"""Events that only phones with the feature `assistant` know."""
 
 
 class Ending(Enum):
-    """Why a conversation is ended from outside; the text is what whoever asked is told."""
+    """Why a conversation was ended from outside. The text is the error that clients receive."""
 
     CANCELLED = ""
     TERMINAL_CLOSED = "the terminal was closed"
-    ASKER_LEFT = "whoever asked has left"
+    ASKER_LEFT = "the client that asked has disconnected"
     AGENT_STOPS = "the agent is stopping"
 
 
 class ConversationTask:
-    """A conversation that is going on, in a task of its own.
+    """A running conversation, in a task of its own.
 
-    `say` reaches who follows it; `forget` is told when it is over, and why, before the last word is said.
+    `say` sends its events. `forget` is called with the reason when the conversation is over, before its last event is
+    sent.
     """
 
     def __init__(self, run: AgentLoop, uuid: str, say: SendEvent, forget: Callable[[str, Ending | None], None]) -> None:
@@ -72,36 +73,36 @@ class ConversationTask:
         self._forget = forget
         self._ending: Ending | None = None
         self._task: asyncio.Task[str] | None = asyncio.get_running_loop().create_task(self._serve(), name="assistant")
-        self._task.add_done_callback(self._ended)
+        self._task.add_done_callback(self._finish)
 
     def end(self, ending: Ending) -> None:
-        """End it now; told twice, the first word counts."""
+        """End the conversation now. Only the first reason counts."""
         if self._ending is None and self._task is not None:
             self._ending = ending
             self._task.cancel()
 
     async def _serve(self) -> str:
-        """Why it failed; empty when it did not."""
+        """Run the conversation. Return why it failed, or nothing."""
         try:
             await self.run.run()
         except MobiFaiError as error:
             return str(error)
         except Exception as error:
             _log.exception("a conversation with the model failed")
-            return f"an internal error, which should not be: {error!r}"
+            return f"an internal error: {error!r}"
         return ""
 
-    def _ended(self, task: asyncio.Task[str]) -> None:
-        self._task = None  # a cancelled one keeps its error, and that all that was on its way
+    def _finish(self, task: asyncio.Task[str]) -> None:
+        self._task = None  # a cancelled task keeps its exception, and with it all objects of its frames
         self._forget(self._uuid, self._ending)
         if not task.cancelled():
-            self._say(*self._last_word(task.result(), "done"))
+            self._say(*self._final_event(task.result(), "done"))
         elif self._ending is not None:
-            self._say(*self._last_word(self._ending.value, "cancelled"))
-        asyncio.get_running_loop().call_soon(gc.collect)  # by then nobody holds the task
+            self._say(*self._final_event(self._ending.value, "cancelled"))
+        asyncio.get_running_loop().call_soon(gc.collect)  # by then nothing refers to the task
         self.over.set()
 
-    def _last_word(self, error: str, outcome: Literal["done", "cancelled"]) -> tuple[str, object]:
+    def _final_event(self, error: str, outcome: Literal["done", "cancelled"]) -> tuple[str, object]:
         number, turns, tokens = self.run.number, self.run.turn, self.run.tokens
         if error:
             return "ai:error", messages.AiError(
@@ -113,10 +114,10 @@ class ConversationTask:
 
 
 class Assistant:
-    """All conversations. `say` reaches the phone that is here, if one is. `async with` ends them.
+    """All conversations. `say` sends to the connected phone, if there is one. `async with` ends them.
 
-    `follows`: whether that phone has the feature `assistant`. The audit log, and the key if the settings name no other
-    file for it, are in `state_dir`.
+    `follows` returns whether that phone has the feature `assistant`. The audit log is in `state_dir`, and the API key
+    too unless the settings name another file.
     """
 
     def __init__(
@@ -138,10 +139,10 @@ class Assistant:
         self._say = say
         self._numbers = itertools.count(1)
         self._bound = ledger.open(ASSISTANT_CONVERSATIONS)
-        self._going: BoundedMap[str, ConversationTask] = BoundedMap(self._bound)
+        self._running: BoundedMap[str, ConversationTask] = BoundedMap(self._bound)
         self._stories = Stories(StateDir(state_dir).assistant, ledger)
         self._follows = follows
-        self._asked_here: set[str] = set()  # bounded by the conversations
+        self._asked_here: set[str] = set()  # bounded by the number of conversations
         self._audit = Audit(state_dir / AUDIT_FILE, ledger, now)
         self._context = LoopContext(
             config,
@@ -161,24 +162,24 @@ class Assistant:
         await self.close()
 
     async def close(self) -> None:
-        """End all conversations. Twice changes nothing."""
-        while self._going:
-            going = next(iter(self._going.values()))
-            going.end(Ending.AGENT_STOPS)
-            await going.over.wait()
+        """End all conversations. Closing twice is closing once."""
+        while self._running:
+            conversation = next(iter(self._running.values()))
+            conversation.end(Ending.AGENT_STOPS)
+            await conversation.over.wait()
         self._audit.close()
         self._stories.close()
         self._ledger.close(self._bound)
 
     @property
     def busy(self) -> bool:
-        """Whether a conversation is going on."""
-        return bool(self._going)
+        """Whether a conversation is running."""
+        return bool(self._running)
 
-    # -- what the phone says
+    # -- requests of the phone
 
     def prompt(self, message: messages.Prompt) -> None:
-        """Start a conversation; what is wrong is said as `ai:error`."""
+        """Start a conversation. Errors are sent as `ai:error`."""
         uuid = message.uuid or ""
         try:
             terminal = self._terminal(message.uuid)
@@ -189,97 +190,98 @@ class Assistant:
             self._say("ai:error", messages.AiError(uuid=uuid, error=str(error)))
 
     def cancel(self, message: messages.AiCancel) -> None:
-        """Stop the conversation in a terminal, or all of them."""
-        found = {uuid: going for uuid, going in self._going.items() if message.uuid in (None, uuid)}
-        for uuid, going in found.items():
-            self._asked_here.add(uuid)  # it is told of the end
-            going.end(Ending.CANCELLED)
+        """End the conversation in a terminal, or all of them."""
+        found = {uuid: conversation for uuid, conversation in self._running.items() if message.uuid in (None, uuid)}
+        for uuid, conversation in found.items():
+            self._asked_here.add(uuid)  # so that this phone gets the event of its end
+            conversation.end(Ending.CANCELLED)
         if not found:
-            self._say(
-                "ai:error", messages.AiError(uuid=message.uuid or "", error="the assistant does nothing here now")
-            )
+            self._say("ai:error", messages.AiError(uuid=message.uuid or "", error="the assistant is not working here"))
 
     def approve(self, message: messages.AiApprove) -> None:
         """Take a person's answer to an approval."""
         if not self.answer(message.id, message.ok):
-            self._say("ai:error", messages.AiError(uuid="", error=f"nothing waits for an approval as {message.id}"))
+            self._say("ai:error", messages.AiError(uuid="", error=f"no approval with the id {message.id} is waiting"))
 
     def answer(self, question: str, ok: bool) -> bool:
-        """The same, from anybody; False when nothing waits under this id."""
-        return any(going.run.answer(question, ok) for going in self._going.values())
+        """Take an answer to an approval. Return False if none waits under this id."""
+        return any(conversation.run.answer(question, ok) for conversation in self._running.values())
 
-    # -- what happens
+    # -- events of the agent
 
     def terminal_closed(self, uuid: str) -> None:
-        """This terminal is no more."""
-        going = self._going.get(uuid)
-        if going is not None:
-            going.end(Ending.TERMINAL_CLOSED)
+        """End the conversation in a terminal that was closed."""
+        conversation = self._running.get(uuid)
+        if conversation is not None:
+            conversation.end(Ending.TERMINAL_CLOSED)
         else:
             self._stories.forget(uuid)
 
     def phone_came(self) -> None:
-        """A phone that follows is there: tell it what goes on in each terminal, what was done, and what waits."""
-        self._say("ai:conversations", messages.AiConversations(tuple(self._going)))
+        """Send a phone that follows the running conversations, their histories, and the approvals that wait."""
+        self._say("ai:conversations", messages.AiConversations(tuple(self._running)))
         for story in self._stories.histories(terminal.uuid for terminal in self._terminals.terminals):
             self._say("ai:history", story)
-        for going in self._going.values():
-            if going.run.waiting is not None:
-                self._say("ai:approval", going.run.waiting)
+        for conversation in self._running.values():
+            if conversation.run.waiting is not None:
+                self._say("ai:approval", conversation.run.waiting)
 
     def phone_left(self) -> None:
-        """Nobody is there now; conversations go on."""
+        """Continue the conversations without a phone."""
         self._asked_here.clear()
 
     # -- conversations
 
     def start(self, prompt: str, terminal: Terminal, say: SendEvent | None = None) -> ConversationTask:
-        """Start a conversation; `say` is told of it as phones are. Raises AssistantError, LimitReached."""
+        """Start a conversation. `say` receives its events, as phones do. Raises AssistantError, LimitReached."""
         if not prompt.strip() or len(prompt) > MAX_PROMPT:
             raise AssistantError(f"expected a prompt of 1 to {MAX_PROMPT} characters; found {len(prompt)}")
-        busy = self._going.get(terminal.uuid)
+        busy = self._running.get(terminal.uuid)
         if busy is not None:
             at_work = f"{busy.run.prompt[:100]!r}, in turn {busy.run.turn}"
-            raise AssistantError(f"the assistant is at work here already: {at_work}; cancel that first")
+            raise AssistantError(f"the assistant is already working here: {at_work}; cancel that first")
         if not self._bound.room:
             raise self._bound.refuse("one more conversation of the assistant")
         uuid = terminal.uuid
 
-        def tell(event: str, payload: object) -> None:
-            self._tell(uuid, event, payload)
+        def report(event: str, payload: object) -> None:
+            self._report(uuid, event, payload)
             if say is not None:
                 say(event, payload)
 
-        run = AgentLoop(next(self._numbers), prompt, terminal, self._context, tell)
-        going = self._going[uuid] = ConversationTask(run, uuid, tell, self._forget)
-        return going
+        run = AgentLoop(next(self._numbers), prompt, terminal, self._context, report)
+        conversation = self._running[uuid] = ConversationTask(run, uuid, report, self._forget)
+        return conversation
 
-    def _tell(self, uuid: str, event: str, payload: object) -> None:
-        """Keep it, and tell the phone: one that follows all, else only of what was asked for while it is here."""
+    def _report(self, uuid: str, event: str, payload: object) -> None:
+        """Record an event and send it to the phone.
+
+        A phone that follows gets all events, any other those of its own requests.
+        """
         if isinstance(payload, messages.AiStarted):
             self._stories.begin(payload)
         elif event in _KEPT:
             self._stories.add(uuid, event, payload)
         if self._follows() or (uuid in self._asked_here and event not in _FOR_FOLLOWERS):
             self._say(event, payload)
-        if event in _LAST:
+        if event in _FINAL:
             self._asked_here.discard(uuid)
 
     def _forget(self, uuid: str, ending: Ending | None) -> None:
-        del self._going[uuid]
+        del self._running[uuid]
         if ending is Ending.TERMINAL_CLOSED:
             self._stories.forget(uuid)
         self._stories.end(uuid, interrupted=ending is Ending.AGENT_STOPS)
 
     def _terminal(self, uuid: str | None) -> Terminal:
-        """The terminal of this id, or the first active one. Raises TerminalError."""
+        """Return the terminal with this id, or the first active one. Raises TerminalError."""
         try:
             return self._terminals.find(uuid)
         except TerminalError:
             return self._terminals.find(None)
 
     def tab(self, wanted: str | None) -> Terminal:
-        """The terminal of this name or id; the first active one, or any. Raises TerminalError."""
+        """Return the terminal with this name or id; by default the first active one, or any. Raises TerminalError."""
         terminals = self._terminals.terminals
         if not terminals:
             raise TerminalError("there is no terminal; open one on a phone first")

@@ -115,9 +115,9 @@ class Stories:
 
     def histories(self, uuids: Iterable[str]) -> list[messages.AiHistory]:
         """Return the stories of these terminals, each with as many of its latest events as fit into a message."""
-        return [self._told(uuid, self._stories[uuid]) for uuid in uuids if uuid in self._stories]
+        return [self._history(uuid, self._stories[uuid]) for uuid in uuids if uuid in self._stories]
 
-    def _told(self, uuid: str, story: _Story) -> messages.AiHistory:
+    def _history(self, uuid: str, story: _Story) -> messages.AiHistory:
         own = [event for event in self._events.values() if event.uuid == uuid]
         sizes = itertools.accumulate(event.size for event in reversed(own))
         fitting = sum(1 for size in sizes if size <= MAX_AI_HISTORY)

@@ -1,4 +1,6 @@
-"""What the assistant needs of terminals, and looking at one. Output is read from the terminal's ring, and not kept."""
+"""The terminal interface that the assistant needs, and reading of a terminal's screen. Output is read from the ring,
+not stored.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -11,17 +13,17 @@ from mobifai.assistant.redaction import Secrets
 from mobifai.assistant.screen import Cells, Emulator, Picture
 
 POLL_SECONDS = 0.03
-"""How often a terminal is asked whether it has printed, while somebody waits for quiet."""
+"""The interval at which a terminal is checked for new output while the assistant waits for quiet."""
 
 SECRET_CHARACTERS = 8_000
-"""Of the screen, this much before and behind what is shown is searched for secrets that reach into it."""
+"""Characters before and after the shown part of a screen that are searched for secrets that extend into it."""
 
 
 UNSEEN = "\ufffd"
 
 
 class Named(Protocol):
-    """What a tab is to people."""
+    """A tab, as people name it."""
 
     @property
     def name(self) -> str:
@@ -29,7 +31,7 @@ class Named(Protocol):
 
 
 class Foreground(Protocol):
-    """The program that reads what is typed into a terminal."""
+    """The program that reads a terminal's input."""
 
     @property
     def pid(self) -> int:
@@ -37,23 +39,23 @@ class Foreground(Protocol):
 
     @property
     def name(self) -> str:
-        """Its name; empty when that is not known."""
+        """Its name; empty if unknown."""
 
     @property
     def directory(self) -> str:
-        """Where it works; empty when that is not known."""
+        """Its working directory; empty if unknown."""
 
     @property
     def canonical(self) -> bool:
-        """Whether it leaves the editing of lines to the terminal."""
+        """Whether it leaves line editing to the terminal."""
 
     @property
     def is_prompt(self) -> bool:
-        """Whether it is an interactive shell that waits for a command line, which the screen shows."""
+        """Whether it is an interactive shell at its visible prompt."""
 
     @property
     def is_busy(self) -> bool:
-        """Whether it is another program that does not read keys one by one: it may end by itself."""
+        """Whether it is another program that does not read single keys, so that it may end without input."""
 
 
 class Terminal(Protocol):
@@ -73,40 +75,40 @@ class Terminal(Protocol):
 
     @property
     def position(self) -> int:
-        """How many bytes it has printed so far."""
+        """The number of bytes that it has printed."""
 
     @property
     def writes(self) -> int:
-        """How often anybody has typed."""
+        """The number of times that anybody has typed."""
 
     @property
     def line_is_new(self) -> bool | None:
-        """Whether nobody has typed since the last Enter or Ctrl-C; None when that is not known."""
+        """Whether nothing was typed since the last Enter or Ctrl-C; None if unknown."""
 
     def foreground(self) -> Foreground:
-        """The program that reads what is typed."""
+        """Return the program that reads the input."""
 
     def replay(self) -> bytes:
-        """The kept output, safe to be shown to a freshly reset emulator: its modes first."""
+        """Return the kept output for a freshly reset emulator, beginning with the modes."""
 
     def write(self, text: str) -> None:
-        """Type. Raises TerminalError."""
+        """Type a text. Raises TerminalError."""
 
 
 class Terminals(Protocol):
-    """All of them."""
+    """All terminals."""
 
     @property
     def terminals(self) -> Sequence[Terminal]:
-        """In the order of their tabs."""
+        """The terminals, in the order of their tabs."""
 
     def find(self, uuid: str | None) -> Terminal:
-        """One by its id, or the first active one. Raises TerminalError."""
+        """Return a terminal by its id, or the first active one. Raises TerminalError."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A part of a screen, for the model: characters `start` to `end` of `total`. `id` changes with the content."""
+    """A part of a screen for the model: characters `start` to `end` of `total`. `id` changes with the content."""
 
     id: str
     text: str
@@ -116,7 +118,9 @@ class View:
     picture: Picture
 
     def __str__(self) -> str:
-        """The message's part. What is printed can't end it early: it would have to know its own digest."""
+        """Format the part for a message. Printed text can't imitate the end, because that contains a digest of the
+        text.
+        """
         seen = self.picture
         return (
             f"The screen: characters {self.start} to {self.end} of {self.total}; the terminal has {seen.cols} columns "
@@ -128,14 +132,14 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Which characters are wanted. Without `start` and `end`: the last `length`."""
+    """The wanted characters of a screen; without `start` and `end`, the last `length`."""
 
     length: int
     start: int | None = None
     end: int | None = None
 
     def of(self, total: int) -> tuple[int, int]:
-        """The first and the last (exclusive) of at most `length` characters, within `total`."""
+        """Return the first and the last (exclusive) of at most `length` characters within `total`."""
         if self.start is None:
             end = total if self.end is None else min(max(self.end, 0), total)
             return max(0, end - self.length), end
@@ -145,7 +149,7 @@ class Slice:
 
 
 async def _emulate(terminal: Terminal, marked: str = "") -> Emulator:
-    """Its screen. Others run meanwhile: a full ring of a full-screen program takes some 50 ms."""
+    """Emulate a terminal's screen. Other tasks run meanwhile: a full ring takes about 50 ms."""
     emulator = Emulator(*terminal.size, marked)
     for _ in emulator.feed(terminal.replay()):
         await asyncio.sleep(0)
@@ -153,12 +157,12 @@ async def _emulate(terminal: Terminal, marked: str = "") -> Emulator:
 
 
 async def look_at_cells(terminal: Terminal) -> Cells:
-    """Look at the visible part of a terminal. A character with an invisible one is shown as UNSEEN."""
+    """Read the visible part of a terminal. A character that contains an invisible one is replaced by UNSEEN."""
     return (await _emulate(terminal, UNSEEN)).cells()
 
 
 async def look(terminal: Terminal, wanted: Slice, secrets: Secrets) -> View:
-    """Look at a terminal, without the secrets on its screen."""
+    """Read a terminal's screen without the secrets on it."""
     picture = (await _emulate(terminal)).picture()
     total = len(picture.text)
     start, end = wanted.of(total)
@@ -169,12 +173,12 @@ async def look(terminal: Terminal, wanted: Slice, secrets: Secrets) -> View:
 
 
 def application_keys(terminal: Terminal) -> bool:
-    """Whether the program in it wants application cursor keys."""
+    """Return whether the program has enabled application cursor keys."""
     return keys.application_mode(terminal.replay())
 
 
 async def quiet(terminal: Terminal, seconds: float, at_most: float, clock: Callable[[], float]) -> bool:
-    """Wait until it has printed nothing for `seconds`; False when it still prints after `at_most`."""
+    """Wait until the terminal has printed nothing for `seconds`. Return False if it still prints after `at_most`."""
     give_up = clock() + at_most
     position, since = terminal.position, clock()
     while (now := clock()) - since < seconds:

@@ -1,21 +1,21 @@
-"""Whether the line that is typed into a terminal has just begun. Pure."""
+"""Whether the line that is being typed into a terminal has just begun. Pure."""
 
 import re
 
 from mobifai.limits import MAX_SEQUENCE
 
 _ANSWER = re.compile(r"(?:\x1b\[[?>=]?[0-9;:]*[cnRuyIO]|\x1b[P\]_][^\x07\x1b]*(?:\x07|\x1b\\)){1,64}")
-"""What a terminal says by itself: answers to a program's questions, and whether it has the focus."""
+"""Answers of a terminal to a program's questions, and reports of its focus, which nobody typed."""
 
 _ENDS = ("\r", "\n", "\x03")
 
 
 KEPT = MAX_SEQUENCE + 1
-"""Of a text, so many last characters are kept for `is_new_after`. No terminal answers with that many."""
+"""Characters kept of the end of each text for `is_new_after`. No terminal's answer is as long."""
 
 
 def is_new_after(last: str | None, before: str | None) -> bool | None:
-    """Whether nothing was typed since the last Enter or Ctrl-C, by the last two texts; None: that is not known."""
+    """Return whether nothing was typed since the last Enter or Ctrl-C, by the last two texts; None if unknown."""
     for text in (last, before):
         if text is None:
             return None

@@ -103,7 +103,7 @@ async def cancel(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
     await phone.send("ai:cancel", {"uuid": uuid})
     await finished(tabs, uuid)
     await phone.send("ai:cancel", {"uuid": uuid})
-    await failed(tabs, uuid, "does nothing here now")
+    await failed(tabs, uuid, "is not working here")
 
 
 async def two_conversations(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
@@ -157,7 +157,7 @@ async def busy(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
     script.write([WAIT])
     await ask(tabs, uuid)
     await phone.send("ai:prompt", {"uuid": uuid, "prompt": PROMPT})
-    await failed(tabs, uuid, "at work here already")
+    await failed(tabs, uuid, "already working here")
     await phone.send("ai:cancel", {})
     await finished(tabs, uuid)
 

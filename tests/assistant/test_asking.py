@@ -77,7 +77,7 @@ async def test_without_an_active_tab_any_is_used_and_without_any_it_says_so(tmp_
 async def test_what_can_not_start_is_refused(tmp_path: Path) -> None:
     async with an_agent(tmp_path, hangs) as (place, socket):
         place.prompt("of the phone")
-        with pytest.raises(StateError, match="at work here already: 'of the phone'"):
+        with pytest.raises(StateError, match="already working here: 'of the phone'"):
             await all_of(socket, prompt="x")
         with pytest.raises(StateError, match="expected a prompt"):
             await all_of(socket, prompt=" ")

@@ -307,7 +307,7 @@ async def test_a_second_prompt_is_told_what_is_running(tmp_path: Path) -> None:
         await place.phone.until("ai:action")
         place.prompt("the second")
         error = place.phone.of("ai:error")[0]
-        assert "at work here already: 'the first', in turn 1" in error["error"]
+        assert "already working here: 'the first', in turn 1" in error["error"]
         assert "conversation" not in error
 
 
@@ -360,7 +360,7 @@ async def test_a_cancel_without_a_terminal_stops_all_and_with_one_only_that(tmp_
         place.assistant.cancel(messages.AiCancel())
         await place.phone.end(3)
         place.assistant.cancel(messages.AiCancel())
-        assert "does nothing here" in (await place.phone.end(4))[1]["error"]
+        assert "is not working here" in (await place.phone.end(4))[1]["error"]
 
 
 async def test_the_end_of_the_terminal_ends_it(tmp_path: Path) -> None:
@@ -402,7 +402,7 @@ async def test_risky_actions_wait_for_a_person(tmp_path: Path) -> None:
         assert "deletes files" in asked["actions"][0]["risk"]
         assert asked["actions"][-1]["line"] == "rm -rf build"
         place.assistant.approve(messages.AiApprove(id="1.9", ok=True))
-        assert "nothing waits" in place.phone.of("ai:error")[0]["error"]
+        assert "is waiting" in place.phone.of("ai:error")[0]["error"]
         assert place.terminal.typed == []
         place.assistant.approve(messages.AiApprove(id=asked["id"], ok=True))
         await place.phone.until("ai:finished")

@@ -118,7 +118,7 @@ def test_stories_are_bounded(tmp_path: Path) -> None:
             stories.add(f"t{number}", "ai:message", messages.AiMessage(f"t{number}", number, "x" * 100 * step))
         stories.end(f"t{number}", interrupted=False)
     stories.add("t5", "ai:message", messages.AiMessage("t5", 5, "x" * 6_000))
-    told = stories.told([f"t{number}" for number in range(6)])
+    told = stories.histories([f"t{number}" for number in range(6)])
     assert [story.uuid for story in told] == ["t3", "t4", "t5"]
     assert told[0].dropped == 8
     assert all(entry.peak <= entry.capacity for entry in ledger.entries())

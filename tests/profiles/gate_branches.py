@@ -67,8 +67,8 @@ LEAKS = (
     Branch(
         "prompts-are-kept", "conversations",
         (
-            Edit(SERVICE, "        run = AgentLoop(next(self._numbers), prompt, terminal, self._context, tell)\n",
-                 "        run = AgentLoop(next(self._numbers), prompt, terminal, self._context, tell)\n"
+            Edit(SERVICE, "        run = AgentLoop(next(self._numbers), prompt, terminal, self._context, report)\n",
+                 "        run = AgentLoop(next(self._numbers), prompt, terminal, self._context, report)\n"
                  "        _recent.append(bytes(900) + prompt.encode())\n"),
             Edit(SERVICE, 'AUDIT_FILE = "assistant.log"\n',
                  'AUDIT_FILE = "assistant.log"\n\n_recent: list[bytes] = []\n'),
