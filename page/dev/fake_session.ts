@@ -1,6 +1,6 @@
 /**
- * A session without a machine, for tests and the dev page: pretend shells, with the real one's rules for output
- * (a window of what may be unrendered, hidden terminals wait, a thrown-away screen comes whole).
+ * A session without a machine, for the dev page and for tests: fake shells, with the real session's rules for output (a window of
+ * unrendered output, hidden terminals wait, and a dropped screen is sent again).
  */
 
 import type { AiStep, AssistantEvent, Combination, Connection, Health, KnownMachine, TerminalOutput, OwnKeys, Session, SessionEvents, Settings, Tab } from "../src/session/types";
@@ -28,7 +28,7 @@ export class FakeSession implements Session {
   machines: readonly KnownMachine[] = [];
   settings: Settings = {};
   ownKeys: OwnKeys = { list: null, isSettled: true };
-  /** What views asked for, for tests: method and arguments, the last 500. */
+  /** The last 500 calls of views: the method and its arguments. */
   readonly calls: [string, ...unknown[]][] = [];
   readonly #listeners: Listeners = { connection: new Set(), machines: new Set(), tabs: new Set(), output: new Set(), ended: new Set(), firstContact: new Set(), trouble: new Set(), assistant: new Set(), settings: new Set(), ownKeys: new Set() };
   readonly #running = new Map<string, Running>();
@@ -45,7 +45,7 @@ export class FakeSession implements Session {
     return () => void listeners.delete(listener);
   }
 
-  /** How many listeners there are, for tests that look for forgotten ones. */
+  /** The number of listeners, to find forgotten ones. */
   get listening(): number {
     return Object.values(this.#listeners).reduce((sum, listeners) => sum + listeners.size, 0);
   }
@@ -172,7 +172,7 @@ export class FakeSession implements Session {
     const say = (event: AssistantEvent, ms: number): void => void setTimeout(() => this.emit("assistant", event), ms);
     const conversation = this.#count;
     say({ type: "started", uuid, conversation, prompt: text }, 10);
-    say({ type: "message", uuid, conversation, text: "I look at what is there first." }, 300);
+    say({ type: "message", uuid, conversation, text: "Looking at what is there first." }, 300);
     say({ type: "action", uuid, conversation, turn: 1, action: { type: "keystroke", text: "ls -la build" } }, 600);
     say({ type: "action", uuid, conversation, turn: 1, action: { type: "keystroke", key: "Enter" } }, 700);
     say({ type: "message", uuid, conversation, text: "The model was busy; tried again.", source: "agent" }, 900);
@@ -257,17 +257,17 @@ export class FakeSession implements Session {
       running.ring = (running.ring + data).slice(-RING);
       this.#send(uuid, running, data, false);
     }
-    if (running.waiting.length < WINDOW / 2) running.shell.goOn();
+    if (running.waiting.length < WINDOW / 2) running.shell.resume();
   }
 
   #send(uuid: string, running: Running, data: string, reset: boolean): void {
     running.inFlight += data.length;
-    let told = false;
+    let isReported = false;
     const output: TerminalOutput = {
       uuid, data, reset, skipped: 0,
       rendered: () => {
-        if (told) throw new Error("expected one call of rendered() for each output; found a second one");
-        told = true;
+        if (isReported) throw new Error("expected one call of rendered() for each output; found a second one");
+        isReported = true;
         running.inFlight -= data.length;
         this.#pump(uuid, running);
       },

@@ -1,4 +1,4 @@
-/** A shell that only pretends, with what views have to cope with: floods, the alternate screen, the mouse, questions. */
+/** A fake shell, with what views have to handle: floods, the alternate screen, the mouse, queries. */
 
 const PROMPT = "\u001b[1;32mworkshop\u001b[0m:\u001b[1;34m~/mobifai\u001b[0m$ ";
 const HELP = "Try: colors, ls, flood MB, lines N, alt, mouse, title TEXT, bell, link, osc52, query, cjk, exit.";
@@ -12,14 +12,14 @@ export class FakeShell {
   #alternate = false;
   #over = false;
 
-  /** `print` answers false when no more is to be printed until `goOn`. */
+  /** `print` returns false when the shell must wait for `resume`. */
   constructor(print: (data: string) => boolean, exit: () => void) {
     this.#print = print;
     this.#exit = exit;
   }
 
   start(): void {
-    this.#print(`MobiFai, a pretend shell. ${HELP}\r\n\u001b[?2004h${PROMPT}`);
+    this.#print(`MobiFai, a fake shell. ${HELP}\r\n\u001b[?2004h${PROMPT}`);
   }
 
   end(): void {
@@ -41,7 +41,7 @@ export class FakeShell {
     for (const character of data) this.#character(character);
   }
 
-  goOn(): void {
+  resume(): void {
     if (this.#flood > 0) setTimeout(() => this.#pour());
   }
 

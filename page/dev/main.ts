@@ -1,4 +1,4 @@
-/** The dev page: the real views on a pretend machine. `?stage=waiting` and such show other states. */
+/** The dev page: the real views on a fake machine. `?stage=waiting` shows another state of the connection. */
 
 import "../src/ui/styles/index.css";
 import type { ConnectionStage } from "../src/session/types";

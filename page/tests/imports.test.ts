@@ -1,11 +1,11 @@
-/** The direction of imports: each folder of src/ uses only those below it, and no file uses itself by way of others. */
+/** The direction of imports: each folder of src/ uses only those below it, without cycles. dev/ and tests/ stay outside. */
 
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize, sep } from "node:path";
 import { parseSync } from "vite";
 import { describe, expect, test } from "vitest";
 
-/** From the bottom to the top. `main.ts` is above all of them; `dev/` and `tests/` are outside of the page. */
+/** From the bottom to the top. `main.ts` is above all of them; `dev/` and `tests/` are not part of the page. */
 const LAYERS = ["platform", "protocol", "e2e", "transport", "session", "ui"];
 
 const SRC = join(import.meta.dirname, "..", "src");
@@ -18,10 +18,10 @@ interface Module {
 const filesOf = (folder: string): string[] =>
   readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts")).map((name) => name.split(sep).join("/"));
 
-/** The relative imports of a file, types too, as paths below src/; what leaves src/ begins with "..". */
+/** Return a file's relative imports (of types, too, and dynamic ones) as paths below src/. A path outside starts with "..". */
 function importsOf(name: string, source: string): string[] {
   const { module } = parseSync(name, source);
-  const specifiers = [...module.staticImports.map((one) => one.moduleRequest.value), ...module.staticExports.flatMap((one) => one.entries.map((entry) => entry.moduleRequest?.value ?? ""))];
+  const specifiers = [...module.staticImports.map((one) => one.moduleRequest.value), ...module.staticExports.flatMap((one) => one.entries.map((entry) => entry.moduleRequest?.value ?? "")), ...module.dynamicImports.map((one) => source.slice(one.moduleRequest.start, one.moduleRequest.end).replace(/^["'`]|["'`]$/g, ""))];
   return [...new Set(specifiers)].filter((one) => one.startsWith(".") && !one.endsWith(".css")).map((one) => normalize(join(dirname(name), one)).split(sep).join("/"));
 }
 
@@ -34,7 +34,7 @@ const layerOf = (name: string): number => LAYERS.indexOf(name.split("/")[0]!);
 const upward = (all: readonly Module[]): string[] =>
   all.flatMap(({ name, imports }) => imports.filter((to) => to.startsWith("..") || (name.includes("/") && layerOf(to) > layerOf(name))).map((to) => `${name} -> ${to}`));
 
-/** A chain of imports that leads back to where it began; [] when there is none. */
+/** Return a cycle of imports; [] when there is none. */
 function cycle(all: readonly Module[]): string[] {
   const imports = new Map(all.map((one) => [one.name, one.imports]));
   const done = new Set<string>();
@@ -59,12 +59,14 @@ describe("imports", () => {
 
   test("lead down, and not out of src/", () => expect(upward(modules)).toEqual([]));
 
+  test("of dev/ are in no file of src/", () => expect(modules.flatMap(({ imports }) => imports).filter((to) => /(^|\/)dev\//.test(to))).toEqual([]));
+
   test("have no cycle", () => expect(cycle(modules)).toEqual([]));
 
-  test("that lead up, out, or round in a circle are found", () => {
-    const source = `import type { Session } from "../session/types";\nexport { fake } from "../../dev/fake_session";`;
+  test("that lead up, out, or in a circle are found", () => {
+    const source = `import type { Session } from "../session/types";\nexport { fake } from "../../dev/fake_session";\nawait import("../ui/app");`;
     const bad = { name: "e2e/noise.ts", imports: importsOf("e2e/noise.ts", source) };
-    expect(upward([bad])).toEqual(["e2e/noise.ts -> session/types", "e2e/noise.ts -> ../dev/fake_session"]);
+    expect(upward([bad])).toEqual(["e2e/noise.ts -> session/types", "e2e/noise.ts -> ../dev/fake_session", "e2e/noise.ts -> ui/app"]);
     expect(cycle([{ name: "a", imports: ["b"] }, { name: "b", imports: ["a"] }])).toEqual(["a", "b", "a"]);
   });
 });

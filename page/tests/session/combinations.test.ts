@@ -5,31 +5,31 @@ import { ObservedSession, TestBed } from "../support/test_bed";
 
 const combo = (id: string, sequence = "ls<Enter>") => ({ id, label: id, sequence });
 
-let world: TestBed;
-let watched: ObservedSession;
+let bed: TestBed;
+let observed: ObservedSession;
 
 beforeEach(() => {
-  world = new TestBed();
-  watched = new ObservedSession(world);
+  bed = new TestBed();
+  observed = new ObservedSession(bed);
 });
-afterEach(() => watched.session.close());
+afterEach(() => observed.session.close());
 
 async function linked(): Promise<void> {
-  watched.session.open();
-  await watched.session.pair(world.newLink());
-  await world.settle();
+  observed.session.open();
+  await observed.session.pair(bed.newLink());
+  await bed.settle();
 }
 
 async function later(change: () => void = () => undefined): Promise<void> {
-  watched.session.close();
-  await world.settle();
+  observed.session.close();
+  await bed.settle();
   change();
-  watched = new ObservedSession(world);
-  watched.session.open();
-  await world.pass(3000);
+  observed = new ObservedSession(bed);
+  observed.session.open();
+  await bed.pass(3000);
 }
 
-const list = () => watched.session.ownKeys.list;
+const list = () => observed.session.ownKeys.list;
 
 describe("a list of combinations", () => {
   test("is taken whole", () => expect(readCombinations([combo("a"), combo("b")])).toEqual([combo("a"), combo("b")]));
@@ -45,85 +45,85 @@ describe("a list of combinations", () => {
 
 describe("own keys", () => {
   test("are those that the agent keeps", async () => {
-    world.agent.combinations = [combo("a")];
+    bed.agent.combinations = [combo("a")];
     await linked();
-    expect(watched.session.ownKeys).toEqual({ list: [combo("a")], isSettled: true });
+    expect(observed.session.ownKeys).toEqual({ list: [combo("a")], isSettled: true });
   });
 
   test("go to the agent sealed, and to nobody else", async () => {
     await linked();
-    watched.session.putOwnKeys([combo("a", "a-secret<Enter>")]);
-    await world.settle();
-    expect(world.agent.combinations).toEqual([combo("a", "a-secret<Enter>")]);
-    expect(JSON.stringify(world.wire)).not.toContain("a-secret");
-    expect(world.saved).toEqual([]);
+    observed.session.putOwnKeys([combo("a", "a-secret<Enter>")]);
+    await bed.settle();
+    expect(bed.agent.combinations).toEqual([combo("a", "a-secret<Enter>")]);
+    expect(JSON.stringify(bed.traffic)).not.toContain("a-secret");
+    expect(bed.saved).toEqual([]);
   });
 
   test("are not taken in clear", async () => {
     await linked();
-    world.say("keys:state", { combinations: [combo("forged")] });
-    await world.settle();
+    bed.sendFromRelay("keys:state", { combinations: [combo("forged")] });
+    await bed.settle();
     expect(list()).toBeNull();
   });
 
   test("that were changed without a connection are newer than the agent's", async () => {
-    world.agent.combinations = [combo("a")];
+    bed.agent.combinations = [combo("a")];
     await linked();
-    world.relayIsUp = false;
-    world.cut();
-    await world.settle();
-    watched.session.putOwnKeys([combo("b")]);
-    await later(() => (world.relayIsUp = true));
+    bed.relayIsUp = false;
+    bed.cut();
+    await bed.settle();
+    observed.session.putOwnKeys([combo("b")]);
+    await later(() => (bed.relayIsUp = true));
     expect(list()).toEqual([combo("b")]);
-    expect(world.agent.combinations).toEqual([combo("b")]);
-    world.agent.combinations = [combo("c")]; // by another phone
+    expect(bed.agent.combinations).toEqual([combo("b")]);
+    bed.agent.combinations = [combo("c")]; // by another phone
     await later();
     expect(list()).toEqual([combo("c")]);
   });
 
   test("that were changed while the agent answers are kept", async () => {
     await linked();
-    watched.session.putOwnKeys([combo("a")]);
-    watched.session.putOwnKeys([combo("a"), combo("b")]);
-    await world.settle();
+    observed.session.putOwnKeys([combo("a")]);
+    observed.session.putOwnKeys([combo("a"), combo("b")]);
+    await bed.settle();
     expect(list()).toEqual([combo("a"), combo("b")]);
-    expect(world.agent.combinations).toEqual(list());
+    expect(bed.agent.combinations).toEqual(list());
   });
 
   test("stay in the browser where the agent keeps none, and go to it when it can", async () => {
-    world.agent.features = ["ack", "resume", "e2e", "unseen"];
+    bed.agent.features = ["ack", "resume", "e2e", "unseen"];
     await linked();
-    expect(watched.session.ownKeys.isSettled).toBe(true);
-    watched.session.putOwnKeys([combo("a")]);
+    expect(observed.session.ownKeys.isSettled).toBe(true);
+    observed.session.putOwnKeys([combo("a")]);
     await later();
     expect(list()).toEqual([combo("a")]);
-    expect(world.agent.heard.some(([type]) => type.startsWith("keys:"))).toBe(false);
-    await later(() => (world.agent.features = ["ack", "resume", "e2e", "unseen", "keys"]));
-    expect(world.agent.combinations).toEqual([combo("a")]);
+    expect(bed.agent.received.some(([type]) => type.startsWith("keys:"))).toBe(false);
+    await later(() => (bed.agent.features = ["ack", "resume", "e2e", "unseen", "keys"]));
+    expect(bed.agent.combinations).toEqual([combo("a")]);
   });
 
   test("that the agent does not take are kept here, and not sent again and again", async () => {
-    world.agent.takesKeys = false;
+    bed.agent.takesKeys = false;
     await linked();
-    watched.session.putOwnKeys([combo("a")]);
-    await world.pass(60_000);
+    observed.session.putOwnKeys([combo("a")]);
+    await bed.pass(60_000);
     expect(list()).toEqual([combo("a")]);
-    expect(world.agent.heard.filter(([type]) => type === "keys:set")).toHaveLength(1);
+    expect(bed.agent.received.filter(([type]) => type === "keys:set")).toHaveLength(1);
   });
 
   test.each([[[combo("a"), null]], ["text"], [Array.from({ length: 100 }, (_, index) => combo(`c${index}`))]])("%j of an agent changes nothing", async (found) => {
     await linked();
-    watched.session.putOwnKeys([combo("mine")]);
-    await world.settle();
-    world.agent.say("keys:state", { combinations: found });
-    await world.settle();
+    observed.session.putOwnKeys([combo("mine")]);
+    await bed.settle();
+    bed.agent.send("keys:state", { combinations: found });
+    await bed.settle();
     expect(list()).toEqual([combo("mine")]);
   });
 
   test("go with the machine that is forgotten", async () => {
     await linked();
-    watched.session.putOwnKeys([combo("a")]);
-    watched.session.forget();
+    observed.session.putOwnKeys([combo("a")]);
+    observed.session.forget();
     expect(list()).toBeNull();
   });
 });

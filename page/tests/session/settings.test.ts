@@ -19,42 +19,42 @@ describe("settings of a relay", () => {
 });
 
 describe("a page", () => {
-  let world: TestBed;
-  let watched: ObservedSession;
+  let bed: TestBed;
+  let observed: ObservedSession;
 
   beforeEach(async () => {
-    world = new TestBed();
-    world.settings = { fontSize: 15, page: { palette: "nord", combos: [POISON] }, combos: [POISON], keyBar: "one-row" };
-    watched = new ObservedSession(world);
-    watched.session.open();
-    await watched.session.pair(world.newLink());
-    await world.settle();
+    bed = new TestBed();
+    bed.settings = { fontSize: 15, page: { palette: "nord", combos: [POISON] }, combos: [POISON], keyBar: "one-row" };
+    observed = new ObservedSession(bed);
+    observed.session.open();
+    await observed.session.pair(bed.newLink());
+    await bed.settle();
   });
-  afterEach(() => watched.session.close());
+  afterEach(() => observed.session.close());
 
-  test("takes nothing else from a relay, by either way, and keeps nothing else", async () => {
-    expect(watched.session.settings).toEqual({ fontSize: 15, page: { palette: "nord" } });
-    world.say("settings:updated", { fontSize: 16, page: { scheme: "light", combos: [POISON] }, combos: [POISON] });
-    await world.settle();
-    expect(watched.session.settings).toEqual({ fontSize: 16, page: { scheme: "light" } });
-    expect(watched.session.ownKeys.list).toBeNull();
-    expect(JSON.stringify([...world.storage!.kept])).not.toContain("evil");
+  test("takes nothing else from a relay, by either path, and stores nothing else", async () => {
+    expect(observed.session.settings).toEqual({ fontSize: 15, page: { palette: "nord" } });
+    bed.sendFromRelay("settings:updated", { fontSize: 16, page: { scheme: "light", combos: [POISON] }, combos: [POISON] });
+    await bed.settle();
+    expect(observed.session.settings).toEqual({ fontSize: 16, page: { scheme: "light" } });
+    expect(observed.session.ownKeys.list).toBeNull();
+    expect(JSON.stringify([...bed.storage!.kept])).not.toContain("evil");
   });
 
-  test("does not use what an earlier version kept of a relay's settings", () => {
-    world.storage!.kept.set("mobifai.1.settings", JSON.stringify({ page: { combos: [POISON], palette: "nord" } }));
-    expect(new ObservedSession(world).session.settings).toEqual({ page: { palette: "nord" } });
+  test("does not use what an earlier version stored of a relay's settings", () => {
+    bed.storage!.kept.set("mobifai.1.settings", JSON.stringify({ page: { combos: [POISON], palette: "nord" } }));
+    expect(new ObservedSession(bed).session.settings).toEqual({ page: { palette: "nord" } });
   });
 
   test("sends nothing else there", async () => {
-    await watched.session.putSettings({ fontSize: 17, page: { palette: "day", combos: [POISON] }, combos: [POISON] } as object);
-    expect(world.saved).toEqual([{ fontSize: 17, page: { palette: "day" } }]);
+    await observed.session.putSettings({ fontSize: 17, page: { palette: "day", combos: [POISON] }, combos: [POISON] } as object);
+    expect(bed.saved).toEqual([{ fontSize: 17, page: { palette: "day" } }]);
   });
 
-  test("is not filled by an answer without end", async () => {
-    world.settings = { fontSize: 20, more: "x".repeat(1_000_000) };
-    await watched.session.putSettings({ fontSize: 18 });
-    expect(watched.session.settings).not.toHaveProperty("more");
-    expect(watched.session.settings.fontSize).not.toBe(20);
+  test("does not read an endless answer", async () => {
+    bed.settings = { fontSize: 20, more: "x".repeat(1_000_000) };
+    await observed.session.putSettings({ fontSize: 18 });
+    expect(observed.session.settings).not.toHaveProperty("more");
+    expect(observed.session.settings.fontSize).not.toBe(20);
   });
 });

@@ -2,289 +2,289 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { ObservedSession, TestBed } from "../support/test_bed";
 
-let world: TestBed;
-let watched: ObservedSession;
+let bed: TestBed;
+let observed: ObservedSession;
 
 beforeEach(async () => {
-  world = new TestBed();
-  watched = new ObservedSession(world);
-  for (const uuid of ["one", "two", "three"]) world.agent.make(uuid, uuid);
-  world.agent.active = ["one"];
-  watched.session.open();
-  await watched.session.pair(world.newLink());
-  await world.settle();
+  bed = new TestBed();
+  observed = new ObservedSession(bed);
+  for (const uuid of ["one", "two", "three"]) bed.agent.make(uuid, uuid);
+  bed.agent.active = ["one"];
+  observed.session.open();
+  await observed.session.pair(bed.newLink());
+  await bed.settle();
 });
 
-afterEach(() => watched.session.close());
+afterEach(() => observed.session.close());
 
-const names = (): string[] => watched.session.tabs.map(({ name }) => name);
-const unseen = (): string[] => watched.session.tabs.filter((tab) => tab.unseen).map(({ uuid }) => uuid);
+const names = (): string[] => observed.session.tabs.map(({ name }) => name);
+const unseen = (): string[] => observed.session.tabs.filter((tab) => tab.unseen).map(({ uuid }) => uuid);
 
 async function reload(): Promise<void> {
-  watched.session.close();
-  await world.settle();
-  watched = new ObservedSession(world);
-  watched.session.open();
-  await world.settle();
-  expect(watched.stage).toBe("ready");
+  observed.session.close();
+  await bed.settle();
+  observed = new ObservedSession(bed);
+  observed.session.open();
+  await bed.settle();
+  expect(observed.stage).toBe("ready");
 }
 
 describe("the tabs", () => {
   test("are those of the machine, oldest first", () => {
     expect(names()).toEqual(["one", "two", "three"]);
-    expect(world.agent.active).toEqual(["one"]);
+    expect(bed.agent.active).toEqual(["one"]);
   });
 
   test("are made with a size, named, and closed", async () => {
-    const uuid = watched.session.create(100, 30, "four");
-    await world.settle();
+    const uuid = observed.session.create(100, 30, "four");
+    await bed.settle();
     expect(names()).toEqual(["one", "two", "three", "four"]);
-    expect(world.agent.terminals.get(uuid)).toMatchObject({ name: "four", size: [100, 30] });
-    expect(world.agent.active).toEqual([uuid]);
-    watched.session.rename(uuid, "vier");
-    await world.settle();
+    expect(bed.agent.terminals.get(uuid)).toMatchObject({ name: "four", size: [100, 30] });
+    expect(bed.agent.active).toEqual([uuid]);
+    observed.session.rename(uuid, "vier");
+    await bed.settle();
     expect(names().at(-1)).toBe("vier");
-    watched.session.terminate(uuid);
-    await world.settle();
+    observed.session.terminate(uuid);
+    await bed.settle();
     expect(names()).toEqual(["one", "two", "three"]);
-    expect(watched.ended).toEqual([uuid]);
+    expect(observed.ended).toEqual([uuid]);
   });
 
-  test("have names of one line, whoever gave them", async () => {
-    world.agent.say("process:renamed", { uuid: "one", name: "\u202eone\n\u0007more" });
-    world.agent.say("process:renamed", { uuid: "two", name: "x".repeat(1000) });
-    await world.settle();
+  test("have names of one line", async () => {
+    bed.agent.send("process:renamed", { uuid: "one", name: "\u202eone\n\u0007more" });
+    bed.agent.send("process:renamed", { uuid: "two", name: "x".repeat(1000) });
+    await bed.settle();
     expect(names()).toEqual(["one more", `${"x".repeat(99)}…`, "three"]);
   });
 
   test("keep the order in which the person has put them", async () => {
-    watched.session.reorder(["three", "one", "two"]);
+    observed.session.reorder(["three", "one", "two"]);
     expect(names()).toEqual(["three", "one", "two"]);
     await reload();
     expect(names()).toEqual(["three", "one", "two"]);
-    watched.session.create(80, 24, "four");
-    await world.settle();
+    observed.session.create(80, 24, "four");
+    await bed.settle();
     expect(names()).toEqual(["three", "one", "two", "four"]);
   });
 
   test("that were shown are shown after a reload, whatever the machine thinks", async () => {
-    watched.session.show(["two", "three"]);
-    await world.settle();
-    expect(world.agent.active).toEqual(["two", "three"]);
-    world.agent.active = ["one"];
+    observed.session.show(["two", "three"]);
+    await bed.settle();
+    expect(bed.agent.active).toEqual(["two", "three"]);
+    bed.agent.active = ["one"];
     await reload();
-    expect(world.agent.active).toEqual(["two", "three"]);
+    expect(bed.agent.active).toEqual(["two", "three"]);
   });
 
   test("that were shown are shown when machine or relay come back", async () => {
-    watched.session.show(["two"]);
-    await world.settle();
-    world.agentLeaves();
-    await world.settle();
-    world.agent.active = ["one"];
-    world.agentReturns();
-    await world.settle();
-    expect(world.agent.active).toEqual(["two"]);
-    world.cut();
-    world.agent.active = ["three"];
-    await world.pass(3000);
-    expect(world.agent.active).toEqual(["two"]);
-    world.agent.print("two", "hello");
-    await world.settle();
-    expect(watched.shown.get("two")).toMatch(/hello$/);
+    observed.session.show(["two"]);
+    await bed.settle();
+    bed.agentDisconnects();
+    await bed.settle();
+    bed.agent.active = ["one"];
+    bed.agentConnects();
+    await bed.settle();
+    expect(bed.agent.active).toEqual(["two"]);
+    bed.cut();
+    bed.agent.active = ["three"];
+    await bed.pass(3000);
+    expect(bed.agent.active).toEqual(["two"]);
+    bed.agent.print("two", "hello");
+    await bed.settle();
+    expect(observed.shown.get("two")).toMatch(/hello$/);
   });
 
-  test("that are gone meanwhile are told as ended, and others shown", async () => {
-    watched.session.show(["two"]);
-    await world.settle();
-    world.cut();
-    world.agent.terminals.delete("two");
-    world.agent.active = ["three"];
-    await world.pass(3000);
-    expect(watched.ended).toEqual(["two"]);
+  test("that are gone in the meantime are reported as ended, and others are shown", async () => {
+    observed.session.show(["two"]);
+    await bed.settle();
+    bed.cut();
+    bed.agent.terminals.delete("two");
+    bed.agent.active = ["three"];
+    await bed.pass(3000);
+    expect(observed.ended).toEqual(["two"]);
     expect(names()).toEqual(["one", "three"]);
-    expect(world.agent.active).toEqual(["three"]);
+    expect(bed.agent.active).toEqual(["three"]);
   });
 
-  test("of another machine than before are all told as ended", async () => {
-    watched.session.resize("one", 90, 20);
-    await watched.session.pair(world.newLink());
-    expect(watched.ended).toEqual(["one", "two", "three"]);
-    world.agent.terminals.clear();
-    world.agent.heard.length = 0;
-    await world.settle();
-    expect(world.agent.heard.map(([type]) => type)).not.toContain("terminal:resize");
+  test("of the machine before are all reported as ended", async () => {
+    observed.session.resize("one", 90, 20);
+    await observed.session.pair(bed.newLink());
+    expect(observed.ended).toEqual(["one", "two", "three"]);
+    bed.agent.terminals.clear();
+    bed.agent.received.length = 0;
+    await bed.settle();
+    expect(bed.agent.received.map(([type]) => type)).not.toContain("terminal:resize");
   });
 
-  test("whose shell ends and is kept stay, say how, and take no input", async () => {
-    world.agent.say("process:exited", { uuid: "one", exited: { status: 3 }, kept: true });
-    world.agent.say("process:exited", { uuid: "two", exited: { signal: "SIGKILL" }, kept: true });
-    await world.settle();
-    expect(watched.session.tabs.map(({ exit }) => exit)).toEqual(["exited with status 3", "was killed by SIGKILL", null]);
-    expect(watched.ended).toEqual([]);
-    world.agent.heard.length = 0;
-    expect(watched.session.input("one", "ls\r")).toBe(true);
-    await world.settle();
-    expect(world.agent.heard.map(([type]) => type)).not.toContain("terminal:input");
-    watched.session.terminate("one");
-    await world.settle();
+  test("whose shell ended stay while they are kept, say how it ended, and take no input", async () => {
+    bed.agent.send("process:exited", { uuid: "one", exited: { status: 3 }, kept: true });
+    bed.agent.send("process:exited", { uuid: "two", exited: { signal: "SIGKILL" }, kept: true });
+    await bed.settle();
+    expect(observed.session.tabs.map(({ exit }) => exit)).toEqual(["exited with status 3", "was killed by SIGKILL", null]);
+    expect(observed.ended).toEqual([]);
+    bed.agent.received.length = 0;
+    expect(observed.session.input("one", "ls\r")).toBe(true);
+    await bed.settle();
+    expect(bed.agent.received.map(([type]) => type)).not.toContain("terminal:input");
+    observed.session.terminate("one");
+    await bed.settle();
     expect(names()).toEqual(["two", "three"]);
   });
 
-  test("whose end the relay tells in odd words are gone, or have plain ones", async () => {
-    world.agent.say("process:exited", { uuid: "one", exited: { signal: "\n<b>" }, kept: true });
-    world.agent.say("process:exited", { uuid: "two", exited: "no", kept: true });
-    await world.settle();
-    expect(watched.session.tabs.map(({ uuid, exit }) => [uuid, exit])).toEqual([["one", "ended"], ["three", null]]);
+  test("with an invalid exit are gone, or have plain words for it", async () => {
+    bed.agent.send("process:exited", { uuid: "one", exited: { signal: "\n<b>" }, kept: true });
+    bed.agent.send("process:exited", { uuid: "two", exited: "no", kept: true });
+    await bed.settle();
+    expect(observed.session.tabs.map(({ uuid, exit }) => [uuid, exit])).toEqual([["one", "ended"], ["three", null]]);
   });
 
-  test("whose shell ends by itself are gone", async () => {
-    world.agent.terminals.delete("one");
-    world.agent.say("process:exited", { uuid: "one" });
-    await world.settle();
+  test("whose shell ends are gone", async () => {
+    bed.agent.terminals.delete("one");
+    bed.agent.send("process:exited", { uuid: "one" });
+    await bed.settle();
     expect(names()).toEqual(["two", "three"]);
-    expect(watched.ended).toEqual(["one"]);
+    expect(observed.ended).toEqual(["one"]);
   });
 
   test("have the size that they were given, after each sync too", async () => {
-    watched.session.resize("one", 90, 20);
-    await world.settle();
-    expect(world.agent.terminals.get("one")!.size).toEqual([90, 20]);
-    world.agent.terminals.get("one")!.size = [80, 24];
-    world.cut();
-    await world.pass(3000);
-    expect(world.agent.terminals.get("one")!.size).toEqual([90, 20]);
+    observed.session.resize("one", 90, 20);
+    await bed.settle();
+    expect(bed.agent.terminals.get("one")!.size).toEqual([90, 20]);
+    bed.agent.terminals.get("one")!.size = [80, 24];
+    bed.cut();
+    await bed.pass(3000);
+    expect(bed.agent.terminals.get("one")!.size).toEqual([90, 20]);
   });
 });
 
-describe("output that nobody saw", () => {
+describe("unseen output", () => {
   test("marks a hidden tab, until it is shown", async () => {
-    world.agent.print("one", "seen");
-    world.agent.print("two", "not seen");
-    await world.settle();
+    bed.agent.print("one", "seen");
+    bed.agent.print("two", "not seen");
+    await bed.settle();
     expect(unseen()).toEqual(["two"]);
-    expect(watched.shown.has("two")).toBe(false);
-    watched.session.show(["two"]);
-    await world.settle();
+    expect(observed.shown.has("two")).toBe(false);
+    observed.session.show(["two"]);
+    await bed.settle();
     expect(unseen()).toEqual([]);
-    expect(watched.shown.get("two")).toContain("not seen");
+    expect(observed.shown.get("two")).toContain("not seen");
   });
 
-  test("is found by the positions after a connection was lost", async () => {
-    world.agent.print("one", "1");
-    watched.session.show(["one", "two"]);
-    await world.settle();
-    world.agent.print("two", "2");
-    await world.settle();
-    watched.session.show(["one"]);
-    await world.settle();
-    world.cut();
-    world.agent.terminals.get("two")!.printed += "while away";
-    await world.pass(3000);
+  test("is found by its offset after a connection was lost", async () => {
+    bed.agent.print("one", "1");
+    observed.session.show(["one", "two"]);
+    await bed.settle();
+    bed.agent.print("two", "2");
+    await bed.settle();
+    observed.session.show(["one"]);
+    await bed.settle();
+    bed.cut();
+    bed.agent.terminals.get("two")!.printed += "while away";
+    await bed.pass(3000);
     expect(unseen()).toEqual(["two"]);
   });
 
-  test("does not tell the views more than once", async () => {
-    let told = 0;
-    watched.session.on("tabs", () => (told += 1));
-    for (let count = 0; count < 10; count += 1) world.agent.print("two", "x");
-    await world.settle();
-    expect(told).toBe(1);
+  test("is reported to the views once", async () => {
+    let steps = 0;
+    observed.session.on("tabs", () => (steps += 1));
+    for (let count = 0; count < 10; count += 1) bed.agent.print("two", "x");
+    await bed.settle();
+    expect(steps).toBe(1);
   });
 });
 
-describe("what the machine says", () => {
-  test("that could not be done is told to the person", async () => {
-    world.agent.say("process:error", { uuid: "one", error: "no more terminals" });
-    await world.settle();
-    expect(watched.troubles).toEqual(["no more terminals"]);
+describe("a message of the machine", () => {
+  test("about a failure is reported to the person", async () => {
+    bed.agent.send("process:error", { uuid: "one", error: "no more terminals" });
+    await bed.settle();
+    expect(observed.troubles).toEqual(["no more terminals"]);
   });
 
-  test("of the assistant is handed on", async () => {
-    watched.session.prompt("list files", "one");
-    await world.settle();
-    expect(watched.assistant).toEqual([{ type: "started", uuid: "one", conversation: 1, prompt: "list files" }]);
-    watched.session.approve("a", true);
-    watched.session.cancel();
-    await world.settle();
-    expect(world.agent.heard.slice(-2).map(([type, payload]) => [type, payload])).toEqual([["ai:approve", { id: "a", ok: true }], ["ai:cancel", {}]]);
+  test("of the assistant is passed on", async () => {
+    observed.session.prompt("list files", "one");
+    await bed.settle();
+    expect(observed.assistant).toEqual([{ type: "started", uuid: "one", conversation: 1, prompt: "list files" }]);
+    observed.session.approve("a", true);
+    observed.session.cancel();
+    await bed.settle();
+    expect(bed.agent.received.slice(-2).map(([type, payload]) => [type, payload])).toEqual([["ai:approve", { id: "a", ok: true }], ["ai:cancel", {}]]);
   });
 
-  test("of how it is answers all who ask", async () => {
-    const asked = [watched.session.health(), watched.session.health()];
-    await world.settle();
+  test("about its health answers all requests", async () => {
+    const asked = [observed.session.health(), observed.session.health()];
+    await bed.settle();
     const [one, other] = await Promise.all(asked);
     expect(one).toMatchObject({ version: "1", terminals: 3 });
     expect(other).toBe(one);
   });
 
-  test("not at all is told after some seconds", async () => {
-    world.bend = () => null;
-    const asked = expect(watched.session.health()).rejects.toThrow(/did not answer/);
-    await world.pass(7000);
+  test("that does not come is reported after some seconds", async () => {
+    bed.intercept = () => null;
+    const asked = expect(observed.session.health()).rejects.toThrow(/did not answer/);
+    await bed.pass(7000);
     await asked;
   });
 
-  test.each([null, "text", 7, [], {}])("%j where more is expected does no harm", async (payload) => {
+  test.each([null, "text", 7, [], {}])("%j instead of an object does no harm", async (payload) => {
     const events = ["processes:sync", "process:created", "process:renamed", "process:screen", "terminal:output", "process:printed", "webrtc:offer", "webrtc:ice-candidate", "system:echo", "process:error"];
     for (const event of events) {
-      world.agent.say(event, payload as never);
-      await world.pass(1000);
+      bed.agent.send(event, payload as never);
+      await bed.pass(1000);
     }
-    await world.pass(30_000);
-    expect(watched.stage).toBe("ready");
-    world.agent.print("one", "fine");
-    await world.settle();
-    expect(watched.shown.get("one")).toMatch(/fine/);
+    await bed.pass(30_000);
+    expect(observed.stage).toBe("ready");
+    bed.agent.print("one", "fine");
+    await bed.settle();
+    expect(observed.shown.get("one")).toMatch(/fine/);
   });
 });
 
 describe("without a connection", () => {
   beforeEach(() => {
-    world.relayIsUp = false;
-    world.cut();
+    bed.relayIsUp = false;
+    bed.cut();
   });
 
-  test("what is asked for is told as trouble, and not done later", async () => {
-    watched.session.create(80, 24);
-    watched.session.rename("one", "two");
-    watched.session.terminate("one");
-    watched.session.prompt("x", "one");
-    expect(watched.troubles).toHaveLength(4);
-    world.relayIsUp = true;
-    await world.pass(20_000);
-    expect(watched.stage).toBe("ready");
+  test("a request is reported as failed, and not sent later", async () => {
+    observed.session.create(80, 24);
+    observed.session.rename("one", "two");
+    observed.session.terminate("one");
+    observed.session.prompt("x", "one");
+    expect(observed.troubles).toHaveLength(4);
+    bed.relayIsUp = true;
+    await bed.pass(20_000);
+    expect(observed.stage).toBe("ready");
     expect(names()).toEqual(["one", "two", "three"]);
   });
 
-  test("how the machine is can't be asked", async () => {
-    await expect(watched.session.health()).rejects.toThrow(/no connection/);
+  test("the machine's health can't be requested", async () => {
+    await expect(observed.session.health()).rejects.toThrow(/no connection/);
   });
 
-  test("showing another tab is kept until there is one", async () => {
-    watched.session.show(["three"]);
-    world.relayIsUp = true;
-    await world.pass(20_000);
-    expect(world.agent.active).toEqual(["three"]);
+  test("the choice of a tab is kept until there is one", async () => {
+    observed.session.show(["three"]);
+    bed.relayIsUp = true;
+    await bed.pass(20_000);
+    expect(bed.agent.active).toEqual(["three"]);
   });
 });
 
-test("a listener that fails keeps nobody from hearing", async () => {
+test("a listener that throws does not stop the others", async () => {
   const failed: (() => void)[] = [];
   vi.stubGlobal("queueMicrotask", (call: () => void) => failed.push(call));
-  watched.session.on("output", () => {
+  observed.session.on("output", () => {
     throw new Error("a view's mistake");
   });
   const heard: string[] = [];
-  const stop = watched.session.on("output", ({ data }) => heard.push(data));
-  world.agent.print("one", "a");
-  await world.settle();
+  const stop = observed.session.on("output", ({ data }) => heard.push(data));
+  bed.agent.print("one", "a");
+  await bed.settle();
   stop();
-  world.agent.print("one", "b");
-  await world.settle();
+  bed.agent.print("one", "b");
+  await bed.settle();
   vi.unstubAllGlobals();
   expect(heard).toEqual(["a"]);
-  expect(watched.stage).toBe("ready");
+  expect(observed.stage).toBe("ready");
   expect(failed).toHaveLength(2);
   expect(failed[0]).toThrow("a view's mistake");
 });

@@ -1,4 +1,4 @@
-/** Time for tests: it stands still until it is moved on. */
+/** A clock for tests, which stands still until it is advanced. */
 
 interface Timer {
   readonly at: number;
@@ -19,17 +19,17 @@ export class Clock {
     };
   };
 
-  /** How many calls are due some time. */
+  /** The number of pending calls. */
   get waiting(): number {
     return this.#timers.length;
   }
 
-  /** When the next call is due, in milliseconds from now; null: never. */
+  /** Return the milliseconds until the next call; null when none is pending. */
   get next(): number | null {
     return this.#timers.length === 0 ? null : Math.min(...this.#timers.map(({ at }) => at)) - this.#now;
   }
 
-  /** Move on to the next call that is due by then, and make it; false when there is none. */
+  /** Advance to the next call that is due by then, and make it. Returns false when there is none. */
   step(until: number): boolean {
     const [first] = [...this.#timers].sort((one, other) => one.at - other.at);
     if (first === undefined || first.at > until) {

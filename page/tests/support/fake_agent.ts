@@ -1,4 +1,4 @@
-/** An agent for tests: the machine's side of sections 3 to 5 and of e2e, resume and ack. Its terminals print ASCII only. */
+/** A fake agent: the machine's side of pairing, encryption, resume and ack. Its terminals print ASCII only. */
 
 import { keyPair, type KeyPair } from "../../src/e2e/noise";
 import { base64, hex, text, unbase64, utf8 } from "../../src/platform/bytes";
@@ -7,7 +7,7 @@ import { Identity, sign } from "../../src/transport/identity";
 import { Direction, Responder } from "./noise_responder";
 
 type Payload = Record<string, any>;
-type Way = "channel" | "relay";
+type Path = "channel" | "relay";
 
 export interface Terminal {
   uuid: string;
@@ -17,15 +17,15 @@ export interface Terminal {
   printed: string;
   typed: string;
   size: readonly [number, number];
-  /** Up to here it was sent, and acknowledged; null: it waits for what the phone has. */
+  /** The offsets that were sent and acknowledged. `sent` is null until the phone has reported its own. */
   sent: number | null;
   acknowledged: number;
-  /** How its shell ended; the terminal is there to be looked at. */
+  /** How its shell ended. The terminal stays. */
   exited?: { status: number };
 }
 
-/** How output is cut. */
-const PIECE = 1000;
+/** Bytes of one message of output. */
+const CHUNK = 1000;
 
 export class FakeAgent {
   readonly key: KeyPair;
@@ -35,20 +35,20 @@ export class FakeAgent {
   readonly links = new Set<string>();
   readonly terminals = new Map<string, Terminal>();
   features: readonly string[] = ["ack", "resume", "e2e", "unseen", "keys", "exits", "order", "bind"];
-  /** What it keeps of the person's own keys; null: nothing yet. */
+  /** The stored key combinations; null: none yet. */
   combinations: Payload[] | null = null;
-  /** Whether it takes what a phone sends of them. */
+  /** Whether it accepts combinations from a phone. */
   takesKeys = true;
   name = "the machine";
   window = 8000;
   active: readonly string[] = [];
-  /** The numbers of what the phone said in this session, but for the making of the channel. */
+  /** The numbers of the phone's messages in this session, except WebRTC signalling. */
   readonly numbers: (number | undefined)[] = [];
-  /** Everything that the phone said. */
-  readonly heard: (readonly [type: string, payload: Payload, way: Way])[] = [];
+  /** All messages of the phone. */
+  readonly received: (readonly [type: string, payload: Payload, path: Path])[] = [];
   /** Whether it answers `system:echo`. */
   answersEchoes = true;
-  /** What signature it gives. */
+  /** Signs a challenge. */
   sign = (challenge: string): string => sign(this.identity.shared(this.phoneKey), challenge);
   phoneKey = "";
   phoneFeatures: readonly string[] = [];
@@ -58,7 +58,7 @@ export class FakeAgent {
   #responder: { takes: Direction; sends: Direction; ready: boolean; key: string; psk: string } | null = null;
   #count = 0;
   #next = 1;
-  /** What the phone has of those that it does not show. */
+  /** The offsets of terminals that the phone does not show. */
   readonly #has = new Map<string, readonly [stream: string | undefined, end: number | undefined]>();
 
   /** `toRelay` sends an event by relay. */
@@ -87,7 +87,7 @@ export class FakeAgent {
     this.links.add(hex(linkKey(secret)));
   }
 
-  #greeted(message: string): void {
+  #welcome(message: string): void {
     let responder: Responder;
     try {
       responder = new Responder(this.key.secret, utf8(`MobiFai e2e 1\n${this.id}\n${this.#phoneId}`), unbase64(message));
@@ -118,7 +118,7 @@ export class FakeAgent {
   }
 
   receiveFromRelay(event: string, payload: Payload): void {
-    if (event === "e2e:hello") return this.#greeted(payload["message"]);
+    if (event === "e2e:hello") return this.#welcome(payload["message"]);
     if (event !== "e2e:sealed" || this.#responder === null) return;
     let frame: { type: string; payload: Payload; seq?: number };
     try {
@@ -128,7 +128,7 @@ export class FakeAgent {
     }
     if (this.#responder.ready) {
       if (!frame.type.startsWith("webrtc:")) this.numbers.push(frame.seq);
-      return this.#hear(frame.type, frame.payload, "relay");
+      return this.#receive(frame.type, frame.payload, "relay");
     }
     this.numbers.length = 0;
     this.#next = 1;
@@ -141,19 +141,19 @@ export class FakeAgent {
 
   /** Offer a data channel. */
   offer(): void {
-    this.say("webrtc:offer", { offer: { type: "offer", sdp: "the agent's offer" } });
+    this.send("webrtc:offer", { offer: { type: "offer", sdp: "the agent's offer" } });
   }
 
   receiveFromChannel(message: string): void {
     const { type, payload, seq } = JSON.parse(message);
     this.numbers.push(seq);
-    this.#hear(type, payload, "channel");
+    this.#receive(type, payload, "channel");
   }
 
-  // -- what it says
+  // -- sending
 
-  /** By the channel, where there is one. */
-  say(type: string, payload: Payload): void {
+  /** Send by the channel if there is one, and by the relay otherwise. */
+  send(type: string, payload: Payload): void {
     const message = { type, payload, seq: this.#number(type) };
     if (this.channel !== null) this.channel.send(JSON.stringify(message));
     else if (this.#responder?.ready) this.toRelay("e2e:sealed", { data: this.#seal(message) });
@@ -169,7 +169,7 @@ export class FakeAgent {
     return base64(this.#responder!.sends.seal(utf8(JSON.stringify(message))));
   }
 
-  /** Seal a message now, to be delivered by relay later; what it does. */
+  /** Encrypt a message now. Returns a function that delivers it by the relay. */
   later(type: string, payload: Payload): () => void {
     const data = this.#seal({ type, payload, seq: this.#number(type) });
     return () => this.toRelay("e2e:sealed", { data });
@@ -184,10 +184,10 @@ export class FakeAgent {
     const processes = [...this.terminals.values()].map(({ uuid, name, createdAt, stream, printed, exited }) => ({
       uuid, name, createdAt, stream, end: printed.length, ...(exited === undefined ? {} : { exited }),
     }));
-    this.say("processes:sync", { processes, activeUuids: this.active, resume: true, window: this.window });
+    this.send("processes:sync", { processes, activeUuids: this.active, resume: true, window: this.window });
   }
 
-  /** The channel is there, or is gone. */
+  /** The channel opened, or ended (null). */
   reached(channel: { send(text: string): void } | null): void {
     this.channel = channel;
     this.sync();
@@ -200,21 +200,21 @@ export class FakeAgent {
     return terminal;
   }
 
-  /** The terminal prints. */
+  /** Have a terminal print. */
   print(uuid: string, data: string): void {
     const terminal = this.terminals.get(uuid)!;
     terminal.printed += data;
     if (this.active.includes(uuid)) this.#pump(terminal);
-    else if (this.isSealed) this.say("process:printed", { uuid, end: terminal.printed.length });
+    else if (this.isSealed) this.send("process:printed", { uuid, end: terminal.printed.length });
   }
 
   /** Send what fits into the window. */
   #pump(terminal: Terminal): void {
     while (terminal.sent !== null && terminal.sent < terminal.printed.length && terminal.sent - terminal.acknowledged < this.window) {
       const offset: number = terminal.sent;
-      const data = terminal.printed.slice(offset, offset + PIECE);
+      const data = terminal.printed.slice(offset, offset + CHUNK);
       terminal.sent = offset + data.length;
-      this.say("terminal:output", { uuid: terminal.uuid, data, offset, end: terminal.sent });
+      this.send("terminal:output", { uuid: terminal.uuid, data, offset, end: terminal.sent });
     }
   }
 
@@ -225,13 +225,13 @@ export class FakeAgent {
       terminal.sent = terminal.acknowledged = end;
     } else {
       terminal.sent = terminal.acknowledged = terminal.printed.length;
-      this.say("process:screen", { uuid: terminal.uuid, data: `<${terminal.printed}>`, end: terminal.printed.length });
+      this.send("process:screen", { uuid: terminal.uuid, data: `<${terminal.printed}>`, end: terminal.printed.length });
     }
     this.#pump(terminal);
   }
 
-  #hear(type: string, payload: Payload, way: Way): void {
-    this.heard.push([type, payload, way]);
+  #receive(type: string, payload: Payload, path: Path): void {
+    this.received.push([type, payload, path]);
     this.#handlers[type]?.(payload);
   }
 
@@ -239,15 +239,15 @@ export class FakeAgent {
     "process:create": ({ uuid, name, cols, rows }) => {
       const { name: named } = this.make(uuid, name, [cols, rows]);
       this.active = [uuid];
-      this.say("process:created", { uuid, name: named });
+      this.send("process:created", { uuid, name: named });
     },
     "process:rename": ({ uuid, name }) => {
       this.terminals.get(uuid)!.name = name;
-      this.say("process:renamed", { uuid, name });
+      this.send("process:renamed", { uuid, name });
     },
     "process:terminate": ({ uuid }) => {
       this.terminals.delete(uuid);
-      this.say("process:terminated", { uuid });
+      this.send("process:terminated", { uuid });
     },
     "process:switch": ({ activeUuids }) => {
       this.active = activeUuids.filter((uuid: string) => this.terminals.has(uuid));
@@ -272,15 +272,15 @@ export class FakeAgent {
     "terminal:input": ({ uuid, data }) => void (this.terminals.get(uuid)!.typed += data),
     "terminal:resize": ({ uuid, cols, rows }) => void (this.terminals.get(uuid)!.size = [cols, rows]),
     "system:echo": (payload) => {
-      if (this.answersEchoes) this.say("system:echo", payload);
+      if (this.answersEchoes) this.send("system:echo", payload);
     },
-    "system:health": () => this.say("system:health", { version: "1", uptimeSeconds: 5, memoryBytes: 1, memoryLimitBytes: 2, terminals: this.terminals.size, worstCaseBytes: 3, bounds: [] }),
-    "keys:get": () => this.say("keys:state", { combinations: this.combinations }),
+    "system:health": () => this.send("system:health", { version: "1", uptimeSeconds: 5, memoryBytes: 1, memoryLimitBytes: 2, terminals: this.terminals.size, worstCaseBytes: 3, bounds: [] }),
+    "keys:get": () => this.send("keys:state", { combinations: this.combinations }),
     "keys:set": ({ combinations }) => {
-      if (!this.takesKeys) return this.say("process:error", { uuid: "", error: "no" });
+      if (!this.takesKeys) return this.send("process:error", { uuid: "", error: "no" });
       this.combinations = combinations;
-      this.say("keys:state", { combinations });
+      this.send("keys:state", { combinations });
     },
-    "ai:prompt": ({ prompt, uuid }) => this.say("ai:started", { uuid, conversation: 1, prompt }),
+    "ai:prompt": ({ prompt, uuid }) => this.send("ai:started", { uuid, conversation: 1, prompt }),
   };
 }

@@ -1,4 +1,4 @@
-/** A peer connection for tests, with the one data channel that an agent makes. */
+/** A fake peer connection, with the one data channel that an agent creates. */
 
 class FakeDataChannel {
   readyState = "connecting";
@@ -6,11 +6,11 @@ class FakeDataChannel {
   onopen: (() => void) | null = null;
   onclose: (() => void) | null = null;
 
-  constructor(private readonly said: (message: string) => void) {}
+  constructor(private readonly sent: (message: string) => void) {}
 
   send(message: string): void {
     if (this.readyState !== "open") throw new Error("the channel is not open");
-    this.said(message);
+    this.sent(message);
   }
 }
 
@@ -26,8 +26,8 @@ export class FakePeerConnection {
   localDescription: RTCSessionDescriptionInit | null = null;
   closed = false;
 
-  constructor(said: (message: string) => void) {
-    this.channel = new FakeDataChannel(said);
+  constructor(sent: (message: string) => void) {
+    this.channel = new FakeDataChannel(sent);
   }
 
   async setRemoteDescription(description: RTCSessionDescriptionInit): Promise<void> {
@@ -51,7 +51,7 @@ export class FakePeerConnection {
     this.channel.readyState = "closed";
   }
 
-  // -- what tests do with it
+  // -- for tests
 
   gathered(): void {
     this.iceGatheringState = "complete";
@@ -65,7 +65,7 @@ export class FakePeerConnection {
     this.channel.onopen?.();
   }
 
-  hear(message: string): void {
+  receive(message: string): void {
     if (this.channel.readyState === "open") this.channel.onmessage?.({ data: message });
   }
 

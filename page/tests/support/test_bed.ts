@@ -1,4 +1,4 @@
-/** A relay, a machine and a browser for tests, with a wire between them that can be looked at, cut and bent. */
+/** A fake relay, machine and browser. Tests can read, intercept and cut the traffic between them. */
 
 import { base64url, unhex } from "../../src/platform/bytes";
 import { createSession, type Environment, type RelaySocket, type Session } from "../../src/session";
@@ -14,7 +14,7 @@ type Listener = (event: string, payload: unknown) => void;
 /** From the phone to the relay, or from the relay to the phone. */
 export type Direction = "up" | "down";
 
-/** Bytes that look random and are the same in every run. */
+/** Pseudo-random bytes, the same in every run. */
 function bytes(): (length: number) => Uint8Array {
   let state = 12345;
   return (length) =>
@@ -24,7 +24,7 @@ function bytes(): (length: number) => Uint8Array {
     });
 }
 
-/** What is under way keeps its order within a lane. */
+/** Messages keep their order within a lane. */
 type Lane = "up" | "down" | "channel up" | "channel down";
 
 export class MemoryStorage {
@@ -43,31 +43,31 @@ export class TestBed {
   readonly clock = new Clock();
   agent: FakeAgent;
   storage: MemoryStorage | null = new MemoryStorage();
-  /** What the relay knows. */
+  /** The tokens and codes that the relay accepts. */
   readonly tokens = new Set<string>();
   readonly codes = new Set<string>();
   settings: Record<string, unknown> = { theme: "dark" };
-  /** What was put into them. */
+  /** The settings that were saved. */
   readonly saved: unknown[] = [];
   agentIsThere = true;
-  /** How things go wrong. */
+  /** Faults. */
   relayIsUp = true;
   refusal = "wrong code";
   hasPeers = true;
-  /** Whether a peer connection finds its addresses. */
+  /** Whether a peer connection gathers its candidates. */
   gathers = true;
   visible = true;
   peerFeatures: readonly string[] = ["ack", "resume", "e2e", "unseen", "bind"];
   peerChallenge: string | undefined = "ab".repeat(32);
-  /** Looks at each event on the wire; what it returns goes on, null is lost. */
-  bend: (direction: Direction, event: string, payload: Payload) => Payload | null = (_direction, _event, payload) => payload;
-  /** All that went over the wire. */
-  readonly wire: (readonly [Direction, string, Payload])[] = [];
+  /** Called for each event: returns what is delivered instead, or null to drop it. */
+  intercept: (direction: Direction, event: string, payload: Payload) => Payload | null = (_direction, _event, payload) => payload;
+  /** All events that were sent. */
+  readonly traffic: (readonly [Direction, string, Payload])[] = [];
   connections = 0;
   peers: FakePeerConnection[] = [];
   #sockets: PhoneSocket[] = [];
-  /** Which of some lanes is next; without it all arrives in the order in which it was sent. */
-  mix: ((lanes: number) => number) | null = null;
+  /** Picks the lane of the next message. Null: messages arrive in the order in which they were sent. */
+  pickLane: ((lanes: number) => number) | null = null;
   #queue: { readonly lane: Lane; readonly call: () => void }[] = [];
   #paired = false;
   #challenge = "cd".repeat(32);
@@ -79,7 +79,7 @@ export class TestBed {
     this.agent = this.machine();
   }
 
-  /** Another machine; it is the relay's when it is made `agent`. */
+  /** Create another machine. Assign it to `agent` to connect it to the relay. */
   machine(id?: string, number?: number): FakeAgent {
     return new FakeAgent((event, payload) => this.#down(event, payload), id, number);
   }
@@ -113,7 +113,7 @@ export class TestBed {
     return peer as unknown as RTCPeerConnection;
   }
 
-  // -- the wire
+  // -- the traffic
 
   later(lane: Lane, call: () => void): void {
     this.#queue.push({ lane, call });
@@ -121,12 +121,12 @@ export class TestBed {
 
   #next(): (() => void) | undefined {
     const lanes = [...new Set(this.#queue.map(({ lane }) => lane))];
-    const lane = lanes[this.mix?.(lanes.length) ?? 0];
+    const lane = lanes[this.pickLane?.(lanes.length) ?? 0];
     const at = this.#queue.findIndex((one) => one.lane === lane);
     return at < 0 ? undefined : this.#queue.splice(at, 1)[0]?.call;
   }
 
-  /** Until nothing is under way any more, at this moment. */
+  /** Deliver messages until none are left. */
   async settle(): Promise<void> {
     for (let quiet = 0; quiet < 3; ) {
       const call = this.#next();
@@ -136,7 +136,7 @@ export class TestBed {
     }
   }
 
-  /** Let time pass, with all that happens meanwhile. */
+  /** Let time pass, with everything that happens in it. */
   async pass(milliseconds: number): Promise<void> {
     const until = this.clock.now() + milliseconds;
     await this.settle();
@@ -150,15 +150,15 @@ export class TestBed {
       listen: (listener) => {
         socket = { listener, deviceId: null };
         this.#sockets.push(socket);
-        if (this.relayIsUp) this.#tell(socket, "connect", undefined);
-        else this.#tell(socket, "connect_error", "refused");
+        if (this.relayIsUp) this.#deliver(socket, "connect", undefined);
+        else this.#deliver(socket, "connect_error", "refused");
       },
       emit: (event, payload) => {
         const from = socket!;
         const sent = structuredClone(payload) as Payload;
-        this.wire.push(["up", event, sent]);
-        const bent = this.bend("up", event, sent);
-        if (bent !== null) this.later("up", () => this.#sockets.includes(from) && this.#up(from, event, bent, token));
+        this.traffic.push(["up", event, sent]);
+        const intercepted = this.intercept("up", event, sent);
+        if (intercepted !== null) this.later("up", () => this.#sockets.includes(from) && this.#up(from, event, intercepted, token));
       },
       close: () => this.#close(socket!),
     };
@@ -169,23 +169,23 @@ export class TestBed {
     this.#sockets = this.#sockets.filter((one) => one !== socket);
   }
 
-  #tell(socket: PhoneSocket, event: string, payload: unknown): void {
+  #deliver(socket: PhoneSocket, event: string, payload: unknown): void {
     this.later("down", () => this.#sockets.includes(socket) && socket.listener(event, payload));
   }
 
   #down(event: string, payload: Payload): void {
     const socket = this.#sockets.at(-1);
-    this.wire.push(["down", event, payload]);
-    const bent = this.bend("down", event, payload);
-    if (socket !== undefined && bent !== null) this.#tell(socket, event, bent);
+    this.traffic.push(["down", event, payload]);
+    const intercepted = this.intercept("down", event, payload);
+    if (socket !== undefined && intercepted !== null) this.#deliver(socket, event, intercepted);
   }
 
-  /** Say something in clear, as a relay may. */
-  say(event: string, payload: Payload): void {
+  /** Send an event in clear, as a relay may. */
+  sendFromRelay(event: string, payload: Payload): void {
     this.#down(event, payload);
   }
 
-  /** Every connection breaks. */
+  /** Break every connection. */
   cut(reason = "transport close"): void {
     for (const socket of this.#sockets) socket.listener("disconnect", reason);
     this.#sockets = [];
@@ -246,8 +246,8 @@ export class TestBed {
     this.#down("paired", { peerId: this.agent.id, message: "" });
   }
 
-  /** The agent goes (it restarts, say) or is back. */
-  agentLeaves(): void {
+  /** The agent disconnects, as on a restart. */
+  agentDisconnects(): void {
     this.agentIsThere = this.#paired = false;
     for (const peer of this.peers) peer.lose();
     this.agent.channel = null;
@@ -255,7 +255,7 @@ export class TestBed {
     this.listDevices();
   }
 
-  agentReturns(): void {
+  agentConnects(): void {
     this.agentIsThere = true;
     this.listDevices();
   }
@@ -274,7 +274,7 @@ export class TestBed {
     return Response.json({ token, user: {} });
   }
 
-  /** A new link, as the machine shows it. */
+  /** Create an invitation link, as the machine shows it. */
   newLink(): string {
     const secret = this.#randomBytes(16);
     const code = `CODE${this.codes.size}${this.tokens.size}`;
@@ -286,15 +286,15 @@ export class TestBed {
 
   // -- the channel
 
-  /** The channel between the phone and the agent opens. */
+  /** Open the channel between the phone and the agent. */
   async openChannel(): Promise<void> {
     const peer = this.peers.at(-1)!;
     peer.open();
-    this.agent.reached({ send: (message) => this.later("channel down", () => peer.hear(message)) });
+    this.agent.reached({ send: (message) => this.later("channel down", () => peer.receive(message)) });
     await this.settle();
   }
 
-  /** It ends, and the agent notices. */
+  /** End the channel; the agent notices. */
   async loseChannel(): Promise<void> {
     this.peers.at(-1)!.lose();
     this.agent.reached(null);
@@ -302,7 +302,7 @@ export class TestBed {
   }
 }
 
-/** A session, and what its views would have seen of it. */
+/** A session, with a record of what its views would have seen. */
 export class ObservedSession {
   readonly session: Session;
   readonly stages: string[] = [];
@@ -311,13 +311,13 @@ export class ObservedSession {
   readonly ended: string[] = [];
   readonly outputs: TerminalOutput[] = [];
   readonly assistant: unknown[] = [];
-  /** What each terminal shows. */
+  /** The text that each terminal shows. */
   readonly shown = new Map<string, string>();
-  /** Whether output is rendered as soon as it is there. */
+  /** Whether output is rendered as soon as it arrives. */
   renders = true;
 
-  constructor(world: TestBed) {
-    this.session = createSession(world.environment());
+  constructor(bed: TestBed) {
+    this.session = createSession(bed.environment());
     this.session.on("connection", (connection) => this.#connection(connection));
     this.session.on("output", (output) => this.#output(output));
     this.session.on("ended", (uuid) => this.ended.push(uuid));

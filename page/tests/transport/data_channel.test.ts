@@ -31,8 +31,8 @@ describe("a data channel", () => {
     await channel.accept({ type: "offer", sdp: "" });
     peer.open();
     expect([channel.open, send()]).toEqual([false, false]);
-    peer.hear(FRAME);
-    peer.hear(FRAME);
+    peer.receive(FRAME);
+    peer.receive(FRAME);
     expect([channel.open, send()]).toEqual([true, true]);
     expect(calls).toEqual(["answer answer", "opened", "received system:echo", "received system:echo"]);
     expect(sent.map((message) => JSON.parse(message))).toEqual([{ type: "system:echo", payload: { nonce: "2" } }]);
@@ -41,17 +41,17 @@ describe("a data channel", () => {
   test.each(["", "7", "null", "[]", '{"payload":1}'])("is not opened by %j, which is no frame", (message) => {
     const { calls, peer, channel } = scene();
     peer.open();
-    peer.hear(message);
+    peer.receive(message);
     expect([channel.open, calls]).toEqual([false, []]);
   });
 
   test("ends once, whoever ends it, and sends nothing afterwards", () => {
     const { calls, peer, channel, send } = scene();
     peer.open();
-    peer.hear(FRAME);
+    peer.receive(FRAME);
     peer.lose();
     channel.close();
-    peer.hear(FRAME);
+    peer.receive(FRAME);
     expect([send(), peer.closed, calls.slice(2)]).toEqual([false, true, ["ended"]]);
   });
 

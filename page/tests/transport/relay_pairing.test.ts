@@ -153,13 +153,13 @@ describe("a pairing", () => {
       .in("authenticated", { token: "t" }).out("keep t", "progress waiting", "emit request_connection");
   });
 
-  test("begins again when the relay joins the two anew, and drops the session before", () => {
+  test("begins again with a new handshake, and drops the session before", () => {
     const scene = at("ready").initiate().out("progress proving", "emit handshake:response").stage("proving");
     expect(scene.pairing.cipher).toBeNull();
     scene.verify().paired().welcome().stage("ready").encrypted("process:created").out("proven", "receive process:created");
   });
 
-  test("hears of a pairing once", () => at("proving").paired().out("emit e2e:hello").paired().out().stage("greeting"));
+  test("takes one announcement of a pairing", () => at("proving").paired().out("emit e2e:hello").paired().out().stage("greeting"));
 });
 
 describe("a pairing ends", () => {
@@ -176,16 +176,16 @@ describe("a pairing ends", () => {
     "when nothing comes in the stage %s", (stage, problem) => void at(stage).in("timeout").out(`end: ${problem}`),
   );
 
-  test.each(["waiting", "ready"] as const)("for no lack of time in the stage %s", (stage) => void at(stage).in("timeout").out().stage(stage));
+  test.each(["waiting", "ready"] as const)("at no time in the stage %s", (stage) => void at(stage).in("timeout").out().stage(stage));
 
   test("when the relay gives out what is not a token", () => void at("signing-in").in("authenticated", { token: 7 }).out(TAMPERED));
 
   test.each([
     ["another machine", { peerId: PHONE }],
-    ["a key that is none", { peerPublicKey: "04" }],
+    ["an invalid key", { peerPublicKey: "04" }],
     ["this page's own key", { peerPublicKey: phoneIdentity.publicHex.toUpperCase() }],
     ["one challenge for both", { peerChallenge: OURS.toUpperCase() }],
-  ])("when the relay joins it with %s", (_, changes) => void at("waiting").initiate(changes).out(TAMPERED));
+  ])("when the relay starts a handshake with %s", (_, changes) => void at("waiting").initiate(changes).out(TAMPERED));
 
   test.each([["no challenge for the machine", { peerChallenge: undefined }], ["no encryption", { peerFeatures: ["ack"] }]])("for good when there is %s", (_, changes) => {
     at("waiting").initiate(changes).out("end for good: This relay or this machine has no end-to-end encryption, which this page requires. Update MobiFai there.");
@@ -227,7 +227,7 @@ describe("the table of transitions", () => {
 
   const pairs = EVENTS.flatMap((event) => STAGES.map((stage) => [event, stage] as const));
 
-  test.each(pairs.filter(([event, stage]) => TRANSITIONS[event][stage] === undefined))("lets %s change nothing in the stage %s", (event, stage) => {
+  test.each(pairs.filter(([event, stage]) => TRANSITIONS[event][stage] === undefined))("ignores %s in the stage %s", (event, stage) => {
     at(stage).in(event, {}).out().stage(stage);
   });
 

@@ -7,7 +7,7 @@ function typed(sequence: string, applicationCursor = false): string {
   return encodeCombo(parsed.steps, applicationCursor);
 }
 
-describe("own combinations", () => {
+describe("key combinations", () => {
   test.each([
     ["git status<Enter>", "git status\r"], ["<Ctrl+B>c", "\u0002c"], ["<ctrl-b>c", "\u0002c"], ["<Esc>:wq<Enter>", "\u001b:wq\r"], ["<Alt+.>", "\u001b."],
     ["<C-x><C-s>", "\u0018\u0013"], ["<Shift+Tab>", "\u001b[Z"], ["<Ctrl+Left>", "\u001b[1;5D"], ["<F10>", "\u001b[21~"], ["a << b", "a < b"], ["x > y", "x > y"],
@@ -18,7 +18,7 @@ describe("own combinations", () => {
     expect(typed("<Up><Enter>", true)).toBe("\u001bOA\r");
   });
 
-  test.each(["", "<foo>", "a < b", "<>", "<Ctrl+>", "<x>", "<Ctrl+ab>"])("%j is refused with words", (sequence) => {
+  test.each(["", "<foo>", "a < b", "<>", "<Ctrl+>", "<x>", "<Ctrl+ab>"])("%j is refused with a reason", (sequence) => {
     expect(parseCombo(sequence)).toHaveProperty("problem");
   });
 
@@ -31,22 +31,22 @@ describe("own combinations", () => {
 describe("stored combinations", () => {
   const combo = (id: string) => ({ id, label: id, sequence: "<Enter>" });
 
-  test("what can't be used is left out", () => {
+  test("invalid ones are left out", () => {
     expect(readCombos([combo("a"), { id: "b" }, null, 7, { ...combo("c"), sequence: "<nope>" }])).toEqual([combo("a")]);
   });
 
-  test("at most so many are taken", () => {
+  test("their number is bounded", () => {
     const many = Array.from({ length: MAX_COMBOS + 1 }, (_, index) => combo(String(index)));
     expect(readCombos(many.slice(0, MAX_COMBOS))).toHaveLength(MAX_COMBOS);
     expect(readCombos(many)).toHaveLength(MAX_COMBOS);
   });
 
-  test("none stored is the usual ones, and an empty list is empty", () => {
+  test("without stored ones the defaults are used, and an empty list stays empty", () => {
     expect(readCombos(null)).toBe(DEFAULT_COMBOS);
     expect(readCombos([])).toEqual([]);
   });
 
-  test("labels are cut by characters, not by halves of them", () => {
+  test("labels are cut between characters, not within surrogate pairs", () => {
     expect(Array.from(labelFor("🙂".repeat(30)))).toHaveLength(MAX_LABEL);
   });
 });

@@ -43,7 +43,7 @@ afterEach(() => {
 });
 
 describe("combinations of an earlier version, which a relay could change", () => {
-  test("type nothing before the person has chosen them", async () => {
+  test("type nothing before the person has selected them", async () => {
     begin(() => null);
     await settled();
     expect(asked).toEqual([[OWN, POISONED]]);
@@ -52,7 +52,7 @@ describe("combinations of an earlier version, which a relay could change", () =>
     expect(store.state.preferences.fontSize).toBe(18);
   });
 
-  test("are asked about again by the next page, when nothing was decided", async () => {
+  test("are reviewed again on the next load, when nothing was decided", async () => {
     begin(() => null);
     await settled();
     begin(() => null);
@@ -60,7 +60,7 @@ describe("combinations of an earlier version, which a relay could change", () =>
     expect(asked).toEqual([[OWN, POISONED]]);
   });
 
-  test("are kept where they were chosen, and asked about once", async () => {
+  test("are kept when they were selected, and reviewed once", async () => {
     begin(() => [OWN]);
     await settled();
     expect(store.state.combos).toEqual([...DEFAULT_COMBOS, OWN]);
@@ -70,14 +70,14 @@ describe("combinations of an earlier version, which a relay could change", () =>
     expect(JSON.stringify(localStorage)).not.toContain("evil");
   });
 
-  test("are not asked about where there are only the usual ones", async () => {
+  test("are not reviewed when they are the default ones", async () => {
     localStorage.setItem("mobifai.preferences", JSON.stringify({ combos: DEFAULT_COMBOS }));
     begin(() => null);
     await settled();
     expect(asked).toEqual([]);
   });
 
-  test("wait until it is known what the agent keeps", async () => {
+  test("wait until the agent's list is known", async () => {
     begin(() => null);
     await settled();
     session.ownKeys = { list: null, isSettled: false };
@@ -91,10 +91,10 @@ describe("combinations of an earlier version, which a relay could change", () =>
   });
 });
 
-describe("the question about them", () => {
+describe("their review", () => {
   const button = (name: string): HTMLButtonElement => [...document.querySelectorAll("button")].find((one) => one.textContent === name)!;
 
-  test("shows each whole, and none is chosen beforehand", async () => {
+  test("shows each in full, and none is selected beforehand", async () => {
     const decided = reviewCombos([OWN, POISONED]);
     expect([...document.querySelectorAll("code")].map((code) => code.textContent)).toEqual([OWN.sequence, POISONED.sequence]);
     const boxes = [...document.querySelectorAll<HTMLInputElement>("input[type=checkbox]")];
@@ -105,7 +105,7 @@ describe("the question about them", () => {
     expect(await decided).toEqual([OWN]);
   });
 
-  test("removes all, or decides nothing when it is closed", async () => {
+  test("removes all of them, or decides nothing when it is closed", async () => {
     const removed = reviewCombos([OWN]);
     button("Remove all").click();
     expect(await removed).toEqual([]);
@@ -115,6 +115,6 @@ describe("the question about them", () => {
   });
 });
 
-test("no combination is among what goes to the relay", () => {
+test("the settings for the relay contain no combination", () => {
   expect(toSettings(loadPreferences(localStorage))).toEqual({ theme: "auto", fontSize: 18, page: { palette: "auto", scheme: "system" } });
 });

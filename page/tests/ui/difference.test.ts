@@ -3,13 +3,13 @@ import { bracketed, difference, keystrokes, pasteable } from "../../src/ui/input
 
 const typed = (before: string, after: string): string => keystrokes(difference(before, after));
 
-describe("what changed in the field, as keys", () => {
+describe("the change of a field, as keys", () => {
   test.each([
     ["", "a", "a"], ["he", "hel", "l"], ["hel", "he", "\u007f"], ["teh ", "the ", "\u007f\u007f\u007fhe "], ["x", "x\n", "\r"], ["", "漢字", "漢字"], ["nihao", "你好", "\u007f".repeat(5) + "你好"],
     ["same", "same", ""], ["🙂", "", "\u007f"], ["a🙂", "a🙃", "\u007f🙃"], ["hello world", "", "\u007f".repeat(11)],
   ])("%j to %j", (before, after, keys) => expect(typed(before, after)).toBe(keys));
 
-  test("played on a line, the keys give what the field shows", () => {
+  test("the keys, typed on a line, produce the field's text", () => {
     const steps = ["", "t", "te", "teh", "the ", "the q", "the 🙂", "the", "", "漢字"];
     let line: string[] = [];
     for (let index = 1; index < steps.length; index += 1) {

@@ -28,7 +28,7 @@ describe("keys", () => {
     expect(encodeKey("Escape", alt)).toBe("\u001b\u001b");
   });
 
-  test("every key is encoded, and known again in both cursor modes", () => {
+  test("every key is encoded, and decoded in both cursor modes", () => {
     for (const key of KEYS) expect(encodeKey(key)).not.toBe("");
     for (const key of KEYS.filter((name) => name !== "Space")) {
       expect(decodeKey(encodeKey(key))).toBe(key);
@@ -42,26 +42,26 @@ describe("characters", () => {
     expect(encodeCharacter(character, ctrl)).toBe(code);
   });
 
-  test("Ctrl with what has no code changes nothing", () => {
+  test("Ctrl with a character without a control code changes nothing", () => {
     expect(encodeCharacter("ä", ctrl)).toBe("ä");
     expect(encodeCharacter("漢", ctrl)).toBe("漢");
   });
 
-  test("Alt sends Escape before", () => {
+  test("Alt sends Escape first", () => {
     expect(encodeCharacter("b", alt)).toBe("\u001bb");
     expect(encodeCharacter("c", both)).toBe("\u001b\u0003");
     expect(encodeCharacter("🙂", alt)).toBe("\u001b🙂");
   });
 });
 
-describe("what was typed, with what is held", () => {
+describe("typed data with modifiers", () => {
   test("a letter and a key are combined", () => {
     expect(withHeld("c", ctrl, false)).toBe("\u0003");
     expect(withHeld("\u001bOC", ctrl, true)).toBe("\u001b[1;5C");
     expect(withHeld("\r", alt, false)).toBe("\u001b\r");
   });
 
-  test("words, mouse reports and pastes are left alone", () => {
+  test("words, mouse reports and pastes are not changed", () => {
     for (const data of ["hello", "\u001b[<0;1;1M", "\u001b[200~x\u001b[201~", "\u001b[I", ""]) expect(withHeld(data, ctrl, false)).toBeNull();
   });
 });

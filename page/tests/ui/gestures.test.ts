@@ -21,7 +21,7 @@ describe("gestures", () => {
     expect(moved.reduce((sum, gesture) => sum + (gesture.type === "scroll" ? gesture.distance : 0), 0)).toBe(40);
   });
 
-  test("a finger that leaves while moving flings, one that rested does not", () => {
+  test("a finger that is lifted while it moves flings, and one that paused does not", () => {
     const flung = (rest: number): number => {
       const fingers = new Gestures();
       fingers.down([at(0, 0)], 0);
@@ -33,7 +33,7 @@ describe("gestures", () => {
     expect(flung(200)).toBe(0);
   });
 
-  test("a long press is told once, and may go on as a drag", () => {
+  test("a long press is reported once, and may continue as a drag", () => {
     const fingers = new Gestures();
     fingers.down([at(5, 5)], 0);
     expect(fingers.tick(LONG_PRESS_MS - 1)).toEqual([]);
@@ -71,7 +71,7 @@ describe("gestures", () => {
 });
 
 describe("momentum", () => {
-  test("goes on, ever slower, and ends", () => {
+  test("continues, ever slower, and ends", () => {
     const momentum = new Momentum();
     momentum.start(1, 0);
     const steps: number[] = [];
@@ -92,7 +92,7 @@ describe("momentum", () => {
     expect(far(8)).toBeCloseTo(far(120), 6);
   });
 
-  test("a speed that nobody sees does not begin", () => {
+  test("does not start at a speed that is not visible", () => {
     const momentum = new Momentum();
     momentum.start(0.001, 0);
     expect(momentum.moving).toBe(false);
@@ -104,7 +104,7 @@ describe("momentum", () => {
     expect(lines.take(100, 0)).toBe(0);
   });
 
-  test("the speed forgets what was long ago", () => {
+  test("the speed depends on recent positions only", () => {
     const speed = new Speed();
     speed.add(0, 0);
     speed.add(500, 10);

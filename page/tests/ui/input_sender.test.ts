@@ -28,7 +28,7 @@ const agree = async (yes: boolean): Promise<void> => {
 afterEach(() => document.body.replaceChildren());
 
 describe("a paste", () => {
-  test("goes as one, in brackets where the program knows them", async () => {
+  test("is sent in one part, in brackets when the program supports them", async () => {
     const { typist: typing, input } = typist();
     await typing.paste("one\ntwo");
     expect(input.mock.calls).toEqual([["a", "\x1b[200~one\rtwo\x1b[201~"]]);
@@ -44,7 +44,7 @@ describe("a paste", () => {
     expect(input).toHaveBeenCalledOnce();
   });
 
-  test("that asks first is not done after a no, nor in another terminal", async () => {
+  test("that has to be confirmed is not done after a no, nor in another terminal", async () => {
     const { typist: typing, input, store } = typist(false);
     const refused = typing.paste("one\ntwo");
     await agree(false);

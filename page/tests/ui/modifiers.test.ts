@@ -15,7 +15,7 @@ describe("sticky modifiers", () => {
     expect(tap(locked, "ctrl", 10_000).ctrl).toBe("off");
   });
 
-  test("a second tap that comes late lets go", () => {
+  test("a late second tap releases", () => {
     expect(tap(tap(RELEASED, "alt", 0), "alt", DOUBLE_TAP_MS + 1).alt).toBe("off");
   });
 
@@ -30,12 +30,12 @@ describe("sticky modifiers", () => {
     expect(again.ctrl).toBe("once");
   });
 
-  test("a key lets go of the one and keeps the locked other", () => {
+  test("a key releases the one and keeps the locked other", () => {
     const mixed = tap(tap(tap(RELEASED, "ctrl", 0), "ctrl", 10), "alt", 500);
     expect(spend(mixed)).toMatchObject({ ctrl: "locked", alt: "off" });
   });
 
-  test("spending what is not held is the same state", () => {
+  test("releasing what is not held does not change the state", () => {
     expect(spend(RELEASED)).toBe(RELEASED);
   });
 });

@@ -57,15 +57,15 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-describe("what people choose", () => {
-  test("goes to the relay once it rests", async () => {
+describe("a changed preference", () => {
+  test("is saved at the relay after the last change", async () => {
     const choices = begin();
     for (const fontSize of [15, 16, 17]) choices.change({ fontSize });
     await vi.advanceTimersByTimeAsync(1000);
     expect(relay.saved.map((settings) => settings.fontSize)).toEqual([17]);
   });
 
-  test("is not undone by what the relay says before it has it", async () => {
+  test("is not overwritten by the relay's settings before it is saved", async () => {
     const choices = begin();
     choices.change({ fontSize: 20 });
     relay.says("settings", OLDER);
@@ -82,7 +82,7 @@ describe("what people choose", () => {
     expect(store.state.preferences).toMatchObject({ fontSize: 11, palette: "nord" });
   });
 
-  test("is kept, and saved later, when the page is closed at once", async () => {
+  test("is stored, and saved later, when the page is closed immediately", async () => {
     begin().change({ fontSize: 20 });
     scope.end();
     scope = new Scope();
@@ -94,7 +94,7 @@ describe("what people choose", () => {
     expect(relay.saved.map((settings) => settings.fontSize)).toEqual([20]);
   });
 
-  test("is saved once more when it could not be, with the next connection", async () => {
+  test("is saved on the next connection when it could not be saved", async () => {
     begin().change({ fontSize: 20 });
     relay.says("connection", READY);
     await vi.advanceTimersByTimeAsync(1000);
@@ -109,7 +109,7 @@ describe("what people choose", () => {
     expect(relay.saved).toHaveLength(2);
   });
 
-  test("without a choice, the account's settings are taken", () => {
+  test("does not exist at first: the account's settings are used", () => {
     begin();
     relay.says("settings", OLDER);
     expect(store.state.preferences).toEqual({ ...DEFAULTS, fontSize: 11, palette: "nord" });

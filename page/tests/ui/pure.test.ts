@@ -11,7 +11,7 @@ import { plainLine } from "../../src/protocol/untrusted_text";
 import { neighbour, place, placeAmong, step } from "../../src/ui/tabs/tab_order";
 
 describe("order of tabs", () => {
-  test("a tab is put at its place, at most at the ends", () => {
+  test("a tab moves to its index, within the bounds of the list", () => {
     expect(place(["a", "b", "c"], "a", 1)).toEqual(["b", "a", "c"]);
     expect(place(["a", "b", "c"], "a", 99)).toEqual(["b", "c", "a"]);
     expect(step(["a", "b", "c"], "c", -1)).toEqual(["a", "c", "b"]);
@@ -19,17 +19,17 @@ describe("order of tabs", () => {
     expect(placeAmong([10, 30, 50], 40)).toBe(2);
   });
 
-  test("after the last tab the one before is shown", () => {
+  test("after the last tab is closed the one before it is shown", () => {
     expect([neighbour(["a", "b"], "a"), neighbour(["a", "b"], "b"), neighbour(["a"], "a"), neighbour(["a"], "x")]).toEqual(["b", "a", null, "a"]);
   });
 });
 
-describe("links", () => {
+describe("addresses", () => {
   test.each(["javascript:alert(1)", "file:///etc/passwd", "data:text/html,x", "no address", `https://x/${"a".repeat(5000)}`, "intent://x", "blob:https://x"])("%s is not opened", (address) => {
     expect(safeUrl(address)).toBeNull();
   });
 
-  test("the host is told, and what often deceives", () => {
+  test("show their host, and signs of deception", () => {
     expect(safeUrl("https://bank.example@evil.example/")).toMatchObject({ target: "evil.example", warning: expect.stringContaining("user name") });
     expect(safeUrl("https://аpple.com/")).toMatchObject({ warning: expect.stringContaining("look like others") });
     expect(safeUrl("mailto:me@example.org")).toMatchObject({ target: "me@example.org", warning: null });
@@ -37,7 +37,7 @@ describe("links", () => {
 });
 
 describe("OSC 52", () => {
-  test("text is taken, questions and rubbish are not", () => {
+  test("takes text, and no queries or invalid data", () => {
     expect(parseOsc52("c;aGFsbG8g5ryi")).toBe("hallo 漢");
     for (const payload of ["c;?", "c;", "nothing", "c;***", "c;/w=="]) expect(parseOsc52(payload)).toBeNull();
     expect(parseOsc52(`c;${"A".repeat(200_001)}`)).toBeNull();
@@ -45,7 +45,7 @@ describe("OSC 52", () => {
 });
 
 describe("answers while a screen is replayed", () => {
-  test("are kept back; what a person types goes through", () => {
+  test("are blocked, while typed text is sent", () => {
     const activity = { active: false };
     const gate = new ReplayGate(activity);
     expect(gate.allows("\u001b[?1;2c")).toBe(true);
@@ -64,7 +64,7 @@ describe("the assistant's conversation", () => {
   const message = (text: string) => ({ type: "message", uuid: "t", conversation: 1, text }) as const;
   const approval = (id: string, uuid = "t") => ({ type: "approval", uuid, conversation: 1, id, actions: [], seconds: 5 }) as const;
 
-  test("keeps at most so many lines, and counts what went", () => {
+  test("is bounded, and counts dropped lines", () => {
     let state = NO_ASSISTANT;
     for (let line = 0; line < MAX_ENTRIES; line += 1) state = applyEvent(state, message(String(line)), 0);
     expect(state.conversations["t"]).toMatchObject({ dropped: 0 });
@@ -80,7 +80,7 @@ describe("the assistant's conversation", () => {
     expect(state.approvals).toHaveLength(MAX_APPROVALS);
   });
 
-  test("an approval goes when it is answered, too old, or its conversation ended", () => {
+  test("an approval is removed when it is answered, expires, or its conversation ends", () => {
     const asked = applyEvent(applyEvent(NO_ASSISTANT, approval("1"), 0), approval("2"), 0);
     expect(removeApproval(asked, "1", 0).approvals.map((open) => open.id)).toEqual(["2"]);
     expect(removeApproval(asked, "x", 6000).approvals).toEqual([]);
@@ -103,7 +103,7 @@ describe("the assistant's conversation", () => {
     expect(state.conversations["t"]?.running).toBe(true);
   });
 
-  test("a history takes the place of what the page had of it, and of nothing before", () => {
+  test("a history replaces the page's copy of a conversation, and no earlier one", () => {
     let state = applyEvent(NO_ASSISTANT, { type: "started", uuid: "t", conversation: 0, prompt: "before" }, 0);
     state = applyEvent(state, { type: "started", uuid: "t", conversation: 1, prompt: "do it" }, 0);
     state = applyEvent(state, message("hello"), 0);
@@ -112,7 +112,7 @@ describe("the assistant's conversation", () => {
     expect(again.conversations["t"]?.running).toBe(false);
   });
 
-  test("what the machine does not know of any more has ended", () => {
+  test("a conversation that the machine no longer lists has ended", () => {
     const state = applyEvent(applyEvent(NO_ASSISTANT, { type: "started", uuid: "t", conversation: 1, prompt: "do it" }, 0), approval("1"), 0);
     const lost = applyEvent(state, { type: "conversations", running: [] }, 0);
     expect(lost.conversations["t"]?.running).toBe(false);
@@ -120,15 +120,15 @@ describe("the assistant's conversation", () => {
     expect(lost.approvals).toEqual([]);
   });
 
-  test("an approval that is answered elsewhere goes", () => {
+  test("an approval that is answered elsewhere is removed", () => {
     expect(applyEvent(applyEvent(NO_ASSISTANT, approval("1"), 0), { type: "answered", uuid: "t", conversation: 1, id: "1", ok: true }, 0).approvals).toEqual([]);
   });
 
-  test("an Enter says what it runs", () => {
+  test("an Enter shows the command that it runs", () => {
     expect(describeAction({ type: "keystroke", key: "Enter", line: "rm -rf build" })).toBe("Presses Enter, which runs rm -rf build");
   });
 
-  test("hidden characters of an action are to be seen", () => {
+  test("hidden characters of an action are visible", () => {
     expect(describeAction({ type: "keystroke", text: "ls \u202e\u200bx\n" })).toBe("Types ls \\u{202e}\\u{200b}x\n");
     expect(describeAction({ type: "keystroke", key: "Enter", line: "a\u00a0b\u3164\ufe0f\u2800 c" })).toBe("Presses Enter, which runs a\\u{a0}b\\u{3164}\\u{fe0f}\\u{2800} c");
   });
@@ -140,7 +140,7 @@ describe("the assistant's conversation", () => {
 });
 
 describe("preferences", () => {
-  test("rubbish becomes the usual, field by field", () => {
+  test("invalid values become the defaults, field by field", () => {
     expect(readPreferences("rubbish")).toEqual(DEFAULTS);
     expect(readPreferences({ fontSize: 900, scheme: "pink", palette: 3, screenReader: "yes" })).toEqual({ ...DEFAULTS, fontSize: 28 });
   });
@@ -167,7 +167,7 @@ describe("numbers and names", () => {
 
 describe("shortcuts", () => {
   const key = (name: string, held: object) => ({ key: name, ctrlKey: false, shiftKey: false, metaKey: false, altKey: false, ...held });
-  test("only those with Shift are the page's", () => {
+  test("need Shift: others belong to programs", () => {
     expect(shortcutOf(key("C", { ctrlKey: true, shiftKey: true }))).toBe("copy");
     expect(shortcutOf(key("V", { ctrlKey: true, shiftKey: true }))).toBe("paste");
     expect(shortcutOf(key("Home", { shiftKey: true }))).toBe("top");

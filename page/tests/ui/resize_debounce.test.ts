@@ -24,7 +24,7 @@ function resize(measure: () => Size | null) {
 }
 
 describe("sizes", () => {
-  test("a layout that moves much is measured once, when it rests", () => {
+  test("a layout that changes often is measured once, when it is stable", () => {
     let rows = 24;
     let measured = 0;
     const { clock, applied, resize: sizes } = resize(() => ((measured += 1), { cols: 80, rows }));
@@ -34,7 +34,7 @@ describe("sizes", () => {
     expect(applied).toEqual([{ cols: 80, rows: 12 }]);
   });
 
-  test("the same size is not told twice, unless the other side forgot", () => {
+  test("the same size is not sent twice, unless it was invalidated", () => {
     const { clock, applied, resize: sizes } = resize(() => ({ cols: 80, rows: 24 }));
     sizes.flush();
     sizes.layoutChanged();
@@ -45,14 +45,14 @@ describe("sizes", () => {
     expect(applied).toHaveLength(2);
   });
 
-  test("a size that the other side was made with is not told again", () => {
+  test("a size that a terminal was created with is not sent again", () => {
     const { applied, resize: sizes } = resize(() => ({ cols: 80, rows: 24 }));
     sizes.markSent({ cols: 80, rows: 24 });
     sizes.flush();
     expect(applied).toEqual([]);
   });
 
-  test("nothing is told before there is a size, nor after the end", () => {
+  test("nothing is sent before there is a size, nor after the end", () => {
     let size: Size | null = null;
     const { clock, applied, resize: sizes } = resize(() => size);
     sizes.flush();
@@ -67,7 +67,7 @@ describe("sizes", () => {
     expect(usable(size)).toBeNull();
   });
 
-  test("the smallest and the largest are kept to", () => {
+  test("sizes stay within the smallest and the largest", () => {
     expect(usable({ cols: 2, rows: 1 })).toEqual({ cols: 2, rows: 1 });
     expect(usable({ cols: 9999, rows: 9999 })).toEqual({ cols: 500, rows: 300 });
     expect(usable({ cols: 80.9, rows: 24.2 })).toEqual({ cols: 80, rows: 24 });

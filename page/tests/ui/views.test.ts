@@ -44,7 +44,7 @@ describe("a scope", () => {
     expect(heard).not.toHaveBeenCalled();
   });
 
-  test("what is added after its end ends at once", () => {
+  test("ends what is added after its end immediately", () => {
     scope.end();
     const end = vi.fn();
     scope.add(end);
@@ -53,7 +53,7 @@ describe("a scope", () => {
 });
 
 describe("a store", () => {
-  test("tells changes only", () => {
+  test("reports changes only", () => {
     const store = new Store({ a: 1, b: 2 });
     const heard = vi.fn();
     const stop = store.subscribe(heard);
@@ -65,10 +65,10 @@ describe("a store", () => {
   });
 });
 
-describe("pictures of terminals", () => {
+describe("the cache of screens", () => {
   const fake = () => ({ end: vi.fn() }) as unknown as Screen & { end: ReturnType<typeof vi.fn> };
 
-  test("at most so many are kept; the one hidden for longest goes first", () => {
+  test("is bounded, and evicts the screen that was hidden for longest", () => {
     const dropped: string[] = [];
     const screens = new ScreenCache((uuid) => dropped.push(uuid));
     for (let index = 0; index < MAX_SCREENS; index += 1) screens.use(String(index), fake);
@@ -79,7 +79,7 @@ describe("pictures of terminals", () => {
     expect(screens.size).toBe(MAX_SCREENS);
   });
 
-  test("closing one ends it, and is no drop", () => {
+  test("ends a screen that is closed, without an eviction", () => {
     const dropped = vi.fn();
     const screens = new ScreenCache(dropped);
     const screen = fake();
@@ -100,7 +100,7 @@ describe("the tab strip", () => {
   };
   const chip = (index: number): HTMLElement => document.querySelectorAll<HTMLElement>(".tab")[index] as HTMLElement;
 
-  test("says which one is shown, titles, and unseen output", () => {
+  test("shows the selected tab, titles, and unseen output", () => {
     draw(actions(), tab("a", true), tab("b", true));
     expect([chip(0).getAttribute("aria-selected"), chip(1).getAttribute("aria-selected")]).toEqual(["true", "false"]);
     expect([chip(0).getAttribute("aria-label"), chip(1).getAttribute("aria-label")]).toEqual(["Tab a, vim", "Tab b, new output"]);
@@ -178,7 +178,7 @@ describe("the key bar", () => {
     expect([told.editCombo.mock.calls.length, told.combo.mock.calls.length]).toEqual([1, 0]);
   });
 
-  test("a locked modifier is told to screen readers", () => {
+  test("a locked modifier is announced to screen readers", () => {
     const { bar, key } = draw();
     bar.render({ ...state, modifiers: { ctrl: "locked", alt: "off", tapped: null } });
     expect(key("Control, locked").getAttribute("aria-pressed")).toBe("true");
@@ -186,7 +186,7 @@ describe("the key bar", () => {
 });
 
 describe("notices", () => {
-  test("go by themselves, take the place of their like, and are few", () => {
+  test("disappear, replace others with the same key, and are bounded", () => {
     const notices = new Notices();
     notices.show("one", { key: "same" });
     notices.show("two", { key: "same" });
@@ -200,7 +200,7 @@ describe("notices", () => {
 });
 
 describe("questions", () => {
-  test("are answered by their buttons, and with no when closed", async () => {
+  test("are answered by their buttons, and with no when they are closed", async () => {
     const first = ask({ title: "Close?", text: "Really.", yes: "Close it", danger: true });
     document.querySelector<HTMLElement>("dialog .danger")?.click();
     const second = ask({ title: "Close?", text: "Really.", yes: "Close it" });
@@ -210,7 +210,7 @@ describe("questions", () => {
     expect(document.querySelector("dialog")).toBeNull();
   });
 
-  test("show foreign text as text", () => {
+  test("show markup as text", () => {
     void ask({ title: "Open?", text: "x", quoted: "<img src=x onerror=alert(1)>", yes: "Open" });
     expect(document.querySelector("dialog img")).toBeNull();
     document.querySelector<HTMLElement>("dialog [aria-label=Close]")?.click();
@@ -218,16 +218,16 @@ describe("questions", () => {
 });
 
 describe("the first page", () => {
-  test("says why a link is none", async () => {
-    const welcome = new Welcome({ pair: () => Promise.reject(new Error("That is no link.")), wake: vi.fn(), tryAgain: vi.fn(), machines: vi.fn(), create: vi.fn(), forget: vi.fn() });
+  test("says why a link is not valid", async () => {
+    const welcome = new Welcome({ pair: () => Promise.reject(new Error("This is not a link.")), wake: vi.fn(), tryAgain: vi.fn(), machines: vi.fn(), create: vi.fn(), forget: vi.fn() });
     document.body.append(welcome.element);
     welcome.render({ ...state, connection: { ...READY, stage: "unpaired" } });
     document.querySelector("form")?.dispatchEvent(new Event("submit", { cancelable: true, bubbles: true }));
     await settled();
-    expect(document.querySelector("[role=alert]")?.textContent).toBe("That is no link.");
+    expect(document.querySelector("[role=alert]")?.textContent).toBe("This is not a link.");
   });
 
-  test("each state says what to do", () => {
+  test("says in each state what to do", () => {
     for (const stage of ["unpaired", "offline", "signing-in", "waiting", "securing", "ready", "refused"] as const) {
       const connection = { ...READY, stage };
       expect(phraseFor(connection).hint).not.toBe("");
@@ -240,7 +240,7 @@ describe("the first page", () => {
 });
 
 describe("the address", () => {
-  test("loses its fragment at once, and keeps the rest", () => {
+  test("loses its fragment immediately, and keeps the rest", () => {
     const replaceState = vi.fn();
     expect(takeFragment({ hash: "#1.A.B.C.D", pathname: "/", search: "?x" }, { replaceState })).toBe("1.A.B.C.D");
     expect(replaceState).toHaveBeenCalledWith(null, "", "/?x");

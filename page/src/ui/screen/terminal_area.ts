@@ -24,7 +24,7 @@ export interface TerminalAreaActions {
 const BELL_MS = 180;
 
 export class TerminalArea {
-  readonly element = el("section", { class: "stage", "aria-label": "Terminal" });
+  readonly element = el("section", { class: "terminal-area", "aria-label": "Terminal" });
   readonly area = el("div", { class: "screens" });
   readonly selection: Selection;
   readonly #scrolling = new Scrolling();
