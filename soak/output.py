@@ -49,7 +49,7 @@ def rendered(text: Any) -> str:
 
 @contextmanager
 def checked_output() -> Iterator[None]:
-    """Give what click prints by itself (`--help`) the same statuses. Raises CommandError, Exit."""
+    """Give click's own output (`--help`) the same statuses. Raises CommandError, Exit."""
     try:
         yield
     except BrokenPipeError:

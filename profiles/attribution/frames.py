@@ -18,7 +18,7 @@ Stack: TypeAlias = tuple[Frame, ...]
 
 
 class Role(StrEnum):
-    """What the code of a file belongs to."""
+    """The owner of a file's code."""
 
     OWN = "own"
     """The program under examination: the agent, planted leaks, and other scripts."""

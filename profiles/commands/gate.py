@@ -80,7 +80,7 @@ def gate(context: click.Context, /, **params: Any) -> int:
 
 
 def _against(params: Mapping[str, Any], plan: SoakPlan) -> RevisionBase | StoredBase:
-    """What to compare with. Raises MobiFaiError."""
+    """Return the base of the comparison. Raises MobiFaiError."""
     choice = CandidateChoice(params["choice"]) if params["choice"] else None
     if params["revision"] is not None:
         return RevisionBase(params["revision"], choice)
@@ -89,7 +89,7 @@ def _against(params: Mapping[str, Any], plan: SoakPlan) -> RevisionBase | Stored
 
 @dataclass(frozen=True)
 class _GateRequest:
-    """What is to be run. `where` names the file of accepted growth, `replay` is the command."""
+    """The request of a run. `where` names the file of accepted growth, `replay` is the command."""
 
     plan: SoakPlan
     against: RevisionBase | StoredBase

@@ -1,6 +1,6 @@
 """Growth that is meant: entries with a reason and an end, from `profiles/accepted.toml`. Pure, but for reading it.
 
-Figures at rest can be accepted. A breach or a slope can not: whatever grows for ever is no decision.
+Figures at rest can be accepted. A breach or growth with each cycle cannot: nobody decides on growth without end.
 """
 
 import datetime as dt

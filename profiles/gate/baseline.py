@@ -21,7 +21,7 @@ class BaselineError(MobiFaiError):
 
 
 class Baseline(msgspec.Struct, frozen=True):
-    """The figures of one environment. `libraries` are told of when they differ; they need not be the same."""
+    """The figures of one environment. `libraries` are reported if they differ; they need not be the same."""
 
     python: str
     c_library: str
@@ -37,7 +37,7 @@ class Baseline(msgspec.Struct, frozen=True):
 
     @property
     def place(self) -> tuple[str, str, str]:
-        """What must be the same."""
+        """The properties that must be the same."""
         return self.python, self.c_library, self.architecture
 
 

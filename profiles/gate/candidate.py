@@ -33,7 +33,7 @@ HOW: Final = {
 
 
 class CandidateChoice(StrEnum):
-    """What `--candidate` names."""
+    """The values of `--candidate`."""
 
     CHECKOUT = "checkout"
     INSTALLED = "installed"
@@ -44,7 +44,7 @@ class CandidateError(ProfileError):
 
 
 def choose(directory: Path, choice: CandidateChoice | None, package: Path = PACKAGE) -> SideResult:
-    """What is to be tried, in words and commits. Raises CandidateError, GitError."""
+    """Return the candidate, with its description and commits. Raises CandidateError, GitError."""
     here = _checkout(directory)
     if choice is CandidateChoice.CHECKOUT:
         if here is None:
@@ -93,7 +93,7 @@ def _of_checkout(checkout: Checkout) -> SideResult:
 
 
 def _installed(package: Path, same: Checkout | None) -> SideResult:
-    """What is installed. `same`: the checkout that has the same files."""
+    """Return the installed package as a side. `same`: the checkout that has the same files."""
     found = product(package)
     if found.installed is Installed.CHECKOUT:
         return _of_checkout(checkout_around(package))

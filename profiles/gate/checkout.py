@@ -14,7 +14,7 @@ from profiles.results import ProfileError
 
 PACKAGE: Final = "mobifai"
 COMPARED: Final = (PACKAGE, "pyproject.toml")
-"""What decides how the package behaves: its files, and what it depends on."""
+"""The paths that decide the package's behaviour: its files, and its dependencies."""
 GENERATED: Final = ("__pycache__", "relay/static/page")
 """Made by an installation, and no part of what is compared."""
 KINDS: Final = {"M": "edited", "T": "edited", "A": "added", "R": "renamed", "C": "copied", "D": "deleted",
@@ -141,7 +141,7 @@ def _kind(states: str) -> str:
 
 
 def git(directory: Path, *words: str) -> bytes:
-    """What git prints in a directory, whatever a hook around it set (`OF_HOOKS`). Raises GitError."""
+    """Return git's output in a directory, without the variables of a surrounding hook (`OF_HOOKS`). Raises GitError."""
     variables = {name: value for name, value in os.environ.items() if name not in OF_HOOKS}
     variables.update(GIT_OPTIONAL_LOCKS="0", LC_ALL="C")
     try:

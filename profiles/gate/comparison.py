@@ -1,6 +1,6 @@
-"""What both sides showed, and what that makes of the change. Pure: it gets figures and judgements, and decides.
+"""The verdict on a change from the figures of both sides. Pure: it gets figures and judgements, and decides.
 
-Contracts are absolute: a breached bound fails, whoever breached it before. What rises is the change's only when the
+Contracts are absolute: a breached bound fails, also if the base breached it. Growth is the change's only when the
 base does not rise as well, or rises less: the difference of both sides is judged by the rules that convict a gauge.
 """
 
@@ -26,7 +26,7 @@ _ORDER: Final = {name: place for place, name in enumerate(FIGURES)}
 
 @dataclass(frozen=True, slots=True)
 class TrialFindings:
-    """What a trial makes of the change: its own findings, slopes that the base has too, and what was not judged."""
+    """A trial's result for the change: its own findings, growth that the base has too, and unjudged parts."""
 
     findings: list[FindingResult]
     as_before: list[FindingResult]

@@ -1,4 +1,4 @@
-"""What a candidate is compared with: a revision that is built and run, or stored figures. Runs neither by itself."""
+"""The base of a comparison: a revision that is built and run, or stored figures. Runs neither."""
 
 import datetime as dt
 from pathlib import Path

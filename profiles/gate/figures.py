@@ -1,4 +1,4 @@
-"""What a program has at rest, as figures with a name, and by how much each may grow without being asked about.
+"""Figures of a program at rest, and the step by which each may grow without failing the gate.
 
 Pure: it measures nothing.
 """

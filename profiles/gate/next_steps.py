@@ -1,4 +1,4 @@
-"""What to do after a gate: the command that names the line, that shows it again, or that gives a verdict. Pure."""
+"""Next commands after a gate: to name the line, to show it again, or to get a verdict. Pure."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace

@@ -50,7 +50,7 @@ OPTIONS: Final = (
     ),
     click.option(
         "--candidate", "choice", type=click.Choice([one.value for one in CandidateChoice]),
-        help="What is tried: `checkout`, the files of the checkout as they are, edits included; `installed`, the "
+        help="The candidate: `checkout`, the files of the checkout as they are, edits included; `installed`, the "
         "package that runs this. Needed where the two differ.",
     ),
     click.option(

@@ -1,4 +1,4 @@
-"""What a gate leaves for machines: JUnit, annotations of lines, and the directory that all of it is written to."""
+"""A gate's files for programs: JUnit, annotations of lines, and the directory of all files."""
 
 from collections.abc import Iterator
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""What a run of the gate compares, as a frozen value."""
+"""The request of a gate run, as a frozen value."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

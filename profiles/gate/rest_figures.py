@@ -1,4 +1,4 @@
-"""What a side has at rest before anybody uses it: after importing it all, and as an agent that waits for a phone.
+"""Figures of a side at rest before use: after importing all of it, and as an agent that waits for a phone.
 
 Each is measured in processes of their own, a few times on both sides in turns; the least of each figure stands.
 """
@@ -43,7 +43,7 @@ COUNTED: Mapping[str, tuple[str, ...]] = {
     "descriptors": ("descriptors:agent ",),
     "tasks": ("tasks:",),
 }
-"""How the gauges of each figure begin. The keeper inherits descriptors of whoever starts it."""
+"""Prefixes of the gauges of each figure. The keeper inherits descriptors of the process that starts it."""
 
 FigureValues = dict[str, float]
 """Values by the names of `figures.FIGURES`."""
@@ -148,7 +148,7 @@ async def _idle(side: GateSide, folder: Path) -> FigureValues:
 
 
 def figures_of(values: Mapping[str, float], prefix: str, suffix: str = "") -> FigureValues:
-    """What soak counts, as figures."""
+    """Return soak's counts as figures."""
     found = {f"{prefix}.{name}{suffix}": together(values, start) for name, start in COUNTED.items()}
     for name, gauge in (("objects", "python.blocks"), ("heap", "heap.bytes")):
         if gauge in values:

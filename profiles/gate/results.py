@@ -1,4 +1,4 @@
-"""What a gate says: what every writer writes and every reader reads. Frozen values, no I/O."""
+"""The report of a gate, which every writer writes and every reader reads. Frozen values, no I/O."""
 
 from typing import Any, Literal
 
@@ -22,7 +22,7 @@ SideKind = Literal["revision", "checkout", "installed", "stored", "itself"]
 
 
 class SideResult(msgspec.Struct, frozen=True):
-    """What one side of a comparison was.
+    """One side of a comparison.
 
     `kind`: `revision`, a commit of the checkout, which was built; `checkout`, the files of a checkout, edits and
     untracked files included; `installed`, the package that is installed; `stored`, figures of an earlier run; `itself`,

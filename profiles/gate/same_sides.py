@@ -23,7 +23,7 @@ from profiles.gate.results import SideResult
 from profiles.gate.sides import LOCK
 
 REQUIRED: Final = ("pyproject.toml", LOCK)
-"""What decides which libraries a side runs with."""
+"""The files that decide which libraries a side runs with."""
 
 
 def same_files(checkout: Path, commit: str, tried: SideResult) -> bool:

@@ -1,4 +1,4 @@
-"""What was compared with what, in words: the same in the terminal, on the page and in XML. Pure."""
+"""The names of both sides: the same in the terminal, on the page and in XML. Pure."""
 
 from collections.abc import Iterator
 from typing import Final

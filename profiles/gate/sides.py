@@ -72,14 +72,14 @@ class GateSide:
 
 @dataclass(frozen=True, slots=True)
 class SideRequirements:
-    """What a revision needs beside itself: its dependencies, and the versions it locks."""
+    """A revision's requirements: its dependencies, and the versions that it locks."""
 
     dependencies: tuple[str, ...]
     lock: str
 
 
 def lay_out_candidate(about: SideResult, folder: Path, stop: Interruption | None = None) -> GateSide:
-    """What is to be tried: a checkout, built as it is, or the package that runs this.
+    """Lay out the candidate: a checkout, built as it is, or the package that runs this.
 
     Raises CandidateFailed, GitError, ProfileError, Interrupted.
     """
@@ -103,7 +103,7 @@ def lay_out_candidate(about: SideResult, folder: Path, stop: Interruption | None
 
 
 def base_of(checkout: Path, revision: str) -> SideResult:
-    """What a revision of a checkout is. Raises GitError when it is not there."""
+    """Return the facts of a revision of a checkout. Raises GitError if it does not exist."""
     return SideResult("revision", name=revision, commit=commit_of(checkout, revision), dirty=False)
 
 
@@ -143,7 +143,7 @@ def in_checkout(culprit: Culprit, about: SideResult, side: GateSide) -> Culprit:
 
 
 def requirements_of(tree: Path) -> SideRequirements:
-    """What a source tree asks for. Raises ProfileError when it does not say."""
+    """Return the requirements of a source tree. Raises ProfileError if it does not state them."""
     try:
         project = tomllib.loads((tree / "pyproject.toml").read_text())["project"]
         dependencies = tuple(map(str, project["dependencies"]))

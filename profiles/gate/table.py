@@ -1,4 +1,4 @@
-"""What a gate says as a table of few rows, for a terminal and as Markdown. It writes no file, and prints nothing.
+"""A gate's report as a table of few rows, for a terminal and as Markdown. It writes no file, and prints nothing.
 
 Of each family of figures the member that has used up most of its step stands for all.
 """
@@ -110,7 +110,7 @@ def _line(row: FigureRow) -> TableLine:
 
 
 def _contracts(report: GateReport) -> Iterator[TableLine]:
-    """What has no figure: bounds, and slopes by scenario."""
+    """Return the rows without a figure: limits, and growth by scenario."""
     if report.checked:
         yield _limits(report)
     for one in report.checked:
@@ -196,7 +196,7 @@ def culprits(report: GateReport) -> Iterator[tuple[str, str]]:
 
 
 def sentences(report: GateReport) -> Iterator[tuple[str, str]]:
-    """What was found, in sentences, with a colour each."""
+    """Return the findings as sentences, each with a colour."""
     for finding in report.findings[:MOST_FINDINGS]:
         where = f"{finding.scenario}: " if finding.scenario else ""
         yield f"✗ {where}{finding.detail}", "red"

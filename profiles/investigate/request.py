@@ -1,4 +1,4 @@
-"""What an investigation is asked for, as a frozen value."""
+"""The request of an investigation, as a frozen value."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

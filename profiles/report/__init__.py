@@ -1,1 +1,1 @@
-"""What a hunt tells: in the terminal, on a page, in a file. It judges nothing."""
+"""The report of an investigation: in the terminal, on a page, in a file. It judges nothing."""

@@ -65,17 +65,17 @@ def _parts(report: ProfileReport) -> Iterator[Content]:
     if report.unattributed:
         yield _section("Unattributed", _unattributed(report.unattributed))
     if report.sought:
-        yield _section("What soak had found", _listed([f"{FATES[one.state]} {fate(one)}" for one in report.sought]))
+        yield _section("Findings of soak", _listed([f"{FATES[one.state]} {fate(one)}" for one in report.sought]))
     if judged := parts(report):
-        yield _section("What was judged", _listed(judged))
+        yield _section("Judged", _listed(judged))
     if report.unjudged:
-        yield _section("What was not judged", _listed([f"? {not_judged(one)}" for one in report.unjudged]))
+        yield _section("Not judged", _listed([f"? {not_judged(one)}" for one in report.unjudged]))
     if report.notes:
         yield _section("Notes", _listed(report.notes))
     if report.next_steps:
-        yield _section("What to do next", [_step(one) for one in report.next_steps])
+        yield _section("Next steps", [_step(one) for one in report.next_steps])
     if report.overhead != Overhead():
-        yield _section("What looking cost", tag("p", _sentence(overhead(report.overhead))))
+        yield _section("Cost of the look", tag("p", _sentence(overhead(report.overhead))))
     yield _section("Where it ran", _environment(report))
 
 
@@ -117,7 +117,7 @@ def _culprit(culprit: Culprit) -> Markup:
         source(culprit.file, culprit.line),
         _facts(culprit),
         _doses(culprit.scales),
-        tag("h4", "What it rests on") if culprit.evidence else None,
+        tag("h4", "Evidence") if culprit.evidence else None,
         _listed(culprit.evidence),
         _places("Made at", culprit.made_at),
         _places("Called by, the innermost first", culprit.stack),
@@ -163,7 +163,7 @@ def _listed(lines: Sequence[str]) -> Markup | None:
 
 
 def _places(title: str, places: Sequence[CodeLocation]) -> Markup | None:
-    """Folded; one alone is told elsewhere on the card."""
+    """Return them folded; a single one is elsewhere on the card."""
     if len(places) < 2:
         return None
     items = [tag("li", location_text(one), title=one.file) for one in places[:MOST_NOTES]]

@@ -23,7 +23,7 @@ def location_text(place: CodeLocation) -> str:
 
 
 def rate_text(culprit: Culprit) -> str:
-    """What it takes for each cycle (or window), and what that makes in a day."""
+    """Return the growth for each cycle (or window), and its projection for a day."""
     parts, step = [], step_of(culprit.scenario)
     if culprit.bytes_per_cycle:
         parts.append(f"{rate(culprit.bytes_per_cycle, 'bytes')} a {step}")

@@ -49,13 +49,13 @@ MOST_CULPRITS = 20
 MOST_LINES = 8
 MOST_PLACES = 4
 NOBODY = "nothing that is known"
-"""What holds memory that no path leads to."""
+"""Describe the holder of memory that no path leads to."""
 
 StyledLine = tuple[str, str]
 
 
 def summary(report: ProfileReport, place: Path | None = None) -> Text:
-    """What a person has to know. No line is wrapped or cut, so that commands can be copied; none has a line in it."""
+    """Return the summary. No line is wrapped or cut, so that commands can be copied; none contains a line break."""
     text = Text(no_wrap=True, overflow="ignore")
     for line, style in _lines(report, place):
         text.append(one_line(line) + "\n", style)
@@ -111,7 +111,7 @@ def _part(one: ScenarioCoverage, report: ProfileReport) -> str:
 
 
 def fate(one: FindingOutcome) -> str:
-    """What became of a finding of soak's."""
+    """Describe the outcome of a finding of soak."""
     words = {
         "explained": "explained by a culprit",
         "unattributed": "it rose here too; no line can be named for it",
@@ -173,7 +173,7 @@ def _left_over(size: int, objects: int) -> str:
 
 
 def asked(report: ProfileReport) -> str:
-    """What was asked for, in words."""
+    """Describe the request."""
     settings = report.settings
     if report.mode == "attach":
         return f"{duration(settings.seconds)} in the agent of {settings.state_dir}"

@@ -11,7 +11,7 @@ import msgspec
 
 
 class CyclePurpose(StrEnum):
-    """What a cycle is driven for."""
+    """The purpose of a cycle."""
 
     WARM_UP = "warm-up"
     JUDGED = "judged"
@@ -64,5 +64,5 @@ def cycles_for(blocks: int, counts: CycleCounts, usual: int = 20) -> int:
 
 
 def time_left(share_done: float, seconds: float) -> float | None:
-    """What is left of the judged part, by what it took so far; None while nothing of it is done."""
+    """Return the remaining time of the judged part, by its time so far; None while nothing of it is done."""
     return seconds * (1 - share_done) / share_done if share_done > 0 else None

@@ -62,7 +62,7 @@ class Product(msgspec.Struct, frozen=True):
 
 
 class BoundOutcome(StrEnum):
-    """What is known of a limit. UNFILLED: it was never at its capacity, so nothing is known of it there."""
+    """The state of a limit. UNFILLED: it was never at its capacity, so nothing is known of it there."""
 
     HELD = "held"
     BROKEN = "broken"
@@ -103,7 +103,7 @@ class RestResult(msgspec.Struct, frozen=True):
 
 
 class GaugeResult(msgspec.Struct, frozen=True):
-    """What became of one gauge. `smallest_leak` is the least rise for each cycle that would have been seen; null where
+    """The result of one gauge. `smallest_leak` is the least rise for each cycle that would have been seen; null where
     nothing was judged. So is `per_cycle`, but for what is shown for orientation.
 
     `reason` says why nothing is known, or how a suspicion was cleared.

@@ -49,7 +49,7 @@ class SelfMonitor:
         return [self._result(family, members) for family, members in names.items()]
 
     def _result(self, family: str, members: list[str]) -> GaugeResult:
-        """What became of a family: the worst of its members, and the rise of all together."""
+        """Return the result of a family: the worst of its members, and the rise of all together."""
         judged = self._judged()
         state, reason = self._state(family, [name for name in members if name in judged])
         least = max((judged[name][0].smallest_leak for name in members if name in judged), default=None)
@@ -76,11 +76,11 @@ class SelfMonitor:
         ]
 
     def findings(self) -> list[FindingResult]:
-        """What rises in the middle of the run and rises on in its last third."""
+        """Return the gauges that rise in the middle of the run and also in its last third."""
         return [_finding(name, again) for name, (first, again) in self._judged().items() if convicted(first, again)]
 
     def _judged(self) -> dict[str, tuple[Judgement, Judgement]]:
-        """What the middle and the last third of the run say of each gauge; nothing in a short run."""
+        """Return the trends of each gauge in the middle and the last third of the run; nothing for a short run."""
         if self._rounds < FEWEST_SAMPLES:
             return {}
         if self._newest[0] != self._rounds:

@@ -33,7 +33,7 @@ Point: TypeAlias = tuple[float, int, float]
 
 
 class SeriesDamaged(MobiFaiError):
-    """What was saved of a run's series can't be read."""
+    """The saved series of a run cannot be read."""
 
 
 class Series:

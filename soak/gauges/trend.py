@@ -70,7 +70,7 @@ Level: TypeAlias = tuple[int, float]
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What one window says of one gauge.
+    """The trend of one gauge in one window.
 
     `total` and `threshold` are in the gauge's unit, `per_cycle` and `smallest_leak` in its unit for each cycle.
     `smallest_leak` is the least steady leak that this window would have shown; `blocks` how many stretches stood
@@ -204,7 +204,7 @@ def _is_suspicious(levels: Sequence[Level], threshold: float, cycles: int) -> bo
 
 
 def _is_spread(steps: Sequence[float], total: float, threshold: float) -> bool:
-    """Whether the rise is more than one step: that one is small, or what is left without it is enough by itself."""
+    """Return whether the rise is more than one step: that one is small, or the rest is large enough without it."""
     return _at_least(ONE_STEP * total, max(steps)) or _at_least(sum(_without_leaps(steps)), threshold)
 
 

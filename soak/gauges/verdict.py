@@ -1,4 +1,4 @@
-"""What a run found, and what that makes of it: breaches, counts that did not come back, leaks, the verdict.
+"""Findings of a run and its verdict: breaches, counts that did not come back, leaks.
 
 Pure: it gets what was counted and what `soak.gauges.trend` says of it, and returns the parts of the report.
 """
@@ -34,7 +34,7 @@ ENOUGH_LOOKS: Final = 2 * FEWEST_BLOCKS + 1
 SECONDS_A_DAY: Final = 86_400.0
 
 MOST_FINDINGS: Final = 1000
-"""Findings of one scenario: whatever rises with the thousandth type says no more."""
+"""The most findings of one scenario: the thousandth rising type adds no information."""
 
 FAILED_KINDS: Final = frozenset({"failure", "integrity", "harness"})
 """Findings after which the run itself can't be relied on."""
@@ -144,7 +144,7 @@ def gauges(
     scenario: str = "",
     blocks: int = ENOUGH_BLOCKS,
 ) -> list[GaugeResult]:
-    """What became of each gauge after so many blocks; `again` is None while there was no confirmation.
+    """Return the result of each gauge after so many blocks; `again` is None while there was no confirmation.
 
     The required gauges that were never there are unmeasured, in every process that was counted from inside.
     """
@@ -188,7 +188,7 @@ def gauge_result(
     scenario: str = "",
     blocks: int = ENOUGH_BLOCKS,
 ) -> GaugeResult:
-    """What became of one gauge after so many blocks."""
+    """Return the result of one gauge after so many blocks."""
     state, reason = first.state, first.reason
     if first.suspicious:
         state, reason = _confirmed(first, (again or {}).get(name))
@@ -201,7 +201,7 @@ def gauge_result(
 
 
 def _confirmed(first: Judgement, again: Judgement | None) -> tuple[Trend, str]:
-    """What a second process makes of a suspicion."""
+    """Return a second process's result for a suspicion."""
     if again is None or not (again.suspicious or again.state.is_judged):
         return Trend.SUSPECTED, UNCONFIRMED
     return (Trend.RISING, "") if convicted(first, again) else (Trend.FLAT, CLEARED)
@@ -249,7 +249,7 @@ def _number(value: float) -> str:
 def scenario_state(
     name: str, phase: Phase, blocks: int, results: Iterable[GaugeResult], findings: Iterable[FindingResult]
 ) -> tuple[Trend, str]:
-    """What is known of a scenario as a whole, and why if nothing is."""
+    """Return the state of a scenario as a whole, with the reason if it was not judged."""
     own = [result for result in results if result.scenario == name]
     found = sum(finding.scenario == name for finding in findings)
     if found:

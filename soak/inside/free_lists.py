@@ -31,4 +31,4 @@ async def _pass(gate: "asyncio.Future[None]") -> None:
 
 
 def _nothing() -> None:
-    """What a handle calls."""
+    """The callback of a handle."""

@@ -1,4 +1,4 @@
-"""What the harness asks inside the process under test (an entry point of `mobifai.questions`).
+"""Control handlers of the harness in the process under test (an entry point of `mobifai.questions`).
 
 Planting needs the variable that the harness sets when it starts an agent: no leak gets into one that is used.
 """

@@ -27,7 +27,7 @@ CURSORS = 400
 def tidy() -> None:
     """Empty what is bounded: caches of functions, methods, addresses, cursors. Unbounded ones stay as they are.
 
-    CPython's method cache keeps the last 4,096 names that it was asked for, and names that C code makes anew each time
+    CPython's method cache keeps the last 4,096 names that it was asked for, and names that C code creates each time
     fill it ever more slowly (Objects/typeobject.c).
     """
     sys._clear_type_cache()

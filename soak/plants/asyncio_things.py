@@ -50,7 +50,7 @@ class TimerNeverCancelled(LeakPlant, on=LifecycleEvent.TERMINAL):
 
 
 class _Held:
-    """What a timer holds; it counts itself, since a loop does not tell its timers."""
+    """The object that a timer holds; it counts itself, because a loop does not list its timers."""
 
     living = 0
 

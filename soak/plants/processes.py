@@ -47,7 +47,7 @@ class ExecutorPerConnect(LeakPlant, on=LifecycleEvent.CONNECT):
 
 
 class Zombie(LeakPlant, on=LifecycleEvent.TERMINAL):
-    """A child process that ends at once is started for each terminal, and nobody waits for it: one zombie each."""
+    """A child process that exits immediately is started for each terminal, and nobody waits for it: one zombie each."""
 
     def on_event(self, _: PlantEvent) -> None:
         """Start it."""

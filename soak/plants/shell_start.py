@@ -58,7 +58,7 @@ class PreexecKept(ShellStartPlant, on=LifecycleEvent.SHELL, culprit="started"):
 
 
 class ExecPipe(ShellStartPlant, on=LifecycleEvent.SHELL, culprit="started"):
-    """A list keeps a pipe, by which a failed exec would be told, for each shell: two descriptors each."""
+    """A list keeps a pipe, which would report a failed exec, for each shell: two descriptors each."""
 
     def started(self, argv: list[str], named: dict[str, Any]) -> None:
         """Open it; nobody closes it."""

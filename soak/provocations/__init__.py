@@ -1,4 +1,4 @@
-"""What fills the limits that ordinary use leaves half empty, and which limits each of them fills."""
+"""Provocations that fill the limits that ordinary use leaves half empty, each with the limits that it fills."""
 
 from soak.provocations.provocation import Provocation
 

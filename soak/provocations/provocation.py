@@ -1,4 +1,4 @@
-"""What a provocation is: something that fills limits which ordinary use leaves half empty.
+"""The base of a provocation, which fills limits that ordinary use leaves half empty.
 
 Owns the type and the place in which provocations run. A provocation leaves no phone and no terminal behind.
 """

@@ -49,7 +49,7 @@ async def failed_sign_ins(env: ProvocationEnvironment) -> None:
 
 
 async def household(env: ProvocationEnvironment) -> None:
-    """Let in as many devices as an account may have, from more addresses than are remembered; connect them at once.
+    """Let in as many devices as an account may have, from more addresses than are remembered; connect them together.
 
     Where devices of known addresses hold places, strangers get the others, so every kind of place is taken.
     """

@@ -1,1 +1,1 @@
-"""What a run leaves for people and programs: report.json, report.html, junit.xml, the samples, memray's windows."""
+"""The files of a run for people and programs: report.json, report.html, junit.xml, the samples, memray's windows."""

@@ -24,7 +24,7 @@ PLAN: Final = ("scenarios", "time_scale", "phones", "plant", "memray")
 
 
 class ComparisonOutcome(StrEnum):
-    """What a comparison says. INCOMPARABLE: the reports can't say whether anything is new. Another seed is no
+    """The verdict of a comparison. INCOMPARABLE: the reports can't say whether anything is new. Another seed is no
     obstacle: it is named among the differences.
     """
 
@@ -41,7 +41,7 @@ EXIT_STATUS: Final[Mapping[ComparisonOutcome, int]] = {
 
 
 class Change(StrEnum):
-    """What became of a finding. UNKNOWN: it is not in the later report, which did not judge its scenario."""
+    """The outcome of a finding. UNKNOWN: it is not in the later report, which did not judge its scenario."""
 
     NEW = "new"
     LARGER = "larger"

@@ -18,7 +18,7 @@ from soak.report.windows import WindowFolder
 
 ADVICE = "name an empty or new directory with --report"
 DOCUMENTS = ("report.json", "report.html", "junit.xml", "self-test.json", "self-test.md")
-"""What a run writes, and a self-test."""
+"""The files that a run writes, and a self-test."""
 
 
 class ReportDirectory:
@@ -37,7 +37,7 @@ class ReportDirectory:
 
     @property
     def html(self) -> Path:
-        """What a person opens."""
+        """Return the file that a user opens."""
         return self.path / "report.html"
 
     def begin(self, report: Report, *, keep_samples: bool = False) -> None:

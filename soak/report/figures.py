@@ -41,7 +41,7 @@ def number(value: float) -> str:
 
 
 def rate(value: float, unit: str) -> str:
-    """What is gained for each cycle: `+48 B`; `0 B` for none."""
+    """Return the growth for each cycle: `+48 B`; `0 B` for none."""
     sign = "+" if value > 0 and math.isfinite(value) else ""
     return sign + amount(value, unit)
 
@@ -52,7 +52,7 @@ def significant(value: float) -> float:
 
 
 def projection(value: float, unit: str) -> str:
-    """What a rate makes in a day, with three significant digits: `+6,360,000 objects`."""
+    """Return the projection of a rate for a day, with three significant digits: `+6,360,000 objects`."""
     if not value or not math.isfinite(value):
         return rate(value, unit)
     return rate(round(value, 2 - math.floor(math.log10(abs(value)))), unit)

@@ -35,7 +35,7 @@ def draft_of(path: Path) -> Path:
 
 
 def reason(error: OSError) -> str:
-    """What the system says, in words."""
+    """Return the system's error message."""
     return error.strerror or type(error).__name__
 
 

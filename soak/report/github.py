@@ -1,4 +1,4 @@
-"""What GitHub's runner reads: annotations of a job, and the page that a job shows. It decides nothing."""
+"""Output for GitHub's runner: annotations of a job, and the page that a job shows. It decides nothing."""
 
 import os
 from collections.abc import Iterable, Mapping

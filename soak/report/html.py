@@ -60,7 +60,7 @@ def _sections(report: Report, place: Path | None) -> Iterator[Content]:
     yield _findings(report, places_of(drawn))
     yield [figure(course, key, large=True, id_=f"plot-{index}") for index, course in enumerate(found)]
     yield _notes(report)
-    yield _section("What ran", scenarios_table(report.scenarios)) if report.scenarios else None
+    yield _section("Scenarios", scenarios_table(report.scenarios)) if report.scenarios else None
     yield _section("Limits", _bounds_told(report), bounds_table(report.bounds)) if report.bounds else None
     yield _section("Back to rest", rest_table(report.rest)) if report.rest else None
     yield _gauges(report)

@@ -1,4 +1,4 @@
-"""What to do next, as a sentence and the exact command for a shell. Pure: it decides nothing."""
+"""Next steps: a sentence and the exact command for a shell. Pure: it decides nothing."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class LongerRun:
 
 
 def next_steps(report: Report, place: Path) -> list[Suggestion]:
-    """What to do with the report in the directory `place`."""
+    """Return the next steps for the report in the directory `place`."""
     if any(_is_growth(one) for one in report.findings):
         return [Suggestion("to name the line that does it", _name_the_line(report, place))]
     if report.findings:

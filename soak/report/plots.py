@@ -56,7 +56,7 @@ class Plot:
 
 @dataclass(frozen=True, slots=True)
 class PlotColours:
-    """What all plots of a page share: the place of each scenario among the colours."""
+    """The property that all plots of a page share: the colour of each scenario."""
 
     colours: Mapping[str, int]
 

@@ -35,7 +35,7 @@ def fewer(points: Sequence[Point], most: int) -> list[Point]:
 
 
 def span(values: Sequence[float], capacity: float | None = None) -> Span:
-    """What a plot of these values shows: all of them, some air, and the capacity unless it is far above."""
+    """Return the range of a plot of these values: all of them, a margin, and the capacity unless it is far above."""
     low, high = min(values), max(values)
     if capacity is not None and near(capacity, high):
         low, high = min(low, capacity), max(high, capacity)

@@ -62,7 +62,7 @@ def headline(report: Report) -> str:
 
 
 def gain(finding: FindingResult) -> str:
-    """What a finding adds for each cycle and in a day; empty for one that is no growth."""
+    """Return a finding's growth for each cycle and in a day; empty for one that is no growth."""
     if not finding.per_cycle and not finding.per_24h:
         return ""
     each = cycle_word(finding.scenario == ATTACHED)
@@ -95,7 +95,7 @@ def planned(report: Report) -> list[str]:
 
 
 def harness_text(report: Report) -> str:
-    """What is known of the harness itself: most of it is judged in long runs only."""
+    """Describe the harness's own growth, most of which is judged in long runs only."""
     rising = [gauge.name for gauge in report.harness if gauge.state is Trend.RISING]
     judged = [gauge.name for gauge in report.harness if gauge.state.is_judged]
     if rising:

@@ -28,11 +28,11 @@ class HasState(Protocol):
 
     @property
     def name(self) -> str:
-        """What it is."""
+        """The name of the judged thing."""
 
     @property
     def state(self) -> Trend:
-        """What is known of it."""
+        """Its state."""
 
     @property
     def reason(self) -> str:

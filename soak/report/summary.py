@@ -23,7 +23,7 @@ Piece = tuple[str, str]
 
 
 def summary(report: Report, place: Path | None = None) -> Text:
-    """What a person has to know about a report; `place` is its directory.
+    """Return the summary of a report; `place` is its directory.
 
     Its `plain` is the text alone; no line is wrapped, so that commands can be copied.
     """

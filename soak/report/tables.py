@@ -81,7 +81,7 @@ def findings_table(findings: Sequence[FindingResult], places: Mapping[tuple[str,
 
 
 def scenarios_table(scenarios: Sequence[ScenarioResult]) -> Markup:
-    """What ran, how far it came, and its bytes."""
+    """Return the table of scenarios: their progress and their bytes."""
     return table(
         "Only judged cycles are compared; those of the warm-up, of confirmations and of traced windows are not.",
         [

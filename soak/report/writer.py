@@ -28,7 +28,7 @@ class ReportWriter:
 
     @property
     def notes(self) -> list[str]:
-        """What a reader of the report has to know."""
+        """Return notes for a reader of the report."""
         notes = [f"for a while the report could not be written: {self._failed}"] if self._failed else []
         return [*notes, *([f"{self._dropped} samples are not in samples.jsonl"] if self._dropped else [])]
 

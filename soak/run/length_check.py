@@ -1,4 +1,4 @@
-"""What is known of a run before it begins: the scenarios that will have no verdict. It decides nothing."""
+"""A check before a run: the scenarios that will have no verdict. It decides nothing."""
 
 from collections.abc import Iterator
 from math import ceil

@@ -22,7 +22,7 @@ FIRST_ESTIMATE = 0.05
 
 
 class ProgressReporter:
-    """What is told of one run. `round`, the newest that has begun, and `rounds_done` are the runner's to set."""
+    """The reporter of one run. The runner sets `round`, the newest that has begun, and `rounds_done`."""
 
     def __init__(self, view: ProgressView, plan: SoakPlan, elapsed: Callable[[], float]) -> None:
         self.round = self.rounds_done = 0
@@ -89,7 +89,7 @@ class ProgressReporter:
         return next((record.confirming for record in records if record.name == self._where), None)
 
     def _share(self, records: Sequence[ScenarioRecord]) -> float | None:
-        """What is done of the judged part or of a confirmation, from 0 to 1; None where nobody knows its length."""
+        """Return the share of the judged part or of a confirmation that is done; None if its length is not known."""
         if self._phase == CONFIRMING:
             return self._share_confirmed(records)
         plan = self._plan
@@ -124,6 +124,6 @@ class ProgressReporter:
 
 
 def _estimated(share: float | None, since: float | None, now: float) -> float | None:
-    """What is left of a part that began at `since`, by what it took so far; None while that says too little."""
+    """Return the remaining time of a part that began at `since`, by its time so far; None at its begin."""
     known = share is not None and since is not None and FIRST_ESTIMATE < share < 1
     return time_left(share or 0, now - (since or 0)) if known else None

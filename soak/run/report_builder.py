@@ -49,7 +49,7 @@ Judged = TypeVar("Judged", GaugeResult, RestResult)
 
 @dataclass(frozen=True)
 class RunInfo:
-    """What does not change while a run goes on."""
+    """Facts that do not change during a run."""
 
     command: str
     started_at: str

@@ -1,6 +1,6 @@
 """What is left to do of a run that did not come to its end. Pure.
 
-Every part of a resumed run has fresh processes and a seed of its own, so it is a run that can be repeated by itself.
+Every part of a resumed run has fresh processes and a seed of its own, so it can be repeated alone.
 """
 
 from dataclasses import dataclass, replace

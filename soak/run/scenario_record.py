@@ -1,4 +1,4 @@
-"""What a run knows of one scenario: its processes, its confirmations, and how they were judged."""
+"""A run's record of one scenario: its processes, its confirmations, and their results."""
 
 from dataclasses import dataclass, field, replace
 

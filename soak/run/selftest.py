@@ -37,7 +37,7 @@ SHOWN_FINDINGS = 3
 
 @dataclass(frozen=True, slots=True)
 class PlantOutcome:
-    """What one run said. `right`: a leak was found as a leak, or a decoy was not."""
+    """The outcome of one run. `right`: a leak was found as a leak, or a decoy was not."""
 
     plant: Plant
     verdict: str

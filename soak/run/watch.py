@@ -121,7 +121,7 @@ class Watch:
         told = await send_request(self._socket, "soak.sample", {"disturb": False, "collect": True})
         status = await send_request(self._socket, "status")
         if self._pid not in (None, told["pid"]):
-            self._notes.append("the agent was started anew meanwhile; gauges count from there")
+            self._notes.append("the agent restarted; gauges count from there")
             self._book, self._rests, self._first = SeriesBook(), 0, {}
         self._pid = int(told["pid"])
         self._looks += 1
@@ -171,7 +171,7 @@ class Watch:
     # -- judging
 
     def _windows(self) -> tuple[dict[str, Judgement], dict[str, Judgement]]:
-        """What the first and the second half say of each gauge."""
+        """Return the trends of each gauge in the first and the second half."""
         middle = self._rests // 2
         first, again = {}, {}
         for name in self._book.series:
@@ -181,7 +181,7 @@ class Watch:
         return first, again
 
     def _judged(self, name: str, points: list[tuple[int, float]]) -> Judgement:
-        """What one window says, or how many looks it takes."""
+        """Return the trend of one window, or the number of looks that it needs."""
         gauge = gauge_of(name)
         judgement, needed = judge(points, gauge), LOOKS_FOR[gauge.kind]
         if gauge.kind is GaugeKind.BUDGET or self._rests >= needed:

@@ -13,7 +13,7 @@ COMMAND = f"/bin/sh {shlex.quote(str(SCRIPT))}"
 """For `mobifai serve --shell`."""
 
 GREETING = "soak é€😀\n".encode()
-"""What is printed first. Only from then on may something be typed: before, the kernel would echo it."""
+"""The first output. Only after it may something be typed: before, the kernel would echo it."""
 
 _REST = " é€😀 ...............................................\n".encode()
 LINE_BYTES = 7 + len(_REST)

@@ -49,7 +49,7 @@ class Progress:
 
 
 class ProgressView(Protocol):
-    """What a run tells a person while it runs."""
+    """Progress lines of a run."""
 
     def update(self, progress: Progress) -> None:
         """Show where it is. Cheap: it may be called after every cycle."""
@@ -64,7 +64,7 @@ class ProgressView(Protocol):
 
 
 class PlainLines:
-    """A line when the phase changes, one now and then, findings at once. A stream that is closed is no error."""
+    """A line when the phase changes, one now and then, findings immediately. A stream that is closed is no error."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
@@ -83,7 +83,7 @@ class PlainLines:
             self.say(self._newest)
 
     def say(self, line: str) -> None:
-        """Write one line at once."""
+        """Write one line immediately."""
         encoding = getattr(self._stream, "encoding", None) or "utf-8"
         shown = plain(" ".join(line.split())).encode(encoding, "replace").decode(encoding)
         try:

@@ -207,7 +207,7 @@ def test_the_page_tells_all_that_is_known_of_a_culprit() -> None:
 
 def test_what_looking_cost_is_told_when_it_was_counted() -> None:
     assert "Looking took 16 s: at most 780 KB for traces" in page(samples.attached())
-    assert "What looking cost" not in page(samples.clean())
+    assert "Cost of the look" not in page(samples.clean())
 
 
 @pytest.mark.parametrize("culprits", [MOST_CARDS - 1, MOST_CARDS, MOST_CARDS + 1])
