@@ -129,6 +129,8 @@ async def test_tasks_threads_and_handlers_are_counted_by_name() -> None:
     assert name not in count(Ledger(), disturb=True)
 
 
+@pytest.mark.extended
+@pytest.mark.timeout(300)
 async def test_a_thousand_counts_leave_everything_where_it_was() -> None:
     ledger = Ledger()
     for _ in range(20):

@@ -176,9 +176,9 @@ async def arrive(phone: PhoneInterface, device_id: str, *, channel: bool = True)
         await phone.channel_open()
 
 
-async def get_in_again(phone: PhoneInterface, agent: RunningAgent, *, channel: bool) -> None:
+async def get_in_again(phone: PhoneInterface, agent: RunningAgent, *, channel: bool, timeout: float = 20) -> None:
     """Lose all connections without a goodbye, then reconnect as an app does: try until it succeeds."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(timeout):
         while True:
             try:
                 await phone.vanish()
