@@ -1,7 +1,6 @@
-"""The doctor: looks at an installation from all sides, and says for each what it found and what to do.
+"""The checks of `mobifai doctor`, in their order and with their time limits.
 
-It owns the order and the time limits. It repairs nothing, and speaks to nobody but this machine and a relay that the
-person named.
+Changes nothing. Connects only to this machine, and to a relay that the user named.
 """
 
 import asyncio
@@ -33,7 +32,7 @@ CHECKS = (
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A verdict with its name. `remedy` is empty when it is ok."""
+    """The result of a named check. `remedy` is empty if it is ok."""
 
     name: str
     state: Severity
@@ -42,7 +41,7 @@ class Finding:
 
 
 async def examine(subject: CheckedInstallation, checks: Sequence[DoctorCheck] = CHECKS) -> list[Finding]:
-    """Run all checks concurrently; findings are in the checks' order. Errors of a check become findings."""
+    """Run all checks concurrently, and return findings in their order. An error of a check becomes a finding."""
     verdicts = await asyncio.gather(*(_look(check, subject) for check in checks))
     return [
         Finding(check.name, verdict.state, verdict.found, verdict.remedy)
@@ -51,7 +50,7 @@ async def examine(subject: CheckedInstallation, checks: Sequence[DoctorCheck] = 
 
 
 def is_well(findings: Iterable[Finding]) -> bool:
-    """Whether there is no problem."""
+    """Return whether there is no problem."""
     return all(finding.state is not Severity.PROBLEM for finding in findings)
 
 
@@ -60,8 +59,10 @@ async def _look(check: DoctorCheck, subject: CheckedInstallation) -> CheckResult
         async with asyncio.timeout(check.seconds):
             return await check.look(subject)
     except TimeoutError:
-        return problem(f"no answer within {check.seconds:g} s", "try again; if it stays so, look there by hand")
+        return problem(
+            f"no result within {check.seconds:g} s", "run `mobifai doctor` again; if it repeats, check this by hand"
+        )
     except MobiFaiError as error:
-        return problem(str(error), "do what it says, and look again")
-    except Exception as error:  # a check that fails is a finding, and no end of the others
-        return problem(f"could not be looked at: {error!r}", "look there by hand")
+        return problem(str(error), "do what the message says, and run `mobifai doctor` again")
+    except Exception as error:  # must not end the other checks
+        return problem(f"the check failed: {error!r}", "check this by hand")

@@ -1,7 +1,7 @@
-"""Keeps the machine from sleeping while somebody needs it.
+"""Keeps the machine from sleeping while a terminal or a phone is active.
 
-It owns the one helper process that holds the machine awake: caffeinate on macOS, systemd-inhibit on Linux. The process
-ends when nobody needs it, when its owner closes, and also when this process dies without a word.
+Owns the helper process that inhibits sleep: caffeinate on macOS, systemd-inhibit on Linux. The helper ends when it is
+no longer needed, when its owner closes, and when this process is killed.
 """
 
 import asyncio
@@ -14,15 +14,15 @@ import sys
 _log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 60.0
-"""Seconds before a helper that ended unexpectedly is started again."""
+"""Delay before a helper that ended unexpectedly is started again."""
 
 GRACE_SECONDS = 1.0
 
 
 def keep_awake_command(platform: str = sys.platform) -> tuple[str, ...]:
-    """The command that holds the machine awake until its standard input closes or this process is gone; () for none.
+    """Return the command that inhibits sleep until its standard input closes or this process ends; () if there is none.
 
-    `cat` waits for the end of its input, which comes however we end; `sleep infinity` would outlive a kill.
+    `cat` ends with its input, which closes even if this process is killed; `sleep infinity` would outlive it.
     """
     if platform == "darwin":
         return ("caffeinate", "-i", "-w", str(os.getpid()))
@@ -33,7 +33,7 @@ def keep_awake_command(platform: str = sys.platform) -> tuple[str, ...]:
 
 
 class KeepAwake:
-    """`need(True)` holds the machine awake, `need(False)` lets it sleep; neither waits. `async with` owns it all."""
+    """Inhibits sleep after `need(True)`, and allows it after `need(False)`. Neither waits for the helper."""
 
     def __init__(self, command: tuple[str, ...] | None = None, retry_seconds: float = RETRY_SECONDS) -> None:
         self._command = keep_awake_command() if command is None else command
@@ -45,7 +45,7 @@ class KeepAwake:
         self._warned = False
         self._closing = False
         self.pid: int | None = None
-        """The helper's process, while there is one."""
+        """The helper's process id while it runs."""
 
     async def __aenter__(self) -> "KeepAwake":
         self._task = asyncio.create_task(self._run(), name="keep-awake")
@@ -60,7 +60,7 @@ class KeepAwake:
             self._task = None
 
     def need(self, needed: bool) -> None:
-        """Say whether the machine has to stay awake. Saying the same again changes nothing."""
+        """Set whether the machine has to stay awake. Idempotent."""
         if not self._closing:
             wanted, other = (self._needed, self._not_needed) if needed else (self._not_needed, self._needed)
             wanted.set()
@@ -72,14 +72,14 @@ class KeepAwake:
             if self._closing:
                 return
             await self._hold()
-            with contextlib.suppress(TimeoutError):  # it ended unexpectedly: the need may end before the next try
+            with contextlib.suppress(TimeoutError):  # it ended unexpectedly: wait before the next try
                 async with asyncio.timeout(self._retry_seconds):
                     await self._not_needed.wait()
 
     async def _hold(self) -> None:
-        """Keep the machine awake until that is not needed, or the helper ends unexpectedly."""
+        """Inhibit sleep until it is no longer needed, or the helper ends."""
         if not self._command:
-            self._warn("nothing on this system can keep it awake")
+            self._warn("expected macOS or Linux; this system has no supported way to inhibit sleep")
             return
         reader, writer = os.pipe()
         try:
@@ -91,14 +91,14 @@ class KeepAwake:
             await self._until_enough(helper)
             self.pid = None
             if not self._not_needed.is_set():
-                self._warn(f"{self._command[0]} ended unexpectedly with status {helper.returncode}: {_said(reader)}")
+                self._warn(f"{self._command[0]} ended unexpectedly with status {helper.returncode}: {_output(reader)}")
         finally:
             os.close(reader)
 
     async def _start(self, errors: int) -> asyncio.subprocess.Process:
         pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
         try:
-            # A session of its own: Ctrl-C in our terminal is not meant for it, and it can't ask there for a password.
+            # In its own session, Ctrl-C in our terminal does not reach it, and it can't ask for a password there.
             return await asyncio.create_subprocess_exec(
                 *self._command, stdin=pipe, stdout=null, stderr=errors, start_new_session=True
             )
@@ -118,19 +118,19 @@ class KeepAwake:
     def _warn(self, why: str) -> None:
         if not self._warned:
             self._warned = True
-            _log.warning("this machine may go to sleep while a terminal or a phone is active: %s", why)
+            _log.warning("this machine may sleep while a terminal or a phone is active: %s", why)
 
 
-def _said(reader: int) -> str:
+def _output(reader: int) -> str:
     os.set_blocking(reader, False)  # a child of the helper may hold the other end
     try:
-        return os.read(reader, 1000).decode(errors="replace").strip() or "it said nothing"
+        return os.read(reader, 1000).decode(errors="replace").strip() or "no output"
     except BlockingIOError:
-        return "it said nothing"
+        return "no output"
 
 
 async def _end(helper: asyncio.subprocess.Process) -> None:
-    """End the helper and what it started: its input closes, then SIGTERM, then SIGKILL."""
+    """End the helper and its children: close its input, then send SIGTERM, then SIGKILL."""
     assert helper.stdin is not None  # noqa: S101
     helper.stdin.close()
     for number in (signal.SIGTERM, signal.SIGKILL):

@@ -25,7 +25,7 @@ async def test_a_problem_is_the_exit_status_and_has_a_remedy_in_plain_text(tmp_p
     status, out, _ = await run_command("doctor", *words)
     assert status == 1
     lines = out.splitlines()
-    at = lines.index("problem  shell             no-such-shell is not a program that can be run")
+    at = lines.index("problem  shell             no-such-shell is not an executable program")
     assert lines[at + 1].strip() == "-> choose another with --shell, or set SHELL"
     assert "\x1b" not in out
 
@@ -47,7 +47,7 @@ async def test_on_a_terminal_it_is_a_table(tmp_path: Path) -> None:
     assert status == 1
     assert "Found, and what to do" in shown
     assert "\x1b[32mok" in shown
-    assert "[bold] is not a program that can be run" in shown
+    assert "[bold] is not an executable program" in shown
 
 
 async def test_a_wrong_shell_option_is_said(tmp_path: Path) -> None:

@@ -100,14 +100,14 @@ async def test_a_check_that_takes_too_long_is_a_problem_and_holds_up_nobody(subj
         slow, quick = await examine(subject, [hung, DoctorCheck("quick", in_thread(lambda _: ok("fine")))])
     finally:
         release.set()
-    assert (slow.state, slow.found) == (Severity.PROBLEM, "no answer within 0.05 s")
+    assert (slow.state, slow.found) == (Severity.PROBLEM, "no result within 0.05 s")
     assert quick.found == "fine"
     assert not is_well([slow, quick])
 
 
 @pytest.mark.parametrize(
     ("error", "found"),
-    [(StateError("it is so"), "it is so"), (ZeroDivisionError("x"), "could not be looked at: ZeroDivisionError('x')")],
+    [(StateError("it is so"), "it is so"), (ZeroDivisionError("x"), "the check failed: ZeroDivisionError('x')")],
 )
 @pytest.mark.parametrize("threaded", [True, False])
 async def test_a_check_that_fails_is_a_finding(
@@ -134,7 +134,7 @@ async def test_versions_are_told(subject: CheckedInstallation) -> None:
 
 async def test_a_page_that_was_left_out_is_told(subject: CheckedInstallation, tmp_path: Path) -> None:
     finding = await look(in_thread(lambda about: programs.phone_page(about, tmp_path)), subject)
-    assert (finding.state, "was left out" in finding.found) == (Severity.WARNING, True)
+    assert (finding.state, "built without the phone page" in finding.found) == (Severity.WARNING, True)
     (tmp_path / "relay" / "static" / "page").mkdir(parents=True)
     (tmp_path / "relay" / "static" / "page" / "index.html").touch()
     assert programs.phone_page(subject, tmp_path).state is Severity.OK
@@ -163,7 +163,7 @@ async def test_a_library_that_hangs_leaves_no_process(
 ) -> None:
     (tmp_path / "broken.py").write_text("import time; time.sleep(1000)")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    assert "no answer" in (await look(programs.natives(("broken",)), subject, 0.5)).found
+    assert "no result" in (await look(programs.natives(("broken",)), subject, 0.5)).found
 
 
 # -- the shell
@@ -179,16 +179,16 @@ async def test_a_shell_that_works_answers(subject: CheckedInstallation, name: st
     if found is None:
         pytest.skip(f"there is no {name} here")
     finding = await look(shell, with_shell(subject, found), 15)
-    assert (finding.state, "answers after" in finding.found) == (Severity.OK, True)
+    assert (finding.state, "responds after" in finding.found) == (Severity.OK, True)
 
 
 @pytest.mark.parametrize(
     ("argv", "found"),
     [
-        (("no-such-shell",), "no-such-shell is not a program that can be run"),
-        (("/bin/sh", "-c", "echo bad start file; exit 7"), "/bin/sh ended immediately with status 7: 'bad start file'"),
-        (("/bin/sh", "-c", "exec sleep 1000"), "no answer within 2 s"),
-        (("/bin/sh", "-c", 'trap "" HUP TERM INT; while :; do sleep 98765; done'), "no answer within 2 s"),
+        (("no-such-shell",), "no-such-shell is not an executable program"),
+        (("/bin/sh", "-c", "echo bad start file; exit 7"), "/bin/sh exited with status 7: 'bad start file'"),
+        (("/bin/sh", "-c", "exec sleep 1000"), "no result within 2 s"),
+        (("/bin/sh", "-c", 'trap "" HUP TERM INT; while :; do sleep 98765; done'), "no result within 2 s"),
     ],
 )
 async def test_a_shell_that_does_not_work_is_a_problem(
@@ -258,18 +258,21 @@ async def test_a_port_is_free_ours_or_another_programs(subject: CheckedInstallat
         assert (await look(machine.port, at)).state is Severity.PROBLEM
         async with answering(subject, "http://192.0.2.1:1"):
             finding = await look(machine.port, at)
-            assert (finding.state, f"{number} is another program's" in finding.found) == (Severity.PROBLEM, True)
+            assert (finding.state, f"{number} is in use by another program" in finding.found) == (
+                Severity.PROBLEM,
+                True,
+            )
         async with answering(subject, f"http://192.0.2.1:{number}"):
-            assert (await look(machine.port, at)).found == f"{number} is the running agent's"
+            assert (await look(machine.port, at)).found == f"{number} is in use by the running agent"
     assert (await look(machine.port, at)).found == f"127.0.0.1:{number} is free"
 
 
 @pytest.mark.parametrize(
     ("changes", "state", "found"),
     [
-        ({"port": 0}, Severity.OK, "any free one"),
-        ({"port": 9, "relay_url": "https://relay.example"}, Severity.OK, "elsewhere"),
-        ({"port": 9, "host": "relay.example"}, Severity.OK, "not looked at"),
+        ({"port": 0}, Severity.OK, "any free port"),
+        ({"port": 9, "relay_url": "https://relay.example"}, Severity.OK, "on another machine"),
+        ({"port": 9, "host": "relay.example"}, Severity.OK, "was not checked"),
         ({"port": 9000, "host": "192.0.2.1"}, Severity.PROBLEM, "192.0.2.1:9000"),
     ],
 )
@@ -303,7 +306,7 @@ async def test_what_others_may_read_is_a_problem(subject: CheckedInstallation) -
     secret.chmod(0o640)
     finding = await look(in_thread(storage.state_directory), subject)
     assert (finding.state, "tokens.json" in finding.found) == (Severity.PROBLEM, True)
-    assert finding.remedy == f"chmod -R go-rwx {subject.state_dir}"
+    assert finding.remedy == f"run `chmod -R go-rwx {subject.state_dir}`"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -319,7 +322,7 @@ async def test_what_belongs_to_somebody_else_is_a_problem(subject: CheckedInstal
     (subject.state_dir / "device.json").touch(0o600)
     os.chown(subject.state_dir / "device.json", 65534, -1)
     finding = await look(in_thread(storage.state_directory), subject)
-    assert finding.found == "device.json belong(s) to somebody else"
+    assert finding.found == "other users own device.json"
 
 
 async def test_a_directory_that_is_none_is_a_problem_and_one_to_come_is_not(
@@ -330,16 +333,16 @@ async def test_a_directory_that_is_none_is_a_problem_and_one_to_come_is_not(
         Severity.PROBLEM
     )
     coming = replace(subject, state_dir=tmp_path / "a/b")
-    assert "made at the first start" in (await look(in_thread(storage.state_directory), coming)).found
+    assert "the first start creates it" in (await look(in_thread(storage.state_directory), coming)).found
     assert not (tmp_path / "a").exists()
 
 
 async def test_a_path_that_is_too_long_for_a_socket_is_told(
     subject: CheckedInstallation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "of 100" in (await look(in_thread(storage.control_socket), subject)).found
+    assert "at most 100" in (await look(in_thread(storage.control_socket), subject)).found
     deep = replace(subject, state_dir=subject.state_dir / ("x" * 100))
-    assert "too long for one" in (await look(in_thread(storage.control_socket), deep)).found
+    assert "path in the state directory is too long" in (await look(in_thread(storage.control_socket), deep)).found
     monkeypatch.setattr("tempfile.tempdir", "/tmp/" + "y" * 100)
     assert (await look(in_thread(storage.control_socket), deep)).state is Severity.PROBLEM
 
@@ -365,7 +368,7 @@ async def test_a_damaged_database_is_found_and_left_as_it_is(subject: CheckedIns
         db.execute("CREATE TABLE t (x)")
         db.executemany("INSERT INTO t VALUES (?)", [("x" * 500,)] * 100)
         db.commit()
-        assert (await look(in_thread(storage.databases), subject)).found == "1 are whole"
+        assert (await look(in_thread(storage.databases), subject)).found == "1 intact"
     whole = file.read_bytes()
     damaged = whole[:4096] + b"\xff" * 4096 + whole[8192:]
     file.write_bytes(damaged)
@@ -401,14 +404,14 @@ async def test_an_agent_that_does_not_answer_is_a_problem(subject: CheckedInstal
     with socket.socket(socket.AF_UNIX) as deaf:
         deaf.bind(str(StateDir(subject.state_dir).control_socket))
         deaf.listen()
-        assert "no answer within 0.2 s" in (await look(relays.agent, subject, 0.2)).found
+        assert "no result within 0.2 s" in (await look(relays.agent, subject, 0.2)).found
 
 
 async def test_the_own_relay_is_asked_on_loopback(subject: CheckedInstallation) -> None:
     async with Relay.open(RelayConfig(port=0), subject.state_dir, Ledger()) as running:
         async with answering(subject, f"http://127.0.0.1:{running.port}"):
             finding = await look(relays.agent, subject)
-    assert (finding.state, "process 4711 answers; its relay: " in finding.found) == (Severity.OK, True)
+    assert (finding.state, "process 4711 responds; its relay: " in finding.found) == (Severity.OK, True)
 
 
 async def test_an_own_relay_that_is_gone_is_a_problem(subject: CheckedInstallation) -> None:
@@ -422,7 +425,7 @@ async def test_an_own_relay_that_is_gone_is_a_problem(subject: CheckedInstallati
 async def test_a_relay_elsewhere_is_not_asked_unless_it_is_named(subject: CheckedInstallation, url: str) -> None:
     async with answering(subject, url):
         finding = await look(relays.agent, subject)
-    assert (finding.state, "was not asked" in finding.found) == (Severity.OK, True)
+    assert (finding.state, "was not checked" in finding.found) == (Severity.OK, True)
 
 
 @pytest.mark.parametrize(
@@ -443,12 +446,15 @@ async def test_a_named_relay_is_asked_and_its_clock_compared(
 @pytest.mark.parametrize(
     ("response", "found"),
     [
-        (lambda: web.Response(status=404), "answers with 404, not as a relay does"),
-        (lambda: web.Response(text="<html>"), "answers with 200, not as a relay does"),
-        (lambda: web.json_response({"status": "ok"}), "answers with 200, not as a relay does"),
-        (lambda: web.json_response({"status": "ok", "timestamp": "soon"}), "answers with 200, not as a relay does"),
-        (lambda: web.json_response(["x" * 100_000]), "answers with 200, not as a relay does"),
-        (lambda: web.Response(status=302, headers={"Location": "http://192.0.2.1/"}), "answers with 302"),
+        (lambda: web.Response(status=404), "responds with status 404, but not like a relay"),
+        (lambda: web.Response(text="<html>"), "responds with status 200, but not like a relay"),
+        (lambda: web.json_response({"status": "ok"}), "responds with status 200, but not like a relay"),
+        (
+            lambda: web.json_response({"status": "ok", "timestamp": "soon"}),
+            "responds with status 200, but not like a relay",
+        ),
+        (lambda: web.json_response(["x" * 100_000]), "responds with status 200, but not like a relay"),
+        (lambda: web.Response(status=302, headers={"Location": "http://192.0.2.1/"}), "responds with status 302"),
     ],
 )
 async def test_what_is_no_relay_is_a_problem(
@@ -474,6 +480,6 @@ async def test_a_relay_that_never_answers_is_given_up(subject: CheckedInstallati
     server = await asyncio.start_server(lambda _, writer: held.append(writer), "127.0.0.1", 0)
     async with server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        assert "no answer within 0.3 s" in (await look(relays.relay, replace(subject, relay_url=url), 0.3)).found
+        assert "no result within 0.3 s" in (await look(relays.relay, replace(subject, relay_url=url), 0.3)).found
     for writer in held:
         writer.close()

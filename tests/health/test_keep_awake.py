@@ -87,7 +87,7 @@ async def test_a_missing_helper_is_said_once(caplog: pytest.LogCaptureFixture) -
         awake.need(False)
         awake.need(True)
     assert [record.getMessage() for record in caplog.records] == [
-        "this machine may go to sleep while a terminal or a phone is active: "
+        "this machine may sleep while a terminal or a phone is active: "
         "mobifai-no-such-program can't be started: No such file or directory"
     ]
 

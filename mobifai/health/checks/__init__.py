@@ -1,1 +1,1 @@
-"""The checks of `mobifai doctor`, one module for each subject. A check changes nothing."""
+"""The checks of `mobifai doctor`, one module for each area. No check changes anything."""

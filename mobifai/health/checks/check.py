@@ -1,4 +1,4 @@
-"""A check's input and its result, as frozen values."""
+"""The interface of a check: the installation that it gets, and the result that it returns."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 class Severity(StrEnum):
-    """How grave a finding is. A problem keeps MobiFai, or a part of it, from working."""
+    """The severity of a finding. A problem keeps MobiFai, or a part of it, from working."""
 
     OK = "ok"
     WARNING = "warning"
@@ -20,7 +20,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What was found; for what is not ok, also what to do."""
+    """The result of a check: what was found, and unless it is ok, what to do."""
 
     state: Severity
     found: str
@@ -28,25 +28,25 @@ class CheckResult:
 
 
 def ok(found: str) -> CheckResult:
-    """It is as it should be."""
+    """Return a result without anything to do."""
     return CheckResult(Severity.OK, found)
 
 
 def warning(found: str, remedy: str) -> CheckResult:
-    """It works, or works for now."""
+    """Return a result for something that works, but may fail later."""
     return CheckResult(Severity.WARNING, found, remedy)
 
 
 def problem(found: str, remedy: str) -> CheckResult:
-    """It does not work."""
+    """Return a result for something that does not work."""
     return CheckResult(Severity.PROBLEM, found, remedy)
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedInstallation:
-    """The installation that is looked at. `relay_url` is a relay elsewhere that a person named; None: an own one.
+    """The installation to check. `relay_url` is a relay elsewhere that the user named; None: the built-in one.
 
-    `shell` is never empty, `environment` is the one that shells get. `proc` and `now` stand for the system.
+    `shell` is never empty, and `environment` is the one that shells get. `proc` and `now` can be replaced by tests.
     """
 
     state_dir: Path
@@ -64,7 +64,7 @@ CheckFunction = Callable[[CheckedInstallation], Awaitable[CheckResult]]
 
 @dataclass(frozen=True, slots=True)
 class DoctorCheck:
-    """A thing to look at, and how long that may take."""
+    """A named check and its time limit."""
 
     name: str
     look: CheckFunction
@@ -72,30 +72,30 @@ class DoctorCheck:
 
 
 def in_thread(look: Callable[[CheckedInstallation], CheckResult]) -> CheckFunction:
-    """The same look, which may wait on a file system that hangs: in a thread of its own that nobody waits for."""
+    """Run a check in a daemon thread, since a file system may hang. Nobody waits for the thread after a timeout."""
 
     async def run(subject: CheckedInstallation) -> CheckResult:
         loop = asyncio.get_running_loop()
-        outcome: asyncio.Future[CheckResult] = loop.create_future()
+        done: asyncio.Future[CheckResult] = loop.create_future()
 
-        def tell(verdict: CheckResult | None, error: Exception | None) -> None:
-            if outcome.done():
+        def finish(result: CheckResult | None, error: Exception | None) -> None:
+            if done.done():
                 return
-            if verdict is not None:
-                outcome.set_result(verdict)
+            if result is not None:
+                done.set_result(result)
             elif error is not None:
-                outcome.set_exception(error)
+                done.set_exception(error)
 
         def work() -> None:
-            verdict, error = None, None
+            result, error = None, None
             try:
-                verdict = look(subject)
+                result = look(subject)
             except Exception as raised:
                 error = raised
-            with contextlib.suppress(RuntimeError):  # the loop is closed: we took too long
-                loop.call_soon_threadsafe(tell, verdict, error)
+            with contextlib.suppress(RuntimeError):  # the loop is closed, since we took too long
+                loop.call_soon_threadsafe(finish, result, error)
 
         threading.Thread(target=work, name="doctor", daemon=True).start()
-        return await outcome
+        return await done
 
     return run

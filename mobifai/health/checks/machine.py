@@ -1,4 +1,4 @@
-"""Checks of the machine: descriptors, terminals, a port, UDP, a plausible clock."""
+"""Checks of the machine: descriptors, terminals, the port, UDP and the clock."""
 
 import errno
 import ipaddress
@@ -18,48 +18,48 @@ from mobifai.health.checks.storage import files_of
 from mobifai.limits import RELAY_SOCKETS, TERMINALS
 
 WANTED_DESCRIPTORS = 4 * TERMINALS.value + RELAY_SOCKETS.value + 128
-"""A terminal takes four (its master, its screen's file, a watch, a directory for a moment), a relay's device one."""
+"""A terminal needs four (its master, its screen's file, a watch, briefly a directory), a device of the relay one."""
 
 NEEDED_DESCRIPTORS = 128
 
 FIRST_SECOND = 1_735_689_600.0
-"""2025 began then, and MobiFai after that."""
+"""The start of 2025, before the first release of MobiFai."""
 
 _AHEAD_SECONDS = 3600.0
 
 
 def descriptors(_: CheckedInstallation) -> CheckResult:
-    """The limit on open files of a process that is started like this one."""
+    """Check the limit on open files."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= WANTED_DESCRIPTORS:
-        return ok(f"{'any number' if soft == resource.RLIM_INFINITY else soft} may be open at a time")
+        return ok(f"the limit on open files is {'unlimited' if soft == resource.RLIM_INFINITY else soft}")
     raised = WANTED_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, WANTED_DESCRIPTORS)
-    found = f"{soft} may be open at a time; {WANTED_DESCRIPTORS} are enough for {TERMINALS.value} terminals"
+    found = f"the limit on open files is {soft}; {TERMINALS.value} terminals need {WANTED_DESCRIPTORS}"
     judge = problem if soft < NEEDED_DESCRIPTORS else warning
-    return judge(found, f"`ulimit -n {raised}` in the shell that starts MobiFai")
+    return judge(found, f"run `ulimit -n {raised}` in the shell that starts MobiFai")
 
 
 def terminals(subject: CheckedInstallation) -> CheckResult:
-    """How many terminals the system has left."""
+    """Check how many pseudo-terminals the system has left."""
     try:
         for descriptor in os.openpty():
             os.close(descriptor)
     except OSError as error:
-        return problem(f"no terminal to be had: {error}", "end programs that hold terminals, or raise the limit")
+        return problem(f"could not allocate a terminal: {error}", "close programs with terminals, or raise the limit")
     most, used = _terminal_limits(subject.proc)
     if most is None:
-        return ok("there are some; this system does not say how many")
+        return ok("available; this system does not report how many")
     free = most - used
     if free < TERMINALS.value:
         where = "kern.tty.ptmx_max" if sys.platform == "darwin" else "kernel.pty.max"
         return warning(
-            f"{free} of {most} are free; MobiFai may want {TERMINALS.value}", f"raise it: sudo sysctl -w {where}=4096"
+            f"{free} of {most} are free; MobiFai may need {TERMINALS.value}", f"run `sudo sysctl -w {where}=4096`"
         )
     return ok(f"{free} of {most} are free")
 
 
 def _terminal_limits(proc: Path) -> tuple[int | None, int]:
-    """How many terminals there may be, and are in use."""
+    """Return the limit on pseudo-terminals (None: unknown), and the number in use."""
     place = proc / "sys/kernel/pty"
     try:
         return int((place / "max").read_text()), int((place / "nr").read_text())
@@ -74,13 +74,13 @@ def _terminal_limits(proc: Path) -> tuple[int | None, int]:
 
 
 async def port(subject: CheckedInstallation) -> CheckResult:
-    """Whether the own relay can listen where it should, or does."""
+    """Check that the built-in relay can listen on its port, or does already."""
     if subject.relay_url is not None:
-        return ok("none is needed: the relay is elsewhere")
+        return ok("not needed: the relay is on another machine")
     if subject.port == 0:
-        return ok("any free one will do")
+        return ok("any free port (0)")
     if not _is_address(subject.host):
-        return ok(f"{subject.host} is a name, so whether {subject.port} is free there was not looked at")
+        return ok(f"{subject.host} is a name, so port {subject.port} was not checked")
     error = _why_not_bound(subject.host, subject.port)
     if error is None:
         return ok(f"{subject.host}:{subject.port} is free")
@@ -88,7 +88,7 @@ async def port(subject: CheckedInstallation) -> CheckResult:
 
 
 def _is_address(host: str) -> bool:
-    """Whether nobody need be asked where it is."""
+    """Return whether a host is an IP address, which needs no name lookup."""
     try:
         return bool(ipaddress.ip_address(host))
     except ValueError:
@@ -110,21 +110,22 @@ async def _who_has_it(subject: CheckedInstallation) -> CheckResult:
     agent = await running_agent(subject.state_dir)
     url = str(agent.get("own_relay_url") or agent.get("relay_url")) if agent is not None else ""
     if urlsplit(url).port == subject.port:
-        return ok(f"{subject.port} is the running agent's")
+        return ok(f"{subject.port} is in use by the running agent")
     return problem(
-        f"{subject.port} is another program's", f"choose another with --port; `lsof -i :{subject.port}` shows whose"
+        f"{subject.port} is in use by another program",
+        f"choose another with --port; `lsof -i :{subject.port}` shows the program",
     )
 
 
 def _refused(subject: CheckedInstallation, error: OSError) -> CheckResult:
     if error.errno == errno.EACCES:
-        return problem(f"{subject.port} is for the system's programs", "choose one from 1024 on with --port")
+        return problem(f"{subject.port} needs root privileges", "choose a port of 1024 or above with --port")
     found = f"{subject.host}:{subject.port}: {error.strerror or error}"
     return problem(found, "choose an address of this machine with --host")
 
 
 def udp(_: CheckedInstallation) -> CheckResult:
-    """Whether datagrams get through to this machine itself, and whether it has an address for WebRTC at all."""
+    """Check that datagrams reach this machine over loopback, and that it has an address for WebRTC."""
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours:
             ours.settimeout(2)
@@ -132,18 +133,16 @@ def udp(_: CheckedInstallation) -> CheckResult:
             ours.sendto(b"mobifai", ours.getsockname())
             ours.recv(16)
     except OSError as error:
-        return problem(
-            f"a datagram to this machine itself fails: {error}", "look at the firewall, or the container's rules"
-        )
+        return problem(f"a datagram over loopback failed: {error}", "check the rules of the firewall or the container")
     if not _addresses():
         return warning(
-            "no address but loopback, so no WebRTC", "none is needed: phones use the relay; a network brings it"
+            "no address but loopback, so WebRTC can't be used", "connect to a network; until then, phones use the relay"
         )
     return ok(f"works; {len(_addresses())} address(es) for WebRTC")
 
 
 def _addresses() -> list[str]:
-    """This machine's addresses beside loopback and those without a network."""
+    """Return this machine's addresses except loopback and link-local ones."""
     found = []
     for addresses in psutil.net_if_addrs().values():
         for address in addresses:
@@ -154,11 +153,11 @@ def _addresses() -> list[str]:
 
 
 def clock(subject: CheckedInstallation) -> CheckResult:
-    """Whether the clock stands at a time that can be: tokens and codes end by it."""
-    now, remedy = subject.now(), "set the clock, and let the system keep it right (NTP)"
+    """Check that the clock is plausible, since tokens and codes expire by it."""
+    now, remedy = subject.now(), "set the clock, and have the system synchronize it (NTP)"
     if now < FIRST_SECOND:
-        return problem("it stands before this version was made; every certificate and token fails", remedy)
+        return problem("it is set to a time before this version was released; certificates and tokens fail", remedy)
     newest = max((found.st_mtime for _, found in files_of(subject.state_dir)), default=now)
     if newest > now + _AHEAD_SECONDS:
-        return warning(f"files of the state directory are {(newest - now) / 3600:.0f} h ahead of it", remedy)
-    return ok("makes sense")
+        return warning(f"files in the state directory are {(newest - now) / 3600:.0f} h newer than the clock", remedy)
+    return ok("plausible")

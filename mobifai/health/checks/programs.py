@@ -1,4 +1,4 @@
-"""Checks of the installation: versions, and whether the native libraries can be loaded."""
+"""Checks of the installed software: versions, native libraries and the phone page."""
 
 import asyncio
 import contextlib
@@ -17,8 +17,8 @@ OLDEST_PYTHON = (3, 11)
 PACKAGE = Path(mobifai.__file__).parent
 
 NATIVE = ("msgspec", "psutil", "cryptography.hazmat.bindings._rust", "aiortc")
-"""Modules with machine code; aiortc brings OpenSSL, which has crashed whole processes elsewhere, and is loaded as the
-agent does, without FFmpeg."""
+"""Modules with native code. aiortc loads OpenSSL, which has crashed processes on some machines. It is imported as the
+agent does it, without FFmpeg."""
 
 _IMPORT = """
 import importlib, sys
@@ -30,25 +30,25 @@ for name in sys.argv[1:]:
 
 
 def versions(_: CheckedInstallation) -> CheckResult:
-    """Check the installed versions."""
+    """Check the versions of Python and the main libraries."""
     found = f"MobiFai {__version__}, Python {platform.python_version()}, {platform.platform(terse=True)}"
     if sys.version_info < OLDEST_PYTHON:
         return problem(found, "install Python 3.11 or newer")
     missing = [name for name in ("aiortc", "aiohttp") if _version(name) is None]
     if missing:
-        return problem(f"{found}; {', '.join(missing)} missing", "reinstall MobiFai with its dependencies")
+        return problem(f"{found}; {', '.join(missing)} missing", "reinstall MobiFai with all of its dependencies")
     uvloop = _version("uvloop")
     found = f"{found}, aiortc {_version('aiortc')}, uvloop {uvloop or 'missing'}"
     if uvloop is None and platform.python_implementation() == "CPython":
-        return warning(found, "install uvloop: the data channel is twice as fast with it")
+        return warning(found, "install uvloop, which makes the data channel faster")
     return ok(found)
 
 
 def phone_page(_: CheckedInstallation, package: Path = PACKAGE) -> CheckResult:
-    """Whether phones without the app find the page at the relay's address."""
+    """Check that the phone page is installed."""
     if (package / "relay" / "static" / "page" / "index.html").is_file():
         return ok("the phone page is installed")
-    found = "the phone page was left out when this MobiFai was built; phones need the app"
+    found = "this MobiFai was built without the phone page, so phones need the app"
     return warning(found, "reinstall MobiFai without MOBIFAI_BUILD_PAGE=0")
 
 
@@ -60,7 +60,7 @@ def _version(name: str) -> str | None:
 
 
 def natives(modules: tuple[str, ...] = NATIVE) -> CheckFunction:
-    """Import each in a process of its own, whose crash is a finding."""
+    """Return a check that imports modules in a process of its own, in case that crashes."""
 
     async def look(_: CheckedInstallation) -> CheckResult:
         pipe = asyncio.subprocess.PIPE
@@ -84,9 +84,9 @@ def _judge(status: int, reached: str, said: str, modules: tuple[str, ...]) -> Ch
     if status < 0:
         return problem(
             f"loading {package} crashes ({signal.Signals(-status).name})",
-            f"reinstall {package}, or install another version of it",
+            f"reinstall {package}, or another version of it",
         )
     if status > 0:
-        why = (said.strip().splitlines() or ["it did not say why"])[-1]
+        why = (said.strip().splitlines() or ["no error message"])[-1]
         return problem(f"{package} can't be loaded: {why}", f"reinstall {package}")
     return ok(f"{', '.join(name.partition('.')[0] for name in modules)} can be loaded")

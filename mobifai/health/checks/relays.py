@@ -1,4 +1,4 @@
-"""The relays: the own one, asked over loopback only, and one elsewhere that a person named."""
+"""Checks of the agent and its relay, over loopback only, and of a relay elsewhere that the user named."""
 
 import asyncio
 import datetime as dt
@@ -18,14 +18,14 @@ from mobifai.logs.formatting import without_secrets
 from mobifai.state import StateDir
 
 CLOCK_SECONDS = 60.0
-"""Two clocks that differ by more are worth a word: codes are good for ten minutes, tokens for thirty days."""
+"""Difference of clocks from which a warning is given: codes are valid for 10 minutes, tokens for 30 days."""
 
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
 _MOST_BYTES = 4096
 
 
 async def running_agent(state_dir: Path) -> dict[str, Any] | None:
-    """Return the status of the agent of this state directory; None if none runs. Raises StateError."""
+    """Return the status of this state directory's agent; None if none runs. Raises StateError."""
     path = StateDir(state_dir).control_socket
     try:
         _, writer = await asyncio.open_unix_connection(path)
@@ -36,43 +36,43 @@ async def running_agent(state_dir: Path) -> dict[str, Any] | None:
 
 
 async def _without_agent(state_dir: Path) -> CheckResult:
-    """Whether a keeper tries to start one."""
+    """Check whether a keeper is trying to start an agent."""
     try:
         kept = await send_request(StateDir(state_dir).keeper_socket, "status")
     except (StateError, OSError):
         return ok("none is running with this state directory")
-    reason = kept.get("problem") or "it starts just now"
-    remedy = "repair that, then run `mobifai restart` to start it immediately; every terminal is kept meanwhile"
-    return problem(f"it does not serve: {reason}", remedy) if kept.get("problem") else ok(reason)
+    reason = kept.get("problem") or "it is starting"
+    remedy = "fix that, and run `mobifai restart` to try again now; all terminals are kept meanwhile"
+    return problem(f"it can't start: {reason}", remedy) if kept.get("problem") else ok(reason)
 
 
 async def agent(subject: CheckedInstallation) -> CheckResult:
-    """Whether the running agent answers, and its relay."""
+    """Check that the running agent and its relay respond."""
     try:
         status = await running_agent(subject.state_dir)
     except (StateError, OSError) as error:
-        return problem(str(error), "look at its log (`mobifai service logs`); `mobifai restart` restarts it")
+        return problem(str(error), "see its log (`mobifai service logs`), or run `mobifai restart`")
     if status is None:
         return await _without_agent(subject.state_dir)
     url = without_secrets(str(status.get("relay_url", "")))
     who = f"process {status.get('agent_pid', status.get('relay_pid', '?'))}"
     here = _on_this_machine(urlsplit(str(status.get("own_relay_url") or url)))
     if here is None:
-        return ok(f"{who} answers; its relay {url} is elsewhere and was not asked (--relay {url} does)")
+        return ok(f"{who} responds; its relay {url} is elsewhere and was not checked (--relay {url} does)")
     verdict = await _ask_health(here)
-    return CheckResult(verdict.state, f"{who} answers; its relay: {verdict.found}", verdict.remedy)
+    return CheckResult(verdict.state, f"{who} responds; its relay: {verdict.found}", verdict.remedy)
 
 
 def _on_this_machine(url: SplitResult) -> str | None:
-    """The relay's address if it is on this machine, on loopback where it listens there; None: it is elsewhere."""
+    """Return the URL of a relay on this machine, on loopback if it listens there; None if it is elsewhere."""
     try:
         address = ipaddress.ip_address(url.hostname or "")
     except ValueError:
-        return None  # a name: to ask where it is would be to ask somebody
+        return None  # a name, whose lookup may leave this machine
     family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.bind((str(address), 0))  # only an own address can be bound; nothing is sent
+            probe.bind((str(address), 0))  # fails for foreign addresses; sends nothing
     except OSError:
         return None
     host = "127.0.0.1" if _listens("127.0.0.1", url.port) else str(address)
@@ -88,13 +88,13 @@ def _listens(host: str, port: int | None) -> bool:
 
 
 async def relay(subject: CheckedInstallation) -> CheckResult:
-    """Whether the relay that a person named is there, and how its clock goes."""
+    """Check that the relay that the user named responds, and compare its clock."""
     if subject.relay_url is None:
-        return ok("none elsewhere is named (--relay)")
+        return ok("no other relay is named (--relay)")
     if not subject.relay_url.startswith(("http://", "https://")):
         return problem(
-            f"{without_secrets(subject.relay_url)} is no address",
-            "begin it with https:// or http://, as --relay wants it",
+            f"expected a URL; found {without_secrets(subject.relay_url)}",
+            "give --relay a URL that begins with https:// or http://",
         )
     return await _ask_health(subject.relay_url.rstrip("/"), subject)
 
@@ -111,19 +111,19 @@ async def _ask_health(url: str, subject: CheckedInstallation | None = None) -> C
     except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as error:
         why = str(error) or type(error).__name__
         return problem(
-            f"{shown} can't be reached: {without_secrets(why)}", "look at the address, the network and whether it runs"
+            f"{shown} can't be reached: {without_secrets(why)}", "check the URL, the network and whether it runs"
         )
     timestamp = _timestamp(body)
     if status != 200 or timestamp is None:
         return problem(
-            f"{shown} answers with {status}, not as a relay does",
-            "name a relay's address, with the path under which a proxy serves it, if any",
+            f"{shown} responds with status {status}, but not like a relay",
+            "give the URL of a relay, including the path if a proxy serves it under one",
         )
-    return _compared(shown, timestamp - (sent + came) / 2) if subject else ok(f"{shown} answers")
+    return _compared(shown, timestamp - (sent + came) / 2) if subject else ok(f"{shown} responds")
 
 
 def _timestamp(body: bytes) -> float | None:
-    """The relay's time from `{"status": "ok", "timestamp": ISO}`; None for any other body."""
+    """Return the relay's time from `{"status": "ok", "timestamp": ISO}`; None for any other body."""
     try:
         health = msgspec.json.decode(body, type=dict[str, Any])
         if health.get("status") != "ok":
@@ -136,7 +136,7 @@ def _timestamp(body: bytes) -> float | None:
 def _compared(shown: str, ahead: float) -> CheckResult:
     if abs(ahead) > CLOCK_SECONDS:
         found = (
-            f"{shown} answers; its clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} this machine's"
+            f"{shown} responds; its clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} this machine's"
         )
-        return warning(found, "set the clock that is wrong: tokens and pairing codes end by it")
-    return ok(f"{shown} answers; the clocks differ by {abs(ahead):.1f} s")
+        return warning(found, "set the wrong clock: tokens and pairing codes expire by it")
+    return ok(f"{shown} responds; the clocks differ by {abs(ahead):.1f} s")

@@ -1,4 +1,4 @@
-"""Whether the shell that terminals get starts on a terminal, and does what is typed."""
+"""Check that the configured shell starts in a terminal and runs a command."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ import psutil
 from mobifai.health.checks.check import CheckedInstallation, CheckResult, ok, problem
 
 TYPED = b' echo mobi"fai"-answers\n'
-"""Every shell leaves the quotes out; the terminal's own echo has them. The space keeps it out of many histories."""
+"""The shell's output lacks the quotes, unlike the terminal's echo. The space keeps it out of many histories."""
 
 _ANSWER = b"mobifai-answers"
 _AGAIN_SECONDS = 1.5
@@ -23,14 +23,14 @@ _ON_TERMINAL = "import os, sys; os.login_tty(0); os.execvp(sys.argv[1], sys.argv
 
 
 async def shell(subject: CheckedInstallation) -> CheckResult:
-    """Start it, type, and wait for the answer. The time limit is the caller's."""
+    """Start the shell, type a command, and wait for its output. The caller has the time limit."""
     program = subject.shell[0]
     if shutil.which(program, path=subject.environment.get("PATH")) is None:
-        return problem(f"{program} is not a program that can be run", "choose another with --shell, or set SHELL")
+        return problem(f"{program} is not an executable program", "choose another with --shell, or set SHELL")
     try:
         master, slave = os.openpty()
     except OSError as error:
-        return problem(f"no terminal to be had: {error}", "end programs that hold terminals; see `terminals`")
+        return problem(f"could not allocate a terminal: {error}", "close programs with terminals; see `terminals`")
     with _descriptor(master):
         with _descriptor(slave):
             process = await _start(subject, slave)
@@ -49,7 +49,7 @@ def _descriptor(number: int) -> Iterator[None]:
 
 
 async def _start(subject: CheckedInstallation, slave: int) -> asyncio.subprocess.Process:
-    # Not forked from here, where threads may run: a small Python makes the terminal its own, and becomes the shell.
+    # Not a fork of this process, which may have threads: a small Python takes the terminal and then execs the shell.
     return await asyncio.create_subprocess_exec(
         *(executable, "-I", "-S", "-c", _ON_TERMINAL, *subject.shell),
         stdin=slave,
@@ -77,23 +77,23 @@ async def _talk(master: int, process: asyncio.subprocess.Process, program: str) 
                         news.clear()
                         await news.wait()
             if _ANSWER in seen:
-                return ok(f"{program} answers after {asyncio.get_running_loop().time() - began:.1f} s")
+                return ok(f"{program} responds after {asyncio.get_running_loop().time() - began:.1f} s")
             if process.returncode is not None:
                 return problem(
-                    f"{program} ended immediately with status {process.returncode}: {_last_line(seen)}",
-                    "run it by hand, look at its start files, or choose another with --shell",
+                    f"{program} exited with status {process.returncode}: {_last_line(seen)}",
+                    "run it by hand, check its startup files, or choose another with --shell",
                 )
 
 
 @asynccontextmanager
 async def _reading(master: int) -> AsyncIterator[tuple[bytearray, asyncio.Event]]:
-    """The last of what the terminal shows, and an event for more of it or for its end."""
+    """Yield the last output of the terminal, and an event that is set on more output and at the end."""
     loop, seen, news = asyncio.get_running_loop(), bytearray(), asyncio.Event()
 
     def readable() -> None:
         try:
             data = os.read(master, _MOST_KEPT)
-        except OSError:  # Linux says so at the end
+        except OSError:  # the end, on Linux
             data = b""
         if not data:
             loop.remove_reader(master)
@@ -111,7 +111,7 @@ async def _reading(master: int) -> AsyncIterator[tuple[bytearray, asyncio.Event]
 
 def _last_line(seen: bytearray) -> str:
     lines = [line for line in seen.decode(errors="replace").split("\n") if line.strip() and _typed() not in line]
-    return repr(lines[-1].strip()) if lines else "it said nothing"
+    return repr(lines[-1].strip()) if lines else "no output"
 
 
 def _typed() -> str:
@@ -119,7 +119,7 @@ def _typed() -> str:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """SIGKILL, for it and all of its session: nothing of this is worth a place in the shell's history."""
+    """Kill the shell and its session with SIGKILL, so that nothing gets into the shell's history."""
     for pid in (process.pid, *_session(process.pid)):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
