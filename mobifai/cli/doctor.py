@@ -65,8 +65,8 @@ def _shell(command: str | None) -> tuple[str, ...]:
 
 def _show(findings: Sequence[Finding], as_json: bool) -> None:
     if as_json:
-        told = {"ok": is_well(findings), "findings": [asdict(finding) for finding in findings]}
-        click.echo(msgspec.json.encode(told))
+        shown = {"ok": is_well(findings), "findings": [asdict(finding) for finding in findings]}
+        click.echo(msgspec.json.encode(shown))
     elif sys.stdout.isatty():
         Console().print(_table(findings))
     else:
@@ -76,10 +76,10 @@ def _show(findings: Sequence[Finding], as_json: bool) -> None:
 def _table(findings: Sequence[Finding]) -> Table:
     table = Table("", "Check", "Found, and what to do", box=None, padding=(0, 2, 0, 0))
     for finding in findings:
-        told = Text(one_line(finding.found, 500))
+        shown = Text(one_line(finding.found, 500))
         if finding.remedy:
-            told.append(f"\n{finding.remedy}", style="italic")
-        table.add_row(Text(finding.state.value, style=_STYLES[finding.state]), Text(finding.name), told)
+            shown.append(f"\n{finding.remedy}", style="italic")
+        table.add_row(Text(finding.state.value, style=_STYLES[finding.state]), Text(finding.name), shown)
     return table
 
 
