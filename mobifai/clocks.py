@@ -1,6 +1,6 @@
-"""Clocks. Durations are measured on one that nobody sets; times of day are shown, whatever they are.
+"""Clocks. Durations are measured on a monotonic clock; the system's clock is only displayed.
 
-The system's clock may be wrong by years and be set at any moment: a machine without a battery clock starts in 1970.
+The system's clock may be wrong by years and may be set at any time: a machine without a battery clock starts in 1970.
 """
 
 import math
@@ -8,35 +8,35 @@ import time
 from datetime import UTC, datetime
 
 _FIRST, _LAST = -62_135_596_800, 253_402_300_799
-"""The first second of year 1 and the last of year 9999: what a date can be."""
+"""The first second of year 1 and the last of year 9999: the range of a date."""
 
 _MARGIN = 86_400
-"""For time zones, which shift a date by less than a day."""
+"""A margin for time zones, which shift a date by less than a day."""
 
 
 def elapsed() -> float:
-    """Seconds that never go back, those of a suspended machine included where the system counts them."""
+    """Return monotonic seconds, including the time that the machine was suspended where the system counts it."""
     if hasattr(time, "CLOCK_BOOTTIME"):
         return time.clock_gettime(time.CLOCK_BOOTTIME)
     return time.monotonic()
 
 
 def utc_datetime(seconds: float) -> datetime:
-    """Seconds since the epoch as a date, in UTC; the nearest date for what is none."""
+    """Convert seconds since the epoch to a date in UTC, or to the nearest valid date."""
     if math.isnan(seconds):
         seconds = 0.0
     return datetime.fromtimestamp(min(max(seconds, _FIRST + _MARGIN), _LAST - _MARGIN), UTC)
 
 
 def iso_time(seconds: float) -> str:
-    """ISO 8601 in UTC, to the second."""
+    """Format seconds since the epoch as ISO 8601 in UTC."""
     return f"{utc_datetime(seconds).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def local_datetime(seconds: float) -> datetime:
-    """Seconds since the epoch as a date in the time zone of this machine."""
+    """Convert seconds since the epoch to a date in this machine's time zone."""
     when = utc_datetime(seconds)
     try:
         return when.astimezone()
-    except (OSError, OverflowError, ValueError):  # the C library's own limits
+    except (OSError, OverflowError, ValueError):  # the C library's limits are narrower
         return when

@@ -19,11 +19,11 @@ EVERY_IPV4_ADDRESS = "0.0.0.0"
 
 @dataclass(frozen=True, slots=True)
 class RelayConfig:
-    """Where an own relay listens, and how it is reached.
+    """How a relay in this process listens, and how it is reached.
 
-    Port 0 is any free one. `allowed_hosts` are hosts (`NAME` or `NAME:PORT`) by which a proxy reaches or serves it;
-    `trusted_proxies` are believed about the clients behind them. `public_url` is the address that phones use, without a
-    slash at its end; None: the relay finds one.
+    Port 0 is any free one. `allowed_hosts` are the hosts (`NAME` or `NAME:PORT`) under which a proxy reaches or serves
+    it. `trusted_proxies` may name the clients behind them. `public_url` is the address for phones, without a trailing
+    slash; None: the relay determines one.
     """
 
     host: str = "127.0.0.1"
@@ -35,7 +35,7 @@ class RelayConfig:
 
 @dataclass(frozen=True, slots=True)
 class HealthConfig:
-    """Settings of health and housekeeping. Seconds, and bytes."""
+    """Settings of the health check and the trimmer, in seconds and bytes."""
 
     check_seconds: float = 600.0
     memory_limit_bytes: int = 512 * 10**6
@@ -46,13 +46,13 @@ class HealthConfig:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Everything that a person can set about an agent.
+    """The user's settings of an agent.
 
-    `relay` is an own relay's place, or the URL of one elsewhere. `ice_servers` are STUN or TURN URLs; empty: none is
-    asked. `limits` replaces values of `limits.LIMITS`. `restart_daily` is a local time at which the agent restarts.
-    `time_scale` says how many times as fast as usual timers run that wait for nothing but time; `health` has it in it.
-    `e2e` says whether legacy apps, which have no end-to-end encryption, may come. `public_url` replaces the address of
-    a relay elsewhere in what phones are given.
+    `relay` configures a relay in this process, or is the URL of a remote one. `ice_servers` are STUN or TURN URLs;
+    empty: none are used. `limits` replaces values of `limits.LIMITS`. `restart_daily` is the local time of a daily
+    restart. `time_scale` speeds up pure timers by this factor; the values in `health` are scaled already. `e2e`:
+    whether legacy apps, which have no end-to-end encryption, may connect. `public_url` replaces the address of a
+    remote relay in invitations.
     """
 
     relay: RelayConfig | str

@@ -1,7 +1,7 @@
-"""The SQLite databases of the state directory, whatever has become of their files or of the disk.
+"""The SQLite databases of the state directory, which work even if their files are damaged or the disk is full.
 
-A file that is damaged, or written by a newer version, is set aside under another name and never written to; a new one
-takes its place. `Database` goes on in memory where no file can be written.
+A file that is damaged, or was written by a newer version, is renamed and never written to; a new one takes its place.
+`Database` continues in memory where no file can be written.
 """
 
 import contextlib
@@ -23,15 +23,15 @@ _log = logging.getLogger(__name__)
 SqlValues = tuple[object, ...]
 
 LOCKED_SECONDS = 0.2
-"""How long to wait for a file that another program has locked: the event loop waits with us."""
+"""How long to wait for a file that another program has locked; this blocks the event loop."""
 
 
 RETRY_SECONDS = 5.0
-"""How often a file that could not be written is tried again for changes that may wait."""
+"""The interval at which deferred changes are written again to a file that could not be written."""
 
 
 class _Unusable(Exception):
-    """The file is there and can't be used; the text says why."""
+    """The file exists but can't be used; the text says why."""
 
 
 _NO_UPGRADES: Mapping[int, str] = MappingProxyType({})
@@ -40,11 +40,10 @@ _NO_UPGRADES: Mapping[int, str] = MappingProxyType({})
 def open_database(
     path: Path, schema: str, version: int, upgrades: Mapping[int, str] = _NO_UPGRADES
 ) -> sqlite3.Connection:
-    """A connection to a file (0600) with this schema, in WAL mode with synchronous=NORMAL and autocommit.
+    """Open a file (0600) with this schema, in WAL mode with synchronous=NORMAL and autocommit.
 
-    `schema` makes a new file; `version` is kept in it (`user_version`). `upgrades` has the statements that bring a file
-    from each earlier version to the next one; they are done together or not at all. Raises StateError when no file can
-    be made.
+    `schema` creates a new file, which stores `version` (`user_version`). `upgrades` has the statements that upgrade a
+    file from each earlier version to the next one, in one transaction. Raises StateError if no file can be created.
     """
     try:
         try:
@@ -52,7 +51,7 @@ def open_database(
         except _Unusable as why:
             aside = set_aside(path, "-wal", "-shm")
             text = f"{path} {why}; it is kept as {aside.name}, and a new one is begun"
-            _log.warning("%s", text)  # each file is a kind of message of its own
+            _log.warning("%s", text)  # so that deduplication tells files apart
             return _open(path, schema, version, upgrades)
     except (OSError, sqlite3.Error, _Unusable) as error:
         raise StateError(
@@ -68,10 +67,10 @@ def _open(path: Path, schema: str, version: int, upgrades: Mapping[int, str]) ->
     try:
         _prepare(connection, schema, version, upgrades)
     except sqlite3.OperationalError as error:
-        connection.close()  # which undoes a half-done upgrade
+        connection.close()  # this rolls back an incomplete upgrade
         if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:
             raise _Unusable(f"does not have the tables that it should ({error})") from None
-        raise  # the disk is full, the file is locked or read-only: it is not to blame
+        raise  # the disk is full, or the file is locked or read-only, but valid
     except sqlite3.DatabaseError as error:
         connection.close()
         raise _Unusable(f"is damaged ({error})") from None
@@ -114,7 +113,7 @@ def _columns(connection: sqlite3.Connection) -> set[tuple[str, str]]:
 
 
 class WriteFailed(StateError):
-    """A change can't be written to disk, and was not made."""
+    """A change could not be written to disk and was not made."""
 
 
 class Database:
@@ -149,7 +148,7 @@ class Database:
         self._load()
 
     def close(self) -> None:
-        """Have the file catch up if that is possible, and close it. Twice changes nothing."""
+        """Write pending changes if possible, and close the file. Closing twice does nothing."""
         with contextlib.suppress(StateError, sqlite3.Error):
             self._caught_up()
         self._memory.close()
@@ -175,7 +174,7 @@ class Database:
             self._load_copy(error)
 
     def _load_copy(self, why: Exception) -> None:
-        """Begin with what can be read; the file is written to later, if all of it could be read."""
+        """Begin with the readable content. The file is written later only if all of it could be read."""
         self._behind = True
         try:
             _read_only(self._path, self._memory, *self._form)
@@ -198,7 +197,7 @@ class Database:
     # -- reading and writing
 
     def execute(self, statement: str, values: SqlValues = ()) -> sqlite3.Cursor:
-        """Read, or make a change. Raises WriteFailed for a change outside `with` that can't be kept."""
+        """Run a statement. Raises WriteFailed for a change outside `with` that can't be written."""
         if statement.lstrip()[:6].upper() == "SELECT":
             return self._memory.execute(statement, values)
         if self._pending is not None:
@@ -208,7 +207,7 @@ class Database:
             return self.execute(statement, values)
 
     def write_best_effort(self, statement: str, values: SqlValues = ()) -> None:
-        """Make a change, and keep it if that is possible."""
+        """Make a change in memory, and write it if possible."""
         try:
             self._memory.execute(statement, values)
             if self._behind and self._clock() < self._retry_at:
@@ -243,7 +242,7 @@ class Database:
     # -- the file
 
     def _write(self, changes: list[tuple[str, SqlValues]]) -> None:
-        """Make changes in the file. Raises StateError, sqlite3.Error."""
+        """Write changes to the file. Raises StateError, sqlite3.Error."""
         if self._behind or self._file is None:
             raise StateError(f"{self._path} can't be written")
         with _transaction(self._file):
@@ -251,7 +250,7 @@ class Database:
                 self._file.execute(statement, values)
 
     def _caught_up(self) -> bool:
-        """Have the file catch up if it is behind; whether it was. Raises StateError, sqlite3.Error."""
+        """Write all content to a file that is behind. Returns whether it was. Raises StateError, sqlite3.Error."""
         if not self._behind:
             return False
         if not self._may_write:
@@ -267,7 +266,7 @@ class Database:
     def _fall_behind(self, error: Exception) -> None:
         self._behind = True
         self._retry_at = self._clock() + RETRY_SECONDS
-        self._close_file()  # its content in memory may be of a file that no longer exists
+        self._close_file()  # the file may have been replaced
         self._complain(error)
 
 
@@ -284,7 +283,7 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
-    """Make the rows of every table those of another database of the same form."""
+    """Replace the rows of every table with those of another database with the same schema."""
     names = source.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     for (table,) in names:
         columns = [str(row[1]) for row in source.execute(f'PRAGMA table_info("{table}")')]
@@ -295,8 +294,8 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
 
 
 def _read_only(path: Path, target: sqlite3.Connection, schema: str, version: int, upgrades: Mapping[int, str]) -> None:
-    """Fill an empty database from a file that can't be opened where it is. Raises OSError, sqlite3.Error, _Unusable."""
-    with tempfile.TemporaryDirectory(prefix="mobifai-") as folder:  # private; SQLite needs a place beside the file
+    """Fill an empty database from a file that can't be opened in place. Raises OSError, sqlite3.Error, _Unusable."""
+    with tempfile.TemporaryDirectory(prefix="mobifai-") as folder:  # private; SQLite writes next to the file
         copy = Path(folder, path.name)
         for suffix in ("-wal", ""):
             found = path.with_name(path.name + suffix)

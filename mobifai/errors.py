@@ -5,11 +5,11 @@ Every error says what was expected, what was found and what to do. Only `Command
 
 
 class MobiFaiError(Exception):
-    """The root: any failure that MobiFai itself names."""
+    """The base of all errors of MobiFai."""
 
 
 class BadMessage(MobiFaiError):
-    """A message from outside that does not have the form that the protocol gives it."""
+    """A received message that does not have the form that the protocol requires."""
 
     def __init__(self, event: str, detail: str) -> None:
         super().__init__(f"{event}: {detail}")
@@ -18,35 +18,35 @@ class BadMessage(MobiFaiError):
 
 
 class LimitReached(MobiFaiError):
-    """A bound is full and its policy is to refuse."""
+    """A bound is full, and its policy is to reject."""
 
 
 class HandshakeFailed(MobiFaiError):
-    """The peer could not prove that it holds the private key of the public key it shows."""
+    """The peer did not prove that it holds the private key of its public key."""
 
 
 class EncryptionError(MobiFaiError):
-    """A message can't be opened, or not be sealed: the session that it belongs to is over."""
+    """A message can't be decrypted or encrypted, so its session is over."""
 
 
 class PairingRefused(MobiFaiError):
-    """A relay does not join two devices, and says why."""
+    """A relay does not pair two devices; the text says why."""
 
 
 class SignInRefused(MobiFaiError):
-    """A code or a token does not let a device in."""
+    """A code or a token is not valid for a device."""
 
 
 class TooManyAttempts(SignInRefused):
-    """An address failed too often to be allowed another try now."""
+    """An address failed too often and may not try again now."""
 
 
 class AccountError(MobiFaiError):
-    """An account of a relay can't be added, found or removed as asked."""
+    """An account of a relay can't be added, found or removed."""
 
 
 class TerminalError(MobiFaiError):
-    """A request about a terminal that can't be met; the text is what the phone shows. `uuid` is empty for none."""
+    """A request about a terminal failed; the phone shows the text. `uuid` is empty if there is no terminal."""
 
     def __init__(self, message: str, uuid: str = "") -> None:
         super().__init__(message)
@@ -54,19 +54,19 @@ class TerminalError(MobiFaiError):
 
 
 class AssistantError(MobiFaiError):
-    """A conversation with the model can't begin or go on; the text is what the phone shows."""
+    """A conversation with the model can't begin or continue; the phone shows the text."""
 
 
 class ConfigError(MobiFaiError):
-    """A setting that can't be used."""
+    """A setting is invalid."""
 
 
 class StateError(MobiFaiError):
-    """The state directory can't be used as it is."""
+    """The state directory can't be used."""
 
 
 class ServiceError(MobiFaiError):
-    """The system's manager of services, or a program of the system, does not do what it is asked."""
+    """The service manager, or another program of the system, failed."""
 
 
 class RelayUnreachable(MobiFaiError):

@@ -1,7 +1,7 @@
-"""Small files that are read with care, and written whole or not at all. Owns nothing.
+"""Reads small files safely, and writes them atomically. Owns nothing.
 
-A new content goes to a draft first: a file of a fresh, unpredictable name in the same directory, which is made only if
-nothing has that name, a link included. Then it takes the old file's place.
+New content is written to a temporary file first, with an unpredictable name in the same directory. It is created only
+if nothing has that name, not even a link. Then it replaces the old file.
 """
 
 import contextlib
@@ -12,11 +12,11 @@ import tempfile
 from pathlib import Path
 
 MOST_BYTES = 16 << 20
-"""More than any file that is read whole has."""
+"""The most bytes that `read_whole` accepts."""
 
 
 def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Write a file, whole or not at all. Raises OSError."""
+    """Write a file atomically. Raises OSError."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:64]}.")  # 0600, O_EXCL, O_NOFOLLOW
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -32,7 +32,7 @@ def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
 
 
 def read_whole(path: Path) -> bytes:
-    """Read a file. Raises OSError, and ValueError for what is no ordinary file or is far too long. Never waits."""
+    """Read a file without blocking. Raises OSError, or ValueError for a special file or one that is too long."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     with os.fdopen(descriptor, "rb") as file:
         found = os.fstat(descriptor)
@@ -44,7 +44,7 @@ def read_whole(path: Path) -> bytes:
 
 
 def set_aside(path: Path, *suffixes: str) -> Path:
-    """Rename a file that can't be used, and those beside it with these suffixes. Raises OSError."""
+    """Rename a file that can't be used, and the files with these suffixes next to it. Raises OSError."""
     name = f"{path.name}.kept-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S%f}"
     for suffix in (*suffixes, ""):
         found = path.with_name(path.name + suffix)

@@ -1,4 +1,4 @@
-"""A small file that is made once and read ever after, such as a key. Owns nothing."""
+"""A small file that is generated once and then only read, such as a key. Owns nothing."""
 
 import logging
 from collections.abc import Callable
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class GeneratedFile:
-    """A file of the state directory; `without` says what follows when another has to be made."""
+    """A file of the state directory. `without` says what the loss of its content means."""
 
     def __init__(self, path: Path, problems: Problems, without: str) -> None:
         self._path = path
@@ -26,14 +26,14 @@ class GeneratedFile:
     def load(self, read: Callable[[bytes], T], make: Callable[[], tuple[T, bytes]]) -> T:
         """Return the file's value, or a new one from `make`, which returns a value and the file's content for it.
 
-        A file that `read` refuses (ValueError, RecursionError, MsgspecError) is set aside. Where nothing can be read
-        or written, the value is as good, until this process ends.
+        A file that `read` rejects (ValueError, RecursionError, MsgspecError) is renamed. If the file can't be read or
+        written, the value is valid until this process ends.
         """
         try:
             return read(read_whole(self._path))
         except FileNotFoundError:
             pass
-        except OSError as error:  # it may well be whole: it is left alone
+        except OSError as error:  # the file may be valid: it is not touched
             return self._in_memory(make()[0], f"can't be read ({error})")
         except (ValueError, RecursionError, msgspec.MsgspecError) as error:
             if not self._set_aside(error):
@@ -51,7 +51,7 @@ class GeneratedFile:
         except OSError:
             return False
         text = f"{self._path} is damaged ({why}); it is kept as {aside.name}, and {self._without}"
-        _log.warning("%s", text)  # each file is a kind of message of its own
+        _log.warning("%s", text)  # so that deduplication tells files apart
         return True
 
     def _in_memory(self, made: T, why: str) -> T:

@@ -1,4 +1,4 @@
-"""What keeps a process from keeping what it should: one sentence for each thing, in the log and in `mobifai status`."""
+"""The problems of a process, mostly data that it can't store: a sentence each, in the log and in `mobifai status`."""
 
 import logging
 import time
@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 _log = logging.getLogger(__name__)
 
 QUIET_SECONDS = 600.0
-"""A problem that comes and goes is logged so often."""
+"""The interval at which a recurring problem is logged."""
 
 
 class Problems:
-    """The problems that there are now, by what they are about (a file's name, say)."""
+    """The present problems, by their subject (for example, a file name)."""
 
     def __init__(self, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
         self._quiet = quiet
@@ -23,7 +23,7 @@ class Problems:
         return iter(list(self._known.values()))
 
     def report(self, what: str, text: str) -> None:
-        """There is a problem. It is logged unless it was known, also in other words."""
+        """Record a problem. It is logged unless its subject has a problem already."""
         is_news = what not in self._known and self._clock() - self._logged.get(what, float("-inf")) > QUIET_SECONDS
         self._known[what] = text
         if is_news and not self._quiet:
@@ -31,6 +31,6 @@ class Problems:
             _log.warning("%s", text)
 
     def clear(self, what: str) -> None:
-        """There is none any more."""
+        """Remove the problem of a subject."""
         if self._known.pop(what, None) is not None and not self._quiet:
             _log.info("%s can be written again, and has all that it should", what)

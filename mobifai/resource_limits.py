@@ -1,4 +1,4 @@
-"""The limits that the system sets for a process (`ulimit`), and what to say where one of them is too low."""
+"""Checks the system's limits of a process (`ulimit`), and explains those that are too low."""
 
 import errno
 import logging
@@ -13,22 +13,22 @@ from mobifai.errors import CommandError
 _log = logging.getLogger(__name__)
 
 NEEDED_FILES = 48
-"""Files that must still be free to open. An agent with a phone and five terminals has that many."""
+"""Descriptors that must be free. An agent with a phone and five terminals uses this many."""
 
 WANTED_FILES = 1024
 
 NEEDED_FILE_BYTES = 64 << 20
-"""The log and the databases stay below it."""
+"""The log and the databases stay smaller than this."""
 
 NEEDED_ADDRESS_SPACE, NEEDED_DATA = 512 << 20, 256 << 20
-"""Bytes. An agent with a phone on the data channel takes about a third of each."""
+"""Bytes. An agent with a phone on the data channel uses about a third of each."""
 
 _MEMORY_LIMITS = {"-v": (resource.RLIMIT_AS, NEEDED_ADDRESS_SPACE), "-d": (resource.RLIMIT_DATA, NEEDED_DATA)}
-"""Where the system enforces them (Linux): the option of `ulimit`, the limit, and what is needed."""
+"""By option of `ulimit`, the limits and the bytes needed, where the system enforces them (Linux)."""
 
 
 def check_limits() -> None:
-    """Raise CommandError for limits with which no agent can work, and warn where no file may grow."""
+    """Raise CommandError if an agent can't work within the limits; warn if files can't grow."""
     free = _free_descriptors()
     if free < NEEDED_FILES:
         raise CommandError(_too_few_files(free))
@@ -44,13 +44,13 @@ def check_limits() -> None:
 
 
 def _soft(limit: int) -> float:
-    """The limit that holds now."""
+    """Return the soft limit."""
     soft, _ = resource.getrlimit(limit)
     return math.inf if soft == resource.RLIM_INFINITY else soft
 
 
 def _free_descriptors() -> int:
-    """How many more files this process can open, as far as it matters."""
+    """Return how many more descriptors this process can open, counting no further than needed."""
     opened: list[int] = []
     with suppress(OSError):
         while len(opened) < NEEDED_FILES:
@@ -61,7 +61,7 @@ def _free_descriptors() -> int:
 
 
 def fork() -> int:
-    """Fork this process, as `os.fork`. Raises CommandError that says why there can be no other process."""
+    """Fork this process like `os.fork`. Raises CommandError with the reason if that fails."""
     try:
         return os.fork()
     except OSError as error:
@@ -86,7 +86,7 @@ def describe_shortage(error: BaseException) -> str | None:
 
 
 def _is_unmapped(error: BaseException) -> bool:
-    """Whether a library could not be loaded for want of memory."""
+    """Return whether a library could not be loaded for lack of memory."""
     return isinstance(error, ImportError) and ("failed to map" in str(error) or "allocate memory" in str(error))
 
 

@@ -1,6 +1,6 @@
-"""The state directory: who this machine is, what it is trusted with, and that only one process uses it.
+"""The state directory: this machine's identity, its tokens and keys, and the lock that admits one process.
 
-Directories are 0700, files with secrets 0600 and written whole or not at all. Nothing here runs a network or a shell.
+Directories are 0700. Files with secrets are 0600 and written atomically. This module uses no network and no shell.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ from mobifai.protocol.noise import KEY_BYTES, KeyPair
 from mobifai.state_lock import lock_directory
 
 MAX_SOCKET_PATH = 100
-"""Bytes of a Unix socket's path that every system takes (macOS: 103, Linux: 107)."""
+"""The longest path of a Unix socket that every system accepts, in bytes (macOS: 103, Linux: 107)."""
 
 
 class _DeviceFile(msgspec.Struct, frozen=True):
@@ -43,7 +43,7 @@ class _KeyFile(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class AgentIdentity:
-    """This machine's lasting identity."""
+    """This machine's permanent identity."""
 
     device_id: str
     identity: Identity
@@ -51,9 +51,9 @@ class AgentIdentity:
 
 @dataclass(frozen=True, slots=True)
 class StateDir:
-    """A state directory that exists and is ours. `locks` are the descriptors that keep others out.
+    """A state directory that exists and belongs to this user. `locks` are the descriptors that lock it.
 
-    Where it can't be written, what this process makes lives as long as the process; `problems` has it.
+    If it can't be written, new content lasts as long as this process, and `problems` says so.
     """
 
     path: Path
@@ -63,29 +63,29 @@ class StateDir:
 
     @property
     def tabs(self) -> Path:
-        """The data base of the tabs."""
+        """Return the database of the tabs."""
         return self.path / "tabs.sqlite"
 
     @property
     def control_socket(self) -> Path:
-        """Where commands reach the running process."""
+        """Return the socket on which the running process answers commands."""
         return self._socket_in_use("control")
 
     @property
     def keeper_socket(self) -> Path:
-        """Where commands reach the keeper, which answers while the agent does not."""
+        """Return the socket on which the keeper answers commands while the agent does not."""
         return self._socket_in_use("keeper")
 
     def _socket_in_use(self, name: str) -> Path:
-        """The socket that exists; one elsewhere comes first, as one inside may be of an earlier process."""
+        """Return the socket that exists, preferably one elsewhere: one inside may belong to an earlier process."""
         first, *others = self.socket_paths(name)
         return next((place for place in others if _is_ours(place.parent) and place.exists()), first)
 
     def socket_paths(self, name: str) -> list[Path]:
-        """Where a socket may be, the best place first.
+        """Return the possible paths of a socket, the preferred one first.
 
-        That is in the state directory, unless its path is too long. Where that directory can't be written, it is in a
-        private directory elsewhere, which commands find by the state directory's path.
+        That is in the state directory, unless its path is too long. If that directory can't be written, the socket is
+        in a private directory elsewhere, which commands find by the state directory's path.
         """
         inside = self.path / f"{name}.sock"
         digest = sha256(os.fsencode(self.path.resolve())).hexdigest()[:16]
@@ -95,21 +95,21 @@ class StateDir:
 
     @property
     def assistant(self) -> Path:
-        """The conversations of the assistant that go on; there when an agent ended in the midst of one."""
+        """Return the file of the assistant's running conversations; it exists after an agent ended during one."""
         return self.path / "assistant.json"
 
     @property
     def phones(self) -> Path:
-        """The file of the phones whose keys are pinned."""
+        """Return the file of the phones whose keys are pinned."""
         return self.path / "phones.json"
 
     @property
     def keys(self) -> Path:
-        """The file of the key combinations that phones share."""
+        """Return the file of the key combinations that phones share."""
         return self.path / "keys.json"
 
     def device(self) -> AgentIdentity:
-        """This machine's id and key; made when there are none."""
+        """Return this machine's id and key, generated on first use."""
         if "device" not in self._made:
             file = GeneratedFile(self.path / "device.json", self.problems, "phones know this machine as another one")
             self._made["device"] = file.load(_read_device, _make_device)
@@ -117,7 +117,7 @@ class StateDir:
         return device
 
     def e2e_key(self) -> KeyPair:
-        """The key by which phones know this agent end to end; made when there is none."""
+        """Return the key by which phones recognize this agent, generated on first use."""
         if "e2e" not in self._made:
             file = GeneratedFile(self.path / "e2e.json", self.problems, "every phone needs a new link")
             self._made["e2e"] = file.load(_read_key, _make_key)
@@ -126,10 +126,10 @@ class StateDir:
 
     @contextmanager
     def keys_prepared(self) -> Iterator[None]:
-        """See to it, beside what is done in this scope, that `device` and `e2e_key` need not compute a key.
+        """Generate missing keys during this scope, so that `device` and `e2e_key` only read them.
 
-        It would have to load and keep a library of many megabytes for that. What is missing is made in a fork of this
-        process, which must have no threads; what fails there fails in `device` or `e2e_key`.
+        Generating a key loads a library of many megabytes. So it is done in a fork of this process, which must have no
+        threads. A failure there shows later, in `device` or `e2e_key`.
         """
         child = self._fork() if self._lacks_keys() else None
         if child == 0:
@@ -146,12 +146,12 @@ class StateDir:
                 os.waitpid(child, 0)
 
     def _fork(self) -> int | None:
-        with contextlib.suppress(OSError):  # no process is left: it is made here, then
+        with contextlib.suppress(OSError):  # no process is available: generate it here
             return os.fork()
         return None
 
     def _lacks_keys(self) -> bool:
-        """Whether there is a key to be made or computed. What is damaged is seen to by this process."""
+        """Return whether a key must be generated or computed. Damaged files are left to this process."""
         if not (self.path / "e2e.json").exists():
             return True
         try:
@@ -162,11 +162,11 @@ class StateDir:
             return False
 
     def token(self, relay_url: str) -> str | None:
-        """The token that a relay gave us."""
+        """Return the token that a relay issued, if there is one."""
         return self._tokens().get(relay_url)
 
     def keep_token(self, relay_url: str, token: str | None) -> None:
-        """Keep a relay's token, or forget it."""
+        """Store or delete the token of a relay."""
         tokens = {url: kept for url, kept in self._tokens().items() if url != relay_url}
         if token is not None:
             tokens[relay_url] = token
@@ -180,17 +180,17 @@ class StateDir:
 
 
 def _runtime_folders() -> list[Path]:
-    """Where sockets may be beside the state directory: two of them are in memory on most systems."""
+    """Return the folders for sockets outside the state directory; two of them are in memory on most systems."""
     memory = [Path(f"/run/user/{os.getuid()}"), Path("/dev/shm")]  # noqa: S108 - a private directory is made there
     try:
         temporary = Path(tempfile.gettempdir())
-    except OSError:  # no place for temporary files can be written
+    except OSError:  # no folder for temporary files is writable
         temporary = Path("/tmp")  # noqa: S108 - as above
     return [temporary, *(folder for folder in memory if folder.is_dir())]
 
 
 def _is_ours(folder: Path) -> bool:
-    """Whether a directory is there that nobody else can have made."""
+    """Return whether a directory exists that nobody else can have created."""
     try:
         return folder.lstat().st_uid == os.getuid()
     except OSError:
@@ -230,7 +230,7 @@ def _make_key() -> tuple[KeyPair, bytes]:
 
 
 def private_directory(path: Path) -> None:
-    """Make a directory that only we may enter. Raises StateError."""
+    """Create a directory that only this user may enter. Raises StateError."""
     try:
         if path.is_symlink() and path.lstat().st_uid != os.getuid():
             raise StateError(f"{path} is a link that somebody else made; choose another with --state-dir")
@@ -247,7 +247,7 @@ def private_directory(path: Path) -> None:
 
 
 def _close_to_others(path: Path) -> None:
-    """Raises OSError, but not on a disk that can't be written."""
+    """Remove access for others. Raises OSError, except on a read-only disk."""
     try:
         path.chmod(0o700)
     except OSError as error:
@@ -256,7 +256,7 @@ def _close_to_others(path: Path) -> None:
 
 
 def write_secret(path: Path, content: bytes) -> None:
-    """Write a file that only we may read, whole or not at all. Raises StateError."""
+    """Write a file atomically that only this user may read. Raises StateError."""
     try:
         write_whole(path, content)
     except OSError as error:
@@ -265,7 +265,7 @@ def write_secret(path: Path, content: bytes) -> None:
 
 @contextmanager
 def open_state(path: Path) -> Iterator[StateDir]:
-    """Use a state directory, alone: the locks go with the process, however it ends. Raises StateError."""
+    """Open and lock a state directory; the locks end with the process. Raises StateError."""
     private_directory(path)
     locks = lock_directory(path)
     try:

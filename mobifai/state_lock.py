@@ -1,7 +1,7 @@
-"""The locks that keep other processes out of a state directory; they go with the process, however it ends.
+"""The locks that keep other processes out of a state directory; they end with the process.
 
-One is on a file in the directory, which tells by whom it is held, and one on the directory itself: that can be had
-where nothing can be written.
+One is on a file in the directory that names the holder. The other is on the directory itself, which works on a
+read-only disk.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from mobifai.files import read_whole
 
 
 def lock_directory(path: Path) -> tuple[int, ...]:
-    """Lock a directory: the descriptors that hold it. Raises StateError when another process does, or nothing can."""
+    """Lock a directory. Returns the descriptors that hold the lock. Raises StateError if that fails."""
     locks: list[int] = []  # bounded: two
     try:
         for target, flags in (("lock", os.O_RDWR | os.O_CREAT), ("lock", os.O_RDONLY), (".", os.O_DIRECTORY)):
@@ -30,9 +30,9 @@ def lock_directory(path: Path) -> tuple[int, ...]:
 
 
 def _locked(path: Path, target: str, flags: int) -> list[int]:
-    """Lock the directory itself, or a file in it; nothing where that is not possible.
+    """Lock the directory itself or a file in it. Returns nothing if that is not supported.
 
-    Raises StateError when another process has the lock.
+    Raises StateError if another process has the lock.
     """
     try:
         lock = os.open(path / target, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
@@ -46,7 +46,7 @@ def _locked(path: Path, target: str, flags: int) -> list[int]:
             f"another mobifai (process {_holder(path)}) is running with the state directory {path}; "
             "stop it, or give this one its own with --state-dir"
         ) from None
-    except OSError:  # as on some network file systems, for a directory
+    except OSError:  # for example, a directory on some network file systems
         os.close(lock)
         return []
     with contextlib.suppress(OSError):

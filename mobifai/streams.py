@@ -1,15 +1,15 @@
-"""Whether somebody takes what is printed: a terminal may be stopped (Ctrl-S), and a pipe's reader may not read."""
+"""Tests whether a stream accepts output: a terminal may be stopped (Ctrl-S), and the reader of a pipe may be stuck."""
 
 import select
 from typing import TextIO
 
 PATIENCE_SECONDS = 0.1
-"""How long to wait for a stream that takes nothing; who prints has other things to do."""
+"""How long to wait for a stream that accepts nothing."""
 
 
 def is_writable(stream: TextIO, seconds: float = PATIENCE_SECONDS) -> bool:
-    """Whether a stream takes text within so many seconds. One without a descriptor always does."""
+    """Return whether a stream accepts text within `seconds`. A stream without a descriptor always does."""
     try:
         return bool(select.select([], [stream.fileno()], [], seconds)[1])
-    except (OSError, ValueError):  # it is in memory, or closed: writing will tell
+    except (OSError, ValueError):  # it is in memory or closed: writing shows which
         return True

@@ -1,6 +1,6 @@
-"""The user that this process runs as: name, home directory and shell, also where the system does not know the user.
+"""The user of this process: name, home directory and shell, even if the system does not know the user.
 
-A container may run a process under a number that its user database does not have. Python's own functions raise then.
+A container may run a process under a user id that its user database lacks, for which Python's functions raise.
 """
 
 import os
@@ -15,7 +15,7 @@ from mobifai.errors import ConfigError
 
 
 def passwd_entry() -> pwd.struct_passwd | None:
-    """The user's entry in the system's user database, if it has one."""
+    """Return the user's entry in the user database, if there is one."""
     try:
         return pwd.getpwuid(os.getuid())
     except (KeyError, OSError):
@@ -23,20 +23,20 @@ def passwd_entry() -> pwd.struct_passwd | None:
 
 
 def name() -> str:
-    """The user's name, or its number where it has none."""
+    """Return the user's name, or the user id if it has none."""
     known = passwd_entry()
     return known.pw_name if known is not None else str(os.getuid())
 
 
 def home() -> Path | None:
-    """The home directory, as $HOME or the user database names it; it need not exist."""
+    """Return the home directory by $HOME or the user database; it may not exist."""
     known = passwd_entry()
     place = os.environ.get("HOME") or (known.pw_dir if known is not None else "")
     return Path(place) if Path(place).is_absolute() else None
 
 
 def required_home() -> Path:
-    """The home directory. Raises ConfigError when none is named."""
+    """Return the home directory. Raises ConfigError if it is unknown."""
     place = home()
     if place is None:
         raise ConfigError(
@@ -47,13 +47,13 @@ def required_home() -> Path:
 
 
 def settings_file() -> Path | None:
-    """The default settings file, or None where no home directory is known."""
+    """Return the default settings file, or None if the home directory is unknown."""
     place = _place(platformdirs.user_config_path)
     return place / "config.toml" if place is not None else None
 
 
 def state_directory() -> Path | None:
-    """The default state directory, or None where no home directory is known."""
+    """Return the default state directory, or None if the home directory is unknown."""
     return _place(platformdirs.user_state_path)
 
 
@@ -66,14 +66,14 @@ def _place(find: Callable[[str], Path]) -> Path | None:
 
 
 def login_variables() -> dict[str, str]:
-    """Return the variables that a login sets: HOME, USER and LOGNAME, as far as they are known."""
+    """Return the variables that a login sets, as far as they are known: HOME, USER and LOGNAME."""
     known, place = passwd_entry(), home()
     names = {"USER": known.pw_name, "LOGNAME": known.pw_name} if known is not None else {}
     return {"HOME": str(place) if place is not None else "/", **names}
 
 
 def path_without_environments(environ: Mapping[str, str], prefix: str | None = None) -> str:
-    """$PATH without the virtual environment that this program runs in (`prefix`), and without the one in use."""
+    """Return $PATH without this program's virtual environment (`prefix`), and without an active one."""
     if prefix is None:
         prefix = sys.prefix if sys.prefix != sys.base_prefix else ""
     own = {str(Path(place) / "bin") for place in (prefix, environ.get("VIRTUAL_ENV", "")) if place}

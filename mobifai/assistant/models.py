@@ -48,4 +48,4 @@ async def _load(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise AssistantError(f"the assistant needs the package anthropic: {error}; install mobifai anew") from None
+        raise AssistantError(f"the assistant needs the package anthropic: {error}; reinstall mobifai") from None

@@ -24,7 +24,7 @@ _PATTERNS: Mapping[str, str] = {
     "destroys what runs elsewhere": r"\b(?:terraform|tofu|pulumi)\s+(?:destroy|apply)\b|\bkubectl\s+(?:delete|apply)\b",
     "removes packages or images": r"\b(?:apt(?:-get)?|dnf|yum|brew|pacman|pip3?)\s+(?:\S+\s+)?(?:remove|purge|uninstall"
     r"|autoremove|-R\w*)\b|\bdocker\s+(?:system|image|volume)?\s*(?:prune|rm|rmi)\b",
-    "changes what runs by itself": r"\bcrontab\b|\.ssh/|authorized_keys|\.(?:bashrc|zshrc|profile)\b|/etc/",
+    "changes what runs automatically": r"\bcrontab\b|\.ssh/|authorized_keys|\.(?:bashrc|zshrc|profile)\b|/etc/",
     "changes the network": r"\b(?:iptables|nft|ufw|pfctl|ifconfig|ip\s+(?:link|addr|route))\b",
     "runs a command from the history": r"(?:^|[\s;&|])![\w!?-]",
     "starts processes without end": r":\s*\(\s*\)\s*\{",

@@ -1,8 +1,8 @@
-"""The socket over which commands ask the running process: JSON lines, for its owner only.
+"""The control socket: commands send requests to the running process as JSON lines. Only its owner may connect.
 
-One line `{"ask": NAME, "with": {...}}`, one line back: `{"answer": ...}` or `{"error": TEXT}`. A question whose handler
-is an async generator is answered with a line `{"event": ...}` for everything that it gives, then `{"answer": null}`;
-`{"event": null}` says that it goes on. A command that hangs up ends such a handler.
+A request `{"ask": NAME, "with": {...}}` is answered by one line: `{"answer": ...}` or `{"error": TEXT}`. A handler that
+is an async generator is answered by a line `{"event": ...}` for each item, then `{"answer": null}`; `{"event": null}`
+is a keep-alive. Such a handler ends when its command disconnects.
 """
 
 import asyncio
@@ -26,10 +26,10 @@ from mobifai.state import private_directory
 ANSWER_SECONDS = 30.0
 
 CLOSE_SECONDS = 1.0
-"""How long a command may take to read the rest of its answer: the process that answered may be about to stop."""
+"""How long a command may take to read the rest of its answer, since this process may be about to stop."""
 
 BEAT_SECONDS = 10.0
-"""How often a command that follows a question hears of it, also when nothing happens."""
+"""The interval of keep-alive lines to a command that follows a stream."""
 
 SUSPENDED_SECONDS = 1.0
 """A delay of a timer that shows that the process was suspended, so that an answer may have arrived meanwhile."""
@@ -42,11 +42,11 @@ _END = object()
 
 
 class NotRunning(StateError):
-    """Nobody answers at a control socket."""
+    """No process listens on the control socket."""
 
 
 class NotResponding(StateError):
-    """A process has the control socket open, and does not answer."""
+    """A process listens on the control socket but does not answer."""
 
 
 class _Request(msgspec.Struct, frozen=True, rename={"arguments": "with"}):
@@ -55,9 +55,9 @@ class _Request(msgspec.Struct, frozen=True, rename={"arguments": "with"}):
 
 
 def listen_in(places: Sequence[Path]) -> tuple[socket.socket, Path]:
-    """Listen on a Unix socket in the first of these places that can be written. Raises StateError when none can.
+    """Listen on a Unix socket in the first of these places that is writable. Raises StateError if none is.
 
-    Sockets of earlier processes are removed from all of them: who calls this holds the state directory's lock.
+    Sockets of earlier processes are removed from all places: the caller holds the state directory's lock.
     """
     refused: list[str] = []  # bounded by places
     for place in places:
@@ -85,10 +85,9 @@ async def control_server(
     ledger: Ledger,
     find_more: Callable[[str], AnyHandler | None] = lambda _: None,
 ) -> AsyncIterator[None]:
-    """Answer questions on a Unix socket for the length of this scope; then the socket file is gone.
+    """Answer requests on a Unix socket within this scope, then remove the socket file.
 
-    It is in the first of `places` that can be written. `find_more` is asked for a question that is not among the
-    handlers'.
+    It is in the first of `places` that is writable. `find_more` looks up requests that `handlers` lacks.
     """
     listening, path = listen_in([places] if isinstance(places, Path) else places)
     with ledger.bound(CONTROL_CLIENTS) as bound:
@@ -123,7 +122,7 @@ class _RequestServer:
             if _is_owner(writer.get_extra_info("socket")):
                 await self._converse(reader, writer)
         except (OSError, ValueError, TimeoutError):
-            pass  # the command went away, or never said anything
+            pass  # the command disconnected, or never sent anything
         finally:
             del self._tasks[task]
             self._bound.set(len(self._tasks))
@@ -156,19 +155,19 @@ class _RequestServer:
 
 
 async def _calmly(answer: Awaitable[object]) -> object:
-    """The answer. Raises StateError for what the system refuses the handler: it is not the connection's fault."""
+    """Await an answer. An OSError of the handler becomes a StateError, because the connection is not its cause."""
     try:
         return await answer
     except OSError as error:
         raise StateError(f"the running process can't answer now: {error}") from None
     except Exception as error:
-        if type(error).__module__.partition(".")[0] != "psutil":  # which is there only once somebody needed it
+        if type(error).__module__.partition(".")[0] != "psutil":  # without an import of psutil
             raise
         raise StateError(f"the running process can't answer now: {error}") from None
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:
-    """Hang up on a command once it has all that was sent, or does not read: it may be stopped."""
+    """Disconnect a command once it has read everything, or does not read because it may be stopped."""
     writer.close()
     try:
         async with asyncio.timeout(CLOSE_SECONDS):
@@ -188,7 +187,7 @@ async def _send(writer: asyncio.StreamWriter, line: dict[str, object]) -> None:
 async def _send_events(
     events: AsyncGenerator[object, None], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
-    """Send every event when it comes. Raises ConnectionError when the command goes away."""
+    """Send each event as it is produced. Raises ConnectionError if the command disconnects."""
     gone = asyncio.ensure_future(reader.read(1))
     event: asyncio.Future[object] = asyncio.ensure_future(anext(events, _END))
     try:
@@ -216,7 +215,7 @@ async def _next_event(
 
 
 def _check_owner(path: Path) -> None:
-    """Raise StateError when somebody else may answer at a socket."""
+    """Raise StateError if another user may own a socket."""
     for place in (path.parent, path):
         with contextlib.suppress(OSError):
             if place.lstat().st_uid not in (0, os.getuid()):
@@ -224,7 +223,7 @@ def _check_owner(path: Path) -> None:
 
 
 def _is_owner(connection: socket.socket) -> bool:
-    """Whether our own user (or root) is at the other end. The 0600 socket in a 0700 directory says so already."""
+    """Return whether the peer is our own user or root. The 0600 socket in a 0700 directory ensures it, too."""
     if not hasattr(socket, "SO_PEERCRED"):
         return True
     _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
@@ -234,7 +233,7 @@ def _is_owner(connection: socket.socket) -> bool:
 async def send_request(
     path: Path, question: str, arguments: Mapping[str, object] | None = None, patience: float = ANSWER_SECONDS
 ) -> Any:
-    """Ask the running process. Raises StateError when none runs, when it refuses or is not in time."""
+    """Send a request and return the answer. Raises StateError if no process runs, or it refuses or is too slow."""
     async with _asked(path, question, arguments) as reader:
         return (await _line(reader, patience))["answer"]
 
@@ -242,7 +241,7 @@ async def send_request(
 async def stream_events(
     path: Path, question: str, arguments: Mapping[str, object] | None = None
 ) -> AsyncGenerator[Any, None]:
-    """Ask the running process what it answers with events. Closing this tells it to stop. Raises StateError."""
+    """Send a request and yield its events. Closing the generator ends the handler. Raises StateError."""
     async with _asked(path, question, arguments) as reader:
         while "answer" not in (line := await _line(reader, ANSWER_SECONDS)):
             if line.get("event") is not None:
@@ -274,7 +273,7 @@ async def _asked(
 
 
 async def _read_in_time(reader: asyncio.StreamReader, patience: float) -> bytes:
-    """The next line, again when this process was suspended meanwhile. Raises TimeoutError, OSError, ValueError."""
+    """Read a line; a timeout that a suspended machine caused is repeated. Raises TimeoutError, OSError, ValueError."""
     clock = asyncio.get_running_loop().time
     while True:
         until = clock() + patience
@@ -287,7 +286,7 @@ async def _read_in_time(reader: asyncio.StreamReader, patience: float) -> bytes:
 
 
 async def _line(reader: asyncio.StreamReader, patience: float) -> dict[str, Any]:
-    """The next line of an answer. Raises StateError."""
+    """Read the next line of an answer. Raises StateError."""
     try:
         line = await _read_in_time(reader, patience)
     except TimeoutError:

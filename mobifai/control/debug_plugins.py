@@ -1,7 +1,7 @@
-"""Questions that other packages (the proof, the hunt) answer inside the running process.
+"""Debug plug-ins: other packages (soak, profiles) answer requests inside the running process.
 
-They are found as entry points by the part of a question before its dot, and imported when the first such question
-comes, so that nobody pays for what nobody asks. Only the process' owner can ask at all.
+They are entry points, named by the part of a request before its dot. Each is imported on its first request, so that it
+costs nothing before. Only the owner of the process can send requests.
 """
 
 from collections.abc import Mapping
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 ENTRY_POINTS = "mobifai.questions"
-"""The entry point group. What it names is called with a `PluginContext` and gives its questions, by name."""
+"""The entry point group. An entry point is called with a `PluginContext` and returns its handlers by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class PluginContext:
-    """The running process, to those who look into it.
+    """The running process, for plug-ins.
 
-    `agent` is None in a relay alone and in the keeper; `keeper` is the Keeper in the keeper's process, which has no
+    `agent` is None in a relay alone and in the keeper. `keeper` is the Keeper in the keeper's process, which has no
     event loop and an empty ledger.
     """
 
@@ -34,18 +34,18 @@ class PluginContext:
 
 @dataclass
 class DebugPlugins:
-    """What is offered, by prefix; each prefix is imported once."""
+    """The plug-ins by prefix; each is imported once."""
 
     subject: PluginContext
     _loaded: dict[str, Mapping[str, AnyHandler]] = field(default_factory=dict)  # bounded by what is installed
 
     def find(self, question: str) -> AnyHandler | None:
-        """What answers a question, if anything does. Raises StateError for what can't be loaded."""
+        """Return the handler of a request, if there is one. Raises StateError if its plug-in can't be loaded."""
         prefix, dot, _ = question.partition(".")
         if not dot:
             return None
         if prefix not in self._loaded:
-            from importlib.metadata import entry_points  # noqa: PLC0415 - only the proof and the hunt ask
+            from importlib.metadata import entry_points  # noqa: PLC0415 - only debugging needs it
 
             points = entry_points(group=ENTRY_POINTS, name=prefix)
             if not points:

@@ -1,7 +1,7 @@
-"""What repeats is counted, and said once a minute.
+"""Deduplication of log messages: repeats are counted, and summarized once a minute.
 
-It owns the counts of a bounded number of kinds and decides; it neither writes nor waits. The writer asks `due`
-first and `admit` then.
+It owns the counts of a bounded number of message kinds. It neither writes nor waits: before each message, the writer
+calls `due` and then `admit`.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ _MOST_TEXT = 200
 
 @dataclass(frozen=True, slots=True)
 class RepeatSummary:
-    """A kind of message that was repeated `count` times in `seconds`; `message` is the last one, cut to one line."""
+    """A kind of message that was repeated `count` times in `seconds`. `message` is the last one, on one line."""
 
     kind: MessageKind
     message: str
@@ -37,7 +37,7 @@ class _RepeatCount:
 
 
 class RepeatFilter:
-    """The kinds of the last minute, oldest first. `clock` gives seconds that never go back."""
+    """The message kinds of the last minute, oldest first. `clock` is monotonic, in seconds."""
 
     def __init__(self, bound: Bound, clock: Callable[[], float]) -> None:
         self._bound = bound
@@ -45,7 +45,7 @@ class RepeatFilter:
         self._clock = clock
 
     def admit(self, kind: MessageKind, message: str) -> bool:
-        """Whether to say it: it is the first of its kind. Otherwise it is counted."""
+        """Return whether to write a message, because it is the first of its kind. Repeats are counted."""
         repeats = self._kinds.get(kind)
         if repeats is None:
             self._kinds[kind] = _RepeatCount(self._clock())
@@ -54,7 +54,7 @@ class RepeatFilter:
         return False
 
     def due(self, coming: MessageKind | None = None) -> Iterator[RepeatSummary]:
-        """What is to be said now: kinds whose minute is over, and the one that has to make room for what comes."""
+        """Yield the summaries that are due: kinds whose minute is over, and one that is evicted for a new kind."""
         now = self._clock()
         while self._kinds:
             kind, repeats = next(iter(self._kinds.items()))
@@ -75,7 +75,7 @@ class RepeatFilter:
             self._kinds[kind] = _RepeatCount(now)
 
     def drain(self) -> Iterator[RepeatSummary]:
-        """All that was counted and not said yet; nothing is known afterwards."""
+        """Yield all summaries that were not written yet, and clear the counts."""
         now = self._clock()
         while self._kinds:
             kind, repeats = self._kinds.popitem()

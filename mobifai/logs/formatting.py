@@ -1,8 +1,8 @@
 """Log records as lines: without secrets, in one of three forms.
 
-What a line must never hold is taken out by its shape: tokens, keys, pairing codes, passwords in addresses, and the
-values that asyncio shows of a callback's arguments (they may be a terminal's output). That is the second guard; the
-first is that no call in the product logs one.
+Secrets are removed by their format: tokens, keys, pairing codes, passwords in addresses, and the arguments of callbacks
+in asyncio's messages, which may contain terminal output. This is the second safeguard; the first is that the product
+never logs secrets.
 """
 
 import logging
@@ -19,14 +19,14 @@ from mobifai.protocol.plain_text import escaped
 HIDDEN = "<hidden>"
 
 MOST_MESSAGE = 8000
-"""Characters of a message; what a peer says may be longer."""
+"""The most characters of a message; a peer's text may be longer."""
 
 _CODE_HALF = f"[{ALPHABET}]{{4}}"
 _SECRET = re.compile(
     r"eyJ[\w-]{5,}\.[\w-]+\.[\w-]*"  # a JWT
     rf"|(?<![\w-]){_CODE_HALF}-{_CODE_HALF}(?![\w-])"  # a pairing code
     rf"|(?<![\w-])[{ALPHABET}]{{{SECRET_LENGTH}}}(?![\w-])"  # the code of a link
-    r"|#1\.[\w-]+\.[\w.-]+"  # all that a link has behind its address
+    r"|#1\.[\w-]+\.[\w.-]+"  # the fragment of a link
     r"|(?<![0-9A-Za-z])[0-9A-Fa-f]{64,}(?![0-9A-Za-z])"  # a private key, a signature
     r"|\bsk-[\w-]{16,}"  # a model's API key
 )
@@ -61,7 +61,7 @@ class MessageKind:
 
 
 def log_line(record: logging.LogRecord) -> LogLine:
-    """The line of a record, without secrets."""
+    """Convert a record to a line without secrets."""
     message = _message(record)
     if record.name == "asyncio":
         message = _QUOTED.sub("'...'", message)
@@ -71,7 +71,7 @@ def log_line(record: logging.LogRecord) -> LogLine:
 def _message(record: logging.LogRecord) -> str:
     try:
         message = record.getMessage()
-    except Exception as error:  # whatever the values raise, the log goes on
+    except Exception as error:  # formatting the values may raise anything
         message = f"{record.msg} (its values can't be shown: {type(error).__name__})"
     return message if len(message) <= MOST_MESSAGE else f"{message[:MOST_MESSAGE]}..."
 
@@ -89,7 +89,7 @@ def without_secrets(text: str) -> str:
 
 
 def message_kind(record: logging.LogRecord, message: str) -> MessageKind:
-    """The record's kind. A template without words of its own (`%s`) says nothing: there the message counts."""
+    """Return the record's kind. For a template without words (`%s`), the formatted message identifies it."""
     template = str(record.msg) if record.args else _ADDRESS.sub("0x", message)
     if not re.search(r"\w", _CONVERSION.sub("", template)):
         template = message
@@ -97,19 +97,19 @@ def message_kind(record: logging.LogRecord, message: str) -> MessageKind:
 
 
 def format_for_terminal(line: LogLine, with_traceback: bool) -> str:
-    """The line for a terminal: the time of day, and no traceback unless asked for."""
-    time = f"{local_datetime(line.time):%H:%M:%S}"  # the wall clock of who reads it
+    """Format a line for a terminal: with the time of day, and a traceback only on request."""
+    time = f"{local_datetime(line.time):%H:%M:%S}"  # local time, for the reader
     return _text(f"{time} {_level(line):<7} {line.message}", line.exception if with_traceback else "")
 
 
 def format_for_file(line: LogLine) -> str:
-    """The line for a file that is read days later: the whole date, who says it, and the traceback."""
+    """Format a line for a file: with the full date, the logger and the traceback."""
     time = local_datetime(line.time).isoformat(timespec="milliseconds")
     return _text(f"{time} {_level(line):<7} {line.logger}: {line.message}", line.exception)
 
 
 def format_as_json(line: LogLine) -> str:
-    """The line as one JSON object."""
+    """Format a line as a JSON object."""
     time = utc_datetime(line.time).isoformat(timespec="milliseconds")
     parts = {"time": time, "level": _level(line).lower(), "logger": line.logger, "message": line.message}
     return msgspec.json.encode(parts | ({"exception": line.exception} if line.exception else {})).decode()
@@ -120,7 +120,7 @@ def _level(line: LogLine) -> str:
 
 
 def _text(head: str, exception: str) -> str:
-    """Control characters escaped, and every further line indented: nobody outside can forge a line of its own."""
+    """Escape control characters and indent continuation lines, so that no message can forge a line."""
     text = f"{head}\n{exception}" if exception else head
     shown = "\n".join(escaped(line.expandtabs()) for line in text.split("\n"))
     return re.sub(r"\n(?! )", "\n  ", shown)

@@ -1,7 +1,7 @@
-"""The log on disk: one file that is written, a few older ones, never more bytes than the limits say.
+"""The log on disk: the current file and a few older ones, within the limits' sizes.
 
-It owns the open file and everything named like it. It never raises for a disk that is full or a directory that can't be
-written: it says so once, leaves lines out, and tries again. Only the process that holds the state directory writes.
+It owns the open file and all files with its name. A full disk or an unwritable directory never raises: it is reported
+once, lines are dropped, and writing is tried again. Only the process that holds the state directory's lock writes.
 """
 
 import contextlib
@@ -23,12 +23,12 @@ _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | o
 
 
 def log_path(state_dir: Path) -> Path:
-    """The file that is written; older ones have a number behind its name, the oldest the highest."""
+    """Return the path of the current file. Older files have a number after its name, the oldest the highest."""
     return state_dir / "logs" / "mobifai.log"
 
 
 class LogFile:
-    """Takes lines. `form` makes text of one; `complain` tells a person. `clock` gives seconds that never go back."""
+    """Writes lines. `form` formats them, and `complain` reports problems to the user. `clock` is monotonic."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class LogFile:
         self._retry_at: float | None = None
 
     def write(self, line: LogLine) -> None:
-        """Write a line, if that is possible."""
+        """Write a line if possible."""
         if self._retry_at is not None and self._clock() < self._retry_at:
             self._missing += 1
             return
@@ -65,7 +65,7 @@ class LogFile:
             self._recovered()
 
     def close(self) -> None:
-        """Close the file and its accounts. Twice changes nothing."""
+        """Close the file and its entries in the ledger. Closing twice does nothing."""
         self._close_file()
         self._ledger.close(self._files)
         self._ledger.close(self._line)
@@ -75,7 +75,7 @@ class LogFile:
     def _open(self) -> None:
         if self._descriptor is not None and os.fstat(self._descriptor).st_nlink:
             return
-        self._close_file()  # somebody removed it: what is written to it would be in nobody's sight
+        self._close_file()  # it was removed, so nobody could read further lines
         private_directory(self._path.parent)
         capacity = self._ledger.capacity(LOG_FILE)
         for number in self._older():
@@ -85,7 +85,7 @@ class LogFile:
         self._account(_fit(self._path, capacity))
 
     def _older(self) -> range:
-        """The numbers of the older files, oldest first; gaps are closed, and those beyond the limit are removed."""
+        """Return the numbers of older files, oldest first, after closing gaps and removing files beyond the limit."""
         numbers = []
         for path in self._path.parent.glob(f"{self._path.name}.*"):
             suffix = path.name.removeprefix(f"{self._path.name}.")
@@ -127,7 +127,7 @@ class LogFile:
         self._append(self._cut(line))
 
     def _cut(self, line: LogLine) -> bytes:
-        """The line as bytes, the middle left out if it is too long."""
+        """Encode a line, without its middle if it is too long."""
         data = self._form(line).encode(errors="backslashreplace")
         most = min(self._line.capacity, self._ledger.capacity(LOG_FILE)) - 1
         if len(data) > most:
@@ -148,12 +148,12 @@ class LogFile:
                 written += os.write(self._descriptor, data[written:])
         except OSError:
             with contextlib.suppress(OSError):
-                os.ftruncate(self._descriptor, size)  # half a line is none
+                os.ftruncate(self._descriptor, size)  # remove an incomplete line
             raise
         self._current.set(size + len(data))
 
     def _rotate(self) -> None:
-        """Every file's number goes up by one; the oldest goes if there are enough."""
+        """Increase every file's number by one, and remove the oldest beyond the limit."""
         if not self._files.room:
             oldest = self._sizes.take()
             oldest.evicted(oldest.used)
@@ -164,11 +164,11 @@ class LogFile:
                 self._place(number - 1).replace(self._place(number))
         if self._files.capacity == 1:
             self._path.unlink(missing_ok=True)
-        self._close_descriptor()  # first: there may be no other left to open the next one with
+        self._close_descriptor()  # first: there may be no other descriptor for the next one
         self._descriptor = os.open(self._path, _FLAGS, 0o600)
         self._account(0)
 
-    # -- when it is not possible
+    # -- problems
 
     def _fail(self, error: Exception) -> None:
         self._close_file()
@@ -194,9 +194,9 @@ def _without_middle(data: bytes, most: int) -> bytes:
 
 
 def _fit(path: Path, capacity: int) -> int:
-    """Cut a file from a time of larger limits to its newest whole lines, in place: a full disk has no second place.
+    """Cut a file that exceeds the present limit to its last whole lines, in place because the disk may be full.
 
-    Gives its size. The file's mode becomes 0600.
+    Returns its size. The file's mode becomes 0600.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(descriptor, "r+b") as file:

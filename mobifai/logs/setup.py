@@ -1,7 +1,7 @@
-"""The log: to standard error for people, and to a rotating file for later; what repeats is counted.
+"""Sets up logging: to standard error, and to a rotating file; repeated messages are counted.
 
-It owns the one handler on the root logger and what it writes to. No thread and no timer: repeats are said with the next
-record, when the log closes, or when `log_repeats` is called.
+It owns the handler of the root logger and its outputs. It uses no thread and no timer: repeats are written with the
+next record, when the log closes, or when `log_repeats` is called.
 """
 
 import contextlib
@@ -36,9 +36,9 @@ from mobifai.streams import PATIENCE_SECONDS, is_writable
 OURS = "mobifai"
 
 _OWN_HANDLERS = ("engineio.client", "engineio.server", "socketio.client", "socketio.server")
-"""Loggers that their libraries give a handler and the level `error` to, unless they have a level already.
+"""Loggers to which their libraries add a handler, and the level `error` unless they have a level.
 
-They keep the level: at `warning` they tell of every ordinary end of a connection, with what was in its last packet.
+The level stays: at `warning` they log every ordinary end of a connection, with the content of its last packet.
 """
 
 
@@ -67,7 +67,7 @@ class RootLogHandler(logging.Handler):
     # -- the scope
 
     def install(self) -> None:
-        """Be the log of this process. A log that was it before is closed."""
+        """Install the handler on the root logger, and close the one before."""
         root = logging.getLogger()
         for handler in list(root.handlers):
             if isinstance(handler, RootLogHandler):
@@ -91,10 +91,10 @@ class RootLogHandler(logging.Handler):
 
     @contextmanager
     def to_file(self, state: StateDir, ledger: Ledger) -> Iterator[None]:
-        """Write to the state directory's log file too, for the length of this scope. Its lock has to be ours.
+        """Write to the state directory's log file, too, within this scope. This process must hold the lock.
 
-        Counts in `ledger` from now on. An error that ends the scope is noted in the file: who starts the process may
-        keep nothing of what it says.
+        Counts in `ledger` from now on. An error that ends the scope is logged in the file, because standard error may
+        be lost.
         """
         with ledger.bound(LOG_KINDS) as kinds:
             file = LogFile(log_path(state.path), ledger, self._for_file, self._complain, self._clock)
@@ -122,7 +122,7 @@ class RootLogHandler(logging.Handler):
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """No other thread speaks, and this one does not begin again amid it."""
+        """Exclude other threads, and nested calls by this thread."""
         self.acquire()
         self._speaking = True
         try:
@@ -136,7 +136,7 @@ class RootLogHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record, or count it. Never raises."""
         line = log_line(record)
-        if self._speaking:  # a collection amid our own work ended something that complains
+        if self._speaking:  # garbage collection during a record logged something
             self._to_stream(line)
             return
         with self._alone():
@@ -147,7 +147,7 @@ class RootLogHandler(logging.Handler):
                 self._say(line)
 
     def log_repeats(self) -> None:
-        """Say what was repeated, as far as its minute is over. For somebody who has a clock, once a minute."""
+        """Write the summaries of repeats that are due. To be called once a minute."""
         with self._alone():
             for repeated in self._repeats.due():
                 self._say_repeated(repeated)
@@ -170,7 +170,7 @@ class RootLogHandler(logging.Handler):
             return
         self._stalled = not is_writable(self._stream, 0.0 if self._stalled else PATIENCE_SECONDS)
         if not self._stalled:
-            with contextlib.suppress(OSError, ValueError):  # its reader went away, or its disk is full
+            with contextlib.suppress(OSError, ValueError):  # the reader is gone, or the disk is full
                 self._stream.write(self._for_stream(line) + "\n")
                 self._stream.flush()
 
@@ -179,7 +179,7 @@ class RootLogHandler(logging.Handler):
 
 
 def set_up_logs(level: str, form: str) -> RootLogHandler:
-    """Log to standard error from now on; the answer's `to_file` adds the file, its `close` ends it."""
+    """Log to standard error from now on. `to_file` of the result adds the file, and `close` ends logging."""
     logs = RootLogHandler(level, form, sys.stderr, time.monotonic)
     logs.install()
     return logs
@@ -194,7 +194,7 @@ def _greeting() -> str:
 
 
 def _last_words(error: Exception) -> LogLine:
-    """An error of ours says what to do; for any other the place counts."""
+    """Format the error that ends a scope: the text of MobiFai's own errors, the traceback of others."""
     if isinstance(error, MobiFaiError):
         return _own(logging.ERROR, without_secrets(f"ended: {error}"))
     details = without_secrets("".join(traceback.format_exception(error)).rstrip())

@@ -1,4 +1,4 @@
-"""Reading the log that another process writes: its last lines, and what comes, also across a change of files.
+"""Reads the log of another process: its last lines, and new lines, across rotations of the file.
 
 Owns the file that it reads; never writes.
 """
@@ -13,7 +13,7 @@ _PIECE = 64 << 10
 
 
 def last_lines(path: Path, count: int) -> list[str]:
-    """The last lines, oldest first, with older files' where the newest has not so many. Raises OSError for none."""
+    """Return the last lines, oldest first, including lines of older files. Raises OSError if there is no file."""
     lines = _lines(path)
     number = 1
     while len(lines) < count:
@@ -30,7 +30,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def follow(path: Path, begin: os.stat_result, pause: Callable[[float], None] = time.sleep) -> Iterator[str]:
-    """Yield text that is written from `begin` on, without end. A renamed file is read to its end first."""
+    """Yield text that is written after `begin`, without end. A renamed file is read to its end first."""
     position = begin.st_size
     current = _open(path)
     try:
@@ -55,7 +55,7 @@ def _open(path: Path) -> int:
 
 
 def _moved(path: Path, current: int) -> bool:
-    """Whether another file has taken the place: asked before the last read, so that nothing is missed."""
+    """Return whether the file was replaced. Called before the last read, so that nothing is missed."""
     try:
         return path.stat().st_ino != os.fstat(current).st_ino
     except FileNotFoundError:
