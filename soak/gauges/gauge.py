@@ -1,7 +1,6 @@
-"""What a process under test has at one moment, as numbers by name; and what each name means.
+"""Gauges: the names of measured values, their units, and how each is judged.
 
-Pure: it counts nothing itself (`soak.inside` and `soak.gauges.process_stats` do) and decides nothing
-(`soak.gauges.verdict` does).
+Counts nothing (`soak.inside` and `soak.gauges.process_stats` do) and judges nothing (`soak.gauges.verdict` does).
 """
 
 from collections.abc import Mapping
@@ -13,8 +12,8 @@ from typing import Final
 class GaugeKind(StrEnum):
     """How a gauge is judged.
 
-    REST: a count that must be again what it was, once everybody has left. GROWTH: an amount that wavers, and must not
-    rise from block to block. BUDGET: shown, never judged.
+    REST: a count that must return to its value from before, once all phones have left. GROWTH: an amount that varies,
+    and must not rise from block to block. BUDGET: shown, never judged.
     """
 
     REST = "rest"
@@ -24,10 +23,10 @@ class GaugeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Gauge:
-    """What a family of values is.
+    """A family of values.
 
-    `floor` is the least total rise over all judged blocks that is looked at, `per_cycle` the least rise for each cycle;
-    both in `unit`. The larger of the two decides.
+    `floor` is the least total rise over all judged blocks that counts, `per_cycle` the least rise for each cycle, both
+    in `unit`. The larger of the two applies.
     """
 
     unit: str
@@ -38,10 +37,10 @@ class Gauge:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Values at one moment. `at` is in seconds since the start of the run, `cycle` counts the cycles of its scenario.
+    """Values at one moment: `at` seconds after the start of the run, after `cycle` cycles of its scenario.
 
-    A name is `FAMILY` or `FAMILY:MEMBER`, as in `descriptors:socket`; a name that is missing stands for 0. The names of
-    a process other than the agent begin with `PROCESS/`, as in `keeper/python.blocks`.
+    A name is `FAMILY` or `FAMILY:MEMBER`, as in `descriptors:socket`. A missing name means 0. Names of processes other
+    than the agent begin with `PROCESS/`, as in `keeper/python.blocks`.
     """
 
     at: float
@@ -50,7 +49,7 @@ class Sample:
 
 
 AGENT: Final = "agent"
-"""The process whose names have no prefix."""
+"""The process whose gauges have no prefix."""
 
 GAUGES: Final[Mapping[str, Gauge]] = {
     # inside a process
@@ -77,35 +76,35 @@ GAUGES: Final[Mapping[str, Gauge]] = {
     "rss.bytes": Gauge("bytes", GaugeKind.BUDGET),
     "uncollected": Gauge("objects", GaugeKind.BUDGET),
 }
-"""The families. `types`: objects by type; `canaries`: those of types that end with a phone or a terminal."""
+"""The gauges by family. `types`: objects by type; `canaries`: objects that must end with a phone or a terminal."""
 
 
 def gauge_of(name: str) -> Gauge:
-    """The gauge of a value by its name. Raises KeyError for a family that is none."""
+    """Return the gauge of a value by its name. Raises KeyError for an unknown family."""
     return GAUGES[family_of(name)]
 
 
 def family_of(name: str) -> str:
-    """The family that a value belongs to, whichever process it was counted in."""
+    """Return the family of a value, without its process."""
     return bare(name).partition(":")[0]
 
 
 def bare(name: str) -> str:
-    """A name without its process."""
+    """Return a name without its process."""
     return name[len(prefix_of(name)) :]
 
 
 def prefix_of(name: str) -> str:
-    """The process in a name with its slash, as in `keeper/`; empty for the agent's names."""
+    """Return the process prefix of a name, as in `keeper/`; empty for the agent."""
     process, slash, _ = name.partition(":")[0].rpartition("/")
     return process + slash
 
 
 def process_of(name: str) -> str:
-    """The process that a value was counted in. What is counted of all together is the agent's."""
+    """Return the process of a value. Values of all processes together belong to the agent."""
     return prefix_of(name).rstrip("/") or AGENT
 
 
 def of_process(process: str, values: Mapping[str, float]) -> dict[str, float]:
-    """Values by the names that they have as those of a process."""
+    """Return values with their names prefixed by a process."""
     return {f"{process}/{name}": value for name, value in values.items()}

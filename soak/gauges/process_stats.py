@@ -1,6 +1,6 @@
-"""Counts what a process has as the system sees it: descriptors, threads, processes, files, rows of data bases.
+"""Counts a process from outside: descriptors, threads, child processes, files, and rows of databases.
 
-Runs outside of what it counts, and keeps nothing between two counts. What the system does not tell is left out.
+Stores nothing between two counts. Values that the system does not provide are left out.
 """
 
 import collections
@@ -15,13 +15,13 @@ import psutil
 from mobifai.health.process_stats import descriptor_kinds
 
 UNSTEADY = ("-wal", "-shm", "-journal")
-"""Files of SQLite that come and go."""
+"""Temporary files of SQLite."""
 
 FILES_COUNTED = 100_000
 
 
 def process_values(pid: int, label: str = "") -> dict[str, float]:
-    """Descriptors by kind and threads of one process; {} when it is gone. `label` stands before each kind."""
+    """Return descriptors by kind and threads of a process; {} if it is gone. `label` precedes each kind."""
     kind_of, threads = (f"{label} ", f"{label}, of the system") if label else ("", "of the system")
     try:
         process = psutil.Process(pid)
@@ -33,9 +33,9 @@ def process_values(pid: int, label: str = "") -> dict[str, float]:
 
 
 def map_values(pid: int) -> dict[str, float]:
-    """How many memory maps a process has; {} where the system does not list them, or it is gone.
+    """Return the number of memory maps of a process; {} if it is unknown.
 
-    The kernel joins private maps that are side by side, so that a map more is not always one more here.
+    The kernel merges adjacent private maps, so a new map does not always increase the number.
     """
     with suppress(OSError):
         return {"maps": Path(f"/proc/{pid}/maps").read_bytes().count(b"\n")}
@@ -43,14 +43,14 @@ def map_values(pid: int) -> dict[str, float]:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process is there that has not ended."""
+    """Return whether a process exists and has not ended."""
     with suppress(psutil.Error):
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     return False
 
 
 def budgets(pid: int) -> dict[str, float]:
-    """Memory as the system counts it: shown, never judged."""
+    """Return the memory of a process as the system counts it: shown, never judged."""
     with suppress(psutil.Error):
         memory = psutil.Process(pid).memory_info()
         return {"rss.bytes": memory.rss, "maps.bytes": memory.vms}
@@ -58,9 +58,9 @@ def budgets(pid: int) -> dict[str, float]:
 
 
 def family_values(mark: Path, counted: Collection[int]) -> dict[str, float]:
-    """The processes that were started under a temporary directory, by name; also those whose parent is gone.
+    """Return the processes with this temporary directory by name, including orphans, and their memory.
 
-    Those that are counted from inside are not among those whose memory is added up.
+    The memory of processes that are counted from inside is not added.
     """
     names: collections.Counter[str] = collections.Counter()
     memory = 0
@@ -73,7 +73,7 @@ def family_values(mark: Path, counted: Collection[int]) -> dict[str, float]:
 
 
 def marked(mark: Path) -> Iterator[psutil.Process]:
-    """Every process of this user with this temporary directory."""
+    """Yield every process of this user with this temporary directory."""
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
             if process.environ().get("TMPDIR") == str(mark):
@@ -81,7 +81,7 @@ def marked(mark: Path) -> Iterator[psutil.Process]:
 
 
 def zombies(root: int) -> dict[str, float]:
-    """How many descendants of a process have ended and were not waited for."""
+    """Return how many descendants of a process have ended without being waited for."""
     with suppress(psutil.Error):
         children = psutil.Process(root).children(recursive=True)
         return {"zombies": sum(_is_zombie(child) for child in children)}
@@ -95,7 +95,7 @@ def _is_zombie(process: psutil.Process) -> bool:
 
 
 def disk_values(folders: Mapping[str, Path]) -> dict[str, float]:
-    """Files in each folder, and the rows of each table of the data bases among them."""
+    """Return the number of files in each folder, and of rows in each table of its databases."""
     values: dict[str, float] = {}
     for label, folder in folders.items():
         files = list(_files(folder))

@@ -1,4 +1,4 @@
-"""Waiting until an agent is at rest: nobody is there, and what must come back has come back. It judges nothing."""
+"""Waits until an agent is at rest: no phone is connected and every count has returned. Judges nothing."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,27 +15,29 @@ Counted = tuple[dict[str, float], list[dict[str, Any]]]
 
 
 class NotAtRest(MobiFaiError):
-    """Phones or terminals are still there, long after everybody left."""
+    """Phones or terminals are still present long after all phones have left."""
 
 
 async def everybody_gone(status: Callable[[], Awaitable[Mapping[str, Any]]], seconds: float) -> None:
-    """Wait until no phone and no terminal is there. Raises NotAtRest, StateError."""
-    told: Mapping[str, Any] = {}
+    """Wait until the agent has no phone and no terminal. Raises NotAtRest, StateError."""
+    latest: Mapping[str, Any] = {}
     try:
         async with asyncio.timeout(seconds):
-            while (told := await status())["phone"] is not None or told["terminals"]:  # noqa: ASYNC110
+            while (latest := await status())["phone"] is not None or latest["terminals"]:  # noqa: ASYNC110
                 await asyncio.sleep(PAUSE_SECONDS)
     except TimeoutError:
-        left = f"phone {told.get('phone')}, {len(told.get('terminals', ()))} terminals"
-        raise NotAtRest(f"expected nobody to be there {seconds:g} s after all have left; found {left}") from None
+        left = f"phone {latest.get('phone')}, {len(latest.get('terminals', ()))} terminals"
+        raise NotAtRest(
+            f"expected no phone and no terminal {seconds:g} s after all phones have left; found {left}"
+        ) from None
 
 
 async def at_rest(
     count: Callable[[], Awaitable[Counted]], expected: Mapping[str, float] | None, seconds: float
 ) -> Counted:
-    """Count until everything that must come back is as `expected` (None: as anything), twice the same with all objects.
+    """Count until the steady part is as `expected` (None: any) and equal in two counts, objects included.
 
-    Waits ever longer between two counts, and after `seconds` gives what there is then.
+    The pause between two counts increases. After `seconds` the latest count is returned.
     """
     clock = asyncio.get_running_loop().time
     end, pause = clock() + seconds, PAUSE_SECONDS
@@ -53,5 +55,5 @@ async def at_rest(
 
 
 def steady_part(values: Mapping[str, float]) -> dict[str, float]:
-    """The counts that must come back, without those that are 0."""
+    """Return the counts that must return to their values, without those that are 0."""
     return {name: value for name, value in values.items() if value and gauge_of(name).kind is GaugeKind.REST}

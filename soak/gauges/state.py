@@ -1,4 +1,4 @@
-"""What is known of one thing that is judged, and the words for what is not. The same in every format. Pure."""
+"""The state of anything that is judged, and the reasons for an unknown one. The same in every format."""
 
 from enum import StrEnum
 from typing import Final
@@ -8,8 +8,8 @@ class Trend(StrEnum):
     """One state for everything that is judged.
 
     FLAT: judged, and it does not grow. RISING: a finding. SUSPECTED: it rose in the first process, and no second one
-    has confirmed or cleared it. UNJUDGED and UNMEASURED: nothing is known, for the reason that stands beside it;
-    UNMEASURED when the platform can't measure it.
+    has confirmed or cleared it. UNJUDGED and UNMEASURED: nothing is known, for the given reason; UNMEASURED if the
+    platform can't measure it.
     """
 
     FLAT = "flat"
@@ -20,7 +20,7 @@ class Trend(StrEnum):
 
     @property
     def is_judged(self) -> bool:
-        """Whether this is an answer."""
+        """Whether this is a result."""
         return self in (Trend.FLAT, Trend.RISING)
 
 
@@ -31,5 +31,5 @@ CLEARED: Final = "it rose at first; a second process did not confirm it"
 
 
 def too_few(found: int, needed: int, what: str = "block") -> str:
-    """Say how many are needed: `too few blocks (3 of 8 needed)`."""
+    """Return how many are needed: `too few blocks (3 of 8 needed)`."""
     return f"too few {what}s ({found:,} of {needed:,} needed)"

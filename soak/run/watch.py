@@ -173,12 +173,12 @@ class Watch:
     def _windows(self) -> tuple[dict[str, Judgement], dict[str, Judgement]]:
         """Return the trends of each gauge in the first and the second half."""
         middle = self._rests // 2
-        first, again = {}, {}
+        first, second = {}, {}
         for name in self._book.series:
             window = self._book.window(name)
             first[name] = self._judged(name, [point for point in window if point[0] <= middle])
-            again[name] = self._judged(name, [point for point in window if point[0] >= middle])
-        return first, again
+            second[name] = self._judged(name, [point for point in window if point[0] >= middle])
+        return first, second
 
     def _judged(self, name: str, points: list[tuple[int, float]]) -> Judgement:
         """Return the trend of one window, or the number of looks that it needs."""
@@ -189,11 +189,11 @@ class Watch:
         return Judgement(Trend.UNJUDGED, gauge, reason=too_few(self._rests, needed, "look"))
 
     def _report(self, *, interrupted: bool, finished: bool = True) -> Report:
-        first, again = self._windows()
+        first, second = self._windows()
         rate = self._rests / max(self._elapsed(), 1e-9)
-        risen = leaks(first, again, cycles_per_second=rate, scenario=ATTACHED, replay=self._replay)
+        risen = leaks(first, second, cycles_per_second=rate, scenario=ATTACHED, replay=self._replay)
         found = ordered([*self._findings.values(), *risen])
-        results = gauges(first, again, ATTACHED) if self._rests else _never_at_rest()
+        results = gauges(first, second, ATTACHED) if self._rests else _never_at_rest()
         notes = [f"a look counts while no phone is connected: {self._rests} of {self._looks}", *self._notes]
         return Report(
             verdict=_verdict(found, results, interrupted) if finished or found else "unfinished",

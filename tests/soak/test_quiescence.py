@@ -157,7 +157,9 @@ async def test_phones_and_terminals_are_waited_for() -> None:
     [("a phone", [], "phone a phone, 0 terminals"), (None, ["1", "2"], "phone None, 2 terminals")],
 )
 async def test_who_does_not_go_is_named(phone: str | None, terminals: list[str], left: str) -> None:
-    with pytest.raises(NotAtRest, match=f"expected nobody to be there 0.2 s after all have left; found {left}"):
+    with pytest.raises(
+        NotAtRest, match=f"expected no phone and no terminal 0.2 s after all phones have left; found {left}"
+    ):
         await everybody_gone(telling((phone, terminals)), SHORT)
 
 

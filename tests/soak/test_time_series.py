@@ -1,8 +1,7 @@
 """Series and their book: bounded, and what they decide on stays."""
 
-import json
 from itertools import pairwise
-from math import inf, isnan, nan
+from math import isnan, nan
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soak.gauges.gauge import Sample
-from soak.gauges.time_series import FEW_POINTS, Series, SeriesBook, SeriesDamaged
+from soak.gauges.time_series import FEW_POINTS, Series, SeriesBook
 
 VALUES = st.lists(st.none() | st.floats(-1e12, 1e12), max_size=400)
 CAPACITY = st.integers(8, 64)
@@ -94,19 +93,6 @@ def test_a_window_begins_at_its_cycle() -> None:
     assert a_series([4, 5, 6, 7]).window(2) == [(2, 6), (3, 7)]
 
 
-@given(VALUES, VALUES, CAPACITY)
-def test_a_series_that_was_saved_goes_on_as_if_nothing_had_been(
-    before: list[Any], after: list[Any], capacity: int
-) -> None:
-    series = a_series(before, capacity)
-    other = Series.restored(json.loads(json.dumps(series.saved())), capacity)
-    for one in (series, other):
-        for number, value in enumerate(after):
-            one.add(1000 + number, 1000 + number, value)
-    assert series.saved() == other.saved()
-    assert str(list(series)) == str(list(other))
-
-
 # -- the book
 
 
@@ -156,43 +142,8 @@ def test_a_series_of_one_type_is_short_and_keeps_its_ends() -> None:
     assert (next(iter(few))[2], [*few][-1][2]) == (0, 3 * FEW_POINTS - 1)
 
 
-@given(st.lists(st.dictionaries(st.sampled_from("abcd"), st.integers(0, 9)), max_size=40))
-def test_a_book_that_was_saved_is_the_same_again(samples: list[dict[str, int]]) -> None:
-    book = SeriesBook(16)
-    for number, values in enumerate(samples):
-        book.add(sample(number, **values))
-    other = SeriesBook.restored(json.loads(json.dumps(book.saved())), 16)
-    for one in (book, other):
-        one.add(sample(1000, a=1, late=2))
-    assert other.saved() == book.saved()
-
-
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=20,
 )
-
-
-@given(JSON | st.fixed_dictionaries({"refused": JSON, "moments": JSON, "series": JSON}))
-def test_what_is_no_saved_book_is_refused(saved: Any) -> None:
-    with pytest.raises(SeriesDamaged, match="start a new run"):
-        SeriesBook.restored(saved)
-
-
-@pytest.mark.parametrize(
-    "points",
-    [
-        [1, 1, [[0, 0, 1]]],
-        [0, 1, [[0, 0, 1], [0, 0, 1]]],
-        [1, 9, [[0, 0, 1], [0, 0, 1]]],
-        [1, -1, []],
-        [1, 1, [[0, 0, "x"], [0, 0, 1]]],
-        [1, 1, [[0, inf, 1], [0, 0, 1]]],
-        [1, 1, [[0, 1 << 64, 1], [0, 0, 1]]],
-        [1, 1],
-    ],
-)
-def test_damaged_points_are_refused(points: list[Any]) -> None:
-    with pytest.raises(SeriesDamaged):
-        SeriesBook.restored({"refused": 0, "moments": [1, 0, []], "series": {"a": points}})

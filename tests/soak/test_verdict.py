@@ -169,8 +169,8 @@ def test_a_leak_is_told_with_its_rate_and_what_that_makes_in_a_day() -> None:
     assert (found.kind, found.name, found.unit) == ("growth", "heap.bytes", "bytes")
     assert (found.per_cycle, found.per_24h) == (pytest.approx(100), pytest.approx(100 * 2 * 86_400))
     assert found.detail == (
-        "expected no more bytes of heap.bytes than before; found 100 more with each cycle: 16,000 in 160 cycles, "
-        "and 48,000 in 480 cycles of a new process"
+        "expected no growth of heap.bytes; found 100 bytes more with each cycle: 16,000 in 160 cycles, "
+        "and 48,000 in 480 cycles of a fresh process"
     )
 
 
