@@ -1,4 +1,4 @@
-"""The report of a run: what every writer writes and every reader reads. Frozen values, no I/O."""
+"""The report of a run as frozen values. All formats are written from it, and report.json is read into it."""
 
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
@@ -10,16 +10,16 @@ from soak.gauges.counts import CycleCounts
 from soak.gauges.state import Trend
 
 SCHEMA_VERSION: Final = 1
-"""The form of report.json, which docs/schemas/soak-report.json describes. It rises when a reader has to know."""
+"""The version of report.json, described in docs/schemas/soak-report.json. It rises with incompatible changes."""
 
 HARNESS: Final = "harness"
-"""Stands for a scenario where the harness itself is meant."""
+"""The scenario name of results about the harness itself."""
 
 ATTACHED: Final = "attached"
-"""Stands for a scenario where a living agent was watched."""
+"""The scenario name of a run that watched a running agent."""
 
 SoakVerdict = Literal["held", "leak", "breach", "failed", "inconclusive", "unfinished"]
-"""`unfinished`: written while the run went on, with nothing found until then. A run that was killed keeps it."""
+"""`unfinished`: written during the run, with no finding so far. It remains if the run is killed."""
 
 EXIT_STATUS: dict[SoakVerdict, int] = {
     "held": 0,
@@ -29,11 +29,11 @@ EXIT_STATUS: dict[SoakVerdict, int] = {
     "inconclusive": 4,
     "unfinished": 4,
 }
-"""The exit status of each verdict; 2 is left for usage."""
+"""The exit status of each verdict; 2 is for usage errors."""
 
 
 class Installed(StrEnum):
-    """How the product came to where it is imported from.
+    """How MobiFai was installed.
 
     `checkout`: a git work tree that tracks it. `editable`: a source tree without git. `repository`: pip, from a version
     control system. `archive`: a wheel or source archive by its path or URL. `directory`: a source tree, copied.
@@ -50,9 +50,9 @@ class Installed(StrEnum):
 
 
 class Product(msgspec.Struct, frozen=True):
-    """Which MobiFai a report is about. `commit` and `dirty` are null where they are not known.
+    """The version of MobiFai that a report is about. `commit` and `dirty` are null if unknown.
 
-    `dirty`: the checkout has changes that are not committed, or files that git does not know.
+    `dirty`: the checkout has uncommitted changes or untracked files.
     """
 
     version: str | None = None
@@ -62,7 +62,7 @@ class Product(msgspec.Struct, frozen=True):
 
 
 class BoundOutcome(StrEnum):
-    """The state of a limit. UNFILLED: it was never at its capacity, so nothing is known of it there."""
+    """The state of a limit. UNFILLED: it never reached its capacity, so nothing is known about it there."""
 
     HELD = "held"
     BROKEN = "broken"
@@ -70,10 +70,10 @@ class BoundOutcome(StrEnum):
 
 
 class BoundResult(msgspec.Struct, frozen=True):
-    """One limit, over the whole run. `peak` and `evicted` are in `unit`.
+    """One limit over the whole run. `peak` and `evicted` are in `unit`.
 
-    `why` says what filled it, or why nothing did. `capacity` is the value under test, which a provocation may have made
-    smaller than the default.
+    `why` says what filled it, or why nothing did. `capacity` is the tested value, which may be
+    below the default in a provocation.
     """
 
     name: str
@@ -86,12 +86,12 @@ class BoundResult(msgspec.Struct, frozen=True):
 
     @property
     def exercised(self) -> bool:
-        """Whether it was filled to its capacity at least once."""
+        """Whether it reached its capacity."""
         return self.state is not BoundOutcome.UNFILLED
 
 
 class RestResult(msgspec.Struct, frozen=True):
-    """A count with everybody gone: after the warm-up, and at the end. `reason` says why nothing is known."""
+    """A count without phones, after the warm-up and at the end. `reason` says why nothing is known."""
 
     name: str
     before: float
@@ -103,8 +103,8 @@ class RestResult(msgspec.Struct, frozen=True):
 
 
 class GaugeResult(msgspec.Struct, frozen=True):
-    """The result of one gauge. `smallest_leak` is the least rise for each cycle that would have been seen; null where
-    nothing was judged. So is `per_cycle`, but for what is shown for orientation.
+    """The result of one gauge. `smallest_leak` is the smallest rise for each cycle that would have been found; null if
+    the gauge was not judged. So is `per_cycle`, except for gauges that are only shown.
 
     `reason` says why nothing is known, or how a suspicion was cleared.
     """
@@ -119,10 +119,10 @@ class GaugeResult(msgspec.Struct, frozen=True):
 
 
 class FindingResult(msgspec.Struct, frozen=True):
-    """Something that was found.
+    """A finding.
 
     `kind`: `bound`, `rest`, `canary`, `growth`, `process`, `integrity`, `failure`, `harness`. `replay` is the command
-    that shows it again; `detail` says in a sentence what was expected and what was found.
+    that reproduces it; `detail` says what was expected and what was found.
     """
 
     kind: str
@@ -136,21 +136,23 @@ class FindingResult(msgspec.Struct, frozen=True):
 
 
 class TrafficResult(msgspec.Struct, frozen=True):
-    """Every byte typed and printed. `lost` counts bytes that are missing, doubled or out of order."""
+    """All bytes typed and printed. `lost` counts bytes that were lost, duplicated or reordered."""
 
     bytes_sent: int = 0
     bytes_received: int = 0
     lost: int = 0
 
     def __add__(self, other: "TrafficResult") -> "TrafficResult":
-        """Both together."""
+        """Return the sum of both."""
         return TrafficResult(
             self.bytes_sent + other.bytes_sent, self.bytes_received + other.bytes_received, self.lost + other.lost
         )
 
 
 class Phase(StrEnum):
-    """How far a scenario came. JUDGED: all its gauges were looked at; CONFIRMED: suspicions in a second process too."""
+    """The phase that a scenario reached. JUDGED: all its gauges were judged; CONFIRMED: suspicions also in a second
+    process.
+    """
 
     WARM_UP = "warm-up"
     RUNNING = "running"
@@ -159,9 +161,9 @@ class Phase(StrEnum):
 
 
 class ScenarioResult(msgspec.Struct, frozen=True):
-    """One scenario's part. `judged_blocks` ran in one process: of a run in several parts, those of the longest one.
+    """The result of one scenario. `judged_blocks` ran in one process: of a resumed run, in the longest part.
 
-    `duration_s` is the time in which cycles were driven. `reason` says why nothing is known.
+    `duration_s` is the time spent on cycles. `reason` says why nothing is known.
     """
 
     name: str
@@ -175,7 +177,7 @@ class ScenarioResult(msgspec.Struct, frozen=True):
 
 
 class SeriesResult(msgspec.Struct, frozen=True):
-    """The course of one gauge in one scenario: for plots. Points are (seconds, cycle, value)."""
+    """The values of one gauge in one scenario, for plots. Points are (seconds, cycle, value)."""
 
     name: str
     scenario: str
@@ -185,11 +187,11 @@ class SeriesResult(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """The whole of it.
+    """The report of a run.
 
-    `environment`: platform, Python, C library, CPUs, versions of the libraries. `notes` are sentences for a person:
-    what could not be measured, and why. `harness` is what the harness itself had, by the same gauges. `counts` are
-    those of all scenarios together.
+    `environment` has platform, Python, C library, CPUs and library versions. `notes` are sentences for people, such as
+    what could not be measured and why. `harness` has the gauges of the harness itself. `counts` are those of all
+    scenarios together.
     """
 
     verdict: SoakVerdict
@@ -204,20 +206,18 @@ class Report(msgspec.Struct, frozen=True):
     traffic: TrafficResult
     command: str = ""
     started_at: str = ""
-    interrupted: Annotated[bool, Meta(description="Whether the run ended before it had done what it was to do.")] = (
-        False
-    )
+    interrupted: Annotated[bool, Meta(description="Whether the run ended before its plan was done.")] = False
     finished: Annotated[
         bool,
         Meta(
-            description="Whether this is the last report of its run, interrupted or not. False: the run went on when "
-            "it was written, or was killed."
+            description="Whether this is the final report of its run, interrupted or not. False: written during the "
+            "run, which may have been killed."
         ),
     ] = True
     scenarios: list[ScenarioResult] = []
     harness: list[GaugeResult] = []
     memory: list[dict[str, Any]] = []
-    """memray's windows: when, how long, which lines kept most."""
+    """memray windows: when, how long, and which lines kept most memory."""
     segments: int = 1
     notes: list[str] = []
     series: list[SeriesResult] = []
@@ -231,5 +231,5 @@ class Report(msgspec.Struct, frozen=True):
 
     @property
     def is_watch(self) -> bool:
-        """Whether it watched a living agent instead of driving one."""
+        """Whether it watched a running agent instead of driving one."""
         return [one.name for one in self.scenarios] == [ATTACHED]

@@ -1,6 +1,6 @@
-"""What the harness itself has, by the gauges that it holds agents to. Owns their series, bounded like all.
+"""Measures the harness itself by the gauges that agents are judged by. Owns their series.
 
-Its heap is shown and not judged: the series of a run fill up to their cap.
+Its heap is shown and not judged, because the series of a run fill up to their limit.
 """
 
 import os
@@ -16,15 +16,15 @@ from soak.gauges.trend import Judgement, convicted, judge
 from soak.inside.count import count
 
 PLOTTED = ("python.blocks", "heap.bytes", "rss.bytes")
-SHOWN = {"heap.bytes": "never judged: what it has measured is kept there", "rss.bytes": BUDGET}
-"""Families that are shown and never judged, and why."""
+SHOWN = {"heap.bytes": "never judged: it stores the measured series", "rss.bytes": BUDGET}
+"""Families that are shown and never judged, with the reason."""
 JUDGED = ("python.blocks", "types", "descriptors", "threads", "tasks")
 FEWEST_SAMPLES = 64
-"""Less is a start, in which everything is loaded for the first time."""
+"""Fewer are the start, in which everything is loaded for the first time."""
 
 
 class SelfMonitor:
-    """Samples of this process, one a round."""
+    """Samples of this process, one in each round."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -34,7 +34,7 @@ class SelfMonitor:
         self._newest: tuple[int, dict[str, tuple[Judgement, Judgement]]] = (0, {})  # bounded by the book
 
     def sample(self) -> None:
-        """Count once."""
+        """Take one sample."""
         values = count(self._ledger, disturb=True)
         values.update(outside.process_values(os.getpid(), "harness"))
         values.update(outside.budgets(os.getpid()))
@@ -42,14 +42,14 @@ class SelfMonitor:
         self._rounds += 1
 
     def results(self) -> list[GaugeResult]:
-        """A line for each family, as the report has it; the unit of a cycle is a round here."""
+        """Return a result for each family. Rates are for each round instead of each cycle."""
         names: dict[str, list[str]] = {family: [] for family in (*JUDGED, *SHOWN)}  # bounded by the families
         for name in self._book.series:
             names.get(name.partition(":")[0], []).append(name)
         return [self._result(family, members) for family, members in names.items()]
 
     def _result(self, family: str, members: list[str]) -> GaugeResult:
-        """Return the result of a family: the worst of its members, and the rise of all together."""
+        """Return the result of a family: the worst of its members, and the rise of all of them."""
         judged = self._judged()
         state, reason = self._state(family, [name for name in members if name in judged])
         least = max((judged[name][0].smallest_leak for name in members if name in judged), default=None)
@@ -68,7 +68,7 @@ class SelfMonitor:
         return (Trend.RISING, "") if any(convicted(*self._judged()[name]) for name in judged) else (Trend.FLAT, "")
 
     def series(self) -> list[SeriesResult]:
-        """Their course, for plots."""
+        """Return the series for plots."""
         return [
             SeriesResult(name, HARNESS, gauge_of(name).unit, None, self._book.series[name].measured())
             for name in PLOTTED
@@ -76,11 +76,11 @@ class SelfMonitor:
         ]
 
     def findings(self) -> list[FindingResult]:
-        """Return the gauges that rise in the middle of the run and also in its last third."""
-        return [_finding(name, again) for name, (first, again) in self._judged().items() if convicted(first, again)]
+        """Return a finding for each gauge that rises both in the middle and in the last third of the run."""
+        return [_finding(name, second) for name, (first, second) in self._judged().items() if convicted(first, second)]
 
     def _judged(self) -> dict[str, tuple[Judgement, Judgement]]:
-        """Return the trends of each gauge in the middle and the last third of the run; nothing for a short run."""
+        """Return the judgements of the middle and the last third of the run; {} for a short run."""
         if self._rounds < FEWEST_SAMPLES:
             return {}
         if self._newest[0] != self._rounds:
@@ -94,7 +94,7 @@ class SelfMonitor:
         return first, judge([point for point in window if point[0] >= middle], gauge_of(name))
 
     def _since_start(self, name: str) -> list[tuple[int, float]]:
-        """Its course without the first third, in which everything is loaded for the first time."""
+        """Return the points of a gauge without the first third, in which everything is loaded for the first time."""
         return self._book.window(name, self._rounds // 3)
 
 
@@ -102,7 +102,7 @@ def _rate(points: list[tuple[int, float]]) -> float | None:
     return (points[-1][1] - points[0][1]) / (points[-1][0] - points[0][0]) if len(points) > 1 else None
 
 
-def _finding(name: str, again: Judgement) -> FindingResult:
-    unit = again.gauge.unit
-    detail = f"expected no more {unit} of {name} in the harness itself; found {again.per_cycle:.3g} a round"
-    return FindingResult("harness", name, detail, again.per_cycle, unit, 0, "", "")
+def _finding(name: str, second: Judgement) -> FindingResult:
+    unit = second.gauge.unit
+    detail = f"expected no growth of {name} in the harness; found {second.per_cycle:.3g} {unit} more in each round"
+    return FindingResult("harness", name, detail, second.per_cycle, unit, 0, "", "")

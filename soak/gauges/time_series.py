@@ -1,30 +1,30 @@
-"""The course of each gauge over a run, in bounded memory: what is full is halved, and minima stay.
+"""The values of each gauge over a run, in bounded memory: a full series is thinned out and keeps its minima.
 
-Pure: it keeps values and decides nothing (`soak.gauges.trend` does).
+Judges nothing (`soak.gauges.trend` does) and does no I/O.
 """
 
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from math import isnan, nan
-from typing import Any, Final, TypeAlias
+from typing import Final, Self, TypeAlias
 
-from mobifai.errors import MobiFaiError
 from soak.gauges.gauge import Sample, family_of
 
 MOST_POINTS: Final = 4096
-"""Points of one series."""
+"""Most points of one series."""
 
 MOST_NAMES: Final = 4096
-"""Series of one book: an agent has some 1,500 types, a keeper that is counted from inside some 800."""
+"""Most series of one book: an agent has about 1,500 types, a keeper about 800."""
 
 MANY: Final = "types"
 """The family that nearly all series belong to..."""
 
 FEW_POINTS: Final = 64
-"""...and how many points each of them may have: enough for nine stretches, and full after an hour, not after days."""
+"""...and the most points of each of them: enough for nine intervals, and full after an hour rather than days."""
 
 MOST_TOGETHER: Final = 1 << 19
-"""Points of all series of a book: 12 MiB. The more series there are, the fewer points each may have."""
+"""Most points of all series of a book: 12 MiB. With more series, each may have fewer points."""
 
 FEWEST_POINTS: Final = 8
 
@@ -32,15 +32,11 @@ Point: TypeAlias = tuple[float, int, float]
 """Seconds, cycle, value; the value is NaN where it could not be measured."""
 
 
-class SeriesDamaged(MobiFaiError):
-    """The saved series of a run cannot be read."""
-
-
 class Series:
-    """At most `capacity` points, in the order in which they came.
+    """At most `capacity` points, in the order of insertion.
 
-    When it is full, of each two neighbours the one with the smaller value stays, and from then on as many newer points
-    are one: what is old is kept as densely as what is new. The very first and the newest point always stay.
+    A full series keeps of each two neighbours the one with the smaller value, and merges later points in the same way,
+    so that old and new points are equally dense. The first and the newest point are always kept.
     """
 
     def __init__(self, capacity: int = MOST_POINTS) -> None:
@@ -59,7 +55,7 @@ class Series:
             yield self._newest
 
     def add(self, at: float, cycle: int, value: float | None) -> None:
-        """Add a point, not before the newest one; None for a value that could not be measured."""
+        """Add a point that is not older than the newest one; None is a value that could not be measured."""
         self._newest = (at, cycle, nan if value is None else value)
         if self._place() >= self._room():
             self._halve()
@@ -70,32 +66,29 @@ class Series:
         self._count += 1
 
     def limit(self, capacity: int) -> None:
-        """Have a smaller capacity from now on."""
+        """Reduce the capacity."""
         self._capacity = min(self._capacity, max(FEWEST_POINTS, capacity))
         while len(self._at) > self._room():
             self._halve()
 
-    def copy(self) -> "Series":
-        """Another series with the same points."""
-        copy = Series(self._capacity)
-        copy._at, copy._cycle, copy._value = self._at[:], self._cycle[:], self._value[:]
-        copy._newest, copy._stride, copy._count = self._newest, self._stride, self._count
-        return copy
+    def copy(self) -> Self:
+        """Return another series with the same points."""
+        return deepcopy(self)
 
     def window(self, since: int = 0) -> list[tuple[int, float]]:
-        """(cycle, value) of every point from cycle `since` on."""
+        """Return (cycle, value) of every point from cycle `since` on."""
         return [(cycle, value) for _, cycle, value in self if cycle >= since]
 
     def measured(self) -> list[Point]:
-        """The points that have a value: for plots."""
+        """Return the points that have a value, for plots."""
         return [point for point in self if not isnan(point[2])]
 
     def _place(self) -> int:
-        """Where the next point goes: the first one is alone, each `stride` of the others share a place."""
+        """Return the index of the next point: the first has its own, every `stride` others share one."""
         return 0 if self._count == 0 else 1 + (self._count - 1) // self._stride
 
     def _room(self) -> int:
-        """How many may be kept beside the newest, which is among them until the first halving."""
+        """Return how many points may be stored beside the newest, which is among them until the first halving."""
         return self._capacity if self._stride == 1 else self._capacity - 1
 
     def _append(self, point: Point) -> None:
@@ -116,51 +109,27 @@ class Series:
         self._value = array("d", [values[index] for index in kept])
         self._stride *= 2
 
-    # -- resuming
-
-    def saved(self) -> list[Any]:
-        """Everything as plain lists and numbers; None for what was not measured."""
-        points = [*zip(self._at, self._cycle, self._value, strict=True), *([self._newest] if self._newest else [])]
-        plain = [[at, cycle, None if isnan(value) else value] for at, cycle, value in points]
-        return [self._stride, self._count, plain]
-
-    @classmethod
-    def restored(cls, saved: Sequence[Any], capacity: int = MOST_POINTS) -> "Series":
-        """The series that was saved. Raises ValueError, TypeError or OverflowError for what is none."""
-        series = cls(capacity)
-        stride, count, plain = saved
-        points = [(float(at), int(cycle), nan if value is None else float(value)) for at, cycle, value in plain]
-        for point in points[:-1]:
-            series._append(point)
-        series._newest = points[-1] if points else None
-        series._stride, series._count = int(stride), int(count)
-        places = {len(points) - 1, len(points) - 2} if points else {0}
-        if len(points) == 1 or min(series._stride, series._count + 1) < 1 or series._place() not in places:
-            raise ValueError(f"{count} points in groups of {stride} do not make {len(points)}")
-        series.limit(capacity)
-        return series
-
 
 class SeriesBook:
-    """A series for every name that was ever seen, up to `MOST_NAMES`. `refused` counts the values beyond.
+    """A series for every name, up to `MOST_NAMES`. `refused` counts the values of further names.
 
-    A name that appears late stood at 0 before; one that a later sample does not have is 0 then.
+    A name is 0 before its first sample, and in later samples that do not have it.
     """
 
     def __init__(self, most_points: int = MOST_POINTS, most_names: int = MOST_NAMES) -> None:
         self.refused = 0
         self._most_points = most_points
         self._most_names = most_names
-        self._moments = Series(capacity=most_points)  # always 0: the past of every name that appears late
+        self._moments = Series(capacity=most_points)  # always 0: the past of names that appear later
         self._series: dict[str, Series] = {}  # bounded by most_names
 
     @property
     def series(self) -> Mapping[str, Series]:
-        """All series, by name."""
+        """All series by name."""
         return self._series
 
     def add(self, sample: Sample) -> None:
-        """Add the values of one moment."""
+        """Add a sample."""
         known = len(self._series)
         for name in sample.values:
             self._know(name)
@@ -171,7 +140,7 @@ class SeriesBook:
         self._moments.add(sample.at, sample.cycle, 0)
 
     def window(self, name: str, since: int = 0) -> list[tuple[int, float]]:
-        """(cycle, value) of a name from cycle `since` on; 0 at every moment for a name that was never seen."""
+        """Return (cycle, value) of a name from cycle `since` on; an unknown name is always 0."""
         return self._series.get(name, self._moments).window(since)
 
     def _know(self, name: str) -> None:
@@ -187,35 +156,13 @@ class SeriesBook:
         return min(self._most_points, FEW_POINTS) if family_of(name) == MANY else self._most_points
 
     def _share(self) -> None:
-        """Keep all series together within their memory."""
+        """Keep the memory of all series within its limit."""
         each = min(self._most_points, MOST_TOGETHER // (len(self._series) + 1))
         if each < self._most_points:
             for series in (self._moments, *self._series.values()):
                 series.limit(each)
 
-    def saved(self) -> dict[str, Any]:
-        """Everything, as plain dictionaries, lists and numbers."""
-        return {
-            "refused": self.refused,
-            "moments": self._moments.saved(),
-            "series": {name: series.saved() for name, series in self._series.items()},
-        }
-
-    @classmethod
-    def restored(cls, saved: Mapping[str, Any], most_points: int = MOST_POINTS) -> "SeriesBook":
-        """The book that was saved. Raises SeriesDamaged."""
-        book = cls(most_points)
-        try:
-            book.refused = int(saved["refused"])
-            book._moments = Series.restored(saved["moments"], most_points)
-            for name, points in list(saved["series"].items())[:MOST_NAMES]:
-                book._series[str(name)] = Series.restored(points, book._most_of(str(name)))
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise SeriesDamaged(f"expected series as they were saved; found {error!r}; start a new run") from None
-        book._share()
-        return book
-
 
 def _is_smaller(value: float, than: float) -> bool:
-    """What was not measured is never smaller."""
+    """Return whether `value` is smaller; a value that was not measured never is."""
     return value < than or (isnan(than) and not isnan(value))

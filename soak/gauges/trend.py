@@ -1,7 +1,7 @@
-"""Whether a gauge rises with the cycles: permissive suspicion, strict conviction.
+"""Judges whether a gauge rises with the cycles: permissive suspicion, strict conviction.
 
-Pure: it gets the points of one window of a living process after its warm-up, and returns a decision. How often its
-rules err is shown by `benchmarks/verdict.py`.
+Gets the points of one window of a running process after its warm-up, and does no I/O. `benchmarks/verdict.py` measures
+how often its rules are wrong.
 """
 
 from collections.abc import Sequence
@@ -15,67 +15,67 @@ from soak.gauges.gauge import Gauge, GaugeKind
 from soak.gauges.state import BUDGET, NOT_HERE, Trend, too_few
 
 STRETCHES: Final = 9
-"""A window is cut into so many stretches: a base and eight blocks that may rise. Each counts with its minimum."""
+"""Intervals of a window: a base and eight blocks that may rise. Each counts with its minimum."""
 
 FEWEST_BLOCKS: Final = 4
-"""With fewer blocks nothing is said about growth."""
+"""Fewest blocks for a judgement of growth."""
 
 ONE_STEP: Final = 0.6
-"""The most of a rise that may come in one block: more is a cache, a late import, a dictionary that was resized."""
+"""Largest share of a rise in one block; more is a cache, a late import or a resized dictionary."""
 
 LEAP: Final = 4.0
-"""A step is a leap, and no part of what rises steadily, when it is so many times the median one and..."""
+"""A step is a leap, and not part of a steady rise, if it is this many times the median step and..."""
 
 LEAP_PART: Final = 0.25
-"""...more than this part of the whole rise."""
+"""...more than this share of the total rise."""
 
 BELOW: Final = 0.25
-"""How far a block may be below the base, as a part of the rise: one high base would hide a leak."""
+"""How far a block may be below the base, as a share of the rise: a high base could hide a leak."""
 
 UNSTEADY_BLOCKS: Final = 1
-"""Blocks of a confirmation that need not rise; of a count at rest, half of them need not."""
+"""Blocks of a confirmation that need not rise; for a count at rest, half of them."""
 
 SLIGHT: Final = 0.25
-"""A rise by less than this part of the average one is none."""
+"""Smaller steps, as a share of the average one, do not count as a rise."""
 
 SLOWING: Final = 0.5
-"""The least that the second half must rise, as a part of the first half's rise: what fills a cache slows down."""
+"""Least rise of the second half, as a share of the first half's: a cache that fills up slows down."""
 
 SLOWER: Final = 0.6
-"""The least rate for each cycle in the confirmation, which is later in a process' life, as a part of the first rate."""
+"""Least rate of the confirmation, as a share of the first rate; it starts later in the life of its process..."""
 
 FASTER: Final = 4.0
-"""The largest one."""
+"""...and the largest."""
 
 CONFIRMATION: Final = 3
-"""The blocks of a confirmation are about so many times as long."""
+"""Blocks of a confirmation are about this many times as long."""
 
 MARGIN: Final = 2.0
-"""How much larger than it was a wobble is taken to be, for a leak that is found nine times in ten."""
+"""Factor on the observed noise, for a smallest leak that is found nine times in ten."""
 
 HALVINGS: Final = 16
-"""How often the range of the smallest leak is halved: to one part in some thousand."""
+"""Bisections of the range of the smallest leak."""
 
 CLEARLY: Final = 4.0
-"""A rise of so many times the threshold is clear..."""
+"""A rise of this many times the threshold is clear..."""
 
 FEWEST_CLEAR_BLOCKS: Final = 5
-"""...after so many blocks."""
+"""...after this many blocks."""
 
 ROUNDING: Final = 1e-9
 
 Level: TypeAlias = tuple[int, float]
-"""A cycle, and the value then: the minimum of a stretch."""
+"""A cycle and its value, the minimum of an interval."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The trend of one gauge in one window.
+    """The judgement of one gauge by one window.
 
     `total` and `threshold` are in the gauge's unit, `per_cycle` and `smallest_leak` in its unit for each cycle.
-    `smallest_leak` is the least steady leak that this window would have shown; `blocks` how many stretches stood
-    against the base; `cycles` how many cycles the window is long. `reason` says why nothing is known. One window alone
-    convicts nothing: what rises in it is suspected.
+    `smallest_leak` is the smallest steady leak that this window would have shown; `blocks` is the number of intervals
+    beside the base, `cycles` the length of the window. `reason` says why nothing is known. One window alone convicts
+    nothing: a gauge that rises in it is suspected.
     """
 
     state: Trend
@@ -91,12 +91,12 @@ class Judgement:
 
     @property
     def suspicious(self) -> bool:
-        """Whether it is worth a confirmation."""
+        """Whether it needs a confirmation."""
         return self.state is Trend.SUSPECTED
 
 
 def judge(points: Sequence[tuple[int, float | None]], gauge: Gauge) -> Judgement:
-    """Judge (cycle, value) points; None and NaN stand for what could not be measured."""
+    """Judge (cycle, value) points; None and NaN are values that could not be measured."""
     measured = sorted(
         ((cycle, value) for cycle, value in points if value is not None and not isnan(value)), key=lambda at: at[0]
     )
@@ -114,50 +114,50 @@ def judge(points: Sequence[tuple[int, float | None]], gauge: Gauge) -> Judgement
 
 
 def _unknown(counted: int, measured: int, needed: int) -> tuple[Trend, str]:
-    """Too little ran, or what ran could not be measured."""
+    """Return the state and reason for too few blocks or unmeasured values."""
     if counted < needed:
         return Trend.UNJUDGED, too_few(max(0, counted), needed)
     return Trend.UNMEASURED, NOT_HERE if not measured else f"measured in only {measured:,} of {counted:,} blocks"
 
 
-def convicted(first: Judgement, again: Judgement) -> bool:
-    """Whether a confirmation (a fresh process, a new seed, a longer warm-up, longer blocks) shows the same leak.
+def convicted(first: Judgement, second: Judgement) -> bool:
+    """Return whether a confirmation (fresh process, new seed, longer warm-up, longer blocks) shows the same leak.
 
-    An amount has to rise in nearly every block, not slower and slower, and at a rate like the first one. A count at
-    rest has to rise in every other block: one more that stays one more is a pool or a late start, not a leak.
+    An amount must rise in nearly every block, without slowing down, and at a rate like the first one. A count at rest
+    must rise in every other block: a single increase is a pool or a late start, not a leak.
     """
-    if not (first.suspicious and again.suspicious):
+    if not (first.suspicious and second.suspicious):
         return False
-    if again.gauge.kind is GaugeKind.REST:
-        return _comes_again(again.levels)
-    agree = SLOWER * first.per_cycle <= again.per_cycle <= FASTER * first.per_cycle
-    return agree and again.per_cycle > 0 and _is_steady(again.levels)
+    if second.gauge.kind is GaugeKind.REST:
+        return _comes_again(second.levels)
+    agree = SLOWER * first.per_cycle <= second.per_cycle <= FASTER * first.per_cycle
+    return agree and second.per_cycle > 0 and _is_steady(second.levels)
 
 
 def is_warm(values: Sequence[float], gauge: Gauge | None = None) -> bool:
-    """Whether the last two blocks no longer rose. `values` has one value a block; half the gauge's floor is no rise."""
+    """Return whether the last two of these values of blocks rose by at most half the gauge's floor."""
     slack = 0.0 if gauge is None else gauge.floor / 2
     return len(values) > 2 and all(after - before <= slack for before, after in pairwise(values[-3:]))
 
 
 def is_even(values: Sequence[float]) -> bool:
-    """Whether the last three blocks rose by about the same: no warm-up will end that."""
+    """Return whether the last three blocks rose about equally, which a longer warm-up would not change."""
     steps = [after - before for before, after in pairwise(values[-4:])]
     return len(steps) == 3 and min(steps) > 0 and max(steps) - min(steps) <= SLIGHT * max(steps)
 
 
 def is_clear(judgement: Judgement) -> bool:
-    """Whether it rises so much that fewer blocks are enough to say so."""
+    """Return whether the rise is so large that fewer blocks are enough."""
     return judgement.suspicious and judgement.total >= CLEARLY * max(judgement.threshold, 1)
 
 
 def _judge_rest(measured: Sequence[Level], levels: tuple[Level, ...], gauge: Gauge) -> Judgement:
-    """A count that must be what it was: any more of it is suspicious, less is not."""
+    """Judge a count that must return to its value: an increase is suspicious, a decrease is not."""
     total = measured[-1][1] - measured[0][1]
     cycles = max(1, measured[-1][0] - measured[0][0])
     state = Trend.SUSPECTED if total > 0 else Trend.FLAT
     blocks = len(levels) - 1
-    fewest = max(1.0, blocks / 2 / CONFIRMATION)  # so many in this window are one in every other block of the next
+    fewest = max(1.0, blocks / 2 / CONFIRMATION)  # equals one in every other block of the confirmation
     return Judgement(state, gauge, total / cycles, fewest / cycles, total, 1, blocks, cycles, levels)
 
 
@@ -180,7 +180,7 @@ def _judge_growth(levels: tuple[Level, ...], cycles: int, gauge: Gauge) -> Judge
 
 
 def _levels(measured: Sequence[Level]) -> tuple[Level, ...]:
-    """The minima of equal stretches of the axis of cycles. With nine points in even distances it is those."""
+    """Return the minima of equal intervals of cycles. Nine equidistant points are returned as they are."""
     if not measured:
         return ()
     stretches = min(STRETCHES, len(measured))
@@ -204,12 +204,12 @@ def _is_suspicious(levels: Sequence[Level], threshold: float, cycles: int) -> bo
 
 
 def _is_spread(steps: Sequence[float], total: float, threshold: float) -> bool:
-    """Return whether the rise is more than one step: that one is small, or the rest is large enough without it."""
+    """Return whether the rise is more than one step: that step is small, or the rest alone reaches the threshold."""
     return _at_least(ONE_STEP * total, max(steps)) or _at_least(sum(_without_leaps(steps)), threshold)
 
 
 def _is_steady(levels: Sequence[Level]) -> bool:
-    """Whether nearly every block rises, and one that does not falls by no more than blocks rise on average."""
+    """Return whether nearly every block rises, and none falls by more than the average rise."""
     steps = _without_leaps(_steps(levels))
     average = sum(steps) / len(steps)
     unsteady = sum(step <= SLIGHT * average for step in steps)
@@ -217,14 +217,14 @@ def _is_steady(levels: Sequence[Level]) -> bool:
 
 
 def _comes_again(levels: Sequence[Level]) -> bool:
-    """Whether a count rises again and again: in at least half of the blocks, to the end, and never falls by much."""
+    """Return whether a count rises repeatedly: in at least half of the blocks, to the end, and never falls much."""
     steps = _steps(levels)
     often = 2 * sum(step > 0 for step in steps) >= len(steps)
     return often and min(steps) >= -max(1, _total(levels) / len(steps)) and _keeps_rising(levels, quantum=1)
 
 
 def _keeps_rising(levels: Sequence[Level], quantum: float = 0) -> bool:
-    """Whether it rises in both halves and does not slow down by more than a `quantum`; leaps may be left out of it."""
+    """Return whether it rises in both halves without slowing down by more than `quantum`, with or without leaps."""
     steps, middle = _steps(levels), len(levels) // 2
     return any(
         first > 0 and second > 0 and _at_least(second + quantum, SLOWING * first)
@@ -233,16 +233,16 @@ def _keeps_rising(levels: Sequence[Level], quantum: float = 0) -> bool:
 
 
 def _without_leaps(steps: Sequence[float]) -> list[float]:
-    """The steps, with the median one in place of each leap."""
+    """Return the steps with each leap replaced by the median step."""
     usual, total = median(steps), sum(steps)
     most = max(LEAP * usual, LEAP_PART * total)
     return [min(step, usual) if step > most else step for step in steps]
 
 
 def _smallest_leak(levels: Sequence[Level], threshold: float, cycles: int) -> float:
-    """The least rate at which these levels, with a leak on top, would have been suspected and convicted.
+    """Return the least rate of a leak that, added to these levels, would have been suspected and convicted.
 
-    Their wobble is taken for larger than it is: another time it would have been another one.
+    The noise is multiplied by MARGIN, because it differs from run to run.
     """
     threshold += MARGIN * _unrest(_steps(levels))
     levels = [(cycle, MARGIN * value) for cycle, value in levels]
@@ -258,19 +258,19 @@ def _smallest_leak(levels: Sequence[Level], threshold: float, cycles: int) -> fl
 
 
 def _unrest(steps: Sequence[float]) -> float:
-    """How far steps usually are from the median one."""
+    """Return the median distance of the steps from the median step."""
     usual = median(steps)
     return median(abs(step - usual) for step in steps)
 
 
 def _would_show(levels: Sequence[Level], threshold: float, cycles: int, rate: float) -> bool:
     first = [(cycle, value + rate * cycle) for cycle, value in levels]
-    again = [(cycle, value + CONFIRMATION * rate * cycle) for cycle, value in levels]
-    return _is_suspicious(first, threshold, cycles) and _is_steady(again)
+    second = [(cycle, value + CONFIRMATION * rate * cycle) for cycle, value in levels]
+    return _is_suspicious(first, threshold, cycles) and _is_steady(second)
 
 
 def _rate(levels: Sequence[Level]) -> float:
-    """The median of the slopes between all levels; leaps do not count."""
+    """Return the median slope between all pairs of levels, without leaps."""
     heights = accumulate(_without_leaps(_steps(levels)), initial=levels[0][1])
     steady = zip((cycle for cycle, _ in levels), heights, strict=True)
     return median((after - before) / (later - earlier) for (earlier, before), (later, after) in combinations(steady, 2))
@@ -290,5 +290,5 @@ def _halves(levels: Sequence[Level]) -> tuple[float, float]:
 
 
 def _at_least(value: float, least: float) -> bool:
-    """`value` >= `least`, but for rounding."""
+    """Return whether `value` >= `least`, except for rounding errors."""
     return value >= least - ROUNDING * max(abs(value), abs(least))

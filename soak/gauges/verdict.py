@@ -1,6 +1,6 @@
-"""Findings of a run and its verdict: breaches, counts that did not come back, leaks.
+"""Judges a run: broken limits, counts that did not return, leaks, and the verdict.
 
-Pure: it gets what was counted and what `soak.gauges.trend` says of it, and returns the parts of the report.
+Turns counts and the judgements of `soak.gauges.trend` into the parts of a report. Does no I/O.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,41 +23,41 @@ from soak.gauges.state import BUDGET, CLEARED, NOT_HERE, UNCONFIRMED, Trend, too
 from soak.gauges.trend import FEWEST_BLOCKS, Judgement, convicted
 
 REQUIRED: Final = ("python.blocks", "heap.bytes")
-"""Gauges without which no process can be said to be free of leaks."""
+"""Gauges that must be judged before a process counts as free of leaks."""
 
 ENOUGH_BLOCKS: Final = 8
-"""Blocks that a scenario must have for a judgement of what held."""
+"""Blocks that a scenario needs for the verdict that everything held."""
 
 ENOUGH_LOOKS: Final = 2 * FEWEST_BLOCKS + 1
-"""Looks at an agent that is watched, at rest, for two windows of which each can be judged."""
+"""Samples of a watched agent at rest that two judged windows need."""
 
 SECONDS_A_DAY: Final = 86_400.0
 
 MOST_FINDINGS: Final = 1000
-"""The most findings of one scenario: the thousandth rising type adds no information."""
+"""Most findings of one scenario; further ones add no information."""
 
 FAILED_KINDS: Final = frozenset({"failure", "integrity", "harness"})
-"""Findings after which the run itself can't be relied on."""
+"""Findings that make the run itself unreliable."""
 
 BREACH_KINDS: Final = frozenset({"bound"})
 
 _KINDS: Final = ("failure", "integrity", "harness", "bound", "canary", "process", "rest", "growth")
-"""Findings by how much they say, most first."""
+"""Kinds of findings, most informative first."""
 
 _GROWTH: Final = ("types:mobifai.", "types:", "python.blocks", "heap.bytes", "children.bytes")
-"""Growing gauges by how much they say; objects of Python's own types come after all other objects."""
+"""Growing gauges, most informative first; objects of builtin types come last."""
 
 
 # -- bounds
 
 
 def breaches(entries: Iterable[Mapping[str, Any]], scenario: str = "", replay: str = "") -> list[FindingResult]:
-    """A finding for every entry of the ledger (as `mobifai status --json` has them) that was above its capacity."""
+    """Return a finding for every ledger entry (as in `mobifai status --json`) that exceeded its capacity."""
     return [_breach(entry, scenario, replay) for entry in entries if _most(entry) > int(entry["capacity"])]
 
 
 def bounds(so_far: Iterable[BoundResult], entries: Iterable[Mapping[str, Any]]) -> list[BoundResult]:
-    """Take newer entries of the same process in. Its counters only rise; the order is that of the first entries."""
+    """Merge newer entries of the same process, whose counters only rise. The order of the first entries is kept."""
     known = {result.name: result for result in so_far}
     for entry in entries:
         name, result = str(entry["name"]), _bound(entry)
@@ -66,7 +66,7 @@ def bounds(so_far: Iterable[BoundResult], entries: Iterable[Mapping[str, Any]]) 
 
 
 def bounds_together(processes: Iterable[Iterable[BoundResult]]) -> list[BoundResult]:
-    """The bounds of a run from those of each process in it: the highest peak, all that was evicted."""
+    """Return the bounds of a run from those of its processes: the highest peak, the sum of evictions."""
     known: dict[str, BoundResult] = {}  # bounded by the limits
     for results in processes:
         for result in results:
@@ -87,7 +87,7 @@ def _breach(entry: Mapping[str, Any], scenario: str, replay: str) -> FindingResu
 def _bound(entry: Mapping[str, Any]) -> BoundResult:
     evicted, capacity, peak = int(entry["evicted"]), int(entry["capacity"]), _most(entry)
     name = str(entry["name"])
-    piece = LIMITS[name].piece if name in LIMITS else 1  # an agent that is watched may be another version
+    piece = LIMITS[name].piece if name in LIMITS else 1  # a watched agent may be another version
     filled = peak > capacity - piece or evicted > 0 or int(entry.get("refused", 0)) > 0
     return BoundResult(name, capacity, str(entry["unit"]), peak, evicted, _state(peak, capacity, filled))
 
@@ -99,16 +99,16 @@ def _state(peak: int, capacity: int, filled: bool) -> BoundOutcome:
 
 
 def _joined(one: BoundResult, other: BoundResult, evicted: Callable[[int, int], int]) -> BoundResult:
-    """Two results of one limit. Of different capacities, the one counts that was filled, or else the larger."""
+    """Merge two results of one limit. If capacities differ, the filled one counts, or else the larger one."""
     if one.capacity != other.capacity:
-        return max(one, other, key=lambda result: (*_told_first(result), result.capacity))
+        return max(one, other, key=lambda result: (*_precedence(result), result.capacity))
     peak, filled = max(one.peak, other.peak), one.exercised or other.exercised
     state, evictions = _state(peak, other.capacity, filled), evicted(one.evicted, other.evicted)
     why = one.why if one.exercised and not other.exercised else other.why
     return BoundResult(one.name, other.capacity, other.unit, peak, evictions, state, why)
 
 
-def _told_first(result: BoundResult) -> tuple[bool, bool]:
+def _precedence(result: BoundResult) -> tuple[bool, bool]:
     return result.state is BoundOutcome.BROKEN, result.exercised
 
 
@@ -118,9 +118,9 @@ def _told_first(result: BoundResult) -> tuple[bool, bool]:
 def rest(
     before: Mapping[str, float], after: Mapping[str, float], results: Iterable[GaugeResult], scenario: str = ""
 ) -> list[RestResult]:
-    """Every count that must come back to what it was: after the warm-up, and at the end; a missing name is 0.
+    """Return every count that must return to its value, after the warm-up and at the end; a missing name is 0.
 
-    `results` are those of the same counts as gauges, by which each is judged.
+    `results` has the judgement of the same counts as gauges.
     """
     known = {result.name: result for result in results if result.scenario == scenario}
     names = sorted(name for name in {*before, *after} if gauge_of(name).kind is GaugeKind.REST)
@@ -131,7 +131,7 @@ def _rest(name: str, before: float, after: float, judged: GaugeResult | None, sc
     state = Trend.UNJUDGED if judged is None else judged.state
     reason = too_few(0, 1) if judged is None else judged.reason
     if state is Trend.FLAT and after > before and not reason:
-        reason = "more than at first, though it did not rise in both windows"
+        reason = "higher than at first, but it did not rise in both windows"
     return RestResult(name, before, after, gauge_of(name).unit, state, scenario, reason)
 
 
@@ -140,18 +140,18 @@ def _rest(name: str, before: float, after: float, judged: GaugeResult | None, sc
 
 def gauges(
     first: Mapping[str, Judgement],
-    again: Mapping[str, Judgement] | None = None,
+    second: Mapping[str, Judgement] | None = None,
     scenario: str = "",
     blocks: int = ENOUGH_BLOCKS,
 ) -> list[GaugeResult]:
-    """Return the result of each gauge after so many blocks; `again` is None while there was no confirmation.
+    """Return the result of each gauge after `blocks` blocks; `second` is None before a confirmation.
 
-    The required gauges that were never there are unmeasured, in every process that was counted from inside.
+    Required gauges without values are unmeasured, in every process that was counted from inside.
     """
     processes = {"": None, **dict.fromkeys(prefix_of(name) for name in first if bare(name) in REQUIRED)}
     required = [f"{process}{name}" for process in processes for name in REQUIRED]
     missing = [_missing(name, scenario, blocks) for name in required if name not in first]
-    return [*(gauge_result(name, one, again, scenario, blocks) for name, one in first.items()), *missing]
+    return [*(gauge_result(name, one, second, scenario, blocks) for name, one in first.items()), *missing]
 
 
 def _missing(name: str, scenario: str, blocks: int) -> GaugeResult:
@@ -161,37 +161,37 @@ def _missing(name: str, scenario: str, blocks: int) -> GaugeResult:
 
 def leaks(
     first: Mapping[str, Judgement],
-    again: Mapping[str, Judgement],
+    second: Mapping[str, Judgement],
     *,
     cycles_per_second: float,
     scenario: str = "",
     replay: str = "",
 ) -> list[FindingResult]:
-    """A finding for every gauge that the confirmation convicts, the most telling first."""
+    """Return a finding for every gauge that the confirmation convicts, most informative first."""
     found = [
-        _leak(name, one, again[name], cycles_per_second * SECONDS_A_DAY, scenario, replay)
+        _leak(name, one, second[name], cycles_per_second * SECONDS_A_DAY, scenario, replay)
         for name, one in first.items()
-        if name in again and convicted(one, again[name])
+        if name in second and convicted(one, second[name])
     ]
     return ordered(found)[:MOST_FINDINGS]
 
 
 def ordered(findings: Iterable[FindingResult]) -> list[FindingResult]:
-    """Findings by how much they say; among equals those that rise most come first."""
+    """Return findings, most informative first; among equals the fastest rise comes first."""
     return sorted(findings, key=lambda finding: (*_rank(finding), -finding.per_cycle, finding.name))
 
 
 def gauge_result(
     name: str,
     first: Judgement,
-    again: Mapping[str, Judgement] | None = None,
+    second: Mapping[str, Judgement] | None = None,
     scenario: str = "",
     blocks: int = ENOUGH_BLOCKS,
 ) -> GaugeResult:
-    """Return the result of one gauge after so many blocks."""
+    """Return the result of one gauge after `blocks` blocks."""
     state, reason = first.state, first.reason
     if first.suspicious:
-        state, reason = _confirmed(first, (again or {}).get(name))
+        state, reason = _confirmed(first, (second or {}).get(name))
     elif _is_unripe(first, blocks):
         state, reason = Trend.UNJUDGED, too_few(blocks, ENOUGH_BLOCKS)
     unknown = state in (Trend.UNJUDGED, Trend.UNMEASURED)
@@ -200,27 +200,27 @@ def gauge_result(
     return GaugeResult(name, first.gauge.unit, per_cycle, state, least, scenario, reason)
 
 
-def _confirmed(first: Judgement, again: Judgement | None) -> tuple[Trend, str]:
-    """Return a second process's result for a suspicion."""
-    if again is None or not (again.suspicious or again.state.is_judged):
+def _confirmed(first: Judgement, second: Judgement | None) -> tuple[Trend, str]:
+    """Return the state and reason of a suspected gauge after its confirmation."""
+    if second is None or not (second.suspicious or second.state.is_judged):
         return Trend.SUSPECTED, UNCONFIRMED
-    return (Trend.RISING, "") if convicted(first, again) else (Trend.FLAT, CLEARED)
+    return (Trend.RISING, "") if convicted(first, second) else (Trend.FLAT, CLEARED)
 
 
 def _is_unripe(judgement: Judgement, blocks: int) -> bool:
-    """Whether an amount would have to be looked at for longer; a count is back after any block."""
+    """Return whether an amount needs more blocks; a count can be judged after any block."""
     is_amount = judgement.gauge.kind is GaugeKind.GROWTH and judgement.state is not Trend.UNMEASURED
     return is_amount and blocks < ENOUGH_BLOCKS
 
 
 def _leak(
-    name: str, first: Judgement, again: Judgement, cycles_a_day: float, scenario: str, replay: str
+    name: str, first: Judgement, second: Judgement, cycles_a_day: float, scenario: str, replay: str
 ) -> FindingResult:
-    unit, per_cycle = again.gauge.unit, again.per_cycle
+    unit, per_cycle = second.gauge.unit, second.per_cycle
     detail = (
-        f"expected no more {unit} of {name} than before; found {_number(per_cycle)} more with each cycle: "
-        f"{_number(first.total)} in {first.cycles:,} cycles, and {_number(again.total)} in {again.cycles:,} cycles "
-        "of a new process"
+        f"expected no growth of {name}; found {_number(per_cycle)} {unit} more with each cycle: "
+        f"{_number(first.total)} in {first.cycles:,} cycles, and {_number(second.total)} in {second.cycles:,} cycles "
+        "of a fresh process"
     )
     return FindingResult(_kind(name), name, detail, per_cycle, unit, per_cycle * cycles_a_day, scenario, replay)
 
@@ -249,7 +249,7 @@ def _number(value: float) -> str:
 def scenario_state(
     name: str, phase: Phase, blocks: int, results: Iterable[GaugeResult], findings: Iterable[FindingResult]
 ) -> tuple[Trend, str]:
-    """Return the state of a scenario as a whole, with the reason if it was not judged."""
+    """Return the state of a whole scenario, and the reason if it is unknown."""
     own = [result for result in results if result.scenario == name]
     found = sum(finding.scenario == name for finding in findings)
     if found:
@@ -270,7 +270,7 @@ def conclude(
     scenarios: Sequence[ScenarioResult],
     planned: Iterable[str] = (),
 ) -> SoakVerdict:
-    """The verdict: failed > breach > leak > inconclusive > held. `planned` names the scenarios that were asked for."""
+    """Return the verdict: failed > breach > leak > inconclusive > held. `planned` names the requested scenarios."""
     kinds = {finding.kind for finding in findings}
     if kinds & FAILED_KINDS:
         return "failed"
@@ -282,7 +282,7 @@ def conclude(
 
 
 def _is_conclusive(results: Iterable[GaugeResult], scenarios: Sequence[ScenarioResult], planned: Iterable[str]) -> bool:
-    """Whether every scenario had enough blocks, the required gauges were measured and no suspicion is left open."""
+    """Return whether all scenarios have enough blocks, required gauges are judged and no suspicion is open."""
     enough = {scenario.name for scenario in scenarios if scenario.judged_blocks >= ENOUGH_BLOCKS}
     everything = {*planned, *(scenario.name for scenario in scenarios)}
     results = list(results)
