@@ -32,7 +32,7 @@ class ProcessStats:
     ]
     heap_bytes: Annotated[int | None, Figure("C heap in use", "bytes", metric="mobifai_heap_bytes")]
     descriptors: Annotated[int, Figure("Open descriptors", shown=Shown.TEXT | Shown.LOG)]
-    descriptors_by_kind: Annotated[dict[str, int], Figure("Open descriptors", metric="mobifai_descriptors")]
+    descriptors_by_kind: Annotated[dict[str, int], Figure("Open descriptors by kind", metric="mobifai_descriptors")]
     threads: Annotated[int, Figure("Threads", shown=Shown.TEXT | Shown.LOG, metric="mobifai_threads")]
     tasks: Annotated[int, Figure("Tasks of the loop", shown=Shown.TEXT | Shown.LOG, metric="mobifai_tasks")]
     children: Annotated[int, Figure("Child processes", shown=Shown.LOG, metric="mobifai_children")]

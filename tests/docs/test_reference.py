@@ -12,6 +12,8 @@ from mobifai.cli.main import cli
 from mobifai.cli.serve import serve
 from mobifai.cli.settings import read_settings
 from mobifai.errors import ConfigError
+from mobifai.health.figure import Shown, declared
+from mobifai.health.status import AgentStatus, HealthCheck
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -66,3 +68,21 @@ def test_every_page_is_in_the_index() -> None:
     index = (DOCS / "README.md").read_text()
     pages = [file.relative_to(DOCS).as_posix() for file in DOCS.rglob("*.md") if file.name != "README.md"]
     assert [page for page in pages if f"({page})" not in index] == []
+
+
+PLACES = {Shown.TEXT: "`mobifai status`", Shown.PAGE: "phone page", Shown.LOG: "log"}
+
+
+def figure_rows() -> Iterator[str]:
+    """Yield the row of each figure in the table of the reference."""
+    figures, checked = declared(AgentStatus), declared(HealthCheck)
+    for name, figure in (figures | {name: one for name, one in checked.items() if name not in figures}).items():
+        shown = figure.shown | (checked[name].shown if name in checked else Shown.NOWHERE)
+        where = ", ".join(place for flag, place in PLACES.items() if flag in shown) or "–"
+        metric = f"`{figure.metric}`" if figure.metric else "–"
+        yield f"| `{name}` | {figure.description} | {figure.unit or '–'} | {where} | {metric} |"
+
+
+def test_every_figure_of_the_status_is_in_the_reference_as_it_is_declared() -> None:
+    page = (DOCS / "reference" / "status.md").read_text()
+    assert [row for row in page.splitlines() if row.startswith("| `")] == list(figure_rows())
