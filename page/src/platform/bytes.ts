@@ -43,10 +43,6 @@ export function unbase64(coded: string): Uint8Array {
   return bytes;
 }
 
-/** Base64 for URLs, without padding. */
-export const base64url = (bytes: Uint8Array): string =>
-  base64(bytes).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
-
 /** Throws for invalid Base64 for URLs. */
 export function unbase64url(coded: string): Uint8Array {
   if (!/^[A-Za-z0-9_-]*$/.test(coded)) throw new Error("expected Base64 for URLs");

@@ -1,7 +1,6 @@
 /** The page: renders a session, and passes on what people do. Owns its views until `end`. */
 
 import type { AssistantEvent, Session } from "../session/types";
-import { plainLine } from "../protocol/untrusted_text";
 import { applyEvent, keepTerminals, removeApproval } from "./assistant/conversations";
 import { AssistantPanel } from "./assistant/assistant_panel";
 import { el } from "./base/dom";
@@ -18,11 +17,10 @@ import { KeyBar } from "./keys/key_bar";
 import { CombosSync } from "./keys/combos_sync";
 import { Notices } from "./notices/notices";
 import { TerminalViews } from "./screen/terminal_views";
-import type { ScreenListener } from "./screen/screen";
 import { TerminalArea } from "./screen/terminal_area";
+import { screenListener } from "./screen_listener";
 import { askAboutLink } from "./sheets/machines_sheet";
 import { reviewCombos } from "./sheets/review_sheet";
-import { shortcutOf } from "./shortcuts";
 import { type AppState, firstState, paletteOf, schemeOf } from "./state";
 import { Banner } from "./status/banner";
 import { ExitNote } from "./status/exit_note";
@@ -32,9 +30,6 @@ import { StatusButton } from "./status/status_button";
 import { Welcome } from "./status/welcome";
 import { TabStrip } from "./tabs/tab_strip";
 import { InputSender } from "./input/input_sender";
-
-const MAX_TITLE = 120;
-const BELL_PAUSE_MS = 800;
 
 export class App {
   readonly store: Store<AppState>;
@@ -48,7 +43,6 @@ export class App {
   readonly #terminalArea: TerminalArea;
   readonly #panel: AssistantPanel;
   #zoomFrom: number | null = null;
-  #rang = 0;
 
   constructor(root: HTMLElement, session: Session, storage: Storage | null) {
     this.#session = session;
@@ -60,7 +54,8 @@ export class App {
     this.#commands = new Commands(session, this.store, this.#notices, this.#input, (changes) => this.#preferencesSync.change(changes));
     this.#terminalArea = new TerminalArea(this.#terminalAreaActions(), this.#scope);
     this.#panel = new AssistantPanel(this.#assistantActions(), this.#scope);
-    this.terminals = new TerminalViews(session, this.store, this.#terminalArea.area, { listener: (uuid) => this.#listener(uuid), shownChanged: () => this.#shownChanged() });
+    const parts = { session, store: this.store, input: this.#input, commands: this.#commands, area: this.#terminalArea, screen: () => this.terminals.screen };
+    this.terminals = new TerminalViews(session, this.store, this.#terminalArea.area, { listener: (uuid) => screenListener(uuid, parts), shownChanged: () => this.#shownChanged() });
     this.store.set({ machines: session.machines });
     this.#draw(root);
     keepFocus(root, this.#scope);
@@ -221,53 +216,6 @@ export class App {
   #titlesOf(uuids: readonly string[]): AppState["titles"] {
     const known = new Set(uuids);
     return Object.fromEntries(Object.entries(this.store.state.titles).filter(([uuid]) => known.has(uuid)));
-  }
-
-  #listener(uuid: () => string): ScreenListener {
-    const isShown = (): boolean => this.store.state.shown === uuid();
-    return {
-      typed: (data) => this.#input.typed(data),
-      answered: (data) => void this.#session.input(uuid(), data),
-      pasted: (text) => void this.#input.paste(text),
-      sendsCompositionImmediately: () => this.#sendsCompositionImmediately(),
-      titled: (title) => this.store.set({ titles: { ...this.store.state.titles, [uuid()]: plainLine(title, MAX_TITLE) } }),
-      rang: () => isShown() && this.#ring(),
-      copied: (text) => this.#commands.offerCopy(text),
-      tappedAddress: (address) => void this.#commands.open(address),
-      scrolled: () => isShown() && this.#scrolled(),
-      selected: () => isShown() && this.#terminalArea.selection.place(),
-      shortcut: (event) => this.#shortcut(event),
-    };
-  }
-
-  #sendsCompositionImmediately(): boolean {
-    const { composing } = this.store.state.preferences;
-    return composing === "auto" ? /Android/.test(navigator.userAgent) : composing === "at-once";
-  }
-
-  #scrolled(): void {
-    this.store.set({ atBottom: this.terminals.screen?.atBottom ?? true });
-    this.#terminalArea.selection.place();
-  }
-
-  #ring(): void {
-    const now = performance.now();
-    if (now - this.#rang < BELL_PAUSE_MS) return;
-    this.#rang = now;
-    this.#terminalArea.ring();
-    if (this.store.state.preferences.vibrate) navigator.vibrate?.(40);
-  }
-
-  #shortcut(event: KeyboardEvent): boolean {
-    const wanted = shortcutOf(event);
-    if (wanted === null) return false;
-    if (wanted === "paste") return true; // the browser's own paste event follows
-    event.preventDefault();
-    const terminal = this.terminals.screen?.terminal;
-    if (wanted === "top") terminal?.scrollToTop();
-    else if (wanted === "bottom") terminal?.scrollToBottom();
-    else void this.#commands.copy(terminal?.getSelection() ?? "");
-    return true;
   }
 
   #terminalAreaActions(): ConstructorParameters<typeof TerminalArea>[0] {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 
-import { base64url, unhex } from "../../src/platform/bytes";
+import { unhex } from "../../src/platform/bytes";
+import { base64url } from "../support/base64url";
 import { LinkError, parseLink } from "../../src/e2e/link";
 
 const SECRET = new Uint8Array(16).fill(250);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 
-import { base64, base64url, unbase64, unbase64url, unhex, utf8 } from "../../src/platform/bytes";
+import { base64, unbase64, unbase64url, unhex, utf8 } from "../../src/platform/bytes";
+import { base64url } from "../support/base64url";
 import { keyPair } from "../../src/e2e/noise";
 import { Handshake, linkKey, type SessionCipher } from "../../src/e2e/session_cipher";
 import { Direction, Responder } from "../support/noise_responder";

@@ -1,6 +1,7 @@
 /** A fake relay, machine and browser. Tests can read, intercept and cut the traffic between them. */
 
-import { base64url, unhex } from "../../src/platform/bytes";
+import { unhex } from "../../src/platform/bytes";
+import { base64url } from "./base64url";
 import { createSession, type Environment, type RelaySocket, type Session } from "../../src/session";
 import type { Connection, TerminalOutput, Tab } from "../../src/session";
 import { boundText, sign, type Party } from "../../src/transport/identity";

@@ -19,10 +19,6 @@ export class Renderer {
     this.#terminal = terminal;
   }
 
-  get kind(): "webgl" | "dom" {
-    return this.#addon === null ? "dom" : "webgl";
-  }
-
   show(): void {
     if (this.#addon !== null || this.#losses >= MAX_LOSSES) return;
     try {

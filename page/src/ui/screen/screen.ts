@@ -65,14 +65,6 @@ export class Screen {
     this.#watch();
   }
 
-  get drawnBy(): "webgl" | "dom" {
-    return this.#renderer.kind;
-  }
-
-  get size(): Size {
-    return { cols: this.terminal.cols, rows: this.terminal.rows };
-  }
-
   get applicationCursor(): boolean {
     return this.terminal.modes.applicationCursorKeysMode;
   }
@@ -80,11 +72,6 @@ export class Screen {
   get atBottom(): boolean {
     const { viewportY, baseY } = this.terminal.buffer.active;
     return viewportY >= baseY;
-  }
-
-  /** Whether a program uses the alternate screen (an editor, a pager). */
-  get alternate(): boolean {
-    return this.terminal.buffer.active.type === "alternate";
   }
 
   name(name: string): void {

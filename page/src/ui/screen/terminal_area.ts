@@ -21,7 +21,8 @@ export interface TerminalAreaActions {
   zoomed(): void;
 }
 
-const BELL_MS = 180;
+const FLASH_MS = 180;
+const BELL_INTERVAL_MS = 800;
 
 export class TerminalArea {
   readonly element = el("section", { class: "terminal-area", "aria-label": "Terminal" });
@@ -33,7 +34,7 @@ export class TerminalArea {
   readonly #zoom = el("div", { class: "zoom", hidden: true, "aria-hidden": "true" });
   readonly #actions: TerminalAreaActions;
   readonly #scope: Scope;
-  #rings = false;
+  #rangAt = 0;
 
   constructor(actions: TerminalAreaActions, scope: Scope) {
     this.#actions = actions;
@@ -54,15 +55,14 @@ export class TerminalArea {
     setText(this.#mark, `${bytes(state.skipped)} not shown`);
   }
 
-  /** Flash briefly. A flash during another one is ignored. */
-  ring(): void {
-    if (this.#rings) return;
-    this.#rings = true;
+  /** The bell: flash, and vibrate if that is chosen. A bell soon after another one is ignored. */
+  ring(vibrate: boolean): void {
+    const now = performance.now();
+    if (now - this.#rangAt < BELL_INTERVAL_MS) return;
+    this.#rangAt = now;
     this.element.classList.add("rings");
-    this.#scope.after(BELL_MS, () => {
-      this.#rings = false;
-      this.element.classList.remove("rings");
-    });
+    this.#scope.after(FLASH_MS, () => this.element.classList.remove("rings"));
+    if (vibrate) navigator.vibrate?.(40);
   }
 
   rest(): void {

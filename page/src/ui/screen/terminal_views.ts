@@ -57,10 +57,6 @@ export class TerminalViews {
     return this.#view?.screen ?? null;
   }
 
-  get kept(): number {
-    return this.#screens.size;
-  }
-
   get #view(): TerminalView | undefined {
     return this.#views.get(this.#store.state.shown ?? "");
   }
