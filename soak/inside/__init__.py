@@ -1,1 +1,4 @@
-"""The part of the harness inside the process under test: it counts, plants and traces there, when it is asked to."""
+"""The part of the harness inside the process under test: control handlers that count, plant leaks and trace memory.
+
+`questions` has the handlers; they are loaded on the first request.
+"""

@@ -1,6 +1,6 @@
-"""Counts what a process has in Python and on the C heap. Keeps nothing between two counts, and changes nothing.
+"""Counts the Python objects and the C heap of this process. Stores nothing between two counts, and changes nothing.
 
-Exact numbers only: blocks of the object allocator, bytes in use on the C heap, objects by type, tasks by coroutine,
+Only exact numbers: blocks of the object allocator, bytes in use on the C heap, objects by type, tasks by coroutine,
 threads and handlers by name.
 """
 
@@ -39,22 +39,22 @@ CANARIES = frozenset(
         "ptyprocess.ptyprocess.PtyProcess",
     }
 )
-"""Types whose objects end with a phone, a terminal, a conversation or the agent's place on its own relay."""
+"""Types whose objects must end with a phone, a terminal, a conversation or the agent's connection to its own relay."""
 
 LISTENERS = ("link.listeners",)
-"""The ledger's entries that count listeners."""
+"""Ledger entries that count listeners."""
 
 
 def count(ledger: Ledger, *, disturb: bool) -> dict[str, float]:
-    """Values by name, as in `soak.gauges.gauge.GAUGES`, of a process with an event loop and a ledger.
+    """Return the values of a process with an event loop and a ledger, named as in `soak.gauges.gauge.GAUGES`.
 
-    With `disturb` garbage goes first, and so does what libraries keep for a while; `uncollected` says how much garbage.
+    With `disturb`, garbage is collected and caches of libraries are emptied first; `uncollected` counts the garbage.
     """
     return {**count_process(disturb=disturb), **_named("tasks", _tasks()), **_ledger(ledger)}
 
 
 def count_process(*, disturb: bool) -> dict[str, float]:
-    """The part of them that every process has, with or without an event loop."""
+    """Return the values that every process has, with or without an event loop."""
     uncollected = _collect() if disturb else 0
     blocks, heap = sys.getallocatedblocks(), heap_in_use()
     values: dict[str, float] = {"python.blocks": blocks, "uncollected": uncollected}
@@ -72,7 +72,7 @@ def _collect() -> int:
 
 
 def _types() -> Mapping[str, float]:
-    """Living objects by type, of all that the collector knows."""
+    """Return the number of objects of each type that the garbage collector tracks."""
     types: dict[type, list[None]] = {}  # lists, not numbers: each number is a block of its own, 200,000 of them
     for thing in gc.get_objects():
         kind = type(thing)
@@ -97,7 +97,7 @@ def _tasks() -> Iterable[str]:
 
 
 def _family(name: str) -> str:
-    """A thread's name without the number that makes it unique."""
+    """Return a thread's name without its number."""
     return name.rstrip("0123456789").rstrip("-_") or name
 
 

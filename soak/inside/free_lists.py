@@ -1,17 +1,17 @@
-"""Fills the free lists of the interpreter and of uvloop, once, so that they do not fill during what is judged.
+"""Fills the free lists of the interpreter and of uvloop once, so that they do not grow while gauges are judged.
 
-A free list keeps dead objects for the next one of their kind, up to 255 of them, and counts as in use. It holds the
-most that ever lived at one time, which is a record that is broken ever more rarely: a slow rise that is no leak.
+A free list keeps up to 255 dead objects for reuse, and counts as memory in use. Its length is the largest number of
+objects that existed at one time, which rises ever more rarely: a slow growth that is not a leak.
 """
 
 import asyncio
 
 AT_ONCE = 600
-"""Objects of each kind that live at one time: more than any free list keeps."""
+"""Objects of each kind that exist at one time: more than any free list keeps."""
 
 
 async def fill_free_lists() -> None:
-    """Have so many handles, timers, tasks, futures and contexts live at one time, and then none."""
+    """Create this many handles, timers, tasks, futures and contexts at one time, and drop them."""
     loop = asyncio.get_running_loop()
     gate = loop.create_future()
     waiting = [asyncio.ensure_future(_pass(gate)) for _ in range(AT_ONCE)]

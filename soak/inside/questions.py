@@ -1,6 +1,6 @@
 """Control handlers of the harness in the process under test (an entry point of `mobifai.questions`).
 
-Planting needs the variable that the harness sets when it starts an agent: no leak gets into one that is used.
+Planting needs a variable that the harness sets when it starts an agent, so no leak gets into an agent in real use.
 """
 
 import gc
@@ -23,7 +23,7 @@ RUN_VARIABLE = TEST_VARIABLE
 
 
 def questions(subject: PluginContext) -> Mapping[str, ControlHandler]:
-    """Every question, by its name."""
+    """Return the handlers by request name."""
     windows = MemoryWindows()
 
     async def sample(arguments: dict[str, Any]) -> object:
@@ -44,7 +44,7 @@ def questions(subject: PluginContext) -> Mapping[str, ControlHandler]:
 
     async def plant(arguments: dict[str, Any]) -> object:
         if RUN_VARIABLE not in os.environ:
-            raise StateError("leaks are planted only in an agent that `mobifai soak` has started")
+            raise StateError("expected an agent that `mobifai soak` has started; leaks are planted in no other")
         from soak.plants import install  # noqa: PLC0415 - a clean run never loads it
 
         install(str(arguments.get("name")), subject)

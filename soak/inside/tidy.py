@@ -1,7 +1,7 @@
-"""Has libraries do now what they do only now and then, so that what is counted next is what stays.
+"""Empties caches of libraries, so that the next count has only what stays.
 
-Everything here is bounded by the library itself and comes and goes like a saw's teeth, in which a leak of one object in
-five cycles would be hidden. Never touches the product's own containers.
+Each of these caches is bounded by its library and grows and shrinks in turns, which would hide a leak of one object in
+five cycles. MobiFai's own containers are never touched.
 """
 
 import collections
@@ -15,20 +15,20 @@ from collections.abc import Callable
 from typing import Any
 
 ENTRIES = 2
-"""A bounded cache with fewer entries is left alone: it may be somebody's way to make a thing only once."""
+"""A bounded cache with fewer entries is left alone: it may be used to create a single object."""
 
 PURE = ("yarl.",)
-"""Modules whose caches are emptied whatever they hold: nothing in them is made only once."""
+"""Modules whose caches are always emptied."""
 
 CURSORS = 400
 """sqlite3 drops the weak references to a connection's dead cursors with every 200th new one (Modules/_sqlite)."""
 
 
 def tidy() -> None:
-    """Empty what is bounded: caches of functions, methods, addresses, cursors. Unbounded ones stay as they are.
+    """Empty bounded caches: of functions, methods, addresses, cursors. Unbounded ones stay as they are.
 
-    CPython's method cache keeps the last 4,096 names that it was asked for, and names that C code creates each time
-    fill it ever more slowly (Objects/typeobject.c).
+    CPython's method cache keeps the last 4,096 names that were looked up; names that C code creates on each lookup fill
+    it slowly (Objects/typeobject.c).
     """
     sys._clear_type_cache()
     known: dict[type, Callable[[Any], None] | None] = {}  # bounded by the types
@@ -41,7 +41,7 @@ def tidy() -> None:
 
 
 def _way(kind: type) -> Callable[[Any], None] | None:
-    """How objects of this type are tidied; None for those that are left alone."""
+    """Return the function that empties objects of this type, or None."""
     if issubclass(kind, functools._lru_cache_wrapper):
         return _empty
     if kind is sqlite3.Connection:
@@ -58,14 +58,14 @@ def _empty(cache: "functools._lru_cache_wrapper[object]") -> None:
 
 
 def _empty_addresses(cache: object) -> None:
-    """Uvloop remembers the last 2,048 addresses that datagrams went to (uvloop/dns.pyx)."""
+    """Empty uvloop's cache of the last 2,048 addresses of datagrams (uvloop/dns.pyx)."""
     for inner in gc.get_referents(cache):
         if isinstance(inner, collections.OrderedDict):
             inner.clear()
 
 
 def _forget_cursors(connection: sqlite3.Connection) -> None:
-    """Make cursors until the connection has just dropped the dead ones."""
+    """Create cursors until the connection has dropped its references to dead ones."""
     with contextlib.suppress(sqlite3.Error):  # of another thread, or closed
         for _ in range(CURSORS):
             if _dead_cursors(connection) <= 1:

@@ -1,4 +1,4 @@
-"""memray inside the process under test: one aggregated window at a time. Owns the tracker and takes it off."""
+"""Records memray windows in the process under test, one at a time. Owns the tracker."""
 
 from pathlib import Path
 from typing import Any
@@ -7,13 +7,13 @@ from mobifai.errors import StateError
 
 
 class MemoryWindows:
-    """Traces allocations between `begin` and `end` into a file; both may come from different questions."""
+    """Traces allocations between `begin` and `end` into a file; each may be a request of its own."""
 
     def __init__(self) -> None:
         self._tracker: Any = None
 
     def begin(self, file: Path, *, native: bool = False) -> None:
-        """Start a window, with the frames of C functions if `native`. Raises StateError when it can't be."""
+        """Start a window, with the frames of C functions if `native`. Raises StateError if memray can't trace here."""
         if self._tracker is not None:
             raise StateError("a window is open already; end it first")
         try:
@@ -26,12 +26,12 @@ class MemoryWindows:
         )
         try:
             tracker.__enter__()
-        except RuntimeError as error:  # one of somebody else's is at work
+        except RuntimeError as error:  # another tracker is active
             raise StateError(f"memory can't be traced here: {error}") from None
         self._tracker = tracker
 
     def end(self) -> None:
-        """End the window, whose file is whole then. Twice changes nothing."""
+        """End the window and complete its file. Idempotent."""
         tracker, self._tracker = self._tracker, None
         if tracker is not None:
             tracker.__exit__(None, None, None)

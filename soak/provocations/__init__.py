@@ -1,10 +1,14 @@
-"""Provocations that fill the limits that ordinary use leaves half empty, each with the limits that it fills."""
+"""Provocations: each fills limits that ordinary use does not.
+
+To add one, write a function that takes a `ProvocationEnvironment`, and describe it with `provocation(...)` in the
+`PROVOCATIONS` of a module of this package, with the limits that it fills.
+"""
 
 from soak.provocations.provocation import Provocation
 
 
 def provocations() -> tuple[Provocation, ...]:
-    """Return all provocations, in the order in which they run."""
+    """Return all provocations, in their order of execution."""
     from soak.provocations import assistant, commands, one_process, phones, relay_storms, shared_relay  # noqa: PLC0415
 
     modules = (commands, relay_storms, phones, assistant, one_process, shared_relay)

@@ -1,4 +1,4 @@
-"""What a busy model and many conversations do: all that the assistant may hold, with a model that follows a script."""
+"""Provocations that fill the assistant's limits with a scripted model, except for those on a real model's replies."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ PAUSE: dict[str, object] = {"type": "delay", "ms": 0}
 
 
 async def busy_model(env: ProvocationEnvironment) -> None:
-    """As many conversations, turns, actions, characters and tokens as may be, with the longest prompts."""
+    """Fill the limits on conversations, turns, actions, characters and tokens, with the longest prompts."""
     phone = await _phone(env)
     uuid = await env.tabs.open(phone)
     await fill_conversations(env.tabs, env.script, uuid)
@@ -37,7 +37,7 @@ async def busy_model(env: ProvocationEnvironment) -> None:
 
 
 async def long_stories(env: ProvocationEnvironment) -> None:
-    """One conversation in each of more terminals than are remembered, and one with a thousand short events."""
+    """Hold a conversation in more terminals than are stored, and one with a thousand short events."""
     phone = await _phone(env)
     uuids = [await env.tabs.open(phone) for _ in range(ASSISTANT_STORIES.value + 1)]
     env.script.write([TELL])
@@ -51,7 +51,7 @@ async def long_stories(env: ProvocationEnvironment) -> None:
 
 
 async def unread_answer(env: ProvocationEnvironment) -> None:
-    """A command asks the assistant and reads nothing of what it says, until the agent ends the conversation."""
+    """Prompt the assistant by a command that reads nothing, until the agent ends the conversation."""
     before = await refusals(env, ASSISTANT_EVENTS.name)
     phone = await _phone(env)
     uuid = await env.tabs.open(phone)
@@ -91,4 +91,4 @@ PROVOCATIONS = (
         "unread answer", "a command that asks the assistant and reads nothing", unread_answer, ASSISTANT_EVENTS,
     ),
 )  # fmt: skip
-"""By what fills the assistant's limits, but for those on a real model's replies."""
+"""The provocations of this module."""

@@ -1,4 +1,4 @@
-"""What commands and terminals do that are too many."""
+"""Provocations with too many commands and terminals."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -11,7 +11,7 @@ from soak.scenarios.terminal_checks import PATIENCE
 
 
 async def many_commands(env: ProvocationEnvironment) -> None:
-    """As many commands as are let in connect and say nothing, and one more; then each wants an invitation."""
+    """Connect as many idle commands as are accepted and one more; then request as many invitations."""
     async with AsyncExitStack() as scope:
         for _ in range(CONTROL_CLIENTS.value):
             await _connect(env, scope)
@@ -28,7 +28,7 @@ async def _connect(env: ProvocationEnvironment, scope: AsyncExitStack) -> asynci
 
 
 async def many_terminals(env: ProvocationEnvironment) -> None:
-    """As many terminals as may be; one is flooded, and one reads nothing of what is typed."""
+    """Open the most terminals; flood one, and type into one that reads nothing."""
     phone = await visits.new_phone(env.tabs, webrtc=False, features=())
     await visits.arrive(env.context, phone)
     await terminals.fill_terminals(env.tabs, phone)
@@ -44,4 +44,4 @@ PROVOCATIONS = (
         TERMINALS, TERMINAL_RING, TERMINAL_INPUT,
     ),
 )  # fmt: skip
-"""By what fills the limits on commands and terminals."""
+"""The provocations of this module."""

@@ -1,4 +1,4 @@
-"""Says of each limit what filled it in a run, or why nothing did. Pure."""
+"""Explains for each limit what filled it in a run, or why nothing did."""
 
 from collections.abc import Collection, Iterable
 
@@ -13,7 +13,7 @@ SCENARIO = "limits"
 
 
 def explained(bounds: Iterable[BoundResult], scenarios: Collection[str]) -> list[BoundResult]:
-    """Return the results with their reasons. `scenarios` are those that ran."""
+    """Return the results with reasons. `scenarios` are those that ran."""
     by = {limit: one.name for one in provocations() for limit in one.fills} if SCENARIO in scenarios else {}
     return [msgspec.structs.replace(one, why=_why(one, by.get(one.name), scenarios)) for one in bounds]
 

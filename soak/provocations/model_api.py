@@ -1,7 +1,4 @@
-"""A server on loopback that speaks as much of the Messages API as it takes to answer hugely, or never.
-
-Owns its socket for the length of a scope.
-"""
+"""A server for the part of the Messages API that huge answers, or none, need. Owns its socket within a scope."""
 
 import asyncio
 import json
@@ -17,11 +14,11 @@ STREAM = "text/event-stream"
 
 
 COMMENT = b": " + b"x" * 1000 + b"\n\n"
-"""What a stream of events may have between them, and means nothing."""
+"""A comment in a stream of events, which readers ignore."""
 
 
 class Form(Enum):
-    """How a reply is made up: as one answer, as a single line that does not end, or as comments and nothing else."""
+    """The form of a reply: one answer, a single endless line, or only comments."""
 
     ANSWER = auto()
     LINE = auto()
@@ -29,12 +26,12 @@ class Form(Enum):
 
 
 class ModelApi:
-    """The server. `answer_bytes`: how long its answers are; `ends`: whether they come to an end."""
+    """The server. `answer_bytes` is the length of its answers, `form` their form."""
 
     def __init__(self) -> None:
         self.url = ""
         self.answer_bytes: int | None = 0
-        """None: it takes a question and says nothing."""
+        """None: it accepts a request and sends no answer."""
         self.form = Form.ANSWER
         self._closing = asyncio.Event()
 
@@ -43,11 +40,11 @@ class ModelApi:
         response = web.StreamResponse(headers={"Content-Type": STREAM})
         await response.prepare(request)
         if self.answer_bytes is not None:
-            await self._say(response, self.answer_bytes)
+            await self._write_answer(response, self.answer_bytes)
         await self._closing.wait()
         return response
 
-    async def _say(self, response: web.StreamResponse, size: int) -> None:
+    async def _write_answer(self, response: web.StreamResponse, size: int) -> None:
         if self.form is Form.LINE:
             await response.write(b"data: " + b"x" * size)
             return

@@ -1,6 +1,6 @@
-"""An agent without a keeper, with a model that answers hugely or never, shells that stay, and a log that is flooded.
+"""Provocations of an agent without a keeper: huge answers, shells that do not end, and a flooded log.
 
-Runs an agent of its own: what it fills needs other settings than a scenario's agent has.
+Runs its own agent, because these limits need other settings than those of a scenario's agent.
 """
 
 from collections.abc import AsyncIterator
@@ -39,7 +39,7 @@ retries = 0
 "log.line" = 160
 "log.kinds" = 4
 """
-"""The least values at which each limit still does what it does: at the usual ones it would take hours."""
+"""The lowest values at which each limit still has its effect: with the default ones it would take hours."""
 
 STAYS = "/bin/sh -c 'trap \"\" HUP; exec sleep 3600'"
 """A program that does not end with its terminal."""
@@ -64,7 +64,7 @@ async def _agent(env: ProvocationEnvironment, api: ModelApi) -> AsyncIterator[Pr
 
 
 async def one_process(env: ProvocationEnvironment) -> None:
-    """Run it, and take its ledger over."""
+    """Run the agent, fill its limits, and record its ledger."""
     async with ModelApi().listening() as api, _agent(env, api) as inner:
         phone = await visits.new_phone(inner.tabs, webrtc=False, features=())
         await visits.arrive(inner.context, phone)
@@ -76,7 +76,7 @@ async def one_process(env: ProvocationEnvironment) -> None:
 
 
 async def _huge_answers(env: ProvocationEnvironment, phone: Phone, api: ModelApi, uuid: str) -> None:
-    """A reply that does not come, one that says nothing at length, and an answer that is too long."""
+    """Cause a missing reply, a long reply without content, and an answer that is too long."""
     for size, api.form in (
         (None, Form.ANSWER),
         (2 * ASSISTANT_REPLY.value, Form.COMMENTS),
@@ -88,7 +88,7 @@ async def _huge_answers(env: ProvocationEnvironment, phone: Phone, api: ModelApi
 
 
 async def _shells_that_stay(env: ProvocationEnvironment, phone: Phone) -> None:
-    """Close all terminals and open as many again, under whose closed ones the shells run on; one more is refused."""
+    """Close all terminals, whose shells keep running, and open as many again; the next one is refused."""
     await env.tabs.kill_all(phone)
     uuids = [await env.tabs.open(phone, greeted=False) for _ in range(TERMINAL_CHILDREN.value - TERMINALS.value)]
     await env.tabs.kill(phone, uuids[0])
@@ -98,7 +98,7 @@ async def _shells_that_stay(env: ProvocationEnvironment, phone: Phone) -> None:
         if TERMINAL_CHILDREN.name not in str(error):
             raise
     else:
-        raise PhoneError("error", f"expected the agent to refuse shell {TERMINAL_CHILDREN.value + 1}; it made it")
+        raise PhoneError("error", f"expected the agent to refuse shell {TERMINAL_CHILDREN.value + 1}; it started it")
 
 
 async def _flooded_log(env: ProvocationEnvironment, phone: Phone) -> None:
@@ -119,7 +119,7 @@ MOST_NUISANCES = 200
 
 
 async def _nuisance(env: ProvocationEnvironment, phone: Phone) -> None:
-    """Send what the agent writes lines about, of more kinds than the log remembers; come back."""
+    """Send messages that the agent logs, of more kinds than the log deduplicates; then reconnect."""
     await phone.type(visits.device_id(1000), "nobody reads this")
     await phone.send("webrtc:ice-candidate", {"candidate": {"candidate": 7}})
     await phone.send("webrtc:answer", {"answer": {"type": "answer", "sdp": "x" * 1000}})
@@ -138,4 +138,4 @@ PROVOCATIONS = (
         LOG_KINDS,
     ),
 )  # fmt: skip
-"""By what fills the limits that need settings of their own."""
+"""The provocations of this module."""

@@ -1,4 +1,4 @@
-"""What phones do that never acknowledge, never finish, send too much, come too early, or are too many."""
+"""Provocations of phones that never acknowledge or finish, send too much or too early, or are too many."""
 
 import asyncio
 from contextlib import suppress
@@ -33,21 +33,21 @@ from soak.scenarios.conversation_steps import LOOK, ask
 from soak.scenarios.terminal_checks import PATIENCE
 
 FIRST_PHONE = 3000
-"""The number of the first phone that is let in by a link here."""
+"""The number of the first phone that is invited by a link here."""
 
 FIRST_TURN = [{"type": "delay", "ms": 300}, LOOK]
-"""Time in which a phone falls silent before the model says much."""
+"""A pause in which the phone falls silent before the model sends much."""
 LONG_TURN = [*[{"type": "message", "text": "😀" * 4000}] * 28, LOOK]
 """Messages of 16,000 bytes each, together less than a conversation may hold."""
 BUSY_TURN = [*[{"type": "message", "text": "and so on"}] * 48, LOOK]
-"""Many short ones; the turns that are left have more than 256."""
+"""Many short messages; the remaining turns have more than 256."""
 
 LETTERS, TOO_MANY_LETTERS = 360, 400
-"""Letters of three bytes in each key combination: all of them fit, or don't."""
+"""Three-byte letters in each key combination, with which all combinations fit in a message or do not."""
 
 
 async def sealed_phone(env: ProvocationEnvironment, number: int, *features: str, webrtc: bool = False) -> Phone:
-    """Return a phone that encrypts end to end, connected and paired. It is among the world's phones."""
+    """Return a connected phone that encrypts end to end. It is among the context's phones."""
     invitation = await env.context.target.ask("pair")
     phone = Phone(
         env.url,
@@ -67,7 +67,7 @@ async def sealed_phone(env: ProvocationEnvironment, number: int, *features: str,
 
 
 async def gone(env: ProvocationEnvironment, phone: Phone) -> None:
-    """Have a phone leave, and wait until the agent knows. Raises PhoneError."""
+    """Disconnect a phone and wait until the agent has noticed. Raises PhoneError."""
     await phone.vanish()
     if phone in env.context.phones:
         env.context.phones.remove(phone)
@@ -75,7 +75,7 @@ async def gone(env: ProvocationEnvironment, phone: Phone) -> None:
 
 
 async def refused(env: ProvocationEnvironment, limit: str, before: int) -> None:
-    """Wait until something was refused or dropped because of a limit. Raises PhoneError."""
+    """Wait until a limit has refused or dropped something. Raises PhoneError."""
 
     def is_so(status: visits.Status) -> bool:
         return any(one["refused"] + one["evicted"] > before for one in status["bounds"] if one["name"] == limit)
@@ -84,7 +84,7 @@ async def refused(env: ProvocationEnvironment, limit: str, before: int) -> None:
 
 
 async def refusals(env: ProvocationEnvironment, limit: str) -> int:
-    """Return how much was refused or dropped because of a limit so far."""
+    """Return how much a limit has refused or dropped so far."""
     entry = (await env.bounds())[limit]
     return int(entry["refused"]) + int(entry["evicted"])
 
@@ -93,7 +93,7 @@ async def refusals(env: ProvocationEnvironment, limit: str) -> int:
 
 
 async def never_acknowledges(env: ProvocationEnvironment) -> None:
-    """A terminal prints for a phone that reads nothing, until its window is full; then the phone reads all."""
+    """Print to a phone that reads nothing, until its window is full; then read everything."""
     phone = await visits.new_phone(env.tabs, webrtc=False, features=FEATURES)
     await visits.arrive(env.context, phone)
     await filling_limits.fill_window(env.tabs, phone)
@@ -103,7 +103,7 @@ async def never_acknowledges(env: ProvocationEnvironment) -> None:
 
 
 async def silent_screen(env: ProvocationEnvironment) -> None:
-    """A phone that confirms nothing is shown a full screen, on which the program goes on printing."""
+    """Send a full screen and further output to a phone that acknowledges nothing."""
     phone = await visits.new_phone(env.tabs, features=())
     await visits.arrive(env.context, phone, channel=True)
     other, uuid = [await env.tabs.open(phone) for _ in range(2)]
@@ -125,7 +125,7 @@ async def silent_screen(env: ProvocationEnvironment) -> None:
 
 
 async def silent_channel(env: ProvocationEnvironment) -> None:
-    """The assistant says much to a phone whose data channel takes nothing any more, until the agent hangs up."""
+    """Send many assistant messages to a phone with a blocked data channel, until the agent disconnects it."""
     before = await refusals(env, CONTROL_QUEUE.name)
     phone = await visits.new_phone(env.tabs, features=())
     await visits.arrive(env.context, phone, channel=True)
@@ -140,7 +140,7 @@ async def silent_channel(env: ProvocationEnvironment) -> None:
 
 
 async def close_terminals(env: ProvocationEnvironment) -> None:
-    """Close all terminals with whatever goes on in them, by a phone that comes for that. Raises PhoneError."""
+    """Close all terminals, by a phone that connects for that. Raises PhoneError."""
     phone = await visits.new_phone(env.tabs, webrtc=False, features=())
     env.tabs.ignore(phone)
     await visits.arrive(env.context, phone)
@@ -154,7 +154,7 @@ async def close_terminals(env: ProvocationEnvironment) -> None:
 
 
 async def unfinished_message(env: ProvocationEnvironment) -> None:
-    """A phone sends a message on the data channel whose end never comes, until the agent closes the connection."""
+    """Send a message on the data channel without its end, until the agent closes the connection."""
     before = await refusals(env, CHANNEL_INBOUND.name)
     phone = await visits.new_phone(env.tabs, features=())
     await visits.arrive(env.context, phone, channel=True)
@@ -164,11 +164,11 @@ async def unfinished_message(env: ProvocationEnvironment) -> None:
 
 
 async def more_than_can_be_done(env: ProvocationEnvironment) -> None:
-    """A phone sends key combinations faster than they can be checked and kept, until the agent hangs up."""
+    """Send key combinations faster than they can be stored, until the agent disconnects the phone."""
     before = await refusals(env, INBOUND.name)
     phone = await sealed_phone(env, FIRST_PHONE, SHARES_KEYS)
     await phone.pair(env.context.target.device_id, PATIENCE)
-    with suppress(PhoneError):  # it is hung up on
+    with suppress(PhoneError):  # it is disconnected
         async with asyncio.timeout(PATIENCE):
             while phone.paired_with is not None:
                 await phone.send("keys:set", _combinations(LETTERS))
@@ -178,7 +178,7 @@ async def more_than_can_be_done(env: ProvocationEnvironment) -> None:
 
 
 async def too_many_keys(env: ProvocationEnvironment) -> None:
-    """A phone asks for more key combinations to be kept than one message to a phone can hold."""
+    """Store more key combinations than one message to a phone can hold."""
     phone = await sealed_phone(env, FIRST_PHONE, SHARES_KEYS)
     await phone.pair(env.context.target.device_id, PATIENCE)
     await phone.send("keys:set", _combinations(LETTERS))
@@ -192,7 +192,7 @@ async def too_many_keys(env: ProvocationEnvironment) -> None:
 
 
 def _combinations(letters: int) -> dict[str, object]:
-    """As many combinations as one message may have, each with so many letters of three bytes."""
+    """Return the most combinations of one message, each with this many three-byte letters."""
     listed = [{"id": str(number), "label": "soak", "sequence": "字" * letters} for number in range(MAX_KEYS)]
     return {"combinations": listed}
 
@@ -201,7 +201,7 @@ def _combinations(letters: int) -> dict[str, object]:
 
 
 async def early_candidates(env: ProvocationEnvironment) -> None:
-    """A phone names more addresses than any phone has, and never answers the offer."""
+    """Send more ICE candidates than any phone has, and never answer the offer."""
     phone = await visits.new_phone(env.tabs, webrtc=False, features=())
     await visits.arrive(env.context, phone)
     await phone.expect("webrtc:offer", lambda _: True, PATIENCE)
@@ -212,13 +212,13 @@ async def early_candidates(env: ProvocationEnvironment) -> None:
 
 
 def candidate(number: int) -> dict[str, object]:
-    """Return a candidate at a discard port, another one for each number."""
+    """Return a candidate at the discard port, a different one for each number."""
     line = f"candidate:{number} 1 udp {2122260223 - number} 10.64.0.1 9 typ host"
     return {"candidate": line, "sdpMid": "0", "sdpMLineIndex": 0}
 
 
 async def before_the_first(env: ProvocationEnvironment) -> None:
-    """A phone's messages come by the relay, but the one before them does not come by the data channel."""
+    """Send messages through the relay while the preceding one never arrives by the data channel."""
     before = await refusals(env, SESSION_HELD.name)
     phone = await sealed_phone(env, FIRST_PHONE, *FEATURES, webrtc=True)
     await phone.pair(env.context.target.device_id, PATIENCE)
@@ -237,7 +237,7 @@ async def before_the_first(env: ProvocationEnvironment) -> None:
 
 
 async def phones_of_years(env: ProvocationEnvironment) -> None:
-    """Pair as many phones by link as the agent knows, revoke them all and some more, and invite without end."""
+    """Pair as many phones by link as the agent stores, and revoke more than it remembers."""
     for _ in range(E2E_LINKS.value + 1):
         await env.context.target.ask("pair")
     numbers = await _pin_phones(env)
@@ -254,7 +254,7 @@ async def phones_of_years(env: ProvocationEnvironment) -> None:
 
 
 async def _pin_phones(env: ProvocationEnvironment) -> list[int]:
-    """Pair phones by link until the agent refuses one. Return the numbers of those that it knows."""
+    """Pair phones by link until the agent refuses one. Return the numbers of the stored ones."""
     known: list[int] = []  # bounded by the agent's phones
     for number in range(FIRST_PHONE, FIRST_PHONE + E2E_PHONES.value + 1):
         phone = await sealed_phone(env, number)
@@ -303,4 +303,4 @@ PROVOCATIONS = (
         E2E_PHONES, E2E_REVOKED, E2E_LINKS,
     ),
 )  # fmt: skip
-"""By what fills the limits on phones and on the ways to them."""
+"""The provocations of this module."""

@@ -1,6 +1,6 @@
-"""The base of a provocation, which fills limits that ordinary use leaves half empty.
+"""The type of provocations, which fill limits that ordinary use does not, and their environment.
 
-Owns the type and the place in which provocations run. A provocation leaves no phone and no terminal behind.
+A provocation leaves no phone and no terminal behind.
 """
 
 import asyncio
@@ -24,9 +24,9 @@ Entries = Iterable[Mapping[str, Any]]
 
 @dataclass
 class ProvocationEnvironment:
-    """Where provocations run: the agent under test, its scripted model, and an empty folder for other processes.
+    """The environment of a provocation: the agent under test, its scripted model, and an empty folder.
 
-    `record` takes the ledger of another process of the product that a provocation has filled.
+    `record` takes the ledger entries of another MobiFai process that a provocation has filled.
     """
 
     context: ScenarioContext
@@ -58,12 +58,12 @@ class Provocation:
 
     @property
     def possible(self) -> bool:
-        """Whether this system can do it: macOS has one loopback address, Linux has 127.0.0.0/8."""
+        """Whether it works on this system: macOS has one loopback address, Linux has 127.0.0.0/8."""
         return not self.many_addresses or sys.platform.startswith("linux")
 
 
 async def held(env: ProvocationEnvironment, *limits: Limit) -> None:
-    """Wait until these limits are full, and then look for a while whether they stay so and hold. Raises PhoneError."""
+    """Wait until these limits are full, and check for a while that they stay full. Raises PhoneError."""
     names = {limit.name: limit.piece for limit in limits}
 
     def full(status: visits.Status) -> bool:
@@ -76,11 +76,11 @@ async def held(env: ProvocationEnvironment, *limits: Limit) -> None:
         await asyncio.sleep(visits.LOOK_SECONDS)
         status = await env.context.target.ask("status")
         if not full(status):
-            raise PhoneError("error", f"expected {', '.join(names)} to stay full; something is not")
+            raise PhoneError("error", f"expected {', '.join(names)} to stay full; found one that did not")
 
 
 LOOKS = 10
-"""How often a limit is looked at while it is full."""
+"""Checks of a limit while it is full."""
 
 
 def provocation(

@@ -1,4 +1,4 @@
-"""What strangers and households do to a relay: connections, addresses, failed sign-ins, devices that do not read."""
+"""Provocations of a relay: many connections, addresses, failed sign-ins, and devices that do not read."""
 
 import asyncio
 import json
@@ -28,16 +28,16 @@ FIRST_DEVICE = 2000
 """The number of the first device of a household; the phones of scenarios have smaller ones."""
 
 AT_ONCE = 24
-"""Connections that are opened side by side."""
+"""Connections that are opened concurrently."""
 
 
 def address(number: int) -> str:
-    """Return a loopback address, another one for each number below 16,000."""
+    """Return a loopback address, a different one for each number below 16,000."""
     return f"127.7.{number // 250}.{1 + number % 250}"
 
 
 async def failed_sign_ins(env: ProvocationEnvironment) -> None:
-    """Fail once from each of more addresses than a relay remembers."""
+    """Fail a sign-in once from each of more addresses than a relay remembers."""
 
     async def fail(number: int) -> None:
         async with RawRelayClient(env.url, address(number)) as stranger:
@@ -51,7 +51,7 @@ async def failed_sign_ins(env: ProvocationEnvironment) -> None:
 async def household(env: ProvocationEnvironment) -> None:
     """Let in as many devices as an account may have, from more addresses than are remembered; connect them together.
 
-    Where devices of known addresses hold places, strangers get the others, so every kind of place is taken.
+    Known addresses have reserved connections and unknown ones get the others, so every kind is used up.
     """
     tokens = await _new_devices(env)
     try:
@@ -64,7 +64,7 @@ async def household(env: ProvocationEnvironment) -> None:
 
 
 async def _new_devices(env: ProvocationEnvironment) -> dict[int, str]:
-    """The tokens of new devices by their numbers, until the account has no room. Raises PhoneError."""
+    """Yield tokens of new devices until the account is full. Raises PhoneError."""
     tokens: dict[int, str] = {}  # bounded by the relay's devices
     for number in range(FIRST_DEVICE, FIRST_DEVICE + RELAY_DEVICES.value + 1):
         token = str((await env.context.target.ask("pair", {"legacy": True}))["token"])
@@ -84,7 +84,7 @@ async def _sign_in_from_everywhere(env: ProvocationEnvironment, tokens: dict[int
 
 
 async def _take_places(env: ProvocationEnvironment, tokens: dict[int, str], scope: AsyncExitStack) -> None:
-    """Hold all WebSockets and all plain connections that there may be, and try for one more of each."""
+    """Open the most WebSockets and plain connections, and try one more of each."""
     known = [address(count) for count in range(1, RELAY_KNOWN_ADDRESSES.value + 1)]
     for number in list(tokens)[: RELAY_SOCKETS.value - RELAY_UNSIGNED.value - 1]:  # the agent has one
         device = await scope.enter_async_context(RawRelayClient(env.url, known[number % len(known)]))
@@ -107,7 +107,7 @@ async def _hold(stranger: RawRelayClient, scope: AsyncExitStack, *, upgrade: boo
 
 
 async def longest_packet(env: ProvocationEnvironment) -> None:
-    """Send the longest packet that a device may send, after it has signed in; the relay answers it like any other."""
+    """Sign in and send the longest packet of a device; the relay answers it normally."""
     async with RawRelayClient(env.url) as device:
         await device.register(await env.context.target.token(0), visits.device_id(0))
         begin, end = '42["relay:echo",{"nonce":"', '"}]'
@@ -116,7 +116,7 @@ async def longest_packet(env: ProvocationEnvironment) -> None:
 
 
 async def deaf_device(env: ProvocationEnvironment) -> None:
-    """Change an account's settings again and again under a device that reads nothing, until the relay drops it."""
+    """Change an account's settings repeatedly while one of its devices reads nothing, until the relay drops it."""
     token = await env.context.target.token(0)
     largest = {"soak": "x" * (RELAY_SETTINGS.value - 20)}
     headers = {"Authorization": f"Bearer {token}", "Content_Type": "application/json"}
@@ -150,4 +150,4 @@ PROVOCATIONS = (
         RELAY_BACKLOG, RELAY_SETTINGS,
     ),
 )  # fmt: skip
-"""By what fills the relay's limits."""
+"""The provocations of this module."""

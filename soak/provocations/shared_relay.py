@@ -1,6 +1,6 @@
-"""A relay that several people share, and that stops: accounts, their connections, and what waits for a slow relay.
+"""Provocations of a shared relay, which is suspended: accounts, their connections, and queues for a slow relay.
 
-Runs a relay and an agent of its own.
+Runs its own relay and agent.
 """
 
 import os
@@ -49,7 +49,7 @@ async def _agent(env: ProvocationEnvironment) -> AsyncIterator[tuple[AgentUnderT
 
 
 async def shared_relay(env: ProvocationEnvironment) -> None:
-    """Fill the accounts and their connections, and stop the relay under its agent; take both ledgers over."""
+    """Fill the accounts and their connections, suspend the relay, and record both ledgers."""
     async with _agent(env) as (target, inner):
         await _many_accounts(target)
         await _many_connections(inner)
@@ -67,7 +67,7 @@ async def _many_accounts(target: AgentUnderTest) -> None:
             if RELAY_ACCOUNTS.name not in str(error):
                 raise
             return
-    raise PhoneError("error", f"expected the relay to refuse account {RELAY_ACCOUNTS.value + 1}; it made it")
+    raise PhoneError("error", f"expected the relay to refuse account {RELAY_ACCOUNTS.value + 1}; it created it")
 
 
 async def _many_connections(env: ProvocationEnvironment) -> None:
@@ -82,7 +82,7 @@ async def _many_connections(env: ProvocationEnvironment) -> None:
 
 
 async def _burst_of_signals(env: ProvocationEnvironment) -> None:
-    """A phone's candidates come all together, ahead of what takes them."""
+    """Receive all candidates of a phone together, before they can be processed."""
     before = await refusals(env, SIGNALS.name)
     phone = await visits.new_phone(env.tabs, webrtc=False, features=())
     await visits.arrive(env.context, phone)
@@ -96,7 +96,7 @@ async def _burst_of_signals(env: ProvocationEnvironment) -> None:
 
 
 async def _relay_that_stops(target: AgentUnderTest, env: ProvocationEnvironment) -> None:
-    """A terminal and the assistant go on while the relay reads nothing, until the agent's packets wait for it."""
+    """Continue output and a conversation while the relay reads nothing, until the agent's packets queue up."""
     phone = await visits.new_phone(env.tabs, webrtc=False, features=())
     await visits.arrive(env.context, phone)
     uuid = await env.tabs.open(phone)
@@ -120,12 +120,12 @@ def _prints(status: visits.Status) -> bool:
 
 
 SILENT_MS = 2000
-"""How long the model says nothing: the relay is stopped by then."""
+"""How long the model waits, until the relay is suspended."""
 
 
 @contextmanager
 def stopped(pid: int) -> Iterator[None]:
-    """Stop a process for the length of a scope, as a machine does that is suspended."""
+    """Suspend a process within a scope, as if its machine slept."""
     os.kill(pid, signal.SIGSTOP)
     try:
         yield
@@ -139,4 +139,4 @@ PROVOCATIONS = (
         shared_relay, RELAY_ACCOUNTS, RELAY_ACCOUNT_SOCKETS, RELAY_QUEUE, SIGNALS,
     ),
 )  # fmt: skip
-"""By what fills the limits of a relay apart, and of the way to it."""
+"""The provocations of this module."""

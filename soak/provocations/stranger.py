@@ -1,6 +1,6 @@
-"""A client of the relay that is as small as possible, for hundreds of them: raw HTTP and WebSocket frames.
+"""A minimal client of the relay, of which hundreds can run: raw HTTP and WebSocket frames.
 
-Owns one TCP connection each. It can come from any loopback address, and does not have to read.
+Owns one TCP connection. It can use any loopback address, and need not read.
 """
 
 import asyncio
@@ -15,13 +15,13 @@ _PATH = "/socket.io/?EIO=4&transport=websocket"
 _TEXT, _MASKED = 0x81, 0x80
 _SHORT, _MEDIUM = 125, 0xFFFF
 PATIENCE = 20.0
-"""Seconds that an answer may take on a busy machine."""
+"""Timeout in seconds of an answer, long enough for a busy machine."""
 
 
 class RawRelayClient:
-    """One connection. `address` is where it comes from, `receive_bytes` what the kernel keeps for it to read.
+    """One connection, from `address`, with a receive buffer of `receive_bytes`.
 
-    None: the system chooses.
+    None: the system's choice.
     """
 
     def __init__(self, url: str, address: str | None = None, receive_bytes: int | None = None) -> None:
@@ -40,7 +40,7 @@ class RawRelayClient:
         await self.close()
 
     async def open(self) -> None:
-        """Connect by TCP, and say nothing. Raises OSError."""
+        """Connect by TCP. Raises OSError."""
         connection = socket.socket()
         try:
             connection.setblocking(False)
@@ -55,7 +55,7 @@ class RawRelayClient:
             raise
 
     async def close(self) -> None:
-        """End it now."""
+        """Close the connection immediately."""
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.transport.abort()
@@ -63,7 +63,7 @@ class RawRelayClient:
                 await writer.wait_closed()
 
     async def ended(self) -> None:
-        """Wait until the relay has ended the connection. Raises TimeoutError."""
+        """Wait until the relay has closed the connection. Raises TimeoutError."""
         assert self._reader is not None  # noqa: S101 - it is open
         with suppress(OSError):
             async with asyncio.timeout(PATIENCE):
@@ -71,7 +71,7 @@ class RawRelayClient:
                     pass
 
     def deaf(self) -> None:
-        """Read nothing any more."""
+        """Stop reading."""
         assert self._writer is not None  # noqa: S101 - it is open
         self._writer.transport.pause_reading()  # type: ignore[attr-defined]
 
@@ -89,7 +89,7 @@ class RawRelayClient:
             return int(head[0].split()[1]), await self._reader.readexactly(length)
 
     async def write(self, data: bytes) -> None:
-        """Send bytes as they are. Raises OSError."""
+        """Send raw bytes. Raises OSError."""
         assert self._writer is not None  # noqa: S101
         self._writer.write(data)
         await self._writer.drain()
@@ -102,7 +102,7 @@ class RawRelayClient:
     # -- WebSocket and Socket.IO
 
     async def upgrade(self) -> None:
-        """Become a WebSocket. Raises ConnectionError when the relay refuses it."""
+        """Upgrade to a WebSocket. Raises ConnectionError if the relay refuses."""
         head = [f"GET {_PATH} HTTP/1.1", f"Host: {self._host}:{self._port}", "Connection: Upgrade"]
         head += ["Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: c3RyYW5nZXJzdHJhbmdlcg=="]
         await self.write(("\r\n".join(head) + "\r\n\r\n").encode())
@@ -119,7 +119,7 @@ class RawRelayClient:
         await self.write(frame_head(len(data)) + data)
 
     async def emit(self, event: str, payload: Any) -> None:
-        """Send an event of Socket.IO. Raises OSError."""
+        """Send a Socket.IO event. Raises OSError."""
         await self.send("42" + json.dumps([event, payload], separators=(",", ":")))
 
     async def receive(self) -> str:
@@ -134,7 +134,7 @@ class RawRelayClient:
             return (await self._reader.readexactly(size)).decode(errors="replace")
 
     async def until(self, *events: str) -> tuple[str, Any]:
-        """Return the next of these events, with its payload. Raises as `receive`."""
+        """Return the next of these events with its payload. Raises as `receive`."""
         while True:
             text = await self.receive()
             if text.startswith("42"):
@@ -154,7 +154,7 @@ class RawRelayClient:
 
 
 def frame_head(size: int) -> bytes:
-    """Return the head of a masked text frame of so many bytes, with a mask of zeros."""
+    """Return the header of a text frame of `size` bytes with a mask of zeros."""
     if size <= _SHORT:
         return struct.pack("!BBI", _TEXT, _MASKED | size, 0)
     if size <= _MEDIUM:

@@ -1,7 +1,7 @@
-"""The program in a soak's terminals, and what it prints for what is typed: a pure function.
+"""The program in the terminals of a soak run, and its output for each input.
 
-The program itself is `echo.sh`, for any POSIX shell: it starts in some 2 ms and takes 1 MB, where an interpreter takes
-ten times both. Nothing here runs it.
+The program is `echo.sh`, for any POSIX shell: it starts in about 2 ms and takes 1 MB, a tenth of what Python takes.
+Nothing here runs it.
 """
 
 import shlex
@@ -10,51 +10,51 @@ from pathlib import Path
 
 SCRIPT = Path(__file__).with_name("echo.sh")
 COMMAND = f"/bin/sh {shlex.quote(str(SCRIPT))}"
-"""For `mobifai serve --shell`."""
+"""The value of `mobifai serve --shell`."""
 
 GREETING = "soak é€😀\n".encode()
-"""The first output. Only after it may something be typed: before, the kernel would echo it."""
+"""The first output. Input may be sent only after it: the kernel would echo earlier input."""
 
 _REST = " é€😀 ...............................................\n".encode()
 LINE_BYTES = 7 + len(_REST)
-"""Bytes of a line of a flood whose number has seven digits."""
+"""Length in bytes of a line of a flood with a seven-digit number."""
 
 
 @dataclass(frozen=True, slots=True)
 class TypedLine:
-    """Something to type, and all that the program prints for it."""
+    """Input, and all output of the program for it."""
 
     typed: str
     printed: bytes
 
 
 def say(text: str) -> TypedLine:
-    """A text without line ends comes back as a line."""
+    """Return input that makes the program print a text without line ends as a line."""
     return TypedLine(f"say {text}\n", f"{text}\n".encode())
 
 
 def flood(first: int, last: int) -> TypedLine:
-    """Numbered lines, as fast as the program can."""
+    """Return input that makes the program print numbered lines as fast as it can."""
     return TypedLine(
         f"flood {first} {last}\n", b"".join(b"%d%b" % (number, _REST) for number in range(first, last + 1))
     )
 
 
 def echo(text: str) -> tuple[TypedLine, TypedLine]:
-    """A text of any characters but CR comes back as it is. The second is to be typed once the first is printed."""
+    """Return two inputs that make the program print any text without CR; type the second after the first's output."""
     printed = text.encode()
     return TypedLine(f"echo {len(printed)}\n", b">"), TypedLine(text, printed)
 
 
 def size(cols: int, rows: int) -> TypedLine:
-    """The program says how large its screen is: rows first."""
+    """Return input that makes the program print the size of its screen, rows first."""
     return TypedLine("size\n", f"{rows} {cols}\n".encode())
 
 
 def leave(status: int = 0) -> TypedLine:
-    """The program ends."""
+    """Return input that ends the program."""
     return TypedLine(f"exit {status}\n", b"")
 
 
 DEAF = TypedLine("deaf\n", b"")
-"""The program reads nothing any more; it has to be killed."""
+"""Make the program stop reading; it must be killed."""

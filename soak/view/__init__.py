@@ -1,1 +1,1 @@
-"""Progress, as a person sees it on a terminal or in a log."""
+"""Views of the progress of a run: live on a terminal, or lines in a log."""

@@ -1,4 +1,4 @@
-"""A view whose terminal or pipe may go away: what watches a run must not end it. It draws nothing itself."""
+"""A view that survives the loss of its terminal or pipe, so that the run continues."""
 
 from contextlib import suppress
 from typing import Self
@@ -7,18 +7,18 @@ from soak.view.lines import Progress, ProgressView
 
 
 class BestEffortView:
-    """Shows with another view as long as there is somewhere to show it."""
+    """Wraps another view and ignores its output errors."""
 
     def __init__(self, inner: ProgressView) -> None:
         self._inner = inner
 
     def update(self, progress: Progress) -> None:
-        """Show where it is."""
+        """Show the progress."""
         with suppress(OSError):
             self._inner.update(progress)
 
     def say(self, line: str) -> None:
-        """Show a line that stays."""
+        """Show a permanent line."""
         with suppress(OSError):
             self._inner.say(line)
 
@@ -28,6 +28,6 @@ class BestEffortView:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Stop; what was shown stays."""
+        """Stop; the output stays."""
         with suppress(OSError):
             self._inner.__exit__(*error)

@@ -1,6 +1,6 @@
-"""The live view of a run: phase, time left, gauges with little curves, findings as they come.
+"""The live view of a run: phase, time left, gauges with sparklines, and findings.
 
-It owns the bottom of the terminal while it is entered, and leaves its last state there. It measures nothing.
+Owns the bottom of the terminal while it is entered, and leaves its last state there.
 """
 
 import sys
@@ -34,7 +34,7 @@ class LiveView:
         self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop", transient=False)
 
     def update(self, progress: Progress) -> None:
-        """Show where it is."""
+        """Show the progress."""
         last, self._last = self._last, progress
         for finding in new_findings(last, progress):
             self._print(Text.assemble(("found: ", "bold red"), _line(finding)))
@@ -43,7 +43,7 @@ class LiveView:
             self._draw()
 
     def say(self, line: str) -> None:
-        """Show a line above the view; it stays."""
+        """Show a permanent line above the view."""
         self._print(Text(_line(line)))
 
     def __enter__(self) -> Self:
@@ -51,7 +51,7 @@ class LiveView:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Draw the last state and leave it there."""
+        """Draw the last state, which stays."""
         try:
             self._draw()
         finally:
@@ -67,13 +67,13 @@ class LiveView:
 
 
 class ProgressPanel:
-    """A `Progress` in as many rows and columns as there are: at least one row, never more than the terminal has."""
+    """Renders a `Progress` within the terminal's rows and columns."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Rows that are cut at the right, gauges that there is no room for are counted."""
+        """Yield rows, cut at the right. Gauges that do not fit are counted."""
         width = min(MOST_WIDTH, max(1, options.max_width))
         blocks = ASCII_BLOCKS if options.ascii_only else BLOCKS
         for text in self.rows(width, max(1, console.size.height - 1), blocks):
@@ -82,7 +82,7 @@ class ProgressPanel:
             yield text
 
     def rows(self, width: int, height: int, blocks: str = BLOCKS) -> list[Text]:
-        """The rows, at most `height`."""
+        """Return at most `height` rows."""
         pace = " · ".join(filter(None, (speed(self._progress), exchanged(self._progress.traffic))))
         top = [self._where(), self._bar(width, blocks), Text(pace, "dim")]
         found = list(self._findings(height))
@@ -98,26 +98,26 @@ class ProgressPanel:
 
     def _bar(self, width: int, blocks: str) -> Text:
         at = self._progress
-        told = " · ".join(part for part in (duration(at.elapsed) if at.elapsed else "", left(at)) if part)
-        room = min(40, width - len(told) - 1)
+        times = " · ".join(part for part in (duration(at.elapsed) if at.elapsed else "", left(at)) if part)
+        room = min(40, width - len(times) - 1)
         if at.share is None or room < 8:
-            return Text(told)
+            return Text(times)
         full, empty = ("#", "-") if blocks == ASCII_BLOCKS else ("━", "─")
         done = round(min(1.0, max(0.0, at.share)) * room)
-        return Text.assemble((full * done, "cyan"), (empty * (room - done), "dim"), " ", told)
+        return Text.assemble((full * done, "cyan"), (empty * (room - done), "dim"), " ", times)
 
     def _findings(self, height: int) -> Iterator[Text]:
         found = self._progress.findings
         shown = found[-min(SHOWN_FINDINGS, max(1, height // 4)) :]
         if not found:
-            yield Text("nothing found so far", "dim")
+            yield Text("no findings so far", "dim")
             return
         yield Text(count(len(found), "finding"), "bold red")
         yield from (Text(f"  {_line(finding)}", "red") for finding in shown)
 
 
 def _gauges(gauges: tuple[GaugeCurve, ...], width: int, room: int, blocks: str) -> Iterator[Text]:
-    """A row for each gauge, as many as there is room for."""
+    """Yield a row for each gauge, as many as fit."""
     shown = gauges if len(gauges) <= room else gauges[: max(0, room - 1)]
     labels = min(28, width // 2, max((len(_line(gauge.label)) for gauge in shown), default=0))
     for gauge in shown:
@@ -131,7 +131,7 @@ def _gauges(gauges: tuple[GaugeCurve, ...], width: int, room: int, blocks: str) 
 def view(
     *, as_json: bool, environ: Mapping[str, str], out: TextIO | None = None, err: TextIO | None = None
 ) -> ProgressView:
-    """The view for this terminal: live, or plain lines where that would not be read (with JSON on the error stream)."""
+    """Return the view for this terminal: live, or plain lines if it is no terminal (with JSON on standard error)."""
     out, err = out or sys.stdout, err or sys.stderr
     if as_json:
         return PlainLines(err)

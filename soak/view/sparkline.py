@@ -1,4 +1,4 @@
-"""A little curve in one line of text. Pure."""
+"""A sparkline in one line of text."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ ASCII_BLOCKS = "._-=+*#@"
 
 
 def sparkline(values: Sequence[float], width: int, blocks: str = BLOCKS) -> str:
-    """At most `width` signs, the newest at the end; where values share a sign, the largest is shown."""
+    """Return at most `width` characters, newest last; a character for several values shows the largest."""
     known = [value for value in values if math.isfinite(value)]
     if not known or width < 1:
         return ""

@@ -321,7 +321,7 @@ async def test_leaks_are_planted_only_where_the_harness_started_the_agent(
     asked: MappingProxyType[str, ControlHandler], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(RUN_VARIABLE, raising=False)
-    with pytest.raises(StateError, match="only in an agent that `mobifai soak` has started"):
+    with pytest.raises(StateError, match="expected an agent that `mobifai soak` has started"):
         await asked["soak.plant"]({"name": "zombie"})
     monkeypatch.setenv(RUN_VARIABLE, "run")
     with pytest.raises(MobiFaiError, match="no plant is called"):

@@ -84,7 +84,7 @@ async def test_ctrl_c_ends_the_watch_and_not_the_agent(tmp_path: Path) -> None:
 
 async def test_no_leak_is_planted_in_an_agent_that_somebody_uses(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
-        with pytest.raises(StateError, match="only in an agent that `mobifai soak` has started"):
+        with pytest.raises(StateError, match="expected an agent that `mobifai soak` has started"):
             await send_request(StateDir(agent.state_dir).control_socket, "soak.plant", {"name": "zombie"})
 
 
