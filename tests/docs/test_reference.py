@@ -42,7 +42,7 @@ def test_every_setting_of_the_file_is_in_the_reference(tmp_path: Path) -> None:
     file.write_text("nothing = 1")
     with pytest.raises(ConfigError) as refused:
         read_settings(file)
-    known = str(refused.value).partition("expected one of ")[2].partition(" [limits]")[0].split(", ")
+    known = str(refused.value).partition("expected one of ")[2].partition(", [limits]")[0].split(", ")
     assert len(known) > 15
     page = (DOCS / "reference" / "settings.md").read_text()
     assert [name for name in known if f"`{name}`" not in page] == []
