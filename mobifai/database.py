@@ -50,7 +50,7 @@ def open_database(
             return _open(path, schema, version, upgrades)
         except _Unusable as why:
             aside = set_aside(path, "-wal", "-shm")
-            text = f"{path} {why}; it is kept as {aside.name}, and a new one is begun"
+            text = f"{path} {why}; it was set aside as {aside.name}, and a new file is used"
             _log.warning("%s", text)  # so that deduplication tells files apart
             return _open(path, schema, version, upgrades)
     except (OSError, sqlite3.Error, _Unusable) as error:
@@ -61,7 +61,7 @@ def open_database(
 
 def _open(path: Path, schema: str, version: int, upgrades: Mapping[int, str]) -> sqlite3.Connection:
     if path.exists() and not path.is_file():
-        raise _Unusable("is no ordinary file")
+        raise _Unusable("is not a regular file")
     path.touch(mode=0o600)
     connection = sqlite3.connect(path, timeout=LOCKED_SECONDS, isolation_level=None)
     try:
@@ -69,7 +69,7 @@ def _open(path: Path, schema: str, version: int, upgrades: Mapping[int, str]) ->
     except sqlite3.OperationalError as error:
         connection.close()  # this rolls back an incomplete upgrade
         if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:
-            raise _Unusable(f"does not have the tables that it should ({error})") from None
+            raise _Unusable(f"has other tables than expected ({error})") from None
         raise  # the disk is full, or the file is locked or read-only, but valid
     except sqlite3.DatabaseError as error:
         connection.close()
@@ -83,7 +83,7 @@ def _open(path: Path, schema: str, version: int, upgrades: Mapping[int, str]) ->
 def _prepare(connection: sqlite3.Connection, schema: str, version: int, upgrades: Mapping[int, str]) -> None:
     found = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if found > version:
-        raise _Unusable(f"was written by a newer version of MobiFai (format {found}; this one knows {version})")
+        raise _Unusable(f"was written by a newer version of MobiFai (format {found}; expected at most {version})")
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
     (check,) = connection.execute("PRAGMA quick_check(1)").fetchone()
@@ -104,7 +104,7 @@ def _check_tables(connection: sqlite3.Connection, schema: str) -> None:
         missing = _columns(model) - _columns(connection)
     if missing:
         table, column = min(missing)
-        raise _Unusable(f"does not have the tables that it should ({table}.{column} is missing)")
+        raise _Unusable(f"has other tables than expected ({table}.{column} is missing)")
 
 
 def _columns(connection: sqlite3.Connection) -> set[tuple[str, str]]:
@@ -190,7 +190,7 @@ class Database:
         what = "can't be written" if self._may_write else "can't be read"
         self._problems.report(
             self._path.name,
-            f"{self._contents} can't be kept for the next start: {self._path} {what} ({why}); free some space, or make "
+            f"{self._contents} will be lost on a restart: {self._path} {what} ({why}); free some space, or make "
             "it readable and writable",
         )
 
@@ -236,7 +236,7 @@ class Database:
         except (StateError, sqlite3.Error) as error:
             self._memory.execute("ROLLBACK")
             self._fall_behind(error)
-            raise WriteFailed(f"it can't be kept on disk ({error}); free some space") from None
+            raise WriteFailed(f"it can't be written to disk ({error}); free some space") from None
         self._memory.execute("COMMIT")
 
     # -- the file

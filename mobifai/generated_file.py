@@ -50,14 +50,14 @@ class GeneratedFile:
             aside = set_aside(self._path)
         except OSError:
             return False
-        text = f"{self._path} is damaged ({why}); it is kept as {aside.name}, and {self._without}"
+        text = f"{self._path} is damaged ({why}); it was set aside as {aside.name}, and {self._without}"
         _log.warning("%s", text)  # so that deduplication tells files apart
         return True
 
     def _in_memory(self, made: T, why: str) -> T:
         self._problems.report(
             self._path.name,
-            f"{self._path} {why}; another is used until this process ends, and then {self._without}: "
+            f"{self._path} {why}; a temporary one is used until this process ends, and then {self._without}: "
             "free some space, or make it readable and writable",
         )
         return made

@@ -33,4 +33,4 @@ class Problems:
     def clear(self, what: str) -> None:
         """Remove the problem of a subject."""
         if self._known.pop(what, None) is not None and not self._quiet:
-            _log.info("%s can be written again, and has all that it should", what)
+            _log.info("%s can be written again, and is complete", what)

@@ -77,7 +77,7 @@ def describe_shortage(error: BaseException) -> str | None:
     if number == errno.EMFILE:
         return _too_few_files(0)
     if number == errno.ENFILE:
-        return "the whole system has as many files open as it allows; end other programs, or raise that limit"
+        return "the system-wide limit of open files is reached; end other programs, or raise that limit"
     if isinstance(error, MemoryError) or number == errno.ENOMEM or _is_unmapped(error):
         return _no_memory()
     if isinstance(error, RuntimeError) and "start new thread" in str(error):
@@ -99,7 +99,7 @@ def _too_few_files(free: int) -> str:
         else "have the administrator raise the hard limit"
     )
     return (
-        f"too few files may be open at a time: MobiFai needs {NEEDED_FILES} and can open {free} more; the limit "
+        f"the limit of open files is too low: MobiFai needs {NEEDED_FILES} and can open {free} more; the limit "
         f"(`ulimit -n`) is {soft}; {remedy}"
     )
 
@@ -108,7 +108,7 @@ def _no_process() -> str:
     most = _soft(resource.RLIMIT_NPROC)
     limit = "" if most == math.inf else f" (`ulimit -u` is {most})"
     return (
-        "no process or thread can be started: there are as many as the system allows for this user"
+        "no process or thread can be started: the limit of processes of this user is reached"
         f"{limit}; end some, or raise the limit"
     )
 

@@ -233,16 +233,16 @@ def private_directory(path: Path) -> None:
     """Create a directory that only this user may enter. Raises StateError."""
     try:
         if path.is_symlink() and path.lstat().st_uid != os.getuid():
-            raise StateError(f"{path} is a link that somebody else made; choose another with --state-dir")
+            raise StateError(f"{path} is a link of another user; choose another directory with --state-dir")
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = path.stat()
         if found.st_uid != os.getuid():
-            raise StateError(f"{path} belongs to somebody else; choose another with --state-dir")
+            raise StateError(f"another user owns {path}; choose another directory with --state-dir")
         if stat.S_IMODE(found.st_mode) != 0o700:
             _close_to_others(path)
     except OSError as error:
         raise StateError(
-            f"{path} can't be used as the state directory ({error}); choose another with --state-dir"
+            f"{path} can't be used as the state directory ({error}); choose another one with --state-dir"
         ) from None
 
 

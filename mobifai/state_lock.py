@@ -25,7 +25,7 @@ def lock_directory(path: Path) -> tuple[int, ...]:
             os.close(lock)
         raise
     if not locks:
-        raise StateError(f"{path} can't be locked; choose another with --state-dir")
+        raise StateError(f"{path} can't be locked; choose another directory with --state-dir")
     return tuple(locks)
 
 

@@ -75,7 +75,7 @@ def listen_in(places: Sequence[Path]) -> tuple[socket.socket, Path]:
             refused.append(f"{place}: {error}")
         else:
             return listening, place
-    raise StateError(f"expected a place for the socket of commands; found none ({'; '.join(refused)})")
+    raise StateError(f"expected a writable place for the control socket; found none ({'; '.join(refused)})")
 
 
 @asynccontextmanager
@@ -219,7 +219,7 @@ def _check_owner(path: Path) -> None:
     for place in (path.parent, path):
         with contextlib.suppress(OSError):
             if place.lstat().st_uid not in (0, os.getuid()):
-                raise StateError(f"{place} belongs to somebody else, who may answer there; nothing was asked")
+                raise StateError(f"another user owns {place} and might answer there, so no request was sent")
 
 
 def _is_owner(connection: socket.socket) -> bool:
@@ -254,7 +254,7 @@ async def _asked(
 ) -> AsyncIterator[asyncio.StreamReader]:
     line = msgspec.json.encode({"ask": question, "with": dict(arguments or {})}) + b"\n"
     if len(line) > MAX_REQUEST:
-        raise StateError(f"expected a request of at most {MAX_REQUEST} bytes; this one has {len(line)}")
+        raise StateError(f"expected a request of at most {MAX_REQUEST} bytes; found {len(line)}")
     _check_owner(path)
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
@@ -290,7 +290,7 @@ async def _line(reader: asyncio.StreamReader, patience: float) -> dict[str, Any]
     try:
         line = await _read_in_time(reader, patience)
     except TimeoutError:
-        raise NotResponding("the running mobifai does not answer; look at its log, or restart it") from None
+        raise NotResponding("the running mobifai does not answer; see its log, or restart it") from None
     except (OSError, ValueError) as error:
         raise StateError(f"the connection to the running mobifai broke: {error}") from None
     answer: dict[str, Any] = msgspec.json.decode(

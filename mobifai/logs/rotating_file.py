@@ -175,7 +175,7 @@ class LogFile:
         self._missing += 1
         if self._retry_at is None:
             self._complain(
-                f"the log file {self._path} can't be written ({error}); the log goes on here alone, and the file is "
+                f"the log file {self._path} can't be written ({error}); logging continues here only, and the file is "
                 "tried again every minute: free some space, or make it writable"
             )
         self._retry_at = self._clock() + RETRY_SECONDS
@@ -183,7 +183,7 @@ class LogFile:
     def _recovered(self) -> None:
         if self._retry_at is not None:
             self._retry_at = None
-            self._complain(f"the log file {self._path} is written again")
+            self._complain(f"the log file {self._path} can be written again")
 
 
 def _without_middle(data: bytes, most: int) -> bytes:

@@ -190,7 +190,7 @@ def _own(level: int, message: str, exception: str = "") -> LogLine:
 
 
 def _greeting() -> str:
-    return f"MobiFai {__version__} begins, process {os.getpid()}, Python {sys.version.split()[0]}, {sys.platform}"
+    return f"MobiFai {__version__} started, process {os.getpid()}, Python {sys.version.split()[0]}, {sys.platform}"
 
 
 def _last_words(error: Exception) -> LogLine:

@@ -119,13 +119,13 @@ async def test_without_room_in_files_it_serves_and_names_the_limit(tmp_path: Pat
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (OSError(errno.EMFILE, "Too many open files"), "too few files"),
-        (OSError(errno.ENFILE, "Too many open files in system"), "the whole system"),
+        (OSError(errno.EMFILE, "Too many open files"), "limit of open files is too low"),
+        (OSError(errno.ENFILE, "Too many open files in system"), "system-wide limit"),
         (MemoryError(), "not enough memory"),
         (OSError(errno.ENOMEM, "Cannot allocate memory"), "not enough memory"),
         (ImportError("library.so: failed to map segment from shared object"), "not enough memory"),
         (RuntimeError("can't start new thread"), "no process or thread"),
-        (ExceptionGroup("tasks", [ValueError(), OSError(errno.EMFILE, "")]), "too few files"),
+        (ExceptionGroup("tasks", [ValueError(), OSError(errno.EMFILE, "")]), "limit of open files is too low"),
     ],
 )
 def test_what_the_system_lacks_is_named(error: Exception, words: str) -> None:

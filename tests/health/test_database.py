@@ -58,7 +58,7 @@ def test_a_file_that_is_locked_at_the_start_is_read_and_written_later(tmp_path: 
         database = made(path, problems, Clock())
         assert names(database) == {"before"}
         database.write_best_effort(ADD, ("meanwhile",))
-        assert ["things can't be kept" in one for one in problems] == [True]
+        assert ["things will be lost on a restart" in one for one in problems] == [True]
         with pytest.raises(WriteFailed):
             database.execute(ADD, ("required",))
     database.write_best_effort(ADD, ("after",))

@@ -37,7 +37,7 @@ async def test_a_damaged_or_newer_database_is_set_aside(tmp_path: Path, name: st
     async with serving(state) as agent:
         kept = [file for file in state.glob(f"{name}.kept-*") if not file.name.endswith(("-wal", "-shm"))]
         assert [file.read_bytes() for file in kept] == [content]
-        assert "is kept as" in agent.log.read_text()
+        assert "set aside as" in agent.log.read_text()
         async with connected_phone(agent) as phone:
             await phone.create()
 
@@ -109,7 +109,7 @@ async def test_a_full_disk_costs_only_what_would_be_kept(tmp_path: Path) -> None
             await phone.rename(terminal, "after")
             assert [one["name"] for one in (await agent.status())["terminals"]] == ["after"]
         assert await agent.stop() == 0
-        assert agent.log.read_text().count("tabs can't be kept") == 1
+        assert agent.log.read_text().count("tabs will be lost on a restart") == 1
     async with serving(tmp_path / "state") as agent:
         assert [one["name"] for one in (await agent.status())["terminals"]] == ["after"]
 
