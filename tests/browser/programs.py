@@ -1,4 +1,4 @@
-"""Small programs that the tests run in a terminal of the page: they say what they hear, and how large they are.
+"""Small programs that the tests run in a terminal of the page: they print their input, and the size of their terminal.
 
 Each is written to a file and runs under the Python of the tests.
 """
@@ -45,7 +45,7 @@ for number in range(1, 10_000_000):
         break
 print(f"counted to {number}!")
 """
-"""Counts aloud until somebody presses Enter. Argument: the seconds between two numbers."""
+"""Prints increasing numbers until Enter is pressed. Argument: the seconds between two numbers."""
 
 FLOODS = """
 import os, sys
@@ -54,7 +54,7 @@ for _ in range(int(sys.argv[1]) // len(line)):
     os.write(1, line)
 print("the flood is over.")
 """
-"""Prints that many bytes."""
+"""Prints this many bytes."""
 
 TAKES = """
 import hashlib, os, sys, termios, tty
@@ -70,11 +70,11 @@ finally:
     termios.tcsetattr(0, termios.TCSADRAIN, before)
 print(f"took {taken.hexdigest()[:16]}.")
 """
-"""Reads that many bytes, and says the beginning of their SHA-256."""
+"""Reads this many bytes, and prints the beginning of their SHA-256."""
 
 
 def command(folder: Path, source: str, *arguments: str) -> str:
-    """The command line, without the Enter, that runs a program."""
+    """Return the command line that runs a program, without the Enter."""
     names = {HEARS: "hears", WATCHES: "watches", COUNTS: "counts", FLOODS: "floods", TAKES: "takes"}
     program = folder / f"{names[source]}.py"
     program.write_text(source)

@@ -18,7 +18,7 @@ from tests.support.phone_page import PhonePage
 Way = Literal["channel", "relay"]
 
 WITHOUT_WEBRTC = "delete window.RTCPeerConnection;"
-"""A browser, or a network, that has none."""
+"""Makes the page work without WebRTC, as in a browser that lacks it."""
 
 _numbers = itertools.count(1000)
 
@@ -33,7 +33,7 @@ class Scene:
 
 
 def scripts_for(way: Way) -> tuple[str, ...]:
-    """What a page runs first that is to be served by this way."""
+    """Return the scripts that a page runs first, so that it uses this path."""
     return () if way == "channel" else (WITHOUT_WEBRTC,)
 
 
@@ -45,7 +45,7 @@ async def at_the_phone(
     serve: tuple[str, ...] = (),
     webgl: bool = False,
 ) -> AsyncIterator[Scene]:
-    """A phone that came by a link and is served by this way, at its first terminal.
+    """Open a link on a phone, which uses this path, and wait for its first terminal.
 
     `webgl`: terminals are drawn by it, and read out so that there is text too.
     """
@@ -65,7 +65,7 @@ async def at_the_phone(
 
 
 async def answers(phone: PhonePage) -> None:
-    """Type a calculation and see its result: the shown terminal works, in both directions."""
+    """Type a calculation and wait for its result: the shown terminal works in both directions."""
     number = next(_numbers)
     await phone.enter(f"echo is-$(({number}*3))-so")
     await phone.shows(f"is-{number * 3}-so")

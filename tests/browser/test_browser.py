@@ -1,4 +1,4 @@
-"""The browser that the other tests use: it is one, it holds its tongue about nothing, and it leaves nothing behind."""
+"""The browser that the other tests use: it reports every complaint, and leaves nothing behind."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -34,7 +34,7 @@ async def site(body: str, host: str = "127.0.0.1") -> AsyncIterator[str]:
         await runner.cleanup()
 
 
-async def test_it_is_of_a_phones_size_and_has_what_the_page_needs() -> None:
+async def test_it_has_a_phones_size_and_what_the_page_needs() -> None:
     async with site("<h1>Hello</h1>") as url, open_browser() as browser:
         page = await browser.context.new_page()
         await page.goto(url)
@@ -52,7 +52,7 @@ async def test_it_is_of_a_phones_size_and_has_what_the_page_needs() -> None:
     ],
     ids=["script", "style", "missing"],
 )
-async def test_what_it_complains_about_fails_a_test(body: str, said: str) -> None:
+async def test_its_complaints_fail_a_test(body: str, said: str) -> None:
     async with site(body) as url:
         with pytest.raises(AssertionError, match=said):
             async with open_browser() as browser:
@@ -60,7 +60,7 @@ async def test_what_it_complains_about_fails_a_test(body: str, said: str) -> Non
                 await page.goto(url, wait_until="networkidle")
 
 
-async def test_an_exception_that_nobody_caught_fails_a_test() -> None:
+async def test_an_uncaught_exception_fails_a_test() -> None:
     async with site("<h1>Hello</h1>") as url:
         with pytest.raises(AssertionError, match="nobody caught this"):
             async with open_browser() as browser:
@@ -71,7 +71,7 @@ async def test_an_exception_that_nobody_caught_fails_a_test() -> None:
 
 
 @pytest.mark.skipif(bool(impaired_link.why_not()), reason=impaired_link.why_not() or "there is one")
-async def test_it_can_be_in_another_network_whose_wire_breaks() -> None:
+async def test_it_can_be_in_another_network_that_breaks() -> None:
     async with (
         impaired_link.impaired_link() as link,
         site("<h1>Hello</h1>", link.near) as url,
@@ -93,7 +93,7 @@ async (ms) => fetch(location.href, {signal: AbortSignal.timeout(ms)}).then(() =>
 """
 
 
-async def test_a_wire_breaks_with_a_word_and_without_one() -> None:
+async def test_a_connection_breaks_with_a_close_and_silently() -> None:
     async with site("<h1>Hello</h1>") as url, frail_wire(url) as wire, open_browser() as browser:
         browser.expect_complaints(OUTAGE)
         page = await browser.context.new_page()

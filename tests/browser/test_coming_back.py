@@ -36,29 +36,29 @@ pytestmark = pytest.mark.extended
 ways = pytest.mark.parametrize("way", ["channel", "relay"])
 
 SLOWLY = "0.02"
-"""Seconds between two numbers: what is missed in some seconds fits into the page's memory."""
+"""Seconds between two numbers: the output of some seconds fits into the page's memory."""
 
 
 async def start_counting(phone: PhonePage, folder: Path) -> None:
-    """Have the shown terminal count aloud."""
+    """Have the shown terminal print increasing numbers."""
     await phone.enter(f"clear; {command(folder, COUNTS, SLOWLY)}")
     await phone.shows("n20.")
 
 
 def newest(text: str) -> int:
-    """The last number that is in sight; 0 when none is."""
+    """Return the last visible number; 0 when there is none."""
     return max((int(number) for number in re.findall(r"n(\d+)\.", text)), default=0)
 
 
 async def goes_on(phone: PhonePage, numbers: int = 20) -> None:
-    """Wait until numbers come that had not come yet: what is typed then has a way to go."""
+    """Wait until new numbers arrive: then there is a path for input, too."""
     await phone.shows_newest()
     before = newest(await phone.text())
     await phone.until_text(lambda text: newest(text) > before + numbers, f"{numbers} more to be counted", 60)
 
 
 async def stop_counting(phone: PhonePage) -> None:
-    """Once it goes on, stop it, and see every number once and in order, from the first one to the last."""
+    """Stop the program once numbers arrive again, and check that each number is there once and in order."""
     await goes_on(phone)
     await phone.press("Enter")
     await phone.shows("counted to")
@@ -98,7 +98,7 @@ async def test_the_agent_with_its_own_relay_comes_back(tmp_path: Path, way: Way,
 
 @asynccontextmanager
 async def separate_relay(folder: Path) -> AsyncIterator[tuple[RunningRelay, Scene]]:
-    """A phone at an agent, both at a relay that is a process of its own."""
+    """A phone and an agent at a relay in another process."""
     async with relaying(folder / "relay") as relay:
         async with serving(folder / "state", "--relay", relay.url, *NO_STUN, ready=False) as agent:
             await sign_in(agent, relay)
@@ -112,7 +112,7 @@ async def separate_relay(folder: Path) -> AsyncIterator[tuple[RunningRelay, Scen
             nothing_went_wrong(agent)
 
 
-async def test_a_relay_apart_may_be_started_anew_under_a_working_phone(tmp_path: Path) -> None:
+async def test_a_separate_relay_may_restart_while_a_phone_works(tmp_path: Path) -> None:
     async with separate_relay(tmp_path) as (relay, here):
         here.browser.expect_complaints(OUTAGE)
         await start_counting(here.phone, tmp_path)
@@ -129,7 +129,7 @@ async def test_a_relay_apart_may_be_started_anew_under_a_working_phone(tmp_path:
 
 @asynccontextmanager
 async def behind_a_frail_wire(folder: Path, way: Way, *more: str) -> AsyncIterator[tuple[FrailWire, Scene]]:
-    """A phone whose way to the relay can be broken."""
+    """A phone whose connection to the relay can be broken."""
     async with serving(folder / "state") as agent, frail_wire(agent.relay_url) as wire:
         async with open_browser(*scripts_for(way), *more) as browser:
             browser.expect_complaints(OUTAGE)
@@ -143,7 +143,7 @@ async def behind_a_frail_wire(folder: Path, way: Way, *more: str) -> AsyncIterat
         nothing_went_wrong(agent)
 
 
-async def test_a_connection_that_closes_is_made_anew(tmp_path: Path) -> None:
+async def test_a_connection_that_closes_is_replaced(tmp_path: Path) -> None:
     async with behind_a_frail_wire(tmp_path, "relay") as (wire, here):
         await start_counting(here.phone, tmp_path)
         for _ in range(3):
@@ -154,7 +154,7 @@ async def test_a_connection_that_closes_is_made_anew(tmp_path: Path) -> None:
         await stop_counting(here.phone)
 
 
-async def test_a_phone_that_slept_sees_at_once_what_it_missed(tmp_path: Path) -> None:
+async def test_a_phone_that_wakes_shows_the_output_of_its_sleep(tmp_path: Path) -> None:
     async with behind_a_frail_wire(tmp_path, "relay") as (wire, here):
         await start_counting(here.phone, tmp_path)
         await here.phone.sleep()
@@ -169,7 +169,7 @@ async def test_a_phone_that_slept_sees_at_once_what_it_missed(tmp_path: Path) ->
 
 @pytest.mark.skipif(bool(impaired_link.why_not()), reason=impaired_link.why_not() or "there is one")
 @pytest.mark.timeout(240)
-async def test_a_network_that_goes_away_without_a_word_and_comes_back(tmp_path: Path) -> None:
+async def test_a_network_may_vanish_silently_and_come_back(tmp_path: Path) -> None:
     async with impaired_link.impaired_link() as link, serving(tmp_path / "state", "--host", link.near) as agent:
         async with open_browser(inside=link.inside) as browser:
             browser.expect_complaints(OUTAGE)
@@ -190,7 +190,7 @@ async def test_a_network_that_goes_away_without_a_word_and_comes_back(tmp_path: 
 
 
 @pytest.mark.skipif(bool(impaired_link.why_not()), reason=impaired_link.why_not() or "there is one")
-async def test_a_phone_with_another_address_is_served_again_by_itself(tmp_path: Path) -> None:
+async def test_a_phone_with_a_new_address_reconnects_automatically(tmp_path: Path) -> None:
     async with impaired_link.impaired_link() as link, serving(tmp_path / "state", "--host", link.near) as agent:
         async with open_browser(inside=link.inside) as browser:
             browser.expect_complaints(OUTAGE)

@@ -46,7 +46,7 @@ async def test_the_link_can_be_pasted_too(tmp_path: Path) -> None:
 
 @pytest.mark.extended
 @ways
-async def test_whoever_has_opened_a_link_types_without_a_tap(tmp_path: Path, way: Way) -> None:
+async def test_after_opening_a_link_one_types_without_a_tap(tmp_path: Path, way: Way) -> None:
     async with serving(tmp_path / "state") as agent, open_browser(*scripts_for(way)) as browser:
         phone = PhonePage(await browser.context.new_page())
         await phone.open((await agent.invite())["link"])
@@ -58,7 +58,7 @@ async def test_whoever_has_opened_a_link_types_without_a_tap(tmp_path: Path, way
 
 
 @pytest.mark.extended
-async def test_who_has_closed_the_last_terminal_gets_none_by_coming_back(tmp_path: Path) -> None:
+async def test_coming_back_after_closing_the_last_terminal_makes_none(tmp_path: Path) -> None:
     async with at_the_phone(tmp_path) as here:
         (first,) = await here.phone.tabs()
         await here.phone.close_tab(first)
@@ -119,14 +119,14 @@ WRONG = {
 
 @pytest.mark.extended
 @pytest.mark.parametrize("fragment", WRONG.values(), ids=WRONG)
-async def test_what_is_no_link_is_told_in_a_sentence(tmp_path: Path, fragment: str) -> None:
+async def test_an_invalid_link_is_explained_in_a_sentence(tmp_path: Path, fragment: str) -> None:
     async with serving(tmp_path / "state") as agent, open_browser() as browser:
         phone = PhonePage(await browser.context.new_page())
         await phone.open(agent.relay_url + fragment)
         assert is_a_sentence(await phone.problem())
 
 
-async def test_a_link_with_a_wrong_code_is_told_in_a_sentence(tmp_path: Path) -> None:
+async def test_a_link_with_a_wrong_code_is_explained_in_a_sentence(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent, open_browser() as browser:
         browser.expect_complaints("403")
         phone = PhonePage(await browser.context.new_page())
@@ -137,7 +137,7 @@ async def test_a_link_with_a_wrong_code_is_told_in_a_sentence(tmp_path: Path) ->
 
 
 @pytest.mark.extended
-async def test_a_link_with_a_changed_secret_is_told_in_a_sentence(tmp_path: Path) -> None:
+async def test_a_link_with_a_changed_secret_is_explained_in_a_sentence(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent, open_browser() as browser:
         phone = PhonePage(await browser.context.new_page())
         page, _, fragment = (await agent.invite())["link"].partition("#")
@@ -148,7 +148,7 @@ async def test_a_link_with_a_changed_secret_is_told_in_a_sentence(tmp_path: Path
 
 
 @pytest.mark.extended
-async def test_a_used_link_is_told_in_a_sentence(tmp_path: Path) -> None:
+async def test_a_used_link_is_explained_in_a_sentence(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
         link = (await agent.invite())["link"]
         async with open_browser() as first, open_browser() as second:
@@ -164,7 +164,7 @@ async def test_a_used_link_is_told_in_a_sentence(tmp_path: Path) -> None:
 
 
 @pytest.mark.extended
-async def test_a_link_whose_code_is_no_longer_good_is_told_in_a_sentence(tmp_path: Path) -> None:
+async def test_a_link_with_an_expired_code_is_explained_in_a_sentence(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent, open_browser() as browser:
         browser.expect_complaints("403")
         link = (await agent.invite())["link"]
@@ -176,7 +176,7 @@ async def test_a_link_whose_code_is_no_longer_good_is_told_in_a_sentence(tmp_pat
 
 
 @pytest.mark.extended
-async def test_a_phone_that_is_shut_out_is_thrown_out_and_told(tmp_path: Path) -> None:
+async def test_a_revoked_phone_is_disconnected_and_shows_why(tmp_path: Path) -> None:
     async with at_the_phone(tmp_path) as here:
         await shut_out(here.agent)
         assert is_a_sentence(await here.phone.problem())
@@ -187,14 +187,14 @@ async def test_a_phone_that_is_shut_out_is_thrown_out_and_told(tmp_path: Path) -
 
 
 async def shut_out(agent: RunningAgent) -> None:
-    """What a person does whose phone was stolen."""
+    """Revoke the phone, as the owner of a stolen one does."""
     devices = (await send_request(StateDir(agent.state_dir).control_socket, "devices"))["devices"]
     (phone,) = (one["deviceId"] for one in devices if one["type"] == "mobile")
     await agent.command("devices", "revoke", phone)
 
 
 def is_a_sentence(text: str) -> bool:
-    """Whether a person can read it: words, and no internals."""
+    """Return whether a text consists of words, without internals."""
     return len(text.split()) >= 4 and not any(sign in text for sign in ("undefined", "Error:", "[object", "{", "null"))
 
 

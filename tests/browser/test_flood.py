@@ -25,7 +25,7 @@ setInterval(() => {
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("way", ["channel", "relay"])
-async def test_the_page_is_used_while_a_flood_comes_and_all_of_it_has_come(tmp_path: Path, way: Way) -> None:
+async def test_the_page_works_during_a_flood_and_all_of_it_arrives(tmp_path: Path, way: Way) -> None:
     async with at_the_phone(tmp_path, LAG, way=way) as here:
         phone = here.phone
         (first,) = await phone.tabs()
@@ -50,7 +50,7 @@ async def test_the_page_is_used_while_a_flood_comes_and_all_of_it_has_come(tmp_p
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("way", ["channel", "relay"])
-async def test_ctrl_c_ends_a_flood_at_once(tmp_path: Path, way: Way) -> None:
+async def test_ctrl_c_ends_a_flood_immediately(tmp_path: Path, way: Way) -> None:
     async with at_the_phone(tmp_path, way=way) as here:
         phone = here.phone
         over = tmp_path / "over"

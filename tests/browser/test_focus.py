@@ -31,7 +31,7 @@ async def test_a_closed_sheet_leaves_the_keyboard_with_the_terminal(tmp_path: Pa
         await here.phone.shows("typed-2")
 
 
-async def test_the_assistant_that_a_menu_opened_gets_what_is_typed(tmp_path: Path) -> None:
+async def test_the_assistant_that_a_menu_opened_has_the_focus(tmp_path: Path) -> None:
     async with at_the_phone(tmp_path) as here:
         await here.phone.focus_terminal()
         await here.phone.choose_from_menu("Assistant")
@@ -40,7 +40,7 @@ async def test_the_assistant_that_a_menu_opened_gets_what_is_typed(tmp_path: Pat
         await here.phone.question_is("what runs here")
 
 
-async def test_another_terminal_gets_the_keyboard_of_the_one_before(tmp_path: Path) -> None:
+async def test_the_focus_moves_to_the_terminal_that_is_shown(tmp_path: Path) -> None:
     async with at_the_phone(tmp_path) as here:
         phone = here.phone
         (first,) = await phone.tabs()

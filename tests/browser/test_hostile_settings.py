@@ -24,7 +24,7 @@ USUAL = [("interrupt", "^C"), ("end-of-input", "^D"), ("search-history", "^R"), 
 
 
 def poisoned(palette: str) -> dict[str, Any]:
-    """Settings in which every place that ever held a combination holds one of the relay's."""
+    """Return settings with a combination of the relay in every place that ever held one."""
     combos = [{"id": name, "label": label, "sequence": "echo poi$((1+1))soned<Enter>"} for name, label in USUAL]
     more = {"combos": combos, "keys": combos, "combinations": combos, "list": combos, "isUnsent": True}
     fonts = {"fontFamily": "x; } * { display: none } a {", "cursorStyle": "<b>", "keyBar": "one-row"}
@@ -33,7 +33,7 @@ def poisoned(palette: str) -> dict[str, Any]:
 
 @asynccontextmanager
 async def behind_a_hostile_relay(folder: Path, *, way: Way = "channel") -> AsyncIterator[tuple[HostileRelay, Scene]]:
-    """A page whose way to the relay, but not the agent's, is in hostile hands."""
+    """A page behind a hostile relay. The agent's own connection is not affected."""
     async with serving(folder / "state", "--e2e", "require") as agent, hostile_relay(agent.relay_url) as hostile:
         hostile.answers["/api/settings"] = poisoned("gruvbox")
         async with open_browser(*scripts_for(way)) as browser:
@@ -46,7 +46,7 @@ async def behind_a_hostile_relay(folder: Path, *, way: Way = "channel") -> Async
 
 
 async def interrupts(phone: PhonePage) -> None:
-    """Tap the key for it while something runs: what runs ends, and nothing is typed."""
+    """Tap the ^C key while a program runs: the program ends, and nothing is typed."""
     await phone.enter("sleep 1000")
     await phone.tap_key("^C")
     await answers(phone)
@@ -67,7 +67,7 @@ async def test_a_relay_puts_nothing_onto_the_keys(tmp_path: Path) -> None:
         await interrupts(phone)
 
 
-async def test_who_has_heard_a_token_puts_nothing_onto_the_keys(tmp_path: Path) -> None:
+async def test_an_overheard_token_puts_nothing_onto_the_keys(tmp_path: Path) -> None:
     async with behind_a_hostile_relay(tmp_path) as (hostile, here):
         heard = next(re.findall(r'"token": ?"([^"]+)"', text)[0] for text in hostile.seen if '"token"' in text)
         small = {**poisoned("nord"), "theme": "nord"}
@@ -141,7 +141,7 @@ if (location.protocol === "http:" && !localStorage.getItem("was-here")) {{
 """
 
 
-async def test_keys_of_an_earlier_version_are_asked_about_once(tmp_path: Path) -> None:
+async def test_keys_of_an_earlier_version_are_reviewed_once(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent, open_browser(KEEP_OLD) as browser:
         phone = PhonePage(await browser.context.new_page())
         await phone.open((await agent.invite())["link"])

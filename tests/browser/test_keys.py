@@ -1,4 +1,4 @@
-"""The key bar, and what else types: keys arrive as a terminal sends them, Ctrl holds for one key or until it is off."""
+"""The key bar and other input: keys arrive as a terminal sends them, and Ctrl holds for one key or until released."""
 
 import hashlib
 from pathlib import Path
@@ -12,13 +12,13 @@ TEXTS = {"ascii": "plain words", "accents": "naïve ça", "wide": "漢字 かな
 
 
 async def listening(here: Scene, folder: Path, modes: str = "", back: str = "") -> None:
-    """Have the shown terminal say what it hears."""
+    """Have the shown terminal print its input."""
     await here.phone.enter(command(folder, HEARS, modes, back))
     await here.phone.shows("listening")
 
 
 async def hears(here: Scene, *pressed: bytes) -> None:
-    """Wait until the terminal has said all of this, in this order."""
+    """Wait until the terminal has printed all of this, in this order."""
     await here.phone.shows_in_order(*(f"read {one.hex('-')}." for one in pressed))
 
 
@@ -74,7 +74,7 @@ async def test_what_a_keyboard_types_arrives_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.extended
-async def test_ctrl_c_ends_what_runs(tmp_path: Path) -> None:
+async def test_ctrl_c_ends_the_running_program(tmp_path: Path) -> None:
     async with at_the_phone(tmp_path) as here:
         await here.phone.enter("sleep 1000; echo ended-$((1+1))")
         await here.phone.tap_key("Ctrl")

@@ -1,4 +1,4 @@
-"""A page that knows a machine keeps it: a link to another one is asked about, and machines are a list."""
+"""A page that knows a machine keeps it: a link to another one is confirmed first, and machines form a list."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -36,7 +36,7 @@ async def two_machines(folder: Path) -> AsyncIterator[tuple[RunningAgent, Runnin
                 yield desk, attic, phone
 
 
-async def test_a_foreign_link_is_asked_about_and_replaces_nothing(tmp_path: Path) -> None:
+async def test_an_unknown_machines_link_is_confirmed_first_and_replaces_nothing(tmp_path: Path) -> None:
     async with two_machines(tmp_path) as (desk, attic, phone):
         await phone.enter("here=desk")
         link = (await attic.invite())["link"]

@@ -24,7 +24,7 @@ async def test_a_request_is_carried_out_and_its_steps_are_shown(tmp_path: Path) 
         await here.phone.shows("done-42")
 
 
-async def test_what_needs_approval_waits_for_it(tmp_path: Path) -> None:
+async def test_an_action_that_needs_approval_waits_for_it(tmp_path: Path) -> None:
     model = script(tmp_path / "script.json", type_line("echo allowed-$((1+1))"), [{"type": "message", "text": "Done."}])
     async with at_the_phone(tmp_path, serve=("--model", model, "--approvals", "always")) as here:
         await here.phone.ask("say allowed")
@@ -34,7 +34,7 @@ async def test_what_needs_approval_waits_for_it(tmp_path: Path) -> None:
         await here.phone.shows("allowed-2")
 
 
-async def test_what_is_denied_is_not_done(tmp_path: Path) -> None:
+async def test_a_refused_action_is_not_done(tmp_path: Path) -> None:
     model = script(
         tmp_path / "script.json", type_line("echo allowed-$((1+1))"), [{"type": "message", "text": "So be it."}]
     )
@@ -46,7 +46,7 @@ async def test_what_is_denied_is_not_done(tmp_path: Path) -> None:
         assert "allowed-2" not in await here.phone.text()
 
 
-async def test_it_is_stopped_in_the_midst(tmp_path: Path) -> None:
+async def test_it_can_be_stopped_during_its_work(tmp_path: Path) -> None:
     model = script(tmp_path / "script.json", [{"type": "delay", "ms": 10_000}, LOOK])
     async with at_the_phone(tmp_path, serve=("--model", model)) as here:
         await here.phone.ask("wait forever")

@@ -1,4 +1,4 @@
-"""The health sheet shows how the agent is, in the agent's own figures."""
+"""The health sheet shows the agent's own figures."""
 
 from pathlib import Path
 

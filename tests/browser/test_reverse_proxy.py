@@ -91,7 +91,7 @@ async def test_a_proxy_that_is_not_named_yet_shows_what_to_do(tmp_path: Path) ->
         await expect(page.get_by_role("alert")).to_contain_text("--allow-host mobifai_upstream", timeout=MS)
 
 
-async def test_a_proxy_that_hides_its_name_has_the_page_say_what_to_do(tmp_path: Path) -> None:
+async def test_behind_a_proxy_that_hides_its_name_the_page_says_what_to_do(tmp_path: Path) -> None:
     port, relay_port = free_port(), free_port()
     passing = "proxy_pass http://127.0.0.1:RELAY/;"
     async with (

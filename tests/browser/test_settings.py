@@ -26,7 +26,7 @@ async def test_colours_and_font_size_are_kept_over_a_reload(tmp_path: Path) -> N
         assert await phone.fitted_grid() == kept
 
 
-async def test_they_are_those_of_another_phone_of_the_account_too(tmp_path: Path) -> None:
+async def test_another_phone_of_the_account_has_them_too(tmp_path: Path) -> None:
     async with at_the_phone(tmp_path) as here:
         async with here.phone.page.expect_response(lambda answer: answer.request.method == "PUT" and answer.ok):
             await here.phone.choose("Gruvbox")
@@ -39,7 +39,7 @@ async def test_they_are_those_of_another_phone_of_the_account_too(tmp_path: Path
 
 
 @pytest.mark.parametrize(("scheme", "background"), [("dark", "rgb(13, 17, 23)"), ("light", "rgb(255, 255, 255)")])
-async def test_without_a_choice_it_is_as_the_phone_is(tmp_path: Path, scheme: str, background: str) -> None:
+async def test_by_default_the_page_follows_the_phones_scheme(tmp_path: Path, scheme: str, background: str) -> None:
     async with at_the_phone(tmp_path) as here:
         await here.phone.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         await here.phone.until_background(background)

@@ -1,4 +1,4 @@
-"""Tabs on the phone: new ones, their names and order, which one is shown, and what was printed in one that was not."""
+"""Tabs on the phone: creating, naming, ordering and showing them, and unseen output."""
 
 from pathlib import Path
 
@@ -59,7 +59,7 @@ async def test_their_order_is_changed_and_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.extended
-async def test_output_that_was_not_seen_is_marked_until_it_is(tmp_path: Path) -> None:
+async def test_unseen_output_is_marked_until_it_is_shown(tmp_path: Path) -> None:
     async with at_the_phone(tmp_path) as here:
         phone = here.phone
         (first,) = await phone.tabs()
@@ -78,7 +78,7 @@ async def test_output_that_was_not_seen_is_marked_until_it_is(tmp_path: Path) ->
 
 
 @pytest.mark.extended
-async def test_a_shell_that_ends_is_told(tmp_path: Path) -> None:
+async def test_a_shell_that_ends_is_reported(tmp_path: Path) -> None:
     async with at_the_phone(tmp_path) as here:
         phone = here.phone
         (first,) = await phone.tabs()
@@ -90,7 +90,7 @@ async def test_a_shell_that_ends_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.extended
-async def test_a_shell_that_ends_by_itself_leaves_its_last_words_and_its_status(tmp_path: Path) -> None:
+async def test_a_shell_that_exits_leaves_its_last_output_and_its_status(tmp_path: Path) -> None:
     async with at_the_phone(tmp_path) as here:
         phone = here.phone
         (first,) = await phone.tabs()

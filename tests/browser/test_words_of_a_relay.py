@@ -1,4 +1,4 @@
-"""What a relay says in clear is shown as its words, leads nowhere, and changes nothing at a machine that is known."""
+"""A relay's text in clear is quoted, opens no address, and changes nothing that is stored about a machine."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Getting in and staying in: links, what the page says of its connection, and the phone's sleep."""
+"""Pairing and connection: links, the page's messages about its connection, and the phone's sleep."""
 
 import re
 
@@ -17,7 +17,7 @@ _SEEN = """(shown) => {
 
 
 class ContactActs(Part):
-    """What a person does to have the page connected, and sees of it."""
+    """A user's actions with links and the connection."""
 
     _asleep: CDPSession | None = None
 
@@ -35,7 +35,7 @@ class ContactActs(Part):
         await self.page.reload()
 
     async def paste_link(self, link: str) -> None:
-        """Put a link into the field for it, and go."""
+        """Paste a link into its field, and submit it."""
         await self.page.get_by_label("Link from the machine").fill(link)
         await self.page.get_by_role("button", name="Pair", exact=True).tap()
 
@@ -66,7 +66,7 @@ class ContactActs(Part):
         await expect(self.status_button).to_have_attribute("title", re.compile(f"^Connected to {name},"), timeout=MS)
 
     async def ready(self, way: str | None = None, seconds: float = MS / 1000) -> None:
-        """Wait until the page says that it is connected, and by which way."""
+        """Wait until the page says that it is connected by this path; by default by any."""
         wanted = re.compile(f"^Connected to .*, {_WAYS[way]}$")
         await expect(self.status_button).to_have_attribute("title", wanted, timeout=seconds * 1000)
 
@@ -75,7 +75,7 @@ class ContactActs(Part):
         await expect(self.status_button).not_to_have_attribute("title", re.compile("^Connected to"), timeout=MS)
 
     async def is_connected(self) -> bool:
-        """Whether the page says that it is."""
+        """Return whether the page says that it is connected."""
         return (await self.status_button.get_attribute("title") or "").startswith("Connected to")
 
     async def says(self, words: str) -> None:
@@ -92,7 +92,7 @@ class ContactActs(Part):
         return await said.inner_text()
 
     async def installed(self) -> None:
-        """Wait until the page would open without a network."""
+        """Wait until the page is cached, so that it opens without a network."""
         await self.page.evaluate("navigator.serviceWorker.ready.then(() => undefined)")
 
     async def sleep(self) -> None:

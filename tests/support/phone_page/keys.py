@@ -27,28 +27,28 @@ class KeyActs(Part):
         await self.tap_key(name)
 
     async def held(self, name: str) -> str:
-        """`off`, `once` or `locked`, as a screen reader tells it."""
+        """Return `off`, `once` or `locked`, as a screen reader announces it."""
         key = self._key(name)
         if await key.get_attribute("aria-pressed") != "true":
             return "off"
         return "locked" if "locked" in (await key.get_attribute("aria-label") or "") else "once"
 
     async def add_combination(self, label: str, sequence: str) -> None:
-        """Make a key of one's own."""
+        """Create a key combination."""
         await self._key("Add a combination").tap()
         await self.sheet.get_by_label("Text and keys to send").fill(sequence)
         await self.sheet.get_by_label("Label", exact=True).fill(label)
         await self.sheet.get_by_role("button", name="Save").tap()
 
     async def keys_of_ones_own(self) -> list[str]:
-        """The labels of the combinations that are not the usual ones, once the keys are shown."""
+        """Return the labels of the combinations other than the default ones, once the keys are shown."""
         keys = self.page.get_by_role("toolbar", name="Keys")
         await expect(keys).to_be_visible(timeout=MS)
         shown = await keys.locator(".combo").all_inner_texts()
         return [label for label in shown if label not in _USUAL]
 
     async def copy_elsewhere(self, text: str) -> None:
-        """Have this on the clipboard, as from another app."""
+        """Put text on the clipboard, as from another app."""
         await self.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         await self.page.evaluate("(text) => navigator.clipboard.writeText(text)", text)
 

@@ -16,7 +16,7 @@ class SheetActs(Part):
         await expect(self.sheet).to_have_count(0)
 
     async def open_health(self) -> str:
-        """How the agent is, as it is shown."""
+        """Open the agent's health, and return its text."""
         await self.status_button.tap()
         await self.sheet.get_by_role("button", name="Agent health").tap()
         await expect(self.sheet.get_by_role("region", name="Limits")).to_be_visible(timeout=MS)
@@ -57,7 +57,7 @@ class SheetActs(Part):
         await self.close_sheet()
 
     async def choose_font_size(self, size: int) -> None:
-        """Have larger or smaller letters."""
+        """Change the font size."""
         await self.open_settings()
         shown = self.sheet.locator("output")
         while (now := int((await shown.inner_text()).split()[0])) != size:

@@ -42,7 +42,7 @@ class TabActs(Part):
         await expect(self.screen).to_be_visible(timeout=MS)
 
     async def first_terminal(self) -> None:
-        """Wait for the terminal that a page opens after it was linked."""
+        """Wait for the terminal that a page opens after pairing."""
         await expect(self._tabs).to_have_count(1, timeout=MS)
         await expect(self.screen).to_be_visible(timeout=MS)
 

@@ -47,7 +47,7 @@ class TerminalActs(Part):
     """A user's actions with a terminal, and its view."""
 
     async def focus_terminal(self) -> None:
-        """Have what is typed go into it."""
+        """Focus the terminal."""
         await self.screen.get_by_label("Terminal input").focus()
 
     async def press(self, key: str) -> None:
