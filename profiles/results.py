@@ -103,7 +103,7 @@ class Culprit(msgspec.Struct, frozen=True):
     confidence: Confidence
     replay: str
     what: str = ""
-    """The growing thing, in a few words: `list of Terminal`, `pipe`, `thread planted`."""
+    """The growing thing in a few words: `list of Terminal`, `pipe`, `thread planted`."""
     unit: str = "bytes"
     """The unit of `per_24h`."""
     scenario: str = ""

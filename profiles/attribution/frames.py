@@ -18,7 +18,7 @@ Stack: TypeAlias = tuple[Frame, ...]
 
 
 class Role(StrEnum):
-    """The owner of a file's code."""
+    """The part of the system that a file belongs to."""
 
     OWN = "own"
     """The program under examination: the agent, planted leaks, and other scripts."""

@@ -1,1 +1,1 @@
-"""The commands of `mobifai profile`, one module each."""
+"""The subcommands of `mobifai profile`, one module each."""

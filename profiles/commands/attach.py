@@ -1,4 +1,4 @@
-"""`mobifai profile attach`: looks into the agent that runs now."""
+"""`mobifai profile attach`: examines the running agent."""
 
 from pathlib import Path
 
@@ -22,10 +22,10 @@ from soak.duration import duration_text
 @report_options
 @state_dir_option
 def attach(seconds: float, report_dir: Path, as_json: bool, state_dir: Path) -> int:
-    """Look into the agent that runs now, without stopping it.
+    """Examine the running agent without stopping it.
 
-    Traces what the agent allocates during --for, which makes it slower; the tracing is removed at the end. Only the
-    agent's owner can do it. Ctrl-C ends it early, with what was found by then.
+    Traces the agent's allocations for the time of --for, which slows it down, and removes the tracing at the end. Only
+    the owner of the agent can do this. Ctrl-C ends it early and reports what was found by then.
     """
     socket = StateDir(state_dir).control_socket
     asked = ProfileSettings(seconds=seconds, state_dir=str(state_dir.absolute()))

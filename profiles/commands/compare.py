@@ -1,4 +1,4 @@
-"""`mobifai profile compare`: lays two reports side by side."""
+"""`mobifai profile compare`: compares two reports."""
 
 from pathlib import Path
 
@@ -26,8 +26,8 @@ from soak.output import rendered, show
 def compare(before: Path, after: Path, as_json: bool) -> int:
     """Compare two reports of `mobifai profile`.
 
-    Shows what is new in AFTER, what is gone, what has become larger, and what cannot be compared, because only one
-    of them looked for it. Each is the directory of a report, or its report.json.
+    Shows the causes of growth that are new in AFTER, gone, larger or smaller, and those that can't be compared because
+    only one of the reports examined them. Each argument is the directory of a report, or its report.json.
     """
     earlier, later = usable(lambda: read_profile(before)), usable(lambda: read_profile(after))
     found = side_by_side.compare(earlier, later, product())

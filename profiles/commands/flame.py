@@ -1,4 +1,4 @@
-"""`mobifai profile flame`: writes memray's flame graph of the agent that runs now."""
+"""`mobifai profile flame`: writes memray's flame graph of the running agent."""
 
 import asyncio
 from pathlib import Path
@@ -43,9 +43,9 @@ def flame(seconds: float, out: Path, native: bool, kept: bool, state_dir: Path) 
 
 
 def _shown(took: window.TracedWindow, *, kept: bool) -> str:
-    """Return what the page shows: memory at the peak, or what the window left."""
+    """Return what the page shows: memory at the peak, or memory that remained."""
     seconds = f"{took.seconds:.3g} s"
     early = ", which was interrupted" if took.interrupted else ""
     if kept:
         return f"memory allocated in a window of {seconds}{early}, and still allocated at its end"
-    return f"memory allocated in a window of {seconds}{early}, at the moment when it was most"
+    return f"memory allocated in a window of {seconds}{early}, at its peak"

@@ -1,4 +1,4 @@
-"""`mobifai profile gate`: does this change make memory grow?"""
+"""`mobifai profile gate`: tests whether a change makes memory grow."""
 
 import tempfile
 from collections.abc import Callable, Mapping
@@ -56,12 +56,12 @@ from soak.run.plan import SoakPlan
 @gate_options
 @click.pass_context
 def gate(context: click.Context, /, **params: Any) -> int:
-    """Say whether a change makes memory grow, in a few minutes.
+    """Test in a few minutes whether a change makes memory grow.
 
-    The candidate (--candidate) is put through the same work as its base: a revision that is built and run in turns with
-    it, or figures that were stored in the same environment. The gate fails when a limit is passed, when a count does
-    not come back at rest, when growth is confirmed by a second run, and when more is in use at rest than a declared
-    step allows. SCENARIO is one or more of those that `mobifai soak --list` shows.
+    The candidate (--candidate) runs the same scenarios as its base: a revision, which is built and run in turns with
+    it, or figures that were stored in the same environment. The gate fails if a limit is exceeded, if a count does not
+    return to its base at rest, if a second run confirms growth, or if more memory is in use at rest than the declared
+    step allows. SCENARIO is one or more scenarios of `mobifai soak --list`.
     """
     TABLE.check(context)
     check_scenarios(params["scenario_names"])
@@ -80,7 +80,7 @@ def gate(context: click.Context, /, **params: Any) -> int:
 
 
 def _against(params: Mapping[str, Any], plan: SoakPlan) -> RevisionBase | StoredBase:
-    """Return the base of the comparison. Raises MobiFaiError."""
+    """Return the base to compare with. Raises MobiFaiError."""
     choice = CandidateChoice(params["choice"]) if params["choice"] else None
     if params["revision"] is not None:
         return RevisionBase(params["revision"], choice)
@@ -89,7 +89,7 @@ def _against(params: Mapping[str, Any], plan: SoakPlan) -> RevisionBase | Stored
 
 @dataclass(frozen=True)
 class _GateRequest:
-    """The request of a run. `where` names the file of accepted growth, `replay` is the command."""
+    """The parsed options. `where` names the file of accepted growth, `replay` is the command that repeats the run."""
 
     plan: SoakPlan
     against: RevisionBase | StoredBase
@@ -101,7 +101,7 @@ class _GateRequest:
 
 
 def _gated(wanted: _GateRequest, save: Callable[[GateReport], None]) -> GateReport:
-    """Lay out, run, and store what is to be stored."""
+    """Lay out the sides, run them, and store the figures with --update."""
     plan, against, replay = wanted.plan, wanted.against, wanted.replay
     if (early := _not_to_be_run(wanted)) is not None:
         return early
@@ -138,7 +138,7 @@ def _gated(wanted: _GateRequest, save: Callable[[GateReport], None]) -> GateRepo
 def _inconclusive(
     plan: SoakPlan, against: RevisionBase | StoredBase, why: str, replay: str, *, fits: bool = True
 ) -> GateReport:
-    """Nothing was run."""
+    """Return the report of a gate that did not run."""
     report = msgspec.structs.replace(
         _without_a_run(plan, against, "inconclusive", replay), unjudged=[Unjudged(EVERYTHING, why)], fits=fits
     )
@@ -146,7 +146,7 @@ def _inconclusive(
 
 
 def _not_to_be_run(wanted: _GateRequest) -> GateReport | None:
-    """The report of a gate for which it is known before that there can be no verdict; else None."""
+    """Return the report if no verdict is possible even before a run, else None."""
     plan, against, replay = wanted.plan, wanted.against, wanted.replay
     if against.misfit:
         return _inconclusive(plan, against, against.misfit, replay, fits=False)
@@ -158,7 +158,7 @@ def _not_to_be_run(wanted: _GateRequest) -> GateReport | None:
 
 
 def _same_sides(plan: SoakPlan, against: RevisionBase | StoredBase, replay: str) -> GateReport:
-    """Nothing was run, as there is no change to judge."""
+    """Return the report of a gate that did not run because both sides are the same."""
     report = _inconclusive(plan, against, SAME_SIDES, replay)
     return msgspec.structs.replace(report, next_steps=other_sides(report, plan, against.other_base()))
 
@@ -178,7 +178,7 @@ def _with_verdict(report: GateReport, how: EarlyVerdict, note: str) -> GateRepor
 
 
 def _accepted(file: Path | None) -> tuple[list[AcceptedGrowth], str]:
-    """What is accepted, and where that is said. Raises AcceptedError."""
+    """Return the accepted growth and the name of its file. Raises AcceptedError."""
     if file is None and not ACCEPTED.exists():
         return [], ""
     place = file or ACCEPTED
@@ -191,6 +191,6 @@ def _end(final: FinalReport[GateReport], as_json: bool) -> int:
     status = show(encoded(report) if as_json else rendered(summary(report)), status)
     if final.unwritten:
         print_progress(f"mobifai: {final.unwritten}")
-    with suppress(OSError):  # nobody reads it any more
+    with suppress(OSError):  # standard output is closed
         publish(annotations(report), markdown(report), as_json=as_json)
     return status

@@ -1,4 +1,4 @@
-"""`mobifai profile heap`: shows what is in the memory of the agent that runs now."""
+"""`mobifai profile heap`: shows the memory of the running agent."""
 
 import asyncio
 import io
@@ -24,7 +24,7 @@ from soak.output import show
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 @state_dir_option
 def heap(as_json: bool, state_dir: Path) -> int:
-    """Show what is in the memory of the agent that runs now."""
+    """Show what the memory of the running agent contains."""
     stop = interruption()
     stop.hold()
     try:

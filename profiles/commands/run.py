@@ -1,4 +1,4 @@
-"""`mobifai profile run`: replays soak's scenarios in fresh agents, and names what grows."""
+"""`mobifai profile run`: runs soak's scenarios in fresh agents, and names the lines that make memory grow."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,13 +29,13 @@ from soak.plants import plant
 @run_options
 @click.pass_context
 def run(context: click.Context, /, **params: Any) -> int:
-    """Replay soak's scenarios, and name the line that grows.
+    """Run soak's scenarios, and name the line that makes memory grow.
 
-    Each scenario runs in a fresh agent, with soak's phones; at the end there is the line that makes memory grow, what
-    holds it, how fast it grows, and with what.
+    Each scenario runs in a fresh agent with soak's phones. The report names the line, what holds the memory, how fast
+    it grows, and which actions of a phone it grows with.
 
-    SCENARIO is one or more of those that `mobifai soak --list` shows; all but `limits` by default, and with --plant the
-    plant's own.
+    SCENARIO is one or more scenarios of `mobifai soak --list`. The default is all but `limits`, or with --plant the
+    scenario of that plant.
     """
     mode, name = TABLE.check(context), params["plant_name"]
     check_scenarios(params["scenario_names"])
@@ -62,7 +62,7 @@ def run(context: click.Context, /, **params: Any) -> int:
 
 
 def request_from(params: Mapping[str, Any], own: tuple[str, ...] = ()) -> InvestigationRequest:
-    """Return what parsed options ask for; `own` are the scenarios where none is named."""
+    """Return the request of parsed options. `own` are the scenarios if none is named."""
     return InvestigationRequest(plan_of(params, own), params["dose"], params["memray"], process=params["process"])
 
 

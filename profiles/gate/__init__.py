@@ -1,1 +1,1 @@
-"""The memory gate: whether a change makes memory grow, beside its base or beside figures that were stored."""
+"""The memory gate: tests whether a change makes memory grow, against its base revision or stored figures."""

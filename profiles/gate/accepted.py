@@ -1,6 +1,6 @@
-"""Growth that is meant: entries with a reason and an end, from `profiles/accepted.toml`. Pure, but for reading it.
+"""Accepted growth: entries with a reason and an end date, from `profiles/accepted.toml`.
 
-Figures at rest can be accepted. A breach or growth with each cycle cannot: nobody decides on growth without end.
+Only figures at rest can be accepted. A breached limit or a slope can't, because it would grow without end.
 """
 
 import datetime as dt
@@ -17,7 +17,7 @@ from profiles.gate.figures import FIGURES
 from soak.report.files import reason as why
 
 SHORTEST_REASON: Final = 10
-"""Characters: less says nothing."""
+"""Characters."""
 
 
 class AcceptedError(MobiFaiError):
@@ -25,9 +25,9 @@ class AcceptedError(MobiFaiError):
 
 
 class AcceptedGrowth(msgspec.Struct, frozen=True):
-    """One entry: a figure (a name of `FIGURES`, or a pattern such as `used.heap:*`) may be `grows_by` above the base.
+    """An entry: a figure (a name of `FIGURES`, or a pattern such as `used.heap:*`) may be `grows_by` above the base.
 
-    It holds until the end of the day `expires`.
+    It is valid until the end of the day `expires`.
     """
 
     figure: str
@@ -36,35 +36,36 @@ class AcceptedGrowth(msgspec.Struct, frozen=True):
     expires: dt.date
 
     def is_over(self, today: dt.date) -> bool:
-        """Whether its last day is past."""
+        """Return whether the entry has expired."""
         return today > self.expires
 
     def covers(self, name: str) -> bool:
-        """Whether it is about this figure."""
+        """Return whether the entry applies to a figure."""
         return fnmatchcase(name, self.figure)
 
 
 def read_accepted(file: Path) -> list[AcceptedGrowth]:
-    """The entries of a file. Raises AcceptedError, with the entry's number."""
+    """Return the entries of a file. Raises AcceptedError, with the entry's number."""
     try:
-        told = tomllib.loads(file.read_bytes().decode())
+        document = tomllib.loads(file.read_bytes().decode())
     except OSError as error:
         raise AcceptedError(f"{file}: can't be read ({why(error)})") from None
     except ValueError as error:
         raise AcceptedError(f"{file}: expected TOML; {error}") from None
-    entries = told.pop("accepted", [])
-    if told or not isinstance(entries, list):
-        raise AcceptedError(f"{file}: expected nothing but [[accepted]] tables; found {', '.join(told) or 'another'}")
+    entries = document.pop("accepted", [])
+    if document or not isinstance(entries, list):
+        found = ", ".join(document) or "another value"
+        raise AcceptedError(f"{file}: expected only [[accepted]] tables; found {found}")
     return [_entry(one, f"{file}: entry {number}") for number, one in enumerate(entries, 1)]
 
 
-def _entry(told: Any, where: str) -> AcceptedGrowth:
+def _entry(table: Any, where: str) -> AcceptedGrowth:
     try:
-        entry = msgspec.convert(told, AcceptedGrowth)
+        entry = msgspec.convert(table, AcceptedGrowth)
     except msgspec.ValidationError as error:
         advice = 'figure = "idle.heap", grows_by = 300_000, reason = "...", expires = 2027-01-31'
         raise AcceptedError(f"{where}: {error}; expected {advice}") from None
-    unknown = {*told} - {*AcceptedGrowth.__struct_fields__}
+    unknown = {*table} - {*AcceptedGrowth.__struct_fields__}
     if unknown:
         raise AcceptedError(f"{where}: expected figure, grows_by, reason and expires; found {', '.join(unknown)} too")
     if not any(fnmatchcase(family, entry.figure.partition(":")[0]) for family in FIGURES):
@@ -77,6 +78,6 @@ def _entry(told: Any, where: str) -> AcceptedGrowth:
 
 
 def most_accepted(entries: Sequence[AcceptedGrowth], name: str, today: dt.date) -> AcceptedGrowth | None:
-    """The entry in force that lets this figure grow most."""
+    """Return the valid entry that allows the most growth of a figure, or None."""
     about = [one for one in entries if one.covers(name) and not one.is_over(today)]
     return max(about, key=lambda one: one.grows_by, default=None)

@@ -1,7 +1,7 @@
-"""Stored figures to compare with: one entry for each environment, and the workload that they belong to.
+"""Stored figures: one entry for each environment, with the workload that they were measured with.
 
-Owns the form of `profiles/baseline.json`. An entry fits only the Python, C library and architecture that it was
-measured with, and only the workload that drove it: with another one figures differ for reasons that are no growth.
+Owns the format of `profiles/baseline.json`. An entry fits only the Python, C library, architecture and workload that it
+was measured with: with others, figures differ for reasons other than growth.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ import msgspec
 from mobifai.errors import MobiFaiError
 from soak.report.files import reason, write_whole
 
-UPDATE: Final = "write one for it with --update"
+UPDATE: Final = "create one with --update"
 
 
 class BaselineError(MobiFaiError):
@@ -21,7 +21,7 @@ class BaselineError(MobiFaiError):
 
 
 class Baseline(msgspec.Struct, frozen=True):
-    """The figures of one environment. `libraries` are reported if they differ; they need not be the same."""
+    """The figures of one environment. `libraries` may differ; a difference is reported."""
 
     python: str
     c_library: str
@@ -30,14 +30,14 @@ class Baseline(msgspec.Struct, frozen=True):
     figures: dict[str, float]
     libraries: dict[str, str] = {}
     measured: str = ""
-    """The day, and the version of mobifai."""
+    """The date and the version of mobifai."""
     commit: str = ""
     dirty: bool | None = None
-    """Whether there were edits beside the commit; null where that is not known."""
+    """Whether there were edits; null if not known."""
 
     @property
     def place(self) -> tuple[str, str, str]:
-        """The properties that must be the same."""
+        """The environment: Python, C library, architecture."""
         return self.python, self.c_library, self.architecture
 
 
@@ -48,7 +48,7 @@ class Baselines(msgspec.Struct, frozen=True):
 
 
 def read_baselines(file: Path) -> list[Baseline]:
-    """The entries. Raises BaselineError."""
+    """Return the entries of a file. Raises BaselineError."""
     try:
         return msgspec.json.decode(file.read_bytes(), type=Baselines).baselines
     except FileNotFoundError:
@@ -60,27 +60,27 @@ def read_baselines(file: Path) -> list[Baseline]:
 
 
 def write_baseline(file: Path, known: Sequence[Baseline], new: Baseline) -> None:
-    """Put an entry in the place of that of the same environment; those of other workloads go. Raises ReportError."""
+    """Replace the entry of the same environment, and drop those of other workloads. Raises ReportError."""
     kept = [one for one in known if one.place != new.place and one.workload == new.workload]
-    told = Baselines(sorted([*kept, new], key=lambda one: one.place))
-    write_whole(file, msgspec.json.format(msgspec.json.encode(told), indent=1) + b"\n")
+    baselines = Baselines(sorted([*kept, new], key=lambda one: one.place))
+    write_whole(file, msgspec.json.format(msgspec.json.encode(baselines), indent=1) + b"\n")
 
 
 def fitting(known: Sequence[Baseline], wanted: Baseline) -> Baseline | None:
-    """The entry of the same environment and workload."""
+    """Return the entry of the same environment and workload, or None."""
     return next((one for one in known if one.place == wanted.place and one.workload == wanted.workload), None)
 
 
 def misfit(known: Sequence[Baseline], wanted: Baseline) -> str:
-    """Why none fits, in a sentence."""
+    """Return why no entry fits, in a sentence."""
     if any(one.place == wanted.place for one in known):
-        return f"what drives the agent has changed since the figures were stored; {UPDATE}"
+        return f"the workload has changed since the figures were stored; {UPDATE}"
     there = "; ".join(sorted(", ".join(one.place) for one in known)) or "none"
     return f"expected stored figures of {', '.join(wanted.place)}; found those of {there}; {UPDATE}"
 
 
 def here(environment: Mapping[str, Any], workload: str, figures: Mapping[str, float], measured: str) -> Baseline:
-    """The entry of this environment (`soak.harness.environment.environment`). Python counts by its minor version."""
+    """Return the entry of this environment (`soak.harness.environment.environment`), with Python's minor version."""
     implementation, _, version = str(environment["python"]).partition(" ")
     return Baseline(
         python=f"{implementation} {'.'.join(version.split('.')[:2])}",

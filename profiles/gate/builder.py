@@ -1,6 +1,7 @@
-"""Commands that build a side (pip, venv): interruptible, with stated variables, and gone with all that they started.
+"""Runs the commands that build a side (pip, venv): interruptible, with a fixed set of environment variables.
 
-Owns the process of one command. What it printed is looked through for the one line that says why it failed.
+Owns the process group of one command, which is killed at the end. The line of its output that explains a failure is
+part of the error.
 """
 
 import compileall
@@ -22,7 +23,7 @@ from soak.harness.interruption import Interruption
 BUILD_SECONDS: Final = 900.0
 LOOK_SECONDS: Final = 0.1
 MOST_CAUSE: Final = 500
-"""Characters of the line that says why."""
+"""Characters of the line that explains a failure."""
 
 KEPT: Final = (
     *("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"),
@@ -31,17 +32,17 @@ KEPT: Final = (
     *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX", "PIP_TRUSTED_HOST", "PIP_PROXY"),
     *("PIP_CERT", "PIP_CLIENT_CERT", "PIP_CACHE_DIR", "PIP_CONFIG_FILE", "PIP_RETRIES", "PIP_DEFAULT_TIMEOUT"),
 )
-"""Variables that keep the person's value: where packages come from, and how they are reached. No other is passed on."""
+"""Variables that are passed on: where packages come from, and how to reach them."""
 
 _CAUSE = re.compile(
     r"^[\s╰─>│]*((?:[\w.]+\.)?\w*(?:Error|Exception|Exit|Interrupt)\b.*|(?:ERROR|error|fatal): .*)$", re.MULTILINE
 )
 _EMPTY = re.compile(r"(?i)error: (failed (building|to build)|[a-z]+(-[a-z]+)+$|subprocess-exited)")
-"""An error that only says that there is one. pip calls errors by a name of words with hyphens, then says more."""
+"""Error lines without an explanation, such as pip's hyphenated names, which another line follows."""
 
 
 class BuildFailed(ProfileError):
-    """A command that makes something failed; the message has the cause."""
+    """A build command failed; the message has the cause."""
 
 
 class BuildInterrupted(ProfileError):
@@ -49,19 +50,19 @@ class BuildInterrupted(ProfileError):
 
 
 class Builder:
-    """Builds below a folder. `stop` is looked at while a command runs."""
+    """Runs build commands in a folder. A signal (`stop`) ends a running command."""
 
     def __init__(self, folder: Path, stop: Interruption | None = None) -> None:
         self._folder = folder
         self._stop = stop or Interruption()
 
     def check(self) -> None:
-        """Raise Interrupted when the build is to end."""
+        """Raise BuildInterrupted after a signal."""
         if self._stop.asked:
-            raise BuildInterrupted("it was interrupted while a side was built: nothing was compared")
+            raise BuildInterrupted("it was interrupted while a side was being built: nothing was compared")
 
     def run(self, words: Sequence[str], what: str, more: Mapping[str, str] = MappingProxyType({})) -> None:
-        """Run a command that makes something, with `more` in its environment. Raises BuildFailed, Interrupted."""
+        """Run a command that builds `what`, with `more` in its environment. Raises BuildFailed, BuildInterrupted."""
         self.check()
         temporary, log = self._folder / "tmp", self._folder / "build.log"
         temporary.mkdir(parents=True, exist_ok=True)
@@ -75,7 +76,7 @@ class Builder:
             finally:
                 _end(process)
         if process.returncode != 0:
-            raise BuildFailed(f"{what} could not be made: {cause(log.read_text(errors='replace'))}")
+            raise BuildFailed(f"{what} could not be built: {cause(log.read_text(errors='replace'))}")
 
     def _wait(self, process: "subprocess.Popen[bytes]", what: str) -> None:
         end = time.monotonic() + BUILD_SECONDS
@@ -86,25 +87,25 @@ class Builder:
             self.check()
             if time.monotonic() > end:
                 raise BuildFailed(
-                    f"expected {what} within {BUILD_SECONDS:g} s; see whether the package index answers"
+                    f"expected {what} within {BUILD_SECONDS:g} s; check that the package index can be reached"
                 ) from None
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Kill it with all that it started, and wait for it."""
+    """Kill the process group of a command, and wait for the command."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
 def build_variables(temporary: Path, usual: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The variables of a build, whose temporary directory is `temporary`."""
+    """Return the environment variables of a build, with `temporary` as its temporary directory."""
     kept = {name: usual[name] for name in KEPT if name in usual}
     return {**kept, "TMPDIR": str(temporary), "PYTHONSAFEPATH": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
 def cause(said: str) -> str:
-    """The line of an output that says why: the last that names an error, else the last one."""
+    """Return the line of an output that explains a failure: the last one that names an error, else the last one."""
     lines = [line.strip() for line in _CAUSE.findall(said)]
     telling = [line for line in lines if not _EMPTY.match(line)]
     printed = [line.strip() for line in said.splitlines() if line.strip()]
@@ -112,13 +113,13 @@ def cause(said: str) -> str:
 
 
 def one_line_error(text: str) -> str:
-    """An error whose later lines are an output: its first line, with the cause."""
+    """Return an error in one line: its first line, with the cause from the output that follows."""
     first, _, rest = text.partition("\n")
     return f"{first.removesuffix(':')}: {cause(rest)}" if rest.strip() else text.strip()
 
 
 def compile_side(place: Path, package: str) -> None:
-    """Compile all that is laid out. Raises ProfileError with the first line of the package that is no Python."""
+    """Compile all modules of a side. Raises ProfileError with the first syntax error of the package."""
     if compileall.compile_dir(place, quiet=2):
         return
     for file in sorted((place / package).rglob("*.py")):

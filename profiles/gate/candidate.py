@@ -1,6 +1,6 @@
-"""Which MobiFai is tried: the files of the checkout that the command is run in, or the package that is installed.
+"""Determines the candidate: the files of the current checkout, or the installed package.
 
-When the two differ, one of them has to be named: a verdict about what is installed says nothing of edits that are not.
+If the two differ, --candidate must name one: a verdict on the installed package says nothing about uninstalled edits.
 """
 
 from enum import StrEnum
@@ -21,7 +21,7 @@ from soak.report.figures import count
 
 PACKAGE: Final = Path(str(mobifai.__file__)).resolve().parent
 SHOWN: Final = 3
-"""Files that a message names."""
+"""Most files that a message names."""
 
 HOW: Final = {
     Installed.EDITABLE: "from a source tree without git",
@@ -40,11 +40,11 @@ class CandidateChoice(StrEnum):
 
 
 class CandidateError(ProfileError):
-    """It is not clear what is to be tried, or that is not there."""
+    """The candidate is ambiguous or missing."""
 
 
 def choose(directory: Path, choice: CandidateChoice | None, package: Path = PACKAGE) -> SideResult:
-    """Return the candidate, with its description and commits. Raises CandidateError, GitError."""
+    """Describe the candidate. Raises CandidateError, GitError."""
     here = _checkout(directory)
     if choice is CandidateChoice.CHECKOUT:
         if here is None:
@@ -57,7 +57,7 @@ def choose(directory: Path, choice: CandidateChoice | None, package: Path = PACK
 
 
 def _checkout(directory: Path) -> Checkout | None:
-    """The checkout of the project around a directory; None where there is none."""
+    """Return the project's checkout around a directory, or None."""
     try:
         found = checkout_around(directory)
     except GitError:
@@ -73,15 +73,15 @@ def _unclear(here: Checkout, different: list[str]) -> str:
     more = f" and {len(different) - SHOWN} more" if len(different) > SHOWN else ""
     names = ", ".join(different[:SHOWN]) + more
     return (
-        f"expected the files of this checkout ({checkout_text(here)}) to be what is installed; "
-        f"{count(len(different), 'file differs', 'files differ')}: {names}. To try the checkout with its edits: "
-        f"{command_with('--candidate', CandidateChoice.CHECKOUT)}. To try what is installed, without them: "
+        f"expected the files of this checkout ({checkout_text(here)}) to be those that are installed; "
+        f"{count(len(different), 'file differs', 'files differ')}: {names}. To test the checkout with its edits: "
+        f"{command_with('--candidate', CandidateChoice.CHECKOUT)}. To test the installed package without them: "
         f"{command_with('--candidate', CandidateChoice.INSTALLED)}"
     )
 
 
 def checkout_text(checkout: Checkout) -> str:
-    """Commit and edits: `0123456789ab, 1 file edited`."""
+    """Return the commit and the edits: `0123456789ab, 1 file edited`."""
     return edits_in_words(checkout.commit, [one.kind for one in checkout.edits])
 
 
@@ -93,16 +93,16 @@ def _of_checkout(checkout: Checkout) -> SideResult:
 
 
 def _installed(package: Path, same: Checkout | None) -> SideResult:
-    """Return the installed package as a side. `same`: the checkout that has the same files."""
+    """Describe the installed package. `same` is the checkout that has the same files."""
     found = product(package)
     if found.installed is Installed.CHECKOUT:
         return _of_checkout(checkout_around(package))
-    told = SideResult("installed", name=str(package), commit=found.commit or "", how=HOW.get(found.installed, ""),
+    side = SideResult("installed", name=str(package), commit=found.commit or "", how=HOW.get(found.installed, ""),
                       version=found.version or "")  # fmt: skip
     if same is None:
-        return told
+        return side
     of = _of_checkout(same)
     return SideResult(
-        "installed", name=told.name, commit=of.commit, dirty=of.dirty, edits=of.edits, other_edits=of.other_edits,
-        how=told.how, version=told.version, same_as=of.name,
+        "installed", name=side.name, commit=of.commit, dirty=of.dirty, edits=of.edits, other_edits=of.other_edits,
+        how=side.how, version=side.version, same_as=of.name,
     )  # fmt: skip

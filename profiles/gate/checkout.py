@@ -1,7 +1,4 @@
-"""A checkout of the project as it is now: its commit, its edits, its files, and whether they are what is installed.
-
-Reads git and the working tree. It changes neither.
-"""
+"""The current state of a checkout: commit, edits and files. Reads git and the working tree, and changes neither."""
 
 import os
 import shutil
@@ -14,19 +11,19 @@ from profiles.results import ProfileError
 
 PACKAGE: Final = "mobifai"
 COMPARED: Final = (PACKAGE, "pyproject.toml")
-"""The paths that decide the package's behaviour: its files, and its dependencies."""
+"""Paths that determine how the package behaves: its files and its dependencies."""
 GENERATED: Final = ("__pycache__", "relay/static/page")
-"""Made by an installation, and no part of what is compared."""
+"""Paths that an installation generates; they are not compared."""
 KINDS: Final = {"M": "edited", "T": "edited", "A": "added", "R": "renamed", "C": "copied", "D": "deleted",
                 "U": "unmerged", "?": "untracked"}  # fmt: skip
 
 
 OF_HOOKS: Final = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_NAMESPACE")
-"""Variables by which git finds a repository of somebody else's choice."""
+"""Variables with which a git hook selects a repository."""
 
 
 class GitError(ProfileError):
-    """A revision, or the checkout that it is looked for in, is not there."""
+    """A revision or a checkout does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +45,12 @@ class Checkout:
 
     @property
     def package(self) -> Path:
-        """Where its package is."""
+        """The directory of the package."""
         return self.top / PACKAGE
 
 
 def checkout_around(directory: Path) -> Checkout:
-    """The checkout that a directory belongs to, as it is now. Raises GitError."""
+    """Return the current state of the checkout around a directory. Raises GitError."""
     top = toplevel(directory)
     edits = _edits(top)
     compared = tuple(one for one in edits if one.path.partition("/")[0] in COMPARED)
@@ -61,7 +58,7 @@ def checkout_around(directory: Path) -> Checkout:
 
 
 def commit_of(checkout: Path, revision: str) -> str:
-    """The commit that a name stands for. Raises GitError."""
+    """Return the commit of a revision. Raises GitError."""
     if not revision or revision.startswith("-"):
         raise GitError(f"expected the name of a revision, found {revision!r}")
     try:
@@ -72,18 +69,18 @@ def commit_of(checkout: Path, revision: str) -> str:
 
 
 def toplevel(directory: Path) -> Path:
-    """The top of the checkout around a directory. Raises GitError."""
+    """Return the top directory of the checkout around a directory. Raises GitError."""
     try:
         return Path(git(directory, "rev-parse", "--show-toplevel").decode().removesuffix("\n"))
     except GitError as error:
         raise GitError(f"expected to be run in a clone of the project, where the base is; {error}") from None
 
 
-# -- its files
+# -- files
 
 
 def differing(checkout: Path, package: Path) -> list[str]:
-    """The files of the package in a checkout, edits included, that are others in an installed one. Raises GitError."""
+    """Return the package's files that differ between a checkout, with edits, and an installation. Raises GitError."""
     ours = {name: checkout / name for name in checkout_files(checkout)}
     theirs = {f"{PACKAGE}/{name}": package / name for name in package_files(package)}
     names = sorted({*ours, *theirs})
@@ -91,7 +88,7 @@ def differing(checkout: Path, package: Path) -> list[str]:
 
 
 def snapshot(checkout: Path, folder: Path) -> None:
-    """Copy a checkout as it is: edits and untracked files included, ignored ones left out. Raises GitError."""
+    """Copy a checkout with its edits and untracked files, without ignored ones. Raises GitError."""
     for name in _names(checkout):
         if (source := checkout / name).is_symlink() or source.is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -99,7 +96,7 @@ def snapshot(checkout: Path, folder: Path) -> None:
 
 
 def checkout_files(checkout: Path) -> list[str]:
-    """The files of its package that an installation would have."""
+    """Return the package's files in a checkout that an installation would contain."""
     return [name for name in _names(checkout, PACKAGE) if (checkout / name).is_file() and not is_generated(name)]
 
 
@@ -109,13 +106,13 @@ def _names(checkout: Path, *parts: str) -> list[str]:
 
 
 def package_files(package: Path) -> list[str]:
-    """Return the names of the files of a package that lies somewhere, without generated ones."""
+    """Return the files of an installed package, without generated ones."""
     names = [file.relative_to(package).as_posix() for file in package.rglob("*") if file.is_file()]
     return [name for name in names if not is_generated(f"{PACKAGE}/{name}")]
 
 
 def is_generated(name: str) -> bool:
-    """Return whether a file was made by an installation."""
+    """Return whether an installation generated a file."""
     return any(f"/{part}/" in f"/{name}" for part in GENERATED)
 
 
@@ -130,24 +127,24 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def _edits(top: Path) -> list[Edit]:
-    told = git(top, "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames")
-    lines = [os.fsdecode(line) for line in told.split(b"\0") if line]
+    status = git(top, "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames")
+    lines = [os.fsdecode(line) for line in status.split(b"\0") if line]
     return [Edit(_kind(line[:2]), line[3:]) for line in lines]
 
 
 def _kind(states: str) -> str:
-    """Of the two letters of git: the index beside the commit, the file beside the index."""
+    """Return the kind of an edit from git's two letters (index against commit, file against index)."""
     return KINDS.get(states.strip()[-1:], "edited")
 
 
 def git(directory: Path, *words: str) -> bytes:
-    """Return git's output in a directory, without the variables of a surrounding hook (`OF_HOOKS`). Raises GitError."""
+    """Return the output of a git command in a directory, without the variables of a hook. Raises GitError."""
     variables = {name: value for name, value in os.environ.items() if name not in OF_HOOKS}
     variables.update(GIT_OPTIONAL_LOCKS="0", LC_ALL="C")
     try:
         done = subprocess.run(["git", "-C", str(directory), *words], capture_output=True, check=False, env=variables)  # noqa: S603, S607
     except OSError as error:
-        raise GitError(f"expected git, to find a base with; found {error.strerror}") from None
+        raise GitError(f"expected git on the PATH, which finds the base; {error.strerror}: install git") from None
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace").strip() or f"git {words[0]} ended with {done.returncode}"
         raise GitError(f"git says: {said}")

@@ -1,7 +1,7 @@
-"""The verdict on a change from the figures of both sides. Pure: it gets figures and judgements, and decides.
+"""Compares the measurements of both sides and decides about the change. Pure.
 
-Contracts are absolute: a breached bound fails, also if the base breached it. Growth is the change's only when the
-base does not rise as well, or rises less: the difference of both sides is judged by the rules that convict a gauge.
+Limits are absolute: a breached limit fails the gate, even if the base breaches it too. Growth counts against the change
+only if the base does not rise, or rises less: the difference of both sides is judged by soak's rules for a gauge.
 """
 
 import datetime as dt
@@ -26,7 +26,7 @@ _ORDER: Final = {name: place for place, name in enumerate(FIGURES)}
 
 @dataclass(frozen=True, slots=True)
 class TrialFindings:
-    """A trial's result for the change: its own findings, growth that the base has too, and unjudged parts."""
+    """The result of a trial: findings of the change, slopes that the base has too, and what was not judged."""
 
     findings: list[FindingResult]
     as_before: list[FindingResult]
@@ -43,7 +43,7 @@ def rows(
     today: dt.date,
     no_base: str = "the base was not measured",
 ) -> list[FigureRow]:
-    """Every figure that one of the two has, in the table's order. `no_base` says why the base may lack some."""
+    """Return a row for every figure of either side, in table order. `no_base` says why the base lacks one."""
     names = sorted({*base, *now}, key=lambda name: (_ORDER[name.partition(":")[0]], name))
     return [_row(name, base.get(name), now.get(name), accepted, today, no_base) for name in names]
 
@@ -72,7 +72,7 @@ def _row(
 def smaller_growth(
     first: tuple[Mapping[str, float], Mapping[str, float]], again: tuple[Mapping[str, float], Mapping[str, float]]
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Of two measurements of (base, now), for each figure the one with less growth: what is real comes again."""
+    """Return, for each figure, the measurement of (base, now) with less growth: real growth occurs in both."""
     base, now = dict(first[0]), dict(first[1])
     for name in {*again[0]} & {*again[1]} & {*base} & {*now}:
         if again[1][name] - again[0][name] < now[name] - base[name]:
@@ -81,29 +81,29 @@ def smaller_growth(
 
 
 def expired(accepted: Iterable[AcceptedGrowth], today: dt.date, where: str) -> list[FindingResult]:
-    """A finding for every entry whose last day is past."""
+    """Return a finding for every expired entry."""
     return [
         FindingResult(
             "accepted", one.figure,
-            f"{where}: the entry for {one.figure} ended on {one.expires} ({one.reason}); remove it when the growth is "
-            "in the base by now, or decide again and renew it", 0, "", 0, "", "",
+            f"{where}: the entry for {one.figure} expired on {one.expires} ({one.reason}); remove it if the base has "
+            "this growth by now, or decide again and renew it", 0, "", 0, "", "",
         )
         for one in accepted if one.is_over(today)
     ]  # fmt: skip
 
 
-def unneeded(accepted: Iterable[AcceptedGrowth], told: Iterable[FigureRow], today: dt.date) -> list[str]:
-    """A sentence for every entry in force that let nothing through."""
-    used = [row.name for row in told if row.verdict == "accepted" or row.note]
+def unneeded(accepted: Iterable[AcceptedGrowth], rows: Iterable[FigureRow], today: dt.date) -> list[str]:
+    """Return a sentence for every valid entry that was not needed."""
+    used = [row.name for row in rows if row.verdict == "accepted" or row.note]
     idle = [one for one in accepted if not one.is_over(today) and not any(map(one.covers, used))]
     return [f"the accepted growth of {one.figure} (until {one.expires}) was not needed" for one in idle]
 
 
-# -- what a scenario showed
+# -- scenarios
 
 
 def trial_findings(trial: ScenarioTrial) -> TrialFindings:
-    """Findings of the candidate in one scenario."""
+    """Return the findings of the candidate in one scenario."""
     now, again = trial.first[-1], trial.again[-1] if trial.again else None
     base = trial.first[0] if len(trial.first) > 1 else None
     open_ = [_gone(base.failure)] if base is not None and base.failure is not None else []
@@ -127,12 +127,12 @@ def _breaches(looks: Iterable[Measurement]) -> list[FindingResult]:
 
 
 def _gone(failure: FindingResult) -> Unjudged:
-    why = f"the base could not be tried: {failure.detail}"
+    why = f"the base could not be run: {failure.detail}"
     return Unjudged(f"{failure.scenario} beside the base", why, failure.scenario)
 
 
 def _unjudged(scenario: str, look: Measurement) -> list[Unjudged]:
-    """The gauges without which nothing can be said to be free of leaks, where one was not judged."""
+    """Return the required gauges that were not judged."""
     reasons = {name: _why_not(look.judged.get(name)) for name in REQUIRED}
     return [Unjudged(f"{name} in {scenario}", why, scenario) for name, why in reasons.items() if why]
 
@@ -144,7 +144,7 @@ def _why_not(judgement: Judgement | None) -> str:
 
 
 def _is_as_before(name: str, trial: ScenarioTrial) -> bool:
-    """Whether the base rises too, and the candidate not more."""
+    """Return whether the base rises too, and the candidate no faster."""
     if len(trial.first) < 2 or len(trial.again) < 2:
         return False
     (base, now), (base_again, now_again) = trial.first, trial.again
@@ -158,20 +158,20 @@ def _is_as_before(name: str, trial: ScenarioTrial) -> bool:
 
 
 def difference(base: Points, now: Points) -> Points:
-    """By how much more there is after each block, at the candidate's cycles."""
+    """Return how much more the candidate has after each block, at the candidate's cycles."""
     return [(cycle, value - other) for (_, other), (cycle, value) in zip(base, now, strict=False)]
 
 
 def trial_coverage(trial: ScenarioTrial) -> GateCoverage | None:
-    """How much was judged, on the candidate's side; None where it broke."""
-    look = trial.first[-1]
-    if look.failure is not None:
+    """Return how much of the candidate was judged, or None if it failed."""
+    one = trial.first[-1]
+    if one.failure is not None:
         return None
-    judged = [one for one in look.judged.values() if one.state not in (Trend.UNJUDGED, Trend.UNMEASURED)]
-    smallest = [_smallest(look.judged.get(name)) for name in REQUIRED]
+    judged = [gauge for gauge in one.judged.values() if gauge.state not in (Trend.UNJUDGED, Trend.UNMEASURED)]
+    smallest = [_smallest(one.judged.get(name)) for name in REQUIRED]
     return GateCoverage(
-        trial.scenario, look.cycles, look.warm_up_cycles, look.blocks, look.bounds, look.filled, len(judged),
-        len(look.suspected), *smallest,
+        trial.scenario, one.cycles, one.warm_up_cycles, one.blocks, one.bounds, one.filled, len(judged),
+        len(one.suspected), *smallest,
     )  # fmt: skip
 
 
@@ -181,14 +181,14 @@ def _smallest(judgement: Judgement | None) -> float | None:
     )
 
 
-# -- the whole
+# -- the verdict
 
 
-def conclude(told: Iterable[FigureRow], findings: Iterable[FindingResult], *, whole: bool) -> GateVerdict:
-    """Failed > grown > inconclusive > passed. `whole`: everything that was to be judged was judged."""
-    told, kinds = list(told), {finding.kind for finding in findings}
+def conclude(rows: Iterable[FigureRow], findings: Iterable[FindingResult], *, whole: bool) -> GateVerdict:
+    """Return the verdict: failed before grown before inconclusive before passed. `whole`: everything was judged."""
+    rows, kinds = list(rows), {finding.kind for finding in findings}
     if kinds & FAILED_KINDS:
         return "failed"
-    if kinds or any(row.verdict == "grown" for row in told):
+    if kinds or any(row.verdict == "grown" for row in rows):
         return "grown"
-    return "passed" if whole and told and all(row.verdict != "unjudged" for row in told) else "inconclusive"
+    return "passed" if whole and rows and all(row.verdict != "unjudged" for row in rows) else "inconclusive"

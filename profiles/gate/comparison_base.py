@@ -1,4 +1,4 @@
-"""The base of a comparison: a revision that is built and run, or stored figures. Runs neither."""
+"""The base of a comparison: a revision, which is built and run, or stored figures."""
 
 import datetime as dt
 from pathlib import Path
@@ -22,38 +22,38 @@ from soak.run.plan import SoakPlan
 
 
 class RevisionBase:
-    """A revision of the checkout that this is run in, to be built and run."""
+    """A revision of the current checkout, to be built and run."""
 
     update = False
     misfit = ""
 
     def __init__(self, name: str, choice: CandidateChoice | None) -> None:
-        """Raises GitError when it is not there, and then CandidateError when it is not clear what is tried."""
+        """Find the revision and the candidate. Raises GitError, CandidateError."""
         self._checkout = toplevel(Path.cwd())
         self.about = base_of(self._checkout, name)
         self.tried = choose(Path.cwd(), choice)
         self.stored: dict[str, float] | None = None
 
     def is_same(self) -> bool:
-        """Whether the candidate is the base. Raises GitError."""
+        """Return whether the candidate is the base. Raises GitError."""
         return same_commit(self.about, self.tried) or same_files(self._checkout, self.about.commit, self.tried)
 
     def other_base(self) -> str:
-        """Return the commit of a base that is another one; empty where there is none."""
+        """Return the newest earlier commit with a different package, or an empty text."""
         return last_other(self._checkout, self.about.commit)
 
     def sides(self, folder: Path) -> list[GateSide]:
-        """The base and the candidate, laid out. Raises ProfileError."""
+        """Build and lay out the base and the candidate. Raises ProfileError."""
         now = lay_out_candidate(self.tried, folder / "b", interruption())
         print_progress(f"building {self.about.name}")
         return [lay_out_base(self._checkout, self.about.name, folder / "a", interruption()), now]
 
 
 class StoredBase:
-    """Figures in a file, or what is to become of it."""
+    """Figures stored in a file, or to be stored there with `update`."""
 
     def __init__(self, plan: SoakPlan, file: Path, choice: CandidateChoice | None, *, update: bool) -> None:
-        """Raises BaselineError for a file that can't be used, and then CandidateError, GitError as a revision does."""
+        """Read the file and find the candidate. Raises BaselineError, CandidateError, GitError."""
         self._file = file
         self.update = update
         self._known = read_baselines(file) if file.exists() or not update else []
@@ -67,18 +67,18 @@ class StoredBase:
         self.about = SideResult("itself") if update else _of_stored(file, found)
 
     def is_same(self) -> bool:
-        """Whether the figures are of the candidate itself, with the libraries that it has now."""
+        """Return whether the figures are those of the candidate, with the same libraries."""
         return same_commit(self.about, self.tried) and self.about.libraries == self._wanted.libraries
 
     def other_base(self) -> str:
-        """Return the commit of a base that is another one; empty where there is none."""
+        """Return the newest earlier commit with a different package, or an empty text."""
         try:
             return last_other(toplevel(Path.cwd()), self.about.commit)
         except GitError:
             return ""
 
     def sides(self, folder: Path) -> list[GateSide]:
-        """The candidate alone, laid out."""
+        """Lay out the candidate."""
         return [lay_out_candidate(self.tried, folder / "b", interruption())]
 
     def keep(self, figures: dict[str, float]) -> None:
@@ -88,7 +88,7 @@ class StoredBase:
 
 
 def _of_stored(file: Path, found: Baseline | None) -> SideResult:
-    """What stored figures are of; nothing but their file where none fit."""
+    """Describe the side of stored figures; only by its file if none fit."""
     if found is None:
         return SideResult("stored", name=str(file))
     return SideResult(
@@ -98,6 +98,6 @@ def _of_stored(file: Path, found: Baseline | None) -> SideResult:
 
 
 def _measured(tried: SideResult) -> str:
-    """When figures are stored, and of what."""
+    """Return the date, version and commit to store with figures."""
     of = edits_in_words(tried.commit, tried.kinds) if tried.commit else "commit not known"
     return f"{dt.datetime.now(dt.UTC).date()}, mobifai {__version__}, {of}"

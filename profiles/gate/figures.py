@@ -1,7 +1,4 @@
-"""Figures of a program at rest, and the step by which each may grow without failing the gate.
-
-Pure: it measures nothing.
-"""
+"""The figures at rest by name, and the growth of each that is allowed without a reason. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +7,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """`step` is the growth that is let through, in `unit`; `share` the same as a part of the base. The larger one."""
+    """A figure. The allowed growth is the larger of `step`, in `unit`, and `share` of the base."""
 
     unit: str
     summary: str
@@ -18,7 +15,7 @@ class Figure:
     share: float = 0.0
 
     def allowed(self, base: float) -> float:
-        """The most that may be there when the base has so much."""
+        """Return the largest allowed value for a base."""
         return base + max(self.step, self.share * base)
 
 
@@ -44,10 +41,10 @@ FIGURES: Final[Mapping[str, Figure]] = {
 
 
 def figure_of(name: str) -> Figure:
-    """The figure of a value by its name. Raises KeyError for a family that is none."""
+    """Return the figure of a name. Raises KeyError for an unknown family."""
     return FIGURES[name.partition(":")[0]]
 
 
 def together(values: Mapping[str, float], starts: tuple[str, ...]) -> float:
-    """The sum of the gauges whose names begin with one of these: `descriptors:agent ` and the like."""
+    """Return the sum of the gauges whose names begin with one of `starts`, such as `descriptors:agent `."""
     return sum(value for name, value in values.items() if name.startswith(starts))

@@ -1,6 +1,6 @@
-"""Which lines have more at rest than in the base: for growth that no cycle brings, such as an import or a table.
+"""Finds lines with more memory at rest than in the base: growth outside of cycles, such as an import or a table.
 
-Owns nothing. Lines are known again by their file and their text: they move when something is added above.
+Lines are matched by file and text, because they move when lines are added above.
 """
 
 import collections
@@ -20,7 +20,7 @@ from profiles.inside.baseline_memory import BaselineMemory, ImportedModule, Line
 from soak.gauges.quiescence import at_rest
 
 LEAST_BYTES: Final = 4096
-"""A line with so much more is worth being named."""
+"""Growth of a line from which it is named."""
 MOST_LINES: Final = 5
 SHOWN_MODULES: Final = 3
 IMPORTERS: Final = Path(str(profiles.__file__)).parent / "inside" / "importers"
@@ -32,7 +32,7 @@ print(json.dumps(baseline_memory()))
 
 
 async def lines_grown_at_rest(base: GateSide, now: GateSide, folder: Path, *, imports: bool) -> list[GrownLine]:
-    """The lines that have most more than in the base. Raises TargetFailed, StateError, MsgspecError."""
+    """Return the lines that grew most, compared with the base. Raises TargetFailed, StateError, MsgspecError."""
     of_base, of_now = [
         await (_imported(side) if imports else _idle(side, folder / str(number)))
         for number, side in enumerate((base, now))
@@ -41,13 +41,13 @@ async def lines_grown_at_rest(base: GateSide, now: GateSide, folder: Path, *, im
 
 
 def compare_lines(base: BaselineMemory, now: BaselineMemory, base_home: Path, home: Path) -> list[GrownLine]:
-    """The same of two counts that were taken, with where the sources are."""
+    """Compare the memory of both sides, given the folders of their sources."""
     found = [*_allocating(base, now, base_home, home), *_importing(base, now, home)]
     return sorted(found, key=lambda one: -one.more_bytes)[:MOST_LINES]
 
 
 def _allocating(base: BaselineMemory, now: BaselineMemory, base_home: Path, home: Path) -> Iterable[GrownLine]:
-    """Lines that have allocated more."""
+    """Yield lines that have allocated more."""
     before = {key: _bytes(lines) for key, lines in _lines_by_text(base["lines"], base_home).items()}
     for key, lines in _lines_by_text(now["lines"], home).items():
         more = _bytes(lines) - before.get(key, 0)
@@ -57,7 +57,7 @@ def _allocating(base: BaselineMemory, now: BaselineMemory, base_home: Path, home
 
 
 def _importing(base: BaselineMemory, now: BaselineMemory, home: Path) -> Iterable[GrownLine]:
-    """Lines that bring in modules which the base does not have then."""
+    """Yield lines that import modules which the base does not import."""
     known = {one["name"] for one in base["modules"]}
     brought: dict[tuple[str, int], list[ImportedModule]] = collections.defaultdict(list)  # bounded by the modules
     for one in now["modules"]:
@@ -68,7 +68,7 @@ def _importing(base: BaselineMemory, now: BaselineMemory, home: Path) -> Iterabl
         names = ", ".join(one["name"] for one in modules[:SHOWN_MODULES])
         more = f" and {len(modules) - SHOWN_MODULES} more" if len(modules) > SHOWN_MODULES else ""
         text = source[line - 1].strip() if 0 < line <= len(source) else ""
-        yield GrownLine(file, line, text, _bytes(modules), f"brings in {names}{more}")
+        yield GrownLine(file, line, text, _bytes(modules), f"imports {names}{more}")
 
 
 def _bytes(counted: Iterable[LineMemory] | Iterable[ImportedModule]) -> int:
@@ -95,13 +95,13 @@ def _source(file: Path) -> Sequence[str]:
 
 
 def _traced(side: GateSide) -> dict[str, str]:
-    """Variables by which a process knows at its end what came by which line."""
+    """Return the variables with which a process traces allocations and imports by line."""
     home = str(_home(side))
     return {"PYTHONTRACEMALLOC": "1", "PYTHONPATH": f"{IMPORTERS}{os.pathsep}{home}", "MOBIFAI_SIDE": home}
 
 
 def _home(side: GateSide) -> Path:
-    """Return the folder that the side's package is in, never the working directory."""
+    """Return the folder of the side's package."""
     return side.installation.path or Path(str(mobifai.__file__)).parents[1]
 
 

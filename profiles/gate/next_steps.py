@@ -1,4 +1,4 @@
-"""Next commands after a gate: to name the line, to show it again, or to get a verdict. Pure."""
+"""The next steps after a gate: commands that name the line, reproduce it, or reach a verdict. Pure."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -12,16 +12,16 @@ from soak.run.plan import SoakPlan
 from soak.shell_quoting import joined, quoted
 
 HUNTED = ("growth", "rest", "canary", "process")
-"""Findings whose line `mobifai profile run` looks for."""
+"""Kinds of findings whose line `mobifai profile run` can name."""
 
 
 def next_steps(report: GateReport, plan: SoakPlan) -> list[NextStep]:
-    """The steps for a verdict, the first one first."""
+    """Return the steps for a report, in order."""
     return list(dict.fromkeys(_steps(report, plan)))
 
 
 def other_sides(report: GateReport, plan: SoakPlan, other: str) -> list[NextStep]:
-    """Return the steps where both sides are the same. `other` is a commit with another package, if there is one."""
+    """Return the steps if both sides are the same. `other` is a commit with a different package, if there is one."""
     what = "compare with the newest commit that has another package" if other else "name the revision before the change"
     itself = NextStep("or compare it with itself, to try the gate", f"{_same(report)} --allow-identical")
     return [NextStep(what, _beside(other or "REV", plan)), itself]
@@ -60,14 +60,14 @@ def _hunt(scenario: str, plan: SoakPlan) -> str:
 
 
 def _runs(side: SideResult, command: str) -> str:
-    """A command of the MobiFai that was tried: a checkout that was built for this is not what is installed."""
+    """Return a command that runs the candidate, which is installed first if it was built for the gate."""
     return f"pip install {quoted(side.name)} && {command}" if side.built else command
 
 
 def _lines_at_rest(report: GateReport, plan: SoakPlan) -> Iterator[NextStep]:
-    """Lines of what is there at rest are named beside a base that can be run."""
+    """Yield the step that names lines at rest, which needs a base that can be run."""
     if report.base.kind == "stored":
-        what = "name the lines of what is there at rest, beside the revision of the stored figures"
+        what = "name the lines at rest, compared with the revision of the stored figures"
         yield NextStep(what, _beside(report.base.commit or "REV", plan))
 
 
@@ -89,7 +89,7 @@ def _inconclusive(report: GateReport, plan: SoakPlan) -> Iterator[NextStep]:
 
 
 def _same(report: GateReport) -> str:
-    """The command of this comparison: the base by its commit, whatever its name stands for by then."""
+    """Return the command of this comparison, with the base as a commit, since a name may move."""
     return report.replay or report.command
 
 

@@ -1,4 +1,4 @@
-"""The options of `mobifai profile gate`: each with its type, range and help, and the table of which go together."""
+"""The options of `mobifai profile gate`, and the table of their valid combinations."""
 
 from collections.abc import Callable, Mapping
 from functools import reduce
@@ -34,7 +34,7 @@ MODES: Final[Mapping[str, Mode]] = MappingProxyType(
         "baseline_file": Mode(_ALWAYS | {"accepted_file", "allow_identical"}, "the gate compares with one thing"),
     }
 )
-"""Which parameters each mode takes, by the parameter that chooses it; one of them has to be given."""
+"""The parameters of each mode, by the parameter that selects it; one mode is required."""
 
 TABLE: Final = OptionTable(MODES)
 
@@ -42,7 +42,7 @@ OPTIONS: Final = (
     click.argument("scenario_names", nargs=-1, metavar="[SCENARIO]..."),
     click.option(
         "--base", "revision", metavar="REV",
-        help="Compare with this revision of the checkout, built here and run in turns with the candidate.",
+        help="Compare with this revision of the checkout, which is built and run in turns with the candidate.",
     ),
     click.option(
         "--baseline", "baseline_file", type=PathName(dir_okay=False), metavar="FILE",
@@ -50,13 +50,13 @@ OPTIONS: Final = (
     ),
     click.option(
         "--candidate", "choice", type=click.Choice([one.value for one in CandidateChoice]),
-        help="The candidate: `checkout`, the files of the checkout as they are, edits included; `installed`, the "
-        "package that runs this. Needed where the two differ.",
+        help="The candidate: `checkout`, the files of the checkout with their edits; or `installed`, the installed "
+        "package. Required if the two differ.",
     ),
     click.option(
         "--allow-identical", is_flag=True,
-        help="Run also where both sides are the same, which says nothing of a change: whatever grows is a false alarm "
-        "of the gate.",
+        help="Run even if both sides are the same. The verdict says nothing about a change: any growth is a false "
+        "alarm of the gate.",
     ),
     click.option("--update", is_flag=True, help="Store the figures of this run in the file of --baseline."),
     click.option(
@@ -69,7 +69,7 @@ OPTIONS: Final = (
     ),
     click.option(
         "--culprits/--no-culprits", default=True,
-        help="Name the line when the gate fails, which takes some minutes more.  [default: on]",
+        help="Name the line if the gate fails, which takes some more minutes.  [default: on]",
     ),
     click.option(
         "--report", "report_dir", type=PathName(), metavar="DIR", default=DEFAULT_REPORT, show_default=True,
@@ -80,19 +80,19 @@ OPTIONS: Final = (
 
 
 def gate_options(command: F) -> F:
-    """All options of `mobifai profile gate`, in the order of its help."""
+    """Add all options of `mobifai profile gate`, in the order of its help."""
     return reduce(lambda made, option: option(made), reversed(OPTIONS), command)
 
 
 def plan_of(scenarios: tuple[str, ...], seed: int) -> SoakPlan:
-    """Return the plan of both sides. Memory windows play no part in a gate."""
+    """Return the plan of both sides. A gate takes no memory windows."""
     return SoakPlan(scenarios, seed, time_scale=TIME_SCALE, phones=PHONES)
 
 
 def gate_command(params: Mapping[str, Any], plan: SoakPlan, base_commit: str) -> str:
-    """Return the command that does all of it again: the inverse of parsing, with the revision as its commit.
+    """Return the command that repeats the run: the inverse of parsing, with the revision as a commit.
 
-    Paths are as they were given: the gate runs in a checkout, where they mean the same to everybody.
+    Paths stay relative: the gate runs in a checkout, where they mean the same for every user.
     """
     words = [*plan.scenarios]
     words += ["--base", base_commit] if params["revision"] is not None else []

@@ -1,4 +1,4 @@
-"""A gate's files for programs: JUnit, annotations of lines, and the directory of all files."""
+"""The files of a gate's report (report.json, report.md, junit.xml), their directory, and annotations for GitHub."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -24,40 +24,40 @@ FILES: Final = ("report.json", "report.md", "junit.xml")
 
 
 class GateDirectory:
-    """A directory that is ours: new, empty of our names, or one of an earlier run."""
+    """The directory of a report: a new one, one without our files, or that of an earlier run."""
 
     def __init__(self, path: Path) -> None:
-        """Make it, or take it over. Raises ReportError for one that belongs to something else."""
+        """Create the directory or take it over. Raises ReportError if its files belong to something else."""
         self.path = path
         self._made = make_directory(path, ADVICE)
         if (path / FILES[0]).exists():
-            with suppress(OtherSchemaVersion):  # it is ours all the same
+            with suppress(OtherSchemaVersion):  # also ours
                 read_gate(path)
         elif others := [name for name in FILES if (path / name).exists()]:
             raise ReportError(f"{path}: found {others[0]} without a report.json of `mobifai profile gate`; {ADVICE}")
 
     def remove_if_empty(self) -> None:
-        """Remove it where this object made it and nothing was written."""
+        """Remove the directory if this object created it and nothing was written."""
         remove_empty(self._made)
 
     def begin(self, report: GateReport) -> None:
         """Replace the report of an earlier run before this one begins. Raises ReportError."""
         try:
-            for name in FILES[1:]:  # report.json is replaced, so that the directory is ours at every moment
+            for name in FILES[1:]:  # report.json stays until it is replaced: it marks the directory as ours
                 (self.path / name).unlink(missing_ok=True)
         except OSError as error:
             raise ReportError(f"{self.path}: can't be cleared ({reason(error)}); {ADVICE}") from None
         self.write(report)
 
     def write(self, report: GateReport) -> None:
-        """Write the three files, each whole or not at all. Raises ReportError."""
+        """Write the three files, each complete or not at all. Raises ReportError."""
         write_whole(self.path / "report.json", encoded(report))
         write_whole(self.path / "report.md", markdown(report).encode())
         write_whole(self.path / "junit.xml", junit(report))
 
 
 def read_gate(path: Path) -> GateReport:
-    """The report in a directory. Raises ReportError when there is none, or it is not one."""
+    """Return the report in a directory. Raises ReportError if there is none."""
     file = path / "report.json"
     try:
         return decoded(file, file.read_bytes(), GateReport, SCHEMA_VERSION)
@@ -70,7 +70,7 @@ def read_gate(path: Path) -> GateReport:
 
 
 def encoded(report: GateReport) -> bytes:
-    """A report as JSON that `read_gate` takes back."""
+    """Return a report as JSON, which `read_gate` reads."""
     return msgspec.json.format(msgspec.json.encode(plain_values(msgspec.to_builtins(report))), indent=1) + b"\n"
 
 
@@ -78,7 +78,7 @@ def encoded(report: GateReport) -> bytes:
 
 
 def junit(report: GateReport) -> bytes:
-    """A case for the verdict, each figure, each scenario and each finding."""
+    """Return a report as JUnit XML, with a case for the verdict, each figure, each scenario and each finding."""
     return document("gate", report.duration_s, _cases(report))
 
 
@@ -111,17 +111,17 @@ def _scenario(one: GateCoverage, report: GateReport) -> JUnitCase:
 def _about(row: FigureRow) -> str:
     if row.base is None or row.now is None or row.allowed is None:
         return f"not judged: {row.note}"
-    told = (
+    change = (
         f"{amount(row.base, row.unit)} before, {amount(row.now, row.unit)} now ({rate(row.now - row.base, row.unit)})"
     )
-    return f"{row.summary}: {told}, {rate(row.allowed - row.base, row.unit)} allowed; {row.note}".rstrip("; ")
+    return f"{row.summary}: {change}, {rate(row.allowed - row.base, row.unit)} allowed; {row.note}".rstrip("; ")
 
 
 # -- annotations
 
 
 def annotations(report: GateReport) -> Iterator[str]:
-    """Commands of GitHub's runner, by which the lines of what was found are marked in a change."""
+    """Yield workflow commands that annotate the found lines in a change on GitHub."""
     for culprit in report.culprits:
         title, held = f"{culprit.what or culprit.kind} grows", culprit.retained_by or "nothing that is known"
         yield annotation("error", title, f"held by {held}; {culprit.replay}", short_path(culprit.file), culprit.line)

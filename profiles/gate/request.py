@@ -1,4 +1,4 @@
-"""The request of a gate run, as a frozen value."""
+"""The request of a run of the gate, as a frozen value."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

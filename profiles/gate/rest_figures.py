@@ -1,6 +1,6 @@
-"""Figures of a side at rest before use: after importing all of it, and as an agent that waits for a phone.
+"""Measures the figures at rest before any use: after importing every module, and of an agent that waits for a phone.
 
-Each is measured in processes of their own, a few times on both sides in turns; the least of each figure stands.
+Both sides are measured in turns, several times, each time in fresh processes; the smallest value of each figure counts.
 """
 
 import asyncio
@@ -34,8 +34,8 @@ for found in pkgutil.walk_packages(mobifai.__path__, "mobifai."):
     if not found.name.endswith("__main__"):
         importlib.import_module(found.name)
 gc.collect()
-told = {"modules": len(sys.modules), "objects": sys.getallocatedblocks(), "heap": heap_in_use()}
-print(json.dumps({name: value for name, value in told.items() if value is not None}))
+counted = {"modules": len(sys.modules), "objects": sys.getallocatedblocks(), "heap": heap_in_use()}
+print(json.dumps({name: value for name, value in counted.items() if value is not None}))
 """
 
 COUNTED: Mapping[str, tuple[str, ...]] = {
@@ -43,19 +43,20 @@ COUNTED: Mapping[str, tuple[str, ...]] = {
     "descriptors": ("descriptors:agent ",),
     "tasks": ("tasks:",),
 }
-"""Prefixes of the gauges of each figure. The keeper inherits descriptors of the process that starts it."""
+"""The prefixes of the gauges of each figure. The keeper inherits descriptors of its parent, so they do not count."""
 
 FigureValues = dict[str, float]
-"""Values by the names of `figures.FIGURES`."""
+"""Values by name, as in `figures.FIGURES`."""
 
 
 class BaseFailed(ProfileError):
-    """The base can't be measured. That says nothing of the change."""
+    """The base can't be measured, which says nothing about the change."""
 
 
 async def measure_at_rest(sides: Sequence[GateSide], folder: Path, tell: Callable[[str], None]) -> list[FigureValues]:
-    """The figures of each side, the candidate's last. Raises BaseFailed; of the candidate ProfileError, TargetFailed,
-    StateError.
+    """Return the figures of each side, the candidate's last.
+
+    Raises BaseFailed for the base, and ProfileError, TargetFailed or StateError for the candidate.
     """
     found: list[list[FigureValues]] = [[] for _ in sides]
     for start in range(STARTS):
@@ -73,7 +74,7 @@ async def measure_at_rest(sides: Sequence[GateSide], folder: Path, tell: Callabl
 
 
 def smallest_values(measured: Sequence[Mapping[str, float]]) -> FigureValues:
-    """The least of each figure; one that was missing once is missing."""
+    """Return the smallest value of each figure; a figure that was missing once is left out."""
     names = set.intersection(*(set(one) for one in measured))
     return {name: min(one[name] for one in measured) for name in sorted(names)}
 
@@ -83,12 +84,12 @@ async def _figures(side: GateSide, folder: Path) -> FigureValues:
 
 
 async def _imports(side: GateSide) -> FigureValues:
-    told = msgspec.json.decode(await run_program(side, IMPORT_ALL, EXACT_HEAP), type=dict[str, float])
-    return {f"imports.{name}": value for name, value in told.items()}
+    counted = msgspec.json.decode(await run_program(side, IMPORT_ALL, EXACT_HEAP), type=dict[str, float])
+    return {f"imports.{name}": value for name, value in counted.items()}
 
 
 async def run_program(side: GateSide, program: str, variables: Mapping[str, str]) -> bytes:
-    """The last line of what a program prints that a side's Python runs. Raises ProfileError when it fails."""
+    """Run a program with a side's Python, and return the last line of its output. Raises ProfileError if it fails."""
     process = await asyncio.create_subprocess_exec(
         *(side.installation.python, "-P", "-c", program),
         stdin=asyncio.subprocess.DEVNULL,
@@ -112,7 +113,7 @@ async def run_program(side: GateSide, program: str, variables: Mapping[str, str]
 
 
 def _cause(traceback: str, home: Path | None) -> str:
-    """The error of a traceback, and the innermost line: `SyntaxError: invalid syntax (mobifai/agent.py:7)`."""
+    """Return the error of a traceback with its innermost line: `SyntaxError: invalid syntax (mobifai/agent.py:7)`."""
     error = (traceback.strip().splitlines() or ["nothing"])[-1]
     where = list(_WHERE.finditer(traceback))
     if not where:
@@ -125,7 +126,7 @@ def _cause(traceback: str, home: Path | None) -> str:
 async def waiting_agent(
     side: GateSide, folder: Path, variables: Mapping[str, str] | None = None
 ) -> AsyncIterator[AgentUnderTest]:
-    """An agent that waits for its first phone. Raises TargetFailed, StateError."""
+    """Start an agent that waits for its first phone. Raises TargetFailed, StateError."""
     folder.mkdir(parents=True)
     settings = folder / "config.toml"
     settings.write_text("")
@@ -141,7 +142,7 @@ async def waiting_agent(
 
 async def _idle(side: GateSide, folder: Path) -> FigureValues:
     async with waiting_agent(side, folder) as target:
-        await target.ask("soak.fill")  # or the free lists of Python would be counted as they happen to be
+        await target.ask("soak.fill")  # fills Python's free lists, whose length is random otherwise
         values, _ = await at_rest(target.values, None, REST_SECONDS)
         worst = float((await target.ask("status"))["worst_case_bytes"])
         return {**figures_of(values, "idle"), **_pages(target), "limits.bytes": worst}
@@ -157,12 +158,12 @@ def figures_of(values: Mapping[str, float], prefix: str, suffix: str = "") -> Fi
 
 
 def _pages(target: AgentUnderTest) -> FigureValues:
-    """Memory that each has for itself and has written to."""
+    """Return the private memory that agent and keeper have written to."""
     return {"idle.pages": _written(target.agent_pid), "idle.keeper": _written(target.keeper_pid)}
 
 
 def _written(pid: int) -> float:
-    """Private pages, without those of files that nobody else happens to use (proc_pid_smaps_rollup); else the USS."""
+    """Return private dirty memory (proc_pid_smaps_rollup), or the USS where the system does not report it."""
     rollup = Path(f"/proc/{pid}/smaps_rollup")
     if rollup.exists():
         (line,) = [line for line in rollup.read_text().splitlines() if line.startswith("Private_Dirty:")]

@@ -1,4 +1,4 @@
-"""The report of a gate, which every writer writes and every reader reads. Frozen values, no I/O."""
+"""The report of the gate: the values of all its writers and readers. Frozen values, no I/O."""
 
 from typing import Any, Literal
 
@@ -8,13 +8,13 @@ from profiles.results import Culprit, NextStep, Unjudged
 from soak.gauges.results import FindingResult, Product
 
 SCHEMA_VERSION = 1
-"""Of report.json: larger whenever a reader of the one before could take a report for something else."""
+"""Version of report.json, raised whenever a reader of the version before could misread a report."""
 
 GateVerdict = Literal["passed", "grown", "failed", "inconclusive", "unfinished"]
-"""`unfinished`: written while the run went on. A run that was killed keeps it."""
+"""`unfinished`: written during the run; a killed run keeps it."""
 
 EXIT_STATUS: dict[GateVerdict, int] = {"passed": 0, "grown": 1, "failed": 3, "inconclusive": 4, "unfinished": 4}
-"""The exit status of each verdict, as those of `mobifai soak`; 2 is left for usage."""
+"""The exit status of each verdict, as in `mobifai soak`; 2 means wrong usage."""
 
 RowVerdict = Literal["ok", "grown", "accepted", "unjudged"]
 
@@ -24,14 +24,13 @@ SideKind = Literal["revision", "checkout", "installed", "stored", "itself"]
 class SideResult(msgspec.Struct, frozen=True):
     """One side of a comparison.
 
-    `kind`: `revision`, a commit of the checkout, which was built; `checkout`, the files of a checkout, edits and
-    untracked files included; `installed`, the package that is installed; `stored`, figures of an earlier run; `itself`,
-    no other side (figures are stored, and compared with nothing).
-    `name` is the revision as it was asked for, the directory, or the file of stored figures. `commit` has all digits,
-    and is empty where it is not known; `dirty` is null there. `edits` are the files that differ from the commit
-    (`edited mobifai/x.py`), of those that are compared; `other_edits` counts the rest. `how` says how an installation
-    was made, `same_as` names the checkout whose files are the same. `built`: it was built for this, and is not what is
-    installed. `libraries` are the versions that it runs with.
+    `kind`: `revision`, a commit of the checkout, which was built; `checkout`, the files of a checkout with edits and
+    untracked files; `installed`, the installed package; `stored`, figures of an earlier run; `itself`, no other side
+    (figures are stored and compared with nothing).
+    `name` is the revision as requested, the directory, or the file of stored figures. `commit` is complete, or empty if
+    not known; `dirty` is null then. `edits` are compared files that differ from the commit (`edited mobifai/x.py`);
+    `other_edits` counts the others. `how` is the kind of installation, `same_as` a checkout with the same files.
+    `built`: it was built for the gate and is not installed. `libraries` are the versions that it runs with.
     """
 
     kind: SideKind
@@ -49,18 +48,18 @@ class SideResult(msgspec.Struct, frozen=True):
     architecture: str = ""
     libraries: dict[str, str] = {}
     measured: str = ""
-    """Of stored figures: when, and by which version."""
+    """For stored figures: the date and the version."""
 
     @property
     def kinds(self) -> list[str]:
-        """Of each edit, its kind."""
+        """The kind of each edit."""
         return [one.partition(" ")[0] for one in self.edits]
 
 
 class FigureRow(msgspec.Struct, frozen=True):
-    """One figure on both sides. `allowed` is the most that lets it through.
+    """One figure of both sides. `allowed` is the largest value that passes.
 
-    None stands for what was not measured; `note` says why.
+    A value that was not measured is null; `note` says why.
     """
 
     name: str
@@ -74,12 +73,11 @@ class FigureRow(msgspec.Struct, frozen=True):
 
 
 class GateCoverage(msgspec.Struct, frozen=True):
-    """How much was judged in one scenario, on the candidate's side.
+    """The part of one scenario that was judged, on the candidate's side.
 
-    `cycles` are those of the judged `blocks`, without `warm_up_cycles`. `filled` names the limits that were filled to
-    their capacity: of the rest of the `bounds` it is only known that they were not passed. `gauges` counts those that
-    were judged, `suspected` how many of them seemed to rise at first. The smallest leaks that would have shown are for
-    each cycle, null where the gauge was not judged.
+    `cycles` counts those of the judged `blocks`, without `warm_up_cycles`. `filled` names the limits that were filled
+    to capacity; the other `bounds` were only not exceeded. `gauges` counts the judged ones, `suspected` those of them
+    that seemed to rise at first. The smallest detectable leaks are per cycle, and null if the gauge was not judged.
     """
 
     scenario: str
@@ -95,7 +93,7 @@ class GateCoverage(msgspec.Struct, frozen=True):
 
 
 class GrownLine(msgspec.Struct, frozen=True):
-    """A line that more memory is there for at rest than in the base. `why`: the modules that it brings in."""
+    """A line with more memory at rest than in the base. `why` has the modules that it imports."""
 
     file: str
     line: int
@@ -105,13 +103,13 @@ class GrownLine(msgspec.Struct, frozen=True):
 
 
 class GateReport(msgspec.Struct, frozen=True):
-    """The whole of it.
+    """The report.
 
-    `base` and `now` say what was compared with what. `checked` has the scenarios that were judged, `unjudged` what
-    was not, with the reason of each; a gate passes only when that is empty. `findings` are what fails the change beside
-    `rows`: breached bounds, counts that did not come back, slopes, entries that expired. `as_before` are slopes that
-    the base has too. `culprits` are the lines that `mobifai profile` names for what rises, `lines` those of what is
-    there at rest. `fits` is false when the stored baseline is of another environment or workload: then nothing was run.
+    `base` and `now` (the candidate) are the compared sides. `checked` has the scenarios that were judged, `unjudged`
+    everything else with reasons; a gate passes only if that is empty. `findings` fail the change beside `rows`:
+    breached limits, counts that did not return to their base, slopes, expired entries. `as_before` has slopes that the
+    base has too. `culprits` are the lines for growth, `lines` those for memory at rest. `fits` is false if the stored
+    figures are of another environment or workload; nothing was run then.
     """
 
     verdict: GateVerdict
@@ -133,12 +131,12 @@ class GateReport(msgspec.Struct, frozen=True):
     command: str = ""
     started_at: str = ""
     product: Product = Product()
-    """The MobiFai whose `soak` and `profiles` drove and counted both sides."""
+    """The MobiFai whose `soak` and `profiles` ran and measured both sides."""
     schema_version: int = SCHEMA_VERSION
     replay: str = ""
-    """The command that does all of it again."""
+    """The command that repeats the run."""
 
     @property
     def grown(self) -> list[FigureRow]:
-        """The figures that are above what is allowed."""
+        """The figures above their allowed value."""
         return [row for row in self.rows if row.verdict == "grown"]

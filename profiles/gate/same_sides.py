@@ -1,6 +1,6 @@
-"""Whether both sides of a gate are the same, so that nothing it measures says anything of a change.
+"""Detects that both sides of a gate are the same, so that a comparison says nothing about a change.
 
-Reads git and the files of the candidate. Nothing is built.
+Reads git and the files of the candidate. Builds nothing.
 """
 
 import tarfile
@@ -23,11 +23,11 @@ from profiles.gate.results import SideResult
 from profiles.gate.sides import LOCK
 
 REQUIRED: Final = ("pyproject.toml", LOCK)
-"""The files that decide which libraries a side runs with."""
+"""Files that determine the libraries of a side."""
 
 
 def same_files(checkout: Path, commit: str, tried: SideResult) -> bool:
-    """Whether a candidate has the files of a commit, whatever its own commit is. Raises GitError."""
+    """Return whether a candidate has the same files as a commit. Raises GitError."""
     parts = git(checkout, "ls-tree", "--name-only", commit, "--", PACKAGE, *REQUIRED).decode().split()
     with tarfile.open(fileobj=BytesIO(git(checkout, "archive", "--format=tar", commit, "--", *parts))) as archive:
         files = {one.name: archive.extractfile(one) for one in archive.getmembers() if one.isfile()}
@@ -36,7 +36,7 @@ def same_files(checkout: Path, commit: str, tried: SideResult) -> bool:
 
 
 def last_other(checkout: Path, commit: str) -> str:
-    """Return the newest commit before this one whose package is another; empty when there is none."""
+    """Return the newest earlier commit with a different package, or an empty text."""
     changed = git(checkout, "rev-list", "-1", commit, "--", *COMPARED, LOCK).decode().strip()
     try:
         return commit_of(checkout, f"{changed}^")
@@ -45,7 +45,7 @@ def last_other(checkout: Path, commit: str) -> str:
 
 
 def _files_of(checkout: Path, tried: SideResult) -> dict[str, bytes]:
-    """The files of a candidate, and what its libraries are installed by."""
+    """Return the contents of a candidate's files, with those that determine its libraries."""
     if tried.kind == "checkout":
         found = {name: Path(tried.name) / name for name in checkout_files(Path(tried.name))}
     else:

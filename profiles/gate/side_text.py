@@ -1,4 +1,4 @@
-"""The names of both sides: the same in the terminal, on the page and in XML. Pure."""
+"""Describes the sides of a comparison in text, the same in the terminal, in Markdown and in XML. Pure."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -11,12 +11,12 @@ from soak.report.figures import count
 SAME_SIDES: Final = "both sides are the same MobiFai"
 
 MOST_EDITS: Final = 8
-"""Edited files that are named; report.json has all."""
+"""Most edited files that are named; report.json has all."""
 PLATFORM: Final = ("python", "c_library", "architecture")
 
 
 def edits_in_words(commit: str, kinds: list[str]) -> str:
-    """A commit with how many files differ from it, by kind: `0123456789ab, 2 files edited, 1 untracked`."""
+    """Return a commit with the number of edits by kind: `0123456789ab, 2 files edited, 1 untracked`."""
     numbers = {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
     parts = [f"{number} {kind}" for kind, number in numbers.items()]
     if parts:
@@ -26,7 +26,7 @@ def edits_in_words(commit: str, kinds: list[str]) -> str:
 
 
 def short_side_text(side: SideResult) -> str:
-    """One side in a few words: `main (0123456789ab)`, `this checkout (0123456789ab, 2 files edited)`."""
+    """Return a side in a few words: `main (0123456789ab)`, `the checkout (0123456789ab, 2 files edited)`."""
     at = f" ({edits_in_words(side.commit, side.kinds)})" if side.commit else ""
     match side.kind:
         case "revision":
@@ -42,26 +42,26 @@ def short_side_text(side: SideResult) -> str:
 
 
 def describe_sides(report: GateReport) -> Iterator[str]:
-    """A line for each side, and one for each thing that differs around them."""
+    """Yield a line for each side, and one for each difference in their environment."""
     yield f"base: {_whole(report.base)}"
     yield f"now: {_whole(report.now)}"
     if report.base.kind != "itself":
         yield from _around(report.base, report.now)
     if report.product != Product():
-        yield f"driven and counted by: {identity(report.product)}"
+        yield f"run and measured by: {identity(report.product)}"
 
 
 def _whole(side: SideResult) -> str:
-    """All that is known of a side."""
+    """Return everything that is known about a side."""
     parts = [_what(side)]
     if side.commit:
         parts.append(f"commit {side.commit}")
     if side.edits:
-        parts.append(f"with its edits, which were tried: {_edits(side)}")
+        parts.append(f"with its edits, which were tested: {_edits(side)}")
     elif side.commit and side.dirty is False:
         parts.append("without edits")
     if side.other_edits:
-        parts.append(f"{side.other_edits} edited outside of the package, which play no part")
+        parts.append(f"{side.other_edits} edited outside of the package, which have no effect")
     if side.measured:
         parts.append(f"measured {side.measured}")
     parts += [getattr(side, name) for name in PLATFORM if getattr(side, name)]
@@ -89,7 +89,7 @@ def _edits(side: SideResult) -> str:
 
 
 def _around(base: SideResult, now: SideResult) -> Iterator[str]:
-    """What differs beside the package: growth may be its doing."""
+    """Yield differences outside of the package, which may be the reason of growth."""
     names = sorted({*base.libraries, *now.libraries}) if base.libraries and now.libraries else []
     differ = [
         f"{name} {base.libraries.get(name, 'not there')} -> {now.libraries.get(name, 'not there')}"
@@ -98,14 +98,14 @@ def _around(base: SideResult, now: SideResult) -> Iterator[str]:
     if differ:
         yield f"libraries differ: {', '.join(differ)}"
     if same_commit(base, now) or _may_be_same(base, now):
-        yield "both sides are the same commit: this says nothing of a change"
+        yield "both sides are the same commit: this says nothing about a change"
 
 
 def _may_be_same(base: SideResult, now: SideResult) -> bool:
-    """Return whether stored figures are of the commit that is tried, and perhaps of edits beside it."""
+    """Return whether stored figures are of the candidate's commit, perhaps with edits."""
     return bool(base.commit) and base.dirty is None and base.commit == now.commit and not now.edits
 
 
 def same_commit(base: SideResult, now: SideResult) -> bool:
-    """Return whether both sides are one commit, without edits in what is compared."""
+    """Return whether both sides are the same commit without edits."""
     return bool(base.commit) and base.dirty is False and base.commit == now.commit and not now.edits

@@ -1,7 +1,7 @@
-"""The two sides of a comparison, laid out in the same way: the candidate as it is, the base as it is built.
+"""Lays out both sides of a comparison in the same way: the candidate and the base.
 
-Both differ in the package `mobifai` alone; what drives and counts them is the harness' own on both sides. Owns the
-folder that it is given. Everything that needs a network is done here, before a run has one of its own.
+They differ only in the package `mobifai`; both are run and measured by this installation's `soak` and `profiles`. Owns
+the given folder. Everything that needs a network happens here, before a run enters its own network namespace.
 """
 
 import importlib.metadata
@@ -41,8 +41,8 @@ import json
 import mobifai
 from soak.harness.environment import environment
 found = environment("")
-told = {name: found[name] for name in ("python", "c_library", "architecture", "libraries")}
-print(json.dumps({**told, "version": mobifai.__version__}))
+facts = {name: found[name] for name in ("python", "c_library", "architecture", "libraries")}
+print(json.dumps({**facts, "version": mobifai.__version__}))
 """
 ABOUT_SECONDS = 60.0
 
@@ -51,12 +51,12 @@ UNKNOWN = SideResult("installed")
 
 
 class CandidateFailed(ProfileError):
-    """What is to be tried can't be built, or is no Python."""
+    """The candidate can't be built or compiled."""
 
 
 @dataclass(frozen=True, slots=True)
 class GateSide:
-    """One of the two. `name` is what a table calls it, `about` says what it is."""
+    """One of the two sides. `name` is its name in tables, `about` its description."""
 
     name: str
     installation: Installation
@@ -64,7 +64,7 @@ class GateSide:
 
     @property
     def temporary(self) -> Path:
-        """A directory of its own for helper processes, which a cleanup finds them by."""
+        """The temporary directory of its helper processes, by which a cleanup finds them."""
         folder = self.installation.path.parent / "tmp" if self.installation.path else Path(tempfile.gettempdir())
         folder.mkdir(parents=True, exist_ok=True)
         return folder
@@ -72,16 +72,16 @@ class GateSide:
 
 @dataclass(frozen=True, slots=True)
 class SideRequirements:
-    """A revision's requirements: its dependencies, and the versions that it locks."""
+    """The dependencies of a revision, and its locked versions."""
 
     dependencies: tuple[str, ...]
     lock: str
 
 
 def lay_out_candidate(about: SideResult, folder: Path, stop: Interruption | None = None) -> GateSide:
-    """Lay out the candidate: a checkout, built as it is, or the package that runs this.
+    """Lay out the candidate: a checkout, which is built, or the installed package.
 
-    Raises CandidateFailed, GitError, ProfileError, Interrupted.
+    Raises CandidateFailed, GitError, ProfileError, BuildInterrupted.
     """
     place, builder = folder / "side", Builder(folder, stop)
     if about.built:
@@ -97,18 +97,18 @@ def lay_out_candidate(about: SideResult, folder: Path, stop: Interruption | None
     try:
         compile_side(place, "mobifai")
     except ProfileError as error:
-        raise CandidateFailed(f"what is to be tried: {error}") from None
+        raise CandidateFailed(f"the candidate can't be compiled: {error}") from None
     builder.check()
     return _described(GateSide("now", Installation(path=place, seed=HASH_SEED), about))
 
 
 def base_of(checkout: Path, revision: str) -> SideResult:
-    """Return the facts of a revision of a checkout. Raises GitError if it does not exist."""
+    """Describe a revision of a checkout. Raises GitError if it does not exist."""
     return SideResult("revision", name=revision, commit=commit_of(checkout, revision), dirty=False)
 
 
 def lay_out_base(checkout: Path, revision: str, folder: Path, stop: Interruption | None = None) -> GateSide:
-    """A revision of a checkout, built. Raises GitError, ProfileError when it can't be, Interrupted."""
+    """Build and lay out a revision of a checkout. Raises GitError, ProfileError, BuildInterrupted."""
     about, builder = base_of(checkout, revision), Builder(folder, stop)
     source = folder / "source"
     with tarfile.open(fileobj=BytesIO(git(checkout, "archive", "--format=tar", about.commit))) as archive:
@@ -127,7 +127,7 @@ def lay_out_base(checkout: Path, revision: str, folder: Path, stop: Interruption
 
 
 def in_checkout(culprit: Culprit, about: SideResult, side: GateSide) -> Culprit:
-    """A culprit with the paths of the checkout in the place of those of a side that was built of it."""
+    """Return a culprit with paths in the checkout, if the side was built from a checkout."""
     if not about.built:
         return culprit
     laid_out = str(side.installation.path)
@@ -143,7 +143,7 @@ def in_checkout(culprit: Culprit, about: SideResult, side: GateSide) -> Culprit:
 
 
 def requirements_of(tree: Path) -> SideRequirements:
-    """Return the requirements of a source tree. Raises ProfileError if it does not state them."""
+    """Return the requirements of a source tree. Raises ProfileError if it has no valid pyproject.toml."""
     try:
         project = tomllib.loads((tree / "pyproject.toml").read_text())["project"]
         dependencies = tuple(map(str, project["dependencies"]))
@@ -154,7 +154,7 @@ def requirements_of(tree: Path) -> SideRequirements:
 
 
 def _complete(place: Path) -> None:
-    """Lay the harness' own parts beside a package, with how they are found."""
+    """Copy `soak` and `profiles` next to a package, with the metadata of their entry points."""
     for package in (soak, profiles):
         target = place / package.__name__
         shutil.rmtree(target, ignore_errors=True)
@@ -173,7 +173,7 @@ def _package(module: object) -> Path:
 
 
 def _python(checkout: Path, source: Path, folder: Path, builder: Builder) -> str:
-    """This Python, where the base needs what the candidate needs; else one with what it needs."""
+    """Return this Python if the base has the candidate's requirements, else a new environment's Python."""
     wanted = requirements_of(source)
     if wanted == requirements_of(checkout):
         return sys.executable
@@ -190,15 +190,17 @@ def _python(checkout: Path, source: Path, folder: Path, builder: Builder) -> str
 
 
 def _check_installed(wanted: SideRequirements) -> None:
-    """Whether what a checkout needs is here, where it is to run. Raises ProfileError."""
+    """Raise ProfileError if a dependency of the checkout is not installed."""
     names = [re.split(r"[^A-Za-z0-9._-]", one, maxsplit=1)[0] for one in wanted.dependencies if ";" not in one]
     missing = [name for name in names if not any(importlib.metadata.Distribution.discover(name=name))]
     if missing:
-        raise ProfileError(f"expected what the checkout needs to be installed; not there: {', '.join(missing)}")
+        raise ProfileError(
+            f"expected the checkout's dependencies to be installed; missing: {', '.join(missing)}; run pip install"
+        )
 
 
 def _described(side: GateSide) -> GateSide:
-    """A side with what its own Python says of itself; without, where that can't import it (a start says why)."""
+    """Return a side with the environment that its own Python reports, if that can import the package."""
     words = [side.installation.python, "-P", "-c", ABOUT]
     try:
         done = subprocess.run(  # noqa: S603 - our own words
@@ -208,21 +210,21 @@ def _described(side: GateSide) -> GateSide:
             check=False,
             env=side.installation.helper_environment(side.temporary),
         )
-        told = msgspec.json.decode(done.stdout, type=dict[str, str | dict[str, str]])
+        environment = msgspec.json.decode(done.stdout, type=dict[str, str | dict[str, str]])
     except (subprocess.TimeoutExpired, OSError, msgspec.MsgspecError):
         return side
-    about = msgspec.convert({**msgspec.to_builtins(side.about), **told}, SideResult)
+    about = msgspec.convert({**msgspec.to_builtins(side.about), **environment}, SideResult)
     return GateSide(side.name, side.installation, about)
 
 
 def _unpack(file: Path, place: Path) -> None:
     with zipfile.ZipFile(file) as wheel:
-        wheel.extractall(place)  # noqa: S202 - it was built here
+        wheel.extractall(place)  # noqa: S202 - built by us
 
 
 def _wheel(source: Path, folder: Path, what: str, builder: Builder) -> Path:
-    here = importlib.util.find_spec(BUILD_BACKEND) is not None  # then nothing has to be fetched
+    here = importlib.util.find_spec(BUILD_BACKEND) is not None  # nothing has to be downloaded then
     options = ["--quiet", "--no-deps", *(["--no-build-isolation"] if here else []), "--wheel-dir", str(folder)]
     words = [sys.executable, "-P", "-m", "pip", "wheel", *options, str(source)]
-    builder.run(words, what, {"MOBIFAI_BUILD_PAGE": "0"})  # it takes a while, and no agent loads it
+    builder.run(words, what, {"MOBIFAI_BUILD_PAGE": "0"})  # slow, and agents do not load the page
     return next(folder.glob("mobifai-*.whl"))

@@ -1,6 +1,6 @@
-"""A gate's report as a table of few rows, for a terminal and as Markdown. It writes no file, and prints nothing.
+"""The report of a gate as a short table, for a terminal and as Markdown. Pure.
 
-Of each family of figures the member that has used up most of its step stands for all.
+Each family of figures is represented by the member that has used most of its allowed growth.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,7 +21,7 @@ HEADLINES: Final[dict[GateVerdict, str]] = {
     "grown": "Memory grows",
     "failed": "The run itself failed",
     "inconclusive": "No verdict",
-    "unfinished": "No verdict yet: the run goes on, or was killed",
+    "unfinished": "No verdict yet: the run continues, or was killed",
 }
 SIGNS: Final[dict[GateVerdict, str]] = {
     "passed": "✓",
@@ -48,11 +48,11 @@ class TableLine(NamedTuple):
 
 
 def headline(report: GateReport) -> str:
-    """The answer in a line: of what, beside what, and why there is none."""
+    """Return the verdict in a line, with both sides, or the reason why there is none."""
     if report.base.kind == "itself" and report.verdict == "passed":
         return (
-            f"Figures were stored of {short_side_text(report.now)}: no limit was breached and nothing rises in it; "
-            f"what is there at rest was compared with nothing; {duration(report.duration_s)}."
+            f"Figures of {short_side_text(report.now)} were stored: no limit was breached and nothing rises; memory at "
+            f"rest was compared with nothing; {duration(report.duration_s)}."
         )
     found = len(report.findings) + len(report.grown)
     by_then = f", {count(found, 'finding')} by then" if found and report.verdict == "inconclusive" else ""
@@ -66,13 +66,13 @@ def headline(report: GateReport) -> str:
 
 
 def all_unjudged(report: GateReport) -> list[Unjudged]:
-    """All that was not judged: parts of the run, and figures."""
+    """Return everything that was not judged: parts of the run, and figures."""
     rows = [Unjudged(row.name, row.note) for row in report.rows if row.verdict == "unjudged"]
     return [*report.unjudged, *rows]
 
 
 def table(report: GateReport) -> list[TableLine]:
-    """The rows that a reviewer has to see."""
+    """Return the rows for a reviewer."""
     lines = [_line(row) for row in _shown(report.rows)]
     said = () if report.verdict != "inconclusive" else (EVERYTHING,)  # by the headline
     return [*lines, *_contracts(report), *(_unjudged_line(one) for one in report.unjudged if one.what not in said)]
@@ -92,7 +92,7 @@ def _shown(rows: Iterable[FigureRow]) -> Iterator[FigureRow]:
 
 
 def _used_up(row: FigureRow) -> float:
-    """How much of what is allowed has been used."""
+    """Return the share of the allowed growth that was used."""
     if row.base is None or row.now is None or row.allowed is None:
         return 0.0
     return (row.now - row.base) / max(row.allowed - row.base, 1e-9)
@@ -110,7 +110,7 @@ def _line(row: FigureRow) -> TableLine:
 
 
 def _contracts(report: GateReport) -> Iterator[TableLine]:
-    """Return the rows without a figure: limits, and growth by scenario."""
+    """Yield the rows without figures: limits, and slopes by scenario."""
     if report.checked:
         yield _limits(report)
     for one in report.checked:
@@ -118,15 +118,14 @@ def _contracts(report: GateReport) -> Iterator[TableLine]:
 
 
 def _limits(report: GateReport) -> TableLine:
-    """Of limits that were not filled it is only known that they were not passed."""
+    """Return the row of the limits, with the number that was filled: others were only not exceeded."""
     breached = [one for one in report.findings if one.kind == "bound"]
     if breached:
         return TableLine("grown", ("limits", "", f"{count(len(breached), 'limit')} breached", "", ""), "")
     bounds = max(one.bounds for one in report.checked)
     filled = {name for one in report.checked for name in one.filled}
     of_them = f"{len(filled)} of them {'was' if len(filled) == 1 else 'were'} filled"
-    told_ = f"none of {count(bounds, 'limit')} breached; {of_them}"
-    return TableLine("ok", ("limits", "", told_, "", ""), "")
+    return TableLine("ok", ("limits", "", f"none of {count(bounds, 'limit')} breached; {of_them}", "", ""), "")
 
 
 def _slopes(one: GateCoverage, report: GateReport) -> TableLine:
@@ -134,20 +133,20 @@ def _slopes(one: GateCoverage, report: GateReport) -> TableLine:
     before = [found for found in report.as_before if found.scenario == one.scenario]
     as_before = f"; {count(len(before), 'gauge')} as in the base" if before else ""
     of = f"of {count(one.gauges, 'gauge')} in {count(one.cycles, 'cycle')} after {one.warm_up_cycles:,} of warm-up"
-    told_ = f"{len(rising) or 'none'} {of} {'rise' if len(rising) > 1 else 'rises'}{as_before}"
+    summary = f"{len(rising) or 'none'} {of} {'rise' if len(rising) > 1 else 'rises'}{as_before}"
     verdict: RowVerdict = "grown" if rising else "ok"
-    return TableLine(verdict, (f"slopes:{one.scenario}", "", told_, "", ""), "" if rising else _resolution(one))
+    return TableLine(verdict, (f"slopes:{one.scenario}", "", summary, "", ""), "" if rising else _resolution(one))
 
 
 def _resolution(one: GateCoverage) -> str:
-    """The smallest leaks that would have shown."""
+    """Return the smallest leaks that would have been detected."""
     leaks = [(one.smallest_leak_objects, "objects"), (one.smallest_leak_bytes, "bytes")]
     shown = [amount(value, unit) for value, unit in leaks if value is not None]
     return f"would have shown {' or '.join(shown)} a cycle" if shown else ""
 
 
 def summary(report: GateReport) -> Text:
-    """All of it for a terminal: the answer and whose doing it is, the table, the rest. No line is wrapped or cut."""
+    """Return the report for a terminal: verdict, culprits, table, details. Lines are not wrapped or cut."""
     text = Text(no_wrap=True, overflow="ignore")
     text.append(f"{SIGNS[report.verdict]} {headline(report)}\n", STYLES.get(report.verdict, "bold yellow"))
     for sentence, colour in culprits(report):
@@ -165,7 +164,7 @@ def summary(report: GateReport) -> Text:
 
 
 def _widths(lines: Iterable[TableLine]) -> list[int]:
-    """Of each column; sentences in the place of figures have no column."""
+    """Return the width of each column. Sentences in place of figures do not count."""
     rows = [COLUMNS[1:], *(line.cells if line.cells[1] else (line.cells[0], "", "", "", "") for line in lines)]
     return [max(map(len, column)) for column in zip(*rows, strict=True)]
 
@@ -184,7 +183,7 @@ def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def culprits(report: GateReport) -> Iterator[tuple[str, str]]:
-    """The lines that did it, and what to do next; with a colour each."""
+    """Yield the culprits and the next steps, each with a colour."""
     for culprit in report.culprits[:MOST_CULPRITS]:
         held = f", held by {culprit.retained_by}" if culprit.retained_by else ""
         yield f"→ {location_text(culprit.place)}: {culprit.what or culprit.kind}{held}", "bold red"
@@ -196,7 +195,7 @@ def culprits(report: GateReport) -> Iterator[tuple[str, str]]:
 
 
 def sentences(report: GateReport) -> Iterator[tuple[str, str]]:
-    """Return the findings as sentences, each with a colour."""
+    """Yield the findings as sentences, each with a colour."""
     for finding in report.findings[:MOST_FINDINGS]:
         where = f"{finding.scenario}: " if finding.scenario else ""
         yield f"✗ {where}{finding.detail}", "red"
@@ -210,16 +209,16 @@ def sentences(report: GateReport) -> Iterator[tuple[str, str]]:
 
 
 def markdown(report: GateReport) -> str:
-    """The same, for the page that a CI system shows."""
+    """Return the report as Markdown, for the page of a CI run."""
     lines = table(report)
-    told_ = [f"### {SIGNS[report.verdict]} {markdown_text(headline(report))}", ""]
-    told_ += [f"- {markdown_text(sentence)}" for sentence, _ in culprits(report)]
-    told_ += [""] if len(told_) > 2 else []
+    page = [f"### {SIGNS[report.verdict]} {markdown_text(headline(report))}", ""]
+    page += [f"- {markdown_text(sentence)}" for sentence, _ in culprits(report)]
+    page += [""] if len(page) > 2 else []
     if lines:
-        told_ += [f"| {' | '.join(COLUMNS)} | |", "| --- | --- | ---: | ---: | ---: | ---: | --- |"]
-        told_ += [
+        page += [f"| {' | '.join(COLUMNS)} | |", "| --- | --- | ---: | ---: | ---: | ---: | --- |"]
+        page += [
             f"| {MARKS[line.verdict]} | {' | '.join(map(markdown_text, (*line.cells, line.note)))} |" for line in lines
         ]
-        told_.append("")
-    told_ += [f"- {markdown_text(sentence.strip())}" for sentence, _ in sentences(report)]
-    return "\n".join(told_).rstrip() + "\n"
+        page.append("")
+    page += [f"- {markdown_text(sentence.strip())}" for sentence, _ in sentences(report)]
+    return "\n".join(page).rstrip() + "\n"

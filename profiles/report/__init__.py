@@ -1,1 +1,1 @@
-"""The report of an investigation: in the terminal, on a page, in a file. It judges nothing."""
+"""Reports of `mobifai profile run` and `attach`: text, HTML, Markdown and JSON. Judges nothing."""

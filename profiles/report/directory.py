@@ -1,4 +1,4 @@
-"""The directory of a hunt's report: what is in it, whose it is, and what goes in whole."""
+"""The directory of a report of `mobifai profile run` and `attach`: its files, and to whom it belongs."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -12,22 +12,22 @@ from soak.gauges.results import Report
 from soak.report.files import ReportError, make_directory, plain_values, reason, remove_empty, write_whole
 
 ADVICE = "name an empty or new directory with --report"
-NAME_ANOTHER = "name the directory that a hunt wrote (its --report DIR), or its report.json"
+NAME_ANOTHER = "name the directory of a `mobifai profile` report (its --report DIR), or its report.json"
 OTHERS = ("report.html", "junit.xml", "samples.jsonl")
-"""What other programs write; without a report.json it is theirs. A soak run that is under way has the last one."""
+"""Files of other reports, if there is no report.json. A soak run under way has samples.jsonl."""
 
 
 class ProfileDirectory:
-    """A directory that is ours: new, empty of our names, or one of an earlier hunt."""
+    """The directory of a report: a new one, one without our files, or that of an earlier run."""
 
     def __init__(self, path: Path) -> None:
-        """Make it with its parents, or take it over. Raises ReportError for one that belongs to something else."""
+        """Create the directory or take it over. Raises ReportError if its files belong to something else."""
         self.path = path
         self._made = make_directory(path, ADVICE)
         self._refuse_others()
 
     def remove_if_empty(self) -> None:
-        """Remove it where this object made it and nothing was written."""
+        """Remove the directory if this object created it and nothing was written."""
         remove_empty(self._made)
 
     def begin(self, report: ProfileReport) -> None:
@@ -39,23 +39,22 @@ class ProfileDirectory:
         self.write(report)
 
     def write(self, report: ProfileReport) -> None:
-        """Write both files, each whole or not at all. Raises ReportError."""
+        """Write both files, each complete or not at all. Raises ReportError."""
         write_whole(self.path / "report.json", encoded(report))
         write_whole(self.path / "report.html", page(report).encode())
 
     def _refuse_others(self) -> None:
         if (self.path / "report.json").exists():
-            with suppress(OtherSchemaVersion):  # it is ours all the same
+            with suppress(OtherSchemaVersion):  # also ours
                 _read(self.path / "report.json", f"move it away, or {ADVICE}")
             return
         for name in OTHERS:
             if (self.path / name).exists():
-                told = f"{self.path}: found {name} without a report.json of `mobifai profile`; {ADVICE}"
-                raise ReportError(told)
+                raise ReportError(f"{self.path}: found {name} without a report.json of `mobifai profile`; {ADVICE}")
 
 
 def read_profile(path: Path) -> ProfileReport:
-    """The report in a directory, or in a report.json. Raises ReportError when there is none, or it is not one."""
+    """Return the report in a directory or a report.json. Raises ReportError if there is none."""
     try:
         file = path / "report.json" if path.is_dir() else path
     except OSError:
@@ -69,7 +68,7 @@ def _read(file: Path, advice: str) -> ProfileReport:
     except (FileNotFoundError, NotADirectoryError):
         raise ReportError(f"{file}: expected the report of `mobifai profile`, found nothing; {advice}") from None
     except OSError as error:
-        raise ReportError(f"{file}: can't be read ({reason(error)}); see who may read it, or {advice}") from None
+        raise ReportError(f"{file}: can't be read ({reason(error)}); check its permissions, or {advice}") from None
     try:
         return decoded(file, data, ProfileReport, SCHEMA_VERSION)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -86,10 +85,9 @@ def _is_soak(data: bytes) -> bool:
 
 
 def encoded(report: ProfileReport) -> bytes:
-    r"""A report as JSON that `read_profile` takes back.
+    r"""Return a report as JSON, which `read_profile` reads.
 
-    JSON has no NaN and no infinity: they are written as 0. Text that is no Unicode is written with its bytes as
-    `\udc80`.
+    JSON has no NaN and no infinity: they are written as 0. Bytes that are not valid UTF-8 are written as `\udc80`.
     """
     clean = plain_values(msgspec.to_builtins(report))
     return msgspec.json.format(msgspec.json.encode(clean), indent=1) + b"\n"

@@ -1,6 +1,6 @@
-"""report.html of a hunt: one page that needs nothing else, with the lines themselves where their source is there.
+"""report.html: a self-contained page, with the source lines of culprits where the source exists.
 
-It owns what stands where; the look, the tables and the escaping are those of soak's page.
+Owns the content; style, tables and escaping are those of soak's page.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +29,7 @@ from soak.report.tables import Column, mark, table
 
 TONES = {"clean": "good", "found": "bad", "failed": "bad", "inconclusive": "warn", "unfinished": "warn"}
 AROUND = 5
-"""Lines of source before and after the one that is to blame."""
+"""Lines of source before and after the responsible one."""
 LONGEST_LINE = 200
 MOST_SOURCE = 4 << 20
 MOST_CARDS = 100
@@ -46,7 +46,7 @@ pre mark{background:transparent;color:var(--bad);font-weight:700}
 
 
 def page(report: ProfileReport) -> str:
-    """The page, which can be encoded as UTF-8 whatever the names are. It reads the source of culprits, if it can."""
+    """Return the page, which is valid UTF-8 for any names. Reads the source of culprits if possible."""
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
@@ -75,7 +75,7 @@ def _parts(report: ProfileReport) -> Iterator[Content]:
     if report.next_steps:
         yield _section("Next steps", [_step(one) for one in report.next_steps])
     if report.overhead != Overhead():
-        yield _section("Cost of the look", tag("p", _sentence(overhead(report.overhead))))
+        yield _section("Overhead", tag("p", _sentence(overhead(report.overhead))))
     yield _section("Where it ran", _environment(report))
 
 
@@ -133,7 +133,7 @@ def _facts(culprit: Culprit) -> Markup:
 
 
 def source(file: str, line: int) -> Markup | None:
-    """The lines around one, which is marked; None where there is no source."""
+    """Return the lines around a marked one, or None without source."""
     lines = _source_lines(file)
     first = max(1, line - AROUND)
     shown = [_source_line(at, text, at == line) for at, text in enumerate(lines[first - 1 : line + AROUND], first)]
@@ -141,7 +141,7 @@ def source(file: str, line: int) -> Markup | None:
 
 
 def _source_lines(file: str) -> list[str]:
-    """The lines as Python counts them: a form feed ends none. Nothing for what is no ordinary file, or a huge one."""
+    """Return the lines as Python counts them (a form feed ends none); none for special or huge files."""
     try:
         path = Path(file)
         readable = path.is_file() and path.stat().st_size <= MOST_SOURCE
@@ -163,7 +163,7 @@ def _listed(lines: Sequence[str]) -> Markup | None:
 
 
 def _places(title: str, places: Sequence[CodeLocation]) -> Markup | None:
-    """Return them folded; a single one is elsewhere on the card."""
+    """Return a collapsed list of lines. A single one is stated elsewhere on the card."""
     if len(places) < 2:
         return None
     items = [tag("li", location_text(one), title=one.file) for one in places[:MOST_NOTES]]
@@ -176,7 +176,7 @@ def _doses(scales: Sequence[DoseResult]) -> Markup | None:
         *(Column(f"{times}x", partial(_dose, at), figure=True) for at, times in enumerate((1, 2, 4))),
         Column("Outcome", lambda one: mark("bad", "✗ scales") if one.scales else mark("dim", "does not scale")),
     ]
-    return table("The dose test: how much more there was after so many of each.", columns, scales) if scales else None
+    return table("The dose test: growth after 1, 2 and 4 doses of each primitive.", columns, scales) if scales else None
 
 
 def _dose(at: int, scale: DoseResult) -> str:
@@ -190,7 +190,7 @@ def _unattributed(rows: Sequence[Unattributed]) -> Markup:
         Column("Rate", lambda one: f"{rate(one.per_cycle, one.unit)} a {step_of(one.scenario)}", figure=True),
         Column("Why", lambda one: one.why),
     ]
-    return table("It grows, and no line can be named for it.", columns, rows)
+    return table("Gauges that grow without a known line.", columns, rows)
 
 
 def _environment(report: ProfileReport) -> Markup:
@@ -209,7 +209,7 @@ def _environment(report: ProfileReport) -> Markup:
 
 
 def _value(value: object) -> str:
-    """A value of the environment in words."""
+    """Return a value of the environment as text."""
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {_value(one)}" for name, one in list(value.items())[:MOST_VALUES])
     if isinstance(value, list | tuple):

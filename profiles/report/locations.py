@@ -1,4 +1,4 @@
-"""How lines are named to people: short, and so that an editor finds them. It knows the current directory."""
+"""Formats lines of code and rates: short, and so that an editor finds the line. Reads the current directory."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ _LIBRARIES = ("/site-packages/", "/dist-packages/")
 
 
 def short_path(file: str) -> str:
-    """A path below the current directory or below where packages are, from there on."""
+    """Return a path relative to the current directory or to the directory of packages, if it is below one."""
     for part in _LIBRARIES:
         if part in file:
             return file.rpartition(part)[2]
@@ -18,12 +18,12 @@ def short_path(file: str) -> str:
 
 
 def location_text(place: CodeLocation) -> str:
-    """`file:line function`."""
+    """Return a location as `file:line function`."""
     return f"{short_path(place.file)}:{place.line}" + (f" {place.function}" if place.function else "")
 
 
 def rate_text(culprit: Culprit) -> str:
-    """Return the growth for each cycle (or window), and its projection for a day."""
+    """Return the growth of a culprit per cycle (or window), and in a day."""
     parts, step = [], step_of(culprit.scenario)
     if culprit.bytes_per_cycle:
         parts.append(f"{rate(culprit.bytes_per_cycle, 'bytes')} a {step}")

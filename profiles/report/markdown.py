@@ -1,4 +1,4 @@
-"""A hunt as a page of Markdown and as annotations, for GitHub. It writes no file, and prints nothing."""
+"""A report as Markdown and as annotations, for GitHub. Pure."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -20,11 +20,11 @@ from soak.report.github import Level, annotation
 from soak.report.text import markdown_text
 
 MOST_ROWS: Final = 20
-"""Culprits, and rows of each kind, that the page shows; report.json has all."""
+"""Most culprits, and most rows of each kind, on the page; report.json has all."""
 
 
 def markdown(report: ProfileReport) -> str:
-    """The page that a job shows."""
+    """Return the report as Markdown, for the summary of a job."""
     lines = [f"### {SIGNS[report.verdict]} {markdown_text(headline(report))}; {looked_at(report)}", ""]
     if report.culprits:
         lines += ["| line | what grows | held by | rate | confidence |", "| --- | --- | --- | --- | --- |"]
@@ -43,7 +43,7 @@ def _row(one: Culprit) -> str:
 
 
 def _sentences(report: ProfileReport) -> Iterator[str]:
-    """Everything but the culprits."""
+    """Yield everything except the culprits."""
     for one in report.unattributed[:MOST_ROWS]:
         grows = f"{rate(one.per_cycle, one.unit)} a {step_of(one.scenario)}"
         yield f"? unattributed: {one.name} in {one.scenario}, {grows}: {one.why}"
@@ -55,7 +55,7 @@ def _sentences(report: ProfileReport) -> Iterator[str]:
 
 
 def annotations(report: ProfileReport) -> Iterator[str]:
-    """Commands of GitHub's runner, by which the lines of culprits are marked in a change."""
+    """Yield workflow commands that annotate the lines of culprits in a change on GitHub."""
     for one in report.culprits[:MOST_ROWS]:
         message = f"held by {one.retained_by or NOBODY}; {rate_text(one)}; {one.replay}".removesuffix("; ")
         yield annotation("error", f"{one.what or one.kind} grows", message, short_path(one.file), one.line)

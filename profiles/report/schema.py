@@ -1,4 +1,4 @@
-"""The forms of what `mobifai profile` writes as JSON, as JSON schemas; and the refusal of a report of another form.
+"""JSON schemas of the reports of `mobifai profile`, and the check of a report's schema version.
 
 python -m profiles.report.schema docs/schemas      # writes them
 """
@@ -17,35 +17,35 @@ T = TypeVar("T")
 
 
 class OtherSchemaVersion(ReportError):
-    """A report of MobiFai in the form of another version."""
+    """A report of MobiFai with another schema version."""
 
 
 class _Versioned(msgspec.Struct):
-    """What every report has had since there are versions."""
+    """The field that every versioned report has."""
 
     schema_version: int | None = None
 
 
 def decoded(file: Path, data: bytes, form: type[T], version: int) -> T:
-    """The report in a file. Raises OtherVersion, and what `msgspec.json.decode` raises for something else."""
+    """Decode the report of a file. Raises OtherSchemaVersion, and what `msgspec.json.decode` raises."""
     found = msgspec.json.decode(data, type=_Versioned).schema_version
     if found is not None and found != version:
         raise _other(file, version, str(found))
     report = msgspec.json.decode(data, type=form)
     if found is None:
-        raise _other(file, version, "none, as before there were versions")
+        raise _other(file, version, "none (it is from before the first version)")
     return report
 
 
 def _other(file: Path, version: int, found: str) -> OtherSchemaVersion:
     return OtherSchemaVersion(
         f"{file}: expected a report of schema version {version}, found {found}; read it with the MobiFai that "
-        "wrote it, or make it again with this one"
+        "wrote it, or run the command again with this one"
     )
 
 
 def schemas() -> Mapping[str, dict[str, Any]]:
-    """The schema of each document by the name of its file."""
+    """Return the schema of each document by file name."""
     from profiles.comparison import ProfileComparison  # noqa: PLC0415 - these write reports themselves
     from profiles.gate.results import GateReport  # noqa: PLC0415
     from profiles.heap_results import HeapReport  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""The end of a hunt in the terminal: who did it, what holds it, how to see it again. It writes no file."""
+"""A report for the terminal: culprits, what holds the memory, and how to reproduce it. Pure."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -33,7 +33,7 @@ HEADLINES: dict[ProfileVerdict, str] = {
     "clean": "Nothing grows",
     "failed": "The run itself failed",
     "inconclusive": "No verdict",
-    "unfinished": "No verdict yet: the run goes on, or was killed",
+    "unfinished": "No verdict yet: the run continues, or was killed",
 }
 INSTALLED: dict[Installed, str] = {
     Installed.CHECKOUT: "run from its checkout",
@@ -49,13 +49,13 @@ MOST_CULPRITS = 20
 MOST_LINES = 8
 MOST_PLACES = 4
 NOBODY = "nothing that is known"
-"""Describe the holder of memory that no path leads to."""
+"""The holder of memory that no path leads to."""
 
 StyledLine = tuple[str, str]
 
 
 def summary(report: ProfileReport, place: Path | None = None) -> Text:
-    """Return the summary. No line is wrapped or cut, so that commands can be copied; none contains a line break."""
+    """Return the report for a person. Lines are not wrapped or cut, so that commands can be copied."""
     text = Text(no_wrap=True, overflow="ignore")
     for line, style in _lines(report, place):
         text.append(one_line(line) + "\n", style)
@@ -64,7 +64,7 @@ def summary(report: ProfileReport, place: Path | None = None) -> Text:
 
 
 def headline(report: ProfileReport) -> str:
-    """The verdict in a few words."""
+    """Return the verdict in a few words."""
     culprits, gauges = count(len(report.culprits), "culprit"), count(len(report.unattributed), "gauge")
     if report.verdict == "clean":
         return f"{HEADLINES['clean']}{_where(report)}"
@@ -72,18 +72,18 @@ def headline(report: ProfileReport) -> str:
         by_then = f", {culprits} by then" if report.culprits else ""
         return f"{HEADLINES[report.verdict]}{by_then}{_because(report)}"
     if not report.culprits:
-        return f"Something grows, and no line can be named for it: {gauges}"
+        return f"Memory grows, and no line can be named: {gauges}"
     return f"{culprits} found" + (f", {gauges} without one" if report.unattributed else "")
 
 
 def _where(report: ProfileReport) -> str:
-    """In which scenarios: a clean report says nothing of others."""
+    """Return the scenarios: a clean report says nothing about others."""
     names = [one.scenario for one in report.scenarios]
     return f" in {', '.join(names)}" if names and report.mode != "attach" else ""
 
 
 def _because(report: ProfileReport) -> str:
-    """Why there is no verdict, in the first reason of those that are known."""
+    """Return the first reason why there is no verdict."""
     if report.verdict != "inconclusive":
         return ""
     missed = [one for one in report.sought if one.state == "not_reproduced"]
@@ -93,13 +93,13 @@ def _because(report: ProfileReport) -> str:
 
 
 def looked_at(report: ProfileReport) -> str:
-    """How much was judged: `120 cycles judged in 1 min 32 s`."""
+    """Return how much was judged: `120 cycles judged in 1 min 32 s`."""
     unit = "window" if report.mode == "attach" else "cycle"
     return f"{count(report.cycles, unit)} judged in {duration(report.duration_s)}"
 
 
 def parts(report: ProfileReport) -> list[str]:
-    """Each scenario that was judged, and how much of it."""
+    """Return a line for each judged scenario."""
     return [_part(one, report) for one in report.scenarios if one.state == "judged"]
 
 
@@ -111,7 +111,7 @@ def _part(one: ScenarioCoverage, report: ProfileReport) -> str:
 
 
 def fate(one: FindingOutcome) -> str:
-    """Describe the outcome of a finding of soak."""
+    """Return the outcome of a soak finding as a sentence."""
     words = {
         "explained": "explained by a culprit",
         "unattributed": "it rose here too; no line can be named for it",
@@ -123,14 +123,14 @@ def fate(one: FindingOutcome) -> str:
 
 
 def identity(of: Product) -> str:
-    """Which MobiFai it was: `mobifai 0.1.0, commit 0123...`."""
+    """Return the version and commit of a MobiFai: `mobifai 0.1.0, commit 0123...`."""
     commit = f"commit {of.commit}" if of.commit else "commit not known"
     edits = {True: ", with edits that are not committed", False: ", without edits", None: ""}[of.dirty]
     return f"mobifai {of.version or 'of unknown version'}, {commit}{edits} ({INSTALLED[of.installed]})"
 
 
 def facts(culprit: Culprit) -> list[tuple[str, str]]:
-    """What is known of a culprit, by name; what is not known has no entry, but for what holds it."""
+    """Return the known facts about a culprit, as (name, text)."""
     known = [
         ("held by", culprit.retained_by or NOBODY),
         ("grows by", rate_text(culprit)),
@@ -145,7 +145,7 @@ def facts(culprit: Culprit) -> list[tuple[str, str]]:
 
 
 def scaling(culprit: Culprit) -> str:
-    """What it scales with, and what was tried in vain: `terminal: with 5, 10, 20 ... it kept ...; not with connect`."""
+    """Return what a culprit scales with, and what not: `terminal: with 5, 10, 20 ... it kept ...; not with connect`."""
     scales = [_dosed(one) for one in culprit.scales if one.scales] or [culprit.scales_with]
     others = ", ".join(one.primitive for one in culprit.scales if not one.scales)
     parts = [one for one in scales if one]
@@ -155,25 +155,25 @@ def scaling(culprit: Culprit) -> str:
 
 
 def overhead(cost: Overhead) -> str:
-    """What looking cost the process that was looked into, as far as it was measured."""
-    parts = [f"looking took {duration(cost.seconds)}: at most {byte_count(cost.peak_bytes)} for traces"]
+    """Return the cost of the examination for the examined process, as far as it was measured."""
+    parts = [f"the examination took {duration(cost.seconds)}: at most {byte_count(cost.peak_bytes)} for traces"]
     if cost.longest_pause_s is not None:
-        held_up = f"the event loop was held up for {number(1000 * cost.longest_pause_s)} ms at the longest"
-        parts = [f"{parts[0]}, {held_up}"]
+        blocked = f"the event loop was blocked for {number(1000 * cost.longest_pause_s)} ms at most"
+        parts = [f"{parts[0]}, {blocked}"]
     if cost.left_bytes is not None and cost.left_objects is not None:
-        parts.append(f"{_left_over(cost.left_bytes, cost.left_objects)} than before the look")
+        parts.append(f"{_left_over(cost.left_bytes, cost.left_objects)} than before")
     return "; ".join(parts)
 
 
 def _left_over(size: int, objects: int) -> str:
-    """Return what is in use afterwards beside before: `263 KB more and 12 objects fewer are in use`."""
+    """Return the change in use: `263 KB more and 12 objects fewer are in use`."""
     of_heap = f"{byte_count(abs(size))} {'less' if size < 0 else 'more'}"
     of_objects = f"{count(abs(objects), 'object')} {'fewer' if objects < 0 else 'more'}"
     return f"{of_heap} and {of_objects} are in use"
 
 
 def asked(report: ProfileReport) -> str:
-    """Describe the request."""
+    """Return the settings as text."""
     settings = report.settings
     if report.mode == "attach":
         return f"{duration(settings.seconds)} in the agent of {settings.state_dir}"
@@ -214,12 +214,12 @@ def _lines(report: ProfileReport, place: Path | None) -> Iterator[StyledLine]:
 
 
 def _looked_at(report: ProfileReport) -> str:
-    """Return how much was judged; nothing where nothing was even begun."""
+    """Return how much was judged, or an empty text if nothing began."""
     return f"; {looked_at(report)}" if report.cycles or report.duration_s else ""
 
 
 def _unsaid(report: ProfileReport) -> list[Unjudged]:
-    """Return what was not judged, without what the headline says."""
+    """Return what was not judged, without what the headline states."""
     said = report.verdict == "inconclusive" and [one.what for one in report.unjudged[:1]] == [EVERYTHING]
     return report.unjudged[1:] if said else report.unjudged
 

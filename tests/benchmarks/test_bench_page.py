@@ -99,7 +99,7 @@ def test_a_quick_run_says_that_it_says_nothing() -> None:
     assert "does not compare the servers" in page_of(results)
 
 
-def test_what_looking_for_leaks_costs_is_told_as_a_share() -> None:
+def test_what_looking_for_leaks_costs_is_reported_as_a_share() -> None:
     cells = [
         BenchCell(1, "plain", "cycles", 20.0),
         BenchCell(1, "memray", "cycles", 15.0),
@@ -176,7 +176,7 @@ def test_results_of_an_interrupted_run_are_read_again(tmp_path) -> None:
     assert not again.has((1, "ttyd", "start"))
 
 
-def test_a_line_that_is_no_result_is_told_with_its_number(tmp_path) -> None:
+def test_a_line_that_is_no_result_is_reported_with_its_number(tmp_path) -> None:
     path = tmp_path / "bench.jsonl"
     path.write_text('{"type":"cell","round":1,"peer":"ttyd","row":"start"}\nnonsense\n')
 
@@ -191,12 +191,14 @@ LINES = st.sampled_from([("a.py", 1), ("a.py", 2), ("b.py", 1)])
 
 
 @given(st.lists(st.dictionaries(LINES, st.integers(1, 99)), min_size=2))
-def test_a_line_rises_when_it_does_in_every_block_and_the_most_is_told(looks: list[dict[tuple[str, int], int]]) -> None:
-    told = compared(looks)
+def test_a_line_rises_when_it_does_in_every_block_and_the_most_is_reported(
+    looks: list[dict[tuple[str, int], int]],
+) -> None:
+    reported = compared(looks)
     for file, number in {line for look in looks for line in look}:
         course = [look.get((file, number), 0) for look in looks]
-        assert (f"{file}:{number}" in told.rising) == (course == sorted(set(course)))
-        assert course[-1] - course[0] <= told.most
+        assert (f"{file}:{number}" in reported.rising) == (course == sorted(set(course)))
+        assert course[-1] - course[0] <= reported.most
 
 
 def test_the_smallest_leaks_have_a_row_for_each_finder_with_its_false_alarms() -> None:

@@ -136,9 +136,9 @@ def cell_result(one: CellResult) -> UnitResult:
     return result("leak-finders", one.key, {"cell": cell, "family": family, "versions": {"pytest": "9.0"}})
 
 
-def measured(tool: str, **told: Any) -> CellResult:
+def measured(tool: str, **reported: Any) -> CellResult:
     usual = {"role": "leak", "moment": "terminal", "plant": "text-only", "seconds": 20.0, "events": 160}
-    return CellResult(**({"key": f"{tool} leak terminal text-only 0", "tool": tool} | usual | told))
+    return CellResult(**({"key": f"{tool} leak terminal text-only 0", "tool": tool} | usual | reported))
 
 
 def test_the_other_finders_stand_beside_the_self_test_of_the_same_revision() -> None:

@@ -75,7 +75,7 @@ def planted_copies(take: Any) -> Any:
     ("plant", "message"),
     [(planted_call, "output: calls of Python functions rose from"), (planted_copies, "output: most bytes allocated")],
 )
-def test_one_call_or_some_copies_more_for_a_chunk_are_told(
+def test_one_call_or_some_copies_more_for_a_chunk_are_reported(
     monkeypatch: pytest.MonkeyPatch, plant: Any, message: str
 ) -> None:
     before = {"output": hot_path.count(hot_path.output)}

@@ -5,7 +5,7 @@ from click.testing import CliRunner
 from benchmarks.impairment import HEAD, NetworkRow, main
 
 
-def test_a_wire_or_a_peer_that_there_is_not_is_told_with_those_that_there_are() -> None:
+def test_a_wire_or_a_peer_that_there_is_not_is_reported_with_those_that_there_are() -> None:
     for option, known in (("--wires", "50 ms RTT"), ("--peers", "mobifai-relay")):
         ended = CliRunner().invoke(main, [option, "nonsense"])
         assert ended.exit_code == 2

@@ -19,11 +19,11 @@ def name_line(frame: Frame) -> CodeLocation:
 
 def container(grown_at: Stack, *, explains: tuple[int, ...] = (), **more: object) -> GrowingContainer:
     """A list that gets one entry longer with each cycle, of 100 bytes each."""
-    told: dict[str, object] = {
+    reported: dict[str, object] = {
         "id": 1, "type": "builtins.list", "entries": 1.0, "holds": {"program.Thing": 16}, "bytes_each": 100.0,
         "made_at": [], "weak": False, "cache": None, "path": "module program.kept: list", "of": "program.Thing",
     }  # fmt: skip
-    return GrowingContainer(grown_at=grown_at, explains=list(explains), **{**told, **more})  # type: ignore[arg-type]
+    return GrowingContainer(grown_at=grown_at, explains=list(explains), **{**reported, **more})  # type: ignore[arg-type]
 
 
 def site(number: int, stack: Stack, blocks: float = 1.0, size: float = 100.0, path: str = "") -> AllocationSite:

@@ -40,7 +40,7 @@ def culprit() -> Culprit:
 
 def gate_report(**other: object) -> GateReport:
     """A gate that failed, with a culprit."""
-    told = {
+    reported = {
         "verdict": "grown", "base": BASE, "now": NOW,
         "rows": [only(1, 1), only(0, 900_000), only(0, 9, name="used.heap:mixed"), only(0, 7, name="used.heap:other")],
         "findings": [FindingResult("growth", "python.blocks", "3 more | a <cycle>", 3, "objects", 1, "mixed", "again")],
@@ -48,4 +48,4 @@ def gate_report(**other: object) -> GateReport:
         "seed": 1,
         "duration_s": 185.0, "culprits": [culprit()], "next_steps": [AGAIN], **other,
     }  # fmt: skip
-    return GateReport(**told)  # type: ignore[arg-type]
+    return GateReport(**reported)  # type: ignore[arg-type]

@@ -156,8 +156,8 @@ async def test_every_part_explains_itself() -> None:
     _, out, _ = await run_command("profile", "--help")
     for name in ("run", "attach", "heap", "flame", "compare"):
         assert name in out
-        status, told, _ = await run_command("profile", name, "--help")
-        assert (status, "Usage: mobifai profile" in told) == (0, True)
+        status, reported, _ = await run_command("profile", name, "--help")
+        assert (status, "Usage: mobifai profile" in reported) == (0, True)
 
 
 # -- comparing
@@ -195,12 +195,12 @@ async def test_a_report_without_a_verdict_compares_to_nothing(tmp_path: Path) ->
 async def test_the_memory_of_a_running_agent_is_shown(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
         text = await agent.command("profile", "heap")
-        told = json.loads(await agent.command("profile", "heap", "--json"))
+        reported = json.loads(await agent.command("profile", "heap", "--json"))
     for word in ("Largest types", "Threads", "Tasks", "Descriptors", "MainThread"):
         assert word in text
-    assert told["rss_bytes"] > 1 << 20
-    assert {one["type"] for one in told["types"]} >= {"builtins.str", "builtins.dict"}
-    assert any("Monitor.run" in str(one) for one in told["tasks"])
+    assert reported["rss_bytes"] > 1 << 20
+    assert {one["type"] for one in reported["types"]} >= {"builtins.str", "builtins.dict"}
+    assert any("Monitor.run" in str(one) for one in reported["tasks"])
 
 
 async def test_a_flame_graph_needs_nothing_from_elsewhere(tmp_path: Path) -> None:

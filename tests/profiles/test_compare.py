@@ -117,7 +117,7 @@ def test_rates_are_the_same_within_a_tenth_of_the_larger(before: float, after: f
     assert fates(found) == {fate: ["container"]}
 
 
-def test_a_line_that_moved_is_the_same_culprit_and_both_lines_are_told() -> None:
+def test_a_line_that_moved_is_the_same_culprit_and_both_lines_are_reported() -> None:
     found = compare(report(with_bytes(100)), report(with_bytes(100, line=77)))
     (row,) = found.same
     assert row.was_at == samples.CONTAINER.place and row.is_at == CodeLocation(
@@ -209,7 +209,7 @@ def test_windows_of_time_are_not_compared_with_cycles() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "reported"),
     [
         ({"seed": 8}, "seed differs: 7 in the earlier report, 8 in the later one"),
         (
@@ -228,8 +228,8 @@ def test_windows_of_time_are_not_compared_with_cycles() -> None:
         ({"environment": {"python": "CPython 3.14.0"}}, "python differs"),
     ],
 )
-def test_reports_of_other_runs_are_not_compared(changes: dict[str, object], told: str) -> None:
-    assert told in refused(samples.found(), msgspec.structs.replace(samples.clean(), **changes))
+def test_reports_of_other_runs_are_not_compared(changes: dict[str, object], reported: str) -> None:
+    assert reported in refused(samples.found(), msgspec.structs.replace(samples.clean(), **changes))
 
 
 def test_what_is_missing_in_a_scenario_that_was_not_looked_at_again_is_not_gone() -> None:

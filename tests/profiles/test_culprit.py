@@ -9,8 +9,8 @@ from profiles.results import Culprit, Unattributed
 from tests.profiles.evidence_of import LIBRARY, OTHER, OWN, container, evidence, name_line, site
 
 
-def judged(told: Evidence) -> tuple[list[Culprit], list[Unattributed]]:
-    return find_culprits(told, name_line, adders, "mobifai profile run")
+def judged(reported: Evidence) -> tuple[list[Culprit], list[Unattributed]]:
+    return find_culprits(reported, name_line, adders, "mobifai profile run")
 
 
 def adders(file: str, name: str) -> list[int]:
@@ -18,8 +18,8 @@ def adders(file: str, name: str) -> list[int]:
     return {(OWN, "kept"): [12, 25], (OTHER, "kept"): [7]}.get((file, name), [])
 
 
-def only(told: Evidence) -> Culprit:
-    found, open_ = judged(told)
+def only(reported: Evidence) -> Culprit:
+    found, open_ = judged(reported)
     assert (len(found), open_) == (1, []), found
     return found[0]
 
@@ -30,8 +30,8 @@ def test_nothing_that_rises_is_nobody_s_fault() -> None:
 
 def test_the_line_that_keeps_is_to_blame_for_what_another_line_made() -> None:
     keeper = container(((OWN, 12),), explains=(0,), made_at=[(OTHER, 5)])
-    told = evidence(sites=(site(0, ((OTHER, 5),), size=300.0),), containers=(keeper,))
-    found = only(told)
+    reported = evidence(sites=(site(0, ((OTHER, 5),), size=300.0),), containers=(keeper,))
+    found = only(reported)
     assert (found.kind, found.file, found.line, found.function) == ("container", OWN, 12, "keep_it")
     assert [one.line for one in found.made_at] == [5]
     assert (found.bytes_per_cycle, found.objects_per_cycle) == (300.0, 1.0)
@@ -107,8 +107,8 @@ def test_a_descriptor_is_named_by_the_line_that_opened_it() -> None:
 
 def test_what_keeps_the_number_of_a_descriptor_is_named_before_what_opened_it() -> None:
     left = {"descriptors": [Leftover("pseudo-terminal", 100, ((OWN, 11),))]}
-    told = evidence(rising={"descriptors:agent /dev/ptmx": 1.0}, containers=(container(((OWN, 13),)),), left=left)
-    assert (only(told).kind, only(told).line) == ("descriptor", 13)
+    reported = evidence(rising={"descriptors:agent /dev/ptmx": 1.0}, containers=(container(((OWN, 13),)),), left=left)
+    assert (only(reported).kind, only(reported).line) == ("descriptor", 13)
 
 
 def test_a_line_that_made_too_few_of_them_is_not_named() -> None:
@@ -129,12 +129,12 @@ def test_rows_are_named_by_the_line_that_inserts_into_their_table() -> None:
 
 
 def test_whatever_is_frozen_is_the_fault_of_who_freezes() -> None:
-    told = evidence(
+    reported = evidence(
         rising={"frozen": 7.0, "heap.bytes": 900.0, "canaries:program.Thing": 1.0},
         sites=(site(0, ((OTHER, 5),)), site(1, ((LIBRARY, 5),))),
         left={"freezes": [Leftover("gc.freeze", 100, ((OWN, 15),))]},
     )
-    assert (only(told).kind, only(told).line) == ("frozen", 15)
+    assert (only(reported).kind, only(reported).line) == ("frozen", 15)
 
 
 def test_memory_of_the_c_heap_is_named_by_the_line_that_calls_malloc() -> None:
@@ -161,16 +161,19 @@ def test_references_that_are_given_back_are_no_leak() -> None:
 
 
 def test_what_memray_sees_is_named_by_the_line_of_ours() -> None:
-    told = evidence(rising={"heap.bytes": 64.0})
+    reported = evidence(rising={"heap.bytes": 64.0})
     seen = Evidence(
-        **{**_fields(told), "native": [NativeAllocation(((LIBRARY, 7), (OWN, 4)), 1.0, 64.0, ["copy_it", "malloc"])]}
+        **{
+            **_fields(reported),
+            "native": [NativeAllocation(((LIBRARY, 7), (OWN, 4)), 1.0, 64.0, ["copy_it", "malloc"])],
+        }
     )
     found = only(seen)
     assert (found.kind, found.line, found.what) == ("native", 4, "copy_it")
 
 
-def _fields(told: Evidence) -> dict[str, object]:
-    return {name: getattr(told, name) for name in told.__struct_fields__}
+def _fields(reported: Evidence) -> dict[str, object]:
+    return {name: getattr(reported, name) for name in reported.__struct_fields__}
 
 
 def test_growth_without_a_line_is_said_and_not_guessed() -> None:

@@ -51,7 +51,7 @@ def test_a_run_that_held_leaves_nothing_to_explain() -> None:
 
 
 @pytest.mark.parametrize(
-    ("report", "told"),
+    ("report", "reported"),
     [
         (soaked("inconclusive", interrupted=True), "was interrupted, and had found nothing to explain after 0 cycles"),
         (soaked("unfinished", finished=False), "had not ended when its report was written"),
@@ -59,8 +59,8 @@ def test_a_run_that_held_leaves_nothing_to_explain() -> None:
         (soaked("failed", finding("mixed", "TargetFailed", "failure")), "failed before it found any growth"),
     ],
 )
-def test_a_run_that_found_nothing_before_its_end_leaves_nothing_to_explain(report: Report, told: str) -> None:
-    assert told in nothing_to_explain(report, ())
+def test_a_run_that_found_nothing_before_its_end_leaves_nothing_to_explain(report: Report, reported: str) -> None:
+    assert reported in nothing_to_explain(report, ())
 
 
 @pytest.mark.parametrize(("verdict", "finished"), [("unfinished", False), ("inconclusive", True)])
@@ -92,12 +92,12 @@ def test_what_was_found_by_then_is_explained() -> None:
 
 
 @pytest.mark.parametrize("plan", ["text", {"plant": "no-such-plant"}, {"time_scale": "fast"}])
-def test_a_plan_of_something_else_is_told(plan: object) -> None:
+def test_a_plan_of_something_else_is_reported(plan: object) -> None:
     with pytest.raises(MobiFaiError):
         explain_request(soaked("leak", finding("terminals"), plan=plan), ANY, ())
 
 
-def test_what_no_scenario_shows_is_told() -> None:
+def test_what_no_scenario_shows_is_reported() -> None:
     with pytest.raises(MobiFaiError, match="a scenario can reproduce"):
         explain_request(soaked("leak", finding("attached")), ANY, ())
 

@@ -58,7 +58,7 @@ def gated(checkout: Path, place: Path, base: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("spoil", "reported"),
     [
         (no_python, "mobifai/errors.py:"),
         (no_import, "RuntimeError: not today"),
@@ -68,7 +68,7 @@ def gated(checkout: Path, place: Path, base: str) -> tuple[int, str]:
     ],
 )
 def test_a_base_that_can_t_be_run_is_no_verdict(
-    spoil: Callable[[Path], None], told: str, checkout: Path, tmp_path: Path
+    spoil: Callable[[Path], None], reported: str, checkout: Path, tmp_path: Path
 ) -> None:
     git(checkout, "checkout", "--quiet", "-b", spoil.__name__, "main")
     try:
@@ -79,7 +79,7 @@ def test_a_base_that_can_t_be_run_is_no_verdict(
     status, said = gated(checkout, tmp_path, spoil.__name__)
     assert status == 4, said
     (line,) = [line for line in said.splitlines() if line.startswith("? No verdict")]
-    assert told in line
+    assert reported in line
     assert "Traceback" not in said
 
 

@@ -141,10 +141,10 @@ def test_edits_that_are_not_installed_are_refused_with_both_ways_out(
         commit(checkout, "An edit")
     with pytest.raises(CandidateError) as refused:
         choose(checkout, None, installed)
-    told = str(refused.value)
-    assert "2 files differ: mobifai/agent.py, mobifai/new file.py" in told
-    assert ("no edits" if committed else "1 file edited, 1 untracked") in told
-    assert "--candidate checkout" in told and "--candidate installed" in told
+    reported = str(refused.value)
+    assert "2 files differ: mobifai/agent.py, mobifai/new file.py" in reported
+    assert ("no edits" if committed else "1 file edited, 1 untracked") in reported
+    assert "--candidate checkout" in reported and "--candidate installed" in reported
 
 
 def test_the_checkout_can_be_named_and_is_built_with_its_edits(checkout: Path, installed: Path) -> None:
@@ -240,7 +240,7 @@ def test_another_dependency_is_another_side(checkout: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "reported"),
     [
         (("--base", "no-such-revision"), "no-such-revision"),
         (("--baseline", "nowhere.json"), "nowhere.json: expected stored figures, found nothing"),
@@ -249,11 +249,11 @@ def test_another_dependency_is_another_side(checkout: Path) -> None:
     ],
 )
 async def test_what_is_wrong_in_any_checkout_is_said_before_its_edits_and_nothing_is_left(
-    words: tuple[str, ...], told: str, checkout: Path, tmp_path: Path
+    words: tuple[str, ...], reported: str, checkout: Path, tmp_path: Path
 ) -> None:
     edit(checkout)
     status, said = await gate(checkout, tmp_path / "new" / "report", *words)
-    assert (status, told in said) == (2, True), said
+    assert (status, reported in said) == (2, True), said
     assert not (tmp_path / "new").exists()
 
 
@@ -288,26 +288,26 @@ def test_each_side_is_named_by_its_commit_with_its_edits_in_every_format() -> No
 
 def test_an_installed_package_is_named_with_its_version_and_how_it_was_installed() -> None:
     now = SideResult("installed", "/opt/venv/mobifai", version="1.2.3", how="from a wheel or an archive")
-    told = "\n".join(describe_sides(gate_report(now=now)))
-    assert "now: the installed mobifai 1.2.3 (from a wheel or an archive) in /opt/venv/mobifai" in told
+    reported = "\n".join(describe_sides(gate_report(now=now)))
+    assert "now: the installed mobifai 1.2.3 (from a wheel or an archive) in /opt/venv/mobifai" in reported
     assert short_side_text(now) == "mobifai 1.2.3 as installed"
 
 
-def test_libraries_that_differ_are_told_for_both_kinds_of_base() -> None:
+def test_libraries_that_differ_are_reported_for_both_kinds_of_base() -> None:
     now = SideResult("installed", libraries={"aiohttp": "3.14", "uvloop": "1"})
     for kind in ("revision", "stored"):
         of_base = SideResult(kind, libraries={"aiohttp": "3.13"})  # type: ignore[arg-type]
-        told = "\n".join(describe_sides(gate_report(base=of_base, now=now)))
-        assert "libraries differ: aiohttp 3.13 -> 3.14, uvloop not there -> 1" in told
+        reported = "\n".join(describe_sides(gate_report(base=of_base, now=now)))
+        assert "libraries differ: aiohttp 3.13 -> 3.14, uvloop not there -> 1" in reported
 
 
 def test_a_commit_beside_itself_says_nothing_of_a_change(checkout: Path) -> None:
     now, of_base = choose(checkout, None, checkout / "mobifai"), base_of(checkout, "HEAD")
-    told = "\n".join(describe_sides(gate_report(base=of_base, now=now)))
-    assert "both sides are the same commit" in told
+    reported = "\n".join(describe_sides(gate_report(base=of_base, now=now)))
+    assert "both sides are the same commit" in reported
     edit(checkout)
-    told = "\n".join(describe_sides(gate_report(base=of_base, now=choose(checkout, None, checkout / "mobifai"))))
-    assert "both sides are the same commit" not in told
+    reported = "\n".join(describe_sides(gate_report(base=of_base, now=choose(checkout, None, checkout / "mobifai"))))
+    assert "both sides are the same commit" not in reported
 
 
 def test_a_culprit_in_a_side_that_was_built_is_named_in_the_checkout() -> None:
@@ -329,9 +329,9 @@ def steps(**other: object) -> list[tuple[str, str]]:
 
 
 def test_growth_without_a_line_names_the_command_that_names_it() -> None:
-    told = steps(culprits=[], rows=[])
-    assert told[0] == ("name the line", "mobifai profile run mixed --seed 20")
-    assert ("prove that it is gone", "mobifai profile gate --base main") in told
+    reported = steps(culprits=[], rows=[])
+    assert reported[0] == ("name the line", "mobifai profile run mixed --seed 20")
+    assert ("prove that it is gone", "mobifai profile gate --base main") in reported
 
 
 def test_a_checkout_that_is_not_installed_is_installed_first() -> None:
@@ -342,8 +342,8 @@ def test_a_checkout_that_is_not_installed_is_installed_first() -> None:
 
 
 def test_growth_at_rest_beside_stored_figures_names_the_base_to_run() -> None:
-    told = dict(steps(culprits=[], findings=[], base=SideResult("stored", "baseline.json", commit="0123")))
-    (command,) = [line for what, line in told.items() if "at rest" in what]
+    reported = dict(steps(culprits=[], findings=[], base=SideResult("stored", "baseline.json", commit="0123")))
+    (command,) = [line for what, line in reported.items() if "at rest" in what]
     assert command == "mobifai profile gate mixed --base 0123 --seed 20"
 
 

@@ -74,12 +74,12 @@ async def test_a_change_that_can_t_run_is_a_failed_run(tmp_path: Path, monkeypat
 
 
 def test_what_was_not_judged_is_skipped_in_xml_and_named_in_every_format() -> None:
-    left = [Unjudged("scenario mixed", "the base could not be tried: the agent ended", "mixed")]
+    left = [Unjudged("scenario mixed", "the base could not be run: the agent ended", "mixed")]
     report = gate_report(
         verdict="inconclusive", findings=[], rows=[only(None, 5)], checked=[], culprits=[], unjudged=left
     )
     for shown in every_format(report):
-        assert "the base could not be tried: the agent ended" in shown
+        assert "the base could not be run: the agent ended" in shown
     assert "not judged: the base was not measured" in summary(report).plain
     skipped = {
         case.get("name"): case.find("skipped")
@@ -99,9 +99,9 @@ def look(blocks: int) -> Measurement:
 
 def test_a_gauge_with_too_few_blocks_says_how_many_are_needed_and_claims_no_resolution() -> None:
     tried = ScenarioTrial("mixed", "", [look(3)])
-    told = {one.what: one.why for one in trial_findings(tried).unjudged}
-    assert "3 of 4" in told["python.blocks in mixed"]
-    assert "can't be measured" in told["heap.bytes in mixed"]
+    reported = {one.what: one.why for one in trial_findings(tried).unjudged}
+    assert "3 of 4" in reported["python.blocks in mixed"]
+    assert "can't be measured" in reported["heap.bytes in mixed"]
     seen = trial_coverage(tried)
     assert seen is not None
     assert (seen.smallest_leak_objects, seen.smallest_leak_bytes, seen.gauges) == (None, None, 0)
@@ -120,7 +120,7 @@ def test_figures_that_are_stored_are_not_said_to_be_compared(tmp_path: Path) -> 
     itself = type(BASE)("itself")
     report = gate_report(verdict="passed", findings=[], rows=[only(1, 1)], base=itself, culprits=[])
     first = summary(report).plain.splitlines()[0]
-    assert "Figures were stored" in first and "was compared with nothing" in first
+    assert "were stored" in first and "was compared with nothing" in first
     (tmp_path / "report.json").write_bytes(encoded(report))
     assert read_gate(tmp_path).base == itself
 

@@ -74,9 +74,9 @@ def test_what_comes_with_every_run_of_doses_does_not_scale() -> None:
 
 @given(st.floats(0.2, 1000))
 def test_any_exact_proportion_scales(rate: float) -> None:
-    told = scale("terminal", (PORTION * rate, 2 * PORTION * rate, 4 * PORTION * rate))
-    assert told.scales
-    assert told.doses == tuple(dose * PORTION for dose in DOSES)
+    reported = scale("terminal", (PORTION * rate, 2 * PORTION * rate, 4 * PORTION * rate))
+    assert reported.scales
+    assert reported.doses == tuple(dose * PORTION for dose in DOSES)
 
 
 # -- the C heap
@@ -90,7 +90,7 @@ def window(cycles: int, *kept: tuple[str, int, int]) -> NativeWindow:
     return NativeWindow(cycles, rows)
 
 
-def test_memory_that_stays_in_proportion_to_the_cycles_is_told() -> None:
+def test_memory_that_stays_in_proportion_to_the_cycles_is_reported() -> None:
     windows = [window(20, (OWN, 20, 320)), window(40, (OWN, 40, 640)), window(80, (OWN, 80, 1280))]
     (found,) = in_proportion(windows)
     assert (found.stack, found.blocks, found.bytes, found.functions) == (((OWN, 4),), 1.0, 16.0, ["malloc"])
@@ -100,5 +100,5 @@ def test_what_is_only_replaced_stays_as_much_in_a_short_window_as_in_a_long_one(
     assert in_proportion([window(n, (OTHER, 64, 64_000)) for n in (20, 40, 80)]) == []
 
 
-def test_what_one_window_has_alone_is_not_told() -> None:
+def test_what_one_window_has_alone_is_not_reported() -> None:
     assert in_proportion([window(20), window(40), window(80, (OWN, 80, 9000))]) == []

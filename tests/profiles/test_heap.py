@@ -46,14 +46,14 @@ class Survivor:
 
 
 async def test_it_is_json_and_its_size_is_bounded() -> None:
-    told = await looked()
-    assert json.loads(json.dumps(told)) == told
-    assert len(told["types"]) <= MOST_TYPES
-    assert len(told["containers"]) <= MOST_CONTAINERS
-    assert len(told["tasks"]) <= MOST_TASKS
-    assert len(told["threads"]) <= MOST_THREADS
-    assert len(told["children"]) <= MOST_CHILDREN
-    assert len(json.dumps(told)) < 1 << 20
+    reported = await looked()
+    assert json.loads(json.dumps(reported)) == reported
+    assert len(reported["types"]) <= MOST_TYPES
+    assert len(reported["containers"]) <= MOST_CONTAINERS
+    assert len(reported["tasks"]) <= MOST_TASKS
+    assert len(reported["threads"]) <= MOST_THREADS
+    assert len(reported["children"]) <= MOST_CHILDREN
+    assert len(json.dumps(reported)) < 1 << 20
 
 
 async def test_the_largest_container_comes_first_with_what_holds_it_and_what_is_in_it() -> None:
@@ -73,7 +73,9 @@ async def test_texts_are_counted_where_something_known_holds_them() -> None:
     assert after["bytes"] - before["bytes"] == pytest.approx(MANY * sys.getsizeof(BIG["kept"][0]), rel=0.1)
 
 
-async def test_what_should_have_ended_is_told_with_its_age_and_what_holds_it(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_should_have_ended_is_reported_with_its_age_and_what_holds_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(heap, "CANARIES", frozenset({f"{__name__}.Survivor"}))
     monkeypatch.setattr(heap.time, "time", lambda: 1_700_000_100.0)
     BIG["old"] = [Survivor(1_700_000_000_000)]  # type: ignore[list-item]
@@ -84,7 +86,7 @@ async def test_what_should_have_ended_is_told_with_its_age_and_what_holds_it(mon
     assert old["path"].endswith("BIG.old → [0]: Survivor")
 
 
-async def test_tasks_are_told_together_with_where_they_wait() -> None:
+async def test_tasks_are_reported_together_with_where_they_wait() -> None:
     gate = asyncio.Event()
 
     async def outer() -> None:
@@ -95,10 +97,10 @@ async def test_tasks_are_told_together_with_where_they_wait() -> None:
 
     tasks = [asyncio.create_task(outer()) for _ in range(3)]
     await asyncio.sleep(0)
-    told = [one for one in (await looked())["tasks"] if one["coroutine"].endswith("outer")]
+    reported = [one for one in (await looked())["tasks"] if one["coroutine"].endswith("outer")]
     gate.set()
     await asyncio.gather(*tasks)
-    (one,) = told
+    (one,) = reported
     assert one["count"] == 3
     assert one["defined_at"] == f"{__file__}:{outer.__code__.co_firstlineno}"
     assert "Event.wait" in one["waits_at"]
@@ -124,7 +126,7 @@ async def test_where_a_task_was_made_is_known_while_something_traces() -> None:
     assert one["made_at"] == f"{__file__}:{line}"
 
 
-async def test_a_task_that_waits_in_a_generator_is_told_with_its_line() -> None:
+async def test_a_task_that_waits_in_a_generator_is_reported_with_its_line() -> None:
     async def gives() -> Any:
         await gate.wait()
         yield 1
@@ -142,39 +144,39 @@ async def test_a_task_that_waits_in_a_generator_is_told_with_its_line() -> None:
     assert "takes" in one["waits_at"] or "gives" in one["waits_at"] or "wait" in one["waits_at"]
 
 
-async def test_threads_are_told_with_where_they_are() -> None:
+async def test_threads_are_reported_with_where_they_are() -> None:
     gate, inside = threading.Event(), threading.Event()
 
     def work() -> None:
         inside.set()
         gate.wait()
 
-    thread = threading.Thread(target=work, name="told")
+    thread = threading.Thread(target=work, name="reported")
     thread.start()
     inside.wait()
-    told = {one["name"]: one["at"] for one in (await looked())["threads"]}
+    reported = {one["name"]: one["at"] for one in (await looked())["threads"]}
     gate.set()
     thread.join()
-    assert "wait" in told["told"] or "work" in told["told"]
-    assert "profile" not in told, "the observer is not listed"
+    assert "wait" in reported["reported"] or "work" in reported["reported"]
+    assert "profile" not in reported, "the observer is not listed"
 
 
-async def test_the_process_itself_is_told() -> None:
+async def test_the_process_itself_is_reported() -> None:
     reading, writing = os.pipe()
     child = await asyncio.create_subprocess_exec("sleep", "60")
     try:
-        told = await looked()
+        reported = await looked()
     finally:
         child.kill()
         await child.wait()
         os.close(reading)
         os.close(writing)
-    assert told["rss_bytes"] > 1 << 20
-    assert told["python_blocks"] > 1000
-    assert child.pid in {one["pid"] for one in told["children"]}
+    assert reported["rss_bytes"] > 1 << 20
+    assert reported["python_blocks"] > 1000
+    assert child.pid in {one["pid"] for one in reported["children"]}
     if sys.platform == "linux":
-        assert told["descriptors"]["pipe"] >= 2
-        assert told["heap"]["used_bytes"] > 0
+        assert reported["descriptors"]["pipe"] >= 2
+        assert reported["heap"]["used_bytes"] > 0
 
 
 async def test_without_glibc_the_c_heap_is_what_psutil_tells_or_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,13 +230,13 @@ async def test_a_look_leaves_nothing() -> None:
 # -- to people
 
 
-async def test_it_is_told_in_full_though_the_window_is_narrow(
+async def test_it_is_reported_in_full_though_the_window_is_narrow(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     BIG["kept"] = ["x"] * MANY
-    told = await looked()
-    print_heap(told)
+    reported = await looked()
+    print_heap(reported)
     said = capsys.readouterr().out
     assert "BIG.kept: list" in said
     assert f"{MANY:,}" in said
@@ -242,7 +244,7 @@ async def test_it_is_told_in_full_though_the_window_is_narrow(
         assert title in said
     assert "The line that created a task is known only" in said
     letters = "".join(said.split())
-    for one in told["types"]:
+    for one in reported["types"]:
         assert one["type"] in letters, "expected no name to be cut"
 
 
@@ -270,9 +272,9 @@ def test_what_is_not_known_is_said(native: dict[str, Any], said: str, capsys: py
 
 
 def test_names_that_an_attacker_chose_do_not_drive_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    told: dict[str, Any] = {name: [] for name in ("types", "containers", "old", "tasks", "children")}
+    reported: dict[str, Any] = {name: [] for name in ("types", "containers", "old", "tasks", "children")}
     threads = [{"name": "\x1b[2Jgone [bold]", "daemon": True, "at": ""}]
-    print_heap({**told, "threads": threads, "descriptors": {}, "heap": {}, "rss_bytes": 1, "python_blocks": 1,
+    print_heap({**reported, "threads": threads, "descriptors": {}, "heap": {}, "rss_bytes": 1, "python_blocks": 1,
                "objects": 1})  # fmt: skip
     out = capsys.readouterr().out
     assert "\x1b" not in out
@@ -281,13 +283,13 @@ def test_names_that_an_attacker_chose_do_not_drive_the_terminal(capsys: pytest.C
 
 async def test_a_running_agent_tells_what_it_has(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
-        told = json.loads(await agent.command("profile", "heap", "--json"))
+        reported = json.loads(await agent.command("profile", "heap", "--json"))
         said = await agent.command("profile", "heap")
-    assert told["objects"] > 10_000
-    assert told["tasks"]
-    assert any(one["path"] for one in told["containers"])
+    assert reported["objects"] > 10_000
+    assert reported["tasks"]
+    assert any(one["path"] for one in reported["containers"])
     schema = json.loads((Path(__file__).parents[2] / "docs" / "schemas" / "profile-heap.json").read_text())
-    Draft202012Validator(schema).validate(told)
-    assert told["version"] == told["product"]["version"] == __version__
+    Draft202012Validator(schema).validate(reported)
+    assert reported["version"] == reported["product"]["version"] == __version__
     assert "Nothing here is judged" in said
     assert said.startswith("Resident ")

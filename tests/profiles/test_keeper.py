@@ -33,9 +33,9 @@ async def look(agent: AgentUnderTest, phone: Phone) -> dict[str, Any]:
     for _ in range(WINDOWS + 1):
         await agent.ask_in("keeper", "profile.window")
         await churn(agent, phone)
-    told = await agent.ask_in("keeper", "profile.histories")
+    reported = await agent.ask_in("keeper", "profile.histories")
     cycles = [SHELLS * number for number in range(WINDOWS + 1)]
-    chosen = largest(risen_containers(cycles, told["containers"]), 40)
+    chosen = largest(risen_containers(cycles, reported["containers"]), 40)
     examined = await agent.ask_in("keeper", "profile.examine", {"sites": [], "containers": chosen, "folders": []})
     await agent.ask_in("keeper", "profile.end")
     return dict(examined)
@@ -69,7 +69,7 @@ async def test_a_look_into_the_keeper_names_the_lines_of_its_plants(tmp_path: Pa
             await agent.ask_in("relay", "profile.begin")
 
 
-def test_gauges_have_their_whole_names_again_in_what_is_told() -> None:
+def test_gauges_have_their_whole_names_again_in_what_is_reported() -> None:
     rising = {"python.blocks": 1.0, "keeper/heap.bytes": 2.0, "zombies": 3.0, "relay/tasks:serve": 4.0}
     assert process_gauges("agent", rising) == rising
     inside = process_gauges("keeper", rising)

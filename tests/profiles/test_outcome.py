@@ -37,22 +37,22 @@ def states(*findings: FindingResult, looked: list[ScenarioCoverage] | None = Non
     """Return their outcomes beside a culprit that explains objects, and a heap that rises without a line."""
     open_ = [Unattributed("heap.bytes", 48, "bytes", "terminals", "")]
     missing = [("terminals", "children.bytes")]
-    told = finding_outcomes(findings, [samples.CONTAINER], open_, THROUGH if looked is None else looked, missing)
-    return [(one.state, one.why) for one in told]
+    reported = finding_outcomes(findings, [samples.CONTAINER], open_, THROUGH if looked is None else looked, missing)
+    return [(one.state, one.why) for one in reported]
 
 
 # -- what became of soak's findings
 
 
 def test_each_finding_has_one_state_and_a_reason_where_nothing_is_known() -> None:
-    told = states(
+    reported = states(
         finding("python.blocks"), finding("heap.bytes"), finding("zombies"), finding("children.bytes"),
         finding("terminals", "bound"), finding("python.blocks", scenario="mixed"),
     )  # fmt: skip
-    assert [state for state, _ in told] == [
+    assert [state for state, _ in reported] == [
         "explained", "unattributed", "not_reproduced", "unjudged", "unjudged", "unjudged",
     ]  # fmt: skip
-    assert [why for _, why in told[2:]] == [
+    assert [why for _, why in reported[2:]] == [
         "over 120 cycles in 6 windows", "it can't be measured on this system",
         "a limit that was passed is no growth; the command that shows it again shows where",
         "its scenario was not examined",
@@ -79,24 +79,24 @@ def test_a_gauge_that_can_t_be_measured_leaves_no_clean_verdict() -> None:
 
 def test_objects_that_a_culprit_keeps_are_explained_though_the_count_of_all_of_them_wavered() -> None:
     kept = msgspec.structs.replace(samples.CONTAINER, explains=[])
-    (told,) = finding_outcomes([finding("python.blocks")], [kept], [], THROUGH, [])
-    assert told.state == "explained"
+    (reported,) = finding_outcomes([finding("python.blocks")], [kept], [], THROUGH, [])
+    assert reported.state == "explained"
 
 
 # -- what to do next
 
 
 def steps(report: ProfileReport) -> dict[str, str]:
-    told = next_steps(report, PLACE)
-    assert all(isinstance(one, NextStep) for one in told)
-    return {one.what: one.command for one in told}
+    reported = next_steps(report, PLACE)
+    assert all(isinstance(one, NextStep) for one in reported)
+    return {one.what: one.command for one in reported}
 
 
 def test_a_culprit_names_the_command_that_shows_it_again_and_the_one_that_proves_it_gone() -> None:
     settings = ProfileSettings(["terminals"], 5, 3, "dict-by-session", dose=False)
-    told = steps(msgspec.structs.replace(samples.found(), settings=settings))
-    assert told["see it again"] == samples.REPLAY
-    again, compare = told["after the change, prove that it is gone"].split("; ")
+    reported = steps(msgspec.structs.replace(samples.found(), settings=settings))
+    assert reported["see it again"] == samples.REPLAY
+    again, compare = reported["after the change, prove that it is gone"].split("; ")
     assert shell_words(again) == [
         "mobifai", "profile", "run", "terminals", "--seed", "7", "--time-scale", "5", "--phones", "3",
         "--plant", "dict-by-session", "--no-dose", "--report", "my report-after",
@@ -105,28 +105,28 @@ def test_a_culprit_names_the_command_that_shows_it_again_and_the_one_that_proves
 
 
 def test_memory_of_the_c_heap_without_a_line_is_looked_at_with_memray() -> None:
-    told = steps(msgspec.structs.replace(samples.found(), culprits=[]))
-    assert told["look at the C heap by line"].endswith("--no-dose --memray")
+    reported = steps(msgspec.structs.replace(samples.found(), culprits=[]))
+    assert reported["look at the C heap by line"].endswith("--no-dose --memray")
 
 
 def test_a_finding_that_was_not_reproduced_names_the_command_that_soak_found_it_with() -> None:
     missed = FindingOutcome(
         "growth", "zombies", "terminals", "not_reproduced", "", replay="mobifai soak terminals --seed 5"
     )
-    told = steps(msgspec.structs.replace(samples.clean(), verdict="inconclusive", mode="from", sought=[missed]))
-    assert told["see zombies as soak found it"] == "mobifai soak terminals --seed 5"
+    reported = steps(msgspec.structs.replace(samples.clean(), verdict="inconclusive", mode="from", sought=[missed]))
+    assert reported["see zombies as soak found it"] == "mobifai soak terminals --seed 5"
 
 
 @pytest.mark.parametrize("verdict", ["inconclusive", "failed", "unfinished"])
 def test_without_a_verdict_the_whole_run_is_named_again_with_its_seed(verdict: str) -> None:
-    told = steps(msgspec.structs.replace(samples.clean(), verdict=verdict))
-    assert told["run it again"] == "mobifai profile run terminals reconnects mixed --seed 7 --no-dose"
+    reported = steps(msgspec.structs.replace(samples.clean(), verdict=verdict))
+    assert reported["run it again"] == "mobifai profile run terminals reconnects mixed --seed 7 --no-dose"
 
 
 def test_a_look_that_was_too_short_is_looked_again_for_a_minute() -> None:
     short = ProfileSettings(seconds=2, state_dir="/srv/my state")
-    told = steps(msgspec.structs.replace(samples.attached(), verdict="inconclusive", settings=short))
-    assert told == {"look again": "mobifai profile attach --state-dir '/srv/my state' --for 1m"}
+    reported = steps(msgspec.structs.replace(samples.attached(), verdict="inconclusive", settings=short))
+    assert reported == {"look again": "mobifai profile attach --state-dir '/srv/my state' --for 1m"}
 
 
 def test_a_clean_report_leaves_nothing_to_do() -> None:

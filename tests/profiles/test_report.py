@@ -94,7 +94,9 @@ def test_the_report_of_a_soak_run_is_called_that(tmp_path: Path) -> None:
     ReportDirectory(tmp_path).write(sample_reports.leaking())
     with pytest.raises(ReportError, match="found the report of a soak run; move it away, or name"):
         ProfileDirectory(tmp_path)
-    with pytest.raises(ReportError, match="found the report of a soak run; name the directory that a hunt wrote"):
+    with pytest.raises(
+        ReportError, match="found the report of a soak run; name the directory of a `mobifai profile` report"
+    ):
         read_profile(tmp_path)
 
 
@@ -205,9 +207,9 @@ def test_the_page_tells_all_that_is_known_of_a_culprit() -> None:
         assert expected in shown, expected
 
 
-def test_what_looking_cost_is_told_when_it_was_counted() -> None:
-    assert "Looking took 16 s: at most 780 KB for traces" in page(samples.attached())
-    assert "Cost of the look" not in page(samples.clean())
+def test_what_looking_cost_is_reported_when_it_was_counted() -> None:
+    assert "The examination took 16 s: at most 780 KB for traces" in page(samples.attached())
+    assert "Overhead" not in page(samples.clean())
 
 
 @pytest.mark.parametrize("culprits", [MOST_CARDS - 1, MOST_CARDS, MOST_CARDS + 1])
@@ -327,26 +329,26 @@ def test_every_report_has_a_summary_that_begins_with_its_verdict(report: Profile
 
 
 @pytest.mark.parametrize(
-    ("verdict", "culprits", "gauges", "told"),
+    ("verdict", "culprits", "gauges", "reported"),
     [("clean", 0, 0, "Nothing grows in terminals, reconnects, mixed"), ("failed", 0, 0, "The run itself failed"),
      ("failed", 1, 0, "The run itself failed, 1 culprit by then"), ("inconclusive", 0, 0, "No verdict"),
      ("found", 1, 0, "1 culprit found"), ("found", 2, 1, "2 culprits found, 1 gauge without one"),
-     ("found", 0, 2, "Something grows, and no line can be named for it: 2 gauges")],
+     ("found", 0, 2, "Memory grows, and no line can be named: 2 gauges")],
 )  # fmt: skip
-def test_the_headline_says_what_is_known(verdict: ProfileVerdict, culprits: int, gauges: int, told: str) -> None:
+def test_the_headline_says_what_is_known(verdict: ProfileVerdict, culprits: int, gauges: int, reported: str) -> None:
     report = msgspec.structs.replace(
         samples.clean(), verdict=verdict, culprits=[samples.CONTAINER] * culprits, unattributed=[samples.OPEN] * gauges
     )
-    assert headline(report) == told
+    assert headline(report) == reported
 
 
 def test_a_look_into_a_running_agent_tells_what_it_cost() -> None:
     text = summary(samples.attached()).plain
     assert text.startswith("✓ Nothing grows; 8 windows judged in 16 s.\n  · 8 windows of 2 s each\n")
-    assert "the event loop was held up for 738 ms at the longest; 263 KB more and 967 objects more" in text
+    assert "the event loop was blocked for 738 ms at most; 263 KB more and 967 objects more" in text
 
 
-def test_what_was_tried_in_vain_is_told() -> None:
+def test_what_was_tried_in_vain_is_reported() -> None:
     scales = [DoseResult(name, (5, 10, 20), (0, 0, 0), scales=False) for name in ("connect", "prompt")]
     culprit = msgspec.structs.replace(samples.CONTAINER, scales_with="", scales=scales)
     text = summary(msgspec.structs.replace(samples.found(), culprits=[culprit])).plain
@@ -420,9 +422,9 @@ def test_text_of_others_is_text_in_markdown_and_in_annotations(name: str) -> Non
 
 
 def test_a_report_of_before_there_were_versions_is_refused_and_its_directory_is_taken_over(tmp_path: Path) -> None:
-    told = json.loads(encoded(samples.found()))
-    del told["schema_version"]
-    (tmp_path / "report.json").write_text(json.dumps(told))
+    reported = json.loads(encoded(samples.found()))
+    del reported["schema_version"]
+    (tmp_path / "report.json").write_text(json.dumps(reported))
     with pytest.raises(ReportError, match="expected a report of schema version 1, found none"):
         read_profile(tmp_path)
     ProfileDirectory(tmp_path).write(samples.clean())
@@ -439,16 +441,16 @@ def test_a_report_of_another_schema_version_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "objects", "told"),
+    ("size", "objects", "reported"),
     [
-        (263_000, 967, "263 KB more and 967 objects more are in use than before the look"),
-        (263_000, -899, "263 KB more and 899 objects fewer are in use than before the look"),
-        (-2_000, 1, "2 KB less and 1 object more are in use than before the look"),
+        (263_000, 967, "263 KB more and 967 objects more are in use than before"),
+        (263_000, -899, "263 KB more and 899 objects fewer are in use than before"),
+        (-2_000, 1, "2 KB less and 1 object more are in use than before"),
     ],
 )
-def test_what_a_look_leaves_is_more_or_fewer_and_never_negative(size: int, objects: int, told: str) -> None:
+def test_what_a_look_leaves_is_more_or_fewer_and_never_negative(size: int, objects: int, reported: str) -> None:
     cost = Overhead(16, 8, 780_000, size, objects, 0.7)
-    assert told in overhead(cost)
+    assert reported in overhead(cost)
 
 
 def test_a_projection_is_no_more_exact_than_its_rate() -> None:
@@ -458,6 +460,6 @@ def test_a_projection_is_no_more_exact_than_its_rate() -> None:
 
 @pytest.mark.parametrize("installed", list(Installed))
 def test_how_the_product_was_installed_is_said_in_words(installed: Installed) -> None:
-    told = identity(Product("0.1.0", installed=installed))
-    assert f"({installed})" not in told
-    assert "installed" in told or "checkout" in told
+    reported = identity(Product("0.1.0", installed=installed))
+    assert f"({installed})" not in reported
+    assert "installed" in reported or "checkout" in reported

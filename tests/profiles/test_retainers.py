@@ -350,8 +350,8 @@ async def test_the_event_loop_runs_on_while_somebody_looks() -> None:
         await asyncio.sleep(0)
 
     OWNER.large = [[] for _ in range(10 * SLICE)]  # type: ignore[attr-defined]
-    told = await find_paths([[]], pause)
-    assert told == [""]
+    reported = await find_paths([[]], pause)
+    assert reported == [""]
     assert turns > 20
 
 
@@ -362,8 +362,8 @@ def test_the_dead_objects_that_a_module_keeps_for_the_next_are_not_touched() -> 
 
 async def test_all_targets_are_found_in_one_look() -> None:
     OWNER.first, OWNER.second = Target(), [Target()]  # type: ignore[attr-defined]
-    told = await path_to(OWNER.first, OWNER.second[0])  # type: ignore[attr-defined]
-    assert [path.rpartition("OWNER")[2] for path in told] == [".first: Target", ".second → [0]: Target"]
+    reported = await path_to(OWNER.first, OWNER.second[0])  # type: ignore[attr-defined]
+    assert [path.rpartition("OWNER")[2] for path in reported] == [".first: Target", ".second → [0]: Target"]
 
 
 async def test_a_thread_s_local_is_named() -> None:

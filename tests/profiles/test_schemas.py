@@ -33,8 +33,8 @@ def validator(name: str) -> Draft202012Validator:
 
 @pytest.mark.parametrize("name", sorted(schemas()))
 def test_the_schemas_in_the_documentation_are_those_of_the_code(name: str) -> None:
-    told = "renew them: python -m profiles.report.schema docs/schemas"
-    assert (SCHEMAS / name).read_bytes() == written(schemas()[name]), told
+    reported = "renew them: python -m profiles.report.schema docs/schemas"
+    assert (SCHEMAS / name).read_bytes() == written(schemas()[name]), reported
 
 
 @EASY
@@ -60,9 +60,9 @@ def test_a_report_of_another_form_is_not(change: dict[str, object]) -> None:
         ("profile-report.json", encoded(samples.found())),
         ("gate-report.json", encoded_gate(gate_report())),
     ):
-        told = {**json.loads(report), **change}
-        told = {key: value for key, value in told.items() if value is not None}
-        assert not validator(name).is_valid(told)
+        reported = {**json.loads(report), **change}
+        reported = {key: value for key, value in reported.items() if value is not None}
+        assert not validator(name).is_valid(reported)
 
 
 def test_a_gate_of_another_schema_version_is_refused_and_its_directory_is_taken_over(tmp_path: Path) -> None:

@@ -78,10 +78,13 @@ async def looked(
                 await happened
         gc.collect()
         await tracing.window()
-    told, cycles = tracing.histories(), [EVENTS * number for number in range(WINDOWS)]
-    sites, containers = risen_sites(cycles, told["sites"]), risen_containers(cycles, told["containers"])
+    reported, cycles = tracing.histories(), [EVENTS * number for number in range(WINDOWS)]
+    sites, containers = risen_sites(cycles, reported["sites"]), risen_containers(cycles, reported["containers"])
     folders = [str(folder)] if folder else []
-    return {**await tracing.examine([*sites], [*containers], folders), "risen": [told["sites"][key] for key in sites]}
+    return {
+        **await tracing.examine([*sites], [*containers], folders),
+        "risen": [reported["sites"][key] for key in sites],
+    }
 
 
 def line_of(function: Callable[..., object], text: str) -> tuple[str, int]:
@@ -138,7 +141,7 @@ async def test_an_unbounded_cache_is_known_by_its_function(tracing: AllocationTr
     assert mine["cache"][0] == __file__
 
 
-async def test_what_comes_and_goes_is_not_told(tracing: AllocationTracer) -> None:
+async def test_what_comes_and_goes_is_not_reported(tracing: AllocationTracer) -> None:
     def comes_and_goes(number: int) -> None:
         HOLDER.kept.append(object())
         if len(HOLDER.kept) > 30:
@@ -148,7 +151,7 @@ async def test_what_comes_and_goes_is_not_told(tracing: AllocationTracer) -> Non
     assert not [one for one in examined["containers"] if "HOLDER" in one["path"]]
 
 
-async def test_what_the_look_itself_takes_is_never_told(tracing: AllocationTracer) -> None:
+async def test_what_the_look_itself_takes_is_never_reported(tracing: AllocationTracer) -> None:
     examined = await looked(tracing, lambda number: None)
     files = {file for row in examined["risen"] for file, _ in row["stack"]}
     assert not [file for file in files if "/profiles/inside/" in file]
