@@ -54,7 +54,7 @@ class KeeperClient:
             self._adoptable: dict[str, None] = dict.fromkeys(hello["shells"])  # bounded by the keeper's MOST_SHELLS
         except _UNREADABLE as error:
             raise StateError(f"the keeper sent what is no answer: {error}") from None
-        self._alive = self._loop.call_soon(self._say_alive)
+        self._alive = self._loop.call_soon(self._send_alive)
 
     async def __aenter__(self) -> "KeeperClient":
         self._loop.add_reader(self._connection, self._readable)
@@ -79,7 +79,7 @@ class KeeperClient:
                 while (message := self._receiver.next()) is not None:
                     if message.get("id") == number:
                         return message
-                    self._hear(message)
+                    self._sort(message)
                 self._require_lines()
                 if not self._receiver.receive():
                     raise StateError("the keeper closed the connection")
@@ -90,24 +90,24 @@ class KeeperClient:
         finally:
             self._loop.call_soon(self._deliver_news)  # news that came before the answer, or after it
 
-    def tell(self, what: str, **details: object) -> None:
+    def send(self, event: str, **details: object) -> None:
         """Send the keeper a message that it does not answer."""
         try:
-            keeper_protocol.send(self._connection, {"ask": what, **details})
+            keeper_protocol.send(self._connection, {"ask": event, **details})
         except ConnectionError:
-            self._lose()
+            self._keeper_lost()
         except OSError:  # the keeper is slow: it gets the next message
             pass
 
     def started(self, port: int | None) -> None:
         """Report that the agent serves, and the port for the next agent."""
         if port is not None:
-            self.tell("note", port=port)
-        self.tell("ready")
+            self.send("note", port=port)
+        self.send("ready")
 
-    def _say_alive(self) -> None:
-        self.tell("alive")
-        self._alive = self._loop.call_later(ALIVE_SECONDS, self._say_alive)
+    def _send_alive(self) -> None:
+        self.send("alive")
+        self._alive = self._loop.call_later(ALIVE_SECONDS, self._send_alive)
 
     # -- news
 
@@ -130,21 +130,21 @@ class KeeperClient:
             self._connection.settimeout(ANSWER_SECONDS)
         self._deliver_news()
         if not alive:
-            self._lose()
+            self._keeper_lost()
 
     def _deliver_news(self) -> None:
         """Deliver what has arrived. A keeper that sends invalid lines counts as gone."""
         try:
-            self._tell()
+            self._deliver()
         except _UNREADABLE as error:
             _log.error("the keeper sent a line that can't be read (%s); the agent ends", error)
-            self._lose()
+            self._keeper_lost()
 
-    def _lose(self) -> None:
+    def _keeper_lost(self) -> None:
         self._loop.remove_reader(self._connection)
         self._lost()
 
-    def _hear(self, message: dict[str, Any]) -> None:
+    def _sort(self, message: dict[str, Any]) -> None:
         """Queue news. An answer that came after its timeout is dropped, and a shell that it started is ended."""
         if "ended" in message:
             self._news.append(message)
@@ -152,11 +152,11 @@ class KeeperClient:
         for descriptor in self._receiver.take_descriptors(message.get("descriptors", 0)):
             os.close(descriptor)
         if message.get("spawned"):
-            self.tell("end", pid=message["pid"])
+            self.send("end", pid=message["pid"])
 
-    def _tell(self) -> None:
+    def _deliver(self) -> None:
         while (message := self._receiver.next()) is not None:
-            self._hear(message)
+            self._sort(message)
         self._require_lines()
         while len(self._news):
             news = self._news.take()
@@ -201,7 +201,7 @@ class KeeperClient:
 
     def describe(self, uuid: str, label: Mapping[str, object]) -> None:
         """Store a tab's description in the keeper (see `Spawner`)."""
-        self.tell("label", uuid=uuid, label=dict(label))
+        self.send("label", uuid=uuid, label=dict(label))
 
     def _receive_shell(self, uuid: str, answer: dict[str, Any], on_exit: OnExit, *, adopted: bool) -> Spawned:
         descriptors = self._receiver.take_descriptors(answer["descriptors"])
@@ -222,18 +222,18 @@ class KeeperClient:
         self._on_exit[answer["pid"]] = on_exit
         if not answer["running"]:
             self._news.append({"ended": answer["pid"], "status": answer.get("status")})
-            self._loop.call_soon(self._tell)
+            self._loop.call_soon(self._deliver)
         return Spawned(answer["pid"], master, ring, shared=True, adopted=adopted, label=answer.get("label", {}))
 
     def _end_unseen(self, answer: dict[str, Any]) -> None:
         """End a shell that was just started. An older shell is kept, and can be adopted later."""
         if answer.get("spawned"):
-            self.tell("end", pid=answer["pid"])
+            self.send("end", pid=answer["pid"])
 
     def end(self, pid: int) -> None:
         """Hang up (see `Spawner`)."""
         self._on_exit.pop(pid, None)
-        self.tell("end", pid=pid)
+        self.send("end", pid=pid)
 
     def release(self, pid: int) -> None:
         """Leave the shell to the keeper."""

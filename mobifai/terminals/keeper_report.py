@@ -36,9 +36,9 @@ class Reports:
         if failures > _ALWAYS and reason == self._last and now - self._last_at < REPEAT_SECONDS:
             return
         self._last, self._last_at = reason, now
-        self.say(f"{reason}; {outlook}")
+        self.write(f"{reason}; {outlook}")
 
-    def say(self, text: str) -> None:
+    def write(self, text: str) -> None:
         """Write to the terminal and to the log file, where that does not block."""
         text = "".join(character if character.isprintable() else " " for character in text)
         _write_now(_STDERR, f"mobifai keeper: {text}\n".encode(errors="backslashreplace"))

@@ -193,7 +193,7 @@ class AgentSupervisor:
     def serves(self) -> None:
         """Record that the agent serves."""
         if self._state.problem:
-            self._reports.say("the agent serves again")
+            self._reports.write("the agent serves again")
         self._state.serves()
 
     # -- commands

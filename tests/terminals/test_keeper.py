@@ -83,9 +83,9 @@ async def test_whatever_the_agent_does_its_shell_lives_and_status_says_why(tmp_p
         assert runs(kept.shell)
         assert [(one["name"], one["pid"]) for one in status["terminals"]] == [("precious", kept.shell.pid)]
         assert status["problem"]
-        for told in (kept.log.read_text(), (tmp_path / "terminal").read_text()):
-            assert "the agent does not run" in told
-            assert "every terminal is kept" in told
+        for report in (kept.log.read_text(), (tmp_path / "terminal").read_text()):
+            assert "the agent does not run" in report
+            assert "every terminal is kept" in report
         kept.process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(kept.process.wait, 10) == 0
         assert not runs(kept.shell)

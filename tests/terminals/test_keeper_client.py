@@ -30,7 +30,7 @@ class Keeper:
         self._end = end
         self.may_answer = threading.Event()
         self.may_answer.set()
-        self.told: list[dict[str, object]] = []
+        self.received: list[dict[str, object]] = []
         self._thread = threading.Thread(target=self._serve, name="keeper")
         self._thread.start()
 
@@ -52,7 +52,7 @@ class Keeper:
                     if question["uuid"] == "short-lived":
                         self.say_ended(pid)
                 else:
-                    self.told.append(question)
+                    self.received.append(question)
 
     def _hand_over(self, pid: int, number: int) -> None:
         reader, writer = os.pipe()
@@ -95,7 +95,7 @@ async def test_a_late_answer_is_for_nobody_and_its_shell_is_ended(monkeypatch: p
                 spawned = shells.spawn(uuid, SPEC, nothing)
                 assert os.read(spawned.master, 10).decode() == str(spawned.pid)
                 let_go(spawned)
-            await eventually(lambda: {"ask": "end", "pid": 1001, "descriptors": 0} in held.told)
+            await eventually(lambda: {"ask": "end", "pid": 1001, "descriptors": 0} in held.received)
     finally:
         held.close()
 
@@ -130,7 +130,7 @@ async def test_news_that_are_taken_with_an_answer_are_not_waited_for_again() -> 
         os.close(phone)
 
 
-async def test_news_that_come_behind_an_answer_are_told() -> None:
+async def test_news_that_come_behind_an_answer_are_delivered() -> None:
     ours, theirs = socket.socketpair()
     held, ended = Keeper(theirs), list[str]()
     try:
@@ -190,13 +190,13 @@ async def test_a_keeper_that_ends_right_after_its_news_and_has_read_nothing_coun
             await lost.wait()
 
 
-async def test_a_keeper_that_cannot_be_told_anything_counts_as_gone() -> None:
+async def test_a_keeper_that_cannot_be_sent_anything_counts_as_gone() -> None:
     ours, keepers = socket.socketpair()
     keeper, lost = Keeper(keepers), list[str]()
     try:
         async with KeeperClient(ours.detach(), Ledger(), lambda: lost.append("lost")) as shells:
             keeper.close()
-            shells.tell("label", uuid="one", label={})  # before the loop could see the end of the connection
+            shells.send("label", uuid="one", label={})  # before the loop could see the end of the connection
             assert lost
     finally:
         keeper.close()
