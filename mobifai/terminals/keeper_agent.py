@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any
 
-_LAST_READS = 8
-"""Reads after the agent ended: a message that explains the end takes fewer."""
-
 
 class AgentProcess:
     """The agent's process and the keeper's end of the connection to it."""
