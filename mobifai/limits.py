@@ -119,7 +119,12 @@ TERMINAL_WINDOW = _declare(
     TERMINALS, item_bytes=0,
 )  # fmt: skip
 
-# The agent's links
+# The agent's sessions
+SESSIONS = _declare(
+    "sessions", 1, Unit.ITEMS, WhenFull.EVICT_OLDEST,
+    "viewers at a time: a phone that pairs replaces the one before",
+    item_bytes=64 << 10,
+)  # fmt: skip
 CONTROL_QUEUE = _declare(
     "link.control_queue", 256, Unit.ITEMS, WhenFull.DISCONNECT,
     "messages that wait for a transport; a phone that requests this many without reading is disconnected",

@@ -1,4 +1,4 @@
-"""The agent: puts terminals, links, relay and health together, and owns the outermost scope."""
+"""The agent: composes terminals, sessions, relay, assistant and health, and owns the outermost scope."""
 
 import asyncio
 import gc
@@ -7,43 +7,46 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
 
 from mobifai.access.devices import DeviceAdmin
 from mobifai.access.known_phones import KnownPhones
+from mobifai.access.policy import AccessPolicy
 from mobifai.access.registry import device_registry
-from mobifai.agent.status import REUSE_SECONDS, StatusReader, health_message
+from mobifai.agent.events import AgentEvent, EventBus, SessionClosed, ShellExited, TerminalClosed
+from mobifai.agent.status import StatusReader
 from mobifai.agent.vitals import KeeperControl, Vitals
+from mobifai.assistant.access import AssistantAccess
 from mobifai.assistant.config import AssistantConfig
 from mobifai.bounds import Ledger
 from mobifai.config import Config
 from mobifai.control.control_socket import ControlHandler, StreamingHandler
-from mobifai.errors import AssistantError
 from mobifai.health.keep_awake import KeepAwake
 from mobifai.health.monitor import Monitor
 from mobifai.health.trimmer import Trimmer
 from mobifai.limits import TASKS
-from mobifai.protocol import messages
+from mobifai.protocol.agent_pairing import Pairing
 from mobifai.protocol.codes import ClientKind
 from mobifai.protocol.e2e import fingerprint
-from mobifai.protocol.features import Features
-from mobifai.session.dispatcher import MessageDispatcher
-from mobifai.session.key_combinations import Combinations, KeySync
-from mobifai.session.links import Links
+from mobifai.protocol.features import FEATURES
+from mobifai.session.encryption import Identity
+from mobifai.session.key_combinations import Combinations
+from mobifai.session.registry import SessionRegistry
+from mobifai.session.relay_registration import RelayRegistration
+from mobifai.session.session import SessionContext
+from mobifai.session.sessions import Sessions
 from mobifai.state import StateDir
 from mobifai.terminals.shells import ShellSpec, Spawner, home_directory, shell_environment
 from mobifai.terminals.store import TabStore
 from mobifai.terminals.tabs import Tabs
 from mobifai.transport.relay_address import RelayTarget, open_relay_target
 
-if TYPE_CHECKING:
-    from mobifai.assistant.control_handlers import AssistantControl
-    from mobifai.assistant.service import Assistant
-
 _log = logging.getLogger(__name__)
 
 SAVE_SECONDS = 10.0
-"""How often the shells' directories are kept, for a restart that comes without a word."""
+"""How often the shells' directories are stored, for a restart without warning."""
 
 
 class Presenter(Protocol):
@@ -56,111 +59,72 @@ class Presenter(Protocol):
         """Announce that phones can pair. Called once."""
 
 
+class SignInProgress:
+    """Shows the user the progress of the registration with the relay."""
+
+    def __init__(self, presenter: Presenter) -> None:
+        self._presenter = presenter
+        self._was_ready = False
+
+    def sign_in(self, url: str, message: str) -> None:
+        """Ask the user to open this address."""
+        self._presenter.sign_in(url, message)
+
+    def signed_in(self) -> None:
+        """Announce once that phones can pair."""
+        if not self._was_ready:
+            self._was_ready = True
+            self._presenter.ready()
+
+
 class Agent:
-    """One agent. Its questions are what commands ask; none of what its links tell it waits."""
+    """A running agent. `control_handlers` answer commands on the control socket."""
 
     def __init__(
         self,
         config: Config,
-        state: StateDir,
         relay_target: RelayTarget,
+        device_id: str,
+        state_dir: Path,
         ledger: Ledger,
-        phones: KnownPhones,
-        presenter: Presenter,
-        keeper: KeeperControl,
-        make_tabs: Callable[["Agent"], Tabs],
-        make_assistant: Callable[["Agent"], "Assistant"],
+        events: EventBus,
+        tabs: Tabs,
+        assistant: AssistantAccess,
+        combinations: Combinations,
+        sessions: Sessions,
+        registry: SessionRegistry,
+        registration: RelayRegistration,
+        monitor: Monitor,
+        status: StatusReader,
+        devices: Callable[[], DeviceAdmin],
     ) -> None:
         self._config = config
-        self._presenter = presenter
-        self._was_ready = False
+        self.assistant = assistant
+        self._combinations = combinations
+        self.registry = registry
+        self._monitor = monitor
+        self._status = status
+        self._devices = devices
         self._garbage_due = False
-        self.ledger = ledger
         self.relay_target = relay_target
-        self.device = state.device()
-        self.phones = phones
-        self._e2e_public = state.e2e_key().public
-        self.links = Links(config, state, self.device, relay_target, ledger, phones, self)
-        self.tabs = self.links.tabs = make_tabs(self)
-        self._make_assistant = make_assistant
-        self._assistant: Assistant | None = None
-        self._assistant_was_interrupted = state.assistant.exists
-        self.follows_assistant = False
-        key = fingerprint(self._e2e_public)
-        self.status = StatusReader(config, relay_target, ledger, keeper.pid, state.problems, key, self.links, self.tabs)
-        self._vitals = Vitals(self.links, self.status, relay_target, keeper, self._assistant_is_busy)
-        self._monitor = Monitor(self._vitals, config.health)
-        self.combinations = Combinations(state.keys, ledger)
-        self._dispatcher = MessageDispatcher(self._handlers(), self.links.outbound.send)
-
-    def _handlers(self) -> dict[str, Callable[[Any], None]]:
-        tabs = self.tabs
-        keys = KeySync(self.combinations, lambda: self.links.key_sharer, self.links.outbound.send)
-        return {
-            **keys.handlers,
-            "process:create": tabs.create,
-            "process:terminate": tabs.terminate,
-            "process:rename": tabs.rename,
-            "process:switch": tabs.switch,
-            "terminal:input": tabs.type,
-            "terminal:actions": tabs.act,
-            "terminal:resize": tabs.resize,
-            "terminal:dimensions": tabs.resize,
-            "terminal:ack": tabs.acknowledge,
-            "terminal:resume": tabs.resume,
-            "ai:prompt": self._prompt,
-            "ai:cancel": self._cancel,
-            "ai:approve": self._approve,
-            "system:health": self._send_health,
-            "system:echo": self._echo,
-        }
-
-    # -- its health
-
-    def _send_health(self, _: messages.Empty | None) -> None:
-        self.links.outbound.send("system:health", health_message(self.status.read(REUSE_SECONDS)))
-
-    def _echo(self, message: messages.Echo) -> None:
-        self.links.outbound.send("system:echo", message)
-
-    # -- the assistant
-
-    @property
-    def assistant(self) -> "Assistant":
-        """The assistant, made and imported for who first has to do with it: many never do. Raises AssistantError."""
-        if self._assistant is None:
-            try:
-                self._assistant = self._make_assistant(self)
-            except ImportError as error:
-                raise AssistantError(f"the assistant can't be loaded now: {error}") from None
-        return self._assistant
-
-    def _prompt(self, message: messages.Prompt) -> None:
-        self.assistant.prompt(message)
-
-    def _cancel(self, message: messages.AiCancel) -> None:
-        self.assistant.cancel(message)
-
-    def _approve(self, message: messages.AiApprove) -> None:
-        self.assistant.approve(message)
-
-    def _assistant_is_busy(self) -> bool:
-        return self._assistant is not None and self._assistant.busy
-
-    async def close_assistant(self) -> None:
-        """End its conversations."""
-        if self._assistant is not None:
-            await self._assistant.close()
+        self.device_id = device_id
+        self.state_dir = state_dir
+        self.ledger = ledger
+        self.events = events
+        self.tabs = tabs
+        self.sessions = sessions
+        self.registration = registration
+        events.subscribe(self._follow)
 
     # -- the scope
 
     async def run(self) -> None:
         """Serve until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.links.run(), name="links")
+            tasks.create_task(self.registration.run(), name="relay")
             tasks.create_task(self._look_after_shells(), name="look-after-shells")
             tasks.create_task(self._monitor.run(), name="health")
-            tasks.create_task(Trimmer(self.tabs, self._config.health).run(), name="housekeeping")
+            tasks.create_task(Trimmer(self.tabs, self._config.health).run(), name="trimmer")
 
     async def _look_after_shells(self) -> None:
         async with AsyncExitStack() as scope:
@@ -172,12 +136,12 @@ class Agent:
                 self._save_directories()
                 self.tabs.adopt_unclaimed()
                 self._collect_garbage()
-                if self.links.connector.peer is not None:
-                    self.links.connector.peer.check_inbound()
+                for session in self.sessions.open:
+                    session.check_inbound()
                 tasks.set(len(asyncio.all_tasks()))
                 before, printed = printed, self.tabs.printed_bytes
                 if awake is not None:
-                    awake.need(printed != before or self.status.phone().path is not None)
+                    awake.need(printed != before or self._status.phone().path is not None)
 
     def _save_directories(self) -> None:
         try:
@@ -190,77 +154,30 @@ class Agent:
             self._garbage_due = False
             gc.collect()
 
-    def terminal_closed(self, uuid: str) -> None:
-        """A terminal is no more."""
-        if self._assistant is not None:
-            self._assistant.terminal_closed(uuid)
+    def _follow(self, event: AgentEvent) -> None:
+        match event:
+            case TerminalClosed(terminal, _) | ShellExited(terminal, True):
+                self.assistant.terminal_closed(terminal.uuid)
+            case SessionClosed():
+                self._garbage_due = True  # what the session leaves is collected once its connection is closed
 
-    # -- what its links tell (LinkListener)
-
-    def phone_said(self, event: str, payload: object) -> None:
-        """Do it."""
-        self._dispatcher.dispatch(event, payload)
-
-    def phone_sent(self, text: str) -> None:
-        """Do it."""
-        self._dispatcher.dispatch_frame(text)
-
-    def phone_came(self, features: Features) -> None:
-        """Tell it what the assistant does and did."""
-        self.follows_assistant = features.follows_assistant
-        if not features.follows_assistant:
-            return
-        try:
-            if self._assistant is not None or self._assistant_was_interrupted():
-                self.assistant.phone_came()
-            else:
-                self.links.outbound.send("ai:conversations", messages.AiConversations(()))
-        except AssistantError as error:
-            _log.warning("what the assistant did can't be told: %s", error)
-
-    def phone_left(self) -> None:
-        """Every terminal runs on; what the phone leaves behind is collected once its connection is closed."""
-        self._garbage_due = True
-        self.follows_assistant = False
-        if self._assistant is not None:
-            self._assistant.phone_left()
-
-    def relay_echoed(self) -> None:
-        """Complete the round trip that the health check measures."""
-        self._vitals.relay_echoed()
-
-    def sign_in(self, url: str, message: str) -> None:
-        """Tell the person."""
-        self._presenter.sign_in(url, message)
-
-    def signed_in(self) -> None:
-        """Phones can pair."""
-        if not self._was_ready:
-            self._was_ready = True
-            self._presenter.ready()
-
-    # -- what commands ask
+    # -- the control socket
 
     @property
-    def questions(self) -> dict[str, ControlHandler | StreamingHandler]:
-        """What the control socket answers."""
+    def control_handlers(self) -> dict[str, ControlHandler | StreamingHandler]:
+        """The handlers of the control socket, by the names of their requests."""
         return {
-            "ask": lambda arguments: self._assistant_control().ask(arguments),
-            "approve": lambda arguments: self._assistant_control().approve(arguments),
+            "ask": lambda arguments: self.assistant.control().ask(arguments),
+            "approve": lambda arguments: self.assistant.control().approve(arguments),
             "status": self._read_status,
             "check": self._check,
             "pair": self._pair,
-            "devices": self._devices,
+            "devices": self._list_devices,
             "revoke": self._revoke,
         }
 
-    def _assistant_control(self) -> "AssistantControl":
-        from mobifai.assistant.control_handlers import AssistantControl  # noqa: PLC0415 - as the assistant itself
-
-        return AssistantControl(self.assistant, self.ledger)
-
     async def _read_status(self, _: dict[str, Any]) -> object:
-        return self.status.read()
+        return self._status.read()
 
     async def _check(self, _: dict[str, Any]) -> object:
         return await self._monitor.check()
@@ -269,73 +186,91 @@ class Agent:
         return await self.invite(ClientKind.LEGACY if arguments.get("legacy") else ClientKind.E2E)
 
     async def invite(self, kind: ClientKind) -> dict[str, Any]:
-        """An invitation for one phone. Raises SignInRefused, RelayUnreachable."""
-        return await self._device_admin().invite(kind)
+        """Return an invitation for one phone. Raises SignInRefused, RelayUnreachable."""
+        return await self._devices().invite(kind)
 
-    async def _devices(self, _: dict[str, Any]) -> object:
-        return await self._device_admin().devices()
+    async def _list_devices(self, _: dict[str, Any]) -> object:
+        return await self._devices().devices()
 
     async def _revoke(self, arguments: dict[str, Any]) -> object:
-        return await self._device_admin().revoke(str(arguments.get("device_id", "")), self._shut_out)
+        return await self._devices().revoke(str(arguments.get("device_id", "")), self._shut_out)
 
     def _shut_out(self, device_id: str) -> None:
-        self.combinations.forget(device_id)
-        self.links.revoke(device_id)
-
-    def _device_admin(self) -> DeviceAdmin:
-        way_in = device_registry(self.relay_target, self.device.device_id, self.links.token)
-        urls, device_id = self.relay_target.find_urls(), self.device.device_id
-        return DeviceAdmin(way_in, self.phones, urls, device_id, self._e2e_public, self._config.e2e)
+        self._combinations.forget(device_id)
+        self.registry.revoke(device_id)
+        self.registration.revoke(device_id)
 
 
 @asynccontextmanager
 async def open_agent(
     config: Config,
-    assistant: AssistantConfig,
+    assistant_config: AssistantConfig,
     state: StateDir,
     ledger: Ledger,
     spawner: Spawner,
     presenter: Presenter,
     keeper: KeeperControl,
 ) -> AsyncIterator[Agent]:
-    """An agent with all that it needs, for the length of this scope; `run` makes it serve."""
+    """Open an agent with everything that it needs, for the length of this scope; `run` makes it serve."""
     async with AsyncExitStack() as scope:
-        relay_target = await open_relay_target(config, state, ledger, scope)
+        target = await open_relay_target(config, state, ledger, scope)
         store = scope.enter_context(TabStore(state.tabs, state.problems))
-
-        def make_tabs(agent: Agent) -> Tabs:
-            return Tabs(
-                ledger,
-                spawner,
-                store,
-                agent.links.outbound,
-                lambda: _new_shell(config),
-                lambda: time.time_ns() // 10**6,
-                agent.terminal_closed,
-            )
-
-        def make_assistant(agent: Agent) -> "Assistant":
-            from mobifai.assistant.service import Assistant  # noqa: PLC0415 - see `Agent.assistant`
-
-            say = agent.links.outbound.send
-            return Assistant(assistant, state.path, ledger, agent.tabs, say, follows=lambda: agent.follows_assistant)
-
+        device, public_key, events = state.device(), state.e2e_key().public, EventBus()
         phones = KnownPhones(state, ledger)
         scope.callback(phones.close)
-        agent = Agent(config, state, relay_target, ledger, phones, presenter, keeper, make_tabs, make_assistant)
-        scope.callback(agent.combinations.close)
-        scope.callback(agent.tabs.close)
-        scope.callback(agent.links.close)
-        scope.push_async_callback(agent.close_assistant)
-        if config.metrics_port is not None:
-            from mobifai.health.metrics import metrics_server  # noqa: PLC0415 - only who asks for figures pays for them
+        combinations = Combinations(state.keys, ledger)
+        scope.callback(combinations.close)
+        tabs = Tabs(ledger, spawner, store, partial(_new_shell, config), _now_ms, events.publish)
+        scope.callback(tabs.close)
+        assistant = AssistantAccess(assistant_config, state, ledger, tabs, events.publish)
+        scope.push_async_callback(assistant.close)
+        sessions = Sessions(ledger)
+        scope.callback(sessions.close)
+        pairing = _pairing(config, state, target, phones)
+        key = fingerprint(public_key)
+        status = StatusReader(config, target, ledger, keeper.pid, state.problems, key, pairing, sessions, tabs)
+        context = SessionContext(
+            ledger, tabs, config.ice_servers, assistant, combinations, status.health, events.publish
+        )
+        registry = SessionRegistry(context, sessions, phones, partial(_identity, config, state))
+        scope.push_async_callback(registry.close)
+        registration = RelayRegistration(
+            state, target, ledger, pairing, tabs, registry, SignInProgress(presenter), config.time_scale
+        )
+        scope.callback(registration.close)
+        monitor = Monitor(Vitals(registration, sessions, status, target, keeper, assistant), config.health)
 
-            port = await scope.enter_async_context(metrics_server(config.metrics_port, agent.status.read))
+        def devices() -> DeviceAdmin:
+            access = device_registry(target, device.device_id, registration.token)
+            return DeviceAdmin(access, phones, target.find_urls(), device.device_id, public_key, config.e2e)
+
+        agent = Agent(
+            config, target, device.device_id, state.path, ledger, events, tabs, assistant, combinations, sessions,
+            registry, registration, monitor, status, devices,
+        )  # fmt: skip
+        if config.metrics_port is not None:
+            from mobifai.health.metrics import metrics_server  # noqa: PLC0415 - imported only if figures are wanted
+
+            port = await scope.enter_async_context(metrics_server(config.metrics_port, status.read))
             _log.info("figures for Prometheus are at http://127.0.0.1:%d/metrics", port)
-        for failure in agent.tabs.restore():
+        for failure in tabs.restore():
             _log.warning("a tab could not be opened again: %s", failure)
         yield agent
 
 
+def _pairing(config: Config, state: StateDir, target: RelayTarget, phones: KnownPhones) -> Pairing:
+    own, device = target.relay, state.device()
+    policy = AccessPolicy(phones, config.e2e, own.sign_in.allows_unencrypted if own is not None else None)
+    return Pairing(device.device_id, config.device_name, device.identity, target.token, policy.rejection_reason)
+
+
+def _identity(config: Config, state: StateDir) -> Identity:
+    return Identity(state.e2e_key(), state.device().device_id, config.device_name, FEATURES)
+
+
 def _new_shell(config: Config) -> ShellSpec:
     return ShellSpec(config.shell, shell_environment(os.environ, config.shell[0]), home_directory())
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 10**6

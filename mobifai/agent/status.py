@@ -12,7 +12,8 @@ from mobifai.health.figure import part
 from mobifai.health.process_stats import ProcessStats, collect_process_stats
 from mobifai.health.status import AgentStatus, HealthCheck, PhoneStatus, RelayStatus, TerminalStatus
 from mobifai.protocol import messages
-from mobifai.session.links import Links
+from mobifai.protocol.agent_pairing import Pairing
+from mobifai.session.sessions import Sessions
 from mobifai.terminals.listing import exit_of
 from mobifai.terminals.tabs import Tabs
 from mobifai.terminals.terminal import Terminal
@@ -22,17 +23,26 @@ REUSE_SECONDS = 1.0
 """How long a phone's requests reuse the process' figures: reading them takes milliseconds, and a page polls."""
 
 
-def phone_status(links: Links) -> PhoneStatus:
-    """Everything that the status has of the connected phone. Cheap enough for every keystroke."""
-    peer, path = links.connector.peer, links.outbound.path
+def phone_status(sessions: Sessions) -> PhoneStatus:
+    """Return everything that the status has of the connected phone. Cheap enough for every keystroke."""
+    members = sessions.members
+    device_id = members[-1].device_id if members else None
+    session = sessions.open[-1] if sessions.open else None
+    if session is None:
+        return PhoneStatus(
+            phone=device_id, path=None, e2e=False, webrtc="disconnected", behind_bytes=None, confirmed=0,
+            phone_idle_s=None,
+        )  # fmt: skip
+    peer, path = session.connector.peer, session.path
+    idle = asyncio.get_running_loop().time() - session.outbound.last_sent
     return PhoneStatus(
-        phone=links.pairing.phone_id,
+        phone=device_id,
         path=path,
-        e2e=links.is_encrypted,
-        webrtc="connected" if links.channel_open else "disconnected",
+        e2e=session.is_encrypted,
+        webrtc="connected" if session.channel_open else "disconnected",
         behind_bytes=peer.behind_bytes if peer is not None and peer.open else None,
         confirmed=peer.confirmed if peer is not None else 0,
-        phone_idle_s=None if path is None else round(asyncio.get_running_loop().time() - links.outbound.last_sent, 1),
+        phone_idle_s=None if path is None else round(idle, 1),
     )
 
 
@@ -47,7 +57,8 @@ class StatusReader:
         keeper_pid: int | None,
         problems: Iterable[str],
         fingerprint: str,
-        links: Links,
+        pairing: Pairing,
+        sessions: Sessions,
         tabs: Tabs,
     ) -> None:
         self._config = config
@@ -56,7 +67,8 @@ class StatusReader:
         self._keeper_pid = keeper_pid
         self._problems = problems
         self._fingerprint = fingerprint
-        self._links = links
+        self._pairing = pairing
+        self._sessions = sessions
         self._tabs = tabs
         self._started = time.monotonic()
         self._process: tuple[float, ProcessStats] | None = None
@@ -64,7 +76,7 @@ class StatusReader:
 
     def phone(self) -> PhoneStatus:
         """Read the part about the phone alone."""
-        return phone_status(self._links)
+        return phone_status(self._sessions)
 
     def read(self, reuse_seconds: float = 0.0) -> AgentStatus:
         """Read the status. Figures of the process may be `reuse_seconds` old. Raises OSError if they can't be read."""
@@ -87,6 +99,10 @@ class StatusReader:
             bounds=tuple(self._ledger.entries()),
         )
 
+    def health(self) -> messages.Health:
+        """Return the answer to a phone's `system:health`. Raises OSError if it can't be read."""
+        return health_message(self.read(REUSE_SECONDS))
+
     def _read_process(self, reuse_seconds: float) -> ProcessStats:
         now = time.monotonic()
         if self._process is None or now - self._process[0] >= reuse_seconds:
@@ -95,7 +111,7 @@ class StatusReader:
 
     def _relay(self) -> RelayStatus:
         return RelayStatus(
-            relay=self._links.pairing.stage.value,
+            relay=self._pairing.stage.value,
             relay_url=self._relay_target.public_url,
             own_relay_url=self._relay_target.url if self._relay_target.relay is not None else None,
         )
@@ -106,7 +122,7 @@ def _terminal_status(terminal: Terminal) -> TerminalStatus:
         uuid=terminal.uuid,
         name=terminal.tab.name,
         pid=terminal.pid,
-        active=terminal.forwarded,
+        active=terminal.flow.is_watched,
         exited=exit_of(terminal),
     )
 

@@ -9,9 +9,10 @@ from mobifai.assistant.audit import Record
 from mobifai.assistant.config import Approvals as When
 from mobifai.assistant.guard import Guard
 from mobifai.assistant.risk import Judge
-from mobifai.assistant.terminal import Terminal, application_keys
+from mobifai.assistant.terminal import application_keys
 from mobifai.errors import TerminalError
 from mobifai.protocol import messages
+from mobifai.terminals.terminal import Terminal
 
 
 class ActionRunner:

@@ -12,7 +12,8 @@ from mobifai.assistant import keys
 from mobifai.assistant.grid import composed, has_sure_width
 from mobifai.assistant.prompt_line import Line, Prompt, find_line, find_prompt
 from mobifai.assistant.screen import Cells
-from mobifai.assistant.terminal import POLL_SECONDS, Terminal, application_keys, look_at_cells, quiet
+from mobifai.assistant.terminal import POLL_SECONDS, application_keys, look_at_cells, quiet
+from mobifai.terminals.terminal import Terminal
 
 SETTLE_SECONDS = 0.05
 """A shell that has printed nothing for so long has shown what it has read."""
@@ -70,7 +71,7 @@ class CommandReader:
         await self._wait_for_prompt()
         screen = await self._look()
         before, self.line = self.line, self._find(screen)
-        others_typed = self._writes != self._terminal.writes
+        others_typed = self._writes != self._terminal.typed.count
         if before is not None and (others_typed or self.line != before):
             self.certain = self.at_end = False
             self.line = self._find(screen)
@@ -96,11 +97,11 @@ class CommandReader:
 
     def _find(self, screen: Cells) -> Line | None:
         if self._prompt is None and self._terminal.foreground().is_prompt:
-            empty = self._terminal.line_is_new
+            empty = self._terminal.typed.line_is_new
             if empty and not self._last_was_known:
                 empty = None
             self._prompt = find_prompt(screen, empty=empty)
-            self._writes = self._terminal.writes
+            self._writes = self._terminal.typed.count
             self.certain, self.at_end = True, bool(empty)
         return find_line(screen, self._prompt, at_end=self.at_end) if self._prompt is not None else None
 
@@ -129,7 +130,7 @@ class CommandReader:
     # -- typing
 
     def _write(self, text: str) -> None:
-        if self._writes == self._terminal.writes:
+        if self._writes == self._terminal.typed.count:
             self._writes += 1
         self._terminal.write(text)
 

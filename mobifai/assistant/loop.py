@@ -33,7 +33,7 @@ from mobifai.assistant.guard import Guard
 from mobifai.assistant.model import ModelClient, OpenModel, Question
 from mobifai.assistant.redaction import Secrets
 from mobifai.assistant.risk import Judge
-from mobifai.assistant.terminal import Slice, Terminal, look, quiet
+from mobifai.assistant.terminal import Slice, look, quiet
 from mobifai.bounds import Ledger
 from mobifai.errors import AssistantError
 from mobifai.limits import (
@@ -48,6 +48,7 @@ from mobifai.limits import (
     Limit,
 )
 from mobifai.protocol import messages
+from mobifai.terminals.terminal import Terminal
 
 _BOUNDS: Mapping[str, Limit] = {
     "messages": ASSISTANT_HISTORY,

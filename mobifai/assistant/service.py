@@ -20,18 +20,21 @@ from typing import Literal
 
 from mobifai.assistant.audit import Audit
 from mobifai.assistant.config import KEY_FILE, AssistantConfig
+from mobifai.assistant.events import ConversationStarted
 from mobifai.assistant.loop import AgentLoop, LoopContext
 from mobifai.assistant.model import OpenModel
 from mobifai.assistant.models import open_model
 from mobifai.assistant.redaction import Secrets
 from mobifai.assistant.risk import Judge
 from mobifai.assistant.stories import Stories
-from mobifai.assistant.terminal import Terminal, Terminals
+from mobifai.assistant.viewers import AssistantViewer, Viewers
 from mobifai.bounds import BoundedMap, Ledger
 from mobifai.errors import AssistantError, LimitReached, MobiFaiError, TerminalError
 from mobifai.limits import ASSISTANT_CONVERSATIONS, MAX_PROMPT
 from mobifai.protocol import messages
 from mobifai.state import StateDir
+from mobifai.terminals.tabs import Tabs
+from mobifai.terminals.terminal import Terminal
 
 _log = logging.getLogger(__name__)
 
@@ -42,11 +45,6 @@ AUDIT_FILE = "assistant.log"
 
 _KEPT = frozenset({"ai:action", "ai:message", "ai:finished", "ai:error"})
 """Events that are repeated to a phone that connects later. An approval that waits is repeated separately."""
-
-_FINAL = frozenset({"ai:finished", "ai:error"})
-
-_FOR_FOLLOWERS = frozenset({"ai:answered"})
-"""Events that only phones with the feature `assistant` know."""
 
 
 class Ending(Enum):
@@ -114,10 +112,9 @@ class ConversationTask:
 
 
 class Assistant:
-    """All conversations. `say` sends to the connected phone, if there is one. `async with` ends them.
+    """All conversations. `viewers` receive their events, `publish` their beginnings. `async with` ends them.
 
-    `follows` returns whether that phone has the feature `assistant`. The audit log is in `state_dir`, and the API key
-    too unless the settings name another file.
+    The audit log is in `state_dir`, and the API key too unless the settings name another file.
     """
 
     def __init__(
@@ -125,10 +122,10 @@ class Assistant:
         config: AssistantConfig,
         state_dir: Path,
         ledger: Ledger,
-        terminals: Terminals,
-        say: SendEvent,
+        terminals: Tabs,
+        viewers: Viewers,
+        publish: Callable[[ConversationStarted], None] = lambda _: None,
         *,
-        follows: Callable[[], bool] = lambda: False,
         environ: Mapping[str, str] = os.environ,
         model: OpenModel | None = None,
         now: Callable[[], float] = time.time,
@@ -136,13 +133,12 @@ class Assistant:
         config = replace(config, key_file=config.key_file or state_dir / KEY_FILE)
         self._ledger = ledger
         self._terminals = terminals
-        self._say = say
+        self._viewers = viewers
+        self._publish = publish
         self._numbers = itertools.count(1)
         self._bound = ledger.open(ASSISTANT_CONVERSATIONS)
         self._running: BoundedMap[str, ConversationTask] = BoundedMap(self._bound)
         self._stories = Stories(StateDir(state_dir).assistant, ledger)
-        self._follows = follows
-        self._asked_here: set[str] = set()  # bounded by the number of conversations
         self._audit = Audit(state_dir / AUDIT_FILE, ledger, now)
         self._context = LoopContext(
             config,
@@ -178,30 +174,31 @@ class Assistant:
 
     # -- requests of the phone
 
-    def prompt(self, message: messages.Prompt) -> None:
-        """Start a conversation. Errors are sent as `ai:error`."""
+    def prompt(self, message: messages.Prompt, viewer: AssistantViewer) -> None:
+        """Start a conversation for a viewer. Errors are sent to it as `ai:error`."""
         uuid = message.uuid or ""
         try:
             terminal = self._terminal(message.uuid)
             uuid = terminal.uuid
             self.start(message.prompt, terminal)
-            self._asked_here.add(uuid)
+            self._viewers.note_request(viewer, uuid)
         except (AssistantError, LimitReached, TerminalError) as error:
-            self._say("ai:error", messages.AiError(uuid=uuid, error=str(error)))
+            viewer.send("ai:error", messages.AiError(uuid=uuid, error=str(error)))
 
-    def cancel(self, message: messages.AiCancel) -> None:
+    def cancel(self, message: messages.AiCancel, viewer: AssistantViewer) -> None:
         """End the conversation in a terminal, or all of them."""
         found = {uuid: conversation for uuid, conversation in self._running.items() if message.uuid in (None, uuid)}
         for uuid, conversation in found.items():
-            self._asked_here.add(uuid)  # so that this phone gets the event of its end
+            self._viewers.note_request(viewer, uuid)  # so that this viewer gets the event of its end
             conversation.end(Ending.CANCELLED)
         if not found:
-            self._say("ai:error", messages.AiError(uuid=message.uuid or "", error="the assistant is not working here"))
+            error = "the assistant is not working here"
+            viewer.send("ai:error", messages.AiError(uuid=message.uuid or "", error=error))
 
-    def approve(self, message: messages.AiApprove) -> None:
+    def approve(self, message: messages.AiApprove, viewer: AssistantViewer) -> None:
         """Take a person's answer to an approval."""
         if not self.answer(message.id, message.ok):
-            self._say("ai:error", messages.AiError(uuid="", error=f"no approval with the id {message.id} is waiting"))
+            viewer.send("ai:error", messages.AiError(uuid="", error=f"no approval with the id {message.id} is waiting"))
 
     def answer(self, question: str, ok: bool) -> bool:
         """Take an answer to an approval. Return False if none waits under this id."""
@@ -217,18 +214,14 @@ class Assistant:
         else:
             self._stories.forget(uuid)
 
-    def phone_came(self) -> None:
-        """Send a phone that follows the running conversations, their histories, and the approvals that wait."""
-        self._say("ai:conversations", messages.AiConversations(tuple(self._running)))
+    def greet(self, viewer: AssistantViewer) -> None:
+        """Send a new viewer the running conversations, their histories, and the approvals that wait."""
+        viewer.send("ai:conversations", messages.AiConversations(tuple(self._running)))
         for story in self._stories.histories(terminal.uuid for terminal in self._terminals.terminals):
-            self._say("ai:history", story)
+            viewer.send("ai:history", story)
         for conversation in self._running.values():
             if conversation.run.waiting is not None:
-                self._say("ai:approval", conversation.run.waiting)
-
-    def phone_left(self) -> None:
-        """Continue the conversations without a phone."""
-        self._asked_here.clear()
+                viewer.send("ai:approval", conversation.run.waiting)
 
     # -- conversations
 
@@ -251,21 +244,16 @@ class Assistant:
 
         run = AgentLoop(next(self._numbers), prompt, terminal, self._context, report)
         conversation = self._running[uuid] = ConversationTask(run, uuid, report, self._forget)
+        self._publish(ConversationStarted(uuid, conversation))
         return conversation
 
     def _report(self, uuid: str, event: str, payload: object) -> None:
-        """Record an event and send it to the phone.
-
-        A phone that follows gets all events, any other those of its own requests.
-        """
+        """Record an event for viewers that connect later, and send it to those that are here."""
         if isinstance(payload, messages.AiStarted):
             self._stories.begin(payload)
         elif event in _KEPT:
             self._stories.add(uuid, event, payload)
-        if self._follows() or (uuid in self._asked_here and event not in _FOR_FOLLOWERS):
-            self._say(event, payload)
-        if event in _FINAL:
-            self._asked_here.discard(uuid)
+        self._viewers.send(uuid, event, payload)
 
     def _forget(self, uuid: str, ending: Ending | None) -> None:
         del self._running[uuid]

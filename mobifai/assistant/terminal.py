@@ -1,16 +1,14 @@
-"""The terminal interface that the assistant needs, and reading of a terminal's screen. Output is read from the ring,
-not stored.
-"""
+"""Reads a terminal's screen for the assistant. Output is read from the ring, not stored."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2s
-from typing import Protocol
 
 from mobifai.assistant import keys
 from mobifai.assistant.redaction import Secrets
 from mobifai.assistant.screen import Cells, Emulator, Picture
+from mobifai.terminals.terminal import Terminal
 
 POLL_SECONDS = 0.03
 """The interval at which a terminal is checked for new output while the assistant waits for quiet."""
@@ -20,90 +18,6 @@ SECRET_CHARACTERS = 8_000
 
 
 UNSEEN = "\ufffd"
-
-
-class Named(Protocol):
-    """A tab, as people name it."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-
-
-class Foreground(Protocol):
-    """The program that reads a terminal's input."""
-
-    @property
-    def pid(self) -> int:
-        """Its process group."""
-
-    @property
-    def name(self) -> str:
-        """Its name; empty if unknown."""
-
-    @property
-    def directory(self) -> str:
-        """Its working directory; empty if unknown."""
-
-    @property
-    def canonical(self) -> bool:
-        """Whether it leaves line editing to the terminal."""
-
-    @property
-    def is_prompt(self) -> bool:
-        """Whether it is an interactive shell at its visible prompt."""
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether it is another program that does not read single keys, so that it may end without input."""
-
-
-class Terminal(Protocol):
-    """A running terminal."""
-
-    @property
-    def uuid(self) -> str:
-        """Its id."""
-
-    @property
-    def tab(self) -> Named:
-        """Its tab."""
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Columns and rows."""
-
-    @property
-    def position(self) -> int:
-        """The number of bytes that it has printed."""
-
-    @property
-    def writes(self) -> int:
-        """The number of times that anybody has typed."""
-
-    @property
-    def line_is_new(self) -> bool | None:
-        """Whether nothing was typed since the last Enter or Ctrl-C; None if unknown."""
-
-    def foreground(self) -> Foreground:
-        """Return the program that reads the input."""
-
-    def replay(self) -> bytes:
-        """Return the kept output for a freshly reset emulator, beginning with the modes."""
-
-    def write(self, text: str) -> None:
-        """Type a text. Raises TerminalError."""
-
-
-class Terminals(Protocol):
-    """All terminals."""
-
-    @property
-    def terminals(self) -> Sequence[Terminal]:
-        """The terminals, in the order of their tabs."""
-
-    def find(self, uuid: str | None) -> Terminal:
-        """Return a terminal by its id, or the first active one. Raises TerminalError."""
 
 
 @dataclass(frozen=True, slots=True)

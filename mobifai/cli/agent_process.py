@@ -69,9 +69,9 @@ async def _serve(
             scope.callback(_remove, config.ready_file)
         restart = _AgentRestart(stop, spawner.keeper_pid if isinstance(spawner, KeeperClient) else None)
         agent = await scope.enter_async_context(open_agent(config, assistant, state, ledger, spawner, person, restart))
-        questions = {**agent.questions, "restart": restart.asked}
+        handlers = {**agent.control_handlers, "restart": restart.asked}
         more = DebugPlugins(PluginContext(ledger, agent))
-        await scope.enter_async_context(control_server(state.socket_paths("control"), questions, ledger, more.find))
+        await scope.enter_async_context(control_server(state.socket_paths("control"), handlers, ledger, more.find))
         if isinstance(spawner, KeeperClient):
             spawner.started(agent.relay_target.port)
         async with asyncio.TaskGroup() as tasks:
@@ -155,7 +155,7 @@ async def _announce(
             "pid": _pid(spawner),
             "relay_url": agent.relay_target.public_url,
             "page_url": f"{agent.relay_target.public_url}/",
-            "device_id": agent.device.device_id,
+            "device_id": agent.device_id,
         }
         try:
             _write_ready_file(config.ready_file, ready)

@@ -1,96 +1,200 @@
-"""What comes from the phone by relay, and whether it is believed to be the phone's.
+"""One session's messages from the transport to their handlers: receive, decrypt, put in order, decode, dispatch.
 
-An app of the field is believed as the relay forwards it. Of a phone that encrypts, only what was sealed is believed;
-all else that the relay forwards meanwhile is forged. Owns which of the two it is.
+Messages by the relay and by the data channel take the same steps. A legacy app is believed as the relay forwards it. Of
+a phone that encrypts only what was sealed is believed; anything else that the relay forwards was forged.
+
+Owns the messages that came too early, and those that wait for their turn.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Any, cast
 
-from mobifai.errors import BadMessage
+import msgspec
+
+from mobifai.bounds import Ledger
+from mobifai.errors import BadMessage, EncryptionError, LimitReached, MobiFaiError, TerminalError
 from mobifai.limits import MAX_ID
 from mobifai.protocol import messages
+from mobifai.protocol.e2e import PhoneProven
 from mobifai.protocol.frames import decode_numbered_frame
+from mobifai.protocol.messages import PhoneHandlers
 from mobifai.protocol.order import Way
 from mobifai.protocol.relay_pairing import CODE_ACTIONS
 from mobifai.session.encryption import EncryptedSession
 from mobifai.session.ordering import Ordering
+from mobifai.session.outbound import OutboundQueue
+from mobifai.session.turns import Turns
 from mobifai.transport.peer_connector import PeerConnector
 
 _log = logging.getLogger(__name__)
 
 SIGNALS = frozenset({"webrtc:answer", "webrtc:ice-candidate"})
+"""What a phone says about the data channel itself."""
 
 
-class RelayInbox:
-    """One ear. `say` gets what the phone says, `say_frame` a frame that can't be read, `order` what has a place in it.
+class Failure(StrEnum):
+    """Why a session can't go on as it is."""
 
-    `hidden` is called when a phone encrypts and the relay has not said so. `believes_relay`: it is an app of the field.
+    ENCRYPTION_HIDDEN = "encryption-hidden"
+    """The phone encrypts, and the relay left that out of what the phone lists."""
+    FLOODED = "flooded"
+    """The phone sends more than can be handled."""
+    ORDER_BROKEN = "order-broken"
+    """Messages are lost, or came late. None is handled after that."""
+    CHANNEL_STALLED = "channel-stalled"
+    """Messages on the data channel did not come: it counts as dead."""
+
+
+class Inbound:
+    """The pipeline of one session. `encryption` is None for a legacy app; `ordered`: messages are numbered.
+
+    Messages about the data channel go to `connector`. Errors are answered on `outbound` and passed to `refused`;
+    `failed` is called when the session can't go on.
     """
 
     def __init__(
         self,
-        encryption: EncryptedSession,
+        ledger: Ledger,
+        handlers: PhoneHandlers,
         connector: PeerConnector,
-        say: Callable[[str, object], None],
-        say_frame: Callable[[str], None],
-        order: Ordering[tuple[str, object]],
-        hidden: Callable[[], None],
+        outbound: OutboundQueue,
+        encryption: EncryptedSession | None,
+        failed: Callable[[Failure, str], None],
+        refused: Callable[[MobiFaiError | OSError], None],
+        *,
+        ordered: bool,
     ) -> None:
-        self._encryption = encryption
+        self._handlers = cast("Mapping[str, Callable[[Any], None]]", handlers)
         self._connector = connector
-        self._say = say
-        self._say_frame = say_frame
-        self._order = order
-        self._hidden = hidden
-        self.believes_relay = False
+        self._outbound = outbound
+        self._encryption = encryption
+        self._failed = failed
+        self._refused = refused
+        self._ordered = ordered
+        self._ordering: Ordering[tuple[str, msgspec.Raw]] = Ordering(ledger, self._missing)
+        self._turns = Turns(ledger, self._dispatch)
+        self._closed = False
 
-    def forwarded(self, event: str, payload: object) -> None:
-        """What the relay says that the phone says."""
-        if event in messages.SEALING and not self.believes_relay:
-            self._encryption.receive(event, payload)
-        elif event == "e2e:hello":
-            self.believes_relay = False
-            self._hidden()
-        elif self.believes_relay:
-            self._said(f"code:{event}" if event in CODE_ACTIONS else event, payload)
+    def close(self) -> None:
+        """Handle nothing more. Idempotent."""
+        self._closed = True
+        self._ordering.close()
+        self._turns.close()
+
+    # -- receive
+
+    def from_relay(self, event: str, payload: object) -> None:
+        """Take what the relay forwards."""
+        if self._encryption is None:
+            self._clear(event, payload)
+        elif event in messages.SEALING:
+            for frame in self._encryption.receive(event, payload):
+                if not isinstance(frame, PhoneProven):
+                    self._frame(frame.decode(errors="replace"), Way.RELAY)
         else:
-            self._encryption.ignore(event[:MAX_ID])
+            self._encryption.ignore(event)
 
-    def opened(self, frame: bytes) -> None:
-        """A frame that came sealed."""
-        self._frame(frame.decode(errors="replace"), Way.RELAY)
+    def _clear(self, event: str, payload: object) -> None:
+        if event == "e2e:hello":
+            self._failed(Failure.ENCRYPTION_HIDDEN, "the relay hides that this phone has end-to-end encryption")
+            return
+        self._connector.check_channel()
+        self._accept(f"code:{event}" if event in CODE_ACTIONS else event, payload)
 
-    def channel_message(self, text: str) -> None:
-        """A frame that came by the data channel."""
-        if self._order.is_on:
-            self._frame(text, Way.CHANNEL)
-        else:
-            self._say_frame(text)
+    def from_channel(self, text: str) -> None:
+        """Take a frame of the data channel."""
+        self._frame(text, Way.CHANNEL)
 
     def _frame(self, text: str, way: Way) -> None:
         try:
             event, payload, number = decode_numbered_frame(text)
-        except BadMessage:
-            self._say_frame(text)  # which says what is wrong
+        except BadMessage as error:
+            self._put("", error, len(text))
             return
-        if way is Way.CHANNEL or (self._order.is_on and event not in SIGNALS):
-            self._order.came(way, number, (event, payload))
-            return
-        if event == "webrtc:answer":
-            self._order.channel_begins(number)
-        self._said(event, payload)
+        if self._ordered and (way is Way.CHANNEL or event not in SIGNALS):
+            self._in_order(way, number, event, payload)
+        elif way is Way.CHANNEL:
+            self._put(event, payload, len(text))
+        else:
+            if event == "webrtc:answer":
+                self._accept_all(self._ordering.channel_begins(number))
+            self._connector.check_channel()
+            self._accept(event, payload)
 
-    def _said(self, event: str, payload: object) -> None:
-        if self._connector.peer is not None:
-            self._connector.peer.doubt()
+    # -- put in order
+
+    def _in_order(self, way: Way, number: int | None, event: str, payload: msgspec.Raw) -> None:
+        if self._closed:
+            return
+        try:
+            ready = self._ordering.take(way, number, (event, payload))
+        except EncryptionError as error:
+            self._failed(Failure.ORDER_BROKEN, str(error))
+            return
+        self._accept_all(ready)
+
+    def channel_ended(self) -> None:
+        """Note that the data channel is gone, with the messages that were under way on it."""
+        self._accept_all(self._ordering.channel_ended())
+
+    def _missing(self, way: Way) -> None:
+        """Do without a message that did not come in time."""
+        if way is Way.RELAY:
+            held = "the relay holds back messages of this session that came before those on the data channel"
+            self._failed(Failure.ORDER_BROKEN, held)
+        else:
+            self._failed(Failure.CHANNEL_STALLED, "messages are missing on the data channel, which the phone has left")
+            self.channel_ended()
+
+    def _accept_all(self, ready: list[tuple[str, msgspec.Raw]]) -> None:
+        for event, payload in ready:
+            self._accept(event, payload)
+
+    # -- wait for a turn, decode, dispatch
+
+    def _accept(self, event: str, payload: object) -> None:
         if event in SIGNALS:
             self._signal(event, payload)
         else:
-            self._say(event, payload)
+            self._put(event, payload, len(payload) if isinstance(payload, msgspec.Raw) else 0)
 
     def _signal(self, event: str, payload: object) -> None:
         try:
             self._connector.signal(messages.decode(messages.FROM_RELAY, event, payload))
         except BadMessage as error:
             _log.warning("the phone sent a signal that the protocol does not allow: %s", error)
+
+    def _put(self, event: str, payload: object, size: int) -> None:
+        if self._closed:
+            return
+        try:
+            self._turns.put(event, payload, size)
+        except LimitReached as refusal:
+            self._failed(Failure.FLOODED, str(refusal))
+
+    def _dispatch(self, event: str, payload: object) -> None:
+        if isinstance(payload, BadMessage):
+            self._refuse(payload)
+            return
+        if event.startswith("code:"):
+            self._refuse_editing(event)
+            return
+        try:
+            self._handlers[event](messages.decode(messages.FROM_PHONE, event, payload))
+        except (MobiFaiError, OSError) as error:
+            self._refuse(error)
+        except Exception:
+            _log.exception("a message of the phone could not be handled: %s", event[:MAX_ID])
+            self._refuse(MobiFaiError("the agent could not do this because of a fault of its own; see its log"))
+
+    def _refuse_editing(self, event: str) -> None:
+        action = event.removeprefix("code:")[:MAX_ID]
+        self._outbound.send("code:error", {"action": action, "error": "this agent has no editor"})
+
+    def _refuse(self, error: MobiFaiError | OSError) -> None:
+        _log.debug("refused: %s", error)
+        uuid = error.uuid if isinstance(error, TerminalError) else ""
+        self._outbound.send("process:error", messages.ProcessError(uuid=uuid, error=str(error)))
+        self._refused(error)

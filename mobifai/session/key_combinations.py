@@ -9,7 +9,6 @@ import logging
 import unicodedata
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -17,6 +16,7 @@ from mobifai.bounds import Ledger
 from mobifai.errors import BadMessage, StateError
 from mobifai.limits import KEYS
 from mobifai.protocol import messages
+from mobifai.session.rights import Rights
 from mobifai.state import write_secret
 
 _log = logging.getLogger(__name__)
@@ -93,34 +93,33 @@ class Combinations:
 
 
 class KeySync:
-    """Answers a phone's questions about them. `phone` returns the connected phone, or None if it may not ask."""
+    """One session's requests about them. `device_id` is the phone, `send` answers it."""
 
-    def __init__(self, kept: Combinations, phone: Callable[[], str | None], say: Callable[[str, object], None]) -> None:
-        self._kept = kept
-        self._phone = phone
-        self._say = say
+    def __init__(
+        self, combinations: Combinations, rights: Rights, device_id: str, send: Callable[[str, object], None]
+    ) -> None:
+        self._combinations = combinations
+        self._rights = rights
+        self._device_id = device_id
+        self._send = send
 
-    @property
-    def handlers(self) -> dict[str, Callable[[Any], None]]:
-        """By the names of their messages."""
-        return {"keys:get": self._get, "keys:set": self._set}
+    def get(self, _: messages.Empty | None) -> None:
+        """Send the combinations. Raises BadMessage for a phone that may not have them."""
+        self._require_right("keys:get")
+        self._send_state()
 
-    def _get(self, _: messages.Empty | None) -> None:
-        self._writer("keys:get")
-        self._tell()
+    def set(self, message: messages.KeysSet) -> None:
+        """Replace the combinations. Raises BadMessage, LimitReached, StateError."""
+        self._require_right("keys:set")
+        self._combinations.replace(message.combinations, self._device_id)
+        self._send_state()
 
-    def _set(self, message: messages.KeysSet) -> None:
-        self._kept.replace(message.combinations, self._writer("keys:set"))
-        self._tell()
+    def _send_state(self) -> None:
+        self._send("keys:state", messages.KeysState(combinations=self._combinations.listed))
 
-    def _tell(self) -> None:
-        self._say("keys:state", messages.KeysState(combinations=self._kept.listed))
-
-    def _writer(self, event: str) -> str:
-        phone = self._phone()
-        if phone is None:
+    def _require_right(self, event: str) -> None:
+        if not self._rights.keys:
             raise BadMessage(event, "key combinations are for phones that encrypt end to end and list `keys`")
-        return phone
 
 
 def _check(combinations: Iterable[messages.Combination]) -> None:

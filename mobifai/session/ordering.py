@@ -1,7 +1,7 @@
-"""The order of one session's messages, whichever paths they take, and how long a missing one is waited for.
+"""The order of one session's messages over all transports, and how long a missing message is waited for.
 
-Owns the numbers in both directions, the messages that came too early, and one timer. A message that is missing on the
-relay is held back there: after a while the session is broken. One that is missing on the data channel is lost with it.
+Owns the messages that came too early, and one timer. A message that is missing on the relay is held back there: after a
+while the session is broken. One that is missing on the data channel is lost with the channel.
 """
 
 import asyncio
@@ -9,9 +9,8 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from mobifai.bounds import BoundedMap, Ledger
-from mobifai.errors import EncryptionError
 from mobifai.limits import SESSION_HELD
-from mobifai.protocol.order import Arrivals, Numbering, Way
+from mobifai.protocol.order import Arrivals, Way
 
 T = TypeVar("T")
 
@@ -30,72 +29,46 @@ messages that came meanwhile are read."""
 
 
 class Ordering(Generic[T]):
-    """The order of one session at a time. `do` is called with each message that may be done.
+    """The order of one session. `missing` is called when a message did not come in time on this transport."""
 
-    `channel_lost` is called when messages are missing on the data channel, `broken` when they came late, or are held
-    back by the relay: nothing is done for this session any more.
-    """
-
-    def __init__(
-        self,
-        ledger: Ledger,
-        do: Callable[[T], None],
-        channel_lost: Callable[[], None],
-        broken: Callable[[str], None],
-    ) -> None:
+    def __init__(self, ledger: Ledger, missing: Callable[[Way], None]) -> None:
         self._ledger = ledger
         self._bound = ledger.open(SESSION_HELD)
-        self._do = do
-        self._channel_lost = channel_lost
-        self._broken = broken
+        self._missing = missing
         self._arrivals: Arrivals[T] = Arrivals(BoundedMap(self._bound))
         self._timer: asyncio.TimerHandle | None = None
         self._awaited: Way | None = None
-        self.numbering = Numbering()
-        self.is_on = False
-        self._is_broken = False
 
-    def begin(self, *, ordered: bool) -> None:
-        """Start a session."""
-        self._stop_timer()
-        self._arrivals.begin()
-        self.numbering.begin(ordered=ordered)
-        self.is_on, self._is_broken = ordered, False
+    def take(self, way: Way, number: int | None, message: T) -> list[T]:
+        """Return the messages that can be handled now, in their order.
 
-    def came(self, way: Way, number: int | None, message: T) -> None:
-        """Do a message in its turn."""
-        if self._is_broken:
-            return
-        try:
-            ready = self._arrivals.take(way, number, message)
-        except EncryptionError as error:
-            self._break(str(error))
-            return
-        self._go_on(ready)
+        Raises EncryptionError for a message that came late or twice, or when too many are held.
+        """
+        return self._watched(self._arrivals.take(way, number, message))
 
-    def channel_begins(self, number: int | None) -> None:
-        """A data channel is about to carry messages, from this number on; one before it carries none any more."""
-        self._go_on(self._arrivals.channel_begins(number))
+    def channel_begins(self, number: int | None) -> list[T]:
+        """Note that a new data channel carries messages from this number on. Return those that can be handled now."""
+        return self._watched(self._arrivals.channel_begins(number))
 
-    def channel_ended(self) -> None:
-        """The data channel is gone, with what was under way on it."""
-        self._go_on(self._arrivals.channel_lost())
+    def channel_ended(self) -> list[T]:
+        """Note that the data channel is gone with what was under way. Return the messages that can be handled now."""
+        return self._watched(self._arrivals.channel_lost())
 
     def close(self) -> None:
-        """Do nothing any more."""
-        self.begin(ordered=False)
+        """Forget what is held. Idempotent."""
+        self._stop_timer()
+        self._arrivals.begin()
         self._ledger.close(self._bound)
 
-    def _go_on(self, ready: list[T]) -> None:
+    def _watched(self, ready: list[T]) -> list[T]:
+        """Time the message that is missing now, if one is."""
         missing = self._arrivals.missing_on
         if ready or missing is not self._awaited:
             self._stop_timer()
             self._awaited = missing
             if missing is not None:
                 self._wait(missing, LOOKS)
-        for message in ready:
-            if not self._is_broken:
-                self._do(message)
+        return ready
 
     def _wait(self, missing: Way, looks: int) -> None:
         seconds = _PATIENCE[missing] / LOOKS
@@ -105,20 +78,8 @@ class Ordering(Generic[T]):
         if looks:
             self._wait(missing, looks)
         else:
-            self._expired(missing)
-
-    def _expired(self, missing: Way) -> None:
-        if missing is Way.RELAY:
-            self._break("the relay holds back messages of this session that came before those on the data channel")
-        else:
-            self._channel_lost()
-            self.channel_ended()
-
-    def _break(self, reason: str) -> None:
-        self._stop_timer()
-        self._is_broken = True
-        self._arrivals.begin()
-        self._broken(reason)
+            self._timer = None
+            self._missing(missing)
 
     def _stop_timer(self) -> None:
         self._awaited = None

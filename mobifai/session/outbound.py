@@ -1,104 +1,73 @@
-"""What goes to the phone: over which path, in which order, and when.
+"""What goes to one viewer: over which transport, in which order, and when.
 
-The queue chooses the transport for every message: the data channel when it is open, the relay otherwise. Short messages
-go before output, and so does the echo of what was just typed; active terminals take turns. Output leaves at once after
-a pause, then every 4 ms or as soon as a piece of it is there; it leaves the terminals only as the path has room, so
-nothing piles up here.
+Every message takes the data channel when it is open, and the relay otherwise. Short messages go before output, and so
+does the echo of what was just typed; terminals take turns. Output leaves immediately after a pause, then every 4 ms or
+as soon as there is a chunk of it. It leaves the terminals only as the transport has room, so nothing piles up here.
+
+Owns the short messages that wait, the list of feeds with output, and one timer.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Protocol
 
 from mobifai.bounds import BoundedMap, ItemQueue, Ledger
 from mobifai.errors import LimitReached
 from mobifai.limits import CONTROL_QUEUE, MAX_FRAME, TERMINALS
 from mobifai.protocol.frames import encode_payload, frame_bytes
 from mobifai.protocol.messages import Output
+from mobifai.terminals.feed import TerminalFeed
+from mobifai.terminals.output_cursor import Chunk
 from mobifai.transport.transport import Transport, TransportClosed
 
 _log = logging.getLogger(__name__)
 
 COALESCE_SECONDS = 0.004
 
-
 ECHO_BYTES = 4 << 10
-"""So much output of a terminal in which somebody has just typed goes ahead of all that waits, once for what was typed:
-a line and its prompt."""
-
-
-class Chunk(Protocol):
-    """Some output, with its place in the terminal's stream; `begins_screen`: it starts a replay of the screen."""
-
-    @property
-    def begins_screen(self) -> bool: ...  # noqa: D102
-    @property
-    def data(self) -> bytes: ...  # noqa: D102
-    @property
-    def text(self) -> str: ...  # noqa: D102
-    @property
-    def offset(self) -> int | None: ...  # noqa: D102
-    @property
-    def end(self) -> int | None: ...  # noqa: D102
-    @property
-    def skipped(self) -> int | None: ...  # noqa: D102
-    def halves(self) -> "tuple[Chunk, Chunk] | None": ...  # noqa: D102
-
-
-class Source(Protocol):
-    """A terminal with output that waits."""
-
-    @property
-    def uuid(self) -> str:
-        """Whose output it is."""
-
-    @property
-    def waiting(self) -> int:
-        """Bytes that may be taken now."""
-
-    @property
-    def piece(self) -> int:
-        """In pieces of how many bytes its output best goes."""
-
-    @property
-    def urgent(self) -> bool:
-        """Whether the next output is likely the echo of what was just typed."""
-
-    @property
-    def awaited(self) -> bool:
-        """Whether somebody waits for what comes of what was typed: it is sent as soon as it is there."""
-
-    def take(self, length: int) -> Chunk:
-        """The next output, of at most `length` bytes."""
+"""Most output of a terminal that goes ahead of everything else, once for each time that somebody types: a line and its
+prompt."""
 
 
 class OutboundQueue:
-    """Sends to one phone. `relay` is the path by relay; `overflow` is called when the phone lets answers pile up."""
+    """Sends to one viewer. `relay` is the transport by relay; `overflow` is called when too many messages wait.
 
-    def __init__(self, ledger: Ledger, relay: Transport, overflow: Callable[[], None]) -> None:
+    `relay_knows_screens`: the relay forwards `process:screen`. `sends_offsets`: output carries its position.
+    `is_ordered`: messages have one order over all transports.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        relay: Transport,
+        overflow: Callable[[], None],
+        *,
+        relay_knows_screens: bool = True,
+        sends_offsets: bool = False,
+        is_ordered: bool = False,
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._ledger = ledger
         self._bounds = (ledger.open(CONTROL_QUEUE), ledger.open(TERMINALS))
         self._control: ItemQueue[tuple[str, object]] = ItemQueue(self._bounds[0])
-        self._ready: BoundedMap[str, Source] = BoundedMap(self._bounds[1])
+        self._ready: BoundedMap[str, TerminalFeed] = BoundedMap(self._bounds[1])
         self._relay = relay
         self._channel: Transport | None = None
         self._overflow = overflow
-        self._urgent: Source | None = None
+        self._urgent: TerminalFeed | None = None
         self._paused = False
-        self.last_sent = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._relay_knows_screens = relay_knows_screens
+        self._sends_offsets = sends_offsets
+        self._is_ordered = is_ordered
+        self.last_sent = 0.0
         self.relay_serves = False
-        self.relay_knows_screens = True
-        self.tells_positions = False
-        self.keeps_order = False
 
-    # -- which path
+    # -- which transport
 
     @property
     def path(self) -> str | None:
-        """`channel`, `relay`, or None when nobody is there."""
+        """`channel`, `relay`, or None when no transport is open."""
         transport = self._transport()
         if transport is None:
             return None
@@ -111,18 +80,14 @@ class OutboundQueue:
 
     @property
     def _channel_is_ending(self) -> bool:
-        """Whether a channel has closed and nobody has said yet what comes next.
+        """Whether the channel has closed and no other transport was set yet.
 
-        What was under way on it is lost and comes again with the screens, ahead of which no output may arrive.
+        What was under way on it is lost and is sent again with the screens. No output may arrive before them.
         """
         return self._channel is not None and not self._channel.open
 
-    def set_relay_transport(self, relay: Transport) -> None:
-        """Which path by relay is meant from now on: the relay as it is, or what seals all that goes there."""
-        self._relay = relay
-
     def pause(self) -> None:
-        """Send nothing for now: the path is about to change, and what is under way on the old one must come first."""
+        """Send nothing for now: the transport is about to change, and what is under way on the old one comes first."""
         self._paused = True
 
     def set_channel(self, channel: Transport | None) -> None:
@@ -133,7 +98,7 @@ class OutboundQueue:
     # -- what is to be sent
 
     def send(self, event: str, payload: object) -> None:
-        """Send a short message, before any output that waits. Without a phone it is dropped."""
+        """Send a short message, before any output that waits. Without a transport it is dropped."""
         if self._transport() is None:
             return
         try:
@@ -146,24 +111,24 @@ class OutboundQueue:
         self.flush()
 
     def send_by_relay(self, event: str, payload: object) -> None:
-        """Send a short message by the relay, also when the channel is open, if a phone is there to get it.
+        """Send a short message by the relay, also when the channel is open, if the relay serves the viewer.
 
-        A session with one order over all paths gets it by the path in use: it would wait for the relay otherwise.
+        An ordered session sends it by the transport in use: it would wait for the relay otherwise.
         """
-        by_relay = self.relay_serves and not self.keeps_order
+        by_relay = self.relay_serves and not self._is_ordered
         if by_relay and self._relay.open and self._relay.room_for_control():
             self._relay.send(event, payload)
         else:
             self.send(event, payload)
 
-    def output_ready(self, terminal: Source) -> None:
-        """A terminal has output that may be taken."""
-        self._ready[terminal.uuid] = terminal
-        if terminal.urgent:
-            self._urgent = terminal
+    def output_ready(self, feed: TerminalFeed) -> None:
+        """Send output of a feed, now or with what follows within a few milliseconds."""
+        self._ready[feed.uuid] = feed
+        if feed.has_priority:
+            self._urgent = feed
         since = self._loop.time() - self.last_sent
-        at_once = since >= COALESCE_SECONDS or terminal.urgent or terminal.awaited
-        if at_once or terminal.waiting >= terminal.piece:
+        is_due = since >= COALESCE_SECONDS or feed.has_priority or feed.recently_typed
+        if is_due or feed.waiting >= feed.chunk_size:
             self.flush()
         elif self._timer is None:
             self._timer = self._loop.call_later(COALESCE_SECONDS - since, self._timer_fired)
@@ -175,14 +140,14 @@ class OutboundQueue:
     # -- sending
 
     def flush(self) -> None:
-        """Send what the path has room for."""
+        """Send what the transport has room for."""
         if self._paused:
             return
         try:
             while self._send_one():
                 pass
         except TransportClosed as error:
-            _log.debug("a path closed under a message: %s", error)
+            _log.debug("a transport closed under a message: %s", error)
             self._loop.call_soon(self.flush)
 
     def _send_one(self) -> bool:
@@ -200,7 +165,7 @@ class OutboundQueue:
         if self._channel_is_ending:
             return False
         echo, self._urgent = self._urgent, None
-        if echo is not None and echo.urgent and echo.waiting and transport.room_for_control():
+        if echo is not None and echo.has_priority and echo.waiting and transport.room_for_control():
             self._send_output(transport, echo, ECHO_BYTES)
             return True
         turn = self._next_turn(transport)
@@ -217,32 +182,32 @@ class OutboundQueue:
                 raise
             other.send(event, payload)
 
-    def _next_turn(self, transport: Transport) -> tuple[Source, int] | None:
-        """The terminal whose turn it is, and how much it may send, if there is room; it goes to the end of the line."""
+    def _next_turn(self, transport: Transport) -> tuple[TerminalFeed, int] | None:
+        """Return the feed whose turn it is and how much it may send, if there is room. It goes to the line's end."""
         while self._ready:
             uuid = next(iter(self._ready))
-            terminal = self._ready[uuid]
-            if not terminal.waiting:
+            feed = self._ready[uuid]
+            if not feed.waiting:
                 del self._ready[uuid]
                 continue
-            piece = terminal.piece
-            if not transport.room_for_bulk(piece):
+            size = feed.chunk_size
+            if not transport.room_for_bulk(size):
                 return None
             if len(self._ready) > 1:
                 del self._ready[uuid]
-                self._ready[uuid] = terminal
-            return terminal, piece
+                self._ready[uuid] = feed
+            return feed, size
         return None
 
-    def _send_output(self, transport: Transport, terminal: Source, most_bytes: int) -> None:
-        chunk = terminal.take(most_bytes)
+    def _send_output(self, transport: Transport, feed: TerminalFeed, most_bytes: int) -> None:
+        chunk = feed.take(most_bytes)
         self.last_sent = self._loop.time()
-        if chunk.data or (chunk.end is not None and chunk.end == chunk.offset and self.tells_positions):
-            self._send_chunk(transport, terminal.uuid, chunk)
+        if chunk.data or (chunk.end is not None and chunk.end == chunk.offset and self._sends_offsets):
+            self._send_chunk(transport, feed.uuid, chunk)
 
     def _send_chunk(self, transport: Transport, uuid: str, chunk: Chunk) -> None:
-        """Send it, in as many messages as it takes for each to fit into a frame."""
-        screen = chunk.begins_screen and (transport is not self._relay or self.relay_knows_screens)
+        """Send a chunk, in as many messages as it takes for each to fit into a frame."""
+        screen = chunk.begins_screen and (transport is not self._relay or self._relay_knows_screens)
         event = "process:screen" if screen else "terminal:output"
         payload = encode_payload(self._output(uuid, chunk))
         halves = chunk.halves() if frame_bytes(event, payload) > MAX_FRAME else None
@@ -253,12 +218,12 @@ class OutboundQueue:
             self._send_chunk(transport, uuid, half)
 
     def _output(self, uuid: str, chunk: Chunk) -> Output:
-        if not self.tells_positions:
+        if not self._sends_offsets:
             return Output(uuid=uuid, data=chunk.text)
         return Output(uuid=uuid, data=chunk.text, offset=chunk.offset, end=chunk.end, skipped=chunk.skipped)
 
     def close(self) -> None:
-        """Send nothing any more."""
+        """Send nothing more. Idempotent."""
         if self._timer is not None:
             self._timer.cancel()
         self._paused = True

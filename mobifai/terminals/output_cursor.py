@@ -191,8 +191,8 @@ class OutputCursor:
         return credit if credit >= _LONGEST_CHARACTER else 0
 
     @property
-    def piece(self) -> int:
-        """In pieces of how many bytes output best goes, when nobody waits for an echo."""
+    def chunk_size(self) -> int:
+        """Preferred chunk size in bytes, when nobody waits for an echo."""
         if not self._acknowledges:
             return MOST_PIECE
         return min(max(LEAST_PIECE, self.window.size // PIECES_UNDER_WAY), MOST_PIECE)

@@ -1,27 +1,21 @@
-"""All terminals of the agent, as tabs (section 5 of the protocol), and what of them persists.
+"""All terminals of the agent, as tabs (section 5 of the protocol), and what of them is stored.
 
-`Tabs` does what a phone's messages ask and tells its `Outlet` what phones should know. It knows no path to a phone,
-only whether somebody is there (`phone_came`, `phone_left`): only then, and only for active tabs, is output
-forwarded.
+`Tabs` opens, names and closes terminals and restores them after a restart. It knows no session: viewers register, and
+receive the events of every terminal. Owns the terminals and the records in the store.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
-from msgspec import structs
-
 from mobifai.bounds import BoundedMap, Ledger
-from mobifai.errors import BadMessage, LimitReached, StateError, TerminalError
-from mobifai.limits import MAX_NAME, TERMINAL_RING, TERMINAL_WINDOW, TERMINALS
-from mobifai.protocol import messages
-from mobifai.protocol.features import NO_FEATURES, Features
+from mobifai.errors import LimitReached, StateError, TerminalError
+from mobifai.limits import MAX_NAME, TERMINALS
 from mobifai.protocol.plain_text import one_line
-from mobifai.terminals.listing import exit_of, listed
-from mobifai.terminals.output_cursor import advertised_window
+from mobifai.terminals.events import ShellExited, TerminalClosed, TerminalEvent, TerminalOpened, TerminalRenamed
 from mobifai.terminals.read_pacing import ReadPacer
 from mobifai.terminals.shells import ShellSpec, Spawned, Spawner, working_directory
 from mobifai.terminals.spawning import can_be_entered
@@ -29,33 +23,32 @@ from mobifai.terminals.store import SavedTab, TabStore
 from mobifai.terminals.terminal import Tab, Terminal, check_size
 
 HOLD_SECONDS = 5.0
-"""How long the programs in active tabs wait, after the agent starts anew, for the phone that was watching them."""
-
-RESUME_SECONDS = 2.0
-"""How long a phone may take to say how far it has got; then it gets the screens, as one that has nothing."""
+"""How long the programs in active tabs wait, after the agent restarts, for the phone that was watching them."""
 
 
-class Outlet(Protocol):
-    """Where tabs' news go. No call may fail or wait."""
+class TabsViewer(Protocol):
+    """One viewer of all terminals. No call may fail or wait."""
 
-    def send(self, event: str, payload: object) -> None:
-        """A message for the phone, if one is there."""
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The ids of the terminals that it shows."""
 
-    def send_by_relay(self, event: str, payload: object) -> None:
-        """A message that belongs on the relay, if the phone is there."""
+    @property
+    def shows_exits(self) -> bool:
+        """Whether it shows terminals whose shell has ended."""
 
-    def output_ready(self, terminal: Terminal) -> None:
-        """A forwarded terminal has output that may be taken."""
+    def handle(self, event: TerminalEvent) -> None:
+        """Receive an event."""
 
 
-def _ignore(_: str) -> None:
-    """Nobody asked to be told."""
+def _ignore(_: TerminalEvent) -> None:
+    """Nobody subscribes to events."""
 
 
 class Tabs:
     """The tabs. `new_shell` describes a shell to start; `now_ms` is the time in ms since the epoch.
 
-    `on_closed` is told the id of every terminal that is no more.
+    `publish` receives every event after the viewers.
     """
 
     def __init__(
@@ -63,26 +56,21 @@ class Tabs:
         ledger: Ledger,
         spawner: Spawner,
         store: TabStore,
-        outlet: Outlet,
         new_shell: Callable[[], ShellSpec],
         now_ms: Callable[[], int],
-        on_closed: Callable[[str], None] = _ignore,
+        publish: Callable[[TerminalEvent], None] = _ignore,
     ) -> None:
         self._ledger = ledger
         self._bound = ledger.open(TERMINALS)
         self._terminals: BoundedMap[str, Terminal] = BoundedMap(self._bound)
         self._active: tuple[str, ...] = ()
-        self._shown: frozenset[str] = frozenset()
-        self._phone = False
-        self._features = NO_FEATURES
+        self._viewers: tuple[TabsViewer, ...] = ()
         self._pacer = ReadPacer(asyncio.get_running_loop().time)
-        self._resume_timer: asyncio.TimerHandle | None = None
         self._spawner = spawner
         self._store = store
-        self._outlet = outlet
         self._new_shell = new_shell
         self._now_ms = now_ms
-        self._on_closed = on_closed
+        self._publish = publish
 
     # -- what there is
 
@@ -95,28 +83,21 @@ class Tabs:
         return sorted(self._terminals.values(), key=lambda terminal: terminal.tab.created_at)
 
     @property
-    def active(self) -> list[Terminal]:
-        """The terminals whose output a phone gets."""
-        return [self._terminals[uuid] for uuid in self._active]
+    def active(self) -> tuple[str, ...]:
+        """The ids of the terminals that a viewer showed last: the next one begins with them."""
+        return self._active
 
-    def sync(self, features: Features = NO_FEATURES, *, comes: bool = False) -> messages.ProcessesSync:
-        """What a phone with these features is told; `comes`: on a path on which `phone_came` follows."""
-        processes = listed(self.terminals, features)
-        known = {process.uuid for process in processes}
-        active = tuple(uuid for uuid in self._active if uuid in known)
-        sync = messages.ProcessesSync(processes=processes, active_uuids=active)
-        if features.acknowledges:
-            window = advertised_window(self._ledger.capacity(TERMINAL_RING), self._ledger.capacity(TERMINAL_WINDOW))
-            sync = structs.replace(sync, window=window)
-        return structs.replace(sync, resume=comes) if features.resumes else sync
+    def get(self, uuid: str) -> Terminal | None:
+        """Return a terminal by its id, or None."""
+        return self._terminals.get(uuid)
 
     def find(self, uuid: str | None, *, also_ended: bool = False) -> Terminal:
-        """A terminal by its id, or the first active one, whose shell runs unless `also_ended`. Raises TerminalError."""
+        """Return a terminal by its id, or the first active one. Raises TerminalError.
+
+        Its shell runs, unless `also_ended`.
+        """
         if uuid is None:
-            running = next((terminal for terminal in self.active if not terminal.ended), None)
-            if running is None:
-                raise TerminalError("no terminal is active; switch to one or create one")
-            return running
+            return self.first_running(self._active)
         terminal = self._terminals.get(uuid)
         if terminal is None:
             raise TerminalError(f"no terminal has the id {uuid}; it may have ended", uuid)
@@ -124,120 +105,53 @@ class Tabs:
             raise TerminalError("the shell of this terminal has ended; close it, or open another one", uuid)
         return terminal
 
-    # -- a phone comes and goes
+    def first_running(self, uuids: Iterable[str]) -> Terminal:
+        """Return the first of these terminals whose shell runs. Raises TerminalError."""
+        for uuid in uuids:
+            terminal = self._terminals.get(uuid)
+            if terminal is not None and not terminal.ended:
+                return terminal
+        raise TerminalError("no terminal is active; switch to one or create one")
 
-    def phone_came(self, features: Features = NO_FEATURES) -> None:
-        """Somebody is there, or on another path: what was on its way is lost.
+    # -- viewers
 
-        Active tabs are forwarded from their screens on; with a phone that resumes, from where it says that it is.
-        """
-        self._phone, self._features = True, features
-        self._shown = frozenset()
-        for terminal in self._terminals.values():
-            terminal.meet(acknowledges=features.acknowledges)
-        self._watch_hidden()
-        if features.resumes:
-            self._await_places()
-        else:
-            self._forward_active()
+    def add_viewer(self, viewer: TabsViewer) -> None:
+        """Send events to a viewer from now on. There is one for each session."""
+        self._viewers = (*self._viewers, viewer)
 
-    def _await_places(self) -> None:
-        self._end_await()
-        self._resume_timer = asyncio.get_running_loop().call_later(RESUME_SECONDS, self._forward_active)
-        for terminal in self.active:
-            terminal.hold(RESUME_SECONDS)
+    def remove_viewer(self, viewer: TabsViewer) -> None:
+        """Send it no more events. The terminals that it showed stay active for the next one."""
+        self._viewers = tuple(one for one in self._viewers if one is not viewer)
 
-    def _end_await(self) -> None:
-        if self._resume_timer is not None:
-            self._resume_timer.cancel()
-            self._resume_timer = None
-
-    def _forward_active(self) -> None:
-        self._end_await()
-        for terminal in self.active:
-            if not terminal.forwarded:
-                terminal.forward()
-
-    def phone_left(self) -> None:
-        """Nobody is there: every terminal runs on, into its ring."""
-        self._phone = False
-        self._end_await()
-        for terminal in self.active:
-            terminal.stop_forwarding()
-        self._watch_hidden()
-
-    def _watch_hidden(self) -> None:
-        """Tell a phone that wants to know when a terminal prints that it does not show."""
-        wanted = self._phone and self._features.unseen_output
+    def activate(self, uuids: tuple[str, ...]) -> None:
+        """Note which terminals a viewer shows now."""
+        self._active = uuids
+        shown = {*uuids, *(uuid for viewer in self._viewers for uuid in viewer.shown)}
         for uuid, terminal in self._terminals.items():
-            terminal.watch(wanted and uuid not in self._active)
-
-    def _printed_unseen(self, terminal: Terminal) -> None:
-        self._outlet.send("process:printed", messages.ProcessPrinted(uuid=terminal.uuid, end=terminal.position))
-
-    def _activate(self, uuids: tuple[str, ...]) -> None:
-        before, self._active = self._active, uuids
-        for uuid, terminal in self._terminals.items():
-            terminal.set_active(uuid in uuids)
+            terminal.set_active(uuid in shown)
         self._store.set_active(uuids)
-        self._watch_hidden()
-        for uuid in before:
-            if uuid not in uuids and uuid in self._terminals:
-                self._terminals[uuid].stop_forwarding()
-        if self._phone and self._features.resumes:
-            if self._resume_timer is None:
-                self._forward_active()
-            return
-        fresh = [uuid for uuid in uuids if uuid not in before or uuid not in self._shown]
-        self._shown = frozenset(uuids)
-        for uuid in fresh if self._phone else ():
-            self._terminals[uuid].forward(anew=True)
 
-    def resume(self, message: messages.TerminalResume) -> None:
-        """The phone says how far it is: active tabs go on from there. Raises BadMessage."""
-        if not self._features.resumes:
-            raise BadMessage("terminal:resume", "expected `resume` among the features of phone and agent")
-        for place in message.terminals:
-            terminal = self._terminals.get(place.uuid)
-            if terminal is not None:
-                terminal.place(place.stream, place.end)
-        if self._phone:
-            self._forward_active()
+    def _emit(self, event: TerminalEvent) -> None:
+        for viewer in self._viewers:
+            viewer.handle(event)
+        self._publish(event)
 
-    def acknowledge(self, message: messages.TerminalAck) -> None:
-        """The phone has rendered some output. Raises BadMessage. One of a terminal that ended comes too late."""
-        if not self._features.acknowledges:
-            raise BadMessage("terminal:ack", "expected `ack` among the features of phone and agent")
-        terminal = self._terminals.get(message.uuid)
-        if terminal is not None:
-            terminal.acknowledge(message.end)
+    # -- opening, renaming, closing
 
-    # -- what a phone asks for
-
-    def create(self, message: messages.ProcessCreate) -> None:
-        """Open a tab, which becomes the only active one. One that exists is only made active."""
-        is_new = message.uuid not in self._terminals
-        if is_new:
-            self._open(message)
-        tab = self._terminals[message.uuid].tab
-        first = is_new and sum(not terminal.ended for terminal in self._terminals.values()) == 1
-        self._outlet.send("process:created", messages.ProcessNamed(uuid=tab.uuid, name=tab.name))
-        if first:
-            self._outlet.send_by_relay("system:message", messages.SystemMessage(type="terminal_ready"))
-        self._activate((tab.uuid,))
-
-    def _open(self, message: messages.ProcessCreate) -> None:
+    def open(self, uuid: str, name: str | None = None, cols: int | None = None, rows: int | None = None) -> Terminal:
+        """Open a tab with a new shell. Raises TerminalError, StateError."""
         spec = self._new_shell()
-        cols = spec.cols if message.cols is None else message.cols
-        rows = spec.rows if message.rows is None else message.rows
-        check_size(cols, rows, message.uuid)
+        cols, rows = spec.cols if cols is None else cols, spec.rows if rows is None else rows
+        check_size(cols, rows, uuid)
         newest = max((terminal.tab.created_at for terminal in self._terminals.values()), default=0)
-        tab = Tab(message.uuid, self._name(message.name), max(self._now_ms(), newest + 1))
-        self._start(tab, replace(spec, cols=cols, rows=rows))
+        tab = Tab(uuid, self._name(name), max(self._now_ms(), newest + 1))
+        terminal = self._start(tab, replace(spec, cols=cols, rows=rows))
         self._store.save(tab, spec.cwd)
+        self._emit(TerminalOpened(terminal))
+        return terminal
 
     def _name(self, wanted: str | None) -> str:
-        """The name that a phone gives a tab, on one line, or a free one."""
+        """Return the name that a phone gives a tab, on one line, or a free one."""
         return one_line(wanted or "", MAX_NAME) or self._free_name()
 
     def _free_name(self) -> str:
@@ -245,71 +159,40 @@ class Tabs:
         return next(name for n in range(1, len(taken) + 2) if (name := f"Tab {n}") not in taken)
 
     def _require_room(self, uuid: str) -> None:
-        """Have room for one more terminal; those whose shell has ended make way. Raises TerminalError."""
+        """Have room for one more terminal; close one whose shell has ended if needed. Raises TerminalError."""
         ended = next((terminal for terminal in self.terminals if terminal.ended), None)
         if not self._bound.room and ended is not None:
-            self._remove(ended)
-            self._outlet.send("process:terminated", messages.ProcessRef(uuid=ended.uuid))
+            self._remove(ended, by_request=True)
         if not self._bound.room:
             raise TerminalError(str(self._bound.refuse("one more terminal")), uuid)
 
-    def _start(self, tab: Tab, spec: ShellSpec) -> None:
+    def _start(self, tab: Tab, spec: ShellSpec) -> Terminal:
         self._require_room(tab.uuid)
-        spawned = self._spawner.spawn(tab.uuid, spec, partial(self._shell_ended, tab.uuid))
-        self._add(tab, spawned)
+        return self._add(tab, self._spawner.spawn(tab.uuid, spec, partial(self._shell_ended, tab.uuid)))
 
-    def _add(self, tab: Tab, spawned: Spawned) -> None:
-        terminal = Terminal(
-            tab, spawned, self._ledger, self._outlet.output_ready, self._ended, self._pacer, self._printed_unseen
-        )
-        terminal.meet(acknowledges=self._features.acknowledges)
+    def _add(self, tab: Tab, spawned: Spawned) -> Terminal:
+        terminal = Terminal(tab, spawned, self._ledger, self._ended, self._pacer)
         self._terminals[tab.uuid] = terminal
         self._describe(tab)
+        return terminal
 
     def _describe(self, tab: Tab, *, ended: bool = False) -> None:
-        """Have the shell's keeper know its tab: that is to come back although the disk fails."""
+        """Store the tab with the shell's keeper as well: it survives a disk that fails."""
         label = {"name": tab.name, "created_at": tab.created_at}
         self._spawner.describe(tab.uuid, {**label, "ended": True} if ended else label)
 
-    def terminate(self, message: messages.ProcessRef) -> None:
-        """End a tab and its shell."""
-        terminal = self.find(message.uuid, also_ended=True)
-        self._remove(terminal)
-        self._outlet.send("process:terminated", message)
-
-    def rename(self, message: messages.ProcessNamed) -> None:
-        """Give a tab another name."""
-        terminal = self.find(message.uuid, also_ended=True)
-        name = self._name(message.name)
-        terminal.tab = replace(terminal.tab, name=name)
+    def rename(self, uuid: str, name: str) -> None:
+        """Rename a tab. Raises TerminalError."""
+        terminal = self.find(uuid, also_ended=True)
+        terminal.tab = replace(terminal.tab, name=self._name(name))
         if not terminal.ended:
             self._store.save(terminal.tab, self._directory(terminal))
         self._describe(terminal.tab, ended=terminal.ended)
-        self._outlet.send("process:renamed", structs.replace(message, name=name))
+        self._emit(TerminalRenamed(terminal.tab))
 
-    def switch(self, message: messages.ProcessSwitch) -> None:
-        """Make these tabs the active ones; unknown ids are dropped."""
-        known = (uuid for uuid in message.active_uuids if uuid in self._terminals)
-        self._activate(tuple(dict.fromkeys(known)))
-
-    def type(self, message: messages.TerminalInput) -> None:
-        """Type into a terminal; a bare text goes to the first active one."""
-        if isinstance(message, str):
-            self.find(None).type(message)
-        else:
-            self.find(message.uuid).type(message.data)
-
-    def act(self, message: messages.TerminalActions) -> None:
-        """Type texts and commands, in order."""
-        terminal = self.find(message.uuid)
-        for action in message.actions:
-            terminal.write(action.value + ("\r" if action.type == "command" else ""))
-
-    def resize(self, message: messages.TerminalResize) -> None:
-        """Set the size of one terminal, or of all."""
-        check_size(message.cols, message.rows, message.uuid or "")
-        for terminal in self.terminals if message.uuid is None else [self.find(message.uuid, also_ended=True)]:
-            terminal.resize(message.cols, message.rows)
+    def terminate(self, uuid: str) -> None:
+        """Close a tab and end its shell. Raises TerminalError."""
+        self._remove(self.find(uuid, also_ended=True), by_request=True)
 
     # -- the end of a terminal
 
@@ -321,48 +204,43 @@ class Tabs:
     def _ended(self, terminal: Terminal) -> None:
         if self._terminals.get(terminal.uuid) is not terminal:
             return
-        kept, how = self._is_kept(terminal), exit_of(terminal)
-        if self._features.shows_exits and how is not None:
-            told: object = messages.ProcessExited(uuid=terminal.uuid, exited=how, kept=kept)
-        else:
-            told = messages.ProcessRef(uuid=terminal.uuid)
-        self._outlet.send("process:exited", told)
+        kept = self._is_kept(terminal)
+        self._emit(ShellExited(terminal, kept))
         if kept:
-            self._keep(terminal)
+            # The screen stays, here and with the keeper, until the terminal is closed; a cold start forgets it.
+            self._describe(terminal.tab, ended=True)
+            self._store.remove(terminal.uuid)
         else:
-            self._remove(terminal)
+            self._remove(terminal, by_request=False)
 
     def _is_kept(self, terminal: Terminal) -> bool:
-        """Whether an ended terminal stays to be looked at.
+        """Return whether an ended terminal stays to be looked at.
 
-        One does not that somebody typed into and that ended well, as by `exit`, nor one that the phone can't show.
+        It does not after somebody typed into it and it ended well, as by `exit`, nor if a viewer can't show it.
         """
-        ended_well = terminal.exit_status == 0 and terminal.was_typed_into
-        can_be_shown = self._features.shows_exits or not self._phone
+        ended_well = terminal.exit_status == 0 and terminal.typed.ever
+        can_be_shown = all(viewer.shows_exits for viewer in self._viewers)
         return terminal.exit_status is not None and not ended_well and can_be_shown
 
-    def _keep(self, terminal: Terminal) -> None:
-        """Leave the screen, here and with the keeper, until the terminal is closed; a cold start forgets it."""
-        self._describe(terminal.tab, ended=True)
-        self._store.remove(terminal.uuid)
-        self._on_closed(terminal.uuid)
-
-    def _remove(self, terminal: Terminal) -> None:
-        self._discard(terminal)
+    def _remove(self, terminal: Terminal, *, by_request: bool) -> None:
+        self._discard(terminal, by_request=by_request)
         self._spawner.end(terminal.pid)
         self._store.remove(terminal.uuid)
         self._store.set_active(self._active)
 
-    def _discard(self, terminal: Terminal) -> None:
+    def _discard(self, terminal: Terminal, *, by_request: bool) -> None:
         del self._terminals[terminal.uuid]
         self._active = tuple(uuid for uuid in self._active if uuid != terminal.uuid)
+        event = TerminalClosed(terminal, by_request)
+        for viewer in self._viewers:
+            viewer.handle(event)
         terminal.close()
-        self._on_closed(terminal.uuid)
+        self._publish(event)
 
     # -- across restarts
 
     def restore(self) -> list[TerminalError]:
-        """Adopt or open the tabs that were there before, the active ones first; what could not be opened."""
+        """Adopt or open the tabs that were there before, the active ones first. Return those that failed."""
         failed: list[TerminalError] = []
         saved = self._store.load()
         for one in sorted(saved, key=lambda saved_tab: not saved_tab.active):
@@ -371,26 +249,27 @@ class Tabs:
             except (TerminalError, LimitReached, StateError) as error:
                 failed.append(TerminalError(str(error), one.tab.uuid))
         failed += self.adopt_unclaimed()
-        self._activate(tuple(one.tab.uuid for one in saved if one.active and one.tab.uuid in self._terminals))
+        self.activate(tuple(one.tab.uuid for one in saved if one.active and one.tab.uuid in self._terminals))
         return failed
 
     def _restore_one(self, saved: SavedTab) -> None:
-        uuid = saved.tab.uuid
-        adopted = self._adopt(uuid)
+        adopted = self._adopt(saved.tab.uuid)
         if adopted is not None:
-            self._add(self._described(saved.tab, adopted.label), adopted)
+            terminal = self._add(self._described(saved.tab, adopted.label), adopted)
             if saved.active:
-                self._terminals[uuid].hold(HOLD_SECONDS)
-            return
-        spec = self._new_shell()
-        self._start(saved.tab, replace(spec, cwd=saved.cwd if can_be_entered(saved.cwd) else spec.cwd))
+                terminal.flow.hold(HOLD_SECONDS)
+        else:
+            spec = self._new_shell()
+            cwd = saved.cwd if can_be_entered(saved.cwd) else spec.cwd
+            terminal = self._start(saved.tab, replace(spec, cwd=cwd))
+        self._emit(TerminalOpened(terminal))
 
     def _adopt(self, uuid: str) -> Spawned | None:
         self._require_room(uuid)
         return self._spawner.adopt(uuid, partial(self._shell_ended, uuid))
 
     def adopt_unclaimed(self) -> list[TerminalError]:
-        """Adopt the shells that no tab has: its record was lost, or it could not be adopted before; what failed."""
+        """Adopt shells that have no tab: the record was lost, or adoption failed before. Return those that failed."""
         failed: list[TerminalError] = []
         for uuid in self._spawner.unclaimed():
             try:
@@ -404,13 +283,13 @@ class Tabs:
         if adopted is None:
             return
         tab = self._described(Tab(uuid, self._free_name(), self._now_ms()), adopted.label)
-        self._add(tab, adopted)
-        self._store.save(tab, self._directory(self._terminals[uuid]))
-        self._outlet.send("process:created", messages.ProcessNamed(uuid=uuid, name=tab.name))
+        terminal = self._add(tab, adopted)
+        self._store.save(tab, self._directory(terminal))
+        self._emit(TerminalOpened(terminal))
 
     @staticmethod
     def _described(tab: Tab, label: Mapping[str, object]) -> Tab:
-        """The tab as its shell's keeper knows it: the store may not have had the last word."""
+        """Return the tab as its shell's keeper knows it: the store may have missed the latest change."""
         name, created_at = label.get("name"), label.get("created_at")
         return replace(
             tab,
@@ -418,8 +297,10 @@ class Tabs:
             created_at=created_at if isinstance(created_at, int) else tab.created_at,
         )
 
+    # -- upkeep
+
     def trim_inactive(self, inactive_seconds: float, keep_bytes: int) -> int:
-        """Shrink the screens of terminals that were inactive for so long; how many shrank."""
+        """Shrink the screens of terminals that were inactive for so long. Return how many shrank."""
         return sum([terminal.trim(inactive_seconds, keep_bytes) for terminal in self.terminals])
 
     @property
@@ -429,11 +310,11 @@ class Tabs:
 
     @property
     def printed_bytes(self) -> int:
-        """What the present terminals have ever printed."""
+        """Bytes that the present terminals have ever printed."""
         return sum(terminal.ring.end for terminal in self._terminals.values())
 
     def save_directories(self) -> None:
-        """Keep where each shell is now."""
+        """Store where each shell is now."""
         for terminal in [one for one in self._terminals.values() if not one.ended]:
             self._store.save(terminal.tab, self._directory(terminal))
 
@@ -443,10 +324,9 @@ class Tabs:
         return self._new_shell().cwd
 
     def close(self) -> None:
-        """Let go of every terminal; the tabs stay in the store, and the shells with who keeps them."""
-        self._end_await()
+        """Release every terminal. The tabs stay in the store, and the shells with the keeper."""
         self.save_directories()
         for terminal in self.terminals:
-            self._discard(terminal)
+            self._discard(terminal, by_request=False)
             self._spawner.release(terminal.pid)
         self._ledger.close(self._bound)

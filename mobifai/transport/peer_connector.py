@@ -5,7 +5,9 @@ It owns the task of the connection. Everything of one connection has ended befor
 
 import asyncio
 import contextlib
+import itertools
 import logging
+from collections.abc import Iterator
 from typing import Protocol
 
 from mobifai.bounds import ItemQueue, Ledger
@@ -39,7 +41,10 @@ class PeerConnectorListener(PeerListener, Protocol):
 
 
 class PeerConnector:
-    """Keeps at most one peer connection, which is `peer` while there is one."""
+    """Keeps at most one peer connection, which is `peer` while there is one.
+
+    `offers` numbers the offers to one phone, so that a late answer to an earlier offer is known.
+    """
 
     def __init__(
         self,
@@ -47,6 +52,7 @@ class PeerConnector:
         ice_servers: tuple[str, ...],
         listener: PeerConnectorListener,
         numbering: Numbering | None = None,
+        offers: Iterator[int] | None = None,
     ) -> None:
         self._ledger = ledger
         self._ice_servers = ice_servers
@@ -57,7 +63,8 @@ class PeerConnector:
         self._signal_came = asyncio.Event()
         self._changed = asyncio.Event()
         self._wanted: str | None = None
-        self._count = 0
+        self._offers = offers if offers is not None else itertools.count(1)
+        self._closed = False
         self.peer: PeerConnection | None = None
 
     def connect(self, peer_id: str) -> None:
@@ -72,20 +79,29 @@ class PeerConnector:
 
     def signal(self, message: messages.Answer | messages.IceCandidate) -> None:
         """Pass on the phone's answer or candidate. Without a connection it is ignored."""
-        if self.peer is not None:
+        if self.peer is not None and not self._closed:
             self._signals.append(message)
             self._signal_came.set()
 
+    def close(self) -> None:
+        """Disconnect for good; `run` ends once the connection is closed. Idempotent."""
+        self._closed = True
+        self._signals.clear()
+        self._ledger.close(self._bound)
+        self.disconnect()
+
+    def check_channel(self) -> None:
+        """See whether the phone still confirms what it is sent on the channel: it has just used another transport."""
+        if self.peer is not None:
+            self.peer.doubt()
+
     async def run(self) -> None:
-        """Serve until cancelled."""
-        try:
-            while True:
-                await self._changed.wait()
-                self._changed.clear()
-                if self._wanted is not None:
-                    await self._connect_until_changed()
-        finally:
-            self._ledger.close(self._bound)
+        """Keep a connection to the phone until cancelled or closed."""
+        while not self._closed:
+            await self._changed.wait()
+            self._changed.clear()
+            if self._wanted is not None:
+                await self._connect_until_changed()
 
     async def _connect_until_changed(self) -> None:
         calls = asyncio.create_task(self._keep_connected(), name="calls")
@@ -123,9 +139,8 @@ class PeerConnector:
 
     async def _connect_once(self, aiortc: object) -> bool:
         """Run one peer connection from its offer to its end. Return whether its channel was ever open."""
-        self._count += 1
         async with PeerConnection(
-            aiortc, self._ice_servers, self._ledger, self._listener, str(self._count), self._numbering
+            aiortc, self._ice_servers, self._ledger, self._listener, str(next(self._offers)), self._numbering
         ) as peer:
             self._signals.clear()
             self.peer = peer

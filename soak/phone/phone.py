@@ -11,14 +11,12 @@ from contextlib import contextmanager, suppress
 
 from aiortc import InvalidAccessError, InvalidStateError
 
-from mobifai.bounds import Ledger
 from mobifai.errors import HandshakeFailed, MobiFaiError
 from mobifai.protocol.features import BIND, ORDER
 from mobifai.protocol.handshake import Identity, Party, bound_text, sign, verifies
 from mobifai.protocol.noise import NO_SECRET
 from mobifai.protocol.order import SIGNALS as SIGNALS_OF_CALLS
 from mobifai.protocol.order import Way
-from mobifai.session.ordering import Ordering
 from soak.phone.encryption import E2E, RELAYS_OWN, TO_RELAY, EncryptionSession, PhoneKeys
 from soak.phone.event_log import Json, PhoneError
 from soak.phone.frames import FrameStyle, frame
@@ -26,6 +24,7 @@ from soak.phone.interface import PhoneInterface
 from soak.phone.offsets import Reply
 from soak.phone.peer_connection import PhonePeerConnection
 from soak.phone.relay_connection import PhoneRelayConnection
+from soak.phone.session_order import SessionOrder
 
 SIGNALS = 256
 """Most queued handshakes, offers and candidates; an agent sends about ten for one pairing."""
@@ -83,8 +82,7 @@ class Phone(PhoneInterface):
         self._challenge: str | None = None
         self._signals: asyncio.Queue[tuple[str, Json] | None] = asyncio.Queue(SIGNALS)
         self._answering: asyncio.Task[None] | None = None
-        self._order: Ordering[tuple[str, Json, Way]] = Ordering(
-            Ledger(),
+        self._order: SessionOrder[tuple[str, Json, Way]] = SessionOrder(
             lambda message: self.receive(message[0], message[1], "relay" if message[2] is Way.RELAY else "channel"),
             lambda: self._signal("order:lost", None),
             self._order_is_broken,

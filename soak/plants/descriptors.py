@@ -76,7 +76,7 @@ class TableGrowth(LeakPlant, on=LifecycleEvent.TERMINAL):
 
 
 def _data_base(subject: PluginContext) -> Path:
-    path: Path = subject.agent.links._state.path / "planted.sqlite"
+    path: Path = subject.agent.state_dir / "planted.sqlite"
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("CREATE TABLE IF NOT EXISTS planted (text TEXT)")

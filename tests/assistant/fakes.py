@@ -30,6 +30,14 @@ class FakeTab:
     name: str = "Tab 1"
 
 
+class FakeInput:
+    """See `TypedInput`."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.line_is_new: bool | None = True
+
+
 class FakeTerminal:
     """Keeps the input; `program` receives it, and prints by `output`."""
 
@@ -38,10 +46,9 @@ class FakeTerminal:
         self.tab = FakeTab()
         self.size = (80, 24)
         self.position = 0
-        self.writes = 0
-        self.line_is_new: bool | None = True
+        self.typed = FakeInput()
         self.reads = FakeForeground()
-        self.typed: list[str] = []
+        self.texts: list[str] = []
         self.full = False
         self._kept = b""
         self._kept_bytes = kept_bytes
@@ -61,19 +68,19 @@ class FakeTerminal:
     def write(self, text: str) -> None:
         if self.full:
             raise TerminalError("the program in this terminal does not read", self.uuid)
-        self.writes += 1
-        self.typed.append(text)
+        self.typed.count += 1
+        self.texts.append(text)
         if self.program is not None:
             self.program(self, text)
 
     def clear(self) -> None:
         """Forget what was printed and typed."""
         self._kept = b""
-        self.typed.clear()
+        self.texts.clear()
 
     @property
     def text(self) -> str:
-        return "".join(self.typed)
+        return "".join(self.texts)
 
 
 Program = Callable[[FakeTerminal, str], None]
@@ -100,13 +107,14 @@ class FakeTerminals:
 
 
 class Notes:
-    """Notes every event, as the phone gets it."""
+    """A viewer that notes every event as a phone gets it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, follows_assistant: bool = False) -> None:
+        self.follows_assistant = follows_assistant
         self.said: list[tuple[str, dict[str, Any]]] = []
         self._news = asyncio.Event()
 
-    def say(self, event: str, payload: object) -> None:
+    def send(self, event: str, payload: object) -> None:
         self.said.append((event, msgspec.json.decode(msgspec.json.encode(payload))))
         self._news.set()
 

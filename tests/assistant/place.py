@@ -1,6 +1,6 @@
 """An assistant in a state directory of its own, with a scripted model and terminals without shells."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +10,7 @@ from mobifai.assistant.config import Approvals, AssistantConfig
 from mobifai.assistant.model import OpenModel
 from mobifai.assistant.scripted_model import ScriptedModel, Step
 from mobifai.assistant.service import Assistant
+from mobifai.assistant.viewers import Viewers
 from mobifai.bounds import Entry, Ledger
 from mobifai.protocol import messages
 from tests.assistant.fakes import KEPT_BYTES, FakeTerminal, FakeTerminals, Notes, Program
@@ -26,13 +27,19 @@ class Place:
     phone: Notes
     terminals: FakeTerminals
     state: Path
+    viewers: Viewers
 
     @property
     def terminal(self) -> FakeTerminal:
         return self.terminals.terminals[0]
 
     def prompt(self, prompt: str = "do it", uuid: str | None = None) -> None:
-        self.assistant.prompt(messages.Prompt(prompt=prompt, uuid=uuid))
+        self.assistant.prompt(messages.Prompt(prompt=prompt, uuid=uuid), self.phone)
+
+    def greet(self) -> None:
+        """The phone comes, or comes again."""
+        self.viewers.add(self.phone)
+        self.assistant.greet(self.phone)
 
     def entry(self, name: str) -> Entry:
         return next(entry for entry in self.ledger.entries() if entry.name == name)
@@ -52,17 +59,18 @@ async def a_place(
     terminals: int = 1,
     program: Program | None = None,
     kept_bytes: int = KEPT_BYTES,
-    follows: Callable[[], bool] = lambda: False,
+    follows: bool = False,
     **settings: Any,
 ) -> AsyncIterator[Place]:
     """An assistant whose model answers with these steps, for the length of this scope. Every bound is checked."""
-    ledger, phone = Ledger(limits), Notes()
+    ledger, phone, viewers = Ledger(limits), Notes(follows_assistant=follows), Viewers()
+    viewers.add(phone)
     tabs = FakeTerminals(FakeTerminal(uuid, program, kept_bytes) for uuid in "abcdefgh"[:terminals])
     opened = model or ((lambda: ScriptedModel(steps)) if steps else None)
     config = replace(config, **settings)
-    own: dict[str, Any] = {"environ": environ or {}, "model": opened, "follows": follows}
-    async with Assistant(config, state, ledger, tabs, phone.say, **own) as assistant:
-        place = Place(assistant, ledger, phone, tabs, state)
+    own: dict[str, Any] = {"environ": environ or {}, "model": opened}
+    async with Assistant(config, state, ledger, tabs, viewers, **own) as assistant:
+        place = Place(assistant, ledger, phone, tabs, state, viewers)
         yield place
     assert place.no_bound_was_broken()
     assert all(entry.instances == 0 for entry in ledger.entries())

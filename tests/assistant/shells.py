@@ -10,6 +10,7 @@ from typing import Any
 from mobifai.assistant.config import Approvals
 from mobifai.assistant.scripted_model import ScriptedModel
 from mobifai.assistant.service import Assistant
+from mobifai.assistant.viewers import Viewers
 from mobifai.bounds import Ledger
 from mobifai.protocol import messages
 from mobifai.terminals.local_spawner import LocalSpawner
@@ -32,22 +33,13 @@ SHELLS = {
 PRESENT = [name for name in SHELLS if shutil.which(name)]
 
 
-class Outlet(Notes):
-    """Takes what tabs say; nobody is there for the output."""
-
-    send = send_by_relay = Notes.say
-
-    def output_ready(self, terminal: object) -> None:
-        """Nothing is forwarded."""
-
-
 @dataclass
 class Shell:
     """A tab with a shell, and the assistant that types into it."""
 
     assistant: Assistant
     tabs: Tabs
-    notes: Outlet
+    notes: Notes
     directory: Path
 
     @property
@@ -66,14 +58,14 @@ class Shell:
 
     def ask(self) -> None:
         """Have the model do what its script says."""
-        self.assistant.prompt(messages.Prompt(prompt="do it"))
+        self.assistant.prompt(messages.Prompt(prompt="do it"), self.notes)
 
     async def asked(self, number: int = 1) -> dict[str, Any]:
         """Wait for so many questions; the last of them."""
         return await self.notes.until("ai:approval", number)
 
     def answer(self, asked: dict[str, Any], ok: bool) -> None:
-        self.assistant.approve(messages.AiApprove(id=asked["id"], ok=ok))
+        self.assistant.approve(messages.AiApprove(id=asked["id"], ok=ok), self.notes)
 
 
 @asynccontextmanager
@@ -81,7 +73,7 @@ async def a_shell(
     directory: Path, name: str, *steps: Any, cols: int = 80, prompt: str | None = None, **settings: Any
 ) -> AsyncIterator[Shell]:
     """A shell of this name in a directory, for the length of this scope."""
-    ledger, outlet = Ledger(), Outlet()
+    ledger, outlet = Ledger(), Notes()
     environment = {
         **shell_environment({"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(directory)}, name),
         "LANG": "C.UTF-8",
@@ -94,14 +86,17 @@ async def a_shell(
     async with AsyncExitStack() as scope:
         spawner = await scope.enter_async_context(LocalSpawner(ledger))
         store = scope.enter_context(TabStore(directory / "tabs.sqlite"))
-        tabs = Tabs(ledger, spawner, store, outlet, lambda: spec, lambda: 1)
+        tabs = Tabs(ledger, spawner, store, lambda: spec, lambda: 1)
+        viewers = Viewers()
+        viewers.add(outlet)
         scope.callback(tabs.close)
         state = directory / "state"
         state.mkdir()
         assistant = await scope.enter_async_context(
-            Assistant(config, state, ledger, tabs, outlet.say, environ={}, model=lambda: ScriptedModel(steps))
+            Assistant(config, state, ledger, tabs, viewers, environ={}, model=lambda: ScriptedModel(steps))
         )
-        tabs.create(messages.ProcessCreate(uuid="tab", cols=cols, rows=20))
+        tabs.open("tab", cols=cols, rows=20)
+        tabs.activate(("tab",))
         shell = Shell(assistant, tabs, outlet, directory)
         await shell.prompt()
         yield shell

@@ -239,7 +239,7 @@ async def test_a_cancel_hangs_up_at_once(tmp_path: Path, monkeypatch: pytest.Mon
         server.then(server.never_answers() if where == "before the reply" else server.streams(*GOOD[:3], end="hang"))
         place.prompt()
         await asyncio.wait_for(server.reached.wait(), 10)
-        place.assistant.cancel(messages.AiCancel())
+        place.assistant.cancel(messages.AiCancel(), place.phone)
         event, payload = await place.phone.end()
         assert (event, payload["outcome"]) == ("ai:finished", "cancelled")
         await asyncio.wait_for(server.cut.wait(), 10)

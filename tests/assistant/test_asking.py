@@ -97,7 +97,7 @@ async def test_a_phone_that_leaves_does_not(tmp_path: Path) -> None:
     async with an_agent(tmp_path, [waits(300)]) as (place, socket):
         async with aclosing(stream_events(socket, "ask", {"prompt": "wait"})) as events:
             assert (await anext(events))["type"] == "ai:started"
-            place.assistant.phone_left()
+            place.viewers.remove(place.phone)
             assert [event["type"] async for event in events] == ["ai:action", "ai:finished"]
 
 
@@ -105,7 +105,7 @@ async def test_a_phone_may_cancel_it(tmp_path: Path) -> None:
     async with an_agent(tmp_path, [waits(10_000)]) as (place, socket):
         async with aclosing(stream_events(socket, "ask", {"prompt": "wait"})) as events:
             assert (await anext(events))["type"] == "ai:started"
-            place.assistant.cancel(messages.AiCancel())
+            place.assistant.cancel(messages.AiCancel(), place.phone)
             assert [event["type"] async for event in events][-1] == "ai:finished"
 
 
@@ -222,7 +222,7 @@ async def test_without_a_person_nothing_is_allowed(tmp_path: Path) -> None:
             assert status == 0
             assert "The assistant wants to:\n  type 'ls\\n'" in out
             assert "nobody can be asked" in error
-            assert place.terminal.typed == []
+            assert place.terminal.texts == []
 
 
 @pytest.mark.parametrize(("answer", "typed"), [("y\n", ["ls\r"]), ("n\n", []), ("\n", [])])
@@ -236,7 +236,7 @@ async def test_a_person_may_allow_it(tmp_path: Path, answer: str, typed: list[st
                 os.write(keyboard, answer.encode())
                 status, _, error = await command.end()
                 assert (status, error) == (0, "")
-                assert place.terminal.typed == typed
+                assert place.terminal.texts == typed
     finally:
         os.close(keyboard)
         os.close(terminal)
@@ -246,15 +246,15 @@ async def test_a_question_that_is_answered_elsewhere_does_not_wait_here(tmp_path
     steps = ([types("ls\n"), LOOK], [says("ok")])
     keyboard, terminal = os.openpty()
     try:
-        async with an_agent(tmp_path, *steps, approvals=Approvals.ALWAYS, follows=lambda: True) as (place, _):
+        async with an_agent(tmp_path, *steps, approvals=Approvals.ALWAYS, follows=True) as (place, _):
             async with a_command("x", "--state-dir", str(tmp_path), stdin=terminal) as command:
                 await place_asks(command)
                 asked = await place.phone.until("ai:approval")
-                place.assistant.approve(messages.AiApprove(id=asked["id"], ok=True))
+                place.assistant.approve(messages.AiApprove(id=asked["id"], ok=True), place.phone)
                 status, out, error = await command.end()
                 assert (status, error) == (0, "")
                 assert "Another device answered" in out
-                assert place.terminal.typed == ["ls\r"]
+                assert place.terminal.texts == ["ls\r"]
     finally:
         os.close(keyboard)
         os.close(terminal)

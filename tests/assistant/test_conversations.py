@@ -54,7 +54,7 @@ async def test_a_task_of_one_turn(tmp_path: Path) -> None:
         assert event == "ai:finished"
         assert (finished["turns"], finished["outcome"]) == (1, "done")
         assert finished["tokens"] > 0
-        assert place.terminal.typed == ["ls\r", "\x03"]
+        assert place.terminal.texts == ["ls\r", "\x03"]
 
 
 async def test_the_model_sees_the_request_with_the_screen_and_then_what_came_of_it(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ async def test_cursor_keys_are_sent_as_the_program_wants_them(tmp_path: Path) ->
         place.terminal.program = program
         place.prompt()
         await place.phone.end()
-        assert place.terminal.typed == ["\x1b[A", "vi\r", "\x1bOA", "\r"]
+        assert place.terminal.texts == ["\x1b[A", "vi\r", "\x1bOA", "\r"]
 
 
 async def test_an_answer_in_plain_json_is_done(tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ async def test_two_such_answers_end_with_an_error(tmp_path: Path, answer: Any) -
         assert event == "ai:error"
         assert "answered twice without actions" in error["error"]
         assert error["turns"] == 2
-        assert place.terminal.typed == []
+        assert place.terminal.texts == []
 
 
 async def test_what_is_refused_is_told_to_the_model_and_not_done(tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ async def test_a_conversation_has_so_many_tokens(tmp_path: Path, tokens: int, ev
         place.prompt()
         ended, payload = await place.phone.end()
         assert (ended, payload["tokens"]) == (event, 30)
-        assert bool(place.terminal.typed) is (event == "ai:finished")
+        assert bool(place.terminal.texts) is (event == "ai:finished")
 
 
 async def test_a_conversation_has_so_much_time(tmp_path: Path) -> None:
@@ -338,7 +338,7 @@ async def test_a_cancel_stops_at_once(tmp_path: Path, step: Any) -> None:
         place.prompt()
         await place.phone.until("ai:started")
         await eventually(lambda: place.entry("assistant.turns").used == 1)
-        place.assistant.cancel(messages.AiCancel(uuid="a"))
+        place.assistant.cancel(messages.AiCancel(uuid="a"), place.phone)
         event, payload = await place.phone.end()
         assert (event, payload["outcome"], payload["turns"]) == ("ai:finished", "cancelled", 1)
         assert place.entry("assistant.conversations").total == 0
@@ -347,7 +347,7 @@ async def test_a_cancel_stops_at_once(tmp_path: Path, step: Any) -> None:
 async def test_a_cancel_right_after_the_prompt_is_answered_too(tmp_path: Path) -> None:
     async with a_place(tmp_path, hangs) as place:
         place.prompt()
-        place.assistant.cancel(messages.AiCancel())
+        place.assistant.cancel(messages.AiCancel(), place.phone)
         assert (await place.phone.end())[1]["outcome"] == "cancelled"
 
 
@@ -355,11 +355,11 @@ async def test_a_cancel_without_a_terminal_stops_all_and_with_one_only_that(tmp_
     async with a_place(tmp_path, hangs, terminals=3) as place:
         for uuid in "abc":
             place.prompt(uuid=uuid)
-        place.assistant.cancel(messages.AiCancel(uuid="b"))
+        place.assistant.cancel(messages.AiCancel(uuid="b"), place.phone)
         assert (await place.phone.end())[1]["uuid"] == "b"
-        place.assistant.cancel(messages.AiCancel())
+        place.assistant.cancel(messages.AiCancel(), place.phone)
         await place.phone.end(3)
-        place.assistant.cancel(messages.AiCancel())
+        place.assistant.cancel(messages.AiCancel(), place.phone)
         assert "is not working here" in (await place.phone.end(4))[1]["error"]
 
 
@@ -397,16 +397,16 @@ async def test_risky_actions_wait_for_a_person(tmp_path: Path) -> None:
     async with at_a_prompt(tmp_path, steps) as place:
         place.prompt()
         asked = await place.phone.until("ai:approval")
-        assert place.terminal.typed == []
+        assert place.terminal.texts == []
         assert [step.get("text") or step["key"] for step in asked["actions"]] == ["rm -r", "f build", "Enter"]
         assert "deletes files" in asked["actions"][0]["risk"]
         assert asked["actions"][-1]["line"] == "rm -rf build"
-        place.assistant.approve(messages.AiApprove(id="1.9", ok=True))
+        place.assistant.approve(messages.AiApprove(id="1.9", ok=True), place.phone)
         assert "is waiting" in place.phone.of("ai:error")[0]["error"]
-        assert place.terminal.typed == []
-        place.assistant.approve(messages.AiApprove(id=asked["id"], ok=True))
+        assert place.terminal.texts == []
+        place.assistant.approve(messages.AiApprove(id=asked["id"], ok=True), place.phone)
         await place.phone.until("ai:finished")
-        assert place.terminal.typed == ["rm -r", "f build", "\r"]
+        assert place.terminal.texts == ["rm -r", "f build", "\r"]
         assert len(place.phone.of("ai:approval")) == 1
 
 
@@ -427,7 +427,7 @@ async def test_a_risky_line_typed_over_several_turns_is_found(tmp_path: Path) ->
         assert place.terminal.text == "rm -rf x"
         assert "deletes files" in question["actions"][0]["risk"]
         assert question["actions"][0]["line"] == "rm -rf x"
-        place.assistant.approve(messages.AiApprove(id=question["id"], ok=False))
+        place.assistant.approve(messages.AiApprove(id=question["id"], ok=False), place.phone)
         await place.phone.end()
         assert place.terminal.text == "rm -rf x\x03"  # what was not allowed does not stay at the prompt
     assert "did not allow" in asked.told(3)
@@ -438,9 +438,9 @@ async def test_always_asks_and_a_no_is_told_to_the_model(tmp_path: Path) -> None
     async with a_place(tmp_path, asked, approvals=Approvals.ALWAYS) as place:
         place.prompt()
         question = await place.phone.until("ai:approval")
-        place.assistant.approve(messages.AiApprove(id=question["id"], ok=False))
+        place.assistant.approve(messages.AiApprove(id=question["id"], ok=False), place.phone)
         assert (await place.phone.end())[0] == "ai:finished"
-        assert place.terminal.typed == []
+        assert place.terminal.texts == []
         assert len(place.phone.of("ai:approval")) == 1
     assert "did not allow" in asked.told(1)
 
@@ -478,7 +478,7 @@ async def test_a_cancel_does_not_wait_for_the_clients_import(tmp_path: Path, mon
         place.prompt()
         await place.phone.until("ai:started")
         await eventually(lambda: module.stem in sys.modules)
-        place.assistant.cancel(messages.AiCancel())
+        place.assistant.cancel(messages.AiCancel(), place.phone)
         assert (await place.phone.end())[1]["outcome"] == "cancelled"
         assert not hasattr(sys.modules[module.stem], "imported")
         await eventually(lambda: hasattr(sys.modules[module.stem], "imported"))
@@ -523,12 +523,12 @@ async def test_what_cannot_be_recorded_is_not_typed(tmp_path: Path) -> None:
         event, payload = await place.phone.end()
         assert event == "ai:error"
         assert "nothing was done" in payload["error"]
-        assert place.terminal.typed == []
+        assert place.terminal.texts == []
 
 
 async def test_a_prompt_with_odd_characters_is_sent_without_them(tmp_path: Path) -> None:
     asked = Asked([says("ok")])
     async with a_place(tmp_path, asked) as place:
-        place.assistant.prompt(messages.Prompt(prompt="a\x00b\x1b[2Jc\ud800d\ne"))
+        place.assistant.prompt(messages.Prompt(prompt="a\x00b\x1b[2Jc\ud800d\ne"), place.phone)
         await place.phone.end()
     assert "a b [2Jc d\ne" in asked.told()

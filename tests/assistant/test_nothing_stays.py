@@ -66,7 +66,7 @@ async def test_nothing_of_a_conversation_lives_on(tmp_path: Path, ending: str) -
             if ending in ("cancel", "terminal"):
                 await eventually(lambda: place.entry("assistant.turns").used == 2)
                 {
-                    "cancel": lambda: place.assistant.cancel(messages.AiCancel()),
+                    "cancel": lambda: place.assistant.cancel(messages.AiCancel(), place.phone),
                     "terminal": lambda: place.assistant.terminal_closed("a"),
                 }[ending]()
             if ending != "agent":
@@ -91,7 +91,7 @@ async def test_nothing_of_the_real_client_lives_on(tmp_path: Path) -> None:
             place.prompt()
             await asyncio.wait_for(server.reached.wait(), 20)
             birds = canaries(place, AnthropicModel, anthropic.AsyncAnthropic)
-            place.assistant.cancel(messages.AiCancel())
+            place.assistant.cancel(messages.AiCancel(), place.phone)
             await place.phone.end()
             await eventually(lambda: [bird() for bird in birds if bird() is not None] == [])
 

@@ -16,8 +16,10 @@ import pytest
 from mobifai.assistant.model import Question
 from mobifai.assistant.scripted_model import ScriptedModel
 from mobifai.assistant.service import Assistant
+from mobifai.assistant.viewers import Viewers
 from mobifai.bounds import Ledger
 from mobifai.protocol import messages
+from mobifai.terminals.events import TerminalClosed
 from mobifai.terminals.local_spawner import LocalSpawner
 from mobifai.terminals.shells import ShellSpec, shell_environment
 from mobifai.terminals.store import TabStore
@@ -31,30 +33,31 @@ needs_vim = pytest.mark.skipif(
 )
 
 
-class Outlet(Notes):
-    """Takes what tabs say; nobody is there for the output."""
-
-    send = send_by_relay = Notes.say
-
-    def output_ready(self, terminal: object) -> None:
-        """Nothing is forwarded."""
-
-
 @asynccontextmanager
-async def a_shell(directory: Path, script: list[Any]) -> AsyncIterator[tuple[Assistant, Tabs, Outlet]]:
+async def a_shell(directory: Path, script: list[Any]) -> AsyncIterator[tuple[Assistant, Tabs, Notes]]:
     """A tab with a shell in a directory, and an assistant with this script, for the length of this scope."""
-    ledger, outlet = Ledger({"assistant.turns": 500}), Outlet()
+    ledger, outlet = Ledger({"assistant.turns": 500}), Notes()
     environment = {**shell_environment({"PATH": "/usr/bin:/bin"}, "/bin/sh"), "PS1": "$ ", "LANG": "C.UTF-8"}
     spec = ShellSpec(("/bin/sh",), environment, str(directory))
     async with AsyncExitStack() as scope:
         spawner = await scope.enter_async_context(LocalSpawner(ledger))
         store = scope.enter_context(TabStore(directory / "tabs.sqlite"))
-        tabs = Tabs(ledger, spawner, store, outlet, lambda: spec, lambda: 1)
+        tabs = Tabs(
+            ledger,
+            spawner,
+            store,
+            lambda: spec,
+            lambda: 1,
+            lambda event: assistant.terminal_closed(event.terminal.uuid) if isinstance(event, TerminalClosed) else None,
+        )
+        viewers = Viewers()
+        viewers.add(outlet)
         scope.callback(tabs.close)
         assistant = await scope.enter_async_context(
-            Assistant(FAST, directory, ledger, tabs, outlet.say, environ={}, model=lambda: ScriptedModel(script))
+            Assistant(FAST, directory, ledger, tabs, viewers, environ={}, model=lambda: ScriptedModel(script))
         )
-        tabs.create(messages.ProcessCreate(uuid="tab", cols=70, rows=20))
+        tabs.open("tab", cols=70, rows=20)
+        tabs.activate(("tab",))
         yield assistant, tabs, outlet
     assert all(entry.peak <= entry.capacity for entry in ledger.entries())
 
@@ -98,7 +101,7 @@ async def test_a_file_is_made_with_vim_and_checked(tmp_path: Path) -> None:
         (lambda screen: screen.endswith(f"{lines[-1]}\n$"), [says("It is there.")]),
     )
     async with a_shell(tmp_path, [script]) as (assistant, _, notes):
-        assistant.prompt(messages.Prompt(prompt="Make note.txt"))
+        assistant.prompt(messages.Prompt(prompt="Make note.txt"), notes)
         event, payload = await notes.end()
         assert event == "ai:finished", (payload, script.screens)
         assert notes.of("ai:message")[-1]["text"] == "It is there."
@@ -112,14 +115,6 @@ async def test_a_file_is_made_with_vim_and_checked(tmp_path: Path) -> None:
 async def test_a_shell_that_ends_ends_the_conversation(tmp_path: Path) -> None:
     script = Script((lambda screen: screen.endswith("$"), [types("exit\n"), LOOK]), (lambda screen: False, []))
     async with a_shell(tmp_path, [script]) as (assistant, _, notes):
-        say = notes.say
-
-        def listen(event: str, payload: object) -> None:
-            say(event, payload)
-            if event == "process:exited":
-                assistant.terminal_closed("tab")
-
-        notes.say = listen  # type: ignore[method-assign]
-        assistant.prompt(messages.Prompt(prompt="leave"))
+        assistant.prompt(messages.Prompt(prompt="leave"), notes)
         event, payload = await notes.end()
         assert (event, payload["error"]) == ("ai:error", "the terminal was closed")

@@ -19,16 +19,13 @@ async def hangs(_: Any) -> Any:
 
 
 async def test_a_phone_that_leaves_ends_nothing(tmp_path: Path) -> None:
-    here = True
-    async with a_place(tmp_path, [types("x"), waits(300), LOOK], [says("done")], follows=lambda: here) as place:
+    async with a_place(tmp_path, [types("x"), waits(300), LOOK], [says("done")], follows=True) as place:
         place.prompt("do it")
         await place.phone.until("ai:action")
-        here = False
-        place.assistant.phone_left()
+        place.viewers.remove(place.phone)
         place.phone.said.clear()
         await asyncio.sleep(0)
-        here = True
-        place.assistant.phone_came()
+        place.greet()
         assert place.phone.said[0] == ("ai:conversations", {"running": ["a"]})
         history = place.phone.of("ai:history")[0]
         assert (history["uuid"], history["running"], history["prompt"], history["dropped"]) == ("a", True, "do it", 0)
@@ -36,7 +33,7 @@ async def test_a_phone_that_leaves_ends_nothing(tmp_path: Path) -> None:
         assert history["events"][0]["payload"]["action"]["text"] == "x"
         assert (await place.phone.end())[0] == "ai:finished"
         place.phone.said.clear()
-        place.assistant.phone_came()
+        place.greet()
         history = place.phone.of("ai:history")[0]
         assert history["running"] is False
         assert [event["type"] for event in history["events"]][-2:] == ["ai:message", "ai:finished"]
@@ -44,19 +41,16 @@ async def test_a_phone_that_leaves_ends_nothing(tmp_path: Path) -> None:
 
 
 async def test_an_approval_waits_for_whoever_comes_with_the_time_that_is_left(tmp_path: Path) -> None:
-    here = True
     asked = Asked([types("x")], [says("no")])
-    async with a_place(tmp_path, asked, approvals=Approvals.ALWAYS, approval_seconds=60, follows=lambda: here) as place:
+    async with a_place(tmp_path, asked, approvals=Approvals.ALWAYS, approval_seconds=60, follows=True) as place:
         place.prompt()
         first = await place.phone.until("ai:approval")
-        here = False
-        place.assistant.phone_left()
-        here = True
-        place.assistant.phone_came()
+        place.viewers.remove(place.phone)
+        place.greet()
         second = place.phone.of("ai:approval")[1]
         assert second["id"] == first["id"]
         assert 50 < second["seconds"] <= 60
-        place.assistant.approve(messages.AiApprove(id=second["id"], ok=True))
+        place.assistant.approve(messages.AiApprove(id=second["id"], ok=True), place.phone)
         await place.phone.end()
         assert place.phone.of("ai:answered") == [{"uuid": "a", "conversation": 1, "id": first["id"], "ok": True}]
         assert place.terminal.text == "x"
@@ -66,38 +60,38 @@ async def test_a_phone_without_the_feature_is_told_of_what_it_asked_for_and_noth
     async with a_place(tmp_path, [types("x"), waits(300)], [says("done")], approvals=Approvals.ALWAYS) as place:
         place.prompt()
         asked = await place.phone.until("ai:approval")
-        place.assistant.approve(messages.AiApprove(id=asked["id"], ok=True))
+        place.assistant.approve(messages.AiApprove(id=asked["id"], ok=True), place.phone)
         await place.phone.until("ai:action")
         assert place.phone.of("ai:answered") == []
-        place.assistant.phone_left()
+        place.viewers.remove(place.phone)
         place.phone.said.clear()
         await asyncio.sleep(0.5)
         assert place.phone.said == []
 
 
 async def test_a_closed_terminal_takes_its_story_along(tmp_path: Path) -> None:
-    async with a_place(tmp_path, [says("done")], terminals=2, follows=lambda: True) as place:
+    async with a_place(tmp_path, [says("done")], terminals=2, follows=True) as place:
         place.prompt(uuid="a")
         await place.phone.end()
         place.prompt(uuid="b")
         await place.phone.end(2)
         place.assistant.terminal_closed("a")
         place.phone.said.clear()
-        place.assistant.phone_came()
+        place.greet()
         assert [history["uuid"] for history in place.phone.of("ai:history")] == ["b"]
 
 
 async def test_what_the_agent_s_end_ended_is_told_by_the_next_agent(tmp_path: Path) -> None:
-    async with a_place(tmp_path, hangs, follows=lambda: True) as place:
+    async with a_place(tmp_path, hangs, follows=True) as place:
         place.prompt("do it")
         await place.phone.until("ai:started")
-    async with a_place(tmp_path, hangs, follows=lambda: True) as place:
-        place.assistant.phone_came()
+    async with a_place(tmp_path, hangs, follows=True) as place:
+        place.greet()
         history = place.phone.of("ai:history")[0]
         assert (history["prompt"], history["running"]) == ("do it", False)
         assert history["events"][0]["payload"]["error"] == INTERRUPTED
-    async with a_place(tmp_path, hangs, follows=lambda: True) as place:
-        place.assistant.phone_came()
+    async with a_place(tmp_path, hangs, follows=True) as place:
+        place.greet()
         assert place.phone.of("ai:history") == []
 
 

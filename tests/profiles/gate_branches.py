@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PARTS = ("mobifai", "soak", "profiles", "hatch_build.py", "pyproject.toml", "README.md", "LICENSE", "requirements")
 
-TABS, LINKS, AGENT = "mobifai/terminals/tabs.py", "mobifai/session/links.py", "mobifai/agent/agent.py"
+TABS, REGISTRY, AGENT = "mobifai/terminals/tabs.py", "mobifai/session/registry.py", "mobifai/agent/agent.py"
 SERVICE, MODES, FRAMES = "mobifai/assistant/service.py", "mobifai/terminals/modes.py", "mobifai/protocol/frames.py"
 
 ACCEPTED = """
@@ -58,9 +58,8 @@ LEAKS = (
         (
             Edit(TABS, "        self._active: tuple[str, ...] = ()\n",
                  "        self._active: tuple[str, ...] = ()\n        self._ended_ones: list[Terminal] = []\n"),
-            Edit(TABS, "        terminal.close()\n        self._on_closed(terminal.uuid)\n",
-                 "        terminal.close()\n        self._ended_ones.append(terminal)\n"
-                 "        self._on_closed(terminal.uuid)\n"),
+            Edit(TABS, "        terminal.close()\n        self._publish(event)\n",
+                 "        terminal.close()\n        self._ended_ones.append(terminal)\n        self._publish(event)\n"),
         ),
         names="canaries:mobifai.terminals.terminal.Terminal", marked="self._ended_ones.append(terminal)",
     ),
@@ -78,9 +77,8 @@ LEAKS = (
     Branch(
         "a-pipe-for-each-phone", "mixed",
         (
-            Edit(LINKS, "(self._features)\n        self.connector.connect(peer_id)\n",
-                 "(self._features)\n        os.pipe()\n        self.connector.connect(peer_id)\n"),
-            Edit(LINKS, "import logging\n", "import logging\nimport os\n"),
+            Edit(REGISTRY, "        session.start()\n", "        os.pipe()\n        session.start()\n"),
+            Edit(REGISTRY, "import logging\n", "import logging\nimport os\n"),
         ),
         names="descriptors:agent pipe", marked="os.pipe()",
     ),
@@ -89,12 +87,13 @@ LEAKS = (
         (
             Edit(TABS, "        self._store.save(tab, spec.cwd)\n",
                  "        self._store.save(tab, spec.cwd)\n"
-                 "        asyncio.ensure_future(self._look_after(tab.uuid))\n\n"
+                 "        asyncio.ensure_future(self._look_after(tab.uuid))\n"),
+            Edit(TABS, "    def _name(self, wanted: str | None) -> str:\n",
                  "    async def _look_after(self, uuid: str) -> None:\n"
                  '        """Wait until it is gone."""\n'
                  "        while True:\n"
-                 "            await asyncio.sleep(30_000)\n"),
-            Edit(TABS, "import contextlib\n", "import asyncio\nimport contextlib\n"),
+                 "            await asyncio.sleep(30_000)\n\n"
+                 "    def _name(self, wanted: str | None) -> str:\n"),
         ),
         names="tasks:Tabs._look_after", marked="asyncio.ensure_future(",
     ),
@@ -112,9 +111,9 @@ ON_PURPOSE = (
     Branch(
         "a-table-at-the-start", "terminals",
         (
-            Edit(AGENT, "        self._garbage_due = False\n        self.ledger = ledger\n",
+            Edit(AGENT, "        self._garbage_due = False\n        self.relay_target = relay_target\n",
                  "        self._garbage_due = False\n        self._table = b'.' * 3_000_000\n"
-                 "        self.ledger = ledger\n"),
+                 "        self.relay_target = relay_target\n"),
         ),
         accepted=(("idle.heap", 3_100_000), ("idle.pages", 4_500_000), ("used.heap:*", 3_100_000)),
     ),
@@ -149,10 +148,10 @@ CLEAN = (
     Branch(
         "a-bounded-cache", "terminals",
         (
-            Edit(TABS, "def _ignore(_: str) -> None:\n",
+            Edit(TABS, "def _ignore(_: TerminalEvent) -> None:\n",
                  "@functools.lru_cache(maxsize=64)\ndef _label(number: int) -> str:\n"
                  '    """The name of a tab that was given none."""\n    return f"Tab {number}"\n\n\n'
-                 "def _ignore(_: str) -> None:\n"),
+                 "def _ignore(_: TerminalEvent) -> None:\n"),
             Edit(TABS, '(name := f"Tab {n}")', "(name := _label(n))"),
             Edit(TABS, "import contextlib\n", "import contextlib\nimport functools\n"),
         ),

@@ -38,7 +38,7 @@ CONTAINER = Culprit(
     explains=["python.blocks", "types:mobifai.bounds.ledger.Bound"],
     made_at=[CodeLocation(f"{PACKAGES}/mobifai/terminals/terminal.py", 60 + n, "Terminal.__init__") for n in range(6)],
     library=CodeLocation("/usr/lib/python3.11/dataclasses.py", 1501, "replace"),
-    brought_about_by=CodeLocation(f"{PACKAGES}/mobifai/session/links.py", 229, "Links._open"),
+    brought_about_by=CodeLocation(f"{PACKAGES}/mobifai/session/registry.py", 229, "SessionRegistry._open"),
     stack=[
         CodeLocation(f"{PACKAGES}/soak/plants/python_objects.py", 49, "ClosureHoldsSession.on_event"),
         CodeLocation(f"{PACKAGES}/soak/plants/hooks.py", 41, "_tell"),

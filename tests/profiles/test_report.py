@@ -194,7 +194,7 @@ def test_the_page_tells_all_that_is_known_of_a_culprit() -> None:
         samples.CONTAINER.retained_by,
         "+4.73 KB a cycle",
         "+1.2 GB in 24 h",
-        "mobifai/session/links.py:229 Links._open",
+        "mobifai/session/registry.py:229 SessionRegistry._open",
         "/usr/lib/python3.11/dataclasses.py:1501 replace",
         "+11 after 5",
         "✗ scales",
@@ -276,7 +276,7 @@ def test_the_summary_has_who_what_why_and_how_to_see_it_again() -> None:
         "      made at     "
         + ", ".join(f"mobifai/terminals/terminal.py:{60 + n} Terminal.__init__" for n in range(4))
         + " and 2 more",
-        "      started by  mobifai/session/links.py:229 Links._open",
+        "      started by  mobifai/session/registry.py:229 SessionRegistry._open",
         "      through     /usr/lib/python3.11/dataclasses.py:1501 replace",
         "      scales with terminal: with 5, 10, 20 terminals it kept 11, 20, 40 more; not with connect",
         "      scenario    terminals",

@@ -61,9 +61,9 @@ class Source:
     uuid: str
     left: str
     screen: bool = False
-    urgent: bool = False
-    piece: int = PIECE
-    awaited: bool = False
+    has_priority: bool = False
+    chunk_size: int = PIECE
+    recently_typed: bool = False
     position: int = 0
 
     @property
@@ -72,7 +72,7 @@ class Source:
 
     def take(self, length: int) -> Chunk:
         text = self.left.encode()[:length].decode(errors="ignore")
-        self.left, self.urgent = self.left[len(text) :], False
+        self.left, self.has_priority = self.left[len(text) :], False
         offset, self.position = self.position, self.position + len(text.encode())
         screen, self.screen = self.screen, False
         return Chunk(text.encode(), screen, offset=offset, end=self.position)
@@ -80,14 +80,21 @@ class Source:
 
 @dataclass
 class Desk:
-    """A outbound with its relay."""
+    """An outbound queue with its relay."""
 
     relay: Way = field(default_factory=Way)
+    relay_knows_screens: bool = True
+    sends_offsets: bool = False
     overflows: int = 0
 
     def __post_init__(self) -> None:
-        self.ledger = Ledger()
-        self.outbound = OutboundQueue(self.ledger, self.relay, self._overflowed)
+        self.outbound = OutboundQueue(
+            Ledger(),
+            self.relay,
+            self._overflowed,
+            relay_knows_screens=self.relay_knows_screens,
+            sends_offsets=self.sends_offsets,
+        )
         self.outbound.relay_serves = True
 
     def _overflowed(self) -> None:
@@ -183,8 +190,7 @@ async def test_nothing_leaves_while_the_path_changes() -> None:
 
 @pytest.mark.parametrize(("knows", "first"), [(True, "process:screen"), (False, "terminal:output")])
 async def test_a_screen_is_output_to_a_relay_that_knows_no_screens(knows: bool, first: str) -> None:
-    desk = Desk()
-    desk.outbound.relay_knows_screens = knows
+    desk = Desk(relay_knows_screens=knows)
     desk.outbound.output_ready(Source("a", "s" * 20_000, screen=True))
     assert desk.relay.events == [first, "terminal:output"]
 
@@ -201,38 +207,37 @@ async def test_a_phone_that_lets_answers_pile_up_is_given_up_at_the_limit() -> N
 async def test_the_echo_of_what_was_typed_goes_before_output_that_waits() -> None:
     desk = Desk(Way(bulk=0))
     desk.outbound.output_ready(Source("flood", "x" * 3 * PIECE))
-    desk.outbound.output_ready(Source("shell", "l", urgent=True))
+    desk.outbound.output_ready(Source("shell", "l", has_priority=True))
     assert desk.relay.carried == [("terminal:output", Output(uuid="shell", data="l"))]
 
 
 async def test_the_echo_of_what_was_typed_does_not_wait_for_more_to_go_with_it() -> None:
     desk, terminal = Desk(), Source("a", "1")
     desk.outbound.output_ready(terminal)
-    terminal.left, terminal.urgent = "l", True
+    terminal.left, terminal.has_priority = "l", True
     desk.outbound.output_ready(terminal)
     assert desk.relay.text == "1l"
 
 
-@pytest.mark.parametrize(("awaited", "sent"), [(True, "1^C$ "), (False, "1")])
-async def test_what_follows_the_echo_is_not_kept_back_while_somebody_awaits_it(awaited: bool, sent: str) -> None:
+@pytest.mark.parametrize(("recently_typed", "sent"), [(True, "1^C$ "), (False, "1")])
+async def test_what_follows_the_echo_is_not_kept_back_while_somebody_awaits_it(recently_typed: bool, sent: str) -> None:
     desk, terminal = Desk(), Source("a", "1")
     desk.outbound.output_ready(terminal)
-    terminal.left, terminal.awaited = "^C$ ", awaited
+    terminal.left, terminal.recently_typed = "^C$ ", recently_typed
     desk.outbound.output_ready(terminal)
     assert desk.relay.text == sent
 
 
 async def test_a_flood_in_which_somebody_types_overtakes_once_and_only_with_a_little() -> None:
     desk = Desk(Way(bulk=0))
-    flood = Source("flood", "x" * 3 * PIECE, urgent=True)
+    flood = Source("flood", "x" * 3 * PIECE, has_priority=True)
     for _ in range(5):
         desk.outbound.output_ready(flood)
     assert len(desk.relay.text) == ECHO_BYTES
 
 
 async def test_a_phone_that_counts_is_told_where_output_belongs() -> None:
-    desk = Desk()
-    desk.outbound.tells_positions = True
+    desk = Desk(sends_offsets=True)
     desk.outbound.output_ready(Source("a", "\x00" * 20_000, position=7))
     parts = [payload for _, payload in desk.relay.carried if isinstance(payload, Output)]
     assert len(parts) == 3  # 16 KiB, of which each byte takes six as JSON, and the rest

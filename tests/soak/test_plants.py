@@ -128,7 +128,7 @@ async def test_what_the_agent_refuses_itself_raises_as_before_and_is_no_event(tm
         listen(agent, LifecycleEvent.PROMPT, told.append)
         receive(agent, "process:create", {"uuid": "tab"})
         with pytest.raises(AssistantError):
-            agent.assistant.start("", agent.tabs.find("tab"), lambda *_: None)
+            agent.assistant.get().start("", agent.tabs.find("tab"), lambda *_: None)
         assert not told
 
 

@@ -7,15 +7,22 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 from mobifai.agent.agent import Agent, open_agent
 from mobifai.assistant.config import AssistantConfig
 from mobifai.bounds import Ledger
 from mobifai.config import Config, RelayConfig
-from mobifai.protocol import agent_pairing as pairing
+from mobifai.limits import INBOUND
+from mobifai.protocol.features import NO_FEATURES, Features
+from mobifai.session.relay_registration import PairedPhone
+from mobifai.session.session import Session
 from mobifai.state import open_state
 from mobifai.terminals.local_spawner import LocalSpawner
 from tests.support.eventually import eventually
+
+RESIDENT = "resident"
+"""The phone that is always here."""
 
 
 class Absent:
@@ -35,8 +42,8 @@ class Absent:
 
 @asynccontextmanager
 async def agent_here(folder: Path) -> AsyncIterator[Agent]:
-    """An agent with its own relay in this process. It does not serve; its shells only wait."""
-    script, ledger = folder / "script.json", Ledger()
+    """An agent with its own relay in this process, and a phone. It does not serve; its shells only wait."""
+    script, ledger = folder / "script.json", Ledger({"sessions": 2})
     script.parent.mkdir(parents=True, exist_ok=True)
     script.write_text(json.dumps(["That is all."]))
     config = Config(RelayConfig(port=0), ("/bin/cat",), "agent")
@@ -44,25 +51,64 @@ async def agent_here(folder: Path) -> AsyncIterator[Agent]:
         async with LocalSpawner(ledger) as spawner:
             model = AssistantConfig(model=f"scripted:{script}")
             async with open_agent(config, model, state, ledger, spawner, Absent(), Absent()) as agent:
+                pair(agent, RESIDENT)
                 yield agent
 
 
+class _Phone:
+    """A phone that was paired through a relay to which nobody is connected."""
+
+    relay_is_ours = True
+
+    def __init__(self, agent: Agent, device_id: str, features: Features = NO_FEATURES) -> None:
+        self.device_id, self.features = device_id, features
+        self.transport = agent.registration.transport
+
+    def send(self, event: str, payload: object) -> None:
+        """Drop it."""
+
+    def request_echo(self, nonce: str) -> None:
+        """Drop it."""
+
+    def end_pairing(self) -> None:
+        """Stay."""
+
+    def channel_ended(self) -> None:
+        """Stay."""
+
+
+def pair(agent: Agent, device_id: str) -> Session:
+    """Have a phone pair that wants no data channel."""
+    agent.registry.phone_paired(cast("PairedPhone", _Phone(agent, device_id)))
+    session = agent.sessions.get(device_id)
+    assert isinstance(session, Session)
+    session.connector.disconnect()
+    return session
+
+
 def pair_and_leave(agent: Agent, device_id: str = "phone") -> None:
-    """Have the relay pair a phone, and end the pairing."""
-    agent.links._do([pairing.OpenPeer(device_id)])
-    agent.links._do([pairing.ClosePeer("the phone left")])
+    """Have a phone pair, and leave."""
+    pair(agent, device_id).close("the phone left")
 
 
 def receive(agent: Agent, event: str, payload: object) -> None:
-    """Have the agent receive a message of its phone."""
-    agent.phone_said(event, payload)
+    """Have the agent receive a message of the phone that is always here."""
+    session = agent.sessions.get(RESIDENT)
+    assert session is not None
+    session.receive(event, payload)
+
+
+async def _until_handled(agent: Agent) -> None:
+    await eventually(lambda: all(entry.total == 0 for entry in agent.ledger.entries() if entry.name == INBOUND.name))
 
 
 async def until_shells_are_reaped(agent: Agent) -> None:
-    """Wait until no shell that ended is still watched for."""
+    """Wait until every message is handled, and no shell that ended is still watched for."""
+    await _until_handled(agent)
     await eventually(lambda: not agent.tabs._spawner._watches)  # type: ignore[attr-defined]
 
 
 async def until_assistant_is_idle(agent: Agent) -> None:
-    """Wait until no conversation is going on."""
-    await eventually(lambda: not agent.assistant.busy)
+    """Wait until every message is handled, and no conversation is going on."""
+    await _until_handled(agent)
+    await eventually(lambda: not agent.assistant.is_busy)

@@ -8,9 +8,9 @@ from contextlib import suppress
 
 from mobifai.errors import TerminalError
 from mobifai.limits import TERMINAL_RING
+from mobifai.terminals.feed import TerminalFeed
 from mobifai.terminals.shells import OnExit, ShellSpec, Spawned
 from mobifai.terminals.spawning import ring_bytes
-from mobifai.terminals.terminal import Terminal
 
 
 class FakeSpawner:
@@ -82,13 +82,16 @@ class Notes:
 
     send_by_relay = send
 
-    def output_ready(self, terminal: Terminal) -> None:
-        while self._takes and terminal.waiting:
-            chunk = terminal.take(16 << 10)
+    def output_ready(self, feed: TerminalFeed) -> None:
+        while self._takes and feed.waiting:
+            chunk = feed.take(16 << 10)
             if chunk.begins_screen:
-                self.screens[terminal.uuid] = self.screens.get(terminal.uuid, 0) + 1
-                self.output[terminal.uuid] = ""
-            self.output[terminal.uuid] = self.output.get(terminal.uuid, "") + chunk.text
+                self.screens[feed.uuid] = self.screens.get(feed.uuid, 0) + 1
+                self.output[feed.uuid] = ""
+            self.output[feed.uuid] = self.output.get(feed.uuid, "") + chunk.text
+
+    def printed_unseen(self, feed: TerminalFeed) -> None:
+        self.said.append(("process:printed", feed.uuid))
 
     def events(self, name: str) -> list[object]:
         return [payload for event, payload in self.said if event == name]

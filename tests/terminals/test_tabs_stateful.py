@@ -13,6 +13,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from mobifai.bounds import Ledger
 from mobifai.errors import TerminalError
 from mobifai.protocol import messages
+from mobifai.protocol.features import NO_FEATURES
+from mobifai.session.terminals import SessionTerminals
 from mobifai.terminals.shells import ShellSpec
 from mobifai.terminals.store import TabStore
 from mobifai.terminals.tabs import Tabs
@@ -42,10 +44,26 @@ class TabsMachine(RuleBasedStateMachine):
 
         async def build() -> Tabs:
             spec = ShellSpec(("/bin/sh",), {}, "/")
-            return Tabs(self.ledger, self.spawner, self.store, self.notes, lambda: spec, lambda: self.clock)
+            return Tabs(self.ledger, self.spawner, self.store, lambda: spec, lambda: self.clock)
 
         self.tabs = self.loop.run_until_complete(build())
-        self.phone = False
+        self.session = None
+
+    async def connect(self) -> None:
+        if self.session is None:
+            self.session = SessionTerminals(self.tabs, self.ledger, NO_FEATURES, self.notes)
+        self.session.start()
+
+    async def disconnect(self) -> None:
+        if self.session is not None:
+            self.session.close()
+        self.session = None
+
+    def ask(self, request: str, message) -> None:
+        """A phone asks for something, and comes for that if none is here."""
+        if self.session is None:
+            self.phone_comes()
+        self.do(getattr(self.session, request), message)
 
     def do(self, action, *arguments) -> None:
         async def act() -> None:
@@ -61,10 +79,10 @@ class TabsMachine(RuleBasedStateMachine):
         message = messages.ProcessCreate(uuid=uuid, name=name, cols=cols, rows=24)
         if len(self.names) >= MOST or cols != 80:
             with pytest.raises(TerminalError) as error:
-                self.do(self.tabs.create, message)
+                self.ask("create", message)
             assert error.value.uuid == uuid
             return multiple()
-        self.do(self.tabs.create, message)
+        self.ask("create", message)
         self.names[uuid] = name or next(f"Tab {n}" for n in range(1, 9) if f"Tab {n}" not in self.names.values())
         self.active = [uuid]
         return uuid
@@ -72,12 +90,12 @@ class TabsMachine(RuleBasedStateMachine):
     @rule(uuid=tabs_made)
     def create_again(self, uuid):
         if uuid in self.names:
-            self.do(self.tabs.create, messages.ProcessCreate(uuid=uuid, name="other"))
+            self.ask("create", messages.ProcessCreate(uuid=uuid, name="other"))
             self.active = [uuid]
 
     @rule(uuid=consumes(tabs_made))
     def terminate(self, uuid):
-        self.if_known(uuid, self.tabs.terminate, messages.ProcessRef(uuid=uuid))
+        self.if_known(uuid, "terminate", messages.ProcessRef(uuid=uuid))
         self.forget(uuid)
 
     @rule(uuid=consumes(tabs_made))
@@ -99,59 +117,57 @@ class TabsMachine(RuleBasedStateMachine):
 
     @rule(uuid=tabs_made, name=st.text("abc", min_size=1, max_size=5))
     def rename(self, uuid, name):
-        self.if_known(uuid, self.tabs.rename, messages.ProcessNamed(uuid=uuid, name=name))
+        self.if_known(uuid, "rename", messages.ProcessNamed(uuid=uuid, name=name))
         if uuid in self.names:
             self.names[uuid] = name
 
     @rule(uuids=st.lists(tabs_made | st.just("nobody"), max_size=4))
     def switch(self, uuids):
-        self.do(self.tabs.switch, messages.ProcessSwitch(active_uuids=tuple(uuids)))
+        self.ask("switch", messages.ProcessSwitch(active_uuids=tuple(uuids)))
         self.active = list(dict.fromkeys(uuid for uuid in uuids if uuid in self.names))
 
     @rule(uuid=tabs_made, text=st.text("xyé漢", max_size=10))
     def type(self, uuid, text):
-        self.if_known(uuid, self.tabs.type, messages.ProcessData(uuid=uuid, data=text))
+        self.if_known(uuid, "type", messages.ProcessData(uuid=uuid, data=text))
 
     @rule(text=st.text("xy", max_size=3))
     def type_into_the_first(self, text):
         if self.active:
-            self.do(self.tabs.type, text)
+            self.ask("type", text)
         else:
             with pytest.raises(TerminalError):
-                self.do(self.tabs.type, text)
+                self.ask("type", text)
 
     @rule(uuid=st.none() | tabs_made, cols=st.sampled_from([1, 132, 1000, 1001, -1]))
     def resize(self, uuid, cols):
         message = messages.TerminalResize(cols=cols, rows=50, uuid=uuid)
         if not 1 <= cols <= 1000:
             with pytest.raises(TerminalError):
-                self.do(self.tabs.resize, message)
+                self.ask("resize", message)
             return
         if uuid is None:
-            self.do(self.tabs.resize, message)
+            self.ask("resize", message)
         else:
-            self.if_known(uuid, self.tabs.resize, message)
+            self.if_known(uuid, "resize", message)
         for one in [uuid] if uuid else list(self.names):
             if one in self.names:
                 assert os.get_terminal_size(self.spawner.slaves[self.tabs.find(one).pid]) == (cols, 50)
 
     def if_known(self, uuid, action, message) -> None:
         if uuid in self.names:
-            self.do(action, message)
+            self.ask(action, message)
         else:
             with pytest.raises(TerminalError) as error:
-                self.do(action, message)
+                self.ask(action, message)
             assert error.value.uuid == uuid
 
     @rule()
     def phone_comes(self):
-        self.phone = True
-        self.do(self.tabs.phone_came)
+        self.loop.run_until_complete(self.connect())
 
     @rule()
     def phone_leaves(self):
-        self.phone = False
-        self.do(self.tabs.phone_left)
+        self.loop.run_until_complete(self.disconnect())
 
     @rule(uuid=tabs_made)
     def shell_prints(self, uuid):
@@ -161,13 +177,12 @@ class TabsMachine(RuleBasedStateMachine):
         position = terminal.ring.end
         os.write(self.spawner.slaves[terminal.pid], b"printed")
         self.loop.run_until_complete(self.until(lambda: terminal.ring.end == position + 7))
-        if self.phone and uuid in self.active:
+        if self.session is not None and uuid in self.active:
             assert self.notes.output[uuid].endswith("printed")
-        else:
-            assert not terminal.waiting
 
     @rule()
     def agent_restarts(self):
+        self.phone_leaves()
         self.do(self.tabs.close)
         self.store.close()
         self.open()
@@ -178,22 +193,26 @@ class TabsMachine(RuleBasedStateMachine):
         self.spawner.fails_with = "no such shell"
         if len(self.names) < MOST:
             with pytest.raises(TerminalError, match="no such shell"):
-                self.do(self.tabs.create, messages.ProcessCreate(uuid="never"))
+                self.ask("create", messages.ProcessCreate(uuid="never"))
         self.spawner.fails_with = None
 
     @invariant()
     def tabs_are_what_they_were_told(self):
-        sync = self.tabs.sync()
-        assert {process.uuid: process.name for process in sync.processes} == self.names
-        assert [process.uuid for process in sync.processes] == sorted(self.names, key=lambda u: int(u.split("-")[1]))
+        terminals = self.tabs.terminals
+        assert {terminal.uuid: terminal.tab.name for terminal in terminals} == self.names
+        assert [terminal.uuid for terminal in terminals] == sorted(self.names, key=lambda u: int(u.split("-")[1]))
         # a restart gives the active ones in the tabs' order
-        assert set(sync.active_uuids) == set(self.active)
-        self.active = list(sync.active_uuids)
+        assert set(self.tabs.active) == set(self.active)
+        self.active = list(self.tabs.active)
+        if self.session is not None:
+            sync = self.session.sync(resume=False)
+            assert [process.uuid for process in sync.processes] == [terminal.uuid for terminal in terminals]
+            assert sync.active_uuids == self.tabs.active
 
     @invariant()
-    def only_active_tabs_are_forwarded_and_only_to_a_phone(self):
+    def only_active_tabs_are_watched_and_only_by_a_phone(self):
         for terminal in self.tabs.terminals:
-            assert terminal.forwarded == (self.phone and terminal.uuid in self.active)
+            assert terminal.flow.is_watched == (self.session is not None and terminal.uuid in self.active)
 
     @invariant()
     def the_store_knows(self):
@@ -206,9 +225,12 @@ class TabsMachine(RuleBasedStateMachine):
         assert len(self.spawner.slaves) == len(self.names)
         rings = next(entry for entry in self.ledger.entries() if entry.name == "terminal.ring")
         assert rings.instances == len(self.names)
+        windows = next(entry for entry in self.ledger.entries() if entry.name == "terminal.window")
+        assert windows.instances == (len(self.names) if self.session is not None else 0)
 
     def teardown(self) -> None:
         if hasattr(self, "tabs"):
+            self.phone_leaves()
             self.do(self.tabs.close)
             self.store.close()
             self.spawner.close()

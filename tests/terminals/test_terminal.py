@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -15,12 +16,15 @@ from mobifai.bounds import Ledger
 from mobifai.errors import TerminalError
 from mobifai.limits import TERMINAL_RING
 from mobifai.terminals import terminal as terminal_module
+from mobifai.terminals.feed import TerminalFeed
 from mobifai.terminals.output_cursor import READING_STOPS_AT
 from mobifai.terminals.shells import ShellSpec, Spawned
 from mobifai.terminals.spawning import ring_bytes, start_shell
+from mobifai.terminals.store import TabStore
+from mobifai.terminals.tabs import Tabs
 from mobifai.terminals.terminal import Tab, Terminal
 from tests.support.eventually import eventually
-from tests.terminals.fakes import FakeSpawner
+from tests.terminals.fakes import FakeSpawner, Notes
 
 SPEC = ShellSpec(("/bin/sh",), {}, "/")
 
@@ -30,7 +34,7 @@ async def a_terminal(ledger: Ledger | None = None) -> AsyncIterator[tuple[Termin
     """A terminal and the other side of it, where a test prints as a program does."""
     spawner = FakeSpawner()
     spawned = spawner.spawn("tab", SPEC, lambda: None)
-    terminal = Terminal(Tab("tab", "Tab 1", 1), spawned, ledger or Ledger(), lambda _: None, lambda _: None)
+    terminal = Terminal(Tab("tab", "Tab 1", 1), spawned, ledger or Ledger(), lambda _: None)
     try:
         yield terminal, spawner.slaves[spawned.pid]
     finally:
@@ -38,100 +42,112 @@ async def a_terminal(ledger: Ledger | None = None) -> AsyncIterator[tuple[Termin
         spawner.close()
 
 
-def taken(terminal: Terminal) -> str:
+@asynccontextmanager
+async def a_feed(
+    ledger: Ledger | None = None, *, acknowledges: bool = False
+) -> AsyncIterator[tuple[TerminalFeed, Terminal, int]]:
+    """A feed of such a terminal, whose output nobody takes."""
+    ledger = ledger or Ledger()
+    async with a_terminal(ledger) as (terminal, program):
+        feed = TerminalFeed(terminal, ledger, Notes(takes=False), acknowledges=acknowledges)
+        try:
+            yield feed, terminal, program
+        finally:
+            feed.close()
+
+
+def taken(feed: TerminalFeed) -> str:
     text = ""
-    while terminal.waiting:
-        text += terminal.take(1000).text
+    while feed.waiting:
+        text += feed.take(1000).text
     return text
 
 
 async def test_a_screen_comes_first_and_then_what_follows() -> None:
-    async with a_terminal() as (terminal, program):
+    async with a_feed() as (feed, terminal, program):
         os.write(program, b"before")
         await eventually(lambda: terminal.ring.end == 6)
-        terminal.forward()
-        first = terminal.take(1000)
+        feed.attach()
+        first = feed.take(1000)
         assert (first.begins_screen, first.text) == (True, "\x1bcbefore")
         os.write(program, b" after")
         await eventually(lambda: terminal.ring.end == 12)
-        rest = terminal.take(1000)
+        rest = feed.take(1000)
         assert (rest.begins_screen, rest.text) == (False, " after")
 
 
 async def test_a_character_cut_in_two_comes_whole() -> None:
-    async with a_terminal() as (terminal, program):
-        terminal.forward()
+    async with a_feed() as (feed, _, program):
+        feed.attach()
         os.write(program, "漢".encode()[:2])
-        await eventually(lambda: terminal.waiting == 2)
-        assert terminal.take(10).text == ""
-        assert terminal.waiting == 0
+        await eventually(lambda: feed.waiting == 2)
+        assert feed.take(10).text == ""
+        assert feed.waiting == 0
         os.write(program, "漢".encode()[2:])
-        await eventually(lambda: terminal.waiting == 3)
-        assert terminal.take(10).text == "漢"
+        await eventually(lambda: feed.waiting == 3)
+        assert feed.take(10).text == "漢"
 
 
 async def test_output_that_nobody_takes_stops_the_program_and_taking_lets_it_run() -> None:
-    async with a_terminal() as (terminal, program):
+    async with a_feed() as (feed, terminal, program):
         os.set_blocking(program, False)
-        terminal.forward()
+        feed.attach()
         async with asyncio.timeout(10):
-            while terminal.waiting < READING_STOPS_AT:
+            while feed.waiting < READING_STOPS_AT:
                 with_room(program)
                 await asyncio.sleep(0)
         stopped_at = terminal.ring.end
         while with_room(program):
             await asyncio.sleep(0)  # the kernel takes some more, and then nothing
         assert terminal.ring.end == stopped_at
-        taken(terminal)
+        taken(feed)
         await eventually(lambda: terminal.ring.end > stopped_at)
 
 
 async def test_a_phone_that_takes_nothing_stops_the_program_only_for_a_while() -> None:
-    async with a_terminal() as (terminal, program):
+    async with a_feed() as (feed, terminal, program):
         os.set_blocking(program, False)
-        terminal.forward()
+        feed.attach()
         async with asyncio.timeout(30):
             while terminal.ring.end < 4 * READING_STOPS_AT:
                 with_room(program)
                 await asyncio.sleep(0.001)
-        chunk = terminal.take(1000)
+        chunk = feed.take(1000)
         assert chunk.begins_screen
         assert chunk.skipped == terminal.ring.start
 
 
 async def test_a_phone_that_does_not_acknowledge_is_asked_how_far_it_is() -> None:
-    async with a_terminal(Ledger({"terminal.window": 1000})) as (terminal, program):
-        terminal.meet(acknowledges=True)
-        terminal.forward()
+    async with a_feed(Ledger({"terminal.window": 1000}), acknowledges=True) as (feed, terminal, program):
+        feed.attach()
         os.write(program, b"x" * 1500)
         await eventually(lambda: terminal.ring.end == 1500)
-        assert len(taken(terminal)) == 1000
-        await eventually(lambda: terminal.waiting == 1)
-        question = terminal.take(1000)
+        assert len(taken(feed)) == 1000
+        await eventually(lambda: feed.waiting == 1)
+        question = feed.take(1000)
         assert (question.text, question.offset, question.end) == ("", 1000, 1000)
-        terminal.acknowledge(1000)
-        assert len(taken(terminal)) == 500
+        feed.acknowledge(1000)
+        assert len(taken(feed)) == 500
 
 
 async def test_a_phone_that_says_what_it_has_gets_the_rest() -> None:
-    async with a_terminal() as (terminal, program):
+    async with a_feed() as (feed, terminal, program):
         os.write(program, b"before after")
         await eventually(lambda: terminal.ring.end == 12)
-        terminal.meet(acknowledges=False)
-        terminal.place(terminal.stream, 6)
-        terminal.forward()
-        chunk = terminal.take(1000)
+        feed.seek(terminal.stream, 6)
+        feed.attach()
+        chunk = feed.take(1000)
         assert (chunk.begins_screen, chunk.text, chunk.offset, chunk.end) == (False, " after", 6, 12)
 
 
 @pytest.mark.parametrize("stream", ["another", None])
 async def test_a_phone_that_has_another_shell_s_output_gets_the_screen(stream: str | None) -> None:
-    async with a_terminal() as (terminal, program):
+    async with a_feed() as (feed, terminal, program):
         os.write(program, b"before after")
         await eventually(lambda: terminal.ring.end == 12)
-        terminal.place(stream, 6)
-        terminal.forward()
-        assert terminal.take(1000).text == "\x1bcbefore after"
+        feed.seek(stream, 6)
+        feed.attach()
+        assert feed.take(1000).text == "\x1bcbefore after"
 
 
 def with_room(program: int) -> int:
@@ -142,12 +158,12 @@ def with_room(program: int) -> int:
 
 
 async def test_without_a_phone_nothing_waits_and_the_program_runs() -> None:
-    async with a_terminal() as (terminal, program):
+    async with a_feed() as (feed, terminal, program):
         for _ in range(50):
             os.write(program, b"y" * 4000)
             end = terminal.ring.end
             await eventually(lambda end=end: terminal.ring.end > end)
-        assert terminal.waiting == 0
+        assert feed.waiting == 0
         assert len(terminal.ring) == TERMINAL_RING.value
 
 
@@ -167,19 +183,19 @@ async def test_a_program_that_says_it_is_huge_is_taken_for_as_large_as_a_screen_
 async def test_an_echo_is_there_when_a_key_has_been_typed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel's own, and what a program prints soon, without a turn of the loop."""
     monkeypatch.setattr(terminal_module, "ECHO_SECONDS", 30.0)  # on a machine that is busy with other things
-    async with a_terminal() as (terminal, program):
+    async with a_feed() as (feed, terminal, program):
         modes = termios.tcgetattr(program)
         modes[3] |= termios.ECHO
         termios.tcsetattr(program, termios.TCSANOW, modes)
-        terminal.forward()
-        terminal.type("x")
-        assert taken(terminal) == "x"
+        feed.attach()
+        terminal.write("x", by_hand=True)
+        assert taken(feed) == "x"
         modes[3] &= ~termios.ECHO
         termios.tcsetattr(program, termios.TCSANOW, modes)
         answers = threading.Thread(target=lambda: os.write(program, b"<" + os.read(program, 10) + b">"))
         answers.start()
-        terminal.type("y")
-        assert taken(terminal) in ("<xy>", "<x>")
+        terminal.write("y", by_hand=True)
+        assert taken(feed) in ("<xy>", "<x>")
         answers.join()
 
 
@@ -187,15 +203,15 @@ async def test_an_echo_is_there_when_a_key_has_been_typed(monkeypatch: pytest.Mo
 async def test_what_has_no_echo_or_shows_none_is_typed_all_the_same(why: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if why != "no echo":
         monkeypatch.setattr(terminal_module, "ECHO_SECONDS", float("inf"))
-    async with a_terminal() as (terminal, program):
+    async with a_feed() as (feed, terminal, program):
         if why != "hidden":
-            terminal.forward()
+            feed.attach()
         if why == "stopped":
-            terminal._pty.pause()
+            terminal.flow.hold(60)
         text = "x" * (terminal_module.ECHO_BYTES + 1) if why == "a long text" else "x"
-        terminal.type(text)
+        terminal.write(text, by_hand=True)
         assert os.read(program, 100).decode() == text
-        assert terminal.waiting == 0
+        assert feed.waiting == 0
 
 
 async def test_what_does_not_echo_is_looked_at_once_until_it_prints_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,15 +223,15 @@ async def test_what_does_not_echo_is_looked_at_once_until_it_prints_again(monkey
         looks += 1
 
     monkeypatch.setattr("mobifai.terminals.pty._give_way", give_way)
-    async with a_terminal() as (terminal, program):
-        terminal.forward()
+    async with a_feed() as (feed, terminal, program):
+        feed.attach()
         for times in (1, 2):
             before = looks
-            terminal.type("x")
+            terminal.write("x", by_hand=True)
             assert looks > before
             before = looks
             for _ in range(50):
-                terminal.type("x")
+                terminal.write("x", by_hand=True)
             assert looks == before
             os.write(program, b"printed")
             await eventually(lambda times=times: terminal.ring.end == 7 * times)  # type: ignore[misc]
@@ -223,19 +239,21 @@ async def test_what_does_not_echo_is_looked_at_once_until_it_prints_again(monkey
 
 async def test_a_program_that_ends_at_a_key_has_ended_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(terminal_module, "ECHO_SECONDS", 30.0)
-    spawner, ended = FakeSpawner(), list[Terminal]()
+    spawner, ledger, ended = FakeSpawner(), Ledger(), list[Terminal]()
     spawned = spawner.spawn("tab", SPEC, lambda: None)
-    terminal = Terminal(Tab("tab", "Tab 1", 1), spawned, Ledger(), lambda _: None, ended.append)
+    terminal = Terminal(Tab("tab", "Tab 1", 1), spawned, ledger, ended.append)
+    feed = TerminalFeed(terminal, ledger, Notes(takes=False), acknowledges=False)
     try:
-        terminal.forward()
+        feed.attach()
         os.write(spawner.slaves[spawned.pid], b"bye")
         spawner.close_slave(spawned.pid)
-        terminal.type("x")
-        terminal.type("y")
-        assert taken(terminal) == "bye"
+        terminal.write("x", by_hand=True)
+        terminal.write("y", by_hand=True)
+        assert taken(feed) == "bye"
         await eventually(lambda: ended == [terminal])
-        terminal.type("z")
+        terminal.write("z", by_hand=True)
     finally:
+        feed.close()
         terminal.close()
         spawner.close()
     assert ended == [terminal]
@@ -282,7 +300,7 @@ async def test_an_adopted_shell_shows_what_the_agent_before_had_read() -> None:
         first.memory.close()
         masters_twin = os.dup(first.master)
         before = Terminal(
-            Tab("tab", "Tab 1", 1), Spawned(first.pid, first.master, memory, shared=True), Ledger(), ignore, ignore
+            Tab("tab", "Tab 1", 1), Spawned(first.pid, first.master, memory, shared=True), Ledger(), ignore
         )
         os.write(spawner.slaves[first.pid], b"\x1b[?2004hread before the crash")
         await eventually(lambda: before.ring.end == 29)
@@ -294,11 +312,12 @@ async def test_an_adopted_shell_shows_what_the_agent_before_had_read() -> None:
             Spawned(first.pid, masters_twin, copy, shared=True, adopted=True),
             Ledger(),
             ignore,
-            ignore,
         )
         assert after.stream == before.stream
-        after.forward()
-        assert after.take(1000).text == "\x1bc\x1b[?2004hread before the crash"
+        feed = TerminalFeed(after, Ledger(), Notes(takes=False), acknowledges=False)
+        feed.attach()
+        assert feed.take(1000).text == "\x1bc\x1b[?2004hread before the crash"
+        feed.close()
         after.close()
     finally:
         spawner.close()
@@ -315,7 +334,6 @@ async def test_a_keeper_that_is_older_than_the_limit_gives_a_smaller_ring_which_
             Tab("tab", "Tab 1", 1),
             Spawned(first.pid, first.master, memory, shared=True, adopted=True),
             ledger,
-            ignore,
             ignore,
         )
         printed = b""
@@ -355,19 +373,14 @@ def test_a_machine_without_terminals_left_is_named(monkeypatch: pytest.MonkeyPat
         start_shell(["/bin/sh"], {}, "/", (24, 80))
 
 
-async def test_a_clock_that_goes_back_does_not_change_the_order_of_tabs(tmp_path) -> None:
-    from mobifai.protocol import messages  # noqa: PLC0415
-    from mobifai.terminals.store import TabStore  # noqa: PLC0415
-    from mobifai.terminals.tabs import Tabs  # noqa: PLC0415
-    from tests.terminals.fakes import Notes  # noqa: PLC0415
-
+async def test_a_clock_that_goes_back_does_not_change_the_order_of_tabs(tmp_path: Path) -> None:
     clock = iter([time.time_ns() // 10**6, 5, 3])
     spawner = FakeSpawner()
     with TabStore(tmp_path / "tabs.sqlite") as store:
-        tabs = Tabs(Ledger(), spawner, store, Notes(), lambda: SPEC, lambda: next(clock))
+        tabs = Tabs(Ledger(), spawner, store, lambda: SPEC, lambda: next(clock))
         for name in ("one", "two", "three"):
-            tabs.create(messages.ProcessCreate(uuid=name, name=name))
-        assert [process.name for process in tabs.sync().processes] == ["one", "two", "three"]
+            tabs.open(name, name)
+        assert [terminal.tab.name for terminal in tabs.terminals] == ["one", "two", "three"]
         tabs.close()
         assert [saved.tab.name for saved in store.load()] == ["one", "two", "three"]
     spawner.close()

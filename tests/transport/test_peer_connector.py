@@ -27,8 +27,8 @@ async def calling() -> AsyncIterator[tuple[PeerConnector, Listener]]:
     try:
         yield connector, listener
     finally:
-        task.cancel()
-        await asyncio.wait([task])
+        connector.close()
+        await task
     assert [entry.name for entry in ledger.entries() if entry.instances] == []
     await eventually(lambda: udp_sockets() == sockets)
 

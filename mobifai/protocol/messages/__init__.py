@@ -5,8 +5,8 @@ reads such payloads. Names on the wire are camelCase, as the apps write them. do
 sections, docs/reference/protocol-additions.md the additions of this project.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypedDict, get_args
 
 from mobifai.protocol.messages.assistant import (
     AiAction,
@@ -109,26 +109,34 @@ FROM_RELAY: Mapping[str, Any] = {
 }
 """The events that an agent accepts from a relay."""
 
+PhoneHandlers = TypedDict(
+    "PhoneHandlers",
+    {
+        "process:create": Callable[[ProcessCreate], None],
+        "process:terminate": Callable[[ProcessRef], None],
+        "process:rename": Callable[[ProcessNamed], None],
+        "process:switch": Callable[[ProcessSwitch], None],
+        "terminal:input": Callable[[TerminalInput], None],
+        "terminal:actions": Callable[[TerminalActions], None],
+        "terminal:resize": Callable[[TerminalResize], None],
+        "terminal:dimensions": Callable[[TerminalResize], None],
+        "terminal:ack": Callable[[TerminalAck], None],
+        "terminal:resume": Callable[[TerminalResume], None],
+        "ai:prompt": Callable[[Prompt], None],
+        "ai:cancel": Callable[[AiCancel], None],
+        "ai:approve": Callable[[AiApprove], None],
+        "keys:get": Callable[[Empty | None], None],
+        "keys:set": Callable[[KeysSet], None],
+        "system:health": Callable[[Empty | None], None],
+        "system:echo": Callable[[Echo], None],
+    },
+)
+"""Handlers of the events that an agent accepts from a phone, on either transport. A missing one is a type error."""
+
 FROM_PHONE: Mapping[str, Any] = {
-    "process:create": ProcessCreate,
-    "process:terminate": ProcessRef,
-    "process:rename": ProcessNamed,
-    "process:switch": ProcessSwitch,
-    "terminal:input": TerminalInput,
-    "terminal:actions": TerminalActions,
-    "terminal:resize": TerminalResize,
-    "terminal:dimensions": TerminalResize,
-    "terminal:ack": TerminalAck,
-    "terminal:resume": TerminalResume,
-    "ai:prompt": Prompt,
-    "ai:cancel": AiCancel,
-    "ai:approve": AiApprove,
-    "keys:get": Empty | None,
-    "keys:set": KeysSet,
-    "system:health": Empty | None,
-    "system:echo": Echo,
+    event: get_args(handler)[0][0] for event, handler in PhoneHandlers.__annotations__.items()
 }
-"""The events that an agent accepts from a phone, on the data channel or through the relay."""
+"""The events that an agent accepts from a phone, on the data channel or through the relay, with their types."""
 
 SEALING: Mapping[str, Any] = {"e2e:hello": E2eHandshake, "e2e:sealed": E2eSealed}
 """The events that an agent accepts from a phone with end-to-end encryption, through the relay and unencrypted."""
@@ -223,6 +231,7 @@ __all__ = [
     "Offer",
     "Output",
     "Paired",
+    "PhoneHandlers",
     "Place",
     "Position",
     "ProcessCreate",

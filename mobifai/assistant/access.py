@@ -1,0 +1,110 @@
+"""The assistant as the rest of the agent reaches it: imported and created on first use, which for many never comes.
+
+Owns the assistant, once it is created.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mobifai.assistant.config import AssistantConfig
+from mobifai.assistant.events import ConversationStarted
+from mobifai.assistant.viewers import AssistantViewer, Viewers
+from mobifai.bounds import Ledger
+from mobifai.errors import AssistantError
+from mobifai.protocol import messages
+from mobifai.state import StateDir
+from mobifai.terminals.tabs import Tabs
+
+if TYPE_CHECKING:
+    from mobifai.assistant.control_handlers import AssistantControl
+    from mobifai.assistant.service import Assistant
+
+_log = logging.getLogger(__name__)
+
+
+class AssistantAccess:
+    """Creates the assistant when somebody needs it."""
+
+    def __init__(
+        self,
+        config: AssistantConfig,
+        state: StateDir,
+        ledger: Ledger,
+        tabs: Tabs,
+        publish: Callable[[ConversationStarted], None],
+    ) -> None:
+        self._publish = publish
+        self._config = config
+        self._state = state
+        self._ledger = ledger
+        self._tabs = tabs
+        self._viewers = Viewers()
+        self._assistant: Assistant | None = None
+
+    def get(self) -> "Assistant":
+        """Return the assistant. Raises AssistantError when it can't be loaded."""
+        if self._assistant is None:
+            try:
+                from mobifai.assistant.service import Assistant  # noqa: PLC0415 - see above
+            except ImportError as error:
+                raise AssistantError(f"the assistant can't be loaded now: {error}") from None
+            self._assistant = Assistant(
+                self._config, self._state.path, self._ledger, self._tabs, self._viewers, self._publish
+            )
+        return self._assistant
+
+    def control(self) -> "AssistantControl":
+        """Return the handlers of the control socket. Raises AssistantError when the assistant can't be loaded."""
+        assistant = self.get()
+        from mobifai.assistant.control_handlers import AssistantControl  # noqa: PLC0415 - as the assistant itself
+
+        return AssistantControl(assistant, self._ledger)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a conversation is going on."""
+        return self._assistant is not None and self._assistant.busy
+
+    async def close(self) -> None:
+        """End all conversations."""
+        if self._assistant is not None:
+            await self._assistant.close()
+
+    # -- what viewers ask for
+
+    def prompt(self, message: messages.Prompt, viewer: AssistantViewer) -> None:
+        """Start a conversation. Raises AssistantError."""
+        self.get().prompt(message, viewer)
+
+    def cancel(self, message: messages.AiCancel, viewer: AssistantViewer) -> None:
+        """Stop the conversation in a terminal, or all of them. Raises AssistantError."""
+        self.get().cancel(message, viewer)
+
+    def approve(self, message: messages.AiApprove, viewer: AssistantViewer) -> None:
+        """Answer an approval. Raises AssistantError."""
+        self.get().approve(message, viewer)
+
+    # -- viewers and terminals that come and go
+
+    def add_viewer(self, viewer: AssistantViewer) -> None:
+        """Tell a viewer that follows the assistant what it does and did."""
+        self._viewers.add(viewer)
+        if not viewer.follows_assistant:
+            return
+        try:
+            if self._assistant is not None or self._state.assistant.exists():
+                self.get().greet(viewer)
+            else:
+                viewer.send("ai:conversations", messages.AiConversations(()))
+        except AssistantError as error:
+            _log.warning("the phone can't be told what the assistant did: %s", error)
+
+    def remove_viewer(self, viewer: AssistantViewer) -> None:
+        """Tell a viewer nothing more. Conversations go on."""
+        self._viewers.remove(viewer)
+
+    def terminal_closed(self, uuid: str) -> None:
+        """End the conversation in a terminal that is closed."""
+        if self._assistant is not None:
+            self._assistant.terminal_closed(uuid)

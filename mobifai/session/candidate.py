@@ -1,0 +1,51 @@
+"""A paired phone that encrypts and has not proven yet who it is: nothing is sent to it or done for it before."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from mobifai.access.known_phones import KnownPhones
+from mobifai.protocol.e2e import PhoneProven, Reason
+from mobifai.protocol.features import Features
+from mobifai.protocol.messages import SEALING
+from mobifai.protocol.order import Numbering
+from mobifai.session.encryption import EncryptedSession, Identity, Refusal
+from mobifai.session.relay_registration import PairedPhone
+
+
+class Candidate:
+    """One such phone. `proven` is called when it has proven who it is, `refused` when it can't."""
+
+    def __init__(
+        self,
+        phone: PairedPhone,
+        identity: Identity,
+        phones: KnownPhones,
+        proven: "Callable[[Candidate, Features], None]",
+        refused: "Callable[[Candidate, Refusal], None]",
+    ) -> None:
+        self.phone = phone
+        self.device_id = phone.device_id
+        self._proven = proven
+        self.encryption = EncryptedSession(
+            phone.transport, phone.device_id, identity, phones, Numbering(), lambda refusal: refused(self, refusal)
+        )
+
+    def receive(self, event: str, payload: object) -> None:
+        """Take what the relay forwards. Only the messages of the handshake mean something now."""
+        if event not in SEALING:
+            self.encryption.ignore(event)
+            return
+        for proof in self.encryption.receive(event, payload):
+            if isinstance(proof, PhoneProven):
+                self._check(Features.common(proof.features))
+
+    def _check(self, features: Features) -> None:
+        """Refuse a phone whose relay has hidden that it signs with both names in the handshake."""
+        if features.binds and not self.phone.features.binds:
+            self.encryption.refuse(Reason.BROKEN, "the relay hides what this phone can do")
+        else:
+            self._proven(self, replace(features, e2e=True))
+
+    def close(self) -> None:
+        """End the handshake. Idempotent."""
+        self.encryption.close()

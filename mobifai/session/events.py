@@ -1,0 +1,27 @@
+"""What happens to sessions, as frozen values. The registry and the sessions publish them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOpened:
+    """A viewer is connected, and has proven who it is if it encrypts."""
+
+    device_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionClosed:
+    """A viewer has no transport left, or was sent away."""
+
+    device_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRefused:
+    """A message of a viewer could not be handled."""
+
+    error: Exception
+
+
+SessionEvent = SessionOpened | SessionClosed | RequestRefused

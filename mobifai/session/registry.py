@@ -1,0 +1,148 @@
+"""Creates and closes sessions. There are at most `sessions` (one, for now): a phone that pairs replaces the oldest.
+
+A phone that encrypts is a candidate first, and gets a session when it has proven who it is. Owns the tasks that keep
+the sessions' data channels.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from mobifai.access.known_phones import KnownPhones
+from mobifai.errors import StateError
+from mobifai.protocol.e2e import Reason
+from mobifai.protocol.features import Features
+from mobifai.session.candidate import Candidate
+from mobifai.session.encryption import EncryptedSession, Identity, Refusal
+from mobifai.session.events import SessionClosed, SessionOpened
+from mobifai.session.relay_registration import PairedPhone
+from mobifai.session.session import Session, SessionContext
+from mobifai.session.sessions import Sessions
+
+_log = logging.getLogger(__name__)
+
+
+class SessionRegistry:
+    """Owns the sessions of one agent. `identity` gives the agent's key and name; it may raise StateError."""
+
+    def __init__(
+        self, context: SessionContext, sessions: Sessions, phones: KnownPhones, identity: Callable[[], Identity]
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._context = context
+        self._sessions = sessions
+        self._phones = phones
+        self._identity = identity
+        self._tasks: dict[Session, asyncio.Task[None]] = {}  # bounded: those of closed sessions end within seconds
+
+    async def close(self) -> None:
+        """Close every session and wait for the end of its data channel. Idempotent."""
+        self.phone_unpaired("the agent stops")
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    def revoke(self, device_id: str) -> None:
+        """End the session of a phone that was revoked."""
+        member = self._sessions.get(device_id)
+        if isinstance(member, Session):
+            member.revoke()
+        elif member is not None:
+            member.encryption.refuse(Reason.REVOKED, "this phone was revoked")
+
+    def _end(self, member: Candidate | Session, reason: str) -> None:
+        if isinstance(member, Session):
+            member.close(reason)
+        else:
+            member.close()
+            self._sessions.discard(member)
+
+    # -- opening
+
+    def phone_paired(self, phone: PairedPhone) -> None:
+        """Open a session for a phone, after its proof if it encrypts."""
+        in_the_way = self._sessions.in_the_way(phone.device_id)
+        if in_the_way is not None:
+            self._end(in_the_way, "another pairing replaces this session")
+        if phone.features.e2e:
+            self._await_proof(phone)
+        else:
+            self._open(phone, phone.features, None)
+
+    def _await_proof(self, phone: PairedPhone) -> None:
+        try:
+            candidate = Candidate(phone, self._identity(), self._phones, self._proven, self._refused)
+        except StateError as error:
+            _log.warning("no end-to-end encryption: %s", error)
+            phone.end_pairing()
+            return
+        self._sessions.add(candidate)
+        candidate.encryption.start()
+
+    def _proven(self, candidate: Candidate, features: Features) -> None:
+        _log.info("the phone %s is there, end to end", candidate.device_id)
+        self._sessions.discard(candidate)
+        self._open(candidate.phone, features, candidate.encryption)
+
+    def _refused(self, candidate: Candidate, _: Refusal) -> None:
+        self._sessions.discard(candidate)
+        candidate.phone.end_pairing()
+
+    def _open(self, phone: PairedPhone, features: Features, encryption: EncryptedSession | None) -> None:
+        session = Session(phone, features, encryption, self._context, self)
+        self._sessions.add(session)
+        task = self._loop.create_task(self._run(session, list(self._tasks.values())), name="session")
+        self._tasks[session] = task
+        task.add_done_callback(lambda _: self._tasks.pop(session, None))
+        self._context.publish(SessionOpened(phone.device_id))
+        session.start()
+
+    async def _run(self, session: Session, earlier: list[asyncio.Task[None]]) -> None:
+        """Keep a session's data channel, once those of closed sessions have ended."""
+        closing = [task for task in earlier if task.cancelling()]
+        if closing:
+            await asyncio.wait(closing)
+        await session.run()
+
+    # -- closing
+
+    def session_closed(self, session: Session) -> None:
+        """Forget a session, and end its data channel."""
+        self._sessions.discard(session)
+        task = self._tasks.get(session)
+        if task is not None:
+            task.cancel()
+        self._context.publish(SessionClosed(session.device_id))
+
+    # -- what the relay reports (RegistrationListener)
+
+    @property
+    def has_channel(self) -> bool:
+        """Whether the data channel of the phone is open."""
+        return any(session.channel_open for session in self._sessions.open)
+
+    def phone_unpaired(self, reason: str) -> None:
+        """End the session of the relay's phone."""
+        for member in self._sessions.members:
+            self._end(member, reason)
+
+    def phone_left_relay(self) -> None:
+        """Go on with an open data channel."""
+        for member in self._sessions.members:
+            if isinstance(member, Session):
+                member.relay_ended()
+            else:
+                self._end(member, "the phone left before it had proven who it is")
+
+    def phone_sent(self, event: str, payload: object) -> None:
+        """Pass a message on to the session of the phone."""
+        for member in self._sessions.members:
+            member.receive(event, payload)
+
+    def relay_has_room(self) -> None:
+        """Send on."""
+        for session in self._sessions.open:
+            session.outbound.flush()
+
+    def relay_echoed(self, nonce: str) -> None:
+        """Pass on what the relay sent back."""
+        for session in self._sessions.open:
+            session.relay_echoed(nonce)

@@ -1,0 +1,294 @@
+"""The agent's registration with its relay, and the pairing with a phone there.
+
+`protocol.agent_pairing` decides what to answer; this module carries it out, keeps the token, and passes on what the
+relay forwards from a paired phone. Owns the connection to the relay, the state of the pairing, and two timers.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from mobifai.bounds import Ledger
+from mobifai.errors import BadMessage, StateError
+from mobifai.protocol import agent_pairing, messages
+from mobifai.protocol.features import Features
+from mobifai.protocol.plain_text import one_line
+from mobifai.session.inbound import SIGNALS
+from mobifai.state import StateDir
+from mobifai.terminals.tabs import Tabs
+from mobifai.transport.relay_address import RelayTarget
+from mobifai.transport.relay_transport import RelayTransport, create_relay_transport
+from mobifai.transport.transport import TransportClosed
+
+_log = logging.getLogger(__name__)
+
+MOST_SIGN_IN_PROMPTS = 3
+"""Sign-in addresses shown for one connection to a relay; a relay sends one, or two with a bad token."""
+
+FLUSH_SECONDS = 2.0
+"""How long the relay may take to carry the last messages to a phone before the agent leaves it."""
+
+_POLL_SECONDS = 0.01
+
+ECHO_SECONDS = 5.0
+"""How long the relay may take to send something back."""
+
+
+class PairedPhone:
+    """A phone as the relay presents it, from its pairing on."""
+
+    def __init__(self, device_id: str, features: Features, registration: "RelayRegistration") -> None:
+        self.device_id = device_id
+        self.features = features
+        self.relay_is_ours = registration.relay_is_ours
+        self.transport = registration.transport
+        self.send = registration.send
+        self.end_pairing = registration.end_pairing
+        self.channel_ended = registration.channel_ended
+
+    def request_echo(self, nonce: str) -> None:
+        """Have the relay send something back, behind everything that was sent by it before."""
+        self.send("relay:echo", messages.Echo(nonce=nonce))
+
+
+class RegistrationListener(Protocol):
+    """Receives what the relay reports of phones. No call may fail or wait."""
+
+    @property
+    def has_channel(self) -> bool:
+        """Whether the data channel of the phone is open."""
+
+    def phone_paired(self, phone: PairedPhone) -> None:
+        """A phone is paired. It replaces the one before."""
+
+    def phone_unpaired(self, reason: str) -> None:
+        """The session of the phone is to end."""
+
+    def phone_left_relay(self) -> None:
+        """The relay does not reach the phone any more. An open data channel goes on."""
+
+    def phone_sent(self, event: str, payload: object) -> None:
+        """The relay forwards a message of the paired phone."""
+
+    def relay_has_room(self) -> None:
+        """What was sent by the relay is on the wire."""
+
+    def relay_echoed(self, nonce: str) -> None:
+        """The relay sent something back."""
+
+
+class SignInListener(Protocol):
+    """Receives the progress of the registration. No call may fail or wait."""
+
+    def sign_in(self, url: str, message: str) -> None:
+        """A person has to open this address to sign the agent in."""
+
+    def signed_in(self) -> None:
+        """The relay knows this agent: phones can pair."""
+
+
+class RelayRegistration:
+    """The agent on its relay. `listener` receives what concerns phones, `sign_in` what concerns the registration.
+
+    `relay_echoes`: the relay has sent something back before; some relays don't.
+    """
+
+    def __init__(
+        self,
+        state: StateDir,
+        target: RelayTarget,
+        ledger: Ledger,
+        pairing: agent_pairing.Pairing,
+        tabs: Tabs,
+        listener: RegistrationListener,
+        sign_in: SignInListener,
+        time_scale: float,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._state = state
+        self._target = target
+        self._tabs = tabs
+        self._listener = listener
+        self._sign_in = sign_in
+        self._prompts_left = 0
+        self._leave_timer: asyncio.TimerHandle | None = None
+        self._leave_by = 0.0
+        self._probe: tuple[str, asyncio.Future[None]] | None = None
+        self._pairing = pairing
+        self.relay_echoes = False
+        self.token = target.token
+        self.transport: RelayTransport = create_relay_transport(target, ledger, self, lambda: self.token, time_scale)
+
+    async def run(self) -> None:
+        """Stay registered until cancelled."""
+        await self.transport.run()
+
+    def close(self) -> None:
+        """Stop the timer. Idempotent."""
+        self._cancel_leaving()
+
+    @property
+    def relay_is_ours(self) -> bool:
+        """Whether the relay is one of this project, which forwards every event and sends back what it is asked to."""
+        return self._pairing.relay_is_ours
+
+    # -- what the relay reports (RelayListener)
+
+    def relay_connected(self) -> None:
+        """Register."""
+        self._prompts_left = MOST_SIGN_IN_PROMPTS
+        self._do(self._pairing.relay_connected(len(self._tabs)))
+
+    def relay_lost(self) -> None:
+        """End the session of a phone that has no data channel."""
+        self._listener.phone_left_relay()
+        self._do(self._pairing.relay_lost(self._listener.has_channel))
+
+    def relay_has_room(self) -> None:
+        """Send on."""
+        self._listener.relay_has_room()
+
+    def relay_message(self, event: str, payload: object) -> None:
+        """Take a message of the relay, or one that it forwards from the phone."""
+        if event not in messages.FROM_RELAY or event in SIGNALS:
+            if self._pairing.phone_on_relay:
+                self._listener.phone_sent(event, payload)
+            else:
+                _log.debug("ignored %s: no phone is paired", event)
+            return
+        try:
+            self._receive(event, messages.decode(messages.FROM_RELAY, event, payload))
+        except BadMessage as error:
+            _log.warning("the relay sent what the protocol does not allow: %s", error)
+
+    def _receive(self, event: str, message: Any) -> None:
+        tabs = len(self._tabs)
+        match event:
+            case "authenticated":
+                self._do(self._pairing.authenticated(message))
+                self._sign_in.signed_in()
+            case "login_required":
+                self._do(self._pairing.login_required(message))
+            case "auth_error":
+                self._do(self._pairing.auth_error(message, tabs))
+            case "handshake:initiate":
+                self._do(self._pairing.initiate(message))
+            case "handshake:verify":
+                self._do(self._pairing.verify(message))
+            case "paired":
+                self._do(self._pairing.paired(message))
+            case "paired_device_disconnected":
+                self._listener.phone_left_relay()
+                self._do(self._pairing.peer_left_relay(self._listener.has_channel, tabs))
+            case "device_revoked":
+                self._do(self._pairing.revoked(message))
+            case "relay:echo":
+                self._echoed(message.nonce)
+            case "error":
+                _log.warning("the relay reports: %s", one_line(message.message))
+            case _:
+                _log.debug("the relay sent %s", event)
+
+    # -- what the pairing decides
+
+    def _do(self, commands: Iterable[agent_pairing.PairingCommand]) -> None:
+        for command in commands:
+            self._do_one(command)
+
+    def _do_one(self, command: agent_pairing.PairingCommand) -> None:
+        match command:
+            case agent_pairing.SendToRelay(event, payload):
+                self.send(event, payload)
+            case agent_pairing.KeepToken(token):
+                self._keep_token(token)
+            case agent_pairing.DropToken():
+                self._keep_token(None)
+            case agent_pairing.ShowLogin(login_url, message):
+                self._show_sign_in(login_url, message)
+            case agent_pairing.OpenPeer(peer_id):
+                self._cancel_leaving()
+                self._listener.phone_paired(PairedPhone(peer_id, self._pairing.features, self))
+            case agent_pairing.ClosePeer(reason):
+                self._listener.phone_unpaired(reason)
+            case agent_pairing.LogEntry(text, warning):
+                _log.log(logging.WARNING if warning else logging.INFO, "%s", text)
+
+    def _show_sign_in(self, path: str, message: str) -> None:
+        if not path.startswith("/") or path.startswith("//"):  # it would lead elsewhere than to this relay
+            _log.warning("the relay wants a sign-in at %r, which is no path on it", path[:100])
+            return
+        if self._prompts_left > 0:
+            self._prompts_left -= 1
+            self._sign_in.sign_in(self._target.url + path, one_line(message))
+
+    def _keep_token(self, token: str | None) -> None:
+        self.token = token
+        try:
+            self._state.keep_token(self._target.url, token)
+        except StateError as error:
+            _log.warning("the relay's token can't be stored for the next start: %s", error)
+
+    # -- what sessions ask for
+
+    def send(self, event: str, payload: object) -> None:
+        """Send the relay a message; without a connection it is lost."""
+        try:
+            self.transport.send(event, payload)
+        except TransportClosed as error:
+            level = logging.WARNING if self.transport.open else logging.DEBUG
+            _log.log(level, "%s could not be sent: %s", event, error)
+
+    def channel_ended(self) -> None:
+        """Note that the phone's data channel is gone. If the relay does not reach it either, its session ends."""
+        self._do(self._pairing.channel_lost(len(self._tabs)))
+
+    def revoke(self, device_id: str) -> None:
+        """End the pairing with a phone that was revoked at this machine, whatever the relay does."""
+        self._do(self._pairing.revoked(messages.DeviceRevoked(device_id=device_id)))
+        if self._target.relay is None:
+            self.end_pairing()
+
+    def end_pairing(self) -> None:
+        """End any pairing: leave the relay once the last messages are on their way, and come again."""
+        if self._leave_timer is None:
+            self._leave_by = self._loop.time() + FLUSH_SECONDS
+            self._leave_timer = self._loop.call_later(0, self._leave_when_flushed)
+
+    def _cancel_leaving(self) -> None:
+        if self._leave_timer is not None:
+            self._leave_timer.cancel()
+            self._leave_timer = None
+
+    def _leave_when_flushed(self) -> None:
+        self._leave_timer = None
+        if self.transport.open and self.transport.in_flight and self._loop.time() < self._leave_by:
+            self._leave_timer = self._loop.call_later(_POLL_SECONDS, self._leave_when_flushed)
+        elif self.transport.open:
+            self.transport.drop()
+
+    # -- the way to the relay and back
+
+    async def round_trip(self) -> float:
+        """Return how long the relay takes to send something back over the connection that phones' messages take.
+
+        Raises TimeoutError.
+        """
+        began = self._loop.time()
+        nonce = f"probe:{began:.6f}"
+        self._probe = nonce, self._loop.create_future()
+        try:
+            self.send("relay:echo", messages.Echo(nonce=nonce))
+            async with asyncio.timeout(ECHO_SECONDS):
+                await self._probe[1]
+        finally:
+            self._probe = None
+        return self._loop.time() - began
+
+    def _echoed(self, nonce: str) -> None:
+        self.relay_echoes = True
+        if self._probe is not None and self._probe[0] == nonce:
+            if not self._probe[1].done():
+                self._probe[1].set_result(None)
+        else:
+            self._listener.relay_echoed(nonce)

@@ -1,0 +1,17 @@
+"""What a viewer may do. Pure."""
+
+from dataclasses import dataclass
+
+from mobifai.protocol.features import Features
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """The rights of one session. `keys`: it may read and write the key combinations that phones share."""
+
+    keys: bool = False
+
+    @classmethod
+    def of(cls, features: Features) -> "Rights":
+        """Return the rights of a phone with these features. Key combinations type: only a proven phone shares them."""
+        return cls(keys=features.e2e and features.shares_keys)

@@ -1,0 +1,265 @@
+"""The terminals as one session sees them: which it shows, how far it is with each, and what it asks of them.
+
+Owns a feed for each terminal, and the timer of a viewer that is expected to say how far it is.
+"""
+
+import asyncio
+from typing import Protocol
+
+from msgspec import structs
+
+from mobifai.bounds import BoundedMap, Ledger
+from mobifai.errors import BadMessage
+from mobifai.limits import TERMINAL_RING, TERMINAL_WINDOW, TERMINALS
+from mobifai.protocol import messages
+from mobifai.protocol.features import Features
+from mobifai.terminals.events import ShellExited, TerminalClosed, TerminalEvent, TerminalOpened, TerminalRenamed
+from mobifai.terminals.feed import TerminalFeed
+from mobifai.terminals.listing import exit_of, listed
+from mobifai.terminals.output_cursor import advertised_window
+from mobifai.terminals.tabs import Tabs
+from mobifai.terminals.terminal import Terminal, check_size
+
+RESUME_SECONDS = 2.0
+"""How long a viewer may take to say how far it is; then it gets the screens, like one that has nothing."""
+
+
+class Outlet(Protocol):
+    """Sends to the viewer. No call may fail or wait."""
+
+    def send(self, event: str, payload: object) -> None:
+        """Send a message."""
+
+    def send_by_relay(self, event: str, payload: object) -> None:
+        """Send a message by the relay, also when a data channel is open."""
+
+    def output_ready(self, feed: TerminalFeed) -> None:
+        """An attached feed has output that can be taken."""
+
+
+class SessionTerminals:
+    """The terminals of one session, whose viewer has these features."""
+
+    def __init__(self, tabs: Tabs, ledger: Ledger, features: Features, outlet: Outlet) -> None:
+        self._tabs = tabs
+        self._ledger = ledger
+        self._features = features
+        self._outlet = outlet
+        self._bound = ledger.open(TERMINALS)
+        self._feeds: BoundedMap[str, TerminalFeed] = BoundedMap(self._bound)
+        self._has_screen: frozenset[str] = frozenset()
+        self._resume_timer: asyncio.TimerHandle | None = None
+        self.shown = tabs.active
+        tabs.add_viewer(self)
+
+    def close(self) -> None:
+        """Give up every feed; the programs run on, into their rings. Idempotent."""
+        self._tabs.remove_viewer(self)
+        self._close_feeds()
+        self._ledger.close(self._bound)
+
+    # -- on a transport
+
+    def start(self) -> None:
+        """Send output: the viewer is here, or on another transport, and what was under way is lost.
+
+        Shown terminals begin with their screens, or with a viewer that resumes where it says that it is.
+        """
+        self._close_feeds()
+        self._has_screen = frozenset()
+        for terminal in self._tabs.terminals:
+            self._add_feed(terminal)
+        self._watch_hidden()
+        if self._features.resumes:
+            self._await_positions()
+        else:
+            self._attach_shown()
+
+    def pause(self) -> None:
+        """Send no output until the next `start`."""
+        self._close_feeds()
+
+    def _close_feeds(self) -> None:
+        self._stop_timer()
+        while self._feeds:
+            self._feeds.pop(next(iter(self._feeds))).close()
+
+    def _add_feed(self, terminal: Terminal) -> None:
+        self._feeds[terminal.uuid] = TerminalFeed(
+            terminal, self._ledger, self, acknowledges=self._features.acknowledges
+        )
+
+    def sync(self, *, resume: bool) -> messages.ProcessesSync:
+        """Return the list of terminals for the viewer. `resume`: it is to say how far it is, and `start` follows."""
+        processes = listed(self._tabs.terminals, self._features)
+        known = {process.uuid for process in processes}
+        sync = messages.ProcessesSync(
+            processes=processes, active_uuids=tuple(uuid for uuid in self.shown if uuid in known)
+        )
+        if self._features.acknowledges:
+            window = advertised_window(self._ledger.capacity(TERMINAL_RING), self._ledger.capacity(TERMINAL_WINDOW))
+            sync = structs.replace(sync, window=window)
+        return structs.replace(sync, resume=resume) if self._features.resumes else sync
+
+    def _await_positions(self) -> None:
+        self._stop_timer()
+        self._resume_timer = asyncio.get_running_loop().call_later(RESUME_SECONDS, self._attach_shown)
+        for feed in self._shown_feeds():
+            feed.terminal.flow.hold(RESUME_SECONDS)
+
+    def _stop_timer(self) -> None:
+        if self._resume_timer is not None:
+            self._resume_timer.cancel()
+            self._resume_timer = None
+
+    def _shown_feeds(self) -> list[TerminalFeed]:
+        return [self._feeds[uuid] for uuid in self.shown if uuid in self._feeds]
+
+    def _attach_shown(self) -> None:
+        self._stop_timer()
+        for feed in self._shown_feeds():
+            if not feed.attached:
+                feed.attach()
+
+    def _watch_hidden(self) -> None:
+        """Report a terminal that prints and is not shown, to a viewer that wants to know."""
+        for uuid, feed in self._feeds.items():
+            feed.watch(self._features.unseen_output and uuid not in self.shown)
+
+    def _show(self, uuids: tuple[str, ...]) -> None:
+        before, self.shown = self.shown, uuids
+        self._tabs.activate(uuids)
+        self._watch_hidden()
+        for uuid in before:
+            if uuid not in uuids and uuid in self._feeds:
+                self._feeds[uuid].detach()
+        if self._features.resumes:
+            if self._resume_timer is None:
+                self._attach_shown()
+            return
+        fresh = [uuid for uuid in uuids if uuid not in before or uuid not in self._has_screen]
+        self._has_screen = frozenset(uuids)
+        for uuid in fresh:
+            if uuid in self._feeds:
+                self._feeds[uuid].attach(from_screen=True)
+
+    # -- what the viewer asks for
+
+    def create(self, message: messages.ProcessCreate) -> None:
+        """Open a tab and show it alone. One that exists is only shown. Raises TerminalError, StateError."""
+        terminal = self._tabs.get(message.uuid)
+        if terminal is not None:
+            self._send_created(terminal)
+        else:
+            terminal = self._tabs.open(message.uuid, message.name, message.cols, message.rows)
+            if sum(not one.ended for one in self._tabs.terminals) == 1:
+                self._outlet.send_by_relay("system:message", messages.SystemMessage(type="terminal_ready"))
+        self._show((terminal.uuid,))
+
+    def terminate(self, message: messages.ProcessRef) -> None:
+        """Close a tab and end its shell. Raises TerminalError."""
+        self._tabs.terminate(message.uuid)
+
+    def rename(self, message: messages.ProcessNamed) -> None:
+        """Rename a tab. Raises TerminalError."""
+        self._tabs.rename(message.uuid, message.name)
+
+    def switch(self, message: messages.ProcessSwitch) -> None:
+        """Show these tabs; unknown ids are dropped."""
+        known = (uuid for uuid in message.active_uuids if self._tabs.get(uuid) is not None)
+        self._show(tuple(dict.fromkeys(known)))
+
+    def type(self, message: messages.TerminalInput) -> None:
+        """Type into a terminal; a bare text goes to the first one shown. Raises TerminalError."""
+        if isinstance(message, str):
+            self._tabs.first_running(self.shown).write(message, by_hand=True)
+        else:
+            self._tabs.find(message.uuid).write(message.data, by_hand=True)
+
+    def act(self, message: messages.TerminalActions) -> None:
+        """Type texts and commands, in order. Raises TerminalError."""
+        terminal = self._tabs.find(message.uuid)
+        for action in message.actions:
+            terminal.write(action.value + ("\r" if action.type == "command" else ""))
+
+    def resize(self, message: messages.TerminalResize) -> None:
+        """Set the size of one terminal, or of all. Raises TerminalError."""
+        check_size(message.cols, message.rows, message.uuid or "")
+        if message.uuid is not None:
+            self._tabs.find(message.uuid, also_ended=True).resize(message.cols, message.rows)
+            return
+        for terminal in self._tabs.terminals:
+            terminal.resize(message.cols, message.rows)
+
+    def resume(self, message: messages.TerminalResume) -> None:
+        """Continue shown terminals where the viewer says that it is. Raises BadMessage."""
+        if not self._features.resumes:
+            raise BadMessage("terminal:resume", "expected `resume` among the features of phone and agent")
+        for place in message.terminals:
+            feed = self._feeds.get(place.uuid)
+            if feed is not None:
+                feed.seek(place.stream, place.end)
+        self._attach_shown()
+
+    def acknowledge(self, message: messages.TerminalAck) -> None:
+        """Note which output the viewer has rendered; for a terminal that was closed it comes too late.
+
+        Raises BadMessage.
+        """
+        if not self._features.acknowledges:
+            raise BadMessage("terminal:ack", "expected `ack` among the features of phone and agent")
+        feed = self._feeds.get(message.uuid)
+        if feed is not None:
+            feed.acknowledge(message.end)
+
+    # -- what happens to terminals (TabsViewer)
+
+    @property
+    def shows_exits(self) -> bool:
+        """Whether the viewer shows terminals whose shell has ended."""
+        return self._features.shows_exits
+
+    def handle(self, event: TerminalEvent) -> None:
+        """Tell the viewer of an event, and keep one feed for each terminal."""
+        match event:
+            case TerminalOpened(terminal):
+                self._add_feed(terminal)
+                self._watch_hidden()
+                self._send_created(terminal)
+            case TerminalRenamed(tab):
+                self._outlet.send("process:renamed", messages.ProcessNamed(uuid=tab.uuid, name=tab.name))
+            case ShellExited(terminal, kept):
+                self._send_exited(terminal, kept)
+            case TerminalClosed(terminal, by_request):
+                self._forget(terminal.uuid)
+                if by_request:
+                    self._outlet.send("process:terminated", messages.ProcessRef(uuid=terminal.uuid))
+
+    def _forget(self, uuid: str) -> None:
+        self.shown = tuple(one for one in self.shown if one != uuid)
+        feed = self._feeds.pop(uuid, None)
+        if feed is not None:
+            feed.close()
+
+    def _send_created(self, terminal: Terminal) -> None:
+        created = messages.ProcessNamed(uuid=terminal.uuid, name=terminal.tab.name)
+        self._outlet.send("process:created", created)
+
+    def _send_exited(self, terminal: Terminal, kept: bool) -> None:
+        how = exit_of(terminal)
+        if self._features.shows_exits and how is not None:
+            exited: object = messages.ProcessExited(uuid=terminal.uuid, exited=how, kept=kept)
+        else:
+            exited = messages.ProcessRef(uuid=terminal.uuid)
+        self._outlet.send("process:exited", exited)
+
+    # -- what feeds report (FeedListener)
+
+    def output_ready(self, feed: TerminalFeed) -> None:
+        """Have the feed's output sent."""
+        self._outlet.output_ready(feed)
+
+    def printed_unseen(self, feed: TerminalFeed) -> None:
+        """Tell the viewer that a hidden terminal has printed."""
+        printed = messages.ProcessPrinted(uuid=feed.uuid, end=feed.terminal.position)
+        self._outlet.send("process:printed", printed)

@@ -1,0 +1,64 @@
+"""Handles a session's messages without keeping the rest of the agent waiting.
+
+Messages are handled immediately while that takes little time. When it takes longer, they wait, and are handled in turns
+with everything else. Owns the messages that wait.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from mobifai.bounds import Ledger
+from mobifai.errors import LimitReached
+from mobifai.limits import INBOUND
+
+SLICE_SECONDS = 0.005
+"""How long a session's messages are handled before the rest of the agent has its turn."""
+
+_ITEM_BYTES = 256
+"""Memory of a message beside its content."""
+
+
+class Turns:
+    """The messages of one session that wait for their turn. `handle` is called with each, in order."""
+
+    def __init__(self, ledger: Ledger, handle: Callable[[str, object], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ledger = ledger
+        self._bound = ledger.open(INBOUND)
+        self._waiting: deque[tuple[str, object, int]] = deque()  # bounded by INBOUND
+        self._handle = handle
+        self._until: float | None = None
+
+    def put(self, event: str, payload: object, size: int) -> None:
+        """Handle a message of so many bytes, after all that came before it. Raises LimitReached when too many wait."""
+        if not self._waiting and self._has_time():
+            self._handle(event, payload)
+            return
+        size += _ITEM_BYTES
+        if size > self._bound.room:
+            refusal: LimitReached = self._bound.refuse(f"{size} more bytes")
+            raise refusal
+        self._waiting.append((event, payload, size))
+        self._bound.set(self._bound.used + size)
+
+    def _has_time(self) -> bool:
+        """Return whether more can be handled before the loop comes round."""
+        now = self._loop.time()
+        if self._until is None:
+            self._until = now + SLICE_SECONDS
+            self._loop.call_soon(self._come_round)
+        return now < self._until
+
+    def _come_round(self) -> None:
+        self._until = None
+        while self._waiting and self._has_time():
+            event, payload, size = self._waiting.popleft()
+            self._bound.set(self._bound.used - size)
+            self._handle(event, payload)
+
+    def close(self) -> None:
+        """Drop what waits. Idempotent."""
+        self._waiting.clear()
+        self._bound.set(0)
+        self._ledger.close(self._bound)

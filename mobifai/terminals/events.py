@@ -1,0 +1,38 @@
+"""What happens to terminals, as frozen values that `Tabs` publishes."""
+
+from dataclasses import dataclass
+
+from mobifai.terminals.terminal import Tab, Terminal
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalOpened:
+    """A terminal was opened, or adopted from the keeper."""
+
+    terminal: Terminal
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalRenamed:
+    """A tab has another name."""
+
+    tab: Tab
+
+
+@dataclass(frozen=True, slots=True)
+class ShellExited:
+    """The shell of a terminal has ended. `kept`: its screen stays until somebody closes the terminal."""
+
+    terminal: Terminal
+    kept: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalClosed:
+    """A terminal is about to be closed. `by_request`: not because its shell has ended."""
+
+    terminal: Terminal
+    by_request: bool
+
+
+TerminalEvent = TerminalOpened | TerminalRenamed | ShellExited | TerminalClosed

@@ -1,0 +1,203 @@
+"""The output of one terminal as one viewer gets it.
+
+A feed is *attached* while the viewer shows the terminal. Then the viewer takes output from it, and the program waits
+when the viewer falls behind, for at most STALL_SECONDS: after that the program runs on without it, and the viewer later
+gets the screen. A feed that is not attached keeps the viewer's position and can report the next output once.
+
+Owns the viewer's cursor on the terminal's ring, its two accounts, and one timer.
+"""
+
+import asyncio
+import time
+from typing import Protocol
+
+from mobifai.bounds import Ledger
+from mobifai.limits import TERMINAL_OUTBOX, TERMINAL_WINDOW
+from mobifai.terminals.output_cursor import Chunk, OutputCursor
+from mobifai.terminals.terminal import Terminal
+
+ECHO_CHUNK = 4 << 10
+"""Chunk size while the user types, so an echo queues behind at most one chunk."""
+
+ASK_SECONDS = 1.0
+"""How long a viewer may leave output unacknowledged before it is asked again: its acknowledgement may be lost."""
+
+STALL_SECONDS = 5.0
+"""How long a viewer that takes nothing may stop a program. One that is hidden or gone must not stop it longer."""
+
+
+class FeedListener(Protocol):
+    """Receives the news of feeds. No call may fail or wait."""
+
+    def output_ready(self, feed: "TerminalFeed") -> None:
+        """An attached feed has output that can be taken."""
+
+    def printed_unseen(self, feed: "TerminalFeed") -> None:
+        """A terminal printed that the viewer does not show. Called once for each `watch`."""
+
+
+class TerminalFeed:
+    """One viewer's feed of one terminal. `acknowledges`: the viewer says which output it has rendered."""
+
+    def __init__(self, terminal: Terminal, ledger: Ledger, listener: FeedListener, *, acknowledges: bool) -> None:
+        self.terminal = terminal
+        self.attached = False
+        self.has_priority = False
+        self._loop = asyncio.get_running_loop()
+        self._ledger = ledger
+        self._listener = listener
+        self._bounds = outbox, window = ledger.open(TERMINAL_OUTBOX), ledger.open(TERMINAL_WINDOW)
+        self._cursor = OutputCursor(
+            terminal.ring, terminal.modes, terminal.ring.capacity, outbox, window, time.monotonic
+        )
+        self._cursor.reset(acknowledges=acknowledges)
+        self._watching = False
+        self._stall_timer: asyncio.TimerHandle | None = None
+        self._stalled_for = 0.0
+        terminal.flow.add(self)
+
+    @property
+    def uuid(self) -> str:
+        """The id of the terminal."""
+        return self.terminal.uuid
+
+    # -- output
+
+    @property
+    def waiting(self) -> int:
+        """Bytes of output that can be taken now."""
+        return self._cursor.waiting if self.attached else 0
+
+    @property
+    def recently_typed(self) -> bool:
+        """Whether somebody typed here a moment ago and waits for the echo."""
+        return self.terminal.typed.recently
+
+    @property
+    def chunk_size(self) -> int:
+        """Preferred chunk size in bytes; smaller while the user types."""
+        return ECHO_CHUNK if self.terminal.pacer.interactive else self._cursor.chunk_size
+
+    def take(self, length: int) -> Chunk:
+        """Return the next output, of at most `length` bytes. A character cut there comes whole with the next chunk."""
+        chunk = self._cursor.take(length)
+        self.has_priority = False
+        if chunk.data:
+            self._progress()
+        return chunk
+
+    def acknowledge(self, end: int) -> None:
+        """Note that the viewer has rendered all output up to this position."""
+        if self._cursor.acknowledge(end) and self.attached:
+            self._progress()
+            self._offer()
+
+    # -- what the viewer shows and has
+
+    def seek(self, stream: str | None, end: int | None) -> None:
+        """Continue after this position of that stream, or with the screen where the position is unknown or too old."""
+        if stream == self.terminal.stream and end is not None:
+            self._cursor.seek(end)
+        else:
+            self._cursor.invalidate()
+        if self.attached:
+            self._offer()
+
+    def attach(self, *, from_screen: bool = False) -> None:
+        """Offer what the viewer has not got, and all output from now on. `from_screen`: send the screen first."""
+        self.detach()
+        self.attached = True
+        if from_screen:
+            self._cursor.invalidate()
+        if self.terminal.ring.end == 0:
+            self._cursor.seek(0)
+        self._offer()
+
+    def detach(self) -> None:
+        """Leave output to the ring, and end a hold. The viewer's position stays known."""
+        self.attached = self.has_priority = False
+        self._cursor.pause()
+        self._end_stall()
+        self.terminal.flow.end_hold()
+        self.terminal.flow.regulate()
+
+    def watch(self, watching: bool) -> None:
+        """Report the next output once if it comes while the feed is not attached, or stop doing so."""
+        self._watching = watching
+
+    def close(self) -> None:
+        """Give up the position and the accounts. The program no longer waits for this viewer. Idempotent."""
+        self.attached = self.has_priority = self._watching = False
+        self._end_stall()
+        self.terminal.flow.end_hold()
+        self.terminal.flow.remove(self)
+        for bound in self._bounds:
+            self._ledger.close(bound)
+
+    # -- called by the terminal's flow control
+
+    @property
+    def room(self) -> int:
+        """Bytes that can be read without losing any for the viewer; always some."""
+        return self._cursor.room
+
+    @property
+    def must_stop(self) -> bool:
+        """Whether the program has to wait until something is taken or acknowledged."""
+        return self.attached and self._cursor.must_stop
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the viewer shows the terminal and has not been sent all of its output."""
+        return self.attached and self._cursor.behind > 0
+
+    def printed(self) -> None:
+        """Offer new output, or report it."""
+        if self.attached:
+            self._cursor.printed()
+            if self._cursor.waiting:
+                self._listener.output_ready(self)
+        elif self._watching:
+            self._watching = False
+            self._listener.printed_unseen(self)
+
+    def check_stall(self) -> None:
+        """Start or stop the timer of a viewer that holds output back."""
+        if not self.attached or not (self._cursor.must_stop or self._cursor.out_of_credit):
+            self._end_stall()
+        elif self._stall_timer is None:
+            self._stall_timer = self._loop.call_later(ASK_SECONDS, self._stalled)
+
+    # -- a viewer that falls behind
+
+    def _offer(self) -> None:
+        if self._cursor.waiting:
+            self._listener.output_ready(self)
+        self.terminal.flow.regulate()
+
+    def _progress(self) -> None:
+        """Note that something was taken or acknowledged."""
+        if (
+            self._stall_timer is not None
+            or self._stalled_for
+            or self._cursor.out_of_credit
+            or self.terminal.flow.is_stopped
+        ):
+            self._end_stall()
+            self.terminal.flow.regulate()
+
+    def _stalled(self) -> None:
+        """Ask a viewer that neither took nor acknowledged anything for a while; give it up after STALL_SECONDS."""
+        self._stall_timer = None
+        self._stalled_for += ASK_SECONDS
+        if self._cursor.out_of_credit:
+            self._cursor.ask()
+        if self._stalled_for >= STALL_SECONDS:
+            self._cursor.detach()
+        self._offer()
+
+    def _end_stall(self) -> None:
+        self._stalled_for = 0.0
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+            self._stall_timer = None
