@@ -1,1 +1,5 @@
-"""The files of a run for people and programs: report.json, report.html, junit.xml, the samples, memray's windows."""
+"""The files of a run: report.json, report.html, junit.xml, samples and memray windows.
+
+`directory` writes them. A new format is a module that turns a `Report` into bytes, and a line in
+`ReportDirectory.write`.
+"""

@@ -1,4 +1,4 @@
-"""Two reports of soak side by side: what is new, gone, larger, and what is different about the runs. Pure."""
+"""Compares two soak reports: new, gone and larger findings, and the differences between the runs. Does no I/O."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
@@ -14,18 +14,18 @@ from soak.report.sentences import planned
 SCHEMA_VERSION: Final = 1
 
 LARGER: Final = 1.25
-"""A rate that is so many times the earlier one is larger; by less, the rates of two runs differ anyway."""
+"""A rate this many times the earlier one is larger; smaller differences occur between equal runs."""
 
 FACTS: Final = ("platform", "python", "c_library", "cpus", "network")
-"""Facts of the environment that are compared."""
+"""Compared facts of the environment."""
 
 PLAN: Final = ("scenarios", "time_scale", "phones", "plant", "memray")
-"""Options that are compared."""
+"""Compared options."""
 
 
 class ComparisonOutcome(StrEnum):
-    """The verdict of a comparison. INCOMPARABLE: the reports can't say whether anything is new. Another seed is no
-    obstacle: it is named among the differences.
+    """The verdict of a comparison. INCOMPARABLE: the reports can't show whether anything is new. Reports with
+    different seeds are comparable; the seeds are listed among the differences.
     """
 
     NOT_WORSE = "not_worse"
@@ -41,7 +41,7 @@ EXIT_STATUS: Final[Mapping[ComparisonOutcome, int]] = {
 
 
 class Change(StrEnum):
-    """The outcome of a finding. UNKNOWN: it is not in the later report, which did not judge its scenario."""
+    """The change of a finding. UNKNOWN: it is not in the later report, which did not judge its scenario."""
 
     NEW = "new"
     LARGER = "larger"
@@ -52,7 +52,7 @@ class Change(StrEnum):
 
 
 class ComparedReport(msgspec.Struct, frozen=True):
-    """One report."""
+    """One of the compared reports."""
 
     verdict: SoakVerdict
     finished: bool
@@ -64,7 +64,7 @@ class ComparedReport(msgspec.Struct, frozen=True):
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """A fact of the runs that is not the same."""
+    """A fact that differs between the runs."""
 
     name: str
     before: str
@@ -72,7 +72,7 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 class FindingChange(msgspec.Struct, frozen=True):
-    """A finding of either report. A rate is null where that report does not have it."""
+    """A finding of either report. A rate is null if that report does not have the finding."""
 
     kind: str
     name: str
@@ -84,8 +84,8 @@ class FindingChange(msgspec.Struct, frozen=True):
 
 
 class GaugeChange(msgspec.Struct, frozen=True):
-    """A gauge that both reports have: states, rates for each cycle, and the smallest leaks that would be
-    seen; null where nothing was judged.
+    """A gauge of both reports: states, rates for each cycle, and the smallest leaks that would have been
+    found; null if it was not judged.
     """
 
     name: str
@@ -100,7 +100,7 @@ class GaugeChange(msgspec.Struct, frozen=True):
 
 
 class LimitChange(msgspec.Struct, frozen=True):
-    """A limit whose state is not the same."""
+    """A limit whose state differs."""
 
     name: str
     before: BoundOutcome
@@ -108,7 +108,7 @@ class LimitChange(msgspec.Struct, frozen=True):
 
 
 class ReportComparison(msgspec.Struct, frozen=True):
-    """All of it. `reasons` say why nothing can be said."""
+    """The result of a comparison. `reasons` say why it is incomparable."""
 
     outcome: ComparisonOutcome
     reasons: list[str]
@@ -122,7 +122,7 @@ class ReportComparison(msgspec.Struct, frozen=True):
 
 
 def compare(before: Report, after: Report) -> ReportComparison:
-    """Lay two reports side by side."""
+    """Compare two reports."""
     findings = [*_findings(before, after)]
     worse = any(one.change in (Change.NEW, Change.LARGER) for one in findings)
     reasons = [*_obstacles(before, after)] or ([] if worse else [*_doubts(after)])
@@ -142,21 +142,21 @@ def compare(before: Report, after: Report) -> ReportComparison:
 
 
 def _obstacles(before: Report, after: Report) -> Iterator[str]:
-    """Why the two can't be compared at all."""
+    """Yield the reasons why the reports can't be compared."""
     for name, report in (("the earlier", before), ("the later", after)):
         if not report.finished:
-            yield f"{name} report was written while its run went on"
+            yield f"{name} report was written during its run"
     yield from _driven_differently(before, after)
 
 
 def _driven_differently(before: Report, after: Report) -> Iterator[str]:
-    """What the runs had to do, where it is not the same: a finding may be new or gone for that alone."""
+    """Yield the differences of the plans that alone could make a finding new or gone."""
     one, other = _scenarios(before), _scenarios(after)
     if one != other:
-        yield f"they ran other scenarios ({_text(one)} → {_text(other)}): run both with the same ones"
+        yield f"they ran different scenarios ({_text(one)} → {_text(other)}): run both with the same ones"
     earlier, later = _plan(before).get("plant"), _plan(after).get("plant")
     if earlier != later:
-        yield f"another leak was planted ({_named(earlier)} → {_named(later)}): run both with the same --plant, or none"
+        yield f"they had different plants ({_named(earlier)} → {_named(later)}): run both with the same --plant"
 
 
 def _scenarios(report: Report) -> list[str]:
@@ -169,9 +169,9 @@ def _plan(report: Report) -> Mapping[str, Any]:
 
 
 def _doubts(after: Report) -> Iterator[str]:
-    """Why it means nothing that the later report has nothing new."""
+    """Yield the reasons why the absence of new findings means nothing."""
     if after.verdict == "inconclusive":
-        yield "the later report has no verdict: what is new may not have been looked at"
+        yield "the later report has no verdict, so new findings may have been missed"
 
 
 def _side(report: Report) -> ComparedReport:
@@ -188,7 +188,7 @@ def _differences(before: Report, after: Report) -> Iterator[Difference]:
     one, other = _facts(before), _facts(after)
     for name in dict.fromkeys([*one, *other]):
         if one.get(name, "") != other.get(name, ""):
-            yield Difference(name, one.get(name, "not known"), other.get(name, "not known"))
+            yield Difference(name, one.get(name, "unknown"), other.get(name, "unknown"))
 
 
 def _facts(report: Report) -> dict[str, str]:
@@ -204,13 +204,13 @@ def _facts(report: Report) -> dict[str, str]:
 
 
 def _named(plant: Any) -> str:
-    """The plant of a run; most have none."""
+    """Return the plant of a run, or "none"."""
     return "none" if plant is None else str(plant)
 
 
 def _text(value: Any) -> str:
     if value is None:
-        return "not known"
+        return "unknown"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -1,4 +1,4 @@
-"""Two reports side by side, as text for a terminal. It decides nothing."""
+"""A comparison of two reports as text for a terminal."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
@@ -29,7 +29,7 @@ MOST_FINDINGS: Final = 40
 
 
 def text(comparison: ReportComparison) -> str:
-    """All of it, a line for each thing."""
+    """Return the whole comparison."""
     return "".join(f"{one_line(line)}\n" for line in _lines(comparison))
 
 
@@ -40,8 +40,8 @@ def _lines(found: ReportComparison) -> Iterator[str]:
     yield f"  after:  {_side(found.after)}"
     yield from _part("findings", _cut([*map(_finding, found.findings)], MOST_FINDINGS))
     yield from _part("limits", _limits(found))
-    yield from _part("gauges, a cycle (smallest leak that would be seen)", _gauges(found.gauges))
-    yield from _part("different", (f"{one.name}: {one.before} → {one.after}" for one in found.differences))
+    yield from _part("gauges, for each cycle (smallest leak that would have been found)", _gauges(found.gauges))
+    yield from _part("differences", (f"{one.name}: {one.before} → {one.after}" for one in found.differences))
 
 
 def _part(title: str, lines: Iterable[str]) -> Iterator[str]:
@@ -79,7 +79,7 @@ def _limits(found: ReportComparison) -> Iterator[str]:
 
 
 def _gauges(gauges: Sequence[GaugeChange]) -> Iterator[str]:
-    """Those that are not a family's member, and all whose state has changed."""
+    """Yield gauges that are no members of a family, and all with another state."""
     shown = [one for one in gauges if ":" not in one.name or one.before_state is not one.after_state]
     yield from _cut([_gauge(one) for one in shown], MOST_GAUGES)
 

@@ -1,4 +1,4 @@
-"""The directory of a report: what is in it, whose it is, and what goes in whole. It makes no text itself."""
+"""The directory of a report: its files, its ownership, and atomic writing."""
 
 import math
 from collections.abc import Iterable
@@ -22,13 +22,13 @@ DOCUMENTS = ("report.json", "report.html", "junit.xml", "self-test.json", "self-
 
 
 class ReportDirectory:
-    """A directory that is ours: new, empty of our names, or one of an earlier run.
+    """A report directory: a new one, one without files of the same names, or that of an earlier run.
 
-    A killed harness leaves the last whole report in it.
+    If the harness is killed, the last complete report remains.
     """
 
     def __init__(self, path: Path, *, samples_bytes: int = SAMPLES_FILE_BYTES) -> None:
-        """Make it with its parents, or take it over. Raises ReportError for one that belongs to something else."""
+        """Create the directory with its parents, or take it over. Raises ReportError if it has foreign files."""
         self.path = path
         self.windows = WindowFolder(path / "memray")
         self._samples = SamplesFile(path / "samples.jsonl", samples_bytes)
@@ -43,19 +43,19 @@ class ReportDirectory:
     def begin(self, report: Report, *, keep_samples: bool = False) -> None:
         """Replace the report of an earlier run by the first one of this run. Raises ReportError.
 
-        `keep_samples`: the run goes on with the samples and the windows of the earlier one.
+        `keep_samples`: the run continues the samples and windows of the earlier one.
         """
-        self._remove(DOCUMENTS[1:])  # report.json is replaced, so that the directory is ours at every moment
+        self._remove(DOCUMENTS[1:])  # report.json is replaced, so that the directory is always recognized
         self.write(report)
         if not keep_samples:
             self._remove_samples()
 
     def remove_if_empty(self) -> None:
-        """Remove it where this object made it and nothing was written."""
+        """Remove the directory if this object created it and nothing was written."""
         remove_empty(self._made)
 
     def clear(self) -> None:
-        """Remove all that an earlier run left. Raises ReportError."""
+        """Remove all files of an earlier run. Raises ReportError."""
         self._remove(DOCUMENTS)
         self._remove_samples()
 
@@ -75,17 +75,17 @@ class ReportDirectory:
             raise ReportError(f"{self.path}: can't be cleared ({reason(error)}); {ADVICE}") from None
 
     def write(self, report: Report) -> None:
-        """Write the three files, each whole or not at all. Raises ReportError."""
+        """Write the three files, each atomically. Raises ReportError."""
         write_whole(self.path / "report.json", encoded(report))
         write_whole(self.html, page(report, self.path).encode())
         write_whole(self.path / "junit.xml", junit(report))
 
     def append_samples(self, scenario: str, samples: Iterable[Sample]) -> None:
-        """Add samples to samples.jsonl; when that is full it becomes samples.1.jsonl. Raises ReportError."""
+        """Append samples to samples.jsonl; a full one is renamed to samples.1.jsonl. Raises ReportError."""
         self._samples.append(scenario, samples)
 
     def read(self) -> Report:
-        """The last report written. Raises ReportError."""
+        """Read the last written report. Raises ReportError."""
         return read_report(self.path)
 
     def _refuse_others(self) -> None:
@@ -100,11 +100,11 @@ class ReportDirectory:
 
 
 class OtherSchema(ReportError):
-    """A report of a soak run in the form of an older or a newer version."""
+    """A report of another schema version."""
 
 
 class _Head(msgspec.Struct):
-    """What the reports of all versions have."""
+    """The fields that reports of all versions have."""
 
     verdict: str
     findings: list[Any]
@@ -113,9 +113,9 @@ class _Head(msgspec.Struct):
 
 
 def read_report(path: Path) -> Report:
-    """The report in a directory. Raises ReportError when there is none, or it is not one.
+    """Read the report in a directory. Raises ReportError if there is none or it is invalid.
 
-    Raises OtherSchema for one in the form of another version.
+    Raises OtherSchema for another schema version.
     """
     file = path / "report.json"
     try:

@@ -1,4 +1,4 @@
-"""Numbers as people read them: amounts, rates, durations. 1 KB is 1000 bytes, as in the agent's log. Pure."""
+"""Formats numbers for people: amounts, rates, durations. 1 KB is 1000 bytes, as in the agent's log."""
 
 import math
 
@@ -7,18 +7,18 @@ from soak.gauges.counts import CycleCounts
 BYTE_UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 UNKNOWN = "unknown"
 NOT_KNOWN = "–"
-"""Stands for a figure that there is none of, because nothing was judged."""
+"""The text for a figure that was not judged."""
 
 
 def amount(value: float, unit: str) -> str:
-    """A value with its unit: `4.19 MB` for bytes, `1,234 objects` for the rest."""
+    """Return a value with its unit: `4.19 MB` for bytes, `1,234 objects` for the rest."""
     if unit == "bytes":
         return byte_count(value)
     return f"{number(value)} {unit}".rstrip()
 
 
 def byte_count(value: float) -> str:
-    """Bytes with three significant digits at most: `512 B`, `4.19 MB`."""
+    """Return bytes with at most three significant digits: `512 B`, `4.19 MB`."""
     if not math.isfinite(value):
         return UNKNOWN
     step = 0
@@ -28,7 +28,7 @@ def byte_count(value: float) -> str:
 
 
 def number(value: float) -> str:
-    """Three significant digits below a thousand, whole numbers with commas above: `0.021`, `48`, `12,345`."""
+    """Return three significant digits below a thousand, whole numbers with commas above: `0.021`, `48`, `12,345`."""
     if not math.isfinite(value):
         return UNKNOWN
     if value == 0:
@@ -47,7 +47,7 @@ def rate(value: float, unit: str) -> str:
 
 
 def significant(value: float) -> float:
-    """Round to three significant digits: a projection is no more exact than the rate that it is made of."""
+    """Round to three significant digits: a projection is not more exact than its rate."""
     return float(f"{value:.3g}")
 
 
@@ -59,7 +59,7 @@ def projection(value: float, unit: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`0.4 s`, `45 s`, `2 min 05 s`, `3 h 20 min`."""
+    """Return a duration: `0.4 s`, `45 s`, `2 min 05 s`, `3 h 20 min`."""
     if not math.isfinite(seconds):
         return UNKNOWN
     if 0 < seconds < 9.95:
@@ -74,12 +74,12 @@ def duration(seconds: float) -> str:
 
 
 def count(amount_of: int, one: str, many: str = "") -> str:
-    """`1 cycle`, `2,400 cycles`."""
+    """Return a number with its noun: `1 cycle`, `2,400 cycles`."""
     return f"{amount_of:,} {one if amount_of == 1 else many or one + 's'}"
 
 
 def counted(counts: CycleCounts, cycle: str = "cycle") -> str:
-    """How much ran: `160 judged cycles, 40 warm-up cycles`; of what did not run, only judged ones are named."""
+    """Return counts: `160 judged cycles, 40 warm-up cycles`. Kinds without cycles are left out, except judged ones."""
     others = {
         "warm-up": counts.warm_up_cycles,
         "confirmation": counts.confirmation_cycles,
@@ -90,7 +90,7 @@ def counted(counts: CycleCounts, cycle: str = "cycle") -> str:
 
 
 def _short(value: float) -> str:
-    """At most three significant digits, without zeros that say nothing."""
+    """Return at most three significant digits, without trailing zeros."""
     digits = max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0
     text = f"{value:.{digits}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, what JSON can hold, and the error for the rest. It knows no report."""
+"""Atomic writing of files, values that JSON can hold, and the error of report directories."""
 
 import math
 import os
@@ -15,9 +15,9 @@ class ReportError(MobiFaiError):
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Replace a file by a rename: a reader, and who comes after a kill, finds the old one or the new one.
+    """Replace a file by a rename, so that readers find either the old or the new one, even after a kill.
 
-    It is not synced: after a loss of power the file may be older. Raises ReportError.
+    It is not synced: after a power loss the file may be older. Raises ReportError.
     """
     draft = draft_of(path)
     try:
@@ -30,7 +30,7 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def draft_of(path: Path) -> Path:
-    """Where a file is written before it takes the place of the old one."""
+    """Return the path of the new file before it replaces the old one."""
     return path.with_name(f".{path.name}.draft")
 
 
@@ -40,7 +40,7 @@ def reason(error: OSError) -> str:
 
 
 def make_directory(path: Path, advice: str) -> list[Path]:
-    """Make a directory to write in, with its parents, or see that it is one. Return what was made, innermost first.
+    """Create a directory with its parents, or check that it is writable. Return the created ones, innermost first.
 
     Raises ReportError.
     """
@@ -57,14 +57,14 @@ def make_directory(path: Path, advice: str) -> list[Path]:
 
 
 def remove_empty(made: Iterable[Path]) -> None:
-    """Remove directories that nothing was written to, innermost first."""
+    """Remove empty directories, innermost first."""
     with suppress(OSError):
         for path in made:
             path.rmdir()
 
 
 def plain_values(value: Any) -> Any:
-    r"""Builtin values as JSON has them: NaN and infinity as 0, text that is no Unicode with its bytes as `\udc80`."""
+    r"""Return builtin values for JSON: NaN and infinity as 0, invalid Unicode with its bytes as `\udc80`."""
     if isinstance(value, str):
         return value.encode(errors="backslashreplace").decode()
     if isinstance(value, float):

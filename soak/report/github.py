@@ -1,4 +1,4 @@
-"""Output for GitHub's runner: annotations of a job, and the page that a job shows. It decides nothing."""
+"""Output for GitHub's runner: annotations and the summary page of a job."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -12,20 +12,20 @@ from soak.report.text import one_line
 Level = Literal["error", "warning", "notice"]
 
 MOST_ANNOTATIONS: Final = 10
-"""GitHub shows so many of each level for a step."""
+"""Most annotations of each level that GitHub shows for a step."""
 
 
 def annotation(level: Level, title: str, message: str, file: str = "", line: int = 0) -> str:
-    """`::error file=...,line=...,title=...::message`, with what would end a part of it written by its number."""
+    """Return `::error file=...,line=...,title=...::message` with delimiters escaped."""
     where = f"file={_property(file)},line={line}," if file else ""
     return f"::{level} {where}title={_property(title)}::{_data(message)}"
 
 
 def publish(annotations: Iterable[str], page: str, *, as_json: bool, environ: Mapping[str, str] = os.environ) -> None:
-    """Print annotations and add a page to the job's summary, on GitHub's runner; elsewhere do nothing.
+    """Print annotations and add a page to the job's summary on GitHub's runner; elsewhere do nothing.
 
-    With `as_json` standard output belongs to the report. A summary that can't be written is said on the error stream:
-    it is no reason to fail what was judged.
+    With `as_json` annotations do not go to standard output. A summary that can't be written is reported on standard
+    error and does not change the result.
     """
     if environ.get("GITHUB_ACTIONS") == "true":
         for line in annotations:

@@ -1,6 +1,7 @@
-"""report.html: the whole report on one page that needs nothing else, for a person with a minute.
+"""report.html: the whole report on one self-contained page.
 
-It owns what stands where. Tables, plots and the look have modules of their own; every string is escaped (`markup`).
+Owns the order of the sections. Tables, plots and the style have modules of their own; every string is escaped
+(`markup`).
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -28,13 +29,13 @@ from soak.report.tables import (
 
 MOST_NOTES = 100
 OPEN_ROWS = 40
-"""A longer table is folded."""
+"""Longer tables are collapsed."""
 TONES = {"held": "good", "leak": "bad", "breach": "bad", "failed": "bad", "inconclusive": "warn", "unfinished": "warn"}
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def page(report: Report, place: Path | None = None) -> str:
-    """The page of a report in the directory `place`. It can be encoded as UTF-8 whatever the names are."""
+    """Return the page of a report in the directory `place`. Any name in it can be encoded as UTF-8."""
     body = tag("body", tag("main", list(_sections(report, place))))
     return "<!DOCTYPE html>\n" + tag("html", _head(report), body, lang="en") + "\n"
 
@@ -61,7 +62,7 @@ def _sections(report: Report, place: Path | None) -> Iterator[Content]:
     yield [figure(course, key, large=True, id_=f"plot-{index}") for index, course in enumerate(found)]
     yield _notes(report)
     yield _section("Scenarios", scenarios_table(report.scenarios)) if report.scenarios else None
-    yield _section("Limits", _bounds_told(report), bounds_table(report.bounds)) if report.bounds else None
+    yield _section("Limits", _bounds_text(report), bounds_table(report.bounds)) if report.bounds else None
     yield _section("Back to rest", rest_table(report.rest)) if report.rest else None
     yield _gauges(report)
     yield _courses([course for course in calm if not course.of_harness], key)
@@ -71,8 +72,8 @@ def _sections(report: Report, place: Path | None) -> Iterator[Content]:
 
 
 def _verdict(report: Report) -> Markup:
-    told = sentence(report)
-    first, _, rest = told.partition(": ")
+    verdict = sentence(report)
+    first, _, rest = verdict.partition(": ")
     is_name = rest.startswith(tuple(one.name for one in report.scenarios))
     rest = rest if report.findings or is_name else _sentence(rest)
     return tag(
@@ -101,8 +102,8 @@ def _fact(name: str, text: str) -> Markup:
 
 
 def _next(steps: list[Suggestion]) -> Markup | None:
-    told_ = [[tag("p", _sentence(one.why)), _command(one.command)] for one in steps]
-    return _section("Next", told_) if steps else None
+    items = [[tag("p", _sentence(one.why)), _command(one.command)] for one in steps]
+    return _section("Next", items) if steps else None
 
 
 def _sentence(why: str) -> str:
@@ -120,14 +121,14 @@ def _findings(report: Report, places: Mapping[tuple[str, str], str]) -> Markup:
 
 
 def _notes(report: Report) -> Markup | None:
-    interrupted = ["The run was interrupted: this is what it had until then."] if report.interrupted else []
+    interrupted = ["The run was interrupted; its results are partial."] if report.interrupted else []
     notes = [*interrupted, *report.notes]
     left = [f"{len(notes) - MOST_NOTES} more notes are in report.json."] if len(notes) > MOST_NOTES else []
     items = [tag("li", note) for note in [*notes[:MOST_NOTES], *left]]
     return _section("Notes", tag("ul", items, class_="notes")) if notes else None
 
 
-def _bounds_told(report: Report) -> Markup:
+def _bounds_text(report: Report) -> Markup:
     left = len(unfilled(report))
     filled = f"{count(len(report.bounds) - left, 'limit was', 'limits were')} filled to capacity"
     return tag("p", f"{filled}, {count(left, 'was', 'were')} not.", class_="dim")
@@ -137,9 +138,9 @@ def _gauges(report: Report) -> Markup | None:
     if not report.gauges:
         return None
     left = [f"{len(names):,} {words}" for words, names in by_reason(_unknown(report.gauges)).items()]
-    told = "; ".join([count(len(report.gauges), "gauge"), *left])
-    caption = "A smaller leak than the one named would not have been seen."
-    return _section("Gauges", _folded(told, len(report.gauges), gauges_table(report.gauges, caption)))
+    label = "; ".join([count(len(report.gauges), "gauge"), *left])
+    caption = "A leak smaller than the given one would not have been found."
+    return _section("Gauges", _folded(label, len(report.gauges), gauges_table(report.gauges, caption)))
 
 
 def _unknown(gauges: list[GaugeResult]) -> list[GaugeResult]:
@@ -154,7 +155,7 @@ def _courses(calm: list[Plot], key: PlotColours) -> Markup | None:
     shown = moving[:MOST_PLOTS]
     left = len(moving) - len(shown)
     return _section(
-        "Courses without a finding",
+        "Series without a finding",
         tag("p", f"{left} more are in report.json.") if left else None,
         _shared_legend(shown, key),
         _plots(shown, key, "calm"),
@@ -179,16 +180,16 @@ def _flat(flat: list[Plot]) -> Markup | None:
         Column("Scenario", lambda row: row[1].scenario),
         Column("Value", lambda row: amount(row[1].points[0][1], row[0].unit), figure=True),
     ]
-    told = f"{count(len(flat), 'gauge')} stayed at one value"
-    return tag("details", tag("summary", told), table("All the time.", columns, rows)) if flat else None
+    label = f"{count(len(flat), 'gauge')} stayed at one value"
+    return tag("details", tag("summary", label), table("The whole run.", columns, rows)) if flat else None
 
 
 def _harness(report: Report, drawn: list[Plot], key: PlotColours) -> Markup | None:
     if not report.harness:
         return None
-    rows = gauges_table(report.harness, "The process that drove and measured, by the same gauges.", "A round")
-    told = _folded(_sentence(harness_text(report)), len(report.harness), rows)
-    return _section("The harness itself", told, _plots([one for one in drawn if not one.flat], key, "harness"))
+    rows = gauges_table(report.harness, "The process that runs the phones and measures, by the same gauges.", "A round")
+    content = _folded(_sentence(harness_text(report)), len(report.harness), rows)
+    return _section("The harness itself", content, _plots([one for one in drawn if not one.flat], key, "harness"))
 
 
 def _memory(report: Report) -> Markup | None:
@@ -196,8 +197,8 @@ def _memory(report: Report) -> Markup | None:
         return None
     names = list(dict.fromkeys(str(key) for window in report.memory for key in window))[:8]
     columns = [Column(name, _field(name)) for name in names]
-    told = f"{count(len(report.memory), 'window')} of memray"
-    return _section("Memory by line", tag("details", tag("summary", told), table("", columns, report.memory)))
+    label = f"{count(len(report.memory), 'window')} of memray"
+    return _section("Memory by line", tag("details", tag("summary", label), table("", columns, report.memory)))
 
 
 def _field(name: str) -> Callable[[Mapping[str, Any]], str]:
@@ -208,16 +209,16 @@ def _environment(report: Report) -> Markup:
     facts = {"mobifai": product_text(report.product), "command": report.command, "started": report.started_at,
              **report.environment}  # fmt: skip
     rows = [(str(name), _value(value)) for name, value in facts.items() if value not in ("", None)]
-    columns = [Column("What", lambda row: row[0]), Column("Is", lambda row: row[1])]
-    return _section("Where it ran", table("", columns, rows))
+    columns = [Column("What", lambda row: row[0]), Column("Value", lambda row: row[1])]
+    return _section("Environment", table("", columns, rows))
 
 
 def _section(title: str, *content: Content) -> Markup:
     return tag("section", tag("h2", title), markup(*content))
 
 
-def _folded(told: str, rows: int, content: Markup) -> Markup:
-    return tag("details", tag("summary", told), content, open="open" if rows <= OPEN_ROWS else None)
+def _folded(label: str, rows: int, content: Markup) -> Markup:
+    return tag("details", tag("summary", label), content, open="open" if rows <= OPEN_ROWS else None)
 
 
 def _value(value: object) -> str:

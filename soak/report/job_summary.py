@@ -1,4 +1,4 @@
-"""A run as Markdown for the page of a CI job, and as annotations. It writes nothing."""
+"""A report as Markdown for the page of a CI job, and as annotations."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -18,11 +18,11 @@ MOST_ROWS: Final = 50
 MOST_NAMES: Final = 20
 
 LEVELS: Final[dict[SoakVerdict, Level]] = {"inconclusive": "warning", "unfinished": "warning"}
-"""The other verdicts but `held` are errors."""
+"""Levels of annotations; all other verdicts except `held` are errors."""
 
 
 def markdown(report: Report, place: Path) -> str:
-    """The page: verdict, findings with their commands, what ran, what is not known, the next step."""
+    """Return the page: verdict, findings with their commands, counts, unknown results, next steps."""
     return "\n".join([*_page(report, place)]) + "\n"
 
 
@@ -78,7 +78,7 @@ def _names(names: Sequence[str]) -> str:
 
 
 def _code(command: str) -> str:
-    """A command as code, between more backticks than it has. In a table bars have to be escaped beside that."""
+    """Return a command as code, within more backticks than it contains. In tables bars are escaped too."""
     shown = one_line(command)
     longest = max(map(len, re.findall("`+", shown)), default=0)
     fence, blank = "`" * (longest + 1), " " if longest else ""
@@ -86,7 +86,7 @@ def _code(command: str) -> str:
 
 
 def annotations(report: Report) -> Iterator[str]:
-    """A line for the verdict, and one for each of the first findings; none when everything held."""
+    """Return an annotation for the verdict and for each of the first findings; none if everything held."""
     if report.verdict == "held":
         return
     level = LEVELS.get(report.verdict, "error")

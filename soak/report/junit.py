@@ -1,4 +1,4 @@
-"""A report as JUnit's XML, for the pages that CI systems make of it. Names may be anything; the XML is valid."""
+"""A report as JUnit XML for CI systems. The XML is valid for any names."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,7 +26,7 @@ SUITE_OF: Final = {
     "failure": "scenarios",
     "harness": "harness",
 }
-"""Where a kind of finding belongs; one that meets no case there has a case of its own among the findings."""
+"""The suite of each kind of finding. A finding without a case there gets its own case among the findings."""
 
 VERDICTS: Final[Mapping[SoakVerdict, CaseOutcome]] = {
     "held": "passed",
@@ -36,7 +36,7 @@ VERDICTS: Final[Mapping[SoakVerdict, CaseOutcome]] = {
     "inconclusive": "skipped",
     "unfinished": "skipped",
 }
-"""The outcome of the verdict's own case."""
+"""The outcome of the verdict's case."""
 
 OUTCOMES: Final[Mapping[Trend, CaseOutcome]] = {
     Trend.FLAT: "passed",
@@ -55,7 +55,7 @@ BOUND_OUTCOMES: Final[Mapping[BoundOutcome, CaseOutcome]] = {
 
 @dataclass(frozen=True, slots=True)
 class JUnitCase:
-    """One line of the result."""
+    """One test case."""
 
     suite: str
     name: str
@@ -66,15 +66,15 @@ class JUnitCase:
 
 
 def junit(report: Report) -> bytes:
-    """The document, as UTF-8 with a declaration."""
+    """Return the document as UTF-8 with an XML declaration."""
     return document("soak", report.duration_s, cases(report))
 
 
-def document(program: str, seconds: float, told_: Iterable[JUnitCase]) -> bytes:
-    """Any cases of `mobifai PROGRAM`, in the order of their suites' first ones."""
+def document(program: str, seconds: float, all_cases: Iterable[JUnitCase]) -> bytes:
+    """Return a document of cases, with suites in the order of their first cases."""
     root = ET.Element("testsuites", name=f"mobifai {program}", time=f"{seconds:.3f}")
     suites: dict[str, list[JUnitCase]] = {}
-    for case in told_:
+    for case in all_cases:
         suites.setdefault(case.suite, []).append(case)
     for name, members in suites.items():
         _add_suite(root, program, name, members)
@@ -86,7 +86,7 @@ def document(program: str, seconds: float, told_: Iterable[JUnitCase]) -> bytes:
 
 
 def cases(report: Report) -> Iterator[JUnitCase]:
-    """Every case of a report, with what was found about it."""
+    """Yield every case of a report, with its findings."""
     left = list(report.findings)
     yield _run(report)
     for case in _measured(report):

@@ -1,6 +1,6 @@
-"""One writer for a report's directory: a lock that the system releases with the process that holds it.
+"""A lock that allows one writer for a report's directory. The system releases it when the process ends.
 
-The directory itself is locked, so no file is left behind.
+The directory itself is locked, so no lock file is left behind.
 """
 
 import errno
@@ -15,15 +15,15 @@ from soak.report.files import ReportError
 
 _HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
 PID = "pid"
-"""Where the environment of an unfinished report has the process that writes it."""
+"""The key of the writing process's id in the environment of a report."""
 
 
 @contextmanager
 def locked(directory: Path, *documents: str) -> Iterator[None]:
-    """Have the directory for this process alone. Raises ReportError when another process has it.
+    """Lock the directory within a scope. Raises ReportError if another process has it.
 
-    The first of `documents` (by default `report.json`) that is unfinished says which one that is. Where a file system
-    has no locks the scope is entered without one.
+    That process is named by the first unfinished one of `documents` (default `report.json`). On a file system without
+    locks the scope is entered without one.
     """
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -1,4 +1,4 @@
-"""Elements of HTML and SVG, escaped by construction: a string is text, only a `Markup` is markup."""
+"""HTML and SVG elements, escaped by construction: strings are text, only `Markup` is markup."""
 
 import html
 import re
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from mobifai.protocol.plain_text import plain
 
 MOST_TEXT = 2000
-"""Characters of one text that are shown; report.json has all of it."""
+"""Most shown characters of one text; report.json has all of it."""
 
 _NO_CHARACTER = re.compile(r"[\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
@@ -15,7 +15,7 @@ _VOID = frozenset({"meta", "br", "rect", "line", "polyline", "path", "circle"})
 
 
 class Markup(str):
-    """Text that is markup already."""
+    """Text that is already markup."""
 
     __slots__ = ()
 
@@ -24,17 +24,17 @@ Content = str | Markup | None | Iterable["Content"]
 
 
 def printable(text: object) -> str:
-    """Text of others without what no document may hold or what would turn its lines around, and not too long."""
+    """Return foreign text without invalid characters and direction marks, shortened if necessary."""
     return _clean(shortened(str(text)))
 
 
 def shortened(text: str) -> str:
-    """At most `MOST_TEXT` characters of a text, with a sign where it is cut."""
+    """Return at most `MOST_TEXT` characters of a text, with a mark where it is cut."""
     return text if len(text) <= MOST_TEXT else text[:MOST_TEXT] + "…"
 
 
 def tag(name: str, /, *content: Content, **attributes: object) -> Markup:
-    """An element. In the names of attributes `_` stands for `-`, one at the end is dropped (`class_`)."""
+    """Return an element. In attribute names `_` means `-`, and a trailing one is dropped (`class_`)."""
     written = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{html.escape(_clean(str(value)))}"'
         for key, value in attributes.items()
@@ -47,7 +47,7 @@ def tag(name: str, /, *content: Content, **attributes: object) -> Markup:
 
 
 def markup(*content: Content) -> Markup:
-    """Pieces one after the other; strings are escaped, None is nothing."""
+    """Return joined pieces; strings are escaped, None is left out."""
     return Markup("".join(_piece(one) for one in content))
 
 

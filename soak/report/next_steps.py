@@ -1,4 +1,4 @@
-"""Next steps: a sentence and the exact command for a shell. Pure: it decides nothing."""
+"""Next steps after a run: a sentence and the exact shell command."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ from soak.run.resume import ResumeError, remaining_run
 from soak.shell_quoting import joined
 
 SPARE: Final = 1.5
-"""So many times as long as before: a machine is not always as fast."""
+"""Safety factor on estimated times, because the speed of a machine varies."""
 START_SECONDS: Final = 5.0
-"""For the start of the processes of a scenario."""
+"""Time to start the processes of a scenario."""
 USUAL_CYCLE_SECONDS: Final = 0.25
-"""A cycle of a scenario that has not run any."""
+"""Assumed length of a cycle of a scenario without any."""
 WATCHED: Final = "watched"
-"""Where the environment of a report has the state directory of the agent that was watched."""
+"""The key of the watched agent's state directory in the environment of a report."""
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """`command` is empty where a sentence is all there is."""
+    """A suggested step. `command` may be empty."""
 
     why: str
     command: str = ""
@@ -36,7 +36,7 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class LongerRun:
-    """The options of a longer run, and what they consist of."""
+    """Options of a longer run, and the reason for their values."""
 
     why: str
     words: tuple[str, ...]
@@ -45,9 +45,9 @@ class LongerRun:
 def next_steps(report: Report, place: Path) -> list[Suggestion]:
     """Return the next steps for the report in the directory `place`."""
     if any(_is_growth(one) for one in report.findings):
-        return [Suggestion("to name the line that does it", _name_the_line(report, place))]
+        return [Suggestion("to find the responsible line", _name_the_line(report, place))]
     if report.findings:
-        return [Suggestion("to see it again", one.replay) for one in report.findings[:1] if one.replay]
+        return [Suggestion("to reproduce it", one.replay) for one in report.findings[:1] if one.replay]
     if report.verdict in ("inconclusive", "unfinished"):
         return [*_go_on(report, place), *_more_blocks(report)]
     return []
@@ -69,20 +69,20 @@ def _go_on(report: Report, place: Path) -> Iterator[Suggestion]:
         return
     words = ["mobifai", "soak", "--resume", str(place)]
     if (report.interrupted or not report.finished) and _has_more_to_do(report):
-        yield Suggestion("to go on with this run", joined(words))
+        yield Suggestion("to continue this run", joined(words))
     elif longer := _longer(report):
-        yield Suggestion(f"to run it for longer ({longer.why})", joined([*words, *longer.words]))
+        yield Suggestion(f"to run longer ({longer.why})", joined([*words, *longer.words]))
 
 
 def _watch_longer(report: Report) -> Suggestion:
-    """Looks come at an even pace, at most one a second; those with a phone there do not count."""
+    """Return the command to watch longer. Samples are evenly spaced, at most one a second."""
     looks = report.counts.judged_cycles
     each = max(1.0, report.duration_s / looks) if looks else WATCH_SECONDS / ENOUGH_LOOKS
     seconds = max(2 * ENOUGH_LOOKS * each, report.duration_s)
     words = ["mobifai", "soak", "--attach", str(report.environment.get(WATCHED, "STATE_DIR")), "--duration",
              duration_text(_rounded_up(seconds))]  # fmt: skip
     return Suggestion(
-        f"to watch for longer, while no phone is connected ({looks} of {ENOUGH_LOOKS} looks)", joined(words)
+        f"to watch longer, while no phone is connected ({looks} of {ENOUGH_LOOKS} samples)", joined(words)
     )
 
 
@@ -95,7 +95,7 @@ def _has_more_to_do(report: Report) -> bool:
 
 
 def _longer(report: Report) -> LongerRun | None:
-    """How a run that came to its end has enough blocks."""
+    """Return the options with which a finished run would have enough blocks."""
     plan: Any = report.environment.get("plan")
     if not isinstance(plan, dict) or not any(one.state is Trend.UNJUDGED for one in report.scenarios):
         return None
@@ -112,7 +112,7 @@ def _longer(report: Report) -> LongerRun | None:
 
 
 def _seconds_for(scenario: ScenarioResult, parts: int) -> float:
-    """About how long fresh processes of a scenario take for a warm-up like the one before and enough blocks."""
+    """Return about how long fresh processes take for a similar warm-up and enough blocks."""
     counts = scenario.counts
     cycles = counts.warm_up_cycles / parts + cycles_for(ENOUGH_BLOCKS, counts)
     each = scenario.duration_s / counts.cycles if counts.cycles else USUAL_CYCLE_SECONDS
@@ -120,7 +120,7 @@ def _seconds_for(scenario: ScenarioResult, parts: int) -> float:
 
 
 def _rounded_up(seconds: float) -> int:
-    """A length of time as a person would give it: in steps of 10 s, or of a minute from five minutes on."""
+    """Round up to steps of 10 s, or of a minute from five minutes on."""
     step = 10 if seconds <= 300 else 60
     return ceil(seconds / step) * step
 
@@ -129,5 +129,5 @@ def _more_blocks(report: Report) -> Iterator[Suggestion]:
     for one in report.scenarios:
         if not report.is_watch and one.judged_blocks < ENOUGH_BLOCKS:
             had = f"{one.name} has {one.judged_blocks} of {ENOUGH_BLOCKS} blocks"
-            yield Suggestion(f"{had}; all have to be of one process, so a resumed run, which starts new ones, runs "
+            yield Suggestion(f"{had}; all must be of one process, so a resumed run, which starts new processes, runs "
                        f"{ENOUGH_BLOCKS} again, as --quick does")  # fmt: skip

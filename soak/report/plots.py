@@ -1,8 +1,6 @@
-"""The plots of a page: one for each gauge, a line for each scenario. SVG that stretches, words beside it as HTML.
+"""The plots of a page: one for each gauge, with a line for each scenario. Scalable SVG with HTML labels.
 
-A scenario in which a gauge grew has a plot of its own, so that no other line hides the rise. So has the harness.
-
-It draws what it is given: whether a gauge grew is said by the findings.
+A scenario in which a gauge grew, and the harness, have plots of their own, so that no other line hides the rise.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,11 +12,11 @@ from soak.report.markup import Markup, markup, tag
 from soak.report.scales import Point, Span, fewer, near, span, ticks
 
 WIDTH, HEIGHT = 1000, 300
-"""Units of a drawing; it is stretched to the place it has."""
+"""Size of a drawing in its own units; it is scaled to its box."""
 MOST_POINTS = 300
-"""Points of a line at most."""
+"""Most points of a line."""
 ALL_POINTS = 110_000
-"""Points of a page at most, about 1 MB; with many lines each has fewer."""
+"""Most points of a page, about 1 MB; with many lines each has fewer."""
 LEAST_POINTS = 24
 MOST_PLOTS = 400
 COLOURS = 6
@@ -26,7 +24,7 @@ COLOURS = 6
 
 @dataclass(frozen=True, slots=True)
 class PlotLine:
-    """A gauge in one scenario: points are (cycle, or seconds where no cycles are counted; value)."""
+    """A gauge in one scenario. Points are (cycle, value), or (seconds, value) where cycles are not counted."""
 
     scenario: str
     points: Sequence[Point]
@@ -45,12 +43,12 @@ class Plot:
 
     @property
     def of_harness(self) -> bool:
-        """Whether it is of the process that measures. Its cycles are rounds."""
+        """Whether it belongs to the harness, whose cycles are rounds."""
         return any(line.scenario == HARNESS for line in self.lines)
 
     @property
     def flat(self) -> bool:
-        """Whether every line stays at its one value."""
+        """Whether every line is constant."""
         return all(len({value for _, value in line.points}) == 1 for line in self.lines)
 
 
@@ -62,13 +60,13 @@ class PlotColours:
 
 
 def plot_colours(report: Report) -> PlotColours:
-    """The scenarios in the order of the report, then those that only series name."""
+    """Return the colours of the report's scenarios, then of those that only series have."""
     names = dict.fromkeys([*(one.name for one in report.scenarios), *(one.scenario for one in report.series)])
     return PlotColours({name: index for index, name in enumerate(names)})
 
 
 def plots(report: Report) -> list[Plot]:
-    """All gauges that have points: those with findings first, then by name."""
+    """Return a plot for each gauge with points: those with findings first, then by name."""
     apart = {(one.name, one.scenario) for one in report.findings if one.kind != "harness"}
     groups: dict[tuple[str, str], list[SeriesResult]] = {}  # bounded by the series
     for series in report.series:
@@ -81,13 +79,13 @@ def plots(report: Report) -> list[Plot]:
 
 
 def places_of(drawn: Sequence[Plot]) -> dict[tuple[str, str], str]:
-    """The plot of each finding that is drawn, by its name and scenario."""
+    """Return the id of the plot of each finding, by name and scenario."""
     found = (course for course in drawn if course.findings)
     return {(one.name, one.scenario): f"plot-{index}" for index, course in enumerate(found) for one in course.findings}
 
 
 def figure(course: Plot, key: PlotColours, *, large: bool, id_: str) -> Markup:
-    """One figure."""
+    """Return the figure of a plot."""
     across = _across(course)
     up = span([value for line in course.lines for _, value in line.points], course.capacity)
     size = "plot large" if large else "plot"
@@ -109,7 +107,7 @@ def figure(course: Plot, key: PlotColours, *, large: bool, id_: str) -> Markup:
 
 
 def legend(course: Plot, key: PlotColours) -> Markup:
-    """Which line is which, and what the other marks are."""
+    """Return the legend of a plot."""
     entries = [_entry(_style(line.scenario, key), line.scenario or "all scenarios") for line in course.lines]
     if course.capacity is not None:
         entries.append(_entry("capacity", "capacity"))

@@ -1,6 +1,6 @@
-"""The samples of a run as lines of JSON, in at most two files: when one is full it becomes the older one.
+"""The samples of a run as JSON lines in at most two files: a full one becomes the older file.
 
-A line is `{"scenario", "at", "cycle", "values"}`. A harness that was killed may leave half a line at the end.
+A line is `{"scenario", "at", "cycle", "values"}`. If the harness is killed, the last line may be incomplete.
 """
 
 import os
@@ -13,7 +13,7 @@ from soak.gauges.gauge import Sample
 from soak.report.files import ReportError, reason
 
 SAMPLES_FILE_BYTES = 16 * 10**6
-"""The most that one of the two files holds."""
+"""Largest size of one of the two files."""
 
 
 class _Line(msgspec.Struct):
@@ -24,7 +24,7 @@ class _Line(msgspec.Struct):
 
 
 class SamplesFile:
-    """The two files of a run. Nothing is held open between calls."""
+    """The two files of a run. They are not kept open between calls."""
 
     def __init__(self, path: Path, most_bytes: int = SAMPLES_FILE_BYTES) -> None:
         self._path = path
@@ -32,7 +32,7 @@ class SamplesFile:
         self._most = most_bytes
 
     def append(self, scenario: str, samples: Iterable[Sample]) -> None:
-        """Add a line for each sample; one that alone is larger than a file is left out. Raises ReportError."""
+        """Append a line for each sample; one that is larger than a file is left out. Raises ReportError."""
         try:
             for sample in samples:
                 line = _line(scenario, sample)
@@ -44,12 +44,12 @@ class SamplesFile:
             ) from None
 
     def clear(self) -> None:
-        """Remove what an earlier run left."""
+        """Remove the files of an earlier run."""
         self._path.unlink(missing_ok=True)
         self._older.unlink(missing_ok=True)
 
     def is_ours(self) -> bool:
-        """Whether there is none yet, or its first line is a sample."""
+        """Return whether there is no file yet, or its first line is a sample."""
         try:
             with self._path.open("rb") as file:
                 first = file.readline(self._most)

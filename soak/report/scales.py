@@ -1,4 +1,4 @@
-"""Where a plot's points come to lie: fewer points with the same extremes, round numbers for an axis. Pure."""
+"""Scales of plots: thinning points without losing extremes, and round numbers for an axis."""
 
 import math
 from collections.abc import Sequence
@@ -9,13 +9,13 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of numbers that is drawn between 0 and `size`."""
+    """A range of numbers that is drawn between 0 and a size."""
 
     low: float
     high: float
 
     def place(self, value: float, size: int) -> int:
-        """Where a value lies, inside at any rate."""
+        """Return the position of a value, clamped to the range."""
         if self.high <= self.low:
             return size // 2
         share = (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2)  # halves: the difference may be too large
@@ -23,7 +23,7 @@ class Span:
 
 
 def fewer(points: Sequence[Point], most: int) -> list[Point]:
-    """At most `most` points (at least 4): the first, the last, and the lowest and highest of every stretch."""
+    """Return at most `most` points (at least 4): the first, the last, and the extremes of every interval."""
     if len(points) <= most:
         return list(points)
     number = (most - 2) // 2
@@ -44,12 +44,12 @@ def span(values: Sequence[float], capacity: float | None = None) -> Span:
 
 
 def near(capacity: float, highest: float) -> bool:
-    """Whether the line of a capacity can be drawn without flattening the curve."""
+    """Return whether a capacity can be drawn without flattening the curve."""
     return capacity <= 4 * highest
 
 
 def ticks(low: float, high: float, about: int) -> list[float]:
-    """Round numbers within a stretch, `about` of them, at most twice as many."""
+    """Return `about` round numbers within a range, at most twice as many."""
     if not (math.isfinite(high - low) and high > low):
         return [low]
     rough = (high - low) / about

@@ -1,4 +1,4 @@
-"""The forms of what `mobifai soak` writes as JSON, as JSON schemas.
+"""JSON schemas of the documents that `mobifai soak` writes.
 
 python -m soak.report.schema docs/schemas      # writes them
 """
@@ -14,7 +14,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schemas() -> Mapping[str, dict[str, Any]]:
-    """The schema of each document by the name of its file."""
+    """Return the schema of each document by its file name."""
     from soak.gauges.results import Report  # noqa: PLC0415 - pure, but the reports' own writers import this module
     from soak.report.comparison import ReportComparison  # noqa: PLC0415
 
@@ -25,7 +25,7 @@ def schemas() -> Mapping[str, dict[str, Any]]:
 
 
 def schema_of(type_: Any, title: str) -> dict[str, Any]:
-    """The schema of a report type that has a `schema_version`."""
+    """Return the schema of a report type with a `schema_version`."""
     (found,), definitions = msgspec.json.schema_components([type_], ref_template="#/$defs/{name}")
     form = definitions[type_.__name__]
     form["properties"]["schema_version"] = {"const": _version(type_)}
@@ -34,12 +34,12 @@ def schema_of(type_: Any, title: str) -> dict[str, Any]:
 
 
 def written(schema: Mapping[str, Any]) -> bytes:
-    """A schema as its file has it."""
+    """Return a schema as its file has it."""
     return msgspec.json.format(msgspec.json.encode(schema), indent=1) + b"\n"
 
 
 def write_all(folder: Path, all_: Mapping[str, Mapping[str, Any]]) -> None:
-    """Write each schema to its file in a folder, which is made."""
+    """Write each schema to its file in a folder, which is created."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, schema in all_.items():
         (folder / name).write_bytes(written(schema))

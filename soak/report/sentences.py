@@ -1,4 +1,4 @@
-"""The verdict in words and signs, the same in the terminal, on the page and in XML. Pure: it decides nothing."""
+"""The verdict in words and signs, for all formats."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -16,7 +16,7 @@ SIGNS: Final[Mapping[SoakVerdict, str]] = {
     "inconclusive": "?",
     "unfinished": "…",
 }
-"""A sign for each verdict, for who sees no colours."""
+"""A sign for each verdict, for output without colours."""
 
 HEADLINES: Final[Mapping[SoakVerdict, str]] = {
     "held": "Everything held",
@@ -34,7 +34,7 @@ INSTALLED: Final[Mapping[Installed, str]] = {
     Installed.ARCHIVE: "installed from a wheel or an archive",
     Installed.DIRECTORY: "installed from a directory",
     Installed.INDEX: "installed from a package index",
-    Installed.UNKNOWN: "installed in a way that is not known",
+    Installed.UNKNOWN: "installed in an unknown way",
 }
 
 MOST_REASONS: Final = 4
@@ -47,12 +47,12 @@ _DECISIVE: Final[Mapping[SoakVerdict, Sequence[str]]] = {
 
 
 def sentence(report: Report) -> str:
-    """The verdict as one sentence, with what it rests on."""
+    """Return the verdict as one sentence, with its basis."""
     return f"{headline(report)}: {_because(report)}"
 
 
 def headline(report: Report) -> str:
-    """A few words; the plural when there is more than one."""
+    """Return the verdict in a few words."""
     found = len(_decisive(report))
     if found > 1 and report.verdict == "leak":
         return f"{found} leaks were found"
@@ -70,17 +70,17 @@ def gain(finding: FindingResult) -> str:
 
 
 def cycle_word(is_watch: bool) -> str:
-    """What is counted: an agent that is watched is looked at, not driven."""
-    return "look" if is_watch else "cycle"
+    """Return the counted unit: a watched agent is sampled, not driven through cycles."""
+    return "sample" if is_watch else "cycle"
 
 
 def ran(report: Report) -> str:
-    """How much ran: `160 judged cycles, 40 warm-up cycles in 2 min 05 s`."""
+    """Return the counts and the duration: `160 judged cycles, 40 warm-up cycles in 2 min 05 s`."""
     return f"{counted(report.counts, cycle_word(report.is_watch))} in {duration(report.duration_s)}"
 
 
 def undecided(report: Report) -> list[str]:
-    """Why there is no verdict: `terminals was not judged: too few blocks (3 of 8 needed)`."""
+    """Return why there is no verdict: `terminals was not judged: too few blocks (3 of 8 needed)`."""
     reasons = ["the run was interrupted"] if report.interrupted else []
     begun = {one.name for one in report.scenarios}
     reasons += [f"{name} was not judged: it was not begun" for name in planned(report) if name not in begun]
@@ -88,7 +88,7 @@ def undecided(report: Report) -> list[str]:
 
 
 def planned(report: Report) -> list[str]:
-    """The scenarios that were asked for, as far as the report says."""
+    """Return the requested scenarios, as far as the report has them."""
     plan = report.environment.get("plan")
     names = plan.get("scenarios") if isinstance(plan, dict) and not report.is_watch else None
     return [str(name) for name in names] if isinstance(names, list | tuple) else []
@@ -101,14 +101,14 @@ def harness_text(report: Report) -> str:
     if rising:
         return f"the harness itself grew: {', '.join(rising)}"
     if judged:
-        return f"the harness itself did not grow, by {', '.join(judged)}"
+        return f"the harness itself did not grow ({', '.join(judged)})"
     words = max(by_reason(report.harness).items(), key=lambda one: len(one[1]))[0]
-    return f"the harness itself (the process that measures), on which no verdict rests: {words}"
+    return f"the harness itself (no part of the verdict): {words}"
 
 
 def product_text(product: Product) -> str:
-    """Version and commit: `0.1.0, commit 0123456789ab with changes, run from a git checkout`."""
-    commit = f"commit {product.commit[:12]}" if product.commit else "commit not known"
+    """Return version and commit: `0.1.0, commit 0123456789ab with changes, run from a git checkout`."""
+    commit = f"commit {product.commit[:12]}" if product.commit else "unknown commit"
     changes = " with changes that are not committed" if product.dirty else ""
     return f"{product.version or 'version not known'}, {commit}{changes}, {INSTALLED[product.installed]}"
 
@@ -116,13 +116,13 @@ def product_text(product: Product) -> str:
 def _because(report: Report) -> str:
     if report.verdict == "held":
         over = f"{count(report.cycles, f'judged {cycle_word(report.is_watch)}')} over {duration(report.duration_s)}"
-        return f"in {over} nothing that is judged grew, no limit was passed and {_bytes(report)}{_except(report)}."
+        return f"in {over} nothing grew, no limit was exceeded and {_bytes(report)}{_except(report)}."
     if found := _decisive(report):
         where = f" in {found[0].scenario}" if found[0].scenario else ""
         grown = gain(found[0])
         return f"{found[0].name}{where}{f' ({grown})' if grown else ''}; {ran(report)}."
     if report.verdict == "unfinished":
-        return f"written while the run went on, which then goes on or was killed; {ran(report)} until then."
+        return f"written during the run, which continues or was killed; {ran(report)} so far."
     if report.verdict != "inconclusive":
         return f"see the findings; {ran(report)}."
     reasons = undecided(report) or report.notes[:1] or ["too little ran"]
@@ -131,7 +131,7 @@ def _because(report: Report) -> str:
 
 
 def _bytes(report: Report) -> str:
-    return "no byte was lost" if report.traffic.bytes_received else "no byte was exchanged that could be lost"
+    return "no byte was lost" if report.traffic.bytes_received else "no bytes were exchanged"
 
 
 def _except(report: Report) -> str:

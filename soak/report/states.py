@@ -1,4 +1,4 @@
-"""States in words and signs, the same in the terminal, on the page, in Markdown and in XML. Pure."""
+"""States in words and signs, for all formats."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final, Protocol
@@ -24,7 +24,7 @@ WORDS: Final[Mapping[Trend, str]] = {
 
 
 class HasState(Protocol):
-    """Whatever is judged."""
+    """Anything that is judged."""
 
     @property
     def name(self) -> str:
@@ -40,25 +40,25 @@ class HasState(Protocol):
 
 
 def state_text(judged: HasState) -> str:
-    """A state in words, with its reason: `not judged: too few blocks (3 of 8 needed)`."""
+    """Return a state in words with its reason: `not judged: too few blocks (3 of 8 needed)`."""
     return f"{WORDS[judged.state]}: {judged.reason}" if judged.reason else WORDS[judged.state]
 
 
 def unfilled(report: Report) -> list[BoundResult]:
-    """Limits that nothing filled: nothing is known about them."""
+    """Return limits that nothing filled."""
     return [bound for bound in report.bounds if not bound.exercised]
 
 
 def unknown(report: Report) -> dict[str, list[str]]:
-    """The gauges that nothing is known of, by why: `not judged: too few blocks (3 of 8 needed)`.
+    """Return the gauges with an unknown result by reason: `not judged: too few blocks (3 of 8 needed)`.
 
-    What is never judged is left out: the report says so where it shows it.
+    Gauges that are never judged are left out.
     """
     return by_reason(one for one in report.gauges if not one.state.is_judged and one.reason != BUDGET)
 
 
 def by_reason(judged: Iterable[HasState]) -> dict[str, list[str]]:
-    """Names by what is said of them, each once."""
+    """Return names by their state text, each once."""
     found: dict[str, dict[str, None]] = {}  # bounded by what is judged
     for one in judged:
         found.setdefault(state_text(one), {})[one.name] = None

@@ -1,4 +1,4 @@
-"""The look of the page: light and dark, narrow and wide, on paper. No fonts, pictures or scripts from elsewhere."""
+"""The style of the page: light and dark, narrow and wide, and for print. It loads nothing from elsewhere."""
 
 CSS = """
 :root{color-scheme:light dark;--bg:#fff;--card:#f5f6f8;--ink:#16191d;--dim:#525a65;--edge:#d4d9e0;--grid:#e3e7ec;

@@ -1,4 +1,4 @@
-"""The end of a run in the terminal: verdict, findings, what is not known, where the report is. It writes no file."""
+"""The summary of a run in the terminal: verdict, findings, unknown results, and the path of the report."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from soak.report.text import one_line
 from soak.shell_quoting import quoted
 
 STYLES = {"held": "bold green", "inconclusive": "bold yellow", "unfinished": "bold yellow"}
-"""The other verdicts are red."""
+"""Styles of verdicts; the others are red."""
 MOST_FINDINGS = 20
 MOST_NAMES = 8
 
@@ -25,7 +25,7 @@ Piece = tuple[str, str]
 def summary(report: Report, place: Path | None = None) -> Text:
     """Return the summary of a report; `place` is its directory.
 
-    Its `plain` is the text alone; no line is wrapped, so that commands can be copied.
+    `plain` is its unstyled text. Lines are not wrapped, so that commands can be copied.
     """
     text = Text(no_wrap=True, overflow="ignore")
     for line, style in _lines(report, place):
@@ -79,7 +79,7 @@ def _unknown(report: Report) -> Iterator[Piece]:
 
 
 def _least(gauges: Sequence[GaugeResult]) -> str:
-    """For each gauge the worst of its scenarios, the coarser families left out."""
+    """Return the largest smallest leak of each gauge, without members of families."""
     worst: dict[str, tuple[float, str]] = {}
     for gauge in gauges:
         if gauge.smallest_leak is not None and ":" not in gauge.name:
@@ -93,7 +93,7 @@ def _names(names: Sequence[str]) -> str:
 
 
 def _command(words: str) -> str:
-    """A command on one line. Ours are quoted already; a tab in one of another report would be expanded."""
+    """Return a command on one line. Ours are already quoted; tabs in those of other reports would be expanded."""
     return one_line(words).replace("\t", "\\t")
 
 

@@ -1,4 +1,4 @@
-"""The tables of a page: findings, scenarios, bounds, rest, gauges. Signs and words say what the colours say."""
+"""The tables of a page: findings, scenarios, limits, counts at rest, gauges. Signs and words repeat the colours."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,17 +35,17 @@ BOUND_OUTCOMES: Final[Mapping[BoundOutcome, tuple[str, str]]] = {
 }
 
 ORDER: Final = {state: place for place, state in enumerate((*list(Trend)[1:], Trend.FLAT))}
-"""Of rows: what was found first, what is flat last."""
+"""The order of rows: findings first, flat gauges last."""
 
 MOST_ROWS = 300
-"""Rows of a table at most; the rest is in report.json."""
+"""Most rows of a table; report.json has all."""
 
 Row = TypeVar("Row")
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its head, what a cell holds, and whether that is a figure."""
+    """A column: its heading, the content of a cell, and whether that is a number."""
 
     head: str
     cell: Callable[[Any], Content]
@@ -53,7 +53,7 @@ class Column:
 
 
 def table(caption: str, columns: Sequence[Column], rows: Sequence[Row]) -> Markup:
-    """A table whose first column names the row; on narrow screens every row is a card."""
+    """Return a table whose first column names the row; on narrow screens every row is a card."""
     left = len(rows) - MOST_ROWS
     heads = [tag("th", one.head, scope="col", class_="figure" if one.figure else None) for one in columns]
     return tag(
@@ -66,15 +66,15 @@ def table(caption: str, columns: Sequence[Column], rows: Sequence[Row]) -> Marku
 
 
 def findings_table(findings: Sequence[FindingResult], places: Mapping[tuple[str, str], str]) -> Markup:
-    """What was found; `places` has the plot of each by its name and scenario."""
+    """Return the table of findings; `places` has the id of each finding's plot by name and scenario."""
     return table(
-        "A click on a command selects all of it.",
+        "Click a command to select it.",
         [
             Column("What", lambda one: _found(one, places.get((one.name, one.scenario)))),
             Column("Where", lambda one: one.scenario or "everywhere"),
             Column("A cycle", lambda one: _growth(one.per_cycle, one.unit), figure=True),
             Column("In 24 h", lambda one: projection(one.per_24h, one.unit) if one.per_24h else "", figure=True),
-            Column("See it again", lambda one: tag("code", one.replay, class_="copy") if one.replay else None),
+            Column("Reproduce", lambda one: tag("code", one.replay, class_="copy") if one.replay else None),
         ],
         findings,
     )
@@ -90,7 +90,7 @@ def scenarios_table(scenarios: Sequence[ScenarioResult]) -> Markup:
             Column("Judged blocks", lambda one: number(one.judged_blocks), figure=True),
             Column("Other cycles", lambda one: _others(one.counts)),
             Column("Time", lambda one: duration(one.duration_s), figure=True),
-            Column("Came to", lambda one: one.phase.value),
+            Column("Phase", lambda one: one.phase.value),
             Column("Bytes", lambda one: traffic(one.traffic)),
             Column("Outcome", outcome),
         ],
@@ -99,10 +99,10 @@ def scenarios_table(scenarios: Sequence[ScenarioResult]) -> Markup:
 
 
 def bounds_table(bounds: Sequence[BoundResult]) -> Markup:
-    """Peaks beside capacities; broken ones first, then those that nothing filled."""
+    """Return the table of limits: broken ones first, then unfilled ones."""
     ordered = sorted(bounds, key=lambda one: (one.peak <= one.capacity, one.exercised, one.name))
     return table(
-        "A limit that was never full may still not hold: nothing is known of it.",
+        "Nothing is known about a limit that was never reached.",
         [
             Column("Limit", lambda one: one.name),
             Column("Peak", _peak, figure=True),
@@ -117,10 +117,10 @@ def bounds_table(bounds: Sequence[BoundResult]) -> Markup:
 
 
 def rest_table(rest: Sequence[RestResult]) -> Markup:
-    """Counts with everybody gone; those that differ first."""
+    """Return the table of counts at rest: those that differ first."""
     ordered = sorted(rest, key=lambda one: (ORDER[one.state], one.before == one.after, one.name))
     return table(
-        "Counted after the warm-up and at the end, when every phone has left and every terminal is closed.",
+        "Counted after the warm-up and at the end, with no phone connected and no terminal open.",
         [
             Column("What", lambda one: one.name),
             Column("Scenario", lambda one: one.scenario),
@@ -133,14 +133,14 @@ def rest_table(rest: Sequence[RestResult]) -> Markup:
 
 
 def gauges_table(gauges: Sequence[GaugeResult], caption: str, each: str = "A cycle") -> Markup:
-    """How every gauge changed, and the least rise that would have been seen."""
+    """Return the table of gauges: how each changed, and the smallest leak that would have been found."""
     return table(
         caption,
         [
             Column("Gauge", lambda one: one.name),
             Column("Scenario", lambda one: one.scenario),
             Column(each, _rate, figure=True),
-            Column("Least that would be seen", _least, figure=True),
+            Column("Smallest leak that would be found", _least, figure=True),
             Column("Outcome", outcome),
         ],
         sorted(gauges, key=lambda one: (ORDER[one.state], one.name, one.scenario)),
@@ -148,15 +148,15 @@ def gauges_table(gauges: Sequence[GaugeResult], caption: str, each: str = "A cyc
 
 
 def traffic(bytes_: TrafficResult) -> str:
-    """An account of bytes in words."""
+    """Return the traffic in words."""
     if not bytes_.bytes_received and not bytes_.lost:
-        return f"{byte_count(bytes_.bytes_sent)} typed, none printed: not judged"
-    lost = f"{number(bytes_.lost)} lost, doubled or out of order" if bytes_.lost else "none lost"
+        return f"{byte_count(bytes_.bytes_sent)} typed, none printed; not judged"
+    lost = f"{number(bytes_.lost)} lost, duplicated or reordered" if bytes_.lost else "none lost"
     return f"{byte_count(bytes_.bytes_sent)} typed, {byte_count(bytes_.bytes_received)} printed, {lost}"
 
 
 def mark(class_: str, text: str) -> Markup:
-    """An outcome: colour and words."""
+    """Return an outcome with colour and words."""
     return tag("span", text, class_=class_)
 
 
@@ -172,7 +172,7 @@ def _found(finding: FindingResult, place: str | None) -> Content:
 
 
 def _others(counts: CycleCounts) -> str:
-    """The cycles that are not judged: `40 warm-up cycles`."""
+    """Return the cycles that are not judged: `40 warm-up cycles`."""
     return ", ".join(counted(counts).split(", ")[1:]) or "none"
 
 
@@ -181,7 +181,7 @@ def _growth(value: float, unit: str) -> str:
 
 
 def _peak(bound: BoundResult) -> str:
-    """Exactly where it is above the capacity: rounded it might look the same."""
+    """Return the peak, unrounded if it exceeds the capacity."""
     return f"{bound.peak:,} {bound.unit}" if bound.peak > bound.capacity else amount(bound.peak, bound.unit)
 
 
@@ -196,7 +196,7 @@ def _bar(bound: BoundResult) -> Content:
 
 
 def outcome(judged: RestResult | GaugeResult | ScenarioResult) -> Content:
-    """A state, and why it is none where nothing is known."""
+    """Return a state with its reason."""
     reason = tag("p", judged.reason, class_="small dim") if judged.reason else None
     return [mark(TONES[judged.state], f"{SIGNS[judged.state]} {WORDS[judged.state]}"), reason]
 
@@ -210,5 +210,5 @@ def _rate(gauge: GaugeResult) -> str:
 
 
 def _least(gauge: GaugeResult) -> str:
-    """The smallest leak that would have been seen; only what was judged has one."""
+    """Return the smallest leak that would have been found, if the gauge was judged."""
     return NOT_KNOWN if gauge.smallest_leak is None else amount(gauge.smallest_leak, gauge.unit)

@@ -1,17 +1,17 @@
-"""memray's windows of a run: a folder that keeps the newest, at most so many and so many bytes. It records nothing."""
+"""The folder of a run's memray windows, which keeps the newest ones within limits on number and bytes."""
 
 from pathlib import Path
 
 from soak.report.files import ReportError, reason
 
 MOST_WINDOWS = 120
-"""Two hours of windows of a minute."""
+"""Most windows: two hours of one-minute windows."""
 MOST_WINDOW_BYTES = 64 * 10**6
-"""An aggregated window has less than 0.2 MB; one that has more pushes out older ones."""
+"""Most bytes of all windows; one usually has less than 0.2 MB."""
 
 
 class WindowFolder:
-    """The folder `memray` of a report directory; it is made when the first window is."""
+    """The folder `memray` of a report directory, created with the first window."""
 
     def __init__(self, folder: Path, most: int = MOST_WINDOWS, most_bytes: int = MOST_WINDOW_BYTES) -> None:
         self._folder = folder.absolute()  # the agent writes there, and has a working directory of its own
@@ -19,7 +19,7 @@ class WindowFolder:
         self._most_bytes = most_bytes
 
     def place(self, number: int) -> Path:
-        """Where the window `number` goes: a path with no file. Older windows make room. Raises ReportError."""
+        """Return the path of a new window, and remove old ones to make room. Raises ReportError."""
         path = self._folder / f"window-{number:06}.bin"
         try:
             self._folder.mkdir(exist_ok=True)
@@ -32,15 +32,15 @@ class WindowFolder:
         return path
 
     def trim(self) -> None:
-        """Remove the oldest windows until the number and the bytes are within bounds."""
+        """Remove the oldest windows until both limits are met."""
         self._trim(self._most)
 
     def clear(self) -> None:
-        """Remove what an earlier run left."""
+        """Remove all windows."""
         self._trim(0)
 
     def files(self) -> list[Path]:
-        """The windows there are, oldest first."""
+        """Return the windows, oldest first."""
         return sorted(self._folder.glob("window-*.bin"))
 
     def _trim(self, most: int) -> None:

@@ -1,6 +1,6 @@
-"""Writes the report of a run that goes on, also while its disk is full: what can't be written now is written later.
+"""Writes the report during a run. If it can't be written, as on a full disk, the run continues and it is written later.
 
-Owns the samples that wait, which are bounded. A failure to write ends no run.
+Owns the queue of unwritten samples.
 """
 
 from collections import deque
@@ -12,11 +12,11 @@ from soak.report.directory import ReportDirectory
 from soak.report.files import ReportError
 
 MOST_WAITING = 1000
-"""Samples that wait for room; the oldest are dropped first."""
+"""Most queued samples; the oldest are dropped first."""
 
 
 class ReportWriter:
-    """The report directory of one run. `problem` is why the newest report is not there, or None."""
+    """The writer of one run. `problem` is why the latest report could not be written, or None."""
 
     def __init__(self, directory: ReportDirectory, say: Callable[[str], None]) -> None:
         self.problem: str | None = None
@@ -29,11 +29,11 @@ class ReportWriter:
     @property
     def notes(self) -> list[str]:
         """Return notes for a reader of the report."""
-        notes = [f"for a while the report could not be written: {self._failed}"] if self._failed else []
+        notes = [f"the report temporarily could not be written: {self._failed}"] if self._failed else []
         return [*notes, *([f"{self._dropped} samples are not in samples.jsonl"] if self._dropped else [])]
 
     def write(self, report: Report) -> bool:
-        """Write the report and the samples that wait. Return whether that was done."""
+        """Write the report and the queued samples. Return whether that succeeded."""
         try:
             self._directory.write(report)
             self._write_samples()
@@ -42,11 +42,11 @@ class ReportWriter:
             return False
         if self.problem is not None:
             self.problem = None
-            self._say("the report can be written again, and was")
+            self._say("the report can be written again")
         return True
 
     def append_samples(self, scenario: str, samples: Iterable[Sample]) -> None:
-        """Add samples, as soon as there is room for them."""
+        """Append samples, or queue them until they can be written."""
         for sample in samples:
             self._dropped += len(self._waiting) == MOST_WAITING
             self._waiting.append((scenario, sample))
@@ -63,5 +63,5 @@ class ReportWriter:
 
     def _fail(self, error: ReportError) -> None:
         if self.problem is None:
-            self._say(f"{error}; the run goes on and tries again")
+            self._say(f"{error}; the run continues and will retry")
         self.problem = self._failed = str(error)

@@ -159,7 +159,7 @@ class Watch:
                 scenario="",
                 counts=self._counts(),
                 rate=self._rests / max(self._elapsed(), 1e-9),
-                cycle="look",
+                cycle="sample",
                 seconds_left=self._seconds - self._elapsed(),
                 elapsed=self._elapsed(),
                 share=min(1.0, self._elapsed() / self._seconds),
@@ -186,7 +186,7 @@ class Watch:
         judgement, needed = judge(points, gauge), LOOKS_FOR[gauge.kind]
         if gauge.kind is GaugeKind.BUDGET or self._rests >= needed:
             return judgement
-        return Judgement(Trend.UNJUDGED, gauge, reason=too_few(self._rests, needed, "look"))
+        return Judgement(Trend.UNJUDGED, gauge, reason=too_few(self._rests, needed, "sample"))
 
     def _report(self, *, interrupted: bool, finished: bool = True) -> Report:
         first, second = self._windows()
@@ -194,7 +194,7 @@ class Watch:
         risen = leaks(first, second, cycles_per_second=rate, scenario=ATTACHED, replay=self._replay)
         found = ordered([*self._findings.values(), *risen])
         results = gauges(first, second, ATTACHED) if self._rests else _never_at_rest()
-        notes = [f"a look counts while no phone is connected: {self._rests} of {self._looks}", *self._notes]
+        notes = [f"samples count while no phone is connected: {self._rests} of {self._looks}", *self._notes]
         return Report(
             verdict=_verdict(found, results, interrupted) if finished or found else "unfinished",
             counts=self._counts(),
@@ -237,7 +237,7 @@ class Watch:
 
 def _never_at_rest() -> list[GaugeResult]:
     """The gauges that no verdict can do without, of an agent that a phone used all the time."""
-    reason = too_few(0, ENOUGH_LOOKS, "look")
+    reason = too_few(0, ENOUGH_LOOKS, "sample")
     return [GaugeResult(name, gauge_of(name).unit, None, Trend.UNJUDGED, None, ATTACHED, reason) for name in REQUIRED]
 
 

@@ -86,7 +86,7 @@ def test_what_is_larger_one_way_is_smaller_or_the_same_the_other_way(one: float,
 def test_an_unfinished_report_can_not_be_compared() -> None:
     found = compare(with_findings(finished=False, verdict="unfinished"), with_findings(growth()))
     assert (found.outcome, found.reasons) == (
-        ComparisonOutcome.INCOMPARABLE, ["the earlier report was written while its run went on"],
+        ComparisonOutcome.INCOMPARABLE, ["the earlier report was written during its run"],
     )  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def test_runs_of_other_scenarios_can_not_be_compared() -> None:
     for part in (others, [one], [one, *others[1:]]):
         found = compare(with_findings(), with_findings(scenarios=part))
         assert found.outcome is ComparisonOutcome.INCOMPARABLE
-        assert "they ran other scenarios (" in found.reasons[0]
+        assert "they ran different scenarios (" in found.reasons[0]
 
 
 def planted(name: str | None, **changes: Any) -> Report:

@@ -361,9 +361,9 @@ def test_a_gauge_has_the_same_state_in_every_format(state: Trend, word: str, ele
     [
         (
             [Trend.UNJUDGED, Trend.UNJUDGED],
-            "on which no verdict rests: not judged: why",
+            "no part of the verdict): not judged: why",
         ),
-        ([Trend.FLAT, Trend.UNJUDGED], "the harness itself did not grow, by a"),
+        ([Trend.FLAT, Trend.UNJUDGED], "the harness itself did not grow (a"),
         ([Trend.FLAT, Trend.RISING], "the harness itself grew: b"),
     ],
 )
@@ -382,8 +382,8 @@ def test_the_harness_did_not_grow_only_where_that_was_judged(harness: list[Trend
 
 def test_a_run_that_exchanged_no_byte_does_not_say_that_none_was_lost() -> None:
     report = msgspec.structs.replace(sample_reports.held(5), traffic=TrafficResult())
-    assert "no byte was exchanged that could be lost" in sentence(report)
-    assert "none printed: not judged" in page(report)
+    assert "no bytes were exchanged" in sentence(report)
+    assert "none printed; not judged" in page(report)
 
 
 # -- the next step
@@ -430,7 +430,7 @@ def test_a_run_without_a_verdict_names_what_to_do(changes: dict[str, Any], plan:
                                    "environment": {"plan": {**asdict(SoakPlan(("terminals",))), **plan}}, **changes},
     )  # fmt: skip
     assert shown_steps(report, Path("/r")) == [expected]
-    assert "terminals has 2 of 8 blocks; all have to be of one process" in summary(report, Path("/r")).plain
+    assert "terminals has 2 of 8 blocks; all must be of one process" in summary(report, Path("/r")).plain
 
 
 def test_a_longer_run_says_what_is_done_and_what_comes_beside_it() -> None:
@@ -454,8 +454,8 @@ def test_a_watch_without_a_verdict_names_a_length_that_gives_one(looks: int, sec
     )  # fmt: skip
     (command,) = shown_steps(report, Path("/r"))
     assert command == f"mobifai soak --attach '/state dir' --duration {expected}"
-    assert f"({looks} of 9 looks)" in summary(report, Path("/r")).plain
-    assert f"{looks} judged looks" in summary(report, Path("/r")).plain
+    assert f"({looks} of 9 samples)" in summary(report, Path("/r")).plain
+    assert f"{looks} judged samples" in summary(report, Path("/r")).plain
     assert "cycle" not in summary(report, Path("/r")).plain.partition("report:")[0].partition("harness")[0]
 
 
@@ -493,7 +493,7 @@ def test_an_interrupted_run_says_so() -> None:
 
 def test_a_report_of_a_run_that_goes_on_is_unfinished_in_every_format() -> None:
     report = msgspec.structs.replace(sample_reports.held(), verdict="unfinished", finished=False)
-    assert summary(report).plain.startswith("… Unfinished: written while the run went on")
+    assert summary(report).plain.startswith("… Unfinished: written during the run")
     assert "<h1>Unfinished</h1>" in page(report)
     assert verdict_case(report).find("skipped") is not None
     assert json.loads(encoded(report))["verdict"] == "unfinished" and EXIT_STATUS["unfinished"] == 4

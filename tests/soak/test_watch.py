@@ -63,7 +63,7 @@ async def test_a_living_agent_is_watched_and_stays_as_it_is(tmp_path: Path) -> N
     assert report.cycles >= 5
     assert {bound.name for bound in report.bounds} >= {"terminals", "terminal.ring"}
     assert [scenario.name for scenario in report.scenarios] == ["attached"]
-    assert report.notes[0] == f"a look counts while no phone is connected: {report.cycles} of {report.cycles}"
+    assert report.notes[0] == f"samples count while no phone is connected: {report.cycles} of {report.cycles}"
     assert "watching" in watched.err
 
 
@@ -78,7 +78,7 @@ async def test_ctrl_c_ends_the_watch_and_not_the_agent(tmp_path: Path) -> None:
     assert watched.report.interrupted
     assert "it was interrupted" in watched.report.notes
     (scenario,) = watched.report.scenarios
-    assert scenario.reason == f"python.blocks: too few looks ({watched.report.cycles} of 9 needed)"
+    assert scenario.reason == f"python.blocks: too few samples ({watched.report.cycles} of 9 needed)"
     assert watched.report.environment["watched"] == str(agent.state_dir)
 
 
