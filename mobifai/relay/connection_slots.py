@@ -73,69 +73,69 @@ class ConnectionSlots(Generic[K]):
 
     def __init__(self, bound: Bound, most: int) -> None:
         self._bound = bound
-        self._held: BoundedMap[K, AddressGroup] = BoundedMap(bound)
+        self._groups: BoundedMap[K, AddressGroup] = BoundedMap(bound)
         self._most = most
-        self._most_strangers = bound.capacity - bound.capacity // 4
+        self._most_unknown = bound.capacity - bound.capacity // 4
 
     def __contains__(self, key: object) -> bool:
-        return key in self._held
+        return key in self._groups
 
     def __iter__(self) -> Iterator[K]:
-        return iter(self._held)
+        return iter(self._groups)
 
-    def acquire(self, key: K, sender: AddressGroup, *, limited: bool = True) -> K | None:
+    def acquire(self, key: K, group: AddressGroup, *, limited: bool = True) -> K | None:
         """Take a slot for a new connection. Return the connection that was evicted for it, if any.
 
         `limited`: the limit of the address applies. Raises LimitReached for an unknown address if known addresses hold
         all slots.
         """
-        gone = self._find_evicted(sender, limited=limited)
+        gone = self._find_evicted(group, limited=limited)
         if gone is not None:
             self.release(gone)
             self._bound.evicted(1)
         elif not self._bound.room:
             raise self._bound.refuse("one more connection")
-        self._held[key] = sender
+        self._groups[key] = group
         return gone
 
-    def _find_evicted(self, newcomer: AddressGroup, *, limited: bool) -> K | None:
-        own = [key for key, sender in self._held.items() if sender == newcomer]
-        if limited and len(own) >= self._most * (KNOWN_FACTOR if newcomer.known else 1):
+    def _find_evicted(self, new: AddressGroup, *, limited: bool) -> K | None:
+        own = [key for key, group in self._groups.items() if group == new]
+        if limited and len(own) >= self._most * (KNOWN_FACTOR if new.known else 1):
             return own[0]
-        if not newcomer.known and self._count_strangers() >= self._most_strangers:
-            return self.pick_evicted(newcomer)
-        return self.pick_evicted(newcomer) if len(self._held) >= self._bound.capacity else None
+        if not new.known and self._count_unknown() >= self._most_unknown:
+            return self.pick_evicted(new)
+        return self.pick_evicted(new) if len(self._groups) >= self._bound.capacity else None
 
-    def _count_strangers(self) -> int:
-        return sum(not sender.known for sender in self._held.values())
+    def _count_unknown(self) -> int:
+        return sum(not group.known for group in self._groups.values())
 
-    def pick_evicted(self, newcomer: AddressGroup, key: K | None = None) -> K | None:
+    def pick_evicted(self, new: AddressGroup, key: K | None = None) -> K | None:
         """Return the connection to evict for a new one; None if there is none. `key` is its own slot.
 
         It is the oldest of the address that has most slots. Unknown addresses are evicted first. For an unknown
         address, a known one only loses slots beyond its first.
         """
-        holders = [(other, sender) for other, sender in self._held.items() if other != key]
-        strangers = [(other, sender) for other, sender in holders if not sender.known]
-        if strangers or newcomer.known:
-            return _oldest_of_most(strangers or holders)
-        counts = Counter(sender for _, sender in holders)
-        return _oldest_of_most((other, sender) for other, sender in holders if counts[sender] > 1)
+        slots = [(other, group) for other, group in self._groups.items() if other != key]
+        unknown = [(other, group) for other, group in slots if not group.known]
+        if unknown or new.known:
+            return _oldest_of_largest(unknown or slots)
+        counts = Counter(group for _, group in slots)
+        return _oldest_of_largest((other, group) for other, group in slots if counts[group] > 1)
 
-    def move(self, key: K, sender: AddressGroup) -> bool:
+    def move(self, key: K, group: AddressGroup) -> bool:
         """Count a slot for another address from now on. Return whether that address is within its limit."""
-        if self._held.get(key) not in (None, sender):
-            self._held[key] = sender
-        own = sum(one == sender for one in self._held.values())
-        return own <= self._most * (KNOWN_FACTOR if sender.known else 1)
+        if self._groups.get(key) not in (None, group):
+            self._groups[key] = group
+        own = sum(one == group for one in self._groups.values())
+        return own <= self._most * (KNOWN_FACTOR if group.known else 1)
 
     def release(self, key: K) -> None:
         """Free the slot of a connection that is closed or signed in."""
-        self._held.pop(key, None)
+        self._groups.pop(key, None)
 
 
-def _oldest_of_most(holders: Iterable[tuple[K, AddressGroup]]) -> K | None:
-    holders = list(holders)
-    counts = Counter(sender for _, sender in holders)
+def _oldest_of_largest(slots: Iterable[tuple[K, AddressGroup]]) -> K | None:
+    slots = list(slots)
+    counts = Counter(group for _, group in slots)
     most = max(counts.values(), default=0)
-    return next((key for key, sender in holders if counts[sender] == most), None)
+    return next((key for key, group in slots if counts[group] == most), None)

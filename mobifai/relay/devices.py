@@ -24,9 +24,9 @@ class DeviceInfo(messages.Message, frozen=True, omit_defaults=False):
 class RelayDevices:
     """The paired devices of all accounts, and whether each is connected. Owns nothing."""
 
-    def __init__(self, sign_in: SignIn, sockets: EventDispatcher) -> None:
+    def __init__(self, sign_in: SignIn, dispatcher: EventDispatcher) -> None:
         self._sign_in = sign_in
-        self._sockets = sockets
+        self._dispatcher = dispatcher
 
     def known(self, account: str) -> list[DeviceInfo]:
         """Return an account's devices, oldest first."""
@@ -38,7 +38,7 @@ class RelayDevices:
                 kind=device.kind.value,
                 created_at=iso_time(device.created_at),
                 last_seen=iso_time(device.last_seen),
-                connected=self._sockets.is_connected(account, device.device_id),
+                connected=self._dispatcher.is_connected(account, device.device_id),
             )
             for device in self._sign_in.devices(account)
         ]
@@ -46,4 +46,4 @@ class RelayDevices:
     def revoke(self, account: str, device_id: str) -> None:
         """Revoke a device and disconnect it immediately. Raises SignInRefused if there is no such device."""
         self._sign_in.revoke(device_id, account)
-        self._sockets.revoke(account, device_id)
+        self._dispatcher.revoke(account, device_id)

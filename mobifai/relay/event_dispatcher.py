@@ -1,7 +1,7 @@
 """Dispatch of device events: registration, pairing and forwarding.
 
-An adapter between the connections and `protocol.rooms`, which decides. A decision is carried out before anything else
-happens, so no device learns things in the wrong order; whatever has to wait, waits before the decision.
+An adapter between the connections and `protocol.relay_pairing`, which decides. Each decision is carried out before the
+next event is handled, so that devices receive packets in the right order. Waiting happens only before a decision.
 """
 
 import hmac
@@ -68,11 +68,11 @@ class EventDispatcher:
     """Handles events of all connections. `connections` are all open ones by key, oldest first."""
 
     def __init__(
-        self, rooms: RelayRegistry, sign_in: SignIn, connections: Mapping[str, DeviceConnection], ledger: Ledger
+        self, registry: RelayRegistry, sign_in: SignIn, connections: Mapping[str, DeviceConnection], ledger: Ledger
     ) -> None:
         self._of_account = ledger.open(RELAY_ACCOUNT_SOCKETS)
         self._most_signed_in = ledger.capacity(RELAY_SOCKETS) * 3 // 4  # the rest is for signing in
-        self._rooms = rooms
+        self._registry = registry
         self._sign_in = sign_in
         self._connections = connections
 
@@ -90,7 +90,7 @@ class EventDispatcher:
 
     def peer_of(self, key: str) -> DeviceConnection | None:
         """Return the connection of the paired device, or None."""
-        pair = self._rooms.pair_of(key)
+        pair = self._registry.pair_of(key)
         return self._connections.get(pair.other(key)) if pair is not None else None
 
     def handle(self, connection: DeviceConnection, event: str, arguments: tuple[object, ...], now: float) -> None:
@@ -98,7 +98,7 @@ class EventDispatcher:
         try:
             self._handle(connection, event, arguments, now)
         except PairingRefused as refused:
-            self._carry_out(self._rooms.refusal(connection.key, refused))
+            self._carry_out(self._registry.refusal(connection.key, refused))
         except MobiFaiError as error:
             _send_notice(connection, "error", str(error))
         except Exception:
@@ -113,10 +113,10 @@ class EventDispatcher:
         if len(arguments) > 1:
             raise BadMessage(event, f"expected at most one payload; found {len(arguments)}")
         payload = arguments[0] if arguments else msgspec.Raw(b"null")
-        if event != "register" and connection.key not in self._rooms:
+        if event != "register" and connection.key not in self._registry:
             raise BadMessage(event, "expected register first")
         if is_forwarded(event):
-            self._carry_out(self._rooms.forward(connection.key, event, payload))
+            self._carry_out(self._registry.forward(connection.key, event, payload))
         else:
             self._decide(connection, messages.decode(messages.FROM_DEVICE, event, payload), now)
 
@@ -126,13 +126,13 @@ class EventDispatcher:
             case messages.Register():
                 self._register(connection, message)
             case messages.RequestConnection():
-                self._carry_out(self._rooms.request(key, message.target_device_id, now))
+                self._carry_out(self._registry.request(key, message.target_device_id, now))
             case messages.HandshakeSignature():
-                self._carry_out(self._rooms.respond(key, message.signature))
+                self._carry_out(self._registry.respond(key, message.signature))
             case messages.HandshakeConfirmed() | None:
-                self._carry_out(self._rooms.confirm(key))
+                self._carry_out(self._registry.confirm(key))
             case messages.Notice():
-                self._carry_out(self._rooms.fail(key, message.message))
+                self._carry_out(self._registry.fail(key, message.message))
             case messages.Echo():
                 connection.send("relay:echo", message)
 
@@ -153,23 +153,23 @@ class EventDispatcher:
 
     def _require_room(self, connection: DeviceConnection, register: messages.Register, user: str) -> None:
         """Raise LimitReached if an account of a shared relay has reached its limit of connections."""
-        is_here = connection.key in self._rooms or self._rooms.sockets_of(user, register.device_id)
+        is_here = connection.key in self._registry or self._registry.sockets_of(user, register.device_id)
         if is_here or not self._sign_in.shared:
             return
-        own = len(self._rooms.of_user(user))
+        own = len(self._registry.of_user(user))
         if own >= self._of_account.capacity:
             self._of_account.refuse("one more device")
             raise LimitReached(f"this account has {own} devices connected, which is its limit; disconnect one")
-        if self._rooms.count() >= self._most_signed_in:
+        if self._registry.count() >= self._most_signed_in:
             self._make_room(own)
 
     def _make_room(self, own: int) -> None:
         """Disconnect the newest device of the account with most devices, for a new device of an account with `own`."""
-        largest = self._rooms.of_largest_user()
+        largest = self._registry.of_largest_user()
         if len(largest) <= own + 1:
             raise LimitReached("this relay has reached its limit of connected devices; try again later")
         for device in largest[-1:]:
-            self._carry_out(self._rooms.leave(device.sid))
+            self._carry_out(self._registry.leave(device.sid))
             connection = self._connections.get(device.sid)
             if connection is not None:
                 connection.signed_in = False
@@ -186,7 +186,7 @@ class EventDispatcher:
 
     def _sign_out(self, connection: DeviceConnection) -> None:
         connection.signed_in = False
-        self._carry_out(self._rooms.leave(connection.key))
+        self._carry_out(self._registry.leave(connection.key))
 
     def _refuse(self, connection: DeviceConnection, refused: SignInRefused) -> None:
         self._sign_out(connection)
@@ -212,13 +212,13 @@ class EventDispatcher:
             tab_count=max(0, register.tab_count or 0),
             features=register.features,
         )
-        self._carry_out(self._rooms.join(device))
+        self._carry_out(self._registry.join(device))
         self._count()
 
     def _count(self) -> None:
         """Record the connections of the account with the most; only accounts of a shared relay have a limit."""
         if self._sign_in.shared:
-            self._of_account.set(len(self._rooms.of_largest_user()))
+            self._of_account.set(len(self._registry.of_largest_user()))
 
     def find_pending(self, nonce: str, device_id: str, kind: str) -> DeviceConnection | None:
         """Return the connection that waits for this sign-in, or None. A device id alone finds none."""
@@ -239,7 +239,7 @@ class EventDispatcher:
     def on_end(self, connection: DeviceConnection) -> None:
         """Handle the end of a connection."""
         self._note(connection.key)
-        self._carry_out(self._rooms.leave(connection.key))
+        self._carry_out(self._registry.leave(connection.key))
         self._count()
 
     def note_connected(self) -> None:
@@ -248,15 +248,15 @@ class EventDispatcher:
             self._note(key)
 
     def _note(self, key: str) -> None:
-        device = self._rooms.device(key)
+        device = self._registry.device(key)
         if device is not None:
             self._sign_in.record_connected(device.user, device.device_id)
 
     def expire(self, now: float) -> None:
         """End handshakes that take too long, and connections without a sign-in."""
-        self._carry_out(self._rooms.expire(now))
+        self._carry_out(self._registry.expire(now))
         for connection in list(self._connections.values()):
-            if connection.key not in self._rooms and now - connection.opened_at > SIGN_IN_SECONDS:
+            if connection.key not in self._registry and now - connection.opened_at > SIGN_IN_SECONDS:
                 _send_notice(connection, "error", "nobody signed in on this connection in time; connect again")
                 connection.close(CloseCode.POLICY_VIOLATION)
 
@@ -264,19 +264,19 @@ class EventDispatcher:
 
     def is_connected(self, account: str, device_id: str) -> bool:
         """Return whether a device is connected and signed in."""
-        return bool(self._rooms.sockets_of(account, device_id))
+        return bool(self._registry.sockets_of(account, device_id))
 
     def revoke(self, account: str, device_id: str) -> None:
         """Disconnect a revoked device now, and notify the account's agents."""
-        self._carry_out(self._rooms.revoke(account, device_id))
+        self._carry_out(self._registry.revoke(account, device_id))
 
     def end_account(self, account: str) -> None:
         """Disconnect every device of an account that was removed."""
-        self._carry_out(self._rooms.remove_user(account))
+        self._carry_out(self._registry.remove_user(account))
 
     def broadcast_settings(self, account: str, settings: Mapping[str, object]) -> None:
         """Send an account's changed settings to its devices."""
-        self._carry_out(self._rooms.broadcast(account, "settings:updated", settings))
+        self._carry_out(self._registry.broadcast(account, "settings:updated", settings))
 
     def _carry_out(self, commands: list[RelayCommand]) -> None:
         for command in commands:

@@ -34,63 +34,67 @@ class HttpConnections:
         self._known = known
         self._trusted = trusted
         self._monotonic = monotonic
-        self._places: ConnectionSlots[HttpConnection] = ConnectionSlots(bound, MOST_PER_ADDRESS)
-        self._callers: BoundedMap[RequestHandler, HttpConnection] = BoundedMap(bound)
+        self._slots: ConnectionSlots[HttpConnection] = ConnectionSlots(bound, MOST_PER_ADDRESS)
+        self._connections: BoundedMap[RequestHandler, HttpConnection] = BoundedMap(bound)
 
     def accept(self, server: "web.Server") -> "HttpConnection":
         """Return the protocol of a new connection."""
         return HttpConnection(self, server)
 
-    def open(self, caller: "HttpConnection") -> None:
+    def open(self, connection: "HttpConnection") -> None:
         """Register a connection, and evict another one if there is no free slot. Raises LimitReached."""
-        gone = self._places.acquire(
-            caller, self._known.group_of(caller.address), limited=not is_trusted(caller.address, self._trusted)
+        gone = self._slots.acquire(
+            connection,
+            self._known.group_of(connection.address),
+            limited=not is_trusted(connection.address, self._trusted),
         )
         if gone is not None:
             gone.abort()
-        caller.since = self._monotonic()
-        self._callers[caller.handler] = caller
+        connection.since = self._monotonic()
+        self._connections[connection.handler] = connection
 
-    def close(self, caller: "HttpConnection") -> None:
+    def close(self, connection: "HttpConnection") -> None:
         """Remove a connection that is closed or became a WebSocket."""
-        self._places.release(caller)
-        if self._callers.get(caller.handler) is caller:
-            del self._callers[caller.handler]
+        self._slots.release(connection)
+        if self._connections.get(connection.handler) is connection:
+            del self._connections[connection.handler]
 
     def note_request(self, request: "web.Request") -> bool:
         """Record that a connection sent a request. Return whether its client is within its limit of connections."""
-        caller = self._callers.get(request.protocol)
-        if caller is None:
+        connection = self._connections.get(request.protocol)
+        if connection is None:
             return True
-        caller.asked, caller.since, caller.received = True, self._monotonic(), 0
-        return self._places.move(caller, self._known.group_of(request.remote or ""))
+        connection.has_request, connection.since, connection.received = True, self._monotonic(), 0
+        return self._slots.move(connection, self._known.group_of(request.remote or ""))
 
     def release(self, request: "web.Request") -> None:
         """Free the slot of a connection that became a WebSocket."""
-        caller = self._callers.get(request.protocol)
-        if caller is not None:
-            caller.is_plain = False
-            self.close(caller)
+        connection = self._connections.get(request.protocol)
+        if connection is not None:
+            connection.is_http = False
+            self.close(connection)
 
     def expire(self, now: float) -> None:
         """Close connections that sent no request in time or do not read their response."""
-        for caller in list(self._callers.values()):
-            waited = now - caller.since
-            if (waited > SILENT_SECONDS and not caller.asked) or (waited > ANSWER_SECONDS and caller.is_stuck):
-                caller.abort()
+        for connection in list(self._connections.values()):
+            waited = now - connection.since
+            if (waited > SILENT_SECONDS and not connection.has_request) or (
+                waited > ANSWER_SECONDS and connection.is_stuck
+            ):
+                connection.abort()
 
 
 class HttpConnection(asyncio.Protocol):
     """One HTTP connection, which wraps aiohttp's handler. `since` is when it was accepted, or sent its last request."""
 
-    def __init__(self, intake: HttpConnections, server: "web.Server") -> None:
+    def __init__(self, owner: HttpConnections, server: "web.Server") -> None:
         self.address = ""
         self.since = 0.0
-        self.asked = False
-        self.is_plain = True
+        self.has_request = False
+        self.is_http = True
         self.received = 0
         self.handler: RequestHandler = server()
-        self._intake = intake
+        self._owner = owner
         self._transport: asyncio.Transport | None = None
 
     @property
@@ -100,7 +104,7 @@ class HttpConnection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close it now, and discard unsent bytes."""
-        self._intake.close(self)
+        self._owner.close(self)
         if self._transport is not None:
             self._transport.abort()
 
@@ -111,7 +115,7 @@ class HttpConnection(asyncio.Protocol):
         self.address = plain_address(str(peer[0])) if peer else ""
         opened = cast("asyncio.Transport", transport)  # uvloop's transport is not a subclass
         try:
-            self._intake.open(self)
+            self._owner.open(self)
         except LimitReached:
             opened.abort()
             return
@@ -121,7 +125,7 @@ class HttpConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:  # noqa: D102
         if self._transport is None:
             return
-        if self.is_plain:
+        if self.is_http:
             self.received += len(data)
             if self.received > MOST_REQUEST_BYTES:
                 self.abort()
@@ -138,7 +142,7 @@ class HttpConnection(asyncio.Protocol):
         self.handler.resume_writing()
 
     def connection_lost(self, error: Exception | None) -> None:  # noqa: D102
-        self._intake.close(self)
+        self._owner.close(self)
         if self._transport is not None:
             self._transport = None
             self.handler.connection_lost(error)

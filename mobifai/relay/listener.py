@@ -38,14 +38,14 @@ OpenServer = Callable[[], Awaitable["web.Server"]]
 
 
 class Listener:
-    """Accepts connections. `intake` owns them."""
+    """Accepts connections. `http_connections` owns them."""
 
     def __init__(
         self, ledger: Ledger, trusted: Networks, known: KnownAddresses, monotonic: Callable[[], float]
     ) -> None:
         self._ledger = ledger
         self._bound = ledger.open(RELAY_REQUESTS)
-        self.intake = HttpConnections(self._bound, known, trusted, monotonic)
+        self.http_connections = HttpConnections(self._bound, known, trusted, monotonic)
 
     @asynccontextmanager
     async def listen(self, open_server: OpenServer, listening: socket.socket) -> AsyncIterator[None]:
@@ -67,7 +67,9 @@ class Listener:
     async def _open(self, open_server: OpenServer, listening: socket.socket, scope: AsyncExitStack) -> None:
         loop = asyncio.get_running_loop()
         server = await _opened(open_server, listening)
-        accepting = await loop.create_server(lambda: self.intake.accept(server), sock=listening, backlog=_BACKLOG)
+        accepting = await loop.create_server(
+            lambda: self.http_connections.accept(server), sock=listening, backlog=_BACKLOG
+        )
         scope.callback(accepting.close)
 
 

@@ -69,13 +69,13 @@ class HttpRoutes:
         self,
         store: RelayStore,
         sign_in: SignIn,
-        sockets: EventDispatcher,
+        dispatcher: EventDispatcher,
         devices: RelayDevices,
         now: Callable[[], float],
     ) -> None:
         self._store = store
         self._sign_in = sign_in
-        self._sockets = sockets
+        self._dispatcher = dispatcher
         self._devices = devices
         self._now = now
 
@@ -112,7 +112,7 @@ class HttpRoutes:
         asking = _asking(request.query)
         if asking is None:
             return _html(pages.no_device(), 400)
-        waiting = self._sockets.find_pending(asking.nonce, asking.device_id, asking.type)
+        waiting = self._dispatcher.find_pending(asking.nonce, asking.device_id, asking.type)
         if waiting is None and asking.type == "mac":
             return _html(pages.not_waiting(), 410)
         return _html(_login(asking, waiting))
@@ -124,7 +124,7 @@ class HttpRoutes:
         asking = _asking(form)
         if asking is None:
             return _html(pages.no_device(), 400)
-        waiting = self._sockets.find_pending(asking.nonce, asking.device_id, asking.type)
+        waiting = self._dispatcher.find_pending(asking.nonce, asking.device_id, asking.type)
         if waiting is None and asking.type == "mac":
             return _html(pages.not_waiting(), 410)
         try:
@@ -132,7 +132,7 @@ class HttpRoutes:
         except web.HTTPError as error:
             return _html(_login(asking, waiting, error.text or ""), error.status)
         if waiting is not None:
-            self._sockets.sign_in(waiting, answer.token)
+            self._dispatcher.sign_in(waiting, answer.token)
         return _signed_in(asking, answer)
 
     def _redeem(
@@ -181,7 +181,7 @@ class HttpRoutes:
         except WriteFailed as error:
             raise web.HTTPInsufficientStorage(text=str(error)) from None
         bound.set(len(encoded))
-        self._sockets.broadcast_settings(account.name, merged)
+        self._dispatcher.broadcast_settings(account.name, merged)
         return _json(merged)
 
     def _account(self, request: web.Request) -> Account:

@@ -50,11 +50,11 @@ log = logging.getLogger(__name__)
 class Relay:
     """An open relay. `port` is its listening port; `sign_in` authenticates devices."""
 
-    def __init__(self, config: RelayConfig, port: int, sign_in: SignIn, parts: "_Components") -> None:
+    def __init__(self, config: RelayConfig, port: int, sign_in: SignIn, components: "_Components") -> None:
         self.port = port
         self._config = config
         self.sign_in = sign_in
-        self._parts = parts
+        self._components = components
 
     @property
     def local_url(self) -> str:
@@ -67,11 +67,11 @@ class Relay:
 
     def devices(self, account: str = OWNER) -> list[DeviceInfo]:
         """Return an account's paired devices, oldest first."""
-        return self._parts.devices.known(account)
+        return self._components.devices.known(account)
 
     async def revoke(self, device_id: str, account: str = OWNER) -> None:
         """Revoke and disconnect a device now, and notify the agents. Raises SignInRefused for an unknown device."""
-        self._parts.devices.revoke(account, device_id)
+        self._components.devices.revoke(account, device_id)
 
     def add_account(self, name: str) -> IssuedInvitation:
         """Add an account. Return an invitation for its first agent. Raises AccountError, LimitReached."""
@@ -80,11 +80,11 @@ class Relay:
     def remove_account(self, name: str) -> None:
         """Remove an account, and disconnect its devices. Raises AccountError."""
         self.sign_in.accounts.remove(name)
-        self._parts.sockets.end_account(name)
+        self._components.dispatcher.end_account(name)
 
     def local(self) -> AbstractContextManager[LocalConnection]:
         """Return a scope with a connection for a device in this process. Entering it raises LimitReached."""
-        return self._parts.endpoint.local(self._parts.sockets)
+        return self._components.endpoint.local(self._components.dispatcher)
 
     @classmethod
     @asynccontextmanager
@@ -114,17 +114,17 @@ class Relay:
             sign_in = SignIn(store, tokens, ledger, shared=shared, now=now, monotonic=monotonic)
             stack.callback(sign_in.close)
             place = replace(config, allowed_hosts=(*config.allowed_hosts, *allowed_hosts))
-            parts = _Components(place, store, sign_in, ledger, now, monotonic)
-            stack.callback(parts.known.close)
-            stack.push_async_callback(parts.close_http)
-            stack.push_async_callback(parts.endpoint.close)
-            await stack.enter_async_context(parts.listener.listen(parts.open_http, listening))
-            await stack.enter_async_context(_ticking(parts.tick))
-            yield cls(config, listening.getsockname()[1], sign_in, parts)
+            components = _Components(place, store, sign_in, ledger, now, monotonic)
+            stack.callback(components.known.close)
+            stack.push_async_callback(components.close_http)
+            stack.push_async_callback(components.endpoint.close)
+            await stack.enter_async_context(components.listener.listen(components.open_http, listening))
+            await stack.enter_async_context(_ticking(components.tick))
+            yield cls(config, listening.getsockname()[1], sign_in, components)
 
 
 class _Components:
-    """The parts of a relay that depend on each other: connections, dispatcher, registry and HTTP server."""
+    """The components of a relay that depend on each other: connections, dispatcher, registry and HTTP server."""
 
     def __init__(
         self,
@@ -145,27 +145,32 @@ class _Components:
         self.known = KnownAddresses(ledger)
         self.listener = Listener(ledger, config.trusted_proxies, self.known, monotonic)
         self.endpoint = SocketIOEndpoint(
-            ledger, self._on_event, self._on_end, monotonic, known=self.known, opened=self.listener.intake.release
+            ledger,
+            self._on_event,
+            self._on_end,
+            monotonic,
+            known=self.known,
+            opened=self.listener.http_connections.release,
         )
         connections = self.endpoint.connections
-        self.sockets = EventDispatcher(
+        self.dispatcher = EventDispatcher(
             RelayRegistry(ledger, lambda: secrets.token_hex(32)), sign_in, connections, ledger
         )
-        self.devices = RelayDevices(sign_in, self.sockets)
+        self.devices = RelayDevices(sign_in, self.dispatcher)
 
     async def _on_event(self, connection: "WebSocketConnection", event: str, arguments: tuple[object, ...]) -> None:
-        await self.sockets.on_event(connection, event, arguments, self._monotonic())
+        await self.dispatcher.on_event(connection, event, arguments, self._monotonic())
 
     def _on_end(self, connection: "WebSocketConnection | LocalConnection") -> None:
-        self.sockets.on_end(connection)
+        self.dispatcher.on_end(connection)
 
     async def open_http(self) -> "web.Server":
         """Import and start the HTTP server."""
         from mobifai.relay.app import make_runner  # noqa: PLC0415 - see there
         from mobifai.relay.routes import HttpRoutes  # noqa: PLC0415
 
-        http = HttpRoutes(self._store, self._sign_in, self.sockets, self.devices, self._now)
-        self._runner = make_runner(http, self.endpoint, self._config, self.listener.intake.note_request)
+        http = HttpRoutes(self._store, self._sign_in, self.dispatcher, self.devices, self._now)
+        self._runner = make_runner(http, self.endpoint, self._config, self.listener.http_connections.note_request)
         await self._runner.setup()
         if self._runner.server is None:
             raise StateError("the relay's HTTP server is not set up; see the log")
@@ -179,11 +184,11 @@ class _Components:
     def tick(self) -> None:
         """End handshakes and connections that take too long."""
         now = self._monotonic()
-        self.sockets.expire(now)
-        self.listener.intake.expire(now)
+        self.dispatcher.expire(now)
+        self.listener.http_connections.expire(now)
         if now >= self._note_at:
             self._note_at = now + NOTE_SECONDS
-            self.sockets.note_connected()
+            self.dispatcher.note_connected()
 
 
 @asynccontextmanager

@@ -141,9 +141,9 @@ class SocketIOEndpoint:
         """Register a WebSocket in a slot. Raises LimitReached."""
         for one in list(self._connections.values()):  # a code that is entered elsewhere signs in a connection
             self._note_sign_in(one)
-        sender = self._known.group_of(connection.address)
-        self._make_room(self._unsigned.acquire(connection.key, sender))
-        self._keep(connection, sender)
+        group = self._known.group_of(connection.address)
+        self._make_room(self._unsigned.acquire(connection.key, group))
+        self._keep(connection, group)
 
     def _make_room(self, gone: str | None) -> None:
         """Abort a connection that is not signed in."""
@@ -152,11 +152,11 @@ class SocketIOEndpoint:
             self._remove(connection)
             connection.abort()
 
-    def _keep(self, connection: "WebSocketConnection | LocalConnection", sender: AddressGroup) -> None:
+    def _keep(self, connection: "WebSocketConnection | LocalConnection", group: AddressGroup) -> None:
         if self._closing:
             raise LimitReached("the relay is closing")
         if not self._bound.room:
-            self._make_room(self._unsigned.pick_evicted(sender, connection.key))
+            self._make_room(self._unsigned.pick_evicted(group, connection.key))
         self._connections[connection.key] = connection
         self._empty.clear()
 
