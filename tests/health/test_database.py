@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mobifai.database import LOCKED_SECONDS, RETRY_SECONDS, Database, WriteFailed
+from mobifai.database import RETRY_SECONDS, Database, WriteFailed
+from mobifai.database_file import LOCKED_SECONDS
 from mobifai.problems import Problems
 
 SCHEMA = "CREATE TABLE things (name TEXT PRIMARY KEY) STRICT"
@@ -115,8 +116,8 @@ def test_what_cannot_be_read_is_never_written_to(tmp_path: Path, monkeypatch: py
         def refuse(*_: object) -> None:
             raise PermissionError(13, "Permission denied")
 
-        patched.setattr("mobifai.database._open", refuse)
-        patched.setattr("mobifai.database.read_whole", refuse)
+        patched.setattr("mobifai.database_file.open_file", refuse)
+        patched.setattr("mobifai.database_file.read_whole", refuse)
         other = made(path, problems, Clock())
     other.write_best_effort(ADD, ("new",))
     with pytest.raises(WriteFailed):
