@@ -15,8 +15,9 @@ from mobifai.resource_limits import NEEDED_FILES, describe_shortage
 from soak.phone.event_log import PhoneError
 from tests.support.agent import run_command, serving
 from tests.support.agent_status import answers, arrive
+from tests.support.connected import connected_phone
 from tests.support.eventually import eventually
-from tests.support.sealed import invited_phone, sealed_by, sealed_phone
+from tests.support.sealed import sealed_by, sealed_phone
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems do not enforce all limits")
 
@@ -95,8 +96,7 @@ async def test_no_process_for_a_terminal_is_named_with_the_remedy(place: Path) -
 @pytest.mark.parametrize("option", ["-n 60", "-v 524288", "-d 262144", "-s 128", "-l 0", "-i 0", "-c 0"])
 async def test_a_phone_works_within_narrow_limits(tmp_path: Path, option: str) -> None:
     async with serving(tmp_path / "state", inside=limited(option)) as agent:
-        async with invited_phone(agent, webrtc=True) as phone:
-            await arrive(phone, agent.device_id)
+        async with connected_phone(agent, encrypted=True) as phone:
             terminals = [await phone.create() for _ in range(5)]
             await answers(phone, terminals[-1])
 

@@ -100,8 +100,7 @@ async def test_a_known_phone_comes_back_however_the_clock_is_set(tmp_path: Path,
     """Its key tells the agent who it is; the relay's token is good until the phone is revoked."""
     clock = WallClock(tmp_path)
     async with serving(tmp_path / "state", environment=clock.environment) as agent:
-        async with invited_phone(agent) as phone:
-            await arrive(phone, agent.device_id, channel=False)
+        async with connected_phone(agent, channel=False, encrypted=True) as phone:
             terminal = await phone.create()
             await answers(phone, terminal)
             await phone.leave()
@@ -175,9 +174,7 @@ async def test_sixty_days_without_a_visitor_leave_nothing_behind_and_everything_
         await phone.type(terminal, "X=still-here\r")
         await answers(phone, terminal)
         await phone.leave()
-        invitation = await agent.invite_legacy()
-        async with open_phone("python", agent.relay_url, invitation["token"]) as legacy:
-            await arrive(legacy, agent.device_id)
+        async with connected_phone(agent) as legacy:
             await answers(legacy, terminal)
             await legacy.leave()
             unused = await agent.invite_legacy()
@@ -206,8 +203,7 @@ async def test_sixty_days_without_a_visitor_leave_nothing_behind_and_everything_
             with pytest.raises(PhoneError, match="is void now"):
                 await late.connect()
         await let_in(agent)
-        async with invited_phone(agent, webrtc=True) as another:
-            await arrive(another, agent.device_id)
+        async with connected_phone(agent, encrypted=True) as another:
             await another.switch(terminal)
             await answers(another, terminal)
         await nothing_failed(agent)
@@ -216,8 +212,7 @@ async def test_sixty_days_without_a_visitor_leave_nothing_behind_and_everything_
 async def test_a_daily_restart_comes_once_a_day_and_costs_nothing(tmp_path: Path) -> None:
     clock = WallClock(tmp_path)
     async with serving(tmp_path / "state", "--restart-daily", "04:30", environment=clock.environment) as agent:
-        async with invited_phone(agent) as phone:
-            await arrive(phone, agent.device_id, channel=False)
+        async with connected_phone(agent, channel=False, encrypted=True) as phone:
             terminal = await phone.create()
             await answers(phone, terminal)
             await phone.leave()

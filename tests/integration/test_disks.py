@@ -15,7 +15,6 @@ from tests.support.agent_status import arrive, get_in_again, status_when
 from tests.support.connected import connected_phone
 from tests.support.eventually import eventually
 from tests.support.phones import open_phone
-from tests.support.sealed import invited_phone
 from tests.support.small_disk import small_disk
 
 pytestmark = pytest.mark.extended
@@ -133,8 +132,7 @@ async def test_a_phone_is_shut_out_on_a_full_disk_too(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk") as disk:
         state = tmp_path / "disk" / "state"
         async with serving(state, ready_file=tmp_path / "ready.json") as agent:
-            async with invited_phone(agent) as phone:
-                await arrive(phone, agent.device_id, channel=False)
+            async with connected_phone(agent, channel=False, encrypted=True) as phone:
                 disk.fill()
                 code, _, err = await run_command("devices", "revoke", phone.device_id, "--state-dir", str(state))
                 assert code == 1

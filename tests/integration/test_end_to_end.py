@@ -31,9 +31,9 @@ from tests.support.agent_status import (
     on_path,
     until,
 )
-from tests.support.connected import both_paths
+from tests.support.connected import both_paths, connected_phone
 from tests.support.phones import open_phone
-from tests.support.sealed import invited_phone, sealed_by, sealed_phone
+from tests.support.sealed import sealed_by, sealed_phone
 
 
 @asynccontextmanager
@@ -41,8 +41,10 @@ async def at_work(
     directory: Path, *options: str, channel: bool = False
 ) -> AsyncIterator[tuple[RunningAgent, Phone, str]]:
     """A sealed phone with a terminal."""
-    async with serving(directory / "state", *options) as agent, invited_phone(agent, webrtc=channel) as phone:
-        await arrive(phone, agent.device_id, channel=channel)
+    async with (
+        serving(directory / "state", *options) as agent,
+        connected_phone(agent, channel=channel, encrypted=True) as phone,
+    ):
         await on_path(agent, "channel" if channel else "relay", phone)
         terminal = await phone.create()
         await answers(phone, terminal)
@@ -131,8 +133,10 @@ async def test_a_phone_that_changes_its_path_loses_nothing(tmp_path: Path, chann
 @pytest.mark.extended
 @both_paths
 async def test_a_phone_whose_messages_have_no_order_is_served_as_before(tmp_path: Path, channel: bool) -> None:
-    async with serving(tmp_path / "state") as agent, invited_phone(agent, webrtc=channel, ordered=False) as phone:
-        await arrive(phone, agent.device_id, channel=channel)
+    async with (
+        serving(tmp_path / "state") as agent,
+        connected_phone(agent, channel=channel, encrypted=True, ordered=False) as phone,
+    ):
         terminal = await phone.create()
         await answers(phone, terminal)
         if channel:
@@ -149,8 +153,7 @@ async def test_a_relay_that_starts_anew_is_no_reason_to_lose_anything(tmp_path: 
             serving(tmp_path / "state", "--relay", relay.url, *NO_STUN, ready=False)
         )
         await sign_in(agent, relay)
-        phone = await scope.enter_async_context(invited_phone(agent, webrtc=channel))
-        await arrive(phone, agent.device_id, channel=channel)
+        phone = await scope.enter_async_context(connected_phone(agent, channel=channel, encrypted=True))
         terminal = await phone.create()
         await start_counting(phone, terminal, tmp_path)
         for _ in range(2):
@@ -308,10 +311,9 @@ async def test_require_can_be_set_for_good(tmp_path: Path, where: str) -> None:
 
 
 @pytest.mark.extended
-async def test_an_app_of_the_field_is_shown_as_one(tmp_path: Path) -> None:
+async def test_a_legacy_app_is_shown_as_one(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
-        async with open_phone("node", agent.relay_url, (await agent.invite_legacy())["token"]) as app:
-            await arrive(app, agent.device_id)
+        async with connected_phone(agent, "node") as app:
             await on_path(agent, "channel", app)
             assert "no, legacy app" in await agent.command("devices", "list")
             assert "rests on the relay" in await agent.command("status")

@@ -1,6 +1,6 @@
-"""The phones that the tests use: a Node one on the libraries of the apps in the field, and the synthetic one.
+"""The phones of the tests: one in Node with the libraries that legacy apps use, and the synthetic one of soak.
 
-Owns nothing: `open_phone` gives one for a scope. Both have the interface of `soak.phone.interface.PhoneFace`.
+Owns nothing: `open_phone` gives one for a scope. Both have the interface `soak.phone.interface.PhoneInterface`.
 """
 
 from collections.abc import AsyncIterator
