@@ -295,7 +295,7 @@ async def test_with_require_a_legacy_app_of_before_is_told_why_it_may_not_come(t
     async with serving(tmp_path / "state", "--e2e", "require") as agent:
         async with open_phone("python", agent.relay_url, token, device_id=device_id) as app:
             await app.connect()
-            with pytest.raises(PhoneError, match="end-to-end encryption only"):
+            with pytest.raises(PhoneError, match="only phones with end-to-end encryption"):
                 await app.pair(agent.device_id)
             assert app.processes is None
 
