@@ -1,6 +1,6 @@
 /** The machine's terminals, as this page has them: their tabs, sizes, and how far the output of each one was shown. */
 
-import type { Exit, Output, ProcessExited, ProcessesSync } from "../protocol/messages";
+import type { Output, ProcessExited, ProcessesSync } from "../protocol/messages";
 import { Offsets } from "../transport/offsets";
 import type { Emitter } from "./emitter";
 import { exitText } from "./exit_text";
@@ -65,7 +65,7 @@ export class Terminals {
 
   /** The shell ended. The tab stays while the agent keeps the terminal's last screen. */
   exited({ uuid, exited, kept }: ProcessExited): void {
-    const exit = exitText(exited as Exit | undefined);
+    const exit = exitText(exited);
     if (kept !== true || exit === null) return this.terminated(String(uuid));
     this.#tabs.exited(String(uuid), exit);
     this.#tabsChanged();

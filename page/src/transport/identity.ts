@@ -5,6 +5,7 @@ import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 
 import { hex, unhex, utf8 } from "../platform/bytes";
+import type { Register } from "../protocol/messages";
 
 export class Identity {
   constructor(private readonly secret: Uint8Array) {}
@@ -30,7 +31,7 @@ export const newSecret = (randomBytes: (length: number) => Uint8Array): Uint8Arr
 
 /** One side of a handshake. `role`: the type that it registers with. */
 export interface Party {
-  readonly role: "mac" | "mobile";
+  readonly role: Register["type"];
   readonly id: string;
   readonly publicHex: string;
   readonly challenge: string;

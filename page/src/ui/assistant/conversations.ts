@@ -131,7 +131,7 @@ function visible(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]|(?! )\p{Zs}/gu, (character) => (character === "\n" ? character : `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`));
 }
 
-function summary(event: { readonly turns: number; readonly tokens: number; readonly outcome: string }): string {
+function summary(event: Extract<AssistantEvent, { type: "finished" }>): string {
   const word = event.outcome === "done" ? "Done" : event.outcome === "cancelled" ? "Cancelled" : event.outcome;
   return `${word} · ${event.turns} ${event.turns === 1 ? "turn" : "turns"} · ${event.tokens} tokens`;
 }
