@@ -126,13 +126,13 @@ async def test_a_check_that_fails_is_a_finding(
 # -- programs
 
 
-async def test_versions_are_told(subject: CheckedInstallation) -> None:
-    told = (await look(in_thread(programs.versions), subject)).found
+async def test_versions_are_reported(subject: CheckedInstallation) -> None:
+    found = (await look(in_thread(programs.versions), subject)).found
     for part in ("MobiFai", f"Python {sys.version_info.major}.", "aiortc", "uvloop"):
-        assert part in told
+        assert part in found
 
 
-async def test_a_page_that_was_left_out_is_told(subject: CheckedInstallation, tmp_path: Path) -> None:
+async def test_a_page_that_was_left_out_is_reported(subject: CheckedInstallation, tmp_path: Path) -> None:
     finding = await look(in_thread(lambda about: programs.phone_page(about, tmp_path)), subject)
     assert (finding.state, "built without the phone page" in finding.found) == (Severity.WARNING, True)
     (tmp_path / "relay" / "static" / "page").mkdir(parents=True)
@@ -203,7 +203,7 @@ def sleepers() -> list[psutil.Process]:
     return [each for each in psutil.process_iter(["cmdline"]) if each.info["cmdline"] == ["sleep", "98765"]]
 
 
-async def test_a_shell_that_floods_is_heard_all_the_same(subject: CheckedInstallation) -> None:
+async def test_a_shell_that_floods_is_understood_all_the_same(subject: CheckedInstallation) -> None:
     flood = "i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo $i; done; exec sh"
     floods = with_shell(subject, "/bin/sh", "-c", flood)
     assert (await look(shell, floods, 15)).state is Severity.OK
@@ -337,7 +337,7 @@ async def test_a_directory_that_is_none_is_a_problem_and_one_to_come_is_not(
     assert not (tmp_path / "a").exists()
 
 
-async def test_a_path_that_is_too_long_for_a_socket_is_told(
+async def test_a_path_that_is_too_long_for_a_socket_is_reported(
     subject: CheckedInstallation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "at most 100" in (await look(in_thread(storage.control_socket), subject)).found
@@ -347,7 +347,7 @@ async def test_a_path_that_is_too_long_for_a_socket_is_told(
     assert (await look(in_thread(storage.control_socket), deep)).state is Severity.PROBLEM
 
 
-async def test_room_on_the_disk_is_told(subject: CheckedInstallation, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_room_on_the_disk_is_reported(subject: CheckedInstallation, monkeypatch: pytest.MonkeyPatch) -> None:
     found = os.statvfs(subject.state_dir)
     for free, state in ((storage.NEEDED_BYTES - 1, Severity.PROBLEM), (storage.NEEDED_BYTES, Severity.WARNING),
                         (storage.WANTED_BYTES - 1, Severity.WARNING), (storage.WANTED_BYTES, Severity.OK)):  # fmt: skip

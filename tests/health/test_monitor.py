@@ -24,7 +24,7 @@ class Agent:
         self.now = status
         self.round_trip: float | None = 0.001
         self.quiet = True
-        self.told: list[str] = []
+        self.calls: list[str] = []
         self.checks: list[HealthCheck] = []
 
     def status(self) -> AgentStatus:
@@ -39,16 +39,16 @@ class Agent:
         return self.round_trip
 
     def reconnect_relay(self) -> None:
-        self.told.append("reconnect relay")
+        self.calls.append("reconnect relay")
 
     def drop_channel(self) -> None:
-        self.told.append("drop channel")
+        self.calls.append("drop channel")
 
     def is_quiet(self) -> bool:
         return self.quiet
 
     def restart(self) -> bool:
-        self.told.append("restart")
+        self.calls.append("restart")
         return True
 
 
@@ -119,14 +119,14 @@ async def test_three_strikes_in_a_row_restart_at_the_next_quiet_moment() -> None
     agent, sleeps = AgentOf([LARGE] * 6), []
     agent.quiet = False
     await run_checks(agent, sleeps)
-    assert agent.told == ["restart"]
+    assert agent.calls == ["restart"]
     assert [seconds for seconds in sleeps if seconds < 600] == [1.0]
 
 
 async def test_two_strikes_and_a_good_check_restart_nothing() -> None:
     agent = AgentOf([LARGE, LARGE, LARGE, LARGE, SMALL, LARGE, LARGE, LARGE, LARGE])
     await run_checks(agent)
-    assert agent.told == []
+    assert agent.calls == []
 
 
 async def test_a_check_is_returned_and_kept_with_what_it_measured() -> None:
@@ -140,7 +140,7 @@ async def test_a_relay_that_returns_nothing_is_reconnected() -> None:
     agent = Agent()
     agent.round_trip = -1
     await Monitor(agent, HealthConfig()).check()
-    assert agent.told == ["reconnect relay"]
+    assert agent.calls == ["reconnect relay"]
 
 
 async def test_a_channel_on_which_the_phone_confirms_nothing_between_two_checks_is_dropped() -> None:
@@ -148,9 +148,9 @@ async def test_a_channel_on_which_the_phone_confirms_nothing_between_two_checks_
     monitor = Monitor(agent, HealthConfig())
     agent.now = replace(SMALL, behind_bytes=50, confirmed=100)
     await monitor.check()
-    assert agent.told == []
+    assert agent.calls == []
     await monitor.check()
-    assert agent.told == ["drop channel"]
+    assert agent.calls == ["drop channel"]
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ async def test_the_channel_of_a_phone_that_confirmed_something_is_kept(second: A
     await monitor.check()
     agent.now = second
     await monitor.check()
-    assert agent.told == []
+    assert agent.calls == []
 
 
 class Terminals:

@@ -1,4 +1,4 @@
-"""The keeper as a process, with an agent that does what it should not: its shells live, and commands are answered."""
+"""The keeper as a process with a misbehaving agent: its shells live, and commands are answered."""
 
 import asyncio
 import contextlib
@@ -92,7 +92,7 @@ async def test_whatever_the_agent_does_its_shell_lives_and_status_says_why(tmp_p
         assert not kept.control.exists()
 
 
-async def test_commands_get_the_reason_and_a_restart_is_tried_at_once(tmp_path: Path) -> None:
+async def test_commands_get_the_reason_and_a_restart_is_tried_immediately(tmp_path: Path) -> None:
     async with keeping(tmp_path, "exit 3") as kept:
         async with asyncio.timeout(20):
             while (await kept.status())["failures"] < 6:
@@ -114,7 +114,7 @@ async def test_nonsense_on_the_keeper_s_socket_is_answered_or_cut_off(tmp_path: 
         assert (await kept.status())["keeper_pid"] == kept.process.pid
 
 
-async def test_commands_that_say_nothing_keep_nobody_waiting(tmp_path: Path) -> None:
+async def test_silent_commands_do_not_block_others(tmp_path: Path) -> None:
     async with keeping(tmp_path, "exit 3") as kept:
         silent = [socket.socket(socket.AF_UNIX) for _ in range(20)]
         for one in silent:
@@ -125,7 +125,7 @@ async def test_commands_that_say_nothing_keep_nobody_waiting(tmp_path: Path) -> 
             one.close()
 
 
-async def test_only_a_keeper_that_a_test_run_has_marked_can_be_looked_into(tmp_path: Path) -> None:
+async def test_only_a_keeper_that_a_test_run_has_marked_can_be_inspected(tmp_path: Path) -> None:
     async with keeping(tmp_path, "exit 3") as kept:
         with pytest.raises(StateError, match="every terminal is kept"):
             await send_request(kept.control, "soak.sample")

@@ -1,4 +1,4 @@
-"""The agent's end of the keeper: answers that come too late, and news between and behind them."""
+"""The agent's side of the connection to the keeper: late answers, and news before and after answers."""
 
 import asyncio
 import contextlib
@@ -80,7 +80,7 @@ def test_the_keeper_holds_as_many_shells_as_the_agent_has() -> None:
     assert TERMINAL_CHILDREN.value == keeper_shells.MOST_SHELLS
 
 
-async def test_a_late_answer_is_for_nobody_and_its_shell_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_late_answer_is_dropped_and_its_shell_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kept, "ANSWER_SECONDS", 0.05)
     ours, theirs = socket.socketpair()
     held, nothing = Keeper(theirs), no_exit
@@ -100,8 +100,8 @@ async def test_a_late_answer_is_for_nobody_and_its_shell_is_ended(monkeypatch: p
         held.close()
 
 
-async def test_news_that_are_taken_with_an_answer_are_not_waited_for_again() -> None:
-    """The loop has seen that there is something to read; before it comes to that, a phone asks for a shell."""
+async def test_news_read_with_an_answer_are_not_waited_for_again() -> None:
+    """The loop has seen that the socket is readable; before it reads, a phone asks for a shell."""
     ours, theirs = socket.socketpair()
     held, lost, ended = Keeper(theirs), list[str](), list[str]()
     asks, phone = os.pipe()
@@ -130,7 +130,7 @@ async def test_news_that_are_taken_with_an_answer_are_not_waited_for_again() -> 
         os.close(phone)
 
 
-async def test_news_that_come_behind_an_answer_are_delivered() -> None:
+async def test_news_that_follow_an_answer_are_delivered() -> None:
     ours, theirs = socket.socketpair()
     held, ended = Keeper(theirs), list[str]()
     try:

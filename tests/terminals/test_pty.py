@@ -59,7 +59,7 @@ packets = pytest.mark.skipif(
 
 
 @packets
-async def test_what_came_in_pieces_is_told_once() -> None:
+async def test_output_in_pieces_is_reported_once() -> None:
     reader = Reader(((16 << 10,),))
     async with reading(reader) as program:
         for piece in (b"a", b"b", b"c"):
@@ -79,7 +79,7 @@ async def test_no_read_goes_into_less_than_the_kernel_may_give() -> None:
 
 
 @packets
-async def test_the_last_output_is_told_before_the_end_and_the_end_once() -> None:
+async def test_the_last_output_is_reported_before_the_end_and_the_end_once() -> None:
     reader = Reader(((16 << 10,),))
     async with reading(reader) as program:
         program.send(b"x" * 4096)
