@@ -39,7 +39,7 @@ def _unnamed(report: ProfileReport) -> Iterator[NextStep]:
 
 
 def _without_verdict(report: ProfileReport) -> Iterator[NextStep]:
-    for one in report.sought:
+    for one in report.soak_findings:
         if one.state in ("not_reproduced", "unjudged") and one.replay:
             yield NextStep(f"see {one.name} as soak found it", one.replay)
     yield NextStep("look again" if report.mode == "attach" else "run it again", _again(report))

@@ -29,7 +29,7 @@ def step_of(scenario: str) -> str:
     return "window" if scenario == ATTACHED else "cycle"
 
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Version of report.json, raised whenever a reader of the version before could misread a report."""
 
 
@@ -115,7 +115,7 @@ class Culprit(msgspec.Struct, frozen=True):
     """Where the kept memory was allocated, if elsewhere; the most frequent line first."""
     library: CodeLocation | None = None
     """The innermost line, if that is in a library which the program's own line calls."""
-    brought_about_by: CodeLocation | None = None
+    started_by: CodeLocation | None = None
     """For a culprit in a library: the program's own line that calls it or created the task that does."""
     stack: list[CodeLocation] = []
     """The calls that led to it, the innermost first."""
@@ -207,8 +207,8 @@ class FindingOutcome(msgspec.Struct, frozen=True):
 class ProfileReport(msgspec.Struct, frozen=True):
     """The report. `mode`: `run`, `from` (a soak report), `attach`. `notes` are sentences.
 
-    `cycles` is the sum over `scenarios`; for an attached agent it counts windows. `sought` has the outcomes of the soak
-    findings that were to be explained. `unjudged` has everything that was not judged, with reasons.
+    `cycles` is the sum over `scenarios`; for an attached agent it counts windows. `soak_findings` has the outcomes of
+    the findings of a soak report that were to be explained. `unjudged` has everything that was not judged, and why.
     """
 
     verdict: ProfileVerdict
@@ -225,7 +225,7 @@ class ProfileReport(msgspec.Struct, frozen=True):
     notes: list[str] = []
     settings: ProfileSettings = ProfileSettings()
     scenarios: list[ScenarioCoverage] = []
-    sought: list[FindingOutcome] = []
+    soak_findings: list[FindingOutcome] = []
     unjudged: list[Unjudged] = []
     next_steps: list[NextStep] = []
     product: Product = Product()

@@ -59,7 +59,7 @@ def _culprit(cause: Cause, evidence: Evidence, name_line: LocationLookup, replay
         explains=sorted(qualified_gauge(evidence.process, name) for name in cause.explains),
         made_at=[name_line(frame) for frame in cause.made_at[:8]],
         library=library,
-        brought_about_by=_brought_about_by(cause, evidence, name_line),
+        started_by=_started_by(cause, evidence, name_line),
         stack=[name_line(frame) for frame in _readable(cause.stack)],
         evidence=cause.evidence[:12],
     )
@@ -76,7 +76,7 @@ def _library(stack: Stack, name_line: LocationLookup) -> CodeLocation | None:
     return next((name_line(frame) for frame in inner if role(frame[0]) in (Role.LIBRARY, Role.PYTHON)), None)
 
 
-def _brought_about_by(cause: Cause, evidence: Evidence, name_line: LocationLookup) -> CodeLocation | None:
+def _started_by(cause: Cause, evidence: Evidence, name_line: LocationLookup) -> CodeLocation | None:
     """Return the program's own line that calls a culprit in a library, or created the task that runs it."""
     if role(cause.frame[0]) is not Role.LIBRARY or not cause.stack:
         return None

@@ -29,7 +29,7 @@ class TrialFindings:
     """The result of a trial: findings of the change, slopes that the base has too, and what was not judged."""
 
     findings: list[FindingResult]
-    as_before: list[FindingResult]
+    also_in_base: list[FindingResult]
     unjudged: list[Unjudged]
 
 
@@ -117,7 +117,7 @@ def trial_findings(trial: ScenarioTrial) -> TrialFindings:
         suspected, again.judged,
         cycles_per_second=now.cycles_per_second, scenario=trial.scenario, replay=trial.replay,
     )  # fmt: skip
-    before = [one for one in rising if _is_as_before(one.name, trial)]
+    before = [one for one in rising if _is_also_in_base(one.name, trial)]
     return TrialFindings(ordered([*findings, *(one for one in rising if one not in before)]), before, open_)
 
 
@@ -143,7 +143,7 @@ def _why_not(judgement: Judgement | None) -> str:
     return judgement.reason
 
 
-def _is_as_before(name: str, trial: ScenarioTrial) -> bool:
+def _is_also_in_base(name: str, trial: ScenarioTrial) -> bool:
     """Return whether the base rises too, and the candidate no faster."""
     if len(trial.first) < 2 or len(trial.again) < 2:
         return False

@@ -52,7 +52,7 @@ class Gate:
     """The candidate's."""
     _base_figures: FigureValues = field(default_factory=dict)
     _findings: list[FindingResult] = field(default_factory=list)
-    _as_before: list[FindingResult] = field(default_factory=list)
+    _also_in_base: list[FindingResult] = field(default_factory=list)
     _checked: list[GateCoverage] = field(default_factory=list)
     _unjudged: list[Unjudged] = field(default_factory=list)
     _remaining: list[str] = field(default_factory=list)
@@ -134,7 +134,7 @@ class Gate:
         trial = await self._trials.run(scenario, folder)
         found = trial_findings(trial)
         self._findings += found.findings
-        self._as_before += found.as_before
+        self._also_in_base += found.also_in_base
         self._unjudged += found.unjudged
         if (coverage := trial_coverage(trial)) is not None:
             self._checked.append(coverage)
@@ -166,7 +166,7 @@ class Gate:
             now=request.now,
             rows=figure_rows,
             findings=findings,
-            as_before=self._as_before,
+            also_in_base=self._also_in_base,
             culprits=self._naming.culprits,
             lines=self._naming.lines,
             checked=self._checked,
@@ -208,4 +208,4 @@ class Gate:
     @property
     def is_clean(self) -> bool:
         """Whether the figures can be stored: everything was judged, nothing grows and nothing failed."""
-        return self.is_whole and not self._findings and not self._as_before
+        return self.is_whole and not self._findings and not self._also_in_base

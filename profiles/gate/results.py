@@ -7,7 +7,7 @@ import msgspec
 from profiles.results import Culprit, NextStep, Unjudged
 from soak.gauges.results import FindingResult, Product
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Version of report.json, raised whenever a reader of the version before could misread a report."""
 
 GateVerdict = Literal["passed", "grown", "failed", "inconclusive", "unfinished"]
@@ -107,9 +107,9 @@ class GateReport(msgspec.Struct, frozen=True):
 
     `base` and `now` (the candidate) are the compared sides. `checked` has the scenarios that were judged, `unjudged`
     everything else with reasons; a gate passes only if that is empty. `findings` fail the change beside `rows`:
-    breached limits, counts that did not return to their base, slopes, expired entries. `as_before` has slopes that the
-    base has too. `culprits` are the lines for growth, `lines` those for memory at rest. `fits` is false if the stored
-    figures are of another environment or workload; nothing was run then.
+    breached limits, counts that did not return to their base, slopes, expired entries. `also_in_base` has slopes that
+    the base has too. `culprits` are the lines for growth, `lines` those for memory at rest. `fits` is false if the
+    stored figures are of another environment or workload; nothing was run then.
     """
 
     verdict: GateVerdict
@@ -121,7 +121,7 @@ class GateReport(msgspec.Struct, frozen=True):
     environment: dict[str, Any]
     seed: int
     duration_s: float
-    as_before: list[FindingResult] = []
+    also_in_base: list[FindingResult] = []
     culprits: list[Culprit] = []
     lines: list[GrownLine] = []
     unjudged: list[Unjudged] = []

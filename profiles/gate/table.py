@@ -130,10 +130,10 @@ def _limits(report: GateReport) -> TableLine:
 
 def _slopes(one: GateCoverage, report: GateReport) -> TableLine:
     rising = [found for found in report.findings if found.scenario == one.scenario and found.kind != "bound"]
-    before = [found for found in report.as_before if found.scenario == one.scenario]
-    as_before = f"; {count(len(before), 'gauge')} as in the base" if before else ""
+    before = [found for found in report.also_in_base if found.scenario == one.scenario]
+    also_in_base = f"; {count(len(before), 'gauge')} as in the base" if before else ""
     of = f"of {count(one.gauges, 'gauge')} in {count(one.cycles, 'cycle')} after {one.warm_up_cycles:,} of warm-up"
-    summary = f"{len(rising) or 'none'} {of} {'rise' if len(rising) > 1 else 'rises'}{as_before}"
+    summary = f"{len(rising) or 'none'} {of} {'rise' if len(rising) > 1 else 'rises'}{also_in_base}"
     verdict: RowVerdict = "grown" if rising else "ok"
     return TableLine(verdict, (f"slopes:{one.scenario}", "", summary, "", ""), "" if rising else _resolution(one))
 
@@ -201,7 +201,7 @@ def sentences(report: GateReport) -> Iterator[tuple[str, str]]:
         yield f"✗ {where}{finding.detail}", "red"
     if len(report.findings) > MOST_FINDINGS:
         yield f"  and {len(report.findings) - MOST_FINDINGS:,} more: see report.json", ""
-    for finding in report.as_before[:MOST_FINDINGS]:
+    for finding in report.also_in_base[:MOST_FINDINGS]:
         yield f"· the base has this too: {finding.scenario}: {finding.detail}", "yellow"
     for note in report.notes:
         yield f"· {note}", ""

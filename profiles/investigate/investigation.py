@@ -239,7 +239,7 @@ class Investigation:
             notes=[*self._notes, *pause_notes(self.pauses)],
             settings=request.settings,
             scenarios=coverage,
-            sought=outcomes,
+            soak_findings=outcomes,
             unjudged=left,
             product=self._product,
         )

@@ -64,8 +64,8 @@ def _parts(report: ProfileReport) -> Iterator[Content]:
         yield _section("Culprits", _cards(report.culprits))
     if report.unattributed:
         yield _section("Unattributed", _unattributed(report.unattributed))
-    if report.sought:
-        yield _section("Findings of soak", _listed([f"{FATES[one.state]} {fate(one)}" for one in report.sought]))
+    if report.soak_findings:
+        yield _section("Findings of soak", _listed([f"{FATES[one.state]} {fate(one)}" for one in report.soak_findings]))
     if judged := parts(report):
         yield _section("Judged", _listed(judged))
     if report.unjudged:

@@ -47,7 +47,7 @@ def _sentences(report: ProfileReport) -> Iterator[str]:
     for one in report.unattributed[:MOST_ROWS]:
         grows = f"{rate(one.per_cycle, one.unit)} a {step_of(one.scenario)}"
         yield f"? unattributed: {one.name} in {one.scenario}, {grows}: {one.why}"
-    yield from (f"{FATES[one.state]} {fate(one)}" for one in report.sought[:MOST_ROWS])
+    yield from (f"{FATES[one.state]} {fate(one)}" for one in report.soak_findings[:MOST_ROWS])
     yield from parts(report)
     yield from (f"? {not_judged(one)}" for one in report.unjudged[:MOST_ROWS])
     yield from report.notes[:MOST_ROWS]

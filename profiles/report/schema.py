@@ -29,12 +29,18 @@ class _Versioned(msgspec.Struct):
 def decoded(file: Path, data: bytes, form: type[T], version: int) -> T:
     """Decode the report of a file. Raises OtherSchemaVersion, and what `msgspec.json.decode` raises."""
     found = msgspec.json.decode(data, type=_Versioned).schema_version
-    if found is not None and found != version:
+    if found is not None and found != version and _has_required_fields(data, form):
         raise _other(file, version, str(found))
     report = msgspec.json.decode(data, type=form)
     if found is None:
         raise _other(file, version, "none (it is from before the first version)")
     return report
+
+
+def _has_required_fields(data: bytes, form: type) -> bool:
+    """Return whether a document is a report of this kind, of any version."""
+    required = {one.encode_name for one in msgspec.structs.fields(form) if one.required}
+    return required <= {*msgspec.json.decode(data, type=dict[str, msgspec.Raw])}
 
 
 def _other(file: Path, version: int, found: str) -> OtherSchemaVersion:

@@ -86,7 +86,7 @@ def _because(report: ProfileReport) -> str:
     """Return the first reason why there is no verdict."""
     if report.verdict != "inconclusive":
         return ""
-    missed = [one for one in report.sought if one.state == "not_reproduced"]
+    missed = [one for one in report.soak_findings if one.state == "not_reproduced"]
     reasons = [f": {not_judged(one)}" for one in report.unjudged]
     reasons += [f": {one.name} in {one.scenario}, which soak found, did not rise here" for one in missed]
     return one_line(next(iter(reasons), ""))
@@ -135,7 +135,7 @@ def facts(culprit: Culprit) -> list[tuple[str, str]]:
         ("held by", culprit.retained_by or NOBODY),
         ("grows by", rate_text(culprit)),
         ("made at", ", ".join(map(location_text, culprit.made_at[:MOST_PLACES])) + _more(culprit.made_at, MOST_PLACES)),
-        ("started by", _location_text(culprit.brought_about_by)),
+        ("started by", _location_text(culprit.started_by)),
         ("through", _location_text(culprit.library)),
         ("scales with", scaling(culprit)),
         ("scenario", culprit.scenario),
@@ -193,7 +193,7 @@ def _lines(report: ProfileReport, place: Path | None) -> Iterator[StyledLine]:
     for one in report.unattributed[:MOST_CULPRITS]:
         yield from _unattributed(one)
     yield from _left(report.unattributed, MOST_CULPRITS, "gauges without a culprit")
-    for finding in report.sought[:MOST_CULPRITS]:
+    for finding in report.soak_findings[:MOST_CULPRITS]:
         yield f"  {FATES[finding.state]} {fate(finding)}", "" if finding.state == "explained" else "yellow"
     for part in parts(report):
         yield f"  · {part}", ""

@@ -38,7 +38,7 @@ CONTAINER = Culprit(
     explains=["python.blocks", "types:mobifai.bounds.ledger.Bound"],
     made_at=[CodeLocation(f"{PACKAGES}/mobifai/terminals/terminal.py", 60 + n, "Terminal.__init__") for n in range(6)],
     library=CodeLocation("/usr/lib/python3.11/dataclasses.py", 1501, "replace"),
-    brought_about_by=CodeLocation(f"{PACKAGES}/mobifai/session/registry.py", 229, "SessionRegistry._open"),
+    started_by=CodeLocation(f"{PACKAGES}/mobifai/session/registry.py", 229, "SessionRegistry._open"),
     stack=[
         CodeLocation(f"{PACKAGES}/soak/plants/python_objects.py", 49, "ClosureHoldsSession.on_event"),
         CodeLocation(f"{PACKAGES}/soak/plants/hooks.py", 41, "_tell"),
@@ -92,7 +92,7 @@ def hostile(name: str, value: float = 1.0) -> ProfileReport:
     culprit = msgspec.structs.replace(
         CONTAINER, kind=name, file=name, function=name, retained_by=name, bytes_per_cycle=value,
         objects_per_cycle=value, per_24h=value, scales_with=name, replay=name, what=name, unit=name, scenario=name,
-        explains=[name], made_at=[at, at], library=at, brought_about_by=at, stack=[at, at], evidence=[name],
+        explains=[name], made_at=[at, at], library=at, started_by=at, stack=[at, at], evidence=[name],
         scales=[DoseResult(name, (1, 2, 4), (value, value, value), scales=scales) for scales in (True, False)],
     )  # fmt: skip
     return ProfileReport(
@@ -100,7 +100,7 @@ def hostile(name: str, value: float = 1.0) -> ProfileReport:
         seed=1, cycles=1, duration_s=value, environment={name: {name: [name, value, None]}}, command=name,
         started_at=name, overhead=Overhead(value, 1, 1, 1, 1, value), notes=[name],
         settings=ProfileSettings([name], plant=name), scenarios=[ScenarioCoverage(name, "unjudged", why=name)],
-        sought=[FindingOutcome(name, name, name, "not_reproduced", name, name, name)],
+        soak_findings=[FindingOutcome(name, name, name, "not_reproduced", name, name, name)],
         unjudged=[Unjudged(name, name, name)],
         next_steps=[NextStep(name, name)], product=Product(name, name),
     )  # fmt: skip
@@ -124,7 +124,7 @@ culprits = st.builds(
     objects_per_cycle=_rates | st.just(0.0), per_24h=_rates, scales_with=texts,
     confidence=st.sampled_from(["high", "medium", "low"]), replay=texts, what=_few, unit=_few, scenario=_few,
     explains=st.lists(texts, max_size=2), made_at=st.lists(_places, max_size=2), library=st.none() | _places,
-    brought_about_by=st.none() | _places, stack=st.lists(_places, max_size=2), evidence=st.lists(texts, max_size=2),
+    started_by=st.none() | _places, stack=st.lists(_places, max_size=2), evidence=st.lists(texts, max_size=2),
     scales=st.lists(
         st.builds(DoseResult, primitive=texts, doses=st.tuples(_numbers, _numbers, _numbers),
                   grown=st.tuples(_rates, _rates, _rates), scales=st.booleans()), max_size=2),

@@ -74,8 +74,8 @@ async def test_a_leak_in_a_library_is_named_with_the_line_of_ours_that_brings_it
     found = report.culprits[0]
     assert (Path(found.file), found.line) == plant("close-keeps-sockets").line
     assert found.kind == "descriptor"
-    assert found.brought_about_by is not None
-    assert found.brought_about_by.file.endswith("mobifai/transport/peer_connection.py")
+    assert found.started_by is not None
+    assert found.started_by.file.endswith("mobifai/transport/peer_connection.py")
 
 
 @HUNT
@@ -97,7 +97,7 @@ async def test_what_a_soak_run_found_is_explained_and_can_be_seen_again(tmp_path
     assert (status, report.mode, report.seed) == (1, "from", 5)
     assert (Path(report.culprits[0].file), report.culprits[0].line) == plant("text-only").line
     assert report.unattributed == []
-    assert [(one.name, one.state) for one in report.sought] == [
+    assert [(one.name, one.state) for one in report.soak_findings] == [
         ("python.blocks", "explained"), ("zombies", "not_reproduced"),
     ]  # fmt: skip
     status, _, err = await run_line(report.culprits[0].replay, tmp_path / "a person's folder")

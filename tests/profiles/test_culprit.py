@@ -60,8 +60,8 @@ def test_a_library_that_runs_in_a_task_is_named_with_the_line_that_made_the_task
     made = Leftover(f"{LIBRARY}::", 1, ((OWN, 3),))
     found = only(evidence(containers=(container(((LIBRARY, 7),)),), left={"spawned": [made]}))
     assert (found.file, found.line) == (LIBRARY, 7)
-    assert found.brought_about_by is not None
-    assert (found.brought_about_by.line, found.brought_about_by.function) == (3, "open_it")
+    assert found.started_by is not None
+    assert (found.started_by.line, found.started_by.function) == (3, "open_it")
 
 
 def test_what_a_finalizer_brings_back_is_the_fault_of_who_made_it() -> None:

@@ -116,7 +116,7 @@ def test_what_was_not_looked_into_is_no_finding(tmp_path: Path) -> None:
     wanted = explain_request(soaked("leak", finding("terminals"), finding("mixed")), ANY, ())
     investigation = Investigation(wanted, tmp_path, {}, "", "", lambda _: None)
     assert investigation.report().unattributed == []
-    assert [(one.name, one.scenario, one.state) for one in investigation.report().sought] == [
+    assert [(one.name, one.scenario, one.state) for one in investigation.report().soak_findings] == [
         ("python.blocks", "terminals", "unjudged"), ("python.blocks", "mixed", "unjudged"),
     ]  # fmt: skip
     assert investigation.report() == investigation.report()  # asking changes nothing

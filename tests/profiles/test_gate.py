@@ -142,14 +142,14 @@ def test_a_slope_of_the_change_alone_is_its_own() -> None:
     reported = trial_findings(trial(3.0, 0.0))
     assert [(one.kind, one.name, one.scenario) for one in reported.findings] == [("growth", "python.blocks", "mixed")]
     assert reported.findings[0].per_cycle == pytest.approx(3.0)
-    assert reported.as_before == []
+    assert reported.also_in_base == []
     assert trial_findings(trial(3.0)).findings == reported.findings  # so it is beside stored figures
 
 
 def test_a_slope_that_the_base_has_too_is_not_the_changes() -> None:
     reported = trial_findings(trial(3.0, 3.0))
     assert reported.findings == []
-    assert [one.name for one in reported.as_before] == ["python.blocks"]
+    assert [one.name for one in reported.also_in_base] == ["python.blocks"]
 
 
 def test_a_slope_that_the_base_has_less_of_is_the_changes() -> None:

@@ -113,7 +113,9 @@ def test_a_finding_that_was_not_reproduced_names_the_command_that_soak_found_it_
     missed = FindingOutcome(
         "growth", "zombies", "terminals", "not_reproduced", "", replay="mobifai soak terminals --seed 5"
     )
-    reported = steps(msgspec.structs.replace(samples.clean(), verdict="inconclusive", mode="from", sought=[missed]))
+    reported = steps(
+        msgspec.structs.replace(samples.clean(), verdict="inconclusive", mode="from", soak_findings=[missed])
+    )
     assert reported["see zombies as soak found it"] == "mobifai soak terminals --seed 5"
 
 

@@ -373,13 +373,13 @@ def test_a_long_summary_says_what_it_leaves_out(more: int) -> None:
 
 
 def test_a_finding_of_soak_that_did_not_rise_is_neither_growth_nor_gone() -> None:
-    sought = [
+    soak_findings = [
         FindingOutcome(
             "growth", "heap.bytes", "mixed", "not_reproduced", "more", "no gauge of that name rose", "mobifai soak"
         ),
         FindingOutcome("bound", "terminals", "", "unjudged", "33 of 32", "a limit is no growth"),
     ]
-    report = msgspec.structs.replace(samples.clean(), verdict="inconclusive", mode="from", sought=sought)
+    report = msgspec.structs.replace(samples.clean(), verdict="inconclusive", mode="from", soak_findings=soak_findings)
     for shown in (summary(report).plain, entities.unescape(page(report)), markdown(report)):
         assert "No verdict: heap.bytes in mixed, which soak found, did not rise here" in shown
         assert "soak found heap.bytes in mixed: it did not rise here" in shown
@@ -425,7 +425,7 @@ def test_a_report_of_before_there_were_versions_is_refused_and_its_directory_is_
     reported = json.loads(encoded(samples.found()))
     del reported["schema_version"]
     (tmp_path / "report.json").write_text(json.dumps(reported))
-    with pytest.raises(ReportError, match="expected a report of schema version 1, found none"):
+    with pytest.raises(ReportError, match="expected a report of schema version 2, found none"):
         read_profile(tmp_path)
     ProfileDirectory(tmp_path).write(samples.clean())
     assert read_profile(tmp_path).verdict == "clean"
@@ -433,7 +433,7 @@ def test_a_report_of_before_there_were_versions_is_refused_and_its_directory_is_
 
 def test_a_report_of_another_schema_version_is_refused(tmp_path: Path) -> None:
     ProfileDirectory(tmp_path).write(msgspec.structs.replace(samples.found(), schema_version=99))
-    with pytest.raises(ReportError, match="expected a report of schema version 1, found 99; read it with the MobiFai"):
+    with pytest.raises(ReportError, match="expected a report of schema version 2, found 99; read it with the MobiFai"):
         read_profile(tmp_path)
 
 

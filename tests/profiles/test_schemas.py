@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from profiles.comparison import compare
 from profiles.gate.report_files import GateDirectory, read_gate
 from profiles.gate.report_files import encoded as encoded_gate
-from profiles.report.directory import encoded
+from profiles.report.directory import ProfileDirectory, encoded
 from profiles.report.schema import schemas
 from profiles.results import ProfileReport
 from soak.report.files import ReportError
@@ -54,7 +54,7 @@ def test_every_report_of_a_gate_is_of_its_schema(verdict: str) -> None:
     validator("gate-report.json").validate(json.loads(encoded_gate(gate_report(verdict=verdict))))
 
 
-@pytest.mark.parametrize("change", [{"verdict": "green"}, {"schema_version": 2}, {"schema_version": None}])
+@pytest.mark.parametrize("change", [{"verdict": "green"}, {"schema_version": 99}, {"schema_version": None}])
 def test_a_report_of_another_form_is_not(change: dict[str, object]) -> None:
     for name, report in (
         ("profile-report.json", encoded(samples.found())),
@@ -65,9 +65,18 @@ def test_a_report_of_another_form_is_not(change: dict[str, object]) -> None:
         assert not validator(name).is_valid(reported)
 
 
+def test_the_report_of_another_command_is_never_taken_for_one_of_another_version(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_bytes(encoded(msgspec.structs.replace(samples.found(), schema_version=99)))
+    with pytest.raises(ReportError, match="found something else"):
+        GateDirectory(tmp_path)
+    (tmp_path / "report.json").write_bytes(encoded_gate(gate_report(schema_version=99)))
+    with pytest.raises(ReportError, match="found something else"):
+        ProfileDirectory(tmp_path)
+
+
 def test_a_gate_of_another_schema_version_is_refused_and_its_directory_is_taken_over(tmp_path: Path) -> None:
     GateDirectory(tmp_path).write(gate_report(schema_version=99))
-    with pytest.raises(ReportError, match="expected a report of schema version 1, found 99"):
+    with pytest.raises(ReportError, match="expected a report of schema version 2, found 99"):
         read_gate(tmp_path)
     GateDirectory(tmp_path).write(gate_report())
     assert read_gate(tmp_path) == gate_report()
