@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from mobifai.assistant.actions import TOOL, Action, Actions
+from mobifai.assistant.actions import TOOL, Actions, ModelAction
 from mobifai.limits import MAX_ID
 
 CANDIDATES = 64
@@ -25,7 +25,7 @@ _decoder = json.JSONDecoder()
 class Understood:
     """Actions in order. `calls` are the ids of the tool calls that need a result."""
 
-    actions: tuple[Action, ...]
+    actions: tuple[ModelAction, ...]
     calls: tuple[str, ...]
 
 
@@ -50,8 +50,8 @@ def understand(blocks: Sequence[Block], cut_off: bool = False) -> Understood | N
     return Understood(actions, calls)
 
 
-def _from_calls(called: Sequence[Block]) -> tuple[Action, ...]:
-    actions: list[Action] = []
+def _from_calls(called: Sequence[Block]) -> tuple[ModelAction, ...]:
+    actions: list[ModelAction] = []
     for block in called:
         if block["name"] != TOOL:
             raise ValueError(f"the only tool is {TOOL}; found {str(block['name'])[:MAX_ID]!r}")
@@ -59,7 +59,7 @@ def _from_calls(called: Sequence[Block]) -> tuple[Action, ...]:
     return tuple(actions)
 
 
-def _from_text(blocks: Sequence[Block]) -> tuple[Action, ...]:
+def _from_text(blocks: Sequence[Block]) -> tuple[ModelAction, ...]:
     text = "\n".join(str(block["text"]) for block in blocks if block["type"] == "text")
     why = f"expected a call of the tool {TOOL}, or its input as JSON; found neither"
     for value in _values(text):
@@ -105,7 +105,7 @@ def _looks_meant(value: object) -> bool:
     return isinstance(value, dict) and ("actions" in value or "type" in value)
 
 
-def _convert(value: object) -> tuple[Action, ...]:
+def _convert(value: object) -> tuple[ModelAction, ...]:
     """Convert a JSON value to actions. Raises ValueError."""
     try:
         actions = msgspec.convert(value, type=Actions, strict=True).actions

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from mobifai.assistant.actions import Action, Delay, Keystroke, Message, Plan, typed_text
+from mobifai.assistant.actions import Delay, Keystroke, ModelAction, Plan, SendMessage, typed_text
 from mobifai.assistant.approvals import Approvals, step_of
 from mobifai.assistant.audit import Record
-from mobifai.assistant.config import Approvals as When
+from mobifai.assistant.config import ApprovalMode
 from mobifai.assistant.guard import Guard
 from mobifai.assistant.risk import Judge
 from mobifai.assistant.terminal import application_keys
@@ -22,7 +22,7 @@ class ActionRunner:
         self,
         number: int,
         terminal: Terminal,
-        when: When,
+        when: ApprovalMode,
         approvals: Approvals,
         guard: Guard,
         judge: Judge,
@@ -41,7 +41,7 @@ class ActionRunner:
 
     async def run(self, plan: Plan, turn: int) -> str:
         """Run the actions. Return why some of them were not run, as a sentence for the model, or nothing."""
-        if self._when is When.ALWAYS and not await self._whole_turn_allowed(plan):
+        if self._when is ApprovalMode.ALWAYS and not await self._whole_turn_allowed(plan):
             return "The person did not allow these actions; none was run. Find another way, or ask what is wanted."
         self._guard.begin_turn()
         for number, action in enumerate(plan.actions, 1):
@@ -66,9 +66,9 @@ class ActionRunner:
         marked = "the model says so" if keystroke.risky else ""
         return ", ".join(filter(None, (marked, self._judge.risk_of_any(lines)))) or None
 
-    async def _run_one(self, action: Action, following: Sequence[Action], turn: int) -> bool:
+    async def _run_one(self, action: ModelAction, following: Sequence[ModelAction], turn: int) -> bool:
         """Run one action. Return False when a person did not allow it."""
-        if isinstance(action, Message):
+        if isinstance(action, SendMessage):
             self._send("ai:message", messages.AiMessage(uuid=self._uuid, conversation=self._number, text=action.text))
             return True
         if isinstance(action, Keystroke) and not await self._type(action, following):
@@ -78,8 +78,8 @@ class ActionRunner:
         await asyncio.sleep(action.ms / 1000 if isinstance(action, Delay) else 0)
         return True
 
-    async def _type(self, action: Keystroke, following: Sequence[Action]) -> bool:
-        if self._when is When.RISKY:
+    async def _type(self, action: Keystroke, following: Sequence[ModelAction]) -> bool:
+        if self._when is ApprovalMode.RISKY:
             return await self._guard.type([action, *(next_ for next_ in following if isinstance(next_, Keystroke))])
         self._record.typed(action.key, action.text)
         self._terminal.write(typed_text(action, action.key is not None and application_keys(self._terminal)))

@@ -42,7 +42,7 @@ class Delay(_Action, frozen=True, tag="delay"):
     ms: int
 
 
-class Message(_Action, frozen=True, tag="message"):
+class SendMessage(_Action, frozen=True, tag="message"):
     """Show the user a text."""
 
     text: str
@@ -55,13 +55,13 @@ class RequestScreen(_Action, frozen=True, tag="request_screen"):
     end: int | None = None
 
 
-Action = Keystroke | Delay | Message | RequestScreen
+ModelAction = Keystroke | Delay | SendMessage | RequestScreen
 
 
 class Actions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The tool's input."""
 
-    actions: tuple[Action, ...]
+    actions: tuple[ModelAction, ...]
 
 
 def _object(kind: str, required: Mapping[str, Any], optional: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -112,7 +112,7 @@ TOOLS: Sequence[Mapping[str, Any]] = (
 class Plan:
     """The actions to perform, and notes for the model about the others. `refused`: some are not performed."""
 
-    actions: tuple[Action, ...]
+    actions: tuple[ModelAction, ...]
     words: tuple[str, ...] = ()
     refused: bool = False
 
@@ -128,9 +128,9 @@ class Plan:
         return last if isinstance(last, RequestScreen) else None
 
 
-def within_bounds(actions: Sequence[Action], most_actions: int, most_typed: int) -> Plan:
+def within_bounds(actions: Sequence[ModelAction], most_actions: int, most_typed: int) -> Plan:
     """Plan at most `most_actions` of these actions, with at most `most_typed` typed characters."""
-    planned: list[Action] = []
+    planned: list[ModelAction] = []
     words: list[str] = []
     typed = 0
     for number, action in enumerate(actions, 1):
@@ -152,11 +152,11 @@ def within_bounds(actions: Sequence[Action], most_actions: int, most_typed: int)
 _UNTYPED = re.compile(r"[^\t\n\r\x20-\x7e\x80-\U0010ffff]|[\x80-\x9f]")
 
 
-def _length(action: Action) -> int:
+def _length(action: ModelAction) -> int:
     return len(action.text or " ") if isinstance(action, Keystroke) else 0
 
 
-def _refusal(action: Action) -> str:
+def _refusal(action: ModelAction) -> str:
     if not isinstance(action, Keystroke) or action.text is None:
         return ""
     if len(action.text) > MAX_AI_KEYSTROKE:
@@ -165,12 +165,14 @@ def _refusal(action: Action) -> str:
     return f"text has no control characters, this one has {odd.group()!a}; use key" if odd else ""
 
 
-def _cut(action: Action) -> tuple[Action, str]:
+def _cut(action: ModelAction) -> tuple[ModelAction, str]:
     if isinstance(action, Delay) and not 0 <= action.ms <= MAX_AI_DELAY:
         ms = min(max(action.ms, 0), MAX_AI_DELAY)
         return Delay(ms), f"a delay is 0 to {MAX_AI_DELAY} ms; it was cut to {ms}"
-    if isinstance(action, Message) and len(action.text) > MAX_AI_MESSAGE:
-        return Message(action.text[:MAX_AI_MESSAGE]), f"a message has at most {MAX_AI_MESSAGE} characters; it was cut"
+    if isinstance(action, SendMessage) and len(action.text) > MAX_AI_MESSAGE:
+        return SendMessage(
+            action.text[:MAX_AI_MESSAGE]
+        ), f"a message has at most {MAX_AI_MESSAGE} characters; it was cut"
     return action, ""
 
 

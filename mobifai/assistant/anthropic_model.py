@@ -20,7 +20,7 @@ import httpx2
 
 from mobifai.assistant import api_response as replies
 from mobifai.assistant.config import KEY_VARIABLE, AssistantConfig
-from mobifai.assistant.model import Answer, Notice, Question
+from mobifai.assistant.model import ModelRequest, ModelResponse, NotifyUser
 from mobifai.assistant.model_url import check_model_url, is_plain
 from mobifai.bounds import Bound, Ledger
 from mobifai.errors import AssistantError, ConfigError
@@ -91,7 +91,7 @@ class AnthropicModel:
             raise AssistantError("the model's API answers compressed, which it was asked not to do")
         response.stream = _Limited(cast(httpx2.AsyncByteStream, response.stream), self._reply)
 
-    async def answer(self, question: Question, notice: Notice) -> Answer:
+    async def answer(self, question: ModelRequest, notice: NotifyUser) -> ModelResponse:
         """Send a question and return the answer. Raises AssistantError."""
         seconds = self._config.answer_seconds
         self._notice, self._deadline = notice, asyncio.get_running_loop().time() + seconds
@@ -105,7 +105,7 @@ class AnthropicModel:
         finally:
             self._notice = _ignore
 
-    async def _ask(self, question: Question) -> Answer:
+    async def _ask(self, question: ModelRequest) -> ModelResponse:
         create: Any = self._client.messages.create
         answer = await create(
             model=self._config.model,
@@ -117,7 +117,7 @@ class AnthropicModel:
             cache_control={"type": "ephemeral"},
             stream=self._config.stream,
         )
-        return cast(Answer, answer)  # the middleware has converted it
+        return cast(ModelResponse, answer)  # the middleware has converted it
 
     # -- one try (middleware of the client)
 
@@ -149,7 +149,7 @@ class AnthropicModel:
             words = _in_words(response.status_code)
             raise AssistantError(f"{words}, and asks to come again in {seconds:.0f} s; try again then")
 
-    async def _read(self, response: httpx2.Response) -> Answer:
+    async def _read(self, response: httpx2.Response) -> ModelResponse:
         if not self._config.stream:
             return replies.whole(response.content, self._answer)
         try:
@@ -161,7 +161,7 @@ class AnthropicModel:
         finally:
             await response.aclose()
 
-    async def _read_stream(self, response: httpx2.Response) -> Answer:
+    async def _read_stream(self, response: httpx2.Response) -> ModelResponse:
         stream = replies.Stream(self._answer)
         async with aclosing(_events(response)) as events:
             async for event in events:

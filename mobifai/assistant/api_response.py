@@ -11,20 +11,20 @@ import msgspec
 from msgspec import Meta, Struct
 
 from mobifai.assistant.action_parser import Block
-from mobifai.assistant.model import Answer
+from mobifai.assistant.model import ModelResponse
 from mobifai.bounds import Bound
 from mobifai.errors import AssistantError
 
 _Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_-]+\Z")]
 
 
-class Text(Struct, tag="text", tag_field="type"):
+class TextBlock(Struct, tag="text", tag_field="type"):
     """Text."""
 
     text: str
 
 
-class ToolUse(Struct, tag="tool_use", tag_field="type"):
+class ToolUseBlock(Struct, tag="tool_use", tag_field="type"):
     """A call of a tool. `input` is an object."""
 
     id: _Name
@@ -32,20 +32,20 @@ class ToolUse(Struct, tag="tool_use", tag_field="type"):
     input: dict[str, Any]
 
 
-class Thinking(Struct, tag="thinking", tag_field="type"):
+class ThinkingBlock(Struct, tag="thinking", tag_field="type"):
     """Thinking, which is sent back unchanged in the next question, or not at all."""
 
     thinking: str
     signature: str = ""
 
 
-class RedactedThinking(Struct, tag="redacted_thinking", tag_field="type"):
+class RedactedThinkingBlock(Struct, tag="redacted_thinking", tag_field="type"):
     """Encrypted thinking."""
 
     data: str
 
 
-_Block = Text | ToolUse | Thinking | RedactedThinking
+_Block = TextBlock | ToolUseBlock | ThinkingBlock | RedactedThinkingBlock
 _KNOWN = ("text", "tool_use", "thinking", "redacted_thinking")
 
 
@@ -70,7 +70,7 @@ class _Reply(Struct):
     usage: Usage = msgspec.field(default_factory=Usage)
 
 
-def whole(body: bytes, bound: Bound) -> Answer:
+def whole(body: bytes, bound: Bound) -> ModelResponse:
     """Return the answer in a reply that is not a stream. Raises AssistantError."""
     try:
         reply = msgspec.json.decode(body, type=_Reply)
@@ -90,7 +90,7 @@ def _unexpected(error: Exception) -> AssistantError:
     return AssistantError(f"the model's API answered with what is no message: {str(error)[:200]}")
 
 
-def _answer(blocks: Sequence[Block], reason: str | None, tokens: int, bound: Bound) -> Answer:
+def _answer(blocks: Sequence[Block], reason: str | None, tokens: int, bound: Bound) -> ModelResponse:
     """Check an answer as a whole."""
     calls = [block["id"] for block in blocks if block["type"] == "tool_use"]
     if len(set(calls)) < len(calls):
@@ -103,7 +103,7 @@ def _answer(blocks: Sequence[Block], reason: str | None, tokens: int, bound: Bou
         raise AssistantError(str(bound.refuse(f"an answer of {size} bytes")))
     bound.set(size)
     cut_off = reason in ("max_tokens", "model_context_window_exceeded")
-    return Answer(tuple(blocks), tokens, cut_off=cut_off, refused=reason == "refusal")
+    return ModelResponse(tuple(blocks), tokens, cut_off=cut_off, refused=reason == "refusal")
 
 
 # -- streams
@@ -219,7 +219,7 @@ class Stream:
                 block["input"] = _input(text)
         self._blocks.append(_block(block))
 
-    def answer(self) -> Answer:
+    def answer(self) -> ModelResponse:
         """Return the whole answer, once the stream has ended. Raises AssistantError."""
         return _answer(self._blocks, self._reason, self._read + max(0, self._written), self._bound)
 

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mobifai.assistant.actions import Action, Keystroke
+from mobifai.assistant.actions import Keystroke, ModelAction
 from mobifai.errors import AssistantError
 from mobifai.protocol.messages import AiAnswered, AiApproval, AiStep
 
@@ -70,7 +70,7 @@ class Approvals:
         return allowed
 
 
-def step_of(action: Action, risk: str | None = None) -> AiStep:
+def step_of(action: ModelAction, risk: str | None = None) -> AiStep:
     """Convert an action for phones; a message has an event of its own."""
     if isinstance(action, Keystroke):
         return AiStep(type="keystroke", text=action.text, key=action.key, risk=risk)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from mobifai.assistant import keys
 from mobifai.assistant.grid import composed, has_sure_width
-from mobifai.assistant.prompt_line import Line, Prompt, find_line, find_prompt
+from mobifai.assistant.prompt_line import PromptLine, ShellPrompt, find_line, find_prompt
 from mobifai.assistant.screen import Cells
 from mobifai.assistant.terminal import POLL_SECONDS, application_keys, look_at_cells, quiet
 from mobifai.terminals.terminal import Terminal
@@ -42,7 +42,7 @@ class CommandReader:
     def __init__(self, terminal: Terminal, clock: Callable[[], float], patience: float) -> None:
         self.certain = False
         self.at_end = False
-        self.line: Line | None = None
+        self.line: PromptLine | None = None
         self.program = ""
         self.program_id = 0
         self.directory = ""
@@ -52,7 +52,7 @@ class CommandReader:
         self._terminal = terminal
         self._clock = clock
         self._patience = patience
-        self._prompt: Prompt | None = None
+        self._prompt: ShellPrompt | None = None
         self._position = -1
         self._ran_at: int | None = None
         self._last_was_known = True
@@ -66,7 +66,7 @@ class CommandReader:
 
     # -- reading
 
-    async def read(self) -> Line | None:
+    async def read(self) -> PromptLine | None:
         """What Enter would run; None when that can't be told. A program that runs is given time to end."""
         await self._wait_for_prompt()
         screen = await self._look()
@@ -95,7 +95,7 @@ class CommandReader:
             self._prompt = None
         return screen
 
-    def _find(self, screen: Cells) -> Line | None:
+    def _find(self, screen: Cells) -> PromptLine | None:
         if self._prompt is None and self._terminal.foreground().is_prompt:
             empty = self._terminal.typed.line_is_new
             if empty and not self._last_was_known:
@@ -206,7 +206,7 @@ class CommandReader:
         self._doubt_widths()
 
 
-def _has_worked(key: str, before: Line | None, after: Line | None) -> bool:
+def _has_worked(key: str, before: PromptLine | None, after: PromptLine | None) -> bool:
     """Whether the line shows that the shell knows this key, if that is sent as an escape sequence.
 
     In vi mode, a sequence that the shell does not know is an Escape and commands: what is typed next are commands too.

@@ -22,7 +22,7 @@ SCRIPTED = "scripted:"
 _KEY_BYTES = 4096
 
 
-class Approvals(StrEnum):
+class ApprovalMode(StrEnum):
     """When the user must approve input before it is typed."""
 
     NEVER = "never"
@@ -53,7 +53,7 @@ class AssistantConfig:
     quiet_seconds: float = 0.3
     quiet_limit_seconds: float = 10.0
     screen_characters: int = 15_000
-    approvals: Approvals = Approvals.RISKY
+    approvals: ApprovalMode = ApprovalMode.RISKY
     approval_seconds: float = 120.0
     risky_patterns: tuple[str, ...] = ()
     allowed_commands: tuple[str, ...] = ()

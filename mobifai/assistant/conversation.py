@@ -13,7 +13,7 @@ import msgspec
 from mobifai.assistant.action_parser import Block
 from mobifai.bounds import Bound, History
 
-Message = Mapping[str, Any]
+ApiMessage = Mapping[str, Any]
 """A message of the API: `role`, and `content` as a list of blocks."""
 
 THINKING = ("thinking", "redacted_thinking")
@@ -21,7 +21,7 @@ THINKING = ("thinking", "redacted_thinking")
 _NOTHING: Block = {"type": "text", "text": "(no answer)"}
 
 
-def size_of(message: Message) -> int:
+def size_of(message: ApiMessage) -> int:
     """Return the size of a message as JSON in bytes."""
     return len(msgspec.json.encode(message))
 
@@ -30,10 +30,10 @@ class Conversation:
     """The user's request, and the latest answers with their results."""
 
     def __init__(self, messages: Bound, size: Bound) -> None:
-        self._history: History[Message] = History(messages, size, size_of)
+        self._history: History[ApiMessage] = History(messages, size, size_of)
 
     @property
-    def messages(self) -> list[Message]:
+    def messages(self) -> list[ApiMessage]:
         """Return the messages to send."""
         return list(self._history)
 
@@ -50,7 +50,7 @@ class Conversation:
         results = [_result(call, report if call == calls[0] else "See the first result.", failed) for call in calls]
         self._append({"role": "user", "content": results or [_text(report)]})
 
-    def _append(self, message: Message) -> None:
+    def _append(self, message: ApiMessage) -> None:
         if self._history.append(message):
             self._history.rewrite(_without_thinking)
 
@@ -75,14 +75,14 @@ def _acceptable(blocks: Sequence[Block]) -> list[Block]:
     return kept
 
 
-def _without_thinking(message: Message) -> Message:
+def _without_thinking(message: ApiMessage) -> ApiMessage:
     """Remove thinking, which is only valid after the same messages, some of which are gone."""
     if message["role"] != "assistant":
         return message
     return {**message, "content": [block for block in message["content"] if block["type"] not in THINKING]}
 
 
-def problems(messages: Sequence[Message]) -> list[str]:
+def problems(messages: Sequence[ApiMessage]) -> list[str]:
     """List the violations of the API's rules, one line each."""
     found = [] if messages and messages[0]["role"] == "user" else ["the first message is not the user's"]
     pending: set[str] = set()
@@ -94,7 +94,7 @@ def problems(messages: Sequence[Message]) -> list[str]:
     return found + [f"the call {call} has no result" for call in sorted(pending)]
 
 
-def _wrong_in(message: Message, pending: set[str], at: int) -> list[str]:
+def _wrong_in(message: ApiMessage, pending: set[str], at: int) -> list[str]:
     found = [] if message["content"] else [f"message {at} is empty"]
     results = {block["tool_use_id"] for block in message["content"] if block["type"] == "tool_result"}
     found += [f"the call {call} before message {at} has no result" for call in sorted(pending - results)]

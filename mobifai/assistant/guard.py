@@ -15,7 +15,7 @@ from mobifai.assistant import repository
 from mobifai.assistant.actions import Keystroke
 from mobifai.assistant.command_reader import EDITING, CommandReader
 from mobifai.assistant.grid import composed, takes_no_cell
-from mobifai.assistant.prompt_line import Line
+from mobifai.assistant.prompt_line import PromptLine
 from mobifai.assistant.risk import Judge
 from mobifai.protocol.messages import AiStep
 
@@ -37,19 +37,19 @@ _NOT_KNOWN = "the command line can't be read from the screen"
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class TypedPart:
     """A text without line ends and tabs, or a key."""
 
     text: str | None = None
     key: str | None = None
 
 
-def pieces_of(keystroke: Keystroke) -> list[Piece]:
+def parts_of(keystroke: Keystroke) -> list[TypedPart]:
     """Split the text of a keystroke so that each line end is a piece of its own."""
     if keystroke.key is not None:
-        return [Piece(key=keystroke.key)]
+        return [TypedPart(key=keystroke.key)]
     found = _PIECES.findall(keystroke.text or "")
-    return [Piece(key=_KEYS[piece]) if piece in _KEYS else Piece(text=piece) for piece in found]
+    return [TypedPart(key=_KEYS[piece]) if piece in _KEYS else TypedPart(text=piece) for piece in found]
 
 
 class Guard:
@@ -85,8 +85,8 @@ class Guard:
             raise
 
     async def _type(self, keystrokes: Sequence[Keystroke]) -> bool:
-        pieces = pieces_of(keystrokes[0])
-        later = [piece for keystroke in keystrokes[1:] for piece in pieces_of(keystroke)]
+        pieces = parts_of(keystrokes[0])
+        later = [piece for keystroke in keystrokes[1:] for piece in parts_of(keystroke)]
         said = "the model says so" if keystrokes[0].risky else ""
         for index, piece in enumerate(pieces):
             line, upcoming = await self._reader.read(), [*pieces[index:], *later]
@@ -104,7 +104,7 @@ class Guard:
             await self._do(piece)
         return True
 
-    async def _do(self, piece: Piece) -> None:
+    async def _do(self, piece: TypedPart) -> None:
         self._note(piece.key, piece.text)
         if piece.key == "Enter":
             line = self._reader.line
@@ -143,14 +143,14 @@ class Guard:
     def _shown_line(self) -> str | None:
         return _shown(self._reader.line.shown) if self._reader.line else None
 
-    async def _may_edit(self, upcoming: Sequence[Piece], said: str) -> bool:
+    async def _may_edit(self, upcoming: Sequence[TypedPart], said: str) -> bool:
         """Return whether the first of these texts may be typed.
 
         Editing needs no approval. But a line that is typed and run in one go is judged first, so that no risky line is
         left at the prompt.
         """
         texts = list(itertools.takewhile(lambda text: text is not None, (piece.text for piece in upcoming)))
-        runs = self._reader.at_end and upcoming[len(texts) : len(texts) + 1] == [Piece(key="Enter")]
+        runs = self._reader.at_end and upcoming[len(texts) : len(texts) + 1] == [TypedPart(key="Enter")]
         would_run = self._reader.after("".join(map(str, texts)))
         lines = frozenset(line.strip() for line in would_run) if runs else frozenset()
         if lines and lines <= self._lines:
@@ -185,11 +185,11 @@ class Guard:
                 return True
         return False
 
-    async def _same(self, line: Line | None, row: str) -> bool:
+    async def _same(self, line: PromptLine | None, row: str) -> bool:
         now = await self._reader.read()
         return now == line and (line is not None or self._reader.row == row)
 
-    async def _risk_of_enter(self, line: Line | None, said: str) -> str:
+    async def _risk_of_enter(self, line: PromptLine | None, said: str) -> str:
         if line is None:
             return said or self._unknown
         risk = await self._risk_of(line.texts)
@@ -206,7 +206,7 @@ class Guard:
         program = self._reader.program
         return f"it goes to the program {program[:50]}" if program and not self._reader.at_shell else _NOT_KNOWN
 
-    async def _may_act(self, piece: Piece, steps: Sequence[AiStep], said: str) -> bool:
+    async def _may_act(self, piece: TypedPart, steps: Sequence[AiStep], said: str) -> bool:
         """Return whether a key may be pressed in a program, or in a shell whose line is unknown."""
         if piece.key == "Ctrl+C" and self._reader.at_shell:
             return True
@@ -236,7 +236,7 @@ def _unseen(texts: Sequence[str | None]) -> str:
     return f"it has the character U+{ord(found):04X}, which can't be seen" if found else ""
 
 
-def _steps(pieces: Sequence[Piece]) -> list[AiStep]:
+def _steps(pieces: Sequence[TypedPart]) -> list[AiStep]:
     return [AiStep(type="keystroke", text=piece.text, key=piece.key) for piece in pieces]
 
 

@@ -23,14 +23,14 @@ from enum import Enum, auto
 from mobifai.assistant import prompts
 from mobifai.assistant.action_parser import NotUnderstood, understand
 from mobifai.assistant.action_runner import ActionRunner
-from mobifai.assistant.actions import TOOLS, Action, Delay, Keystroke, Message, Plan, within_bounds
+from mobifai.assistant.actions import TOOLS, Delay, Keystroke, ModelAction, Plan, SendMessage, within_bounds
 from mobifai.assistant.approvals import Approvals
 from mobifai.assistant.audit import Audit, Record
 from mobifai.assistant.command_reader import CommandReader
 from mobifai.assistant.config import AssistantConfig
 from mobifai.assistant.conversation import Conversation, problems
 from mobifai.assistant.guard import Guard
-from mobifai.assistant.model import ModelClient, OpenModel, Question
+from mobifai.assistant.model import ModelClient, ModelRequest, OpenModel
 from mobifai.assistant.redaction import Secrets
 from mobifai.assistant.risk import Judge
 from mobifai.assistant.terminal import Slice, look, quiet
@@ -125,7 +125,7 @@ TRANSITIONS: Mapping[LoopState, Mapping[LoopEvent, LoopState]] = {
 class _Turn:
     """The actions that the model asked for, and the tool calls that want a result."""
 
-    actions: Sequence[Action]
+    actions: Sequence[ModelAction]
     calls: Sequence[str]
 
 
@@ -234,7 +234,7 @@ class AgentLoop:
         self._turn = _Turn(meaning.actions, meaning.calls)
         return LoopEvent.UNDERSTOOD
 
-    def _question(self) -> Question:
+    def _question(self) -> ModelRequest:
         wrong = problems(self._conversation.messages)
         if wrong:
             raise AssistantError(f"the conversation is not as the model's API wants it: {wrong[0]}")
@@ -246,7 +246,7 @@ class AgentLoop:
             screen=bounds["screen"].capacity,
             quiet=config.quiet_seconds,
         )
-        return Question(system, self._conversation.messages, TOOLS)
+        return ModelRequest(system, self._conversation.messages, TOOLS)
 
     def _count(self, tokens: int) -> None:
         self.tokens += tokens
@@ -317,7 +317,7 @@ class AgentLoop:
         self._say("ai:message", payload)
 
 
-def _in_words(action: Action) -> str:
+def _in_words(action: ModelAction) -> str:
     """Return an action as the audit log describes it."""
     match action:
         case Keystroke(key=None):
@@ -326,7 +326,7 @@ def _in_words(action: Action) -> str:
             return f"key {action.key}"
         case Delay():
             return f"delay {action.ms} ms"
-        case Message():
+        case SendMessage():
             return f"message {action.text}"
         case _:
             return "request_screen"

@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from mobifai.assistant.action_parser import Block
-from mobifai.assistant.conversation import Message
+from mobifai.assistant.conversation import ApiMessage
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ModelRequest:
     """A question to the model. `messages` are those of the API; the last one is the user's."""
 
     system: str
-    messages: Sequence[Message]
+    messages: Sequence[ApiMessage]
     tools: Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ModelResponse:
     """An answer of the model: blocks of the API. `tokens` counts those read and written."""
 
     blocks: Sequence[Block]
@@ -28,7 +28,7 @@ class Answer:
     refused: bool = False
 
 
-Notice = Callable[[str], None]
+NotifyUser = Callable[[str], None]
 """Called before a retry, with a sentence for the user that says why."""
 
 
@@ -39,7 +39,7 @@ class ModelClient(Protocol):
     def secret(self) -> str:
         """Return the value that must not appear in any log; empty if there is none."""
 
-    async def answer(self, question: Question, notice: Notice) -> Answer:
+    async def answer(self, question: ModelRequest, notice: NotifyUser) -> ModelResponse:
         """Return the answer within a bounded time. Raises AssistantError with a text for the user."""
 
 

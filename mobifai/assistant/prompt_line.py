@@ -22,7 +22,7 @@ _QUESTION = re.compile(r"(?:[?:]|\S\s+[(\[][^()\[\]]*[)\]][?:]?) *\Z")
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
+class ShellPrompt:
     """The text before a command line in its first row, and the positions where the line may begin."""
 
     text: str
@@ -30,7 +30,7 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PromptLine:
     """The line that Enter would run: one of these texts, the longest first.
 
     `parts`: the texts before the cursor, including the prompt, and after it.
@@ -55,7 +55,7 @@ class Line:
         return self.texts[0].strip()
 
 
-def find_prompt(screen: Cells, *, empty: bool | None) -> Prompt | None:
+def find_prompt(screen: Cells, *, empty: bool | None) -> ShellPrompt | None:
     """Find the prompt before the cursor. `empty`: nothing is typed (None: unknown)."""
     if not screen.plain or empty is False:
         return None
@@ -66,10 +66,10 @@ def find_prompt(screen: Cells, *, empty: bool | None) -> Prompt | None:
         return None
     if not (at_end or (empty and text.endswith(" "))):
         return None
-    return Prompt(text, (len(text),) if empty else tuple(ends))
+    return ShellPrompt(text, (len(text),) if empty else tuple(ends))
 
 
-def find_line(screen: Cells, prompt: Prompt, *, at_end: bool) -> Line | None:
+def find_line(screen: Cells, prompt: ShellPrompt, *, at_end: bool) -> PromptLine | None:
     """Find the line that is edited after this prompt. `at_end`: the cursor is at its end.
 
     Text after the cursor is then a suggestion or a right prompt. Otherwise it may be that or part of the line.
@@ -94,7 +94,7 @@ def find_line(screen: Cells, prompt: Prompt, *, at_end: bool) -> Line | None:
         for start in prompt.starts:
             texts += [(before + behind)[start:], before[start:]]
     plain = dict.fromkeys(text.replace(FILLER, "") for text in texts)
-    return Line(tuple(sorted(plain, key=len, reverse=True)), tuple(parts))
+    return PromptLine(tuple(sorted(plain, key=len, reverse=True)), tuple(parts))
 
 
 def _connected(screen: Cells) -> list[int]:

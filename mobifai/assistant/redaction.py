@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 
 from mobifai.assistant import secret_formats
-from mobifai.assistant.secret_formats import Span
+from mobifai.assistant.secret_formats import SecretSpan
 
 BLANK = "[secret]"
 MASK = "*"
@@ -59,13 +59,13 @@ class Secrets:
             shown, at = shown + text[at:start] + "".join(map(_masked, text[start:end])), end
         return shown + text[at:]
 
-    def _find(self, text: str) -> Iterator[Span]:
+    def _find(self, text: str) -> Iterator[SecretSpan]:
         if self._pattern is not None:
             yield from (found.span() for found in self._pattern.finditer(text))
         yield from (span for span in secret_formats.find(text) if span[0] < span[1])
 
 
-def _joined(spans: Iterable[Span]) -> Iterator[Span]:
+def _joined(spans: Iterable[SecretSpan]) -> Iterator[SecretSpan]:
     """Merge spans that overlap, and yield them in order."""
     start, end = 0, 0
     for next_start, next_end in sorted(spans):

@@ -11,10 +11,10 @@ import msgspec
 
 from mobifai.assistant.action_parser import Block
 from mobifai.assistant.actions import TOOL
-from mobifai.assistant.model import Answer, Notice, Question
+from mobifai.assistant.model import ModelRequest, ModelResponse, NotifyUser
 from mobifai.errors import AssistantError
 
-Step = str | Sequence[dict[str, Any]] | Answer | BaseException | Callable[[Question], Any]
+ScriptStep = str | Sequence[dict[str, Any]] | ModelResponse | BaseException | Callable[[ModelRequest], Any]
 """A text, a list of actions, a whole answer, an error to raise, or a (coroutine) function that returns one."""
 
 SCRIPT_BYTES = 1 << 20
@@ -23,7 +23,7 @@ SCRIPT_BYTES = 1 << 20
 class ScriptedModel:
     """Answers the first question with the first step, and so on; after the last step it starts over."""
 
-    def __init__(self, steps: Sequence[Step]) -> None:
+    def __init__(self, steps: Sequence[ScriptStep]) -> None:
         self._steps = itertools.cycle(steps)
         self._calls = itertools.count(1)
         self.secret = ""
@@ -50,7 +50,7 @@ class ScriptedModel:
     ) -> None:
         """Do nothing: nothing is open."""
 
-    async def answer(self, question: Question, notice: Notice) -> Answer:
+    async def answer(self, question: ModelRequest, notice: NotifyUser) -> ModelResponse:
         """Return the next step's answer."""
         step: Any = next(self._steps)
         if callable(step):
@@ -59,7 +59,9 @@ class ScriptedModel:
             step = await step
         if isinstance(step, BaseException):
             raise step
-        return step if isinstance(step, Answer) else Answer((self._block(step),), tokens=_tokens(question))
+        return (
+            step if isinstance(step, ModelResponse) else ModelResponse((self._block(step),), tokens=_tokens(question))
+        )
 
     def _block(self, step: str | Sequence[dict[str, Any]]) -> Block:
         if isinstance(step, str):
@@ -72,6 +74,6 @@ class ScriptedModel:
         }
 
 
-def _tokens(question: Question) -> int:
+def _tokens(question: ModelRequest) -> int:
     """Estimate the tokens of a question: four bytes each."""
     return len(msgspec.json.encode(question.messages)) // 4

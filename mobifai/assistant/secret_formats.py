@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-Span = tuple[int, int]
+SecretSpan = tuple[int, int]
 
 _TOKEN = re.compile(
     r"(?<![A-Za-z0-9])(?:"
@@ -76,7 +76,7 @@ _CARD = re.compile(
 )
 
 
-def find(text: str) -> Iterator[Span]:
+def find(text: str) -> Iterator[SecretSpan]:
     """Yield the spans of secrets, which may overlap."""
     yield from (found.span() for found in _TOKEN.finditer(text))
     for pattern in _NAMED:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import click
 
 import mobifai
-from mobifai.assistant.config import DEFAULT_MODEL, Approvals, AssistantConfig, from_table
+from mobifai.assistant.config import DEFAULT_MODEL, ApprovalMode, AssistantConfig, from_table
 from mobifai.bounds import Ledger
 from mobifai.cli.init_process import fork_if_init
 from mobifai.cli.listen_options import check_public_url, listen_options, relay_config
@@ -114,7 +114,7 @@ def _time_of_day(_: click.Context, __: click.Parameter, value: str | None) -> dt
 )
 @click.option(
     "--approvals",
-    type=click.Choice([choice.value for choice in Approvals]),
+    type=click.Choice([choice.value for choice in ApprovalMode]),
     envvar="MOBIFAI_APPROVALS",
     help="Actions that the assistant asks you to approve: risky ones, all, or none.  [default: risky]",
 )

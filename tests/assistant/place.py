@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mobifai.assistant.config import Approvals, AssistantConfig
+from mobifai.assistant.config import ApprovalMode, AssistantConfig
 from mobifai.assistant.model import OpenModel
-from mobifai.assistant.scripted_model import ScriptedModel, Step
+from mobifai.assistant.scripted_model import ScriptedModel, ScriptStep
 from mobifai.assistant.service import Assistant
 from mobifai.assistant.viewers import Viewers
 from mobifai.bounds import Entry, Ledger
 from mobifai.protocol import messages
 from tests.assistant.fakes import KEPT_BYTES, FakeTerminal, FakeTerminals, Notes, Program
 
-FAST = AssistantConfig(quiet_seconds=0.01, quiet_limit_seconds=0.2, approvals=Approvals.NEVER)
+FAST = AssistantConfig(quiet_seconds=0.01, quiet_limit_seconds=0.2, approvals=ApprovalMode.NEVER)
 
 
 @dataclass
@@ -51,7 +51,7 @@ class Place:
 @asynccontextmanager
 async def a_place(
     state: Path,
-    *steps: Step,
+    *steps: ScriptStep,
     config: AssistantConfig = FAST,
     limits: Mapping[str, int] | None = None,
     model: OpenModel | None = None,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mobifai.assistant.config import Approvals
+from mobifai.assistant.config import ApprovalMode
 from mobifai.assistant.scripted_model import ScriptedModel
 from mobifai.assistant.service import Assistant
 from mobifai.assistant.viewers import Viewers
@@ -82,7 +82,7 @@ async def a_shell(
     }
     path = shutil.which(name) or name
     spec = ShellSpec((path, *SHELLS[name][1:]), environment, str(directory))
-    config = replace(FAST, approvals=Approvals.RISKY, quiet_limit_seconds=2.0, **settings)
+    config = replace(FAST, approvals=ApprovalMode.RISKY, quiet_limit_seconds=2.0, **settings)
     async with AsyncExitStack() as scope:
         spawner = await scope.enter_async_context(LocalSpawner(ledger))
         store = scope.enter_context(TabStore(directory / "tabs.sqlite"))

@@ -10,24 +10,30 @@ from mobifai.assistant import keys
 from mobifai.assistant.actions import (
     INPUT_SCHEMA,
     TOOLS,
-    Action,
     Actions,
     Delay,
     Keystroke,
-    Message,
+    ModelAction,
     RequestScreen,
+    SendMessage,
     typed_text,
     within_bounds,
 )
 from mobifai.limits import MAX_AI_DELAY, MAX_AI_KEYSTROKE, MAX_AI_MESSAGE
 
 
-def plan(*actions: Action, most: int = 50, typed: int = 8000) -> Any:
+def plan(*actions: ModelAction, most: int = 50, typed: int = 8000) -> Any:
     return within_bounds(actions, most, typed)
 
 
 def test_what_is_within_bounds_is_done_as_it_is() -> None:
-    actions = (Keystroke(text="ls\n"), Keystroke(key="Enter"), Delay(0), Message("hi"), RequestScreen(start=0, end=5))
+    actions = (
+        Keystroke(text="ls\n"),
+        Keystroke(key="Enter"),
+        Delay(0),
+        SendMessage("hi"),
+        RequestScreen(start=0, end=5),
+    )
     assert plan(*actions).actions == actions
     assert plan(*actions).words == ()
     assert not plan(*actions).refused
@@ -42,14 +48,14 @@ def test_a_delay_is_cut(ms: int, waited: int) -> None:
 
 @pytest.mark.parametrize("over", [-1, 0, 1])
 def test_a_message_is_cut(over: int) -> None:
-    planned = plan(Message("m" * (MAX_AI_MESSAGE + over)))
-    assert planned.actions == (Message("m" * min(MAX_AI_MESSAGE, MAX_AI_MESSAGE + over)),)
+    planned = plan(SendMessage("m" * (MAX_AI_MESSAGE + over)))
+    assert planned.actions == (SendMessage("m" * min(MAX_AI_MESSAGE, MAX_AI_MESSAGE + over)),)
     assert len(planned.words) == (over > 0)
 
 
 @pytest.mark.parametrize("over", [-1, 0, 1])
 def test_a_long_keystroke_is_never_cut_but_refused_with_all_after_it(over: int) -> None:
-    planned = plan(Message("first"), Keystroke(text="k" * (MAX_AI_KEYSTROKE + over)), Keystroke(text="\n"))
+    planned = plan(SendMessage("first"), Keystroke(text="k" * (MAX_AI_KEYSTROKE + over)), Keystroke(text="\n"))
     assert len(planned.actions) == (1 if over > 0 else 3)
     assert planned.refused is (over > 0)
     assert ("Action 2 and all after it" in " ".join(planned.words)) is (over > 0)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mobifai.assistant.action_parser import NotUnderstood, Understood, understand
-from mobifai.assistant.actions import Delay, Keystroke, Message, RequestScreen
+from mobifai.assistant.actions import Delay, Keystroke, RequestScreen, SendMessage
 
 LIST = [{"type": "keystroke", "text": "ls\n"}, {"type": "request_screen"}]
 ACTIONS = (Keystroke(text="ls\n"), RequestScreen())
@@ -57,7 +57,7 @@ def test_plain_json_is_understood(words: str) -> None:
 
 def test_a_single_action_is_understood() -> None:
     assert understand([text('{"type": "message", "text": "done {really}"}')]) == Understood(
-        (Message("done {really}"),), ()
+        (SendMessage("done {really}"),), ()
     )
 
 
@@ -113,7 +113,9 @@ def test_any_json_is_understood_or_given_back(value: object, dress: str) -> None
     for block in (text(dress.replace("{}", words)), call(value if isinstance(value, dict) else {"actions": value})):
         meaning = understand([block])
         if isinstance(meaning, Understood):
-            assert all(isinstance(action, Keystroke | Delay | Message | RequestScreen) for action in meaning.actions)
+            assert all(
+                isinstance(action, Keystroke | Delay | SendMessage | RequestScreen) for action in meaning.actions
+            )
             assert meaning.actions
         else:
             assert 0 < len(meaning.why) <= 1000

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from mobifai.assistant.config import Approvals
+from mobifai.assistant.config import ApprovalMode
 from mobifai.assistant.control_handlers import AssistantControl
-from mobifai.assistant.model import Question
+from mobifai.assistant.model import ModelRequest
 from mobifai.control.control_socket import control_server, send_request, stream_events
 from mobifai.errors import StateError
 from mobifai.protocol import messages
@@ -38,7 +38,7 @@ async def all_of(socket: Path, **request: object) -> list[tuple[str, Any]]:
     return [(event["type"], event["payload"]) async for event in stream_events(socket, "ask", request)]
 
 
-async def hangs(_: Question) -> Any:
+async def hangs(_: ModelRequest) -> Any:
     await asyncio.get_running_loop().create_future()
 
 
@@ -119,7 +119,7 @@ async def test_a_command_that_does_not_follow_is_not_waited_for(tmp_path: Path) 
 
 
 async def test_an_approval_is_answered_by_a_command(tmp_path: Path) -> None:
-    async with an_agent(tmp_path, [types("x")], approvals=Approvals.ALWAYS) as (place, socket):
+    async with an_agent(tmp_path, [types("x")], approvals=ApprovalMode.ALWAYS) as (place, socket):
         async with aclosing(stream_events(socket, "ask", {"prompt": "wait"})) as events:
             async for event in events:
                 if event["type"] == "ai:approval":
@@ -216,7 +216,7 @@ async def test_a_failed_conversation_is_a_failed_command(tmp_path: Path) -> None
 
 async def test_without_a_person_nothing_is_allowed(tmp_path: Path) -> None:
     steps = ([types("ls\n"), LOOK], [says("ok")])
-    async with an_agent(tmp_path, *steps, approvals=Approvals.ALWAYS) as (place, _):
+    async with an_agent(tmp_path, *steps, approvals=ApprovalMode.ALWAYS) as (place, _):
         async with a_command("x", "--state-dir", str(tmp_path)) as command:
             status, out, error = await command.end()
             assert status == 0
@@ -230,7 +230,7 @@ async def test_a_person_may_allow_it(tmp_path: Path, answer: str, typed: list[st
     steps = ([types("ls\n"), LOOK], [says("ok")])
     keyboard, terminal = os.openpty()
     try:
-        async with an_agent(tmp_path, *steps, approvals=Approvals.ALWAYS) as (place, _):
+        async with an_agent(tmp_path, *steps, approvals=ApprovalMode.ALWAYS) as (place, _):
             async with a_command("x", "--state-dir", str(tmp_path), stdin=terminal) as command:
                 await place_asks(command)
                 os.write(keyboard, answer.encode())
@@ -246,7 +246,7 @@ async def test_a_question_that_is_answered_elsewhere_does_not_wait_here(tmp_path
     steps = ([types("ls\n"), LOOK], [says("ok")])
     keyboard, terminal = os.openpty()
     try:
-        async with an_agent(tmp_path, *steps, approvals=Approvals.ALWAYS, follows=True) as (place, _):
+        async with an_agent(tmp_path, *steps, approvals=ApprovalMode.ALWAYS, follows=True) as (place, _):
             async with a_command("x", "--state-dir", str(tmp_path), stdin=terminal) as command:
                 await place_asks(command)
                 asked = await place.phone.until("ai:approval")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mobifai.assistant.config import Approvals, AssistantConfig, from_table, read_key
+from mobifai.assistant.config import ApprovalMode, AssistantConfig, from_table, read_key
 from mobifai.errors import AssistantError, ConfigError
 
 
@@ -127,13 +127,13 @@ def test_a_model_url_that_only_its_server_reads_is_taken(url: str) -> None:
 
 
 def test_a_person_is_asked_about_risky_actions_by_default() -> None:
-    assert AssistantConfig().approvals is Approvals.RISKY
+    assert AssistantConfig().approvals is ApprovalMode.RISKY
 
 
 def test_a_table_of_the_settings_file_is_read() -> None:
     table = {"model": "m", "approvals": "risky", "key_file": "/k", "answer_seconds": 5, "risky_patterns": ["x"]}
     assert from_table(table) == AssistantConfig(
-        model="m", approvals=Approvals.RISKY, key_file=Path("/k"), answer_seconds=5, risky_patterns=("x",)
+        model="m", approvals=ApprovalMode.RISKY, key_file=Path("/k"), answer_seconds=5, risky_patterns=("x",)
     )
     assert from_table({}) == AssistantConfig()
 

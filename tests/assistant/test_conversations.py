@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from mobifai.assistant import models
-from mobifai.assistant.config import Approvals
-from mobifai.assistant.model import Answer, Question
+from mobifai.assistant.config import ApprovalMode
+from mobifai.assistant.model import ModelRequest, ModelResponse
 from mobifai.errors import AssistantError
 from mobifai.protocol import messages
 from tests.assistant.fakes import FakeTerminal, echoes_at_a_prompt
@@ -26,10 +26,10 @@ class Asked:
     """A step that notes what the model was asked."""
 
     def __init__(self, *answers: Any) -> None:
-        self.questions: list[Question] = []
+        self.questions: list[ModelRequest] = []
         self._answers = answers
 
-    def __call__(self, question: Question) -> Any:
+    def __call__(self, question: ModelRequest) -> Any:
         self.questions.append(question)
         return self._answers[min(len(self.questions), len(self._answers)) - 1]
 
@@ -174,7 +174,8 @@ async def test_an_answer_that_is_neither_is_given_back_once(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "answer", ["no", "", [], Answer(()), [{"type": "dance"}], Answer(({"type": "text", "text": "x"},), 1, True)]
+    "answer",
+    ["no", "", [], ModelResponse(()), [{"type": "dance"}], ModelResponse(({"type": "text", "text": "x"},), 1, True)],
 )
 async def test_two_such_answers_end_with_an_error(tmp_path: Path, answer: Any) -> None:
     async with a_place(tmp_path, answer) as place:
@@ -221,8 +222,8 @@ async def test_a_conversation_has_so_many_turns(tmp_path: Path, turns: int, even
 
 @pytest.mark.parametrize(("tokens", "event"), [(29, "ai:error"), (30, "ai:finished"), (31, "ai:finished")])
 async def test_a_conversation_has_so_many_tokens(tmp_path: Path, tokens: int, event: str) -> None:
-    look = Answer(({"type": "text", "text": json.dumps([LOOK])},), 15)
-    done = Answer(({"type": "text", "text": json.dumps([types("x")])},), 15)
+    look = ModelResponse(({"type": "text", "text": json.dumps([LOOK])},), 15)
+    done = ModelResponse(({"type": "text", "text": json.dumps([types("x")])},), 15)
     async with a_place(tmp_path, look, done, limits={"assistant.tokens": tokens}) as place:
         place.prompt()
         ended, payload = await place.phone.end()
@@ -267,7 +268,7 @@ async def test_what_the_model_client_says_is_the_error(tmp_path: Path) -> None:
 
 
 async def test_a_model_that_declines_ends_it(tmp_path: Path) -> None:
-    async with a_place(tmp_path, Answer((), refused=True)) as place:
+    async with a_place(tmp_path, ModelResponse((), refused=True)) as place:
         place.prompt()
         assert "declines" in (await place.phone.end())[1]["error"]
 
@@ -328,7 +329,7 @@ async def test_without_a_known_terminal_the_first_active_one_is_used(tmp_path: P
         assert "no terminal" in (await place.phone.end(2))[1]["error"]
 
 
-async def hangs(_: Question) -> Any:
+async def hangs(_: ModelRequest) -> Any:
     await asyncio.get_running_loop().create_future()
 
 
@@ -387,7 +388,7 @@ async def test_the_agent_stopping_ends_it(tmp_path: Path) -> None:
 @asynccontextmanager
 async def at_a_prompt(state: Path, *steps: Any) -> AsyncIterator[Place]:
     """A place whose terminal is at a shell's prompt, and that asks before risky actions."""
-    async with a_place(state, *steps, approvals=Approvals.RISKY, program=echoes_at_a_prompt) as place:
+    async with a_place(state, *steps, approvals=ApprovalMode.RISKY, program=echoes_at_a_prompt) as place:
         place.terminal.output("$ ")
         yield place
 
@@ -435,7 +436,7 @@ async def test_a_risky_line_typed_over_several_turns_is_found(tmp_path: Path) ->
 
 async def test_always_asks_and_a_no_is_told_to_the_model(tmp_path: Path) -> None:
     asked = Asked([types("ls\n")], [says("I see"), waits(1)])
-    async with a_place(tmp_path, asked, approvals=Approvals.ALWAYS) as place:
+    async with a_place(tmp_path, asked, approvals=ApprovalMode.ALWAYS) as place:
         place.prompt()
         question = await place.phone.until("ai:approval")
         place.assistant.approve(messages.AiApprove(id=question["id"], ok=False), place.phone)
@@ -454,7 +455,7 @@ async def test_never_asks_nobody(tmp_path: Path) -> None:
 
 
 async def test_an_approval_has_a_time_limit(tmp_path: Path) -> None:
-    async with a_place(tmp_path, [types("x")], approvals=Approvals.ALWAYS, approval_seconds=0.05) as place:
+    async with a_place(tmp_path, [types("x")], approvals=ApprovalMode.ALWAYS, approval_seconds=0.05) as place:
         place.prompt()
         event, payload = await place.phone.end()
         assert (event, payload["error"]) == ("ai:error", "nobody approved the actions within 0.05 s; nothing was typed")
@@ -462,7 +463,7 @@ async def test_an_approval_has_a_time_limit(tmp_path: Path) -> None:
 
 async def test_an_approval_of_everything_a_turn_may_type_fits_one_message(tmp_path: Path) -> None:
     steps = [{**types("\U0001f600" * 160), "risky": True} for _ in range(50)]
-    async with a_place(tmp_path, steps, approvals=Approvals.ALWAYS) as place:
+    async with a_place(tmp_path, steps, approvals=ApprovalMode.ALWAYS) as place:
         place.prompt()
         question = await place.phone.until("ai:approval")
         assert len(question["actions"]) == 50
@@ -513,7 +514,7 @@ async def test_what_was_asked_for_and_typed_is_recorded_without_secrets(tmp_path
 
 
 async def test_what_cannot_be_recorded_is_not_typed(tmp_path: Path) -> None:
-    def step(_: Question) -> Any:
+    def step(_: ModelRequest) -> Any:
         (tmp_path / "assistant.log").rename(tmp_path / "gone")
         (tmp_path / "assistant.log").mkdir()
         return [types("x")]

@@ -11,7 +11,7 @@ import pytest
 
 from mobifai.assistant.audit import Audit
 from mobifai.assistant.loop import TRANSITIONS, AgentLoop, LoopContext, LoopState
-from mobifai.assistant.model import Answer, Notice, Question
+from mobifai.assistant.model import ModelRequest, ModelResponse, NotifyUser
 from mobifai.assistant.redaction import Secrets
 from mobifai.assistant.risk import Judge
 from mobifai.assistant.scripted_model import ScriptedModel
@@ -108,7 +108,7 @@ class Talk:
     async def _model(self) -> Any:
         yield _Model(self)
 
-    async def answer_to(self, question: Question, notice: Notice) -> Answer:
+    async def answer_to(self, question: ModelRequest, notice: NotifyUser) -> ModelResponse:
         self._happened.append(Asked(self._loop.turn))
         self._pauses.set()
         return await ScriptedModel([await self._answers.get()]).answer(question, notice)

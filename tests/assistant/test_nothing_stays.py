@@ -17,7 +17,7 @@ from mobifai.assistant.command_reader import CommandReader
 from mobifai.assistant.conversation import Conversation
 from mobifai.assistant.guard import Guard
 from mobifai.assistant.loop import AgentLoop
-from mobifai.assistant.model import Answer, Question
+from mobifai.assistant.model import ModelRequest, ModelResponse
 from mobifai.assistant.scripted_model import ScriptedModel
 from mobifai.assistant.service import ConversationTask
 from mobifai.bounds import Bound, History
@@ -43,7 +43,7 @@ def canaries(place: Place, *kinds: type) -> list["weakref.ref[Any]"]:
     return [weakref.ref(one) for one in found]
 
 
-async def hangs(_: Question) -> Any:
+async def hangs(_: ModelRequest) -> Any:
     await asyncio.get_running_loop().create_future()
 
 
@@ -55,7 +55,7 @@ async def test_nothing_of_a_conversation_lives_on(tmp_path: Path, ending: str) -
     try:
         birds: list[weakref.ref[Any]] = []
 
-        def note(question: Question) -> Any:
+        def note(question: ModelRequest) -> Any:
             birds.extend(canaries(place, AgentLoop, ConversationTask, Conversation, History, ScriptedModel))
             return steps[0]
 
@@ -106,7 +106,7 @@ class EndlessTask:
         self.turns = turns
         self.rules = ApiRules(20, 1 << 19)
 
-    def __call__(self, question: Question) -> Answer:
+    def __call__(self, question: ModelRequest) -> ModelResponse:
         messages = json.loads(msgspec.json.encode(question.messages))
         self.rules.check(messages)
         turn = self.rules.requests
@@ -115,7 +115,7 @@ class EndlessTask:
         thought = {"type": "thinking", "thinking": "", "signature": f"s{turn}"}
         blocks = [call] if turn % 3 else [thought, call]
         self.rules.answered(messages, blocks)
-        return Answer(blocks, 10)
+        return ModelResponse(blocks, 10)
 
     def begin_again(self) -> None:
         """Forget the conversation."""

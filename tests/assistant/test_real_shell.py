@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mobifai.assistant.model import Question
+from mobifai.assistant.model import ModelRequest
 from mobifai.assistant.scripted_model import ScriptedModel
 from mobifai.assistant.service import Assistant
 from mobifai.assistant.viewers import Viewers
@@ -62,7 +62,7 @@ async def a_shell(directory: Path, script: list[Any]) -> AsyncIterator[tuple[Ass
     assert all(entry.peak <= entry.capacity for entry in ledger.entries())
 
 
-def screen_of(question: Question) -> str:
+def screen_of(question: ModelRequest) -> str:
     block = question.messages[-1]["content"][0]
     told = block["text"] if block["type"] == "text" else block["content"][0]["text"]
     found = re.search(r'<screen id="(\w+)">\n(.*)\n</screen id="\1">', told, re.DOTALL)
@@ -77,7 +77,7 @@ class Script:
         self._steps = list(steps)
         self.screens: list[str] = []
 
-    async def __call__(self, question: Question) -> Any:
+    async def __call__(self, question: ModelRequest) -> Any:
         screen = screen_of(question)
         seen, actions = self._steps[0]
         if not seen(screen):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mobifai.assistant import api_response as replies
-from mobifai.assistant.model import Answer
+from mobifai.assistant.model import ModelResponse
 from mobifai.bounds import Bound, Ledger
 from mobifai.errors import AssistantError
 from mobifai.limits import ASSISTANT_ANSWER
@@ -20,11 +20,11 @@ def a_bound(capacity: int = 10_000) -> Bound:
     return Ledger({"assistant.answer": capacity}).open(ASSISTANT_ANSWER)
 
 
-def whole(reply: object, capacity: int = 10_000) -> Answer:
+def whole(reply: object, capacity: int = 10_000) -> ModelResponse:
     return replies.whole(json.dumps(reply).encode(), a_bound(capacity))
 
 
-def streamed(events: list[dict[str, Any]], capacity: int = 10_000) -> Answer:
+def streamed(events: list[dict[str, Any]], capacity: int = 10_000) -> ModelResponse:
     stream = replies.Stream(a_bound(capacity))
     for event in events:
         stream.take(json.dumps(event))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mobifai.assistant.actions import Keystroke
-from mobifai.assistant.guard import pieces_of
+from mobifai.assistant.guard import parts_of
 from mobifai.assistant.risk import Judge
 
 JUDGE = Judge()
@@ -421,5 +421,5 @@ def test_long_texts_take_no_time(text: str) -> None:
 
 
 def test_each_line_end_of_a_text_is_a_piece_of_its_own() -> None:
-    found = pieces_of(Keystroke(text="a\r\nb\tc\rd\n"))
+    found = parts_of(Keystroke(text="a\r\nb\tc\rd\n"))
     assert [piece.text or piece.key for piece in found] == ["a", "Enter", "b", "Tab", "c", "Enter", "d", "Enter"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mobifai.assistant.config import Approvals
+from mobifai.assistant.config import ApprovalMode
 from mobifai.assistant.stories import INTERRUPTED, Stories
 from mobifai.bounds import Ledger
 from mobifai.protocol import messages
@@ -42,7 +42,7 @@ async def test_a_phone_that_leaves_ends_nothing(tmp_path: Path) -> None:
 
 async def test_an_approval_waits_for_whoever_comes_with_the_time_that_is_left(tmp_path: Path) -> None:
     asked = Asked([types("x")], [says("no")])
-    async with a_place(tmp_path, asked, approvals=Approvals.ALWAYS, approval_seconds=60, follows=True) as place:
+    async with a_place(tmp_path, asked, approvals=ApprovalMode.ALWAYS, approval_seconds=60, follows=True) as place:
         place.prompt()
         first = await place.phone.until("ai:approval")
         place.viewers.remove(place.phone)
@@ -57,7 +57,7 @@ async def test_an_approval_waits_for_whoever_comes_with_the_time_that_is_left(tm
 
 
 async def test_a_phone_without_the_feature_is_told_of_what_it_asked_for_and_nothing_else(tmp_path: Path) -> None:
-    async with a_place(tmp_path, [types("x"), waits(300)], [says("done")], approvals=Approvals.ALWAYS) as place:
+    async with a_place(tmp_path, [types("x"), waits(300)], [says("done")], approvals=ApprovalMode.ALWAYS) as place:
         place.prompt()
         asked = await place.phone.until("ai:approval")
         place.assistant.approve(messages.AiApprove(id=asked["id"], ok=True), place.phone)

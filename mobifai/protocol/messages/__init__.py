@@ -30,7 +30,7 @@ from mobifai.protocol.messages.fields import (
     Echo,
     Empty,
     Feature,
-    Features,
+    FeatureNames,
     Hex,
     Id,
     Message,
@@ -57,10 +57,8 @@ from mobifai.protocol.messages.pairing import (
 )
 from mobifai.protocol.messages.registration import Authenticated, AvailableDevice, LoginRequired, Notice, Register, User
 from mobifai.protocol.messages.terminals import (
-    Action,
     Exit,
     Output,
-    Place,
     ProcessCreate,
     ProcessData,
     ProcessError,
@@ -71,12 +69,14 @@ from mobifai.protocol.messages.terminals import (
     ProcessPrinted,
     ProcessRef,
     ProcessSwitch,
+    ResumePoint,
     SystemMessage,
     TerminalAck,
     TerminalActions,
     TerminalInput,
     TerminalResize,
     TerminalResume,
+    TypedAction,
 )
 from mobifai.protocol.messages.webrtc import Answer, Candidate, Description, IceCandidate, Offer
 
@@ -180,7 +180,6 @@ __all__ = [
     "FROM_PHONE",
     "FROM_RELAY",
     "SEALING",
-    "Action",
     "AiAction",
     "AiAnswered",
     "AiApproval",
@@ -209,7 +208,7 @@ __all__ = [
     "Empty",
     "Exit",
     "Feature",
-    "Features",
+    "FeatureNames",
     "HandshakeConfirmed",
     "HandshakeInitiate",
     "HandshakeSignature",
@@ -232,7 +231,6 @@ __all__ = [
     "Output",
     "Paired",
     "PhoneHandlers",
-    "Place",
     "Position",
     "ProcessCreate",
     "ProcessData",
@@ -248,6 +246,7 @@ __all__ = [
     "Register",
     "Remark",
     "RequestConnection",
+    "ResumePoint",
     "Sdp",
     "SystemMessage",
     "TerminalAck",
@@ -257,6 +256,7 @@ __all__ = [
     "TerminalResume",
     "Text",
     "Token",
+    "TypedAction",
     "User",
     "decode",
 ]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from mobifai import limits
-from mobifai.protocol.messages.fields import Features, Message, Name
+from mobifai.protocol.messages.fields import FeatureNames, Message, Name
 
 
 class E2eHandshake(Message, frozen=True):
@@ -31,4 +31,4 @@ class Introduction(Message, frozen=True, omit_defaults=False):
     """The name and features that each side sends inside the handshake, as JSON."""
 
     name: Name = ""
-    features: Features = ()
+    features: FeatureNames = ()

@@ -16,7 +16,7 @@ Number = Annotated[int, Meta(ge=-(2**53), le=2**53)]  # exact in every JSON impl
 Position = Annotated[int, Meta(ge=0, le=2**53)]
 Hex = Annotated[str, Meta(min_length=2, max_length=256, pattern=r"^[0-9a-fA-F]+\Z")]
 Feature = Annotated[str, Meta(max_length=limits.MAX_ID)]
-Features = Annotated[tuple[Feature, ...], Meta(max_length=limits.MAX_FEATURES)]
+FeatureNames = Annotated[tuple[Feature, ...], Meta(max_length=limits.MAX_FEATURES)]
 
 
 class Message(Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from mobifai import limits
-from mobifai.protocol.messages.fields import Features, Hex, Id, Message, Name, Remark, Token
+from mobifai.protocol.messages.fields import FeatureNames, Hex, Id, Message, Name, Remark, Token
 
 
 class RequestConnection(Message, frozen=True):
@@ -22,7 +22,7 @@ class HandshakeInitiate(Message, frozen=True):
     peer_public_key: Hex
     challenge: Hex
     peer_challenge: Hex | None = None
-    peer_features: Features = ()
+    peer_features: FeatureNames = ()
 
 
 class HandshakeSignature(Message, frozen=True):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from mobifai import limits
-from mobifai.protocol.messages.fields import Features, Hex, Id, Message, Name, Number, Remark, Token
+from mobifai.protocol.messages.fields import FeatureNames, Hex, Id, Message, Name, Number, Remark, Token
 
 
 class Register(Message, frozen=True):
@@ -17,7 +17,7 @@ class Register(Message, frozen=True):
     token: Token | None = None
     device_name: Name | None = None
     tab_count: Number | None = None
-    features: Features = ()
+    features: FeatureNames = ()
 
 
 class User(Message, frozen=True, omit_defaults=False):

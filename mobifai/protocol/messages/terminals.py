@@ -80,7 +80,7 @@ class TerminalAck(Message, frozen=True):
     end: Position
 
 
-class Place(Message, frozen=True):
+class ResumePoint(Message, frozen=True):
     """The output of one terminal that a phone has: `stream` up to `end`, or nothing if these are missing."""
 
     uuid: Id
@@ -91,7 +91,7 @@ class Place(Message, frozen=True):
 class TerminalResume(Message, frozen=True):
     """`terminal:resume`, for phones with `resume`: continue these terminals from these positions."""
 
-    terminals: Annotated[tuple[Place, ...], Meta(max_length=512)]
+    terminals: Annotated[tuple[ResumePoint, ...], Meta(max_length=512)]
 
 
 class ProcessError(Message, frozen=True):
@@ -136,7 +136,7 @@ class ProcessesSync(Message, frozen=True, omit_defaults=False):
     window: int | UnsetType = UNSET
 
 
-class Action(Message, frozen=True):
+class TypedAction(Message, frozen=True):
     """One entry of `terminal:actions`: `command` is typed with Enter, `text` without."""
 
     type: Literal["text", "command"]
@@ -148,7 +148,7 @@ class TerminalActions(Message, frozen=True):
     """`terminal:actions`."""
 
     uuid: Id
-    actions: Annotated[tuple[Action, ...], Meta(max_length=limits.MAX_ACTIONS)]
+    actions: Annotated[tuple[TypedAction, ...], Meta(max_length=limits.MAX_ACTIONS)]
 
 
 class TerminalResize(Message, frozen=True):
