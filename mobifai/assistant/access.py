@@ -1,4 +1,4 @@
-"""The assistant as the rest of the agent reaches it: imported and created on first use, which for many never comes.
+"""Access to the assistant, which is imported and created on first use: many agents never need it.
 
 Owns the assistant, once it is created.
 """
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 class AssistantAccess:
-    """Creates the assistant when somebody needs it."""
+    """Creates the assistant on first use."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class AssistantAccess:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a conversation is going on."""
+        """Whether a conversation is running."""
         return self._assistant is not None and self._assistant.busy
 
     async def close(self) -> None:
@@ -71,24 +71,24 @@ class AssistantAccess:
         if self._assistant is not None:
             await self._assistant.close()
 
-    # -- what viewers ask for
+    # -- requests of viewers
 
     def prompt(self, message: messages.Prompt, viewer: AssistantViewer) -> None:
         """Start a conversation. Raises AssistantError."""
         self.get().prompt(message, viewer)
 
     def cancel(self, message: messages.AiCancel, viewer: AssistantViewer) -> None:
-        """Stop the conversation in a terminal, or all of them. Raises AssistantError."""
+        """End the conversation in a terminal, or all of them. Raises AssistantError."""
         self.get().cancel(message, viewer)
 
     def approve(self, message: messages.AiApprove, viewer: AssistantViewer) -> None:
         """Answer an approval. Raises AssistantError."""
         self.get().approve(message, viewer)
 
-    # -- viewers and terminals that come and go
+    # -- events of viewers and terminals
 
     def add_viewer(self, viewer: AssistantViewer) -> None:
-        """Tell a viewer that follows the assistant what it does and did."""
+        """Send a viewer that follows the assistant what it is doing and has done."""
         self._viewers.add(viewer)
         if not viewer.follows_assistant:
             return
@@ -98,13 +98,13 @@ class AssistantAccess:
             else:
                 viewer.send("ai:conversations", messages.AiConversations(()))
         except AssistantError as error:
-            _log.warning("the phone can't be told what the assistant did: %s", error)
+            _log.warning("the phone can't be sent what the assistant did: %s", error)
 
     def remove_viewer(self, viewer: AssistantViewer) -> None:
-        """Tell a viewer nothing more. Conversations go on."""
+        """Stop sending events to a viewer. Conversations continue."""
         self._viewers.remove(viewer)
 
     def terminal_closed(self, uuid: str) -> None:
-        """End the conversation in a terminal that is closed."""
+        """End the conversation in a terminal that was closed."""
         if self._assistant is not None:
             self._assistant.terminal_closed(uuid)

@@ -1,8 +1,9 @@
-"""The command line of a terminal, read from its screen while it is edited.
+"""Reads a terminal's command line from its screen while the line is edited.
 
-Every keystroke is followed until its effect is on the screen, so that what is read is what Enter would run. Where the
-effect does not come, or something else changes the line, the reader is no longer certain until the next prompt. The
-same holds where the shell and the screen may count cells differently: then what is edited may overwrite what is not.
+The reader waits for the effect of every keystroke on the screen, so that the text that it reads is what Enter would
+run. If the effect does not come, or something else changes the line, the reader is no longer certain until the next
+prompt. The same holds where the shell and the screen may count cells differently: an edit could then overwrite other
+text.
 """
 
 import asyncio
@@ -16,13 +17,13 @@ from mobifai.assistant.terminal import POLL_SECONDS, application_keys, look_at_c
 from mobifai.terminals.terminal import Terminal
 
 SETTLE_SECONDS = 0.05
-"""A shell that has printed nothing for so long has shown what it has read."""
+"""A shell that has printed nothing for this long has shown the input that it has read."""
 
 ECHO_SECONDS = 2.0
-"""How long the effect of a keystroke is waited for."""
+"""How long to wait for the effect of a keystroke."""
 
 MOTIONS = frozenset({"Left", "Right", "Home", "End", "Ctrl+A", "Ctrl+E"})
-"""Keys that may have no effect to be seen, and change no text."""
+"""Keys that may have no visible effect, and change no text."""
 
 EDITING = MOTIONS | {
     *("Tab", "Backspace", "Delete", "Up", "Down", "PageUp", "PageDown"),
@@ -37,7 +38,7 @@ _EDITING_WITHOUT_EDITOR = frozenset({"Backspace", "Ctrl+U", "Ctrl+W"})
 
 
 class CommandReader:
-    """Types into one terminal, and knows what its command line is. `patience`: how long a program may take to end."""
+    """Types into one terminal and knows its command line. `patience` is how long a program may take to end."""
 
     def __init__(self, terminal: Terminal, clock: Callable[[], float], patience: float) -> None:
         self.certain = False
@@ -67,7 +68,7 @@ class CommandReader:
     # -- reading
 
     async def read(self) -> PromptLine | None:
-        """What Enter would run; None when that can't be told. A program that runs is given time to end."""
+        """Return the line that Enter would run, or None if it is not known. A running program is given time to end."""
         await self._wait_for_prompt()
         screen = await self._look()
         before, self.line = self.line, self._find(screen)
@@ -135,7 +136,7 @@ class CommandReader:
         self._terminal.write(text)
 
     def after(self, text: str) -> tuple[str, ...]:
-        """What the line could be once this was typed at the cursor."""
+        """Return the lines that may result from typing a text at the cursor."""
         if self.line is None or self._prompt is None:
             return ()
         typed = [
@@ -166,7 +167,7 @@ class CommandReader:
         self.certain = False
 
     async def press(self, key: str) -> None:
-        """Press a key that is not Enter, and wait for what it does."""
+        """Press a key that is not Enter, and wait for its effect."""
         plain = self._terminal.foreground().canonical and key not in _EDITING_WITHOUT_EDITOR
         self.at_end = False
         self._doubt_widths()
@@ -183,13 +184,13 @@ class CommandReader:
             self.certain = False
 
     def run(self, *, known: bool) -> None:
-        """Press Enter. `known`: it was a whole command line."""
+        """Press Enter. `known`: the whole command line was known."""
         position = self._terminal.position
         self._write("\r")
         self._begin_line(position, known=known)
 
     def withdraw(self) -> None:
-        """Take back what is typed at a prompt, so that nobody runs it by mistake."""
+        """Remove the text at a prompt, so that nobody runs it by mistake."""
         if self.line is not None and not self.line.is_empty and self._terminal.foreground().is_prompt:
             position = self._terminal.position
             self._write("\x03")
@@ -207,9 +208,9 @@ class CommandReader:
 
 
 def _has_worked(key: str, before: PromptLine | None, after: PromptLine | None) -> bool:
-    """Whether the line shows that the shell knows this key, if that is sent as an escape sequence.
+    """Return whether the line shows that the shell knows this key, which is sent as an escape sequence.
 
-    In vi mode, a sequence that the shell does not know is an Escape and commands: what is typed next are commands too.
+    In vi mode, an unknown sequence is an Escape and commands, and the following text would be commands too.
     """
     if key not in SEQUENCES:
         return True
@@ -219,14 +220,16 @@ def _has_worked(key: str, before: PromptLine | None, after: PromptLine | None) -
 
 
 def _has_done(key: str, before: tuple[str, str], after: tuple[str, str]) -> bool:
-    """The same for what is before and behind the cursor. Escape alone moves the cursor to the left, by one at most."""
+    """Return whether a key had its effect on the text around the cursor. Escape alone moves the cursor left by at most
+    one.
+    """
     text, moved = "".join(after), len(after[0]) - len(before[0])
     if key in ("PageUp", "PageDown"):
         return False
     if key in ("Up", "Down"):
         return text != "".join(before)
     if key == "Delete":
-        left = after[1].rstrip()  # of what fish suggested, more may be gone
+        left = after[1].rstrip()  # more of fish's suggestion may be gone
         return after[0] == before[0] and left != before[1].rstrip() and before[1][1:].startswith(left)
     goes = moved < -1 if key == "Home" else moved == -1 if key == "Left" else moved > 0
     return goes and text.startswith("".join(before))

@@ -1,4 +1,4 @@
-"""What happens to the assistant's conversations, as a frozen value."""
+"""Lifecycle events of the assistant's conversations, as frozen values."""
 
 from dataclasses import dataclass
 

@@ -1,11 +1,11 @@
-"""The viewers that are told what the assistant does. Owns who asked for what."""
+"""The viewers that receive the assistant's events. Owns the record of which viewer asked for what."""
 
 from typing import Protocol
 
 _LAST_EVENTS = frozenset({"ai:finished", "ai:error"})
 
 _FOR_FOLLOWERS = frozenset({"ai:answered"})
-"""Events that only a viewer knows that follows the assistant."""
+"""Events that are sent only to viewers that follow the assistant."""
 
 
 class AssistantViewer(Protocol):
@@ -13,35 +13,35 @@ class AssistantViewer(Protocol):
 
     @property
     def follows_assistant(self) -> bool:
-        """Whether it is told everything that the assistant does."""
+        """Whether it receives all events of the assistant."""
 
     def send(self, event: str, payload: object) -> None:
-        """Send it a message. Never fails or waits."""
+        """Send it an event. Never fails or waits."""
 
 
 class Viewers:
-    """The viewers, one for each session, and the terminals in which each has asked for something while it is here."""
+    """The viewers, one for each session, and the terminals in which each has made a request during its session."""
 
     def __init__(self) -> None:
         self._asked: list[tuple[AssistantViewer, set[str]]] = []  # bounded by the sessions and the conversations
 
     def add(self, viewer: AssistantViewer) -> None:
-        """Tell a viewer of events from now on. One that is here already changes nothing."""
+        """Send events to a viewer from now on. Adding it twice is adding it once."""
         if not any(one is viewer for one, _ in self._asked):
             self._asked.append((viewer, set()))
 
     def remove(self, viewer: AssistantViewer) -> None:
-        """Tell a viewer nothing more."""
+        """Stop sending events to a viewer."""
         self._asked = [pair for pair in self._asked if pair[0] is not viewer]
 
     def note_request(self, viewer: AssistantViewer, uuid: str) -> None:
-        """Tell a viewer how the conversation goes on for which it has just asked in this terminal."""
+        """Send a viewer the events of the conversation that it has just requested in this terminal."""
         for one, asked in self._asked:
             if one is viewer:
                 asked.add(uuid)
 
     def send(self, uuid: str, event: str, payload: object) -> None:
-        """Send an event of the conversation in a terminal to every viewer that follows, or has asked for it."""
+        """Send an event of a terminal's conversation to every viewer that follows the assistant or has requested it."""
         for viewer, asked in self._asked:
             if viewer.follows_assistant or (uuid in asked and event not in _FOR_FOLLOWERS):
                 viewer.send(event, payload)
