@@ -29,7 +29,7 @@ UNDECIDED: Final = ("failed", "inconclusive", "unfinished")
 
 CauseKey: TypeAlias = tuple[str, str, str, str]
 RatesByUnit: TypeAlias = dict[str, float]
-Change: TypeAlias = Literal["new", "gone", "larger", "smaller", "same", "unjudged"]
+GrowthChange: TypeAlias = Literal["new", "gone", "larger", "smaller", "same", "unjudged"]
 
 
 class CauseRow(msgspec.Struct, frozen=True):
@@ -50,7 +50,7 @@ class CauseRow(msgspec.Struct, frozen=True):
     is_at: CodeLocation | None = None
 
 
-class ComparedReport(msgspec.Struct, frozen=True):
+class ReportIdentity(msgspec.Struct, frozen=True):
     """The identity of one of the reports."""
 
     verdict: str = ""
@@ -81,8 +81,8 @@ class ProfileComparison(msgspec.Struct, frozen=True):
     gone: list[CauseRow]
     unjudged: list[CauseRow] = []
     why_not: list[str] = []
-    before: ComparedReport = ComparedReport()
-    after: ComparedReport = ComparedReport()
+    before: ReportIdentity = ReportIdentity()
+    after: ReportIdentity = ReportIdentity()
     product: Product = Product()
     schema_version: int = SCHEMA_VERSION
 
@@ -108,7 +108,9 @@ def compare(before: ProfileReport, after: ProfileReport, by: Product = Product()
     """Compare two reports. `by` identifies the MobiFai that compares."""
     why_not, seen = differences(before, after), _JudgedScenarios(before, after)
     then, now = _causes(before), _causes(after)
-    rows: dict[Change, list[CauseRow]] = {name: [] for name in ("new", "larger", "smaller", "same", "gone", "unjudged")}
+    rows: dict[GrowthChange, list[CauseRow]] = {
+        name: [] for name in ("new", "larger", "smaller", "same", "gone", "unjudged")
+    }
     for key in {**then, **now}:
         row = _row(key, then.get(key), now.get(key))
         comparable = not why_not and seen.by_both(then.get(key), now.get(key))
@@ -130,8 +132,8 @@ def compare(before: ProfileReport, after: ProfileReport, by: Product = Product()
     )
 
 
-def _side(report: ProfileReport) -> ComparedReport:
-    return ComparedReport(report.verdict, report.started_at, report.product, report.command)
+def _side(report: ProfileReport) -> ReportIdentity:
+    return ReportIdentity(report.verdict, report.started_at, report.product, report.command)
 
 
 def differences(before: ProfileReport, after: ProfileReport) -> list[str]:
@@ -263,7 +265,7 @@ def _unit(then: _CauseRates | None, now: _CauseRates | None) -> str:
     return max(units, key=lambda unit: sum(bool(cause.rate(unit)) for cause in causes))  # the first of equals
 
 
-def _change(row: CauseRow, was: bool, is_: bool) -> Change:
+def _change(row: CauseRow, was: bool, is_: bool) -> GrowthChange:
     if not was:
         return "new"
     if not is_:

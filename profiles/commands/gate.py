@@ -73,7 +73,7 @@ def gate(context: click.Context, /, **params: Any) -> int:
     replay = gate_command(params, plan, against.about.commit)
     first = _without_a_run(plan, against, "unfinished", replay)
     saving = ReportSaver(directory, first, _with_verdict)
-    wanted = _GateRequest(plan, against, accepted, where, params["culprits"], params["allow_identical"], replay)
+    wanted = _GateOptions(plan, against, accepted, where, params["culprits"], params["allow_identical"], replay)
     with reserve_directory(directory, first):
         final = finish_report(directory, saving, lambda: _gated(wanted, saving))
     return _end(final, params["as_json"])
@@ -88,7 +88,7 @@ def _against(params: Mapping[str, Any], plan: SoakPlan) -> RevisionBase | Stored
 
 
 @dataclass(frozen=True)
-class _GateRequest:
+class _GateOptions:
     """The parsed options. `where` names the file of accepted growth, `replay` is the command that repeats the run."""
 
     plan: SoakPlan
@@ -100,7 +100,7 @@ class _GateRequest:
     replay: str
 
 
-def _gated(wanted: _GateRequest, save: Callable[[GateReport], None]) -> GateReport:
+def _gated(wanted: _GateOptions, save: Callable[[GateReport], None]) -> GateReport:
     """Lay out the sides, run them, and store the figures with --update."""
     plan, against, replay = wanted.plan, wanted.against, wanted.replay
     if (early := _not_to_be_run(wanted)) is not None:
@@ -145,7 +145,7 @@ def _inconclusive(
     return msgspec.structs.replace(report, next_steps=next_steps(report, plan))
 
 
-def _not_to_be_run(wanted: _GateRequest) -> GateReport | None:
+def _not_to_be_run(wanted: _GateOptions) -> GateReport | None:
     """Return the report if no verdict is possible even before a run, else None."""
     plan, against, replay = wanted.plan, wanted.against, wanted.replay
     if against.misfit:

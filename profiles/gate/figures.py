@@ -6,7 +6,7 @@ from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class RestFigure:
     """A figure. The allowed growth is the larger of `step`, in `unit`, and `share` of the base."""
 
     unit: str
@@ -19,28 +19,28 @@ class Figure:
         return base + max(self.step, self.share * base)
 
 
-FIGURES: Final[Mapping[str, Figure]] = {
-    "imports.modules": Figure("modules", "loaded with every module of mobifai imported", 20),
-    "imports.objects": Figure("objects", "Python objects after importing all of it", 5_000),
-    "imports.heap": Figure("bytes", "C heap after importing all of it", 256 << 10),
-    "idle.objects": Figure("objects", "Python objects of an agent that waits for its first phone", 3_000),
-    "idle.heap": Figure("bytes", "C heap of that agent", 128 << 10),
-    "idle.pages": Figure("bytes", "private memory that that agent has written to", 2 << 20),
-    "idle.keeper": Figure("bytes", "private memory that its keeper has written to", 512 << 10),
-    "idle.threads": Figure("threads", "threads of agent and keeper", 0),
-    "idle.descriptors": Figure("descriptors", "descriptors of the agent", 2),
-    "idle.tasks": Figure("tasks", "tasks of the agent", 2),
-    "limits.bytes": Figure("bytes", "memory when everything that is declared is full", 0, 0.02),
-    "used.objects": Figure("objects", "Python objects once it was used and everybody left", 4_000),
-    "used.heap": Figure("bytes", "C heap once it was used and everybody left", 256 << 10),
-    "used.threads": Figure("threads", "threads once it was used and everybody left", 0),
-    "used.descriptors": Figure("descriptors", "descriptors of the agent once it was used and everybody left", 2),
-    "used.tasks": Figure("tasks", "tasks once it was used and everybody left", 2),
+FIGURES: Final[Mapping[str, RestFigure]] = {
+    "imports.modules": RestFigure("modules", "loaded with every module of mobifai imported", 20),
+    "imports.objects": RestFigure("objects", "Python objects after importing all of it", 5_000),
+    "imports.heap": RestFigure("bytes", "C heap after importing all of it", 256 << 10),
+    "idle.objects": RestFigure("objects", "Python objects of an agent that waits for its first phone", 3_000),
+    "idle.heap": RestFigure("bytes", "C heap of that agent", 128 << 10),
+    "idle.pages": RestFigure("bytes", "private memory that that agent has written to", 2 << 20),
+    "idle.keeper": RestFigure("bytes", "private memory that its keeper has written to", 512 << 10),
+    "idle.threads": RestFigure("threads", "threads of agent and keeper", 0),
+    "idle.descriptors": RestFigure("descriptors", "descriptors of the agent", 2),
+    "idle.tasks": RestFigure("tasks", "tasks of the agent", 2),
+    "limits.bytes": RestFigure("bytes", "memory when everything that is declared is full", 0, 0.02),
+    "used.objects": RestFigure("objects", "Python objects once it was used and everybody left", 4_000),
+    "used.heap": RestFigure("bytes", "C heap once it was used and everybody left", 256 << 10),
+    "used.threads": RestFigure("threads", "threads once it was used and everybody left", 0),
+    "used.descriptors": RestFigure("descriptors", "descriptors of the agent once it was used and everybody left", 2),
+    "used.tasks": RestFigure("tasks", "tasks once it was used and everybody left", 2),
 }
 """The families. Members have the scenario behind a colon: `used.heap:mixed`."""
 
 
-def figure_of(name: str) -> Figure:
+def figure_of(name: str) -> RestFigure:
     """Return the figure of a name. Raises KeyError for an unknown family."""
     return FIGURES[name.partition(":")[0]]
 

@@ -9,15 +9,13 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self, TypeAlias
+from typing import Protocol, Self
 
 from soak.gauges.gauge import Sample
 from soak.harness.installation import HERE, Installation
 from soak.harness.pauses import PauseDetector
 from soak.run.plan import CONFIRMATION_BLOCKS, LONGER_WARM_UP, MOST_WARM_UP_BLOCKS, WARM_UP_BLOCKS, SoakPlan
 from soak.run.scenario_run import ScenarioRun, open_scenario_run
-
-ProgressCallback: TypeAlias = Callable[[str], None]
 
 
 def ignore_progress(_: object) -> None:
@@ -122,7 +120,7 @@ class BlockRunner:
         return self._run
 
     async def start(
-        self, on_progress: ProgressCallback, on_start: Callable[[ScenarioRun], None] = ignore_progress
+        self, on_progress: Callable[[str], None], on_start: Callable[[ScenarioRun], None] = ignore_progress
     ) -> None:
         """Start fresh processes, ending earlier ones, and warm up. Raises Paused, and what cycles raise.
 
@@ -139,13 +137,13 @@ class BlockRunner:
             on_start(self._run)
             await self._run.warm_up(on_progress, plan.warm_up_blocks)
 
-    async def block(self, on_progress: ProgressCallback) -> Sample:
+    async def block(self, on_progress: Callable[[str], None]) -> Sample:
         """Run a block and return its sample. Raises Paused, and what cycles raise."""
         with self._pauses.guard(self._on_pause):
             return await self.run.block(on_progress)
 
     async def blocks(
-        self, count: int, on_progress: ProgressCallback, enough: Callable[[ScenarioRun], bool] = lambda _: False
+        self, count: int, on_progress: Callable[[str], None], enough: Callable[[ScenarioRun], bool] = lambda _: False
     ) -> None:
         """Run blocks until there are `count`, or `enough` returns True; check the traffic after each.
 
