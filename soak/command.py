@@ -1,4 +1,4 @@
-"""`mobifai soak`: drives an agent for minutes or for a day, and says whether anything grew."""
+"""The command `mobifai soak`."""
 
 import datetime as dt
 import os
@@ -35,33 +35,31 @@ from soak.shell_quoting import joined
 
 
 class RunFailed(CommandError):
-    """The run could not begin, or has no report: status 3. To others 1 is a failure; here it is a leak."""
+    """The run could not start, or has no report: exit status 3, because 1 means a leak."""
 
     def __init__(self, reason: Exception) -> None:
-        told = (
-            str(reason) if isinstance(reason, MobiFaiError) else f"an internal error, which should not be: {reason!r}"
-        )
-        super().__init__(told, EXIT_STATUS["failed"])
+        message = str(reason) if isinstance(reason, MobiFaiError) else f"an internal error: {reason!r}"
+        super().__init__(message, EXIT_STATUS["failed"])
 
 
 EPILOG = (
-    "Exit status: 0 everything held (--self-test: every leak was found and no decoy was); 1 a limit was passed or a "
-    "leak was found (--self-test: a leak was missed, or a decoy was found); 2 usage: the options can't be used, the "
-    "directory is in use, no report can be written there, or the machine lacks something; 3 the run itself failed (the "
-    "agent died, a byte was lost), or its report or output could not be written; 4 inconclusive: interrupted, too "
-    "short to judge, or a gauge that can't be measured here."
+    "Exit status: 0 everything held (--self-test: every leak was found and no decoy was); 1 a limit was exceeded or a "
+    "leak was found (--self-test: a leak was missed, or a decoy was found); 2 usage: invalid options, a directory that "
+    "is in use or not writable, or a machine that lacks something; 3 the run itself failed (the agent crashed, bytes "
+    "were lost), or its report or output could not be written; 4 inconclusive: interrupted, too short to judge, or a "
+    "gauge that can't be measured here."
 )
 
 
-# The settings file is for the person's own agent.
+# The settings file is for the user's own agent.
 @click.command(cls=WithCompare, epilog=EPILOG, context_settings={"default_map": {}})
 @soak_options
 @click.pass_context
 def soak(context: click.Context, /, **params: Any) -> int:
-    """Drive an agent hard, and prove that nothing in it grows.
+    """Put an agent under load and check that nothing in it grows.
 
-    Starts `mobifai serve` as a process of its own, with phones that come, go, type and prompt. Checks every limit in
-    its ledger, and compares what it holds whenever all phones have left. SCENARIO is one or more of those that --list
+    Starts `mobifai serve` as a process, with phones that connect, leave, type and prompt. Checks every limit, and
+    compares memory and other resources whenever all phones have left. SCENARIO is one or more of those that --list
     shows; all by default.
     """
     mode = TABLE.check(context)
@@ -89,11 +87,11 @@ def soak(context: click.Context, /, **params: Any) -> int:
                 from soak.run.selftest import self_test  # noqa: PLC0415 - only who tests it pays for it
 
                 facts, chosen = _facts(network.enter()), params["scenario_names"]
-                return run.test_itself(lambda folder: self_test(plan, chosen, place, folder, facts, as_json))
+                return run.self_test(lambda folder: self_test(plan, chosen, place, folder, facts, as_json))
             if mode == "attach":
                 request_running(params["attach"], "status")  # before the report of an earlier run is replaced
                 watched = replace(plan, scenarios=(ATTACHED,))
-                setting = _setting(watched, "those of the agent that is watched", watched.scenarios)
+                setting = _setting(watched, "that of the watched agent", watched.scenarios)
                 facts = {**setting.environment, WATCHED: str(params["attach"].absolute())}
                 setting = replace(setting, environment=facts)
                 return run.watch(params["attach"], plan.duration, setting)
@@ -106,7 +104,7 @@ def soak(context: click.Context, /, **params: Any) -> int:
 
 @contextmanager
 def _taken(directory: ReportDirectory, as_json: bool) -> Iterator[Invocation]:
-    """The directory for this run alone; a run that is refused leaves no empty one. Raises Usage if another has it."""
+    """Lock the directory for this run; a refused run leaves no empty one. Raises OptionsError if another run has it."""
     with ExitStack() as scope:
         scope.callback(directory.remove_if_empty)
         yield usable(lambda: scope.enter_context(invocation(directory, as_json=as_json)))

@@ -1,4 +1,4 @@
-"""`mobifai soak compare`: lays two reports side by side. `soak` takes scenarios too, so it is no group of commands."""
+"""The command `mobifai soak compare`. `soak` takes scenarios as arguments, so it is not a command group."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from soak.report.files import ReportError, plain_values
 @click.command(
     "compare",
     epilog="Exit status: 0 nothing is new or larger; 1 a finding is new, or its rate is 1.25 times the earlier one or "
-    "more; 2 usage: one of them is no report; 3 the output can't be written; 4 they can't be compared: one is "
+    "more; 2 usage: one of them is not a report; 3 the output can't be written; 4 they can't be compared: one is "
     "unfinished or has another schema version, the later one has no verdict, or scenarios or plant differ.",
 )
 @click.argument("before", type=PathName())
@@ -27,8 +27,8 @@ def compare_reports(before: Path, after: Path, as_json: bool) -> int:
     """Compare two reports of `mobifai soak`: BEFORE and AFTER a change.
 
     Shows which findings are new, gone, larger or smaller, the rates and smallest leaks of both, which limits are newly
-    or no longer filled, and what is different about the runs; another seed is no obstacle. Each is the directory of a
-    report.
+    or no longer filled, and the differences between the runs, whose seeds may differ. Each argument is the directory
+    of a report.
     """
     try:
         found = compare(read_report(before), read_report(after))
@@ -42,19 +42,19 @@ def compare_reports(before: Path, after: Path, as_json: bool) -> int:
 
 
 class WithCompare(click.Command):
-    """A command whose first argument may be `compare`, which is a command of its own then."""
+    """A command whose first argument may be the command `compare`."""
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """Hand `compare` its arguments; all others are this command's."""
+        """Pass the arguments of `compare` to it, all others to this command."""
         with checked_output():
             if args[:1] == [compare_reports.name]:
                 return compare_reports.make_context(f"{info_name} {args[0]}", args[1:], parent=parent, **extra)
             return super().make_context(info_name, args, parent=parent, **extra)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Name the command below the options."""
+        """List the command below the options."""
         super().format_options(ctx, formatter)
         with formatter.section("Commands"):
             formatter.write_dl([("compare BEFORE AFTER", compare_reports.get_short_help_str(70))])

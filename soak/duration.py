@@ -1,4 +1,4 @@
-"""Lengths of time as people write them: the type of `--duration` and `--for`, and the way back to text."""
+"""Durations as users write them: the type of `--duration` and `--for`, and their conversion to text."""
 
 import re
 
@@ -8,13 +8,13 @@ _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(s|min|m|h|d)")
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 MOST_SHOWN = 40
-"""Characters of what was given that a message repeats."""
+"""Most characters of an invalid value that a message repeats."""
 SHORTEST = 0.1
 LONGEST = 366 * 86_400
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
-    """`90s`, `2m`, `1h30m`, `24h`, `7d`: seconds, from `shortest` to `longest`."""
+    """A duration as `90s`, `2m`, `1h30m`, `24h` or `7d`, converted to seconds."""
 
     name = "time"
 
@@ -25,11 +25,11 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 
     @property
     def range(self) -> str:
-        """The range in words, for help texts."""
+        """The range for help texts."""
         return f"from {duration_text(self.shortest)} to {duration_text(self.longest)}"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return seconds. Fails with what was expected and found."""
+        """Return seconds. Fails with a message that says what was expected and found."""
         if isinstance(value, int | float):
             return float(value)
         text, shown = str(value).strip().lower(), repr(str(value)[:MOST_SHOWN])
@@ -46,7 +46,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 
 
 def duration_text(seconds: float) -> str:
-    """Return the text that `Duration` reads as exactly these seconds, in the largest unit that divides them."""
+    """Return the text that `Duration` converts to exactly these seconds, in the largest unit that divides them."""
     for unit in ("d", "h", "m"):
         if seconds >= _UNITS[unit] and seconds % _UNITS[unit] == 0:
             return f"{int(seconds) // _UNITS[unit]}{unit}"
@@ -54,5 +54,5 @@ def duration_text(seconds: float) -> str:
 
 
 def number_text(number: float) -> str:
-    """Return a number without needless digits, so that it reads back as the same number."""
+    """Return a number in the shortest form that converts back to it."""
     return str(int(number)) if float(number).is_integer() else repr(float(number))

@@ -1,7 +1,7 @@
-"""Which options each mode of a command takes: the type of the tables, and the one place that checks them.
+"""Tables of the options that each mode of a command accepts, and the check of a command line by them.
 
-A mode is chosen by the option that names it (`--resume`, `--attach`); without one it is the usual mode, "". An option
-counts as given when it is on the command line, also with the value that it has by default.
+A mode is selected by its option (`--resume`, `--attach`); without one it is the default mode, "". An option counts as
+given if it is on the command line, even with its default value.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,11 +17,11 @@ from mobifai.protocol.plain_text import one_line
 T = TypeVar("T")
 
 MOST_MESSAGE: Final = 2000
-"""Characters of a message that are shown."""
+"""Most shown characters of a message."""
 
 
 class OptionsError(click.UsageError):
-    """What was asked for can not be, or not together: status 2. Names of files in it may hold anything."""
+    """Options that are invalid, alone or together: exit status 2. File names in the message may have any characters."""
 
     def __init__(self, message: str, ctx: click.Context | None = None) -> None:
         """Make the message safe to show."""
@@ -29,7 +29,7 @@ class OptionsError(click.UsageError):
 
 
 def usable(make: Callable[[], T]) -> T:
-    """Return what was named on the command line. Raises OptionsError when it can't be used."""
+    """Return the result of `make`. Raises OptionsError in place of MobiFaiError."""
     try:
         return make()
     except MobiFaiError as error:
@@ -38,7 +38,7 @@ def usable(make: Callable[[], T]) -> T:
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """One way to use a command. `takes` and `needs` are names of parameters; `why` says why it takes no others."""
+    """A mode of a command. `takes` and `needs` are parameters; `why` is the reason why it takes no others."""
 
     takes: frozenset[str]
     why: str = ""
@@ -47,16 +47,16 @@ class Mode:
 
 @dataclass(frozen=True, slots=True)
 class OptionTable:
-    """Modes by the parameter that chooses each; the first that is given counts.
+    """Modes by the parameter that selects each; the first given one counts.
 
-    Of the parameters in one of `alternatives` at most one may be given; its value says why.
+    At most one of the parameters in an entry of `alternatives` may be given; its value is the reason.
     """
 
     modes: Mapping[str, Mode]
     alternatives: Mapping[tuple[str, ...], str] = field(default_factory=dict)
 
     def check(self, context: click.Context) -> str:
-        """Return the name of the mode. Raises OptionsError for options that do not fit together."""
+        """Return the name of the mode. Raises OptionsError for options that are not valid together."""
         given = dict(_given(context))
         name = next((name for name in self.modes if name in given), "")
         if name not in self.modes:
@@ -84,7 +84,7 @@ def _choices(context: click.Context, names: Iterable[str]) -> str:
 
 
 def _given(context: click.Context) -> Iterator[tuple[str, str]]:
-    """Yield the parameters on the command line, each with how it is written there."""
+    """Yield the given parameters, each as it is written on the command line."""
     for param in context.command.params:
         name = param.name or ""
         if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:

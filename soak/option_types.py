@@ -1,4 +1,4 @@
-"""Types of the options of `mobifai soak` and `mobifai profile`. Each refuses what it can't use, in one sentence."""
+"""Types of the options of `mobifai soak` and `mobifai profile`, with error messages of one sentence."""
 
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
@@ -15,23 +15,23 @@ MOST_PHONES = 16
 
 
 class NumberInRange(click.ParamType, Generic[N]):  # type: ignore[type-arg,unused-ignore]
-    """A finite number in a range whose ends are whole numbers, and included."""
+    """A finite number in a closed range between whole numbers."""
 
     name = "number"
 
     def __init__(self, kind: type[N], least: N, most: N) -> None:
-        """Accept `kind`s from `least` to `most`."""
+        """Accept values of `kind` from `least` to `most`."""
         self.kind = kind
         self.least = least
         self.most = most
 
     @property
     def range(self) -> str:
-        """The range in words, for help texts."""
+        """The range for help texts."""
         return f"from {int(self.least):,} to {int(self.most):,}"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> N:
-        """Return the number. Fails with what was expected and found."""
+        """Return the number. Fails with a message that says what was expected and found."""
         try:
             number: Any = self.kind(str(value))
         except ValueError:
@@ -43,7 +43,7 @@ class NumberInRange(click.ParamType, Generic[N]):  # type: ignore[type-arg,unuse
 
 
 class PathName(click.Path):
-    """A path that has a name: an empty one, as from a variable that is not set, would mean the working directory."""
+    """A path that is not empty: an empty one, as from an unset variable, would mean the working directory."""
 
     def __init__(self, **more: Any) -> None:
         """Take what `click.Path` takes."""

@@ -1,4 +1,4 @@
-"""The options of `mobifai soak`: each with its type, range and help, and the table of which go together."""
+"""The options of `mobifai soak`: their types, ranges and help texts, and which are valid together."""
 
 import random
 from collections.abc import Callable, Iterable, Mapping
@@ -25,7 +25,7 @@ _EVERY = Duration()
 _SCENARIOS: Final = "scenario_names"
 _LENGTH: Final = ("duration", "cycles", "quick")
 
-_NOTHING_RUNS = "a list runs nothing"
+_NOTHING_RUNS = "listing starts no run"
 
 MODES: Final[Mapping[str, Mode]] = MappingProxyType(
     {
@@ -33,12 +33,12 @@ MODES: Final[Mapping[str, Mode]] = MappingProxyType(
         "list_plants": Mode(frozenset(), _NOTHING_RUNS),
         "resume": Mode(
             frozenset({"duration", "cycles", "as_json"}),
-            "a resumed run writes to the same report and keeps the options that it began with, "
+            "a resumed run writes to the same report and keeps its original options, "
             "except for a longer --duration or more --cycles",
         ),
         "attach": Mode(
             frozenset({"duration", "report_dir", "as_json"}),
-            "an agent that is watched is not driven, so that only the time and the report can be chosen",
+            "a watched agent is not put under load, so only the time and the report can be chosen",
         ),
         "self_test": Mode(
             frozenset({_SCENARIOS, "seed", "time_scale", "phones", "report_dir", "as_json"}),
@@ -50,7 +50,7 @@ MODES: Final[Mapping[str, Mode]] = MappingProxyType(
         ),
     }
 )  # fmt: skip
-"""Which parameters each mode takes, by the parameter that chooses it. The usual run is the last."""
+"""The parameters of each mode, by the parameter that selects it. The default mode is the last."""
 
 TABLE: Final = OptionTable(MODES, {_LENGTH: "each says how long the run is"})
 
@@ -77,7 +77,7 @@ OPTIONS: Final = (
     ),
     click.option(
         "--time-scale", type=TIME_SCALE, metavar="X", default=DEFAULT_TIME_SCALE, show_default=True,
-        help=f"Run the agent's timers X times as fast, so that slow ones take part; {TIME_SCALE.range}.",
+        help=f"Run the agent's timers X times as fast, so that slow ones expire during the run; {TIME_SCALE.range}.",
     ),
     click.option(
         "--phones", type=PHONES, metavar="N", default=DEFAULT_PHONES, show_default=True,
@@ -89,22 +89,22 @@ OPTIONS: Final = (
     ),
     click.option(
         "--resume", type=PathName(), metavar="DIR",
-        help="Continue the unfinished run whose report is in DIR, with the options that it began with. A longer "
+        help="Continue the unfinished run whose report is in DIR, with its original options. A longer "
         "--duration or more --cycles extends it.",
     ),
     click.option(
         "--memray/--no-memray", default=True,
-        help="Record memray windows between the blocks that are judged.  [default: on]",
+        help="Record memray windows between the judged blocks.  [default: on]",
     ),
-    click.option("--plant", "plant_name", metavar="NAME", help="Plant a leak in the agent, to see it found."),
+    click.option("--plant", "plant_name", metavar="NAME", help="Plant a leak in the agent, to test that it is found."),
     click.option("--list-plants", is_flag=True, help="List the leaks and decoys that can be planted, and exit."),
     click.option(
         "--self-test", is_flag=True,
-        help="Plant every leak and decoy (of SCENARIO), each in a quick run of its own, and report which were found.",
+        help="Plant every leak and decoy (of SCENARIO), each in its own quick run, and report which were found.",
     ),
     click.option(
         "--attach", type=PathName(file_okay=False), metavar="STATE_DIR",
-        help="Watch a running agent without driving it.",
+        help="Watch a running agent without putting load on it.",
     ),
     click.option("--list", "list_scenarios", is_flag=True, help="List the scenarios, and exit."),
     click.option(
@@ -116,12 +116,12 @@ OPTIONS: Final = (
 
 
 def soak_options(command: F) -> F:
-    """All options of `mobifai soak`, in the order of its help."""
+    """Add all options of `mobifai soak`, in the order of its help."""
     return reduce(lambda made, option: option(made), reversed(OPTIONS), command)
 
 
 def plan_of(params: Mapping[str, Any]) -> SoakPlan:
-    """Return the plan that parsed options ask for, with a random seed where none was given."""
+    """Return the plan of parsed options, with a random seed if none is given."""
     seed = params["seed"]
     return SoakPlan(
         tuple(dict.fromkeys(params["scenario_names"])) or scenarios(),
@@ -137,7 +137,7 @@ def plan_of(params: Mapping[str, Any]) -> SoakPlan:
 
 
 def check_plan(plan: SoakPlan) -> None:
-    """Raise Usage for a scenario or a plant that does not exist."""
+    """Raise OptionsError for an unknown scenario or plant."""
     check_scenarios(plan.scenarios)
     if plan.plant is not None:
         name = plan.plant
@@ -145,14 +145,14 @@ def check_plan(plan: SoakPlan) -> None:
 
 
 def check_scenarios(names: Iterable[str]) -> None:
-    """Raise Usage for a scenario that does not exist."""
+    """Raise OptionsError for an unknown scenario."""
     for name in names:
         if name not in scenarios():
             raise OptionsError(f"expected one of {', '.join(scenarios())}; found {name!r}: --list says what each does")
 
 
 def check_planted(names: Iterable[str]) -> None:
-    """Raise Usage for a scenario of a self-test that has no plant: nothing would be tested there."""
+    """Raise OptionsError for a scenario of a self-test without plants."""
     planted = {one.scenario for one in plants()}
     for name in names:
         if name not in planted:

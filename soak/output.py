@@ -1,4 +1,4 @@
-"""Standard output of a command that has exit statuses of its own: what can't be written never looks like a result."""
+"""Standard output of a command with its own exit statuses: a failed write must not look like a result."""
 
 import errno
 import io
@@ -14,7 +14,7 @@ from mobifai.errors import CommandError
 from soak.gauges.results import EXIT_STATUS
 
 NOT_WRITTEN: Final = EXIT_STATUS["failed"]
-"""The exit status in place of 0 when output or report can't be written."""
+"""The exit status in place of 0 if output or report can't be written."""
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
@@ -22,8 +22,7 @@ _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 def show(text: str | bytes, status: int) -> int:
     """Print to standard output; return the exit status after that.
 
-    A reader that went away changes nothing. Output that can't be written leaves neither 0 nor 1, the statuses that say
-    what the output has.
+    A closed pipe changes nothing. Other write errors replace 0 and 1, which stand for the content of the output.
     """
     try:
         click.echo(text, nl=False)
@@ -39,7 +38,7 @@ def show(text: str | bytes, status: int) -> int:
 
 
 def rendered(text: Any) -> str:
-    """Return styled text as it goes to standard output."""
+    """Return styled text as it is written to standard output."""
     from rich.console import Console  # noqa: PLC0415 - signals are handled before anything heavy is imported
 
     out = io.StringIO()
@@ -49,7 +48,7 @@ def rendered(text: Any) -> str:
 
 @contextmanager
 def checked_output() -> Iterator[None]:
-    """Give click's own output (`--help`) the same statuses. Raises CommandError, Exit."""
+    """Use the same exit statuses for click's own output (`--help`). Raises CommandError, Exit."""
     try:
         yield
     except BrokenPipeError:
@@ -63,10 +62,10 @@ def checked_output() -> Iterator[None]:
 
 
 def _not_written(error: OSError) -> str:
-    return f"the output can't be written: {error}; expected a file or pipe that takes it"
+    return f"the output can't be written: {error}; expected a writable file or pipe"
 
 
 def _discard_output() -> None:
-    """Let nothing that is still in the buffer fail once more."""
+    """Redirect standard output, so that buffered data does not fail again."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

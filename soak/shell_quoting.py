@@ -1,7 +1,7 @@
-"""Words quoted for a shell, so that a command can be copied from any output: one line, whatever the words hold. Pure.
+"""Quotes words for a shell, so that a command can be copied from any output as one line.
 
-What does not show as itself (control characters, line ends, what turns the direction of a line, bytes that are no
-text) is written by its octal number in `$'...'`, which bash, zsh, ksh and the POSIX shell of 2024 read.
+Characters that are not visible as themselves (control characters, line ends, direction marks, bytes that are not
+text) are written as octal numbers in `$'...'`, which bash, zsh, ksh and the POSIX shell of 2024 read.
 """
 
 import shlex

@@ -1,1 +1,5 @@
-"""One run: rounds of blocks, confirmation, progress and the report in the making."""
+"""One run: rounds of blocks, confirmation, progress and the report.
+
+`runner` carries out a plan, `block_runner` and `scenario_run` run one scenario, `watch` watches a running agent,
+`selftest` runs every plant.
+"""

@@ -1,4 +1,4 @@
-"""An exception that ended a scenario, as a finding. Pure."""
+"""Turns an exception that ended a scenario into a finding."""
 
 from soak.gauges.quiescence import NotAtRest
 from soak.gauges.results import FindingResult
@@ -6,7 +6,7 @@ from soak.phone.traffic import IntegrityError
 
 
 def failure(error: BaseException, scenario: str, replay: str) -> FindingResult:
-    """A lost byte, somebody who did not leave, or a run that could not go on."""
+    """Return the finding for lost bytes, phones that did not leave, or a run that could not continue."""
     kinds = {IntegrityError: "integrity", NotAtRest: "rest"}
     kind = next((kind for known, kind in kinds.items() if isinstance(error, known)), "failure")
     detail = str(error) or type(error).__name__

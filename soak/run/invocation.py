@@ -1,4 +1,4 @@
-"""One `mobifai soak` from the locked directory to the exit status: at every moment there is a report of this run.
+"""One invocation of `mobifai soak`, from locking the directory to the exit status. A report exists at any time.
 
 Owns the lock on the report's directory, the signals that end the run, and the run's folder.
 """
@@ -36,14 +36,14 @@ from soak.view.live import view
 
 @dataclass(frozen=True)
 class Invocation:
-    """A directory that this process alone writes to, until the end of `invocation`."""
+    """A report directory that is locked until the end of `invocation`."""
 
     directory: ReportDirectory
     stops: Interruption
     as_json: bool
 
     def drive(self, plan: SoakPlan, info: RunInfo, earlier: Report | None) -> int:
-        """Start agents and use them. Return the exit status. Raises Usage when no report can be written."""
+        """Run a plan. Return the exit status. Raises OptionsError if no report can be written."""
 
         async def driven(folder: Path, writer: ReportWriter, shown: ProgressView) -> Report:
             runner = SoakRunner(plan, info, self.directory, shown, folder, earlier, writer)
@@ -58,7 +58,7 @@ class Invocation:
         return self._whole(info, earlier, job)
 
     def watch(self, state_dir: Path, seconds: float | None, info: RunInfo) -> int:
-        """Watch an agent that runs. Return the exit status. Raises Usage when no report can be written."""
+        """Watch a running agent. Return the exit status. Raises OptionsError if no report can be written."""
         from soak.run.watch import Watch  # noqa: PLC0415 - only who watches pays for it
 
         async def watched(writer: ReportWriter, shown: ProgressView) -> Report:
@@ -67,8 +67,8 @@ class Invocation:
 
         return self._whole(info, None, lambda writer, shown: run(watched(writer, shown)))
 
-    def test_itself(self, test: Callable[[Path], Coroutine[Any, Any, int]]) -> int:
-        """Run the self-test in a folder of its own. Return the exit status."""
+    def self_test(self, test: Callable[[Path], Coroutine[Any, Any, int]]) -> int:
+        """Run the self-test in a temporary folder. Return the exit status."""
         usable(self.directory.clear)
         return run_in_temp_folder(
             lambda folder: result_unless_stopped(test(folder), EXIT_STATUS["inconclusive"], self.stops)
@@ -91,16 +91,16 @@ class Invocation:
         shown = encoded(report) if self.as_json else rendered(summary(report, self.directory.path))
         status = show(shown, EXIT_STATUS[report.verdict])
         page = markdown(report, self.directory.path)
-        with suppress(OSError):  # a reader that went away changes no verdict
+        with suppress(OSError):  # a closed output changes no verdict
             publish(annotations(report), page, as_json=self.as_json)
         if problem is not None:
             with suppress(OSError):
-                click.echo(f"mobifai: {problem}; the verdict is in no file", err=True)
+                click.echo(f"mobifai: {problem}; the verdict is not in a file", err=True)
         return status if problem is None else status or NOT_WRITTEN
 
 
 @contextmanager
 def invocation(directory: ReportDirectory, *, as_json: bool) -> Iterator[Invocation]:
-    """Have the directory for this run. Raises ReportError when another run has it."""
+    """Lock the directory for this run. Raises ReportError if another run has it."""
     with recorded_signals() as stops, locked(directory.path, "report.json", "self-test.json"):
         yield Invocation(directory, stops, as_json)

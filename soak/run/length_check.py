@@ -1,4 +1,4 @@
-"""A check before a run: the scenarios that will have no verdict. It decides nothing."""
+"""A check before a run: which scenarios will have too few blocks for a verdict."""
 
 from collections.abc import Iterator
 from math import ceil
@@ -9,7 +9,7 @@ from soak.scenarios import scenario
 
 
 def too_short(plan: SoakPlan) -> Iterator[str]:
-    """Yield a sentence for each scenario of whose `--cycles` there are too few blocks for a verdict."""
+    """Yield a sentence for each scenario whose `--cycles` give too few blocks for a verdict."""
     if plan.cycles is None:
         return
     for name in plan.scenarios:

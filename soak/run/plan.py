@@ -1,42 +1,42 @@
-"""What a run is to do: settings of one `mobifai soak`, as a frozen value. It decides nothing."""
+"""The plan of a run: the settings of one `mobifai soak`, as a frozen value."""
 
 from dataclasses import dataclass, replace
 
 QUICK_BLOCKS = 8
-"""Blocks that are judged, in a run without `--duration` and `--cycles` too: fewer say nothing."""
+"""Fewest judged blocks, and those of a run without `--duration` and `--cycles`."""
 
 WARM_UP_BLOCKS = 5
-"""At least so many: a cache of 64 entries, with one entry a cycle, is full by then."""
+"""Fewest blocks of a warm-up: they fill a cache of 64 entries with one entry in each cycle."""
 
 MOST_WARM_UP_BLOCKS = 10
 
 CONFIRMATION_BLOCKS = 3
-"""In a confirmation every block has so many blocks' cycles."""
+"""Factor on the cycles of a block in a confirmation."""
 
 LONGER_WARM_UP = (9, 16)
-"""The least and the most blocks of its warm-up."""
+"""The fewest and most blocks of a confirmation's warm-up."""
 
 REST_SECONDS = 10.0
-"""How long a count may take to be again what it was."""
+"""How long a count may take to return to its value."""
 
 
 TIME_SCALE = 20.0
-"""How many times as fast the agent's timers run, by default."""
+"""Default speed of the agent's timers."""
 
 PHONES = 2
-"""The most phones at the same time, by default."""
+"""Default for the most phones at the same time."""
 
 LARGEST_SEED = 2**31 - 1
 
 WATCH_SECONDS = 600.0
-"""How long an agent is watched, by default."""
+"""Default time for which an agent is watched."""
 
 
 @dataclass(frozen=True, slots=True)
 class SoakPlan:
-    """`scenarios` are names. `duration` is in seconds; None with `cycles` None: as many blocks as a judgement takes.
+    """The plan of a run. `duration` is in seconds. Without `duration` and `cycles` it has QUICK_BLOCKS blocks.
 
-    `cycles` counts for each scenario, without the warm-up. `time_scale`: the agent's timers run so many times as fast.
+    `cycles` are those of each scenario, without the warm-up. `time_scale` multiplies the speed of the agent's timers.
     """
 
     scenarios: tuple[str, ...]
@@ -52,5 +52,5 @@ class SoakPlan:
     rest_seconds: float = REST_SECONDS
 
     def later(self, number: int) -> "SoakPlan":
-        """Return the same plan with another seed, `number` later; `--seed` takes it too."""
+        """Return the same plan with a seed that is `number` later, within the range of `--seed`."""
         return replace(self, seed=(self.seed + number) % (LARGEST_SEED + 1))

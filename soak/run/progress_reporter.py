@@ -1,4 +1,4 @@
-"""Tells a view where a run is: phase, cycles, time left, curves, findings. Owns no part of the run."""
+"""Reports the progress of a run to a view: phase, cycles, time left, curves, findings."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -16,13 +16,13 @@ CURVE_POINTS = 60
 RUNNING = "running"
 CONFIRMING = "confirming"
 DONE = "done"
-"""Phases by name: those whose length is known, and the last one."""
+"""Names of phases: those with a known length, and the last one."""
 FIRST_ESTIMATE = 0.05
-"""The share of a run that has to be done before the rest can be estimated."""
+"""The completed share from which the time left is estimated."""
 
 
 class ProgressReporter:
-    """The reporter of one run. The runner sets `round`, the newest that has begun, and `rounds_done`."""
+    """The reporter of one run. The runner sets `round`, the current one, and `rounds_done`."""
 
     def __init__(self, view: ProgressView, plan: SoakPlan, elapsed: Callable[[], float]) -> None:
         self.round = self.rounds_done = 0
@@ -34,18 +34,18 @@ class ProgressReporter:
         self._confirming_since: float | None = None
 
     def enter(self, phase: str, scenario: str = "") -> None:
-        """Another phase begins."""
+        """Start a phase."""
         self._phase, self._where = phase, scenario
         self._confirming_since = None
         if phase == RUNNING and self._began is None:
             self._began = self._elapsed()
 
     def say(self, line: str) -> None:
-        """A line that stays."""
+        """Show a permanent line."""
         self._view.say(line)
 
     def update(self, records: Sequence[ScenarioRecord], findings: Iterable[FindingResult]) -> None:
-        """Where it is now. Cheap."""
+        """Report the current progress. Cheap."""
         counts = total((record.counts for record in records), self.rounds_done)
         share = self._share(records)
         self._view.update(
@@ -73,7 +73,7 @@ class ProgressReporter:
                     yield GaugeCurve(name, gauge_of(name).unit, values)
 
     def _step(self, records: Sequence[ScenarioRecord]) -> str:
-        """Where in its phase it is: `round 3 of 8`, `block 2 of 8 of the second process`."""
+        """Return the position within the phase: `round 3 of 8`, `block 2 of 8 of the second process`."""
         if self._phase == RUNNING and self.round:
             of = f" of {QUICK_BLOCKS}" if self._plan.duration is None and self._plan.cycles is None else ""
             return f"round {self.round:,}{of}"
@@ -85,11 +85,11 @@ class ProgressReporter:
         return count(self.rounds_done, "round") if self._phase == DONE else ""
 
     def _second(self, records: Sequence[ScenarioRecord]) -> ScenarioRun | None:
-        """The confirmation that goes on."""
+        """Return the running confirmation."""
         return next((record.confirming for record in records if record.name == self._where), None)
 
     def _share(self, records: Sequence[ScenarioRecord]) -> float | None:
-        """Return the share of the judged part or of a confirmation that is done; None if its length is not known."""
+        """Return the completed share of the judged part or of a confirmation; None if unknown."""
         if self._phase == CONFIRMING:
             return self._share_confirmed(records)
         plan = self._plan
@@ -112,7 +112,7 @@ class ProgressReporter:
         return min(1.0, second.cycles / (QUICK_BLOCKS * second.factor * len(second.scenario.block)))
 
     def _seconds_left(self, share: float | None) -> float | None:
-        """The time until the judged part or the confirmation ends; what is confirmed or traced then takes longer."""
+        """Return the time left of the judged part or the confirmation, without later confirmations and windows."""
         if self._phase == CONFIRMING:
             return _estimated(share, self._confirming_since, self._elapsed())
         if share is None or self._phase == DONE or self._began is None:
@@ -124,6 +124,6 @@ class ProgressReporter:
 
 
 def _estimated(share: float | None, since: float | None, now: float) -> float | None:
-    """Return the remaining time of a part that began at `since`, by its time so far; None at its begin."""
+    """Return the estimated time left of a part that began at `since`; None at its start."""
     known = share is not None and since is not None and FIRST_ESTIMATE < share < 1
     return time_left(share or 0, now - (since or 0)) if known else None

@@ -1,7 +1,7 @@
-"""The command line that gives a plan again: the inverse of parsing it. Pure.
+"""Turns a plan into its command line: the inverse of parsing the options.
 
-What a scenario does depends on its name, the seed and the plan, not on the scenarios beside it: each has a random
-generator, processes and phones of its own. So the command for a finding names the finding's scenario alone.
+A scenario depends on its name, the seed and the plan, not on other scenarios: each has its own random generator,
+processes and phones. So the command for a finding names only the finding's scenario.
 """
 
 from collections.abc import Sequence
@@ -21,8 +21,7 @@ def soak_command(plan: SoakPlan) -> str:
 def scenario_command(plan: SoakPlan, scenario: str, cycles: int) -> str:
     """Return the command that repeats one scenario of a plan.
 
-    Scenarios that run side by side share the time of `--duration`: for one of them alone, the same run is the one with
-    as many `cycles` as it had by then.
+    Scenarios share the time of `--duration`, so a single one is repeated with the `cycles` that it had by then.
     """
     alone = replace(plan, scenarios=(scenario,))
     if plan.duration is not None and len(plan.scenarios) > 1:
@@ -31,12 +30,12 @@ def scenario_command(plan: SoakPlan, scenario: str, cycles: int) -> str:
 
 
 def plan_words(plan: SoakPlan) -> list[str]:
-    """Return the arguments of `mobifai soak` for a plan; what is as by default is left out."""
+    """Return the arguments of `mobifai soak` for a plan, without default values."""
     return [*plan.scenarios, *drive_words(plan), *_length_words(plan), *_judge_words(plan)]
 
 
 def drive_words(plan: SoakPlan) -> list[str]:
-    """Return the options by which agents are driven, which `mobifai profile run` has too."""
+    """Return the options that affect the load on the agent, which `mobifai profile run` has too."""
     words = ["--seed", str(plan.seed)]
     words += ["--time-scale", number_text(plan.time_scale)] if plan.time_scale != TIME_SCALE else []
     words += ["--phones", str(plan.phones)] if plan.phones != PHONES else []
@@ -54,7 +53,7 @@ def _judge_words(plan: SoakPlan) -> list[str]:
 
 
 def watch_command(state_dir: Path, seconds: float) -> str:
-    """Return the command that watches an agent again, for as long."""
+    """Return the command that watches an agent for the same time."""
     return shell_command("soak", "--attach", str(state_dir.absolute()), "--duration", duration_text(seconds))
 
 

@@ -1,7 +1,6 @@
-"""Makes the report of a run out of its courses, at any moment, and joins it with the report of the run before.
+"""Builds the report of a run from its records, at any time, and merges it with the report before a resume.
 
-Pure but for the clock that it is given: it counts nothing and judges by `soak.gauges.trend` and `soak.gauges.verdict`
-alone.
+Counts nothing; judges by `soak.gauges.trend` and `soak.gauges.verdict`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,17 +31,17 @@ from soak.run.scenario_record import ScenarioRecord
 
 ALWAYS_SHOWN = ("python.blocks", "heap.bytes", "children.bytes", "rss.bytes", "uncollected")
 MOST_PLOTS = 60
-"""Plots of one scenario."""
+"""Most plots of one scenario."""
 PLOT_POINTS = 1000
-MOST_WINDOWS_TOLD = 200
+MOST_WINDOW_ROWS = 200
 
-UNFINISHED = "the run was still going on when this was written, or was killed"
-INTERRUPTED = "it was interrupted: what had not been looked at by then is not known"
+UNFINISHED = "this was written during the run, which may have been killed"
+INTERRUPTED = "the run was interrupted; what was not judged by then is unknown"
 PASSING = frozenset({UNFINISHED, INTERRUPTED})
-"""Notes that are no longer true when a run has gone on."""
+"""Notes that are dropped when a run is resumed."""
 
 KNOWN = frozenset({Trend.FLAT, Trend.RISING, Trend.SUSPECTED})
-"""States that say something of what was judged."""
+"""States with a result."""
 
 Judged = TypeVar("Judged", GaugeResult, RestResult)
 
@@ -74,7 +73,7 @@ def compose(
     notes: list[str],
     earlier: Report | None,
 ) -> Report:
-    """The report of now. `findings` are those that belong to no scenario's course; `earlier` is the run before."""
+    """Return the current report. `findings` are those without a scenario; `earlier` is the report before a resume."""
     records = list(records)
     found = ordered([*findings, *(one for record in records for one in record.findings)])
     results = [result for record in records for result in _gauges(record)]
@@ -99,7 +98,7 @@ def compose(
         finished=finished,
         scenarios=scenarios,
         harness=harness,
-        memory=memory[-MOST_WINDOWS_TOLD:],
+        memory=memory[-MOST_WINDOW_ROWS:],
         notes=notes,
         series=[*(series for record in records for series in _series(record)), *harness_series],
         product=info.product,
@@ -110,7 +109,7 @@ def compose(
 def bare_report(
     info: RunInfo, earlier: Report | None, *, finished: bool, findings: Sequence[FindingResult] = ()
 ) -> Report:
-    """The report of a run without any cycle: before its first agent, or of one that failed before."""
+    """Return the report of a run without cycles: before its first agent, or if it failed before that."""
     return compose(
         info, [], rounds=0, duration=0.0, interrupted=False, finished=finished, findings=[*findings], harness=[],
         harness_series=[], memory=[], notes=[] if finished else [UNFINISHED], earlier=earlier,
@@ -118,7 +117,7 @@ def bare_report(
 
 
 def _verdict(verdict: SoakVerdict, interrupted: bool, finished: bool) -> SoakVerdict:
-    """A run that goes on is unfinished, and one that was cut short has not held; what was found stays found."""
+    """Return the verdict: a running run is unfinished, an interrupted one can't have held; findings are kept."""
     if verdict not in ("held", "inconclusive"):
         return verdict
     if not finished:
@@ -139,7 +138,7 @@ def _rest(record: ScenarioRecord, results: list[GaugeResult]) -> list[RestResult
 
 
 def _gauges(record: ScenarioRecord) -> list[GaugeResult]:
-    """Every gauge but the types that never moved, which are one line together."""
+    """Return every gauge, with the types that never changed in one line."""
     moved = {name: one for name, one in record.judgements.items() if not _is_quiet(name, one)}
     blocks = record.run.blocks
     results = gauges(moved, record.confirmation_judgements, record.name, blocks)
@@ -158,15 +157,15 @@ def _is_quiet(name: str, judgement: Judgement) -> bool:
 
 def _series(record: ScenarioRecord) -> list[SeriesResult]:
     book = record.run.book
-    told = {finding.name for finding in record.findings}
+    found = {finding.name for finding in record.findings}
     moving = [name for name, series in book.series.items() if len({value for _, _, value in series}) > 1]
     always = (name for name in book.series if bare(name) in ALWAYS_SHOWN)
-    names = sorted({*told, *always, *moving} & {*book.series}, key=lambda name: _place(name, told))
+    names = sorted({*found, *always, *moving} & {*book.series}, key=lambda name: _place(name, found))
     return [_plot(record, name) for name in names[:MOST_PLOTS]]
 
 
-def _place(name: str, told: set[str]) -> tuple[bool, bool, bool, str]:
-    return name not in told, bare(name) not in ALWAYS_SHOWN, gauge_of(name).kind is not GaugeKind.REST, name
+def _place(name: str, found: set[str]) -> tuple[bool, bool, bool, str]:
+    return name not in found, bare(name) not in ALWAYS_SHOWN, gauge_of(name).kind is not GaugeKind.REST, name
 
 
 def _plot(record: ScenarioRecord, name: str) -> SeriesResult:
@@ -177,7 +176,7 @@ def _plot(record: ScenarioRecord, name: str) -> SeriesResult:
 
 
 def _joined(earlier: Report, report: Report, planned: Iterable[str]) -> Report:
-    """A run that was resumed: counts add up, findings stay, and the newest judgement of each thing stands."""
+    """Merge reports of a resumed run: counts add up, findings stay, and the latest judgement of each gauge counts."""
     findings = ordered([*earlier.findings, *(one for one in report.findings if one not in earlier.findings)])
     now = {one.name: one for one in report.scenarios}
     gauges_ = _newest(earlier.gauges, report.gauges)
@@ -196,7 +195,7 @@ def _joined(earlier: Report, report: Report, planned: Iterable[str]) -> Report:
         findings=findings,
         scenarios=scenarios,
         traffic=earlier.traffic + report.traffic,
-        memory=[*earlier.memory, *report.memory][-MOST_WINDOWS_TOLD:],
+        memory=[*earlier.memory, *report.memory][-MOST_WINDOW_ROWS:],
         notes=list(dict.fromkeys([*(note for note in earlier.notes if note not in PASSING), *report.notes])),
         segments=earlier.segments + 1,
         started_at=earlier.started_at,
@@ -205,7 +204,7 @@ def _joined(earlier: Report, report: Report, planned: Iterable[str]) -> Report:
 
 
 def _newest(earlier: list[Judged], now: list[Judged]) -> list[Judged]:
-    """The later of two answers; one that says that nothing is known takes no answer's place."""
+    """Return the later of two results; an unknown one does not replace a known one."""
     before: dict[tuple[str, str], Judged] = {(one.scenario, one.name): one for one in earlier}
     newer: dict[tuple[str, str], Judged] = {(one.scenario, one.name): one for one in now}
     stand = {key: one for key, one in newer.items() if one.state in KNOWN or before.get(key, one).state not in KNOWN}

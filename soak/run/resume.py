@@ -1,4 +1,4 @@
-"""What is left to do of a run that did not come to its end. Pure.
+"""The remaining part of an unfinished run.
 
 Every part of a resumed run has fresh processes and a seed of its own, so it can be repeated alone.
 """
@@ -15,23 +15,23 @@ from soak.run.plan import QUICK_BLOCKS, SoakPlan
 
 START_NEW: Final = "start a new run"
 ONE_ROUND: Final = 1.0
-"""Seconds that are left of a run whose time was up in its warm-up: every run has at least one round."""
+"""Seconds for a run whose time was up in its warm-up: every run has at least one round."""
 
 
 class ResumeError(MobiFaiError):
-    """A run can't be resumed, or not in this way."""
+    """A run can't be resumed, or not with these options."""
 
 
 @dataclass(frozen=True, slots=True)
 class RemainingRun:
-    """`whole` is what the run is to do in all its parts; `left` is the next part, with its own seed."""
+    """`whole` is the plan of all parts of the run, `left` that of the next part, with its own seed."""
 
     whole: SoakPlan
     left: SoakPlan
 
 
 def remaining_run(earlier: Report, duration: float | None = None, cycles: int | None = None) -> RemainingRun:
-    """Return what is left of a run, extended to `duration` or `cycles`. Raises ResumeError when nothing is."""
+    """Return what is left of a run, extended to `duration` or `cycles`. Raises ResumeError if nothing is."""
     whole = _extended(_plan_of(earlier), duration, cycles)
     left = whole.later(earlier.segments)
     if whole.duration is not None:
@@ -42,7 +42,7 @@ def remaining_run(earlier: Report, duration: float | None = None, cycles: int | 
         left = replace(left, cycles=whole.cycles - _fewest_cycles(earlier, whole))
         _check_left(left.cycles, earlier, "more --cycles")
     elif _came_to_its_end(earlier) and _fewest_blocks(earlier, whole) >= QUICK_BLOCKS:
-        raise ResumeError(f"that run was done: {START_NEW}")
+        raise ResumeError(f"that run is complete: {START_NEW}")
     return RemainingRun(whole, left)
 
 
@@ -50,7 +50,7 @@ def _plan_of(earlier: Report) -> SoakPlan:
     try:
         plan = msgspec.convert(earlier.environment["plan"], SoakPlan)
     except (KeyError, msgspec.ValidationError):
-        raise ResumeError("expected the report of a run that can go on; found one that does not say what it was to do: "
+        raise ResumeError("expected the report of a run that can be resumed; found one without its plan: "
                           f"{START_NEW}") from None  # fmt: skip
     if ATTACHED in plan.scenarios:
         raise ResumeError("expected the report of a run that drove an agent; found one that watched an agent: watch it "
@@ -77,7 +77,7 @@ def _wrong(option: str, plan: SoakPlan) -> str:
 
 def _check_left(left: float | None, earlier: Report, advice: str) -> None:
     if left is not None and left <= 0:
-        how = "was done" if _came_to_its_end(earlier) else "got to its end, but was interrupted before all was judged"
+        how = "is complete" if _came_to_its_end(earlier) else "ended, but was interrupted before all was judged"
         raise ResumeError(f"that run {how}: {START_NEW}, or give {advice}")
 
 

@@ -1,6 +1,6 @@
-"""The self-test: every plant in a run of its own, and the table of what was found. Owns the processes of those runs.
+"""The self-test: runs every plant in a run of its own and tabulates what was found. Owns the processes of those runs.
 
-Each is the command that a person would give (`mobifai soak SCENARIO --plant NAME`): nothing is judged otherwise here.
+Each run is the command that a user would give: `mobifai soak SCENARIO --plant NAME`.
 """
 
 import asyncio
@@ -28,16 +28,16 @@ from soak.run.replay import drive_words, plan_words, shell_command, soak_command
 
 RUN_SECONDS = 900.0
 END_SECONDS = 60.0
-"""How long a run that is interrupted may take for its report and its processes."""
+"""How long an interrupted run may take to write its report and end its processes."""
 
 FOUND = ("leak", "breach")
-"""What a run says that has found something; a leak of what has a limit breaks the limit."""
+"""Verdicts of a run that has found the plant; a leak in a limited container breaks its limit."""
 SHOWN_FINDINGS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class PlantOutcome:
-    """The outcome of one run. `right`: a leak was found as a leak, or a decoy was not."""
+    """The outcome of one run. `right`: a leak was found, or a decoy was not."""
 
     plant: Plant
     verdict: str
@@ -46,16 +46,16 @@ class PlantOutcome:
 
     @property
     def right(self) -> bool:
-        """Whether the run said what is true."""
+        """Whether the verdict is correct."""
         return self.verdict == "held" if self.plant.decoy else self.verdict in FOUND
 
 
 async def self_test(
     plan: SoakPlan, chosen: Sequence[str], place: Path, folder: Path, environment: dict[str, Any], as_json: bool
 ) -> int:
-    """Run all plants (of the chosen scenarios), two at a time; 1 on any miss or false alarm.
+    """Run all plants (of the chosen scenarios), one for each CPU at a time. Return 1 on any miss or false alarm.
 
-    Raises Usage when nothing can be written at first, MobiFaiError.
+    Raises OptionsError if nothing can be written at first, MobiFaiError.
     """
     place.mkdir(parents=True, exist_ok=True)
     wanted = [one for one in plants() if not chosen or one.scenario in chosen]
@@ -64,11 +64,11 @@ async def self_test(
 
     async def one(number: int, plant: Plant) -> None:
         async with gate:
-            outcome = await _run(plant, plan, folder / str(number))  # short: sockets are in it
+            outcome = await _run(plant, plan, folder / str(number))  # short, because socket paths are limited
         outcomes.append(outcome)
         outcomes.sort(key=lambda one: wanted.index(one.plant))
-        with suppress(OSError):  # the self-test goes on without a reader
-            click.echo(_told(outcome, plan, len(outcomes), len(wanted)), err=as_json)
+        with suppress(OSError):  # a closed output does not end the self-test
+            click.echo(_progress_line(outcome, plan, len(outcomes), len(wanted)), err=as_json)
         write(finished=False, interrupted=False)
 
     command = shell_command("soak", "--self-test", *chosen, *drive_words(plan))
@@ -83,8 +83,8 @@ async def self_test(
         await asyncio.gather(*(one(number, plant) for number, plant in enumerate(wanted)))
     except asyncio.CancelledError:
         interrupted = True
-    told = write(finished=True, interrupted=interrupted)
-    shown = json.dumps(told) if as_json else _matrix_of(table(outcomes, command))
+    result = write(finished=True, interrupted=interrupted)
+    shown = json.dumps(result) if as_json else _matrix_of(table(outcomes, command))
     wrong = any(not outcome.right for outcome in outcomes)
     return show(f"{shown}\n", 1 if wrong else EXIT_STATUS["inconclusive"] if interrupted else 0)
 
@@ -94,12 +94,12 @@ def _matrix_of(page: str) -> str:
 
 
 def _write(place: Path, plan: SoakPlan, about: dict[str, Any], outcomes: Sequence[PlantOutcome]) -> dict[str, Any]:
-    """Write both files with what is known by now. Return what the JSON says. Raises ReportError."""
-    told = {**about, **matrix(outcomes), "plants": [_row(one, plan) for one in outcomes]}
+    """Write both files with the outcomes so far. Return the content of the JSON file. Raises ReportError."""
+    result = {**about, **matrix(outcomes), "plants": [_row(one, plan) for one in outcomes]}
     state = "" if about["finished"] and not about["interrupted"] else "The self-test is not complete.\n\n"
-    write_whole(place / "self-test.json", msgspec.json.format(msgspec.json.encode(told), indent=1) + b"\n")
+    write_whole(place / "self-test.json", msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
     write_whole(place / "self-test.md", (state + table(outcomes, about["replay"])).encode())
-    return told
+    return result
 
 
 async def _run(plant: Plant, plan: SoakPlan, folder: Path) -> PlantOutcome:
@@ -127,7 +127,7 @@ def plan_for(plant: Plant, plan: SoakPlan) -> SoakPlan:
 
 
 def matrix(outcomes: Iterable[PlantOutcome]) -> dict[str, int]:
-    """The confusion matrix; `failed` counts runs that said neither."""
+    """Return the confusion matrix; `failed` counts runs without either verdict."""
     outcomes = list(outcomes)
     counts = {"leaks_found": 0, "leaks_missed": 0, "decoys_silent": 0, "decoys_alarmed": 0, "failed": 0}
     for outcome in outcomes:
@@ -141,7 +141,7 @@ def matrix(outcomes: Iterable[PlantOutcome]) -> dict[str, int]:
 
 
 def table(outcomes: Iterable[PlantOutcome], command: str) -> str:
-    """Return the confusion matrix and a line for each plant, as Markdown, under the command that made them."""
+    """Return the command, the confusion matrix and a line for each plant, as Markdown."""
     outcomes = list(outcomes)
     counts = matrix(outcomes)
     head = [
@@ -171,12 +171,12 @@ def _line(outcome: PlantOutcome) -> str:
     return f"| {plant.name} | {family} | {plant.scenario} | {outcome.verdict}{sign} | {found} | {outcome.seconds:.0f} |"
 
 
-def _told(outcome: PlantOutcome, plan: SoakPlan, done: int, total: int) -> str:
+def _progress_line(outcome: PlantOutcome, plan: SoakPlan, done: int, total: int) -> str:
     sign = "✓" if outcome.right else "✗"
     what = "decoy" if outcome.plant.decoy else "leak"
     by = outcome.findings[0] if outcome.findings else "nothing"
-    told = f"{sign} {done}/{total} {outcome.plant.name} ({what}): {outcome.verdict}, {by}, {outcome.seconds:.0f} s"
-    return told if outcome.right else f"{told}\n    see it again: {soak_command(plan_for(outcome.plant, plan))}"
+    line = f"{sign} {done}/{total} {outcome.plant.name} ({what}): {outcome.verdict}, {by}, {outcome.seconds:.0f} s"
+    return line if outcome.right else f"{line}\n    reproduce: {soak_command(plan_for(outcome.plant, plan))}"
 
 
 def _row(outcome: PlantOutcome, plan: SoakPlan) -> dict[str, Any]:

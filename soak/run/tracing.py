@@ -1,6 +1,6 @@
-"""Windows of memray beside what is judged: when one is due, where it goes, and which lines kept most in it.
+"""memray windows between judged blocks: when one is due, its file, and the lines that kept most memory in it.
 
-Owns their number; the files are the report directory's, which keeps the newest.
+Owns their numbering; the report directory owns the files.
 """
 
 from collections.abc import Callable
@@ -13,18 +13,18 @@ from soak.run.scenario_run import ScenarioRun
 
 WINDOW_SECONDS = 60.0
 WINDOW_EVERY = 600.0
-"""Seconds from one window to the next; there is one of each scenario at the end in any case."""
+"""Seconds between two windows. Each scenario also has one at the end."""
 
-NOT_THERE = "memray is not there for this platform, so there are no memory windows"
+NOT_THERE = "memray is not available on this platform, so there are no memory windows"
 
 
 class MemoryTracing:
-    """The windows of one run. `found` has a row for each line that kept something, newest window last."""
+    """The windows of one run. `found` has a row for each line that kept memory, newest window last."""
 
     def __init__(self, windows: WindowFolder, wanted: bool, elapsed: Callable[[], float]) -> None:
         self.on = wanted and find_spec("memray") is not None
         self.notes = [NOT_THERE] if wanted and not self.on else []
-        self.found: list[dict[str, Any]] = []  # bounded by what the report tells
+        self.found: list[dict[str, Any]] = []  # bounded by MOST_ROWS
         self.taken = len(windows.files())
         self._windows = windows
         self._elapsed = elapsed
@@ -32,11 +32,11 @@ class MemoryTracing:
 
     @property
     def due(self) -> bool:
-        """Whether it is time for another one."""
+        """Whether another window is due."""
         return self.on and self._elapsed() - self._last >= WINDOW_EVERY
 
     async def take(self, run: ScenarioRun, seconds: float, on_progress: Callable[[str], None]) -> None:
-        """A window over one course, for about so long. Raises what cycles raise, ReportError."""
+        """Record a window of one scenario run for about `seconds`. Raises what cycles raise, ReportError."""
         self._last = began = self._elapsed()
         file = self._windows.place(self.taken)
         self.taken += 1
@@ -44,8 +44,8 @@ class MemoryTracing:
         self._windows.trim()
         window = {"scenario": run.scenario.name, "at": round(began, 1), "seconds": round(self._elapsed() - began, 1)}
         lines = await leaked_lines(file, run.target.folder)
-        self.found = [*self.found, *({**window, **line} for line in lines)][-MOST_TOLD:]
+        self.found = [*self.found, *({**window, **line} for line in lines)][-MOST_ROWS:]
 
 
-MOST_TOLD = 200
-"""Rows that are kept: those of some twenty windows."""
+MOST_ROWS = 200
+"""Most stored rows: those of about twenty windows."""

@@ -1,8 +1,8 @@
-"""Watches a living agent without driving it: its bounds at every look, its gauges whenever nobody uses it.
+"""Watches a running agent without driving it: its limits in every sample, its gauges while no phone is connected.
 
-Changes nothing in the agent: no cache is emptied. Only garbage is collected before each look: with every question there
-is some, and in an agent that nobody uses it would stay, and look like a leak. What rises in two windows one after the
-other is a leak; with too little rest in between, nothing is said about growth.
+Changes nothing in the agent and empties no caches. Only garbage is collected before each sample: each request leaves
+some, which would stay in an unused agent and look like a leak. A gauge that rises in two consecutive windows is a leak;
+with too few samples at rest, growth is not judged.
 """
 
 import asyncio
@@ -51,15 +51,15 @@ from soak.run.report_builder import RunInfo
 from soak.view.lines import GaugeCurve, Progress, ProgressView
 
 LOOKS = 40
-"""Looks over the whole time: enough for two windows."""
+"""Samples over the whole time: enough for two windows."""
 LEAST_PAUSE = 1.0
 MOST_NOTES = 20
 LOOKS_FOR = {GaugeKind.REST: 3, GaugeKind.GROWTH: ENOUGH_LOOKS, GaugeKind.BUDGET: ENOUGH_LOOKS}
-"""Looks at rest that two windows take, by the kind of the gauge."""
+"""Samples at rest that two windows need, by the kind of gauge."""
 
 
 class Watch:
-    """One agent, by its state directory."""
+    """Watches one agent, given by its state directory."""
 
     def __init__(self, state_dir: Path, seconds: float | None, info: RunInfo, shown: ProgressView) -> None:
         self._socket = StateDir(state_dir).control_socket
@@ -72,40 +72,40 @@ class Watch:
         self._book = SeriesBook()
         self._bounds: list[BoundResult] = []
         self._findings: dict[str, FindingResult] = {}
-        self._looks = self._rests = 0
+        self._samples = self._rests = 0
         self._first: dict[str, float] = {}
         self._last: dict[str, float] = {}
         self._pid: int | None = None
         self._notes: list[str] = []
 
     async def run(self, stop: asyncio.Event, writer: ReportWriter) -> Report:
-        """Look again and again until the time is up. Raises StateError when no agent is there at first."""
-        looking = asyncio.ensure_future(self._pauses.watch(self._note_pause))
+        """Take samples until the time is up. Raises StateError if no agent is running at first."""
+        pauses = asyncio.ensure_future(self._pauses.watch(self._note_pause))
         try:
             report = await self._watch(stop, writer)
         finally:
-            looking.cancel()
+            pauses.cancel()
         writer.write(report)
         return report
 
     def _note_pause(self, missed: float) -> None:
-        told = f"paused for {duration(missed)}: not part of the duration, not judged"
-        self._shown.say(told)
-        self._notes = [*self._notes, told][-MOST_NOTES:]
+        note = f"paused for {duration(missed)}: not part of the duration, not judged"
+        self._shown.say(note)
+        self._notes = [*self._notes, note][-MOST_NOTES:]
 
     async def _watch(self, stop: asyncio.Event, writer: ReportWriter) -> Report:
         while True:
             before = self._pauses.count
             try:
-                sample = await self._look()
+                sample = await self._take_sample()
             except StateError as error:
                 if missed := self._pauses.check():
                     self._note_pause(missed)
                 if self._pauses.count > before:
                     continue
-                if not self._looks:
+                if not self._samples:
                     raise
-                self._notes.append(f"the agent could not be asked any more: {error}")
+                self._notes.append(f"the agent stopped answering: {error}")
                 return self._report(interrupted=True)
             writer.append_samples(ATTACHED, [sample] if sample else [])
             writer.write(self._report(interrupted=False, finished=False))
@@ -113,25 +113,25 @@ class Watch:
             if self._elapsed() >= self._seconds:
                 return self._report(interrupted=False)
             if await is_set_within(stop, max(LEAST_PAUSE, self._seconds / LOOKS)):
-                self._notes.append("it was interrupted")
+                self._notes.append("the watch was interrupted")
                 return self._report(interrupted=True)
 
-    async def _look(self) -> Sample | None:
-        """Count once; a sample only when nobody uses it."""
-        told = await send_request(self._socket, "soak.sample", {"disturb": False, "collect": True})
+    async def _take_sample(self) -> Sample | None:
+        """Check the limits. Return a sample if no phone is connected."""
+        counted = await send_request(self._socket, "soak.sample", {"disturb": False, "collect": True})
         status = await send_request(self._socket, "status")
-        if self._pid not in (None, told["pid"]):
+        if self._pid not in (None, counted["pid"]):
             self._notes.append("the agent restarted; gauges count from there")
             self._book, self._rests, self._first = SeriesBook(), 0, {}
-        self._pid = int(told["pid"])
-        self._looks += 1
-        self._bounds = bounds(self._bounds, told["bounds"])
-        for finding in breaches(told["bounds"], ATTACHED, self._replay):
+        self._pid = int(counted["pid"])
+        self._samples += 1
+        self._bounds = bounds(self._bounds, counted["bounds"])
+        for finding in breaches(counted["bounds"], ATTACHED, self._replay):
             self._findings[finding.name] = finding
         if status["phone"] is not None:
             return None
         values = {
-            **told["values"],
+            **counted["values"],
             **outside.process_values(self._pid, "agent"),
             **outside.budgets(self._pid),
             **outside.disk_values({"state": self._state_dir}),
@@ -155,7 +155,7 @@ class Watch:
         ]
         self._shown.update(
             Progress(
-                phase="watching" if sample else "watching (a phone is there)",
+                phase="watching" if sample else "watching (a phone is connected)",
                 scenario="",
                 counts=self._counts(),
                 rate=self._rests / max(self._elapsed(), 1e-9),
@@ -181,7 +181,7 @@ class Watch:
         return first, second
 
     def _judged(self, name: str, points: list[tuple[int, float]]) -> Judgement:
-        """Return the trend of one window, or the number of looks that it needs."""
+        """Return the trend of one window, or the number of samples that it needs."""
         gauge = gauge_of(name)
         judgement, needed = judge(points, gauge), LOOKS_FOR[gauge.kind]
         if gauge.kind is GaugeKind.BUDGET or self._rests >= needed:
@@ -194,7 +194,7 @@ class Watch:
         risen = leaks(first, second, cycles_per_second=rate, scenario=ATTACHED, replay=self._replay)
         found = ordered([*self._findings.values(), *risen])
         results = gauges(first, second, ATTACHED) if self._rests else _never_at_rest()
-        notes = [f"samples count while no phone is connected: {self._rests} of {self._looks}", *self._notes]
+        notes = [f"samples count while no phone is connected: {self._rests} of {self._samples}", *self._notes]
         return Report(
             verdict=_verdict(found, results, interrupted) if finished or found else "unfinished",
             counts=self._counts(),
@@ -217,8 +217,8 @@ class Watch:
         )
 
     def _counts(self) -> CycleCounts:
-        """A look at rest stands for a cycle and a block; the others are rounds only."""
-        return CycleCounts(self._rests, blocks=self._rests, rounds=self._looks)
+        """Count a sample at rest as a cycle and a block, others only as rounds."""
+        return CycleCounts(self._rests, blocks=self._rests, rounds=self._samples)
 
     def _scenario(self, results: list[GaugeResult], found: list[FindingResult]) -> ScenarioResult:
         state, reason = scenario_state(ATTACHED, Phase.JUDGED, ENOUGH_BLOCKS, results, found)
@@ -236,7 +236,7 @@ class Watch:
 
 
 def _never_at_rest() -> list[GaugeResult]:
-    """The gauges that no verdict can do without, of an agent that a phone used all the time."""
+    """Return the required gauges as unjudged: a phone was connected all the time."""
     reason = too_few(0, ENOUGH_LOOKS, "sample")
     return [GaugeResult(name, gauge_of(name).unit, None, Trend.UNJUDGED, None, ATTACHED, reason) for name in REQUIRED]
 

@@ -57,7 +57,7 @@ def test_a_quick_run_goes_on_unless_it_was_done() -> None:
     whole = dict.fromkeys(TWO, (160, 8))
     assert remaining_run(run(quick, done=whole)).left == quick.later(1)
     assert remaining_run(run(quick, done={"terminals": (160, 8)}, interrupted=False)).left == quick.later(1)
-    with pytest.raises(ResumeError, match="that run was done: start a new run"):
+    with pytest.raises(ResumeError, match="that run is complete: start a new run"):
         remaining_run(run(quick, done=whole, interrupted=False))
 
 
@@ -86,7 +86,7 @@ def test_what_can_not_be_done_is_refused_and_not_ignored(
 @pytest.mark.parametrize("told", [None, {}, {"scenarios": 5}, {"scenarios": ["mixed"], "duration": "long"}])
 def test_a_report_that_does_not_say_what_the_run_was_is_refused(told: object) -> None:
     report = Report("inconclusive", CycleCounts(), 1.0, 1, {"plan": told}, [], [], [], [], TrafficResult())
-    with pytest.raises(ResumeError, match=re.escape("does not say what it was to do")):
+    with pytest.raises(ResumeError, match=re.escape("found one without its plan")):
         remaining_run(report)
 
 

@@ -450,7 +450,7 @@ async def test_a_run_that_is_stopped_has_a_report_and_closes_everything(stage: S
     stage.act = lambda _world, _kind: stop.set() if len(stage.order) == 40 else None
     report = await stage.runner(plan(duration=3600)).run(stop)
     assert (report.verdict, report.interrupted, report.findings) == ("inconclusive", True, [])
-    assert report.notes == ["it was interrupted: what had not been looked at by then is not known"]
+    assert report.notes == ["the run was interrupted; what was not judged by then is unknown"]
     assert stage.closed == len(stage.opened) == 1
 
 

@@ -133,7 +133,7 @@ async def test_it_ends_with_1_on_one_miss(
     assert told["replay"] == f"mobifai soak --self-test {LEAK.scenario} --seed 1"
     replay = f"mobifai soak {LEAK.scenario} --seed 1 --plant one-in-five --quick --no-memray --fail-fast"
     assert replay in [row["replay"] for row in told["plants"]]
-    assert f"see it again: {replay}" in said.err
+    assert f"reproduce: {replay}" in said.err
     assert "✗" in said.err
 
 

@@ -76,7 +76,7 @@ async def test_ctrl_c_ends_the_watch_and_not_the_agent(tmp_path: Path) -> None:
         assert await phone_of(agent) is None
     assert (watched.status, watched.report.verdict) == (4, "inconclusive")
     assert watched.report.interrupted
-    assert "it was interrupted" in watched.report.notes
+    assert "the watch was interrupted" in watched.report.notes
     (scenario,) = watched.report.scenarios
     assert scenario.reason == f"python.blocks: too few samples ({watched.report.cycles} of 9 needed)"
     assert watched.report.environment["watched"] == str(agent.state_dir)
@@ -107,4 +107,4 @@ async def test_an_agent_that_ends_meanwhile_is_noted(tmp_path: Path) -> None:
         await agent.stop()
         report = await watching
     assert (report.verdict, report.interrupted) == ("inconclusive", True)
-    assert "the agent could not be asked any more" in report.notes[-1]
+    assert "the agent stopped answering" in report.notes[-1]
