@@ -1,4 +1,4 @@
-"""What happens to terminals, as frozen values that `Tabs` publishes."""
+"""Lifecycle events of terminals, as frozen values that `Tabs` publishes."""
 
 from dataclasses import dataclass
 
@@ -14,14 +14,14 @@ class TerminalOpened:
 
 @dataclass(frozen=True, slots=True)
 class TerminalRenamed:
-    """A tab has another name."""
+    """A tab was renamed."""
 
     tab: Tab
 
 
 @dataclass(frozen=True, slots=True)
 class ShellExited:
-    """The shell of a terminal has ended. `kept`: its screen stays until somebody closes the terminal."""
+    """The shell of a terminal has ended. `kept`: its screen stays until the terminal is closed."""
 
     terminal: Terminal
     kept: bool
@@ -29,7 +29,7 @@ class ShellExited:
 
 @dataclass(frozen=True, slots=True)
 class TerminalClosed:
-    """A terminal is about to be closed. `by_request`: not because its shell has ended."""
+    """A terminal is about to be closed. `by_request`: by a request, rather than because its shell has ended."""
 
     terminal: Terminal
     by_request: bool

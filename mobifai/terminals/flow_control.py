@@ -1,7 +1,7 @@
-"""Decides when a terminal's program has to wait: the one place where that is decided.
+"""Flow control: decides when a terminal's program has to wait. Nothing else decides that.
 
-The kernel stops a program that prints while nobody reads its terminal. So the agent stops reading while an attached
-feed can take no more, and during a hold. Without attached feeds the program runs on, into the ring.
+The kernel blocks a program that prints while nobody reads its terminal. So the agent stops reading while an attached
+feed can take nothing, and during a hold. Without attached feeds the program continues, into the ring.
 
 Owns the list of the terminal's feeds and the timer of a hold.
 """
@@ -42,15 +42,15 @@ class FlowControl:
 
     @property
     def room(self) -> int:
-        """Bytes that can be read without losing any for a viewer; always some."""
+        """Bytes that can be read without losing any for a viewer; always at least one."""
         return min([feed.room for feed in self._feeds if feed.attached], default=WINDOW_BYTES)
 
     def add(self, feed: "TerminalFeed") -> None:
-        """Take a feed into account. There is one for each session."""
+        """Add a feed, one for each session."""
         self._feeds = (*self._feeds, feed)
 
     def remove(self, feed: "TerminalFeed") -> None:
-        """Forget a feed; the program no longer waits for it."""
+        """Remove a feed. The program no longer waits for it."""
         self._feeds = tuple(one for one in self._feeds if one is not feed)
         self.regulate()
 
@@ -66,7 +66,7 @@ class FlowControl:
             feed.has_priority = feed.attached
 
     def regulate(self) -> None:
-        """Stop or resume the program, by what its feeds can take."""
+        """Stop or resume the program according to its feeds."""
         if any(feed.must_stop for feed in self._feeds):
             self._pty.pause()
         elif self._hold_timer is None:
@@ -75,7 +75,7 @@ class FlowControl:
             feed.check_stall()
 
     def hold(self, seconds: float) -> None:
-        """Stop the program for a while, unless a viewer attaches: it then sees what is printed meanwhile."""
+        """Stop the program for a while, or until a viewer attaches, which then sees what is printed meanwhile."""
         self.end_hold()
         self._hold_timer = self._loop.call_later(seconds, self._hold_is_over)
         self._pty.pause()

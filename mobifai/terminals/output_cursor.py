@@ -1,9 +1,10 @@
-"""How far one phone is with a terminal's output, and what of it goes next.
+"""A cursor on a terminal's output: how far one phone has received it, and what it gets next.
 
-Positions count the terminal's bytes from the first one ever printed, as those of its ring do. What waits to be sent
-stays in the ring; only a screen is kept here, while it is on its way. Knows no loop and no clock: who owns it asks
-`must_stop` and stops reading. With a phone that acknowledges at most a window is unacknowledged, and as much may wait;
-the ring keeps both, so that a phone that comes back gets exactly the rest.
+Positions count the terminal's bytes from the first one ever printed, as those of its ring do. Output stays in the ring
+until it is sent; only a screen is kept here, while it is being sent. The cursor knows neither the loop nor the clock:
+its owner asks `must_stop` and then stops reading. A phone that acknowledges output leaves at most a window
+unacknowledged, and as much again may wait. The ring keeps both, so that a phone that reconnects receives exactly the
+rest.
 """
 
 import codecs
@@ -18,24 +19,24 @@ from mobifai.terminals.replay import safe_start, snapshot
 from mobifai.terminals.spawning import WINDOW_BYTES
 
 READING_STOPS_AT = 64 << 10
-"""Bytes not yet taken at which no more is read."""
+"""Bytes not yet taken at which reading stops."""
 
 LEAST_PIECE = 24 << 10
 MOST_PIECE = 48 << 10
-"""Every piece of output has its price, so large ones are better, but a window has to hold some."""
+"""The smallest and largest chunk: large ones cost less per byte, but a window has to hold several."""
 
 PIECES_UNDER_WAY = 4
-"""Pieces that a wide window is cut into: while one is rendered and another acknowledged, others are on their way."""
+"""Chunks that a wide window is split into: others are in flight while one is rendered and another acknowledged."""
 
 _LONGEST_CHARACTER = 4
 
 
 class Chunk(msgspec.Struct, frozen=True, gc=False):
-    """Some output, of whole characters.
+    """A piece of output, of whole characters.
 
-    `begins_screen`: it starts a replay of the screen, with a reset. `offset` and `end` are the positions of its first
-    byte and after its last one; of a replay only the last chunk has an `end`, and none an `offset`. `skipped` is how
-    many bytes the phone will never see that it had not seen; None: it is not known to have seen any.
+    `begins_screen`: it begins a replay of the screen, with a reset. `offset` and `end` are the positions of its first
+    byte and after its last one; of a replay only the last chunk has an `end`, and none has an `offset`. `skipped` is
+    the number of bytes that the phone has missed for good; None if it is not known to have received any.
     """
 
     data: bytes
@@ -46,11 +47,11 @@ class Chunk(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def text(self) -> str:
-        """What it shows. Bytes that are no UTF-8 become U+FFFD."""
+        """The output as text. Bytes that are not UTF-8 become U+FFFD."""
         return self.data.decode("utf-8", "replace")
 
     def halves(self) -> "tuple[Chunk, Chunk] | None":
-        """The same in two parts; None: it is a single character."""
+        """Split the chunk in two, or return None for a single character."""
         middle = _whole(self.data[: len(self.data) // 2]) or _whole(
             self.data[: len(self.data) // 2 + _LONGEST_CHARACTER]
         )
@@ -64,30 +65,31 @@ class Chunk(msgspec.Struct, frozen=True, gc=False):
 
 
 def _whole(data: bytes) -> int:
-    """How many bytes there are before a character that has begun and not ended."""
+    """Return the number of bytes before an unfinished character at the end."""
     tail = data[-_LONGEST_CHARACTER:]
     return len(data) - len(tail) + codecs.utf_8_decode(tail, "replace", False)[1]
 
 
 def spare_bytes(ring: int) -> int:
-    """What is left free in a ring of so many bytes for one read."""
+    """Return the number of bytes that a ring of this size leaves free for one read."""
     return min(WINDOW_BYTES, ring // 2)
 
 
 def ceiling(ring: int, window: int) -> int:
-    """The most that may be under way: what the ring has beside one read, however large the window may be."""
+    """Return the most that may be in flight: what the ring keeps beside one read, however large the window may be."""
     return min(window, ring - spare_bytes(ring))
 
 
 def advertised_window(ring: int, window: int) -> int:
-    """The window that a phone is told, a quarter of which it may leave unacknowledged: never all that is under way."""
+    """Return the window to advertise to a phone, which may leave a quarter of it unacknowledged."""
     return min(4 * ACKNOWLEDGED_EACH, ceiling(ring, window))
 
 
 class OutputCursor:
-    """What one phone gets of a terminal. `waiting` accounts for what was not taken, `window` for what is under way.
+    """The cursor of one phone on one terminal.
 
-    `clock` gives seconds; the window follows what the line carries.
+    `waiting` accounts for output that was not taken, `window` for output in flight. `clock` returns seconds, for the
+    congestion window.
     """
 
     def __init__(
@@ -119,35 +121,35 @@ class OutputCursor:
         self._asks = False
         self.detached = False
 
-    # -- which phone, and what it has
+    # -- the phone and its position
 
     def reset(self, *, acknowledges: bool) -> None:
-        """A phone came of which nothing is known."""
+        """Begin with a phone whose position is unknown."""
         self._acknowledges = acknowledges
         self.window.begin()
         self.invalidate()
 
     def invalidate(self) -> None:
-        """Begin with a screen."""
+        """Forget the position: the phone gets a screen next."""
         self.window.lost()
         self._at, self._asks, self.detached = None, False, False
         self._drop_screen()
 
     def seek(self, position: int) -> None:
-        """The phone has all up to here. A position that was never reached is none."""
+        """Continue from a position that the phone has reached. A position beyond the output counts as unknown."""
         self.invalidate()
         if position <= self._ring.end:
             self._at = self._acknowledged = self._kept_from = position
         self._count()
 
     def pause(self) -> None:
-        """The phone gets nothing for now. What it has stays known, unless a screen was on its way."""
+        """Send nothing for now. The position stays known, unless a screen was being sent."""
         self._asks, self.detached = False, False
         self._drop_screen()
         self._count()
 
     def detach(self) -> None:
-        """The phone takes nothing: the ring goes on without it. Where it was stays known."""
+        """Let the ring continue without a phone that takes nothing. Its position stays known."""
         self.detached = True
         self._drop_screen()
         self._count()
@@ -156,7 +158,10 @@ class OutputCursor:
         self._screen, self._screen_begins = b"", False
 
     def acknowledge(self, position: int) -> bool:
-        """The phone has rendered all up to here; whether that was news. What it never got it can't have rendered."""
+        """Record that the phone has rendered the output up to a position. Return whether that is news.
+
+        A position beyond the sent output is ignored.
+        """
         if self._at is None or not self._acknowledged < position <= self._at:
             return False
         self._acknowledged = position
@@ -165,19 +170,19 @@ class OutputCursor:
         return True
 
     def ask(self) -> None:
-        """Have the phone say again how far it is, with a chunk of nothing."""
+        """Make the phone report its position again, with an empty chunk."""
         self._asks = self._at is not None
 
-    # -- how much
+    # -- amounts
 
     @property
     def _follows(self) -> bool:
-        """Whether the ring has what comes next for the phone."""
+        """Whether the ring still has the phone's next byte."""
         return self._at is not None and self._ring.start <= self._at
 
     @property
     def behind(self) -> int:
-        """Bytes that the phone was not sent; half a character at the end does not count."""
+        """Bytes that the phone was not sent. An unfinished character at the end does not count."""
         at, ring = self._at, self._ring
         if at is None or at < ring.start:
             return len(self._screen) or len(ring)
@@ -199,7 +204,7 @@ class OutputCursor:
 
     @property
     def _may_show(self) -> bool:
-        """Whether a screen may begin: what was sent before has to be acknowledged, but for the last of it."""
+        """Whether a screen may begin: output that was sent before must be acknowledged, except for the last of it."""
         under_way = self._at - self._acknowledged if self._acknowledges and self._at is not None else 0
         return under_way <= self.window.ack_threshold
 
@@ -214,26 +219,26 @@ class OutputCursor:
 
     @property
     def out_of_credit(self) -> bool:
-        """Whether something waits only for the phone to acknowledge."""
+        """Whether output waits only for an acknowledgement."""
         return self.behind > 0 and (self._credit == 0 if self._follows else not (self._screen or self._may_show))
 
     @property
     def room(self) -> int:
-        """Bytes that may be read without losing any for the phone; always some."""
+        """Bytes that can be read without losing any for the phone; always at least one."""
         if self.detached or not (self._screen or self._follows):
             return self._capacity
         return max(1, self._capacity - (self._ring.end - self._needed_from))
 
     @property
     def _needed_from(self) -> int:
-        """The oldest byte that the ring must not lose."""
+        """The oldest byte that the ring must keep."""
         if self._at is None:
             return self._screen_end
         return max(self._acknowledged, self._kept_from) if self._acknowledges else self._at
 
     @property
     def must_stop(self) -> bool:
-        """Whether reading has to stop until something is taken or acknowledged."""
+        """Whether reading has to stop until output is taken or acknowledged."""
         if self.detached or not (self._screen or self._follows):
             return False
         next_one = self._screen_end if self._at is None else self._at
@@ -243,11 +248,11 @@ class OutputCursor:
     # -- taking
 
     def printed(self) -> None:
-        """The ring has more."""
+        """Account for new output in the ring."""
         self._count()
 
     def take(self, length: int) -> Chunk:
-        """The next output, of at most `length` bytes (a character at least); empty when there is none."""
+        """Return the next output, at most `length` bytes but at least a character; an empty chunk if there is none."""
         if self._asks:
             self._asks = False
             return Chunk(b"", offset=self._at, end=self._at)
@@ -264,7 +269,7 @@ class OutputCursor:
         self._skipped = max(0, safe_start(self._ring, self._modes) - self._at) if self._at is not None else None
         self._screen, self._screen_begins = screen[:whole], True
         self._screen_end = self._kept_from = self._ring.end - (len(screen) - whole)
-        # It counts as under way, as far as a window can hold it, until it is acknowledged.
+        # it counts as in flight, as far as a window can hold it, until it is acknowledged
         self._acknowledged = self._screen_end - min(whole, self.window.size)
         self._at = None if self._screen else self._screen_end
 

@@ -1,6 +1,6 @@
-"""All terminals of the agent, as tabs (section 5 of the protocol), and what of them is stored.
+"""All terminals of the agent, as tabs (section 5 of the protocol), and their records in the store.
 
-`Tabs` opens, names and closes terminals and restores them after a restart. It knows no session: viewers register, and
+`Tabs` opens, names and closes terminals, and restores them after a restart. It knows no sessions: viewers register, and
 receive the events of every terminal. Owns the terminals and the records in the store.
 """
 
@@ -42,7 +42,7 @@ class TabsViewer(Protocol):
 
 
 def _ignore(_: TerminalEvent) -> None:
-    """Nobody subscribes to events."""
+    """Ignore an event."""
 
 
 class Tabs:
@@ -72,7 +72,7 @@ class Tabs:
         self._now_ms = now_ms
         self._publish = publish
 
-    # -- what there is
+    # -- queries
 
     def __len__(self) -> int:
         return len(self._terminals)
@@ -84,7 +84,7 @@ class Tabs:
 
     @property
     def active(self) -> tuple[str, ...]:
-        """The ids of the terminals that a viewer showed last: the next one begins with them."""
+        """The ids of the terminals that a viewer showed last; the next viewer begins with them."""
         return self._active
 
     def get(self, uuid: str) -> Terminal | None:
@@ -120,11 +120,11 @@ class Tabs:
         self._viewers = (*self._viewers, viewer)
 
     def remove_viewer(self, viewer: TabsViewer) -> None:
-        """Send it no more events. The terminals that it showed stay active for the next one."""
+        """Stop sending events to a viewer. The terminals that it showed stay active for the next one."""
         self._viewers = tuple(one for one in self._viewers if one is not viewer)
 
     def activate(self, uuids: tuple[str, ...]) -> None:
-        """Note which terminals a viewer shows now."""
+        """Record which terminals a viewer shows now."""
         self._active = uuids
         shown = {*uuids, *(uuid for viewer in self._viewers for uuid in viewer.shown)}
         for uuid, terminal in self._terminals.items():
@@ -159,7 +159,7 @@ class Tabs:
         return next(name for n in range(1, len(taken) + 2) if (name := f"Tab {n}") not in taken)
 
     def _require_room(self, uuid: str) -> None:
-        """Have room for one more terminal; close one whose shell has ended if needed. Raises TerminalError."""
+        """Make room for one more terminal; close one whose shell has ended if needed. Raises TerminalError."""
         ended = next((terminal for terminal in self.terminals if terminal.ended), None)
         if not self._bound.room and ended is not None:
             self._remove(ended, by_request=True)
@@ -177,7 +177,7 @@ class Tabs:
         return terminal
 
     def _describe(self, tab: Tab, *, ended: bool = False) -> None:
-        """Store the tab with the shell's keeper as well: it survives a disk that fails."""
+        """Store the tab with the shell's keeper too, in case the disk fails."""
         label = {"name": tab.name, "created_at": tab.created_at}
         self._spawner.describe(tab.uuid, {**label, "ended": True} if ended else label)
 
@@ -214,9 +214,9 @@ class Tabs:
             self._remove(terminal, by_request=False)
 
     def _is_kept(self, terminal: Terminal) -> bool:
-        """Return whether an ended terminal stays to be looked at.
+        """Return whether an ended terminal is kept for a look at its screen.
 
-        It does not after somebody typed into it and it ended well, as by `exit`, nor if a viewer can't show it.
+        It is not if somebody typed into it and it ended well, as by `exit`, nor if a viewer can't show it.
         """
         ended_well = terminal.exit_status == 0 and terminal.typed.ever
         can_be_shown = all(viewer.shows_exits for viewer in self._viewers)
@@ -305,21 +305,21 @@ class Tabs:
 
     @property
     def buffer_bytes(self) -> int:
-        """Kept output of all terminals."""
+        """Bytes of output that all terminals keep."""
         return sum(len(terminal.ring) for terminal in self._terminals.values())
 
     @property
     def printed_bytes(self) -> int:
-        """Bytes that the present terminals have ever printed."""
+        """Bytes that the present terminals have printed in all."""
         return sum(terminal.ring.end for terminal in self._terminals.values())
 
     def save_directories(self) -> None:
-        """Store where each shell is now."""
+        """Store the working directory of each shell."""
         for terminal in [one for one in self._terminals.values() if not one.ended]:
             self._store.save(terminal.tab, self._directory(terminal))
 
     def _directory(self, terminal: Terminal) -> str:
-        with contextlib.suppress(ImportError, OSError):  # it is gone, or no descriptor is left to look with
+        with contextlib.suppress(ImportError, OSError):  # the shell is gone, or no descriptor is left to look it up
             return working_directory(terminal.pid)
         return self._new_shell().cwd
 

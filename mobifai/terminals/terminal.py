@@ -82,7 +82,7 @@ class Terminal:
 
     @property
     def uuid(self) -> str:
-        """The id that the phone gave it."""
+        """The id that the phone gave the terminal."""
         return self.tab.uuid
 
     @property
@@ -92,7 +92,7 @@ class Terminal:
 
     @property
     def position(self) -> int:
-        """How many bytes it has printed so far."""
+        """The number of bytes that the terminal has printed."""
         return self.ring.end
 
     def replay(self) -> bytes:
@@ -125,7 +125,7 @@ class Terminal:
             self._memory.keep_modes(self.modes)
 
     def set_active(self, active: bool) -> None:
-        """Note whether a viewer shows the terminal, or did before it left."""
+        """Record whether a viewer shows the terminal, or did before it disconnected."""
         if active:
             self.inactive_since = None
         elif self.inactive_since is None:
@@ -143,9 +143,9 @@ class Terminal:
     # -- input
 
     def write(self, text: str, *, by_hand: bool = False) -> None:
-        """Type a text. Raises TerminalError when too much waits already.
+        """Type a text. Raises TerminalError if the input buffer is full.
 
-        `by_hand`: a person typed it, so its echo is read now if that takes no time.
+        `by_hand`: a person typed it, so its echo is read immediately if that takes no time.
         """
         self.typed.add()
         try:
@@ -159,7 +159,7 @@ class Terminal:
             self._pty.read_echo(ECHO_SECONDS)
 
     def foreground(self) -> Foreground:
-        """Return the program that reads what is typed; nothing is known of it while input waits for the kernel."""
+        """Return the program that reads the input; UNKNOWN while input is buffered."""
         return UNKNOWN if self._pty.input_waits else self._pty.foreground()
 
     def resize(self, cols: int, rows: int) -> None:
@@ -170,15 +170,15 @@ class Terminal:
     # -- the end
 
     def shell_ended(self, status: int | None) -> None:
-        """Take the shell's exit status: negative for a signal, None where nobody knows it."""
+        """Record the shell's exit status: negative for a signal, None if unknown."""
         self.exit_status, self._exit_is_known = status, True
         self._finish()
 
     def _finish(self) -> None:
         """Call `on_end` once the shell has ended and its last output is read and taken.
 
-        A program left behind may keep the terminal open and print on, and a shell may close its terminal and run on:
-        after FINISH_SECONDS either is cut off.
+        A program that was left behind may keep the terminal open and print, and a shell may close its terminal and
+        continue. After FINISH_SECONDS either is cut off.
         """
         if self.ended:
             return
@@ -196,7 +196,7 @@ class Terminal:
             on_end(self)
 
     def close(self) -> None:
-        """Close the terminal's descriptor, screen and accounts. Its feeds are closed before. Idempotent."""
+        """Close the descriptor, screen and accounts, after the feeds. Closing twice is closing once."""
         self.ended = True
         if self._finish_timer is not None:
             self._finish_timer.cancel()
@@ -208,11 +208,11 @@ class Terminal:
 
 
 def _ignore(_: Terminal) -> None:
-    """Nobody waits for the end any more."""
+    """Ignore the end of a terminal."""
 
 
 def check_size(cols: int, rows: int, uuid: str = "") -> None:
-    """Raise TerminalError for a size that no screen has."""
+    """Raise TerminalError for a size that no screen can have."""
     for name, value, most in (("cols", cols, MAX_COLS), ("rows", rows, MAX_ROWS)):
         if not 1 <= value <= most:
             raise TerminalError(f"{name}: expected 1 to {most}; found {value}", uuid)
