@@ -10,22 +10,54 @@ import type { FromPhone, Output, ProcessesSync } from "../protocol/messages";
 /** A message to the agent: its event and payload. */
 export type Outgoing = { [Event in keyof FromPhone]: readonly [type: Event, payload: FromPhone[Event]] }[keyof FromPhone];
 
+export type OutputType = "process:screen" | "terminal:output";
+
 /** The part of a stream that a message covers. */
 export type OutputSpan = Pick<Output, "uuid" | "offset" | "end">;
 
+type StreamState =
+  | "none" // nothing has arrived that later output can continue
+  | "following" // everything up to `end` has arrived
+  | "resuming" // output is missing: the agent was asked to resume, and has not answered
+  | "in-screen"; // a screen is arriving in parts, and its last part has not come
+
+type OutputKind =
+  | "screen" // a whole screen, or its first part
+  | "continuation" // a further part of a screen: it has no offset
+  | "next" // output that continues at the page's offset, or the first output of a new terminal
+  | "old" // output that has arrived already
+  | "gap" // output that does not continue at the page's offset
+  | "probe-match" // the agent asks for the page's offset, which is the one that it expects
+  | "probe-mismatch"; // it expects another one
+
+type OutputAction = "show" | "ignore" | "resume" | "acknowledge";
+
+/** What is done with each kind of output. `show` leads to "following", or to "in-screen" without an `end`; `resume` to "resuming". */
+export const OUTPUT_ACTIONS: Readonly<Record<StreamState, Readonly<Record<OutputKind, OutputAction>>>> = {
+  none: { screen: "show", continuation: "ignore", next: "show", old: "ignore", gap: "resume", "probe-match": "acknowledge", "probe-mismatch": "resume" },
+  following: { screen: "show", continuation: "ignore", next: "show", old: "ignore", gap: "resume", "probe-match": "acknowledge", "probe-mismatch": "resume" },
+  resuming: { screen: "show", continuation: "ignore", next: "show", old: "ignore", gap: "ignore", "probe-match": "acknowledge", "probe-mismatch": "resume" },
+  "in-screen": { screen: "show", continuation: "show", next: "show", old: "ignore", gap: "resume", "probe-match": "acknowledge", "probe-mismatch": "resume" },
+};
+
 interface StreamPosition {
   stream: string | null;
-  /** Everything up to this offset has arrived; null: nothing that later output can continue. */
+  state: StreamState;
+  /** Everything up to this offset has arrived; null in the states "none" and "in-screen". */
   end: number | null;
   rendered: number;
   acknowledged: number;
-  /** A screen is arriving in parts, and its last part has not come. */
-  inScreen: boolean;
-  /** The agent was asked to resume, and has not answered. */
-  isResuming: boolean;
 }
 
-const fresh = (stream: string | null): StreamPosition => ({ stream, end: null, rendered: 0, acknowledged: 0, inScreen: false, isResuming: false });
+const fresh = (stream: string | null): StreamPosition => ({ stream, state: "none", end: null, rendered: 0, acknowledged: 0 });
+
+function kindOf(position: StreamPosition, type: OutputType, { offset, end }: OutputSpan): OutputKind {
+  if (type === "process:screen") return "screen";
+  if (offset === undefined) return "continuation";
+  if (offset === end) return position.end === end ? "probe-match" : "probe-mismatch";
+  if (offset === position.end || (position.state === "none" && offset === 0)) return "next";
+  return position.end !== null && end !== undefined && end <= position.end ? "old" : "gap";
+}
 
 export class Offsets {
   readonly #positions = new Map<string, StreamPosition>(); // bounded by the agent's terminals
@@ -76,28 +108,24 @@ export class Offsets {
   }
 
   /** Take a screen or output that came by this path. Returns whether it is shown, and the answers. */
-  take(type: "process:screen" | "terminal:output", { uuid, offset, end }: OutputSpan, path: string): [boolean, Outgoing[]] {
+  take(type: OutputType, output: OutputSpan, path: string): [isShown: boolean, answers: Outgoing[]] {
     if (!this.#used) return [true, []];
     if (this.#paths !== null && !this.#paths.has(path)) return [false, []];
+    const { uuid, end } = output;
     const position = this.#of(uuid);
-    if (type === "process:screen") {
-      position.isResuming = false;
-      this.#reach(position, end);
-      return [true, []];
+    switch (OUTPUT_ACTIONS[position.state][kindOf(position, type, output)]) {
+      case "show":
+        position.state = end === undefined ? "in-screen" : "following";
+        position.end = end ?? null;
+        return [true, []];
+      case "acknowledge":
+        return [false, this.#acknowledge(uuid, position)];
+      case "resume":
+        position.state = "resuming";
+        return [false, [this.#resume([uuid])]];
+      case "ignore":
+        return [false, []];
     }
-    if (offset === undefined) {
-      if (!position.inScreen) return [false, []];
-      this.#reach(position, end);
-      return [true, []];
-    }
-    if (offset === end) return [false, this.#isCurrent(uuid, position, offset)];
-    if (position.end === null && !position.isResuming && !position.inScreen && offset === 0) position.end = 0; // a new terminal
-    if (offset === position.end) {
-      position.isResuming = false;
-      this.#reach(position, end);
-      return [true, []];
-    }
-    return [false, this.#gap(uuid, position, end)];
   }
 
   /** Everything up to this offset is rendered. Returns the acknowledgement, if one is due. */
@@ -114,23 +142,6 @@ export class Offsets {
     return position;
   }
 
-  #reach(position: StreamPosition, end: number | undefined): void {
-    position.end = end ?? null;
-    position.inScreen = end === undefined;
-  }
-
-  #isCurrent(uuid: string, position: StreamPosition, end: number): Outgoing[] {
-    if (position.end === end) return this.#acknowledge(uuid, position);
-    position.isResuming = true;
-    return [this.#resume([uuid])];
-  }
-
-  #gap(uuid: string, position: StreamPosition, end: number | undefined): Outgoing[] {
-    if (position.isResuming || (position.end !== null && end !== undefined && end <= position.end)) return [];
-    position.isResuming = true;
-    return [this.#resume([uuid])];
-  }
-
   #acknowledge(uuid: string, position: StreamPosition): Outgoing[] {
     position.acknowledged = position.rendered;
     return [["terminal:ack", { uuid, end: position.rendered }]];
@@ -139,7 +150,7 @@ export class Offsets {
   #resume(uuids: readonly string[]): Outgoing {
     const terminals = uuids.map((uuid) => {
       const position = this.#of(uuid);
-      position.inScreen = false;
+      if (position.state === "in-screen") position.state = "none";
       const { stream, end } = position;
       return stream === null || end === null ? { uuid } : { uuid, stream, end };
     });
