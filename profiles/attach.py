@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import msgspec
 
-from mobifai.control.control_socket import send_request, stream_events
+from mobifai.control.client import send_request, stream_events
 from mobifai.errors import StateError
 from profiles.attribution.culprit import find_culprits
 from profiles.attribution.growth import COUNT, rise, risen_containers, risen_sites

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-from mobifai.control.control_socket import send_request, stream_events
+from mobifai.control.client import send_request, stream_events
 from mobifai.errors import StateError
 from profiles.results import ProfileError
 from soak.harness.child_environment import helper_environment, module_command

@@ -18,7 +18,7 @@ import msgspec
 import psutil
 
 from benchmarks.bench.peers import SHELL, BenchPeer, BenchTools, Launch, PeerFailed
-from mobifai.control.control_socket import send_request
+from mobifai.control.client import send_request
 from mobifai.state import StateDir
 
 START_SECONDS = 30.0

@@ -22,7 +22,7 @@ from mobifai.assistant.access import AssistantAccess
 from mobifai.assistant.config import AssistantConfig
 from mobifai.bounds import Ledger
 from mobifai.config import Config
-from mobifai.control.control_socket import ControlHandler, StreamingHandler
+from mobifai.control.server import ControlHandler, StreamingHandler
 from mobifai.health.keep_awake import KeepAwake
 from mobifai.health.monitor import Monitor
 from mobifai.health.trimmer import Trimmer

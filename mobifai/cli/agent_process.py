@@ -25,8 +25,8 @@ from mobifai.cli.console import ConsolePresenter
 from mobifai.cli.control_client import run, stop_signals
 from mobifai.cli.time_of_day import until_time_of_day
 from mobifai.config import EVERY_ADDRESS, EVERY_IPV4_ADDRESS, Config, RelayConfig
-from mobifai.control.control_socket import control_server
 from mobifai.control.debug_plugins import DebugPlugins, PluginContext
+from mobifai.control.server import control_server
 from mobifai.errors import MobiFaiError, StateError
 from mobifai.files import write_whole
 from mobifai.logs.setup import RootLogHandler
@@ -70,8 +70,8 @@ async def _serve(
         restart = _AgentRestart(stop, spawner.keeper_pid if isinstance(spawner, KeeperClient) else None)
         agent = await scope.enter_async_context(open_agent(config, assistant, state, ledger, spawner, person, restart))
         handlers = {**agent.control_handlers, "restart": restart.asked}
-        more = DebugPlugins(PluginContext(ledger, agent))
-        await scope.enter_async_context(control_server(state.socket_paths("control"), handlers, ledger, more.find))
+        plugins = DebugPlugins(PluginContext(ledger, agent))
+        await scope.enter_async_context(control_server(state.socket_paths("control"), handlers, ledger, plugins.find))
         if isinstance(spawner, KeeperClient):
             spawner.started(agent.relay_target.port)
         async with asyncio.TaskGroup() as tasks:

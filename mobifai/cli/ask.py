@@ -13,8 +13,8 @@ import msgspec
 
 from mobifai.cli.control_client import request_running
 from mobifai.cli.settings import state_dir_option
-from mobifai.control.control_socket import NotRunning, stream_events
-from mobifai.control.control_socket import send_request as ask_once
+from mobifai.control.client import NotRunning, stream_events
+from mobifai.control.client import send_request as ask_once
 from mobifai.errors import CommandError
 from mobifai.protocol.plain_text import escaped, lines, one_line
 from mobifai.state import StateDir

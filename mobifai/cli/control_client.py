@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mobifai.control.control_socket import ANSWER_SECONDS, NotResponding, NotRunning, send_request
+from mobifai.control.client import NotResponding, NotRunning, send_request
+from mobifai.control.request import ANSWER_SECONDS
 from mobifai.state import StateDir
 
 HANGING_SECONDS = 5.0

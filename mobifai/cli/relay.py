@@ -16,8 +16,8 @@ from mobifai.cli.control_client import is_set_within, run, stop_signals
 from mobifai.cli.listen_options import listen_options, relay_config
 from mobifai.cli.settings import FileSettings, log_options, state_dir_option
 from mobifai.config import RelayConfig
-from mobifai.control.control_socket import ControlHandler, control_server
 from mobifai.control.debug_plugins import DebugPlugins, PluginContext
+from mobifai.control.server import ControlHandler, control_server
 from mobifai.errors import SignInRefused, StateError
 from mobifai.logs.setup import RootLogHandler, set_up_logs
 from mobifai.problems import Problems
@@ -77,10 +77,10 @@ def _pass_on(context: click.Context, state_dir: Path) -> None:
 async def _serve(place: RelayConfig, state: StateDir, ledger: Ledger, logs: RootLogHandler) -> None:
     opening = Relay.open(place, state.path, ledger, shared=True, problems=state.problems)
     async with stop_signals() as stop, opening as running:
-        questions = _questions(running, ledger, state.problems)
-        more = DebugPlugins(PluginContext(ledger))
-        async with control_server(state.socket_paths("control"), questions, ledger, more.find):
-            announce(invitation.invitation_text(await questions["pair"]({})))  # type: ignore[arg-type]
+        handlers = _control_handlers(running, ledger, state.problems)
+        plugins = DebugPlugins(PluginContext(ledger))
+        async with control_server(state.socket_paths("control"), handlers, ledger, plugins.find):
+            announce(invitation.invitation_text(await handlers["pair"]({})))  # type: ignore[arg-type]
             announce(
                 "`mobifai pair` shows a new code, `mobifai relay account add` adds an account. Press Ctrl-C to stop."
             )
@@ -88,7 +88,7 @@ async def _serve(place: RelayConfig, state: StateDir, ledger: Ledger, logs: Root
                 logs.log_repeats()
 
 
-def _questions(running: Relay, ledger: Ledger, problems: Problems) -> dict[str, ControlHandler]:
+def _control_handlers(running: Relay, ledger: Ledger, problems: Problems) -> dict[str, ControlHandler]:
     async def pair(arguments: dict[str, Any]) -> object:
         if arguments.get("legacy"):
             raise SignInRefused(_NO_PHONES)

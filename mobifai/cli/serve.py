@@ -22,7 +22,7 @@ from mobifai.cli.init_process import fork_if_init
 from mobifai.cli.listen_options import check_public_url, listen_options, relay_config
 from mobifai.cli.settings import FileSettings, log_options, state_dir_option
 from mobifai.config import EVERY_ADDRESS, PUBLIC_STUN, Config, HealthConfig
-from mobifai.control.control_socket import listen_in
+from mobifai.control.server import listen_in
 from mobifai.errors import CommandError, ConfigError, StateError
 from mobifai.limits import MAX_NAME, TERMINAL_RING
 from mobifai.logs.rotating_file import log_path

@@ -14,7 +14,7 @@ from click.core import ParameterSource
 
 from mobifai import user
 from mobifai.cli.settings import state_dir_option
-from mobifai.control.control_socket import send_request
+from mobifai.control.client import send_request
 from mobifai.errors import CommandError, ServiceError, StateError
 from mobifai.logs.rotating_file import log_path
 from mobifai.logs.tail import follow, last_lines

@@ -1,1 +1,1 @@
-"""The control socket, by which commands talk to the running process."""
+"""The control socket, on which commands send requests to the running process."""

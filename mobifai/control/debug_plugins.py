@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mobifai.bounds import Ledger
-from mobifai.control.control_socket import AnyHandler
+from mobifai.control.server import AnyHandler
 from mobifai.errors import StateError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ ENTRY_POINTS = "mobifai.questions"
 class PluginContext:
     """The running process, for plug-ins.
 
-    `agent` is None in a relay alone and in the keeper. `keeper` is the Keeper in the keeper's process, which has no
+    `agent` is None in a standalone relay and in the keeper. `keeper` is only set in the keeper's process, which has no
     event loop and an empty ledger.
     """
 
@@ -36,12 +36,12 @@ class PluginContext:
 class DebugPlugins:
     """The plug-ins by prefix; each is imported once."""
 
-    subject: PluginContext
+    context: PluginContext
     _loaded: dict[str, Mapping[str, AnyHandler]] = field(default_factory=dict)  # bounded by what is installed
 
-    def find(self, question: str) -> AnyHandler | None:
+    def find(self, request: str) -> AnyHandler | None:
         """Return the handler of a request, if there is one. Raises StateError if its plug-in can't be loaded."""
-        prefix, dot, _ = question.partition(".")
+        prefix, dot, _ = request.partition(".")
         if not dot:
             return None
         if prefix not in self._loaded:
@@ -50,15 +50,15 @@ class DebugPlugins:
             points = entry_points(group=ENTRY_POINTS, name=prefix)
             if not points:
                 return None
-            self._loaded[prefix] = _load(next(iter(points)), self.subject)
-        return self._loaded[prefix].get(question)
+            self._loaded[prefix] = _load(next(iter(points)), self.context)
+        return self._loaded[prefix].get(request)
 
 
-def _load(point: "EntryPoint", subject: PluginContext) -> Mapping[str, AnyHandler]:
+def _load(point: "EntryPoint", context: PluginContext) -> Mapping[str, AnyHandler]:
     try:
-        offered: Mapping[str, AnyHandler] = point.load()(subject)
+        handlers: Mapping[str, AnyHandler] = point.load()(context)
     except Exception as error:
         raise StateError(
-            f"what answers questions about {point.name} can't be loaded: {error!r}; reinstall it"
+            f"the handlers of {point.name}.* requests can't be loaded: {error!r}; reinstall the package"
         ) from error
-    return offered
+    return handlers

@@ -10,7 +10,7 @@ import msgspec
 
 from mobifai.cli.control_client import run
 from mobifai.cli.settings import state_dir_option
-from mobifai.control.control_socket import send_request
+from mobifai.control.client import send_request
 from mobifai.errors import CommandError
 from mobifai.state import StateDir
 from profiles.heap import print_heap

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any, Final
 
-from mobifai.control.control_socket import StreamingHandler
+from mobifai.control.server import StreamingHandler
 from mobifai.errors import StateError
 from profiles.inside.early_stop import EarlyStop
 from profiles.windows import LONGEST_FLAME

@@ -9,8 +9,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from mobifai.control.control_socket import ControlHandler, StreamingHandler
 from mobifai.control.debug_plugins import PluginContext
+from mobifai.control.server import ControlHandler, StreamingHandler
 from mobifai.errors import StateError
 from profiles.inside.baseline_memory import baseline_memory
 from profiles.inside.early_stop import EarlyStop

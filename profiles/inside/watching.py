@@ -11,8 +11,8 @@ import time
 from collections.abc import AsyncGenerator
 from typing import Any, Final
 
-from mobifai.control.control_socket import StreamingHandler
 from mobifai.control.debug_plugins import PluginContext
+from mobifai.control.server import StreamingHandler
 from mobifai.errors import StateError
 from mobifai.health.process_stats import descriptor_kinds, heap_in_use
 from profiles.attribution.growth import largest, risen_containers, risen_sites

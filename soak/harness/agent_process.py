@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from mobifai.control.control_socket import send_request
+from mobifai.control.client import send_request
 from mobifai.errors import MobiFaiError, StateError
 from mobifai.state import StateDir
 from soak.gauges import process_stats as outside

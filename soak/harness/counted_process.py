@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mobifai.control.control_socket import send_request
+from mobifai.control.client import send_request
 from mobifai.errors import StateError
 from soak.gauges import process_stats as outside
 from soak.gauges.gauge import of_process

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 
-from mobifai.control.control_socket import send_request
+from mobifai.control.client import send_request
 from mobifai.errors import MobiFaiError, StateError
 from mobifai.state import StateDir
 from soak.harness.installation import HERE, Installation

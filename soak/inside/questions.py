@@ -10,8 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mobifai.control.control_socket import ControlHandler
 from mobifai.control.debug_plugins import PluginContext
+from mobifai.control.server import ControlHandler
 from mobifai.errors import StateError
 from mobifai.terminals.keeper_protocol import TEST_VARIABLE
 from soak.inside.count import count, count_process

@@ -9,7 +9,7 @@ import asyncio
 from pathlib import Path
 
 from mobifai.cli.control_client import is_set_within
-from mobifai.control.control_socket import send_request
+from mobifai.control.client import send_request
 from mobifai.errors import StateError
 from mobifai.state import StateDir
 from soak.gauges import process_stats as outside

@@ -15,7 +15,8 @@ import pytest
 from mobifai.assistant.config import ApprovalMode
 from mobifai.assistant.control_handlers import AssistantControl
 from mobifai.assistant.model import ModelRequest
-from mobifai.control.control_socket import control_server, send_request, stream_events
+from mobifai.control.client import send_request, stream_events
+from mobifai.control.server import control_server
 from mobifai.errors import StateError
 from mobifai.protocol import messages
 from mobifai.state import StateDir

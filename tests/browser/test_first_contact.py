@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mobifai.control.control_socket import send_request
+from mobifai.control.client import send_request
 from mobifai.state import StateDir
 from tests.browser.scene import Way, answers, at_the_phone, scripts_for
 from tests.support.agent import RunningAgent, serving

@@ -12,7 +12,7 @@ import pytest
 
 import mobifai
 from mobifai.bounds import Ledger
-from mobifai.control.control_socket import control_server
+from mobifai.control.server import control_server
 from mobifai.logs.rotating_file import log_path
 from mobifai.logs.tail import follow, last_lines
 from mobifai.service.systemd import argv_of

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from mobifai.bounds import Ledger
-from mobifai.control import control_socket as control
-from mobifai.control.control_socket import ControlHandler, StreamingHandler, control_server, send_request, stream_events
+from mobifai.control import client, server
+from mobifai.control.client import send_request, stream_events
+from mobifai.control.server import ControlHandler, StreamingHandler, control_server
 from mobifai.errors import StateError
 from tests.support.eventually import eventually
 
@@ -117,7 +118,7 @@ async def test_who_hangs_up_ends_what_it_followed(tmp_path: Path) -> None:
 
 
 async def test_who_does_not_read_ends_what_it_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(server, "ANSWER_SECONDS", 0.2)
     async with a_process(tmp_path) as (questions, path):
         reader, writer = await asyncio.open_unix_connection(path)
         writer.write(b'{"ask": "flood"}\n')
@@ -148,15 +149,15 @@ async def test_the_process_stopping_ends_it(tmp_path: Path) -> None:
 
 
 async def test_silence_is_told_from_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control, "BEAT_SECONDS", 0.05)
-    monkeypatch.setattr(control, "ANSWER_SECONDS", 1)
+    monkeypatch.setattr(server, "BEAT_SECONDS", 0.05)
+    monkeypatch.setattr(client, "ANSWER_SECONDS", 1)
     async with a_process(tmp_path) as (questions, path):
         asyncio.get_running_loop().call_later(2, questions.go_on.set)
         assert await all_of(path, "wait") == ["first", "last"]
 
 
 async def test_a_process_that_says_nothing_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(client, "ANSWER_SECONDS", 0.2)
     async with a_process(tmp_path) as (questions, path):
         with pytest.raises(StateError, match="does not answer"):
             await all_of(path, "wait")

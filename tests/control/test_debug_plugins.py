@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from mobifai.bounds import Ledger
-from mobifai.control.control_socket import ControlHandler, control_server, send_request
+from mobifai.control.client import send_request
 from mobifai.control.debug_plugins import ENTRY_POINTS, DebugPlugins, PluginContext
+from mobifai.control.server import ControlHandler, control_server
 from mobifai.errors import StateError
 
 LOADED: list[PluginContext] = []
@@ -49,7 +50,7 @@ def test_a_package_is_loaded_with_its_first_question_and_only_once(found: DebugP
     found.find("test.hello")
     found.find("test.hello")
     found.find("test.nothing")
-    assert [found.subject] == LOADED
+    assert [found.context] == LOADED
 
 
 @pytest.mark.parametrize("question", ["", "status", "hello", ".", "test.", "test.nothing", "nobody.hello", ".hello"])
@@ -89,5 +90,5 @@ def test_an_agent_loads_nothing_of_the_proof_until_it_is_asked() -> None:
 def test_a_package_that_can_not_be_loaded_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     points = EntryPoints([EntryPoint("broken", "no_such_module_at_all:offered", ENTRY_POINTS)])
     monkeypatch.setattr(importlib.metadata, "entry_points", points.select)
-    with pytest.raises(StateError, match=r"broken can't be loaded.*reinstall it"):
+    with pytest.raises(StateError, match=r"broken.* can't be loaded.*reinstall the package"):
         DebugPlugins(PluginContext(Ledger())).find("broken.hello")

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 
-from mobifai.control.control_socket import send_request
+from mobifai.control.client import send_request
 from mobifai.logs.rotating_file import log_path
 from mobifai.state import StateDir
 from soak.phone.encryption import InvitationLink, PhoneKeys

@@ -19,7 +19,7 @@ from aiohttp import web
 
 from mobifai.bounds import Ledger
 from mobifai.config import RelayConfig
-from mobifai.control.control_socket import control_server
+from mobifai.control.server import control_server
 from mobifai.errors import StateError
 from mobifai.health.checks import machine, programs, relays, storage
 from mobifai.health.checks.check import (

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 
-from mobifai.control.control_socket import send_request
+from mobifai.control.client import send_request
 from mobifai.errors import StateError
 from mobifai.state import StateDir
 from tests.support.agent import STOP_SECONDS, RunningAgent, mobifai

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mobifai.control.control_socket import send_request, stream_events
+from mobifai.control.client import send_request, stream_events
 from mobifai.errors import StateError
 from mobifai.state import StateDir
 from profiles.replay import attach_command

@@ -391,8 +391,8 @@ TABLE: dict[str, dict[str, Cell]] = {
         "heap": living_agent_dead, "compare": NO_AGENT,
     },
     "agent hangs": {
-        "heap": living_agent_hangs, "attach": "as heap: mobifai.control.control_socket waits for both",
-        "flame": "as heap: mobifai.control.control_socket waits for both",
+        "heap": living_agent_hangs, "attach": "as heap: mobifai.control.client waits for both",
+        "flame": "as heap: mobifai.control.client waits for both",
         "run": "each cycle has a time limit; that takes minutes", "gate": "as run: the cycles are the same",
         "compare": NO_AGENT,
     },

@@ -19,8 +19,8 @@ from types import MappingProxyType
 import pytest
 
 from mobifai.bounds import Ledger
-from mobifai.control.control_socket import ControlHandler
 from mobifai.control.debug_plugins import PluginContext
+from mobifai.control.server import ControlHandler
 from mobifai.errors import MobiFaiError, StateError
 from mobifai.limits import TERMINALS
 from soak.gauges.gauge import gauge_of

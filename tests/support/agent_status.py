@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from mobifai.control.control_socket import send_request
+from mobifai.control.client import send_request
 from mobifai.errors import StateError
 from mobifai.state import StateDir
 from soak.phone.event_log import PhoneError

@@ -17,7 +17,8 @@ from typing import Any
 import psutil
 import pytest
 
-from mobifai.control.control_socket import listen_in, send_request
+from mobifai.control.client import send_request
+from mobifai.control.server import listen_in
 from mobifai.errors import StateError
 from mobifai.terminals import keeper
 from mobifai.terminals.keeper_protocol import TEST_VARIABLE

@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 import aiohttp
 import msgspec
 
-from mobifai.control.control_socket import send_request
+from mobifai.control.client import send_request
 from mobifai.errors import StateError
 from mobifai.health.checks.check import CheckedInstallation, CheckResult, ok, problem, warning
 from mobifai.logs.formatting import without_secrets

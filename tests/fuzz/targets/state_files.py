@@ -5,7 +5,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from mobifai.control.control_socket import send_request
+from mobifai.control.client import send_request
 from mobifai.state import StateDir
 from tests.fuzz.oracle import Fault
 from tests.fuzz.target import Target

@@ -1,9 +1,4 @@
-"""The control socket: commands send requests to the running process as JSON lines. Only its owner may connect.
-
-A request `{"ask": NAME, "with": {...}}` is answered by one line: `{"answer": ...}` or `{"error": TEXT}`. A handler that
-is an async generator is answered by a line `{"event": ...}` for each item, then `{"answer": null}`; `{"event": null}`
-is a keep-alive. Such a handler ends when its command disconnects.
-"""
+"""The server of the control socket: answers requests of commands. Only its owner may connect."""
 
 import asyncio
 import contextlib
@@ -19,11 +14,10 @@ from typing import Any
 import msgspec
 
 from mobifai.bounds import Bound, Ledger
+from mobifai.control.request import ANSWER_SECONDS, Request
 from mobifai.errors import MobiFaiError, StateError
 from mobifai.limits import CONTROL_CLIENTS, MAX_REQUEST
 from mobifai.state import private_directory
-
-ANSWER_SECONDS = 30.0
 
 CLOSE_SECONDS = 1.0
 """How long a command may take to read the rest of its answer, since this process may be about to stop."""
@@ -31,27 +25,11 @@ CLOSE_SECONDS = 1.0
 BEAT_SECONDS = 10.0
 """The interval of keep-alive lines to a command that follows a stream."""
 
-SUSPENDED_SECONDS = 1.0
-"""A delay of a timer that shows that the process was suspended, so that an answer may have arrived meanwhile."""
-
 ControlHandler = Callable[[dict[str, Any]], Awaitable[object]]
 StreamingHandler = Callable[[dict[str, Any]], AsyncGenerator[object, None]]
 AnyHandler = ControlHandler | StreamingHandler
 
 _END = object()
-
-
-class NotRunning(StateError):
-    """No process listens on the control socket."""
-
-
-class NotResponding(StateError):
-    """A process listens on the control socket but does not answer."""
-
-
-class _Request(msgspec.Struct, frozen=True, rename={"arguments": "with"}):
-    ask: str
-    arguments: dict[str, Any] = {}  # bounded by MAX_REQUEST
 
 
 def listen_in(places: Sequence[Path]) -> tuple[socket.socket, Path]:
@@ -91,13 +69,13 @@ async def control_server(
     """
     listening, path = listen_in([places] if isinstance(places, Path) else places)
     with ledger.bound(CONTROL_CLIENTS) as bound:
-        conversations = _RequestServer(lambda question: handlers.get(question) or find_more(question), bound)
-        server = await asyncio.start_unix_server(conversations.serve, sock=listening, limit=MAX_REQUEST)
+        requests = _RequestServer(lambda name: handlers.get(name) or find_more(name), bound)
+        server = await asyncio.start_unix_server(requests.serve, sock=listening, limit=MAX_REQUEST)
         try:
             yield
         finally:
             server.close()
-            await conversations.close()
+            await requests.close()
             await server.wait_closed()
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
@@ -141,11 +119,11 @@ class _RequestServer:
         await _send(writer, last)
 
     def _handled(self, line: bytes) -> Awaitable[object] | AsyncGenerator[object, None]:
-        question = msgspec.json.decode(line, type=_Request)
-        handler = self._find(question.ask)
+        request = msgspec.json.decode(line, type=Request)
+        handler = self._find(request.ask)
         if handler is None:
-            raise StateError(f"the running process does not know {question.ask!r}; restart it to update it")
-        return handler(question.arguments)
+            raise StateError(f"the running process does not know {request.ask!r}; restart it to update it")
+        return handler(request.arguments)
 
     async def close(self) -> None:
         tasks = list(self._tasks)
@@ -214,88 +192,9 @@ async def _next_event(
     return event.result()
 
 
-def _check_owner(path: Path) -> None:
-    """Raise StateError if another user may own a socket."""
-    for place in (path.parent, path):
-        with contextlib.suppress(OSError):
-            if place.lstat().st_uid not in (0, os.getuid()):
-                raise StateError(f"another user owns {place} and might answer there, so no request was sent")
-
-
 def _is_owner(connection: socket.socket) -> bool:
     """Return whether the peer is our own user or root. The 0600 socket in a 0700 directory ensures it, too."""
     if not hasattr(socket, "SO_PEERCRED"):
         return True
     _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
     return uid in (0, os.getuid())
-
-
-async def send_request(
-    path: Path, question: str, arguments: Mapping[str, object] | None = None, patience: float = ANSWER_SECONDS
-) -> Any:
-    """Send a request and return the answer. Raises StateError if no process runs, or it refuses or is too slow."""
-    async with _asked(path, question, arguments) as reader:
-        return (await _line(reader, patience))["answer"]
-
-
-async def stream_events(
-    path: Path, question: str, arguments: Mapping[str, object] | None = None
-) -> AsyncGenerator[Any, None]:
-    """Send a request and yield its events. Closing the generator ends the handler. Raises StateError."""
-    async with _asked(path, question, arguments) as reader:
-        while "answer" not in (line := await _line(reader, ANSWER_SECONDS)):
-            if line.get("event") is not None:
-                yield line["event"]
-
-
-@asynccontextmanager
-async def _asked(
-    path: Path, question: str, arguments: Mapping[str, object] | None
-) -> AsyncIterator[asyncio.StreamReader]:
-    line = msgspec.json.encode({"ask": question, "with": dict(arguments or {})}) + b"\n"
-    if len(line) > MAX_REQUEST:
-        raise StateError(f"expected a request of at most {MAX_REQUEST} bytes; found {len(line)}")
-    _check_owner(path)
-    try:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            reader, writer = await asyncio.open_unix_connection(path, limit=1 << 26)
-    except (FileNotFoundError, ConnectionError):
-        raise NotRunning(
-            f"no mobifai is running with the state directory {path.parent}; start `mobifai serve`"
-        ) from None
-    except OSError as error:  # TimeoutError is one
-        raise StateError(f"the running mobifai can't be reached at {path}: {error}") from None
-    try:
-        writer.write(line)
-        yield reader
-    finally:
-        writer.close()
-
-
-async def _read_in_time(reader: asyncio.StreamReader, patience: float) -> bytes:
-    """Read a line; a timeout that a suspended machine caused is repeated. Raises TimeoutError, OSError, ValueError."""
-    clock = asyncio.get_running_loop().time
-    while True:
-        until = clock() + patience
-        try:
-            async with asyncio.timeout_at(until):
-                return await reader.readline()
-        except TimeoutError:
-            if clock() < until + SUSPENDED_SECONDS:
-                raise
-
-
-async def _line(reader: asyncio.StreamReader, patience: float) -> dict[str, Any]:
-    """Read the next line of an answer. Raises StateError."""
-    try:
-        line = await _read_in_time(reader, patience)
-    except TimeoutError:
-        raise NotResponding("the running mobifai does not answer; see its log, or restart it") from None
-    except (OSError, ValueError) as error:
-        raise StateError(f"the connection to the running mobifai broke: {error}") from None
-    answer: dict[str, Any] = msgspec.json.decode(
-        line or b'{"error": "the running mobifai closed the connection without an answer"}'
-    )
-    if "error" in answer:
-        raise StateError(answer["error"])
-    return answer
