@@ -5,7 +5,7 @@ import gc
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -26,14 +26,14 @@ from mobifai.control.server import ControlHandler, StreamingHandler
 from mobifai.health.keep_awake import KeepAwake
 from mobifai.health.monitor import Monitor
 from mobifai.health.trimmer import Trimmer
-from mobifai.limits import TASKS
+from mobifai.limits import SESSIONS, TASKS
 from mobifai.protocol.agent_pairing import Pairing
 from mobifai.protocol.codes import ClientKind
 from mobifai.protocol.e2e import fingerprint
 from mobifai.protocol.features import FEATURES
 from mobifai.session.encryption import Identity
 from mobifai.session.key_combinations import Combinations
-from mobifai.session.registry import SessionRegistry
+from mobifai.session.registry import Seat, SessionRegistry
 from mobifai.session.relay_registration import RelayRegistration
 from mobifai.session.session import SessionContext
 from mobifai.session.sessions import Sessions
@@ -93,7 +93,7 @@ class Agent:
         combinations: Combinations,
         sessions: Sessions,
         registry: SessionRegistry,
-        registration: RelayRegistration,
+        registrations: Sequence[RelayRegistration],
         monitor: Monitor,
         status: StatusReader,
         devices: Callable[[], DeviceAdmin],
@@ -113,7 +113,7 @@ class Agent:
         self.events = events
         self.tabs = tabs
         self.sessions = sessions
-        self.registration = registration
+        self.registrations = registrations
         events.subscribe(self._follow)
 
     # -- the scope
@@ -121,7 +121,8 @@ class Agent:
     async def run(self) -> None:
         """Serve until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.registration.run(), name="relay")
+            for registration in self.registrations:
+                tasks.create_task(registration.run(), name="relay")
             tasks.create_task(self._look_after_shells(), name="look-after-shells")
             tasks.create_task(self._monitor.run(), name="health")
             tasks.create_task(Trimmer(self.tabs, self._config.health).run(), name="trimmer")
@@ -198,7 +199,8 @@ class Agent:
     def _shut_out(self, device_id: str) -> None:
         self._combinations.forget(device_id)
         self.registry.revoke(device_id)
-        self.registration.revoke(device_id)
+        for registration in self.registrations:
+            registration.revoke(device_id)
 
 
 @asynccontextmanager
@@ -226,27 +228,33 @@ async def open_agent(
         scope.push_async_callback(assistant.close)
         sessions = Sessions(ledger)
         scope.callback(sessions.close)
-        pairing = _pairing(config, state, target, phones)
+        seats = range(ledger.capacity(SESSIONS) if target.relay is not None else 1)
+        pairings = [_pairing(config, state, target, phones) for _ in seats]
         key = fingerprint(public_key)
-        status = StatusReader(config, target, ledger, keeper.pid, state.problems, key, pairing, sessions, tabs)
+        status = StatusReader(config, target, ledger, keeper.pid, state.problems, key, pairings, sessions, tabs)
         context = SessionContext(
             ledger, tabs, config.ice_servers, assistant, combinations, status.health, events.publish
         )
         registry = SessionRegistry(context, sessions, phones, partial(_identity, config, state))
         scope.push_async_callback(registry.close)
-        registration = RelayRegistration(
-            state, target, ledger, pairing, tabs, registry, SignInProgress(presenter), config.time_scale
-        )
-        scope.callback(registration.close)
-        monitor = Monitor(Vitals(registration, sessions, status, target, keeper, assistant), config.health)
+        progress = SignInProgress(presenter)
+        registrations = [
+            RelayRegistration(
+                state, target, ledger, pairings[seat], tabs, Seat(registry, sessions), progress, config.time_scale, seat
+            )
+            for seat in seats
+        ]
+        for registration in registrations:
+            scope.callback(registration.close)
+        monitor = Monitor(Vitals(registrations[0], sessions, status, target, keeper, assistant), config.health)
 
         def devices() -> DeviceAdmin:
-            access = device_registry(target, device.device_id, registration.token)
+            access = device_registry(target, device.device_id, registrations[0].token)
             return DeviceAdmin(access, phones, target.find_urls(), device.device_id, public_key, config.e2e)
 
         agent = Agent(
             config, target, device.device_id, state.path, ledger, events, tabs, assistant, combinations, sessions,
-            registry, registration, monitor, status, devices,
+            registry, registrations, monitor, status, devices,
         )  # fmt: skip
         if config.metrics_port is not None:
             from mobifai.health.metrics import metrics_server  # noqa: PLC0415 - imported only if figures are wanted

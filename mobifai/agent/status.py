@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from mobifai import __version__
 from mobifai.bounds import Entry, Ledger
@@ -12,7 +12,7 @@ from mobifai.health.figure import part
 from mobifai.health.process_stats import ProcessStats, collect_process_stats
 from mobifai.health.status import AgentStatus, HealthCheck, PhoneStatus, RelayStatus, TerminalStatus
 from mobifai.protocol import messages
-from mobifai.protocol.agent_pairing import Pairing
+from mobifai.protocol.agent_pairing import Pairing, PairingStage
 from mobifai.session.sessions import Sessions
 from mobifai.terminals.listing import exit_of
 from mobifai.terminals.tabs import Tabs
@@ -21,6 +21,10 @@ from mobifai.transport.relay_address import RelayTarget
 
 REUSE_SECONDS = 1.0
 """How long a phone's requests reuse the process' figures: reading them takes milliseconds, and a page polls."""
+
+
+_PROGRESS = tuple(PairingStage)
+"""The stages of a pairing, in their order: the status shows the furthest."""
 
 
 def phone_status(sessions: Sessions) -> PhoneStatus:
@@ -57,7 +61,7 @@ class StatusReader:
         keeper_pid: int | None,
         problems: Iterable[str],
         fingerprint: str,
-        pairing: Pairing,
+        pairings: Sequence[Pairing],
         sessions: Sessions,
         tabs: Tabs,
     ) -> None:
@@ -67,7 +71,7 @@ class StatusReader:
         self._keeper_pid = keeper_pid
         self._problems = problems
         self._fingerprint = fingerprint
-        self._pairing = pairing
+        self._pairings = pairings
         self._sessions = sessions
         self._tabs = tabs
         self._started = time.monotonic()
@@ -111,7 +115,7 @@ class StatusReader:
 
     def _relay(self) -> RelayStatus:
         return RelayStatus(
-            relay=self._pairing.stage.value,
+            relay=max((pairing.stage for pairing in self._pairings), key=_PROGRESS.index).value,
             relay_url=self._relay_target.public_url,
             own_relay_url=self._relay_target.url if self._relay_target.relay is not None else None,
         )

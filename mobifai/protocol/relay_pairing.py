@@ -64,7 +64,7 @@ RelayCommand = Emit | Disconnect
 
 @dataclass(frozen=True, slots=True)
 class ConnectedDevice:
-    """A signed-in device on a socket."""
+    """A signed-in device on a socket. An agent may have several, each for one phone: `seat` numbers them from 0."""
 
     sid: str
     user: str
@@ -74,6 +74,7 @@ class ConnectedDevice:
     public_key: str
     tab_count: int = 0
     features: tuple[str, ...] = ()
+    seat: int = 0
 
     @property
     def proven(self) -> tuple[str, str, str, str]:
@@ -157,7 +158,7 @@ class RelayRegistry:
         return self._pairs.get(sid)
 
     def sockets_of(self, user: str, device_id: str) -> list[str]:
-        """Return the sockets on which a device of an account is signed in: at most one."""
+        """Return the sockets on which a device of an account is signed in: at most one for each seat."""
         return [one.sid for one in self._devices.values() if (one.user, one.device_id) == (user, device_id)]
 
     def of_user(self, user: str) -> list[ConnectedDevice]:
@@ -176,12 +177,12 @@ class RelayRegistry:
     # -- devices
 
     def join(self, device: ConnectedDevice) -> list[RelayCommand]:
-        """Add a device that signed in. It replaces the same device on another socket."""
+        """Add a device that signed in. It replaces the same device on another socket, seat by seat."""
         known = self._devices.get(device.sid)
         commands = self.leave(device.sid) if known is not None and known.proven != device.proven else []
         before = self._available(device.user)
         for sid in self.sockets_of(device.user, device.device_id):
-            if sid != device.sid:
+            if sid != device.sid and self._devices[sid].seat == device.seat:
                 commands += [*self._leave(sid), Disconnect(sid)]
         self._devices[device.sid] = device
         if device.type == "mobile":
@@ -250,11 +251,13 @@ class RelayRegistry:
         return [*commands, self._list_for(device)] if device is not None else commands
 
     def _agent(self, sid: str, target: str) -> ConnectedDevice | None:
+        """Return the agent that a phone asks for: the seat that it has, a free one, or one that is taken."""
         asking = self._devices.get(sid)
-        for device in self._devices.values():
-            if device.device_id == target and device.type == "mac" and asking and device.user == asking.user:
-                return device
-        return None
+        if asking is None:
+            return None
+        seats = [agent for agent in self._of(asking.user, "mac") if agent.device_id == target]
+        own = self._pairs.get(sid)
+        return min(seats, key=lambda one: (own is None or own.agent != one.sid, one.sid in self._pairs), default=None)
 
     def _initiate(self, agent: ConnectedDevice, phone: ConnectedDevice) -> list[RelayCommand]:
         challenges = {agent.sid: self._new_challenge(), phone.sid: self._new_challenge()}
@@ -360,6 +363,8 @@ class RelayRegistry:
         return (device for device in self._devices.values() if device.user == user and device.type == kind)
 
     def _available(self, user: str) -> list[messages.AvailableDevice]:
+        """Return the agents that have a free seat."""
+        free = {agent.device_id: agent for agent in self._of(user, "mac") if agent.sid not in self._pairs}
         return [
             messages.AvailableDevice(
                 device_id=agent.device_id,
@@ -367,8 +372,7 @@ class RelayRegistry:
                 status="available",
                 tab_count=agent.tab_count,
             )
-            for agent in self._of(user, "mac")
-            if agent.sid not in self._pairs
+            for agent in free.values()
         ]
 
     def _list_for(self, phone: ConnectedDevice) -> Emit:

@@ -35,13 +35,15 @@ class DeviceConnection(Protocol):
     """A device's connection, on a WebSocket or inside this process.
 
     `key` identifies it in the registry, and `opened_at` is on the monotonic clock. `in_process` is True for a device in
-    this process. `pending_register` is the registration of a device that has to sign in first, and `nonce` identifies
-    that sign-in. `signed_in` is True while a device is signed in. `outbox` holds the packets that it has not read yet.
+    this process, which may have one connection for each `seat`. `pending_register` is the registration of a device that
+    has to sign in first, and `nonce` identifies that sign-in. `signed_in` is True while a device is signed in.
+    `outbox` holds the packets that it has not read yet.
     """
 
     key: str
     address: str
     in_process: bool
+    seat: int
     opened_at: float
     pending_register: messages.Register | None
     nonce: str
@@ -211,6 +213,7 @@ class EventDispatcher:
             public_key=register.public_key,
             tab_count=max(0, register.tab_count or 0),
             features=register.features,
+            seat=connection.seat,
         )
         self._carry_out(self._registry.join(device))
         self._count()

@@ -40,9 +40,16 @@ class LocalConnection:
     """
 
     def __init__(
-        self, key: str, backlog: Bound, most_bytes: int, handler: LocalEventHandler, monotonic: Callable[[], float]
+        self,
+        key: str,
+        backlog: Bound,
+        most_bytes: int,
+        handler: LocalEventHandler,
+        monotonic: Callable[[], float],
+        seat: int = 0,
     ) -> None:
         self.key = key
+        self.seat = seat
         self.address = "this process"
         self.in_process = True
         self.opened_at = monotonic()

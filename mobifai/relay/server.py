@@ -82,9 +82,12 @@ class Relay:
         self.sign_in.accounts.remove(name)
         self._components.dispatcher.end_account(name)
 
-    def local(self) -> AbstractContextManager[LocalConnection]:
-        """Return a scope with a connection for a device in this process. Entering it raises LimitReached."""
-        return self._components.endpoint.local(self._components.dispatcher)
+    def local(self, seat: int = 0) -> AbstractContextManager[LocalConnection]:
+        """Return a scope with a connection for a device in this process, which pairs with one phone.
+
+        A device has one connection for each `seat`. Entering the scope raises LimitReached.
+        """
+        return self._components.endpoint.local(self._components.dispatcher, seat)
 
     @classmethod
     @asynccontextmanager

@@ -67,11 +67,11 @@ class SocketIOEndpoint:
         return self._connections
 
     @contextmanager
-    def local(self, handler: LocalEventHandler) -> Iterator[LocalConnection]:
-        """Yield a connection for a device in this process. Raises LimitReached."""
+    def local(self, handler: LocalEventHandler, seat: int) -> Iterator[LocalConnection]:
+        """Yield a connection for a seat of a device in this process. Raises LimitReached."""
         most_bytes = self._ledger.capacity(RELAY_MESSAGE)
         with self._ledger.bound(RELAY_BACKLOG) as backlog:
-            connection = LocalConnection(self._new_key(), backlog, most_bytes, handler, self._monotonic)
+            connection = LocalConnection(self._new_key(), backlog, most_bytes, handler, self._monotonic, seat)
             self._keep(connection, THIS_PROCESS)
             try:
                 yield connection

@@ -49,6 +49,7 @@ class WebSocketConnection:
         self.key = key
         self.address = request.remote or ""
         self.in_process = False
+        self.seat = 0
         self.opened_at = opened_at
         self.outbox: Outbox[bytes] = Outbox(backlog, frame.capacity, len, self.abort)
         self.pending_register: messages.Register | None = None

@@ -37,7 +37,8 @@ class SessionRegistry:
 
     async def close(self) -> None:
         """Close every session and wait for the end of its data channel. Idempotent."""
-        self.phone_unpaired("the agent stops")
+        for member in self._sessions.members:
+            self.end(member, "the agent stops")
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     def revoke(self, device_id: str) -> None:
@@ -48,7 +49,8 @@ class SessionRegistry:
         elif member is not None:
             member.encryption.refuse(Reason.REVOKED, "this phone was revoked")
 
-    def _end(self, member: Candidate | Session, reason: str) -> None:
+    def end(self, member: Candidate | Session, reason: str) -> None:
+        """End a session, or the handshake of a candidate."""
         if isinstance(member, Session):
             member.close(reason)
         else:
@@ -57,11 +59,11 @@ class SessionRegistry:
 
     # -- opening
 
-    def phone_paired(self, phone: PairedPhone) -> None:
+    def admit(self, phone: PairedPhone) -> None:
         """Open a session for a phone, after its proof if it encrypts."""
         in_the_way = self._sessions.in_the_way(phone.device_id)
         if in_the_way is not None:
-            self._end(in_the_way, "another pairing replaces this session")
+            self.end(in_the_way, "another pairing replaces this session")
         if phone.features.e2e:
             self._await_proof(phone)
         else:
@@ -112,37 +114,61 @@ class SessionRegistry:
             task.cancel()
         self._context.publish(SessionClosed(session.device_id))
 
-    # -- what the relay reports (RegistrationListener)
+
+class Seat:
+    """One phone's place at the relay: passes on what the relay reports of it. `registry` opens its session."""
+
+    def __init__(self, registry: SessionRegistry, sessions: Sessions) -> None:
+        self._registry = registry
+        self._sessions = sessions
+        self._phone: PairedPhone | None = None
+
+    @property
+    def _member(self) -> Candidate | Session | None:
+        """The session or candidate of this seat's phone, unless the phone has come by another seat since."""
+        member = self._sessions.get(self._phone.device_id) if self._phone is not None else None
+        return member if member is not None and member.phone is self._phone else None
+
+    @property
+    def _session(self) -> Session | None:
+        member = self._member
+        return member if isinstance(member, Session) else None
 
     @property
     def has_channel(self) -> bool:
         """Whether the data channel of the phone is open."""
-        return any(session.channel_open for session in self._sessions.open)
+        return self._session is not None and self._session.channel_open
+
+    def phone_paired(self, phone: PairedPhone) -> None:
+        """Admit a phone. It replaces the one before."""
+        self.phone_unpaired("another pairing replaces this session")
+        self._phone = phone
+        self._registry.admit(phone)
 
     def phone_unpaired(self, reason: str) -> None:
-        """End the session of the relay's phone."""
-        for member in self._sessions.members:
-            self._end(member, reason)
+        """End the session of the phone."""
+        if self._member is not None:
+            self._registry.end(self._member, reason)
 
     def phone_left_relay(self) -> None:
         """Go on with an open data channel."""
-        for member in self._sessions.members:
-            if isinstance(member, Session):
-                member.relay_ended()
-            else:
-                self._end(member, "the phone left before it had proven who it is")
+        member = self._member
+        if isinstance(member, Session):
+            member.relay_ended()
+        elif member is not None:
+            self._registry.end(member, "the phone left before it had proven who it is")
 
     def phone_sent(self, event: str, payload: object) -> None:
         """Pass a message on to the session of the phone."""
-        for member in self._sessions.members:
-            member.receive(event, payload)
+        if self._member is not None:
+            self._member.receive(event, payload)
 
     def relay_has_room(self) -> None:
         """Send on."""
-        for session in self._sessions.open:
-            session.outbound.flush()
+        if self._session is not None:
+            self._session.outbound.flush()
 
     def relay_echoed(self, nonce: str) -> None:
         """Pass on what the relay sent back."""
-        for session in self._sessions.open:
-            session.relay_echoed(nonce)
+        if self._session is not None:
+            self._session.relay_echoed(nonce)

@@ -53,7 +53,7 @@ class PairedPhone:
 
 
 class RegistrationListener(Protocol):
-    """Receives what the relay reports of phones. No call may fail or wait."""
+    """Receives what the relay reports of the phone that pairs with this registration. No call may fail or wait."""
 
     @property
     def has_channel(self) -> bool:
@@ -89,9 +89,10 @@ class SignInListener(Protocol):
 
 
 class RelayRegistration:
-    """The agent on its relay. `listener` receives what concerns phones, `sign_in` what concerns the registration.
+    """The agent on its relay, for one phone at a time. With the relay in this process there is one for each `seat`.
 
-    `relay_echoes`: the relay has sent something back before; some relays don't.
+    `listener` receives what concerns the phone, `sign_in` what concerns the registration. `relay_echoes` is set once
+    the relay has sent something back; some relays don't.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class RelayRegistration:
         listener: RegistrationListener,
         sign_in: SignInListener,
         time_scale: float,
+        seat: int = 0,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._state = state
@@ -118,7 +120,9 @@ class RelayRegistration:
         self._pairing = pairing
         self.relay_echoes = False
         self.token = target.token
-        self.transport: RelayTransport = create_relay_transport(target, ledger, self, lambda: self.token, time_scale)
+        self.transport: RelayTransport = create_relay_transport(
+            target, ledger, self, lambda: self.token, time_scale, seat
+        )
 
     async def run(self) -> None:
         """Stay registered until cancelled."""

@@ -75,7 +75,7 @@ class Session:
         self.features = features
         self.rights = Rights.of(features)
         self.closed = False
-        self._phone = phone
+        self.phone = phone
         self._context = context
         self._owner = owner
         self._encryption = encryption
@@ -231,7 +231,7 @@ class Session:
         self.outbound.relay_serves = False
         if not self.channel_open:
             self.close(f"the phone has to come again: {refusal.message}")
-        self._phone.end_pairing()
+        self.phone.end_pairing()
 
     def _does_not_read(self) -> None:
         _log.info("closed the data channel of a phone that does not read what it asked for")
@@ -248,14 +248,14 @@ class Session:
                 return
             case Failure.ENCRYPTION_HIDDEN:
                 _log.warning("%s; the pairing is ended", reason)
-                self._phone.send("e2e:refused", _broken(reason))
+                self.phone.send("e2e:refused", _broken(reason))
                 self.close("closed the session of a phone whose relay changes what it sends")
             case Failure.FLOODED:
                 _log.warning("the phone sends more than can be handled: %s", reason)
                 self.close("closed the session of a phone that sends more than can be handled")
             case Failure.ORDER_BROKEN:
                 self._order_broken(f"{reason}; what was typed may be lost")
-        self._phone.end_pairing()
+        self.phone.end_pairing()
 
     def _order_broken(self, message: str) -> None:
         """Tell the phone, by both transports: what came late was not handled, and before it something is missing."""
@@ -274,7 +274,7 @@ class Session:
 
     def offer_created(self, offer: messages.Offer) -> None:
         """Send the offer to the phone. Its fingerprint is as authentic as the transport is."""
-        transport = self._phone.transport if self._encryption is None else self._encryption
+        transport = self.phone.transport if self._encryption is None else self._encryption
         try:
             transport.send("webrtc:offer", offer)
         except TransportClosed as error:
@@ -284,19 +284,19 @@ class Session:
         """Change over to the channel, once what the relay carries has had time to arrive."""
         _log.info("the data channel is open")
         self.outbound.pause()
-        asks = self._phone.transport.open and self.outbound.relay_serves and self._phone.relay_is_ours
-        self._handover.begin(self._phone.request_echo if asks else None, listens=self.features.offsets)
+        asks = self.phone.transport.open and self.outbound.relay_serves and self.phone.relay_is_ours
+        self._handover.begin(self.phone.request_echo if asks else None, listens=self.features.offsets)
 
     def _relay_has_messages(self) -> bool:
         """Return whether messages wait in the relay's transport."""
-        return self._phone.transport.open and self._phone.transport.in_flight > 0
+        return self.phone.transport.open and self.phone.transport.in_flight > 0
 
     def relay_echoed(self, nonce: str) -> None:
         """Note that the relay sent something back: everything sent before has arrived."""
         self._handover.echoed(nonce)
 
     def _use_channel(self, flushed: bool) -> None:
-        came_by_relay = flushed and self.outbound.relay_serves and self._phone.relay_is_ours
+        came_by_relay = flushed and self.outbound.relay_serves and self.phone.relay_is_ours
         self.outbound.set_channel(self.connector.peer)
         if came_by_relay:
             self._send_sync(resume=False)
@@ -320,7 +320,7 @@ class Session:
         self._handover.stop()
         self.inbound.channel_ended()
         self.outbound.set_channel(None)
-        self._phone.channel_ended()
+        self.phone.channel_ended()
         self.close_without_transport()
         if not self.closed:
             if was_open:

@@ -40,7 +40,10 @@ LASTING_SECONDS = 5.0
 class InProcessRelayTransport:
     """A transport to the phone through the relay in this process (for one elsewhere, see `RelayClient`)."""
 
-    def __init__(self, relay: Relay, listener: "RelayListener", lasting_seconds: float = LASTING_SECONDS) -> None:
+    def __init__(
+        self, relay: Relay, listener: "RelayListener", lasting_seconds: float = LASTING_SECONDS, seat: int = 0
+    ) -> None:
+        self._seat = seat
         self._loop = asyncio.get_running_loop()
         self._relay = relay
         self._listener = listener
@@ -114,7 +117,7 @@ class InProcessRelayTransport:
         """Connect and receive until the connection ends. Return whether it lasted, or was ended from here."""
         began, self._was_dropped = self._loop.time(), False
         try:
-            with self._relay.local() as connection:
+            with self._relay.local(self._seat) as connection:
                 await self._serve(connection)
         except LimitReached as full:
             _log.warning("the agent could not connect to its own relay: %s", full)

@@ -32,10 +32,14 @@ def create_relay_transport(
     listener: "RelayListener",
     token: Callable[[], str | None],
     time_scale: float,
+    seat: int,
 ) -> RelayTransport:
-    """Create the transport for a relay. `token` returns what to sign in with; timers run `time_scale` times as fast."""
+    """Create the transport for a relay. `token` returns what to sign in with; timers run `time_scale` times as fast.
+
+    Only the relay in this process has more than one `seat`.
+    """
     if relay_target.relay is not None:
-        return InProcessRelayTransport(relay_target.relay, listener)
+        return InProcessRelayTransport(relay_target.relay, listener, seat=seat)
     from mobifai.transport.relay_client import RelayClient  # noqa: PLC0415 - only with a relay elsewhere
 
     return RelayClient(relay_target.url, ledger, listener, token, time_scale)

@@ -62,7 +62,7 @@ class _Phone:
 
     def __init__(self, agent: Agent, device_id: str, features: Features = NO_FEATURES) -> None:
         self.device_id, self.features = device_id, features
-        self.transport = agent.registration.transport
+        self.transport = agent.registrations[0].transport
 
     def send(self, event: str, payload: object) -> None:
         """Drop it."""
@@ -79,7 +79,7 @@ class _Phone:
 
 def pair(agent: Agent, device_id: str) -> Session:
     """Have a phone pair that wants no data channel."""
-    agent.registry.phone_paired(cast("PairedPhone", _Phone(agent, device_id)))
+    agent.registry.admit(cast("PairedPhone", _Phone(agent, device_id)))
     session = agent.sessions.get(device_id)
     assert isinstance(session, Session)
     session.connector.disconnect()
