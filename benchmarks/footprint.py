@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def step(words: tuple[str, ...]) -> StartCost:
-    """One bare interpreter."""
+    """Measure one bare interpreter."""
     options = [word for word in words if word.startswith("-")]
     code = [*(word for word in words if not word.startswith("-")), "print(flush=True)", "import sys; sys.stdin.read()"]
     began = time.monotonic()
@@ -63,7 +63,7 @@ def step(words: tuple[str, ...]) -> StartCost:
 
 
 def serve() -> StartCost:
-    """`mobifai serve` with a state directory of its own."""
+    """Measure `mobifai serve` with a state directory of its own."""
     with tempfile.TemporaryDirectory(prefix="mobifai-footprint-") as folder:
         ready = Path(folder) / "ready.json"
         words = ["serve", "--port", "0", "--state-dir", f"{folder}/state", "--ready-file", str(ready)]
@@ -81,7 +81,7 @@ def serve() -> StartCost:
 
 @contextmanager
 def running(words: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that is ended at the end of this scope."""
+    """Start a process that ends with this scope."""
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:  # noqa: S603
         try:
             yield process
@@ -90,7 +90,7 @@ def running(words: list[str]) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def memory_of(pid: int) -> float:
-    """MB of a process and its children, pages that several share counted in parts (PSS)."""
+    """Return the memory of a process and its children in MB (PSS: shared pages count in part)."""
     family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     return sum(process.memory_full_info().pss for process in family) / 1e6
 

@@ -73,27 +73,27 @@ COUNTS = {
 
 @dataclass
 class CountingPath:
-    """A path that always has room, encodes what it is given as the data channel does, and counts it."""
+    """A path that always has room, and counts the bytes of encoded messages."""
 
     open: bool = True
     sent_bytes: int = 0
 
     def room_for_bulk(self, _: int) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
     def room_for_control(self) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
     def send(self, event: str, payload: object) -> None:
-        """Encode and count."""
+        """Encode a message and count its bytes."""
         self.sent_bytes += len(encode_frame(event, payload))
 
 
 @dataclass
 class HotPathBench:
-    """A terminal whose other side `program` is, and its outbound; `turn` lets the loop look once."""
+    """A terminal whose program is the socket `program`, and its outbound; `turn` runs one loop iteration."""
 
     loop: asyncio.AbstractEventLoop
     program: socket.socket
@@ -102,7 +102,7 @@ class HotPathBench:
     now: float = 1000.0
 
     def set_up(self, master: int) -> None:
-        """Begin to forward."""
+        """Attach the terminal."""
         ledger = Ledger()
         outbound = OutboundQueue(ledger, CountingPath(open=False), _nothing)
         spawned = Spawned(2**30, master, mmap.mmap(-1, ring_bytes(TERMINAL_RING.value)))
@@ -111,19 +111,19 @@ class HotPathBench:
         self.terminal.forward()
 
     def turn(self) -> None:
-        """One turn of the loop, some time later."""
+        """Run one loop iteration, some time later."""
         self.now += UNIT_SECONDS
         self.loop.call_soon(self.loop.stop)
         self.loop.run_forever()
 
 
 def _nothing(*_: object) -> None:
-    """Notify nobody."""
+    """Ignore a notification."""
 
 
 @contextmanager
 def bench() -> Iterator[HotPathBench]:
-    """A terminal and a outbound on a loop of their own, whose clock is set by hand."""
+    """Set up a terminal and an outbound on a loop whose clock is set by hand."""
     near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     near.setblocking(False)
     loop = asyncio.SelectorEventLoop()
@@ -148,7 +148,7 @@ TEXT = ("0123456789 abcdefghijklmnopqrstuvwxyz ABCDEFGHIJ é 漢字 🙂\n".enco
 
 @contextmanager
 def output(*, forwarded: bool = True) -> Iterator[tuple[WorkUnit, CountingPath]]:
-    """16 KiB of a program's output, in the pieces that the kernel gives, until they are encoded for the phone."""
+    """Drive 16 KiB of output, in the chunks of a PTY, until it is encoded for the phone."""
     pieces = [TEXT[at : at + PIECE] for at in range(0, len(TEXT), PIECE)]
     with bench() as made:
         if not forwarded:
@@ -163,13 +163,13 @@ def output(*, forwarded: bool = True) -> Iterator[tuple[WorkUnit, CountingPath]]
 
 
 def hidden() -> AbstractContextManager[tuple[WorkUnit, CountingPath]]:
-    """The same of a terminal that nobody looks at: it goes into the ring."""
+    """Drive the same output of a terminal that is not shown, which only goes into the ring."""
     return output(forwarded=False)
 
 
 @contextmanager
 def key() -> Iterator[tuple[WorkUnit, CountingPath]]:
-    """A key from the phone's frame to the program, and its echo back to a frame."""
+    """Drive a key from the phone's frame to the program, and its echo back to a frame."""
     text = json.dumps({"namespace": "terminal", "action": "terminal:input", "payload": {"uuid": "uuid", "data": "x"}})
     with bench() as made:
 
@@ -186,7 +186,7 @@ def key() -> Iterator[tuple[WorkUnit, CountingPath]]:
 
 @contextmanager
 def relay() -> Iterator[tuple[WorkUnit, CountingPath]]:
-    """A packet with 16 KiB of output through the relay: read, queued for the other device, and taken from there."""
+    """Drive a packet with 16 KiB of output through the relay: read, queue, take."""
     ledger = Ledger()
     payload = {"uuid": "uuid", "data": TEXT.decode(errors="replace")}
     text = "42" + json.dumps(["terminal:output", payload], ensure_ascii=False, separators=(",", ":"))
@@ -203,7 +203,7 @@ def relay() -> Iterator[tuple[WorkUnit, CountingPath]]:
 
 
 def _finished(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """The result of a coroutine that has nothing to wait for."""
+    """Return the result of a coroutine that never waits."""
     try:
         coroutine.send(None)
     except StopIteration as done:
@@ -274,7 +274,7 @@ def _instructions(unit: WorkUnit) -> int:
 
 
 def _peak(unit: WorkUnit) -> int:
-    """The least of some units: now and then one finds something cached gone that the others have."""
+    """Return the smallest peak of some units; now and then one finds a cache empty that the others use."""
     tracemalloc.start()
     try:
         unit()
@@ -299,17 +299,17 @@ def count_all() -> dict[str, UnitCounts]:
 
 
 def version() -> str:
-    """The implementation and minor version of this Python, which stored figures go by."""
+    """Return the implementation and minor version of this Python, the key of stored counts."""
     return f"{platform.python_implementation()} {sys.version_info.major}.{sys.version_info.minor}"
 
 
 def stored(path: Path = STORED) -> dict[str, UnitCounts] | None:
-    """The stored counts of this version; None when there are none."""
+    """Return the stored counts of this version, or None."""
     return json.loads(path.read_text()).get(version()) if path.exists() else None
 
 
 def store(counted: Mapping[str, UnitCounts], path: Path = STORED) -> None:
-    """Put these counts in place of the stored ones of this version."""
+    """Replace the stored counts of this version."""
     kept = json.loads(path.read_text()) if path.exists() else {}
     path.write_text(json.dumps({**kept, version(): counted}, indent=2, sort_keys=True) + "\n")
 
@@ -333,7 +333,7 @@ def risen(counted: Mapping[str, UnitCounts], before: Mapping[str, UnitCounts]) -
 
 
 def machine_instructions(name: str) -> float:
-    """Instructions that one unit takes, by callgrind: the difference between two runs. Raises ClickException."""
+    """Return the machine instructions of one unit, by callgrind, from two runs. Raises ClickException."""
     few, many = (_instructions_of_process(name, units) for units in (UNITS, 3 * UNITS))
     return (many - few) / (2 * UNITS)
 
@@ -373,7 +373,7 @@ def _drive(name: str, units: int) -> None:
 @click.option("--callgrind", is_flag=True, help="Print machine instructions too, by valgrind. Takes minutes.")
 @click.option("--drive", default="", hidden=True, help="NAME:UNITS; only do that.")
 def main(update: bool, as_json: bool, callgrind: bool, drive: str) -> None:
-    """Count what a chunk and a key cost, and say what costs more than is stored."""
+    """Count the cost of a chunk and of a key, and report what exceeds the stored counts."""
     if drive:
         name, _, units = drive.partition(":")
         _drive(name, int(units))

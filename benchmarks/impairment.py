@@ -65,7 +65,7 @@ HEAD = """\
 
 @dataclass
 class NetworkRow:
-    """One line of the table: what was measured of a peer over a wire, or what went wrong instead."""
+    """A row of the table: the figures of a peer over a line, or the failure."""
 
     wire: str
     peer: str
@@ -79,7 +79,7 @@ class NetworkRow:
 
 @dataclass(frozen=True)
 class NetworkVisit:
-    """A client at a server over a wire, how often keys are pressed, and the file."""
+    """A client at a server over a line, the number of key presses, and the file."""
 
     link: ImpairedLink
     client: BenchClient
@@ -87,11 +87,11 @@ class NetworkVisit:
     payload: Payload
 
     async def ping(self, line: NetworkRow) -> None:
-        """How far it is."""
+        """Measure the round trip of the line."""
         line.figures["ping"] = f"{1000 * await self.link.ping():.1f} ms"
 
     async def file(self, line: NetworkRow) -> None:
-        """A file is printed, and comes whole."""
+        """Measure printing a file, which must arrive complete."""
         terminal = await self.client.open()
         seen = await self.client.ask("file", terminal=terminal, path=str(self.payload.path))
         whole = (seen["bytes"], seen["sha256"]) == (self.payload.size, self.payload.sha256)
@@ -99,7 +99,7 @@ class NetworkVisit:
         await self.client.ask("shut", terminal=terminal)
 
     async def echo(self, line: NetworkRow) -> None:
-        """One key at a time, alone, and beside a flood that is not shown or is shown."""
+        """Measure the echo of single keys: alone, and beside a flood that is hidden or shown."""
         typed, flooded = await self.client.open_many(2)
         for name, shown in (("idle", [typed]), ("unseen", [typed]), ("seen", [typed, flooded])):
             await self.client.show(shown)
@@ -113,7 +113,7 @@ class NetworkVisit:
             await self.client.ask("shut", terminal=terminal)
 
     async def interrupt(self, line: NetworkRow) -> None:
-        """Ctrl-C, again and again, each time when a flood is well under way."""
+        """Measure Ctrl-C, repeatedly, each time during a flood."""
         terminal = await self.client.open()
         times, after = [], []
         for _ in range(self.presses):
@@ -131,7 +131,7 @@ def _ms(times: Sequence[float]) -> str:
 
 
 def behind(peer: BenchPeer, address: str) -> BenchPeer:
-    """The same peer, whose MobiFai listens where the wire ends."""
+    """Return the same peer, with MobiFai listening at the end of the line."""
 
     def launch(found: BenchTools, folder: Path) -> Launch:
         usual = peer.launch(found, folder)
@@ -150,7 +150,7 @@ def reached(server: RunningServer, address: str) -> Mapping[str, object]:
 async def visiting(
     peer: BenchPeer, found: BenchTools, folder: Path, presses: int, payload: Payload
 ) -> AsyncIterator[NetworkVisit]:
-    """A client that is connected to a fresh server over a clean wire."""
+    """Connect a client to a fresh server over a clean line."""
     async with (
         impaired_link() as link,
         serving(behind(peer, link.near), found, folder, {"BENCH_HOST": link.near}) as server,
@@ -184,7 +184,7 @@ async def measure(peer: BenchPeer, wires: Sequence[str], visit: NetworkVisit) ->
 async def measure_all(
     peers: Sequence[BenchPeer], wires: Sequence[str], presses: int, file_bytes: int, found: BenchTools, folder: Path
 ) -> list[NetworkRow]:
-    """All lines, by wire and then by peer."""
+    """Return all rows, by line and then by peer."""
     payload, lines = write(folder / "payload", file_bytes), []
     for peer in peers:
         place = Path(tempfile.mkdtemp(dir=folder, prefix="visit-")) / peer.name
@@ -219,7 +219,7 @@ def _chosen(known: Sequence[str]) -> click.ParamType:
 @click.option("--file-bytes", default=4_000_000, show_default=True, type=click.IntRange(1000), help="Size of the file.")
 @click.option("--page", type=click.Path(path_type=Path), help="Where the table goes; by default it is printed.")
 def main(peers: list[str], wires: list[str], presses: int, file_bytes: int, page: Path | None) -> None:
-    """Measure each peer over each wire, and write the table: medians of so many presses."""
+    """Measure each peer over each line, and write the table of medians."""
     chosen = [PEERS[name] for name in peers]
     found = tools(chosen)
     netns.enter()

@@ -1,4 +1,4 @@
-"""How often the verdict on growth errs: false alarms on clean courses, misses on leaks, over synthetic series.
+"""The error rate of the growth verdict on synthetic series: false alarms without a leak, misses with one.
 
     python benchmarks/verdict.py [TIMES]
 
@@ -23,17 +23,17 @@ SeriesGenerator = Callable[[Random, Sequence[int]], list[float]]
 
 
 def wobble(size: float) -> SeriesGenerator:
-    """Normal noise of this deviation."""
+    """Return normal noise with this deviation."""
     return lambda random, cycles: [random.gauss(0, size) for _ in cycles]
 
 
 def jitter(most: int) -> SeriesGenerator:
-    """Some whole number of objects more, or not."""
+    """Return a random number of extra objects, up to `most`."""
     return lambda random, cycles: [random.randint(0, most) for _ in cycles]
 
 
 def walk(size: float) -> SeriesGenerator:
-    """Steps of this deviation from sample to sample, which add up."""
+    """Return a random walk with steps of this deviation."""
 
     def course(random: Random, cycles: Sequence[int]) -> list[float]:
         at = 0.0
@@ -43,12 +43,12 @@ def walk(size: float) -> SeriesGenerator:
 
 
 def bursts(size: float) -> SeriesGenerator:
-    """One sample in five is higher."""
+    """Return a series in which one sample in five is higher."""
     return lambda random, cycles: [size * random.random() * (random.random() < 0.2) for _ in cycles]
 
 
 def steps(count: int, size: float) -> SeriesGenerator:
-    """So many steps at some time in the first 500 cycles."""
+    """Return `count` steps at random moments of the first 500 cycles."""
 
     def course(random: Random, cycles: Sequence[int]) -> list[float]:
         at = [random.uniform(0, 500) for _ in range(count)]
@@ -58,7 +58,7 @@ def steps(count: int, size: float) -> SeriesGenerator:
 
 
 def filling(size: float, most: int) -> SeriesGenerator:
-    """A cache that takes one entry of `size` a cycle until it is full, after up to `most` cycles."""
+    """Return a cache that gains one entry of `size` a cycle until it is full, after up to `most` cycles."""
 
     def course(random: Random, cycles: Sequence[int]) -> list[float]:
         full = random.randint(1, most)
@@ -68,7 +68,7 @@ def filling(size: float, most: int) -> SeriesGenerator:
 
 
 def settling(size: float, most: int) -> SeriesGenerator:
-    """A cache with keys by chance: it fills ever more slowly."""
+    """Return a cache with random keys, which fills ever more slowly."""
 
     def course(random: Random, cycles: Sequence[int]) -> list[float]:
         keys = random.randint(1, most)
@@ -78,7 +78,7 @@ def settling(size: float, most: int) -> SeriesGenerator:
 
 
 def sawtooth(size: float) -> SeriesGenerator:
-    """It rises with every cycle and falls back every 45 to 400 cycles."""
+    """Return a series that rises with every cycle and falls back every 45 to 400 cycles."""
 
     def course(random: Random, cycles: Sequence[int]) -> list[float]:
         period, phase = random.randint(45, 400), random.randint(0, 1000)
@@ -88,12 +88,12 @@ def sawtooth(size: float) -> SeriesGenerator:
 
 
 def leak(size: float, every: float = 1) -> SeriesGenerator:
-    """`size` more after every so many cycles."""
+    """Return a leak of `size` after every `every` cycles."""
     return lambda _, cycles: [size * (cycle // every) for cycle in cycles]
 
 
 def rare(size: float, every: int) -> SeriesGenerator:
-    """`size` more by chance, one cycle in so many."""
+    """Return a leak of `size` at random, in one of `every` cycles."""
 
     def course(random: Random, cycles: Sequence[int]) -> list[float]:
         hits = [random.random() * every < 1 for _ in range(max(cycles))]
@@ -103,12 +103,12 @@ def rare(size: float, every: int) -> SeriesGenerator:
 
 
 def table(size: float) -> SeriesGenerator:
-    """A dictionary with one more entry a cycle, which doubles now and then."""
+    """Return a dictionary that gains one entry a cycle and doubles now and then."""
     return lambda _, cycles: [size * 2.0 ** (cycle * 3 // 2).bit_length() for cycle in cycles]
 
 
 def both(*courses: SeriesGenerator) -> SeriesGenerator:
-    """The sum of several courses."""
+    """Return the sum of several series."""
     return lambda random, cycles: [sum(at) for at in zip(*(course(random, cycles) for course in courses), strict=True)]
 
 
@@ -165,13 +165,13 @@ NOISES: Sequence[tuple[str, Gauge, SeriesGenerator]] = (
 
 
 def judged(course: SeriesGenerator, gauge: Gauge, random: Random, start: int, block: int) -> Judgement:
-    """One window in a new process."""
+    """Judge one window in a new process."""
     cycles = [start + block * number for number in range(9)]
     return judge(list(zip(cycles, course(random, cycles), strict=True)), gauge)
 
 
 def run(course: SeriesGenerator, gauge: Gauge, number: int) -> tuple[bool, bool]:
-    """Whether a course is suspicious in the run of that number, and whether it is convicted."""
+    """Return whether a series is suspicious in run `number`, and whether it is convicted."""
     random = Random(number)  # noqa: S311 - the same every time
     first = judged(course, gauge, random, WARM_UP, BLOCK)
     if not first.suspicious:
@@ -181,13 +181,13 @@ def run(course: SeriesGenerator, gauge: Gauge, number: int) -> tuple[bool, bool]
 
 
 def smallest(noise: SeriesGenerator, gauge: Gauge, number: int) -> tuple[float, bool]:
-    """The smallest leak that a clean run says it would have seen, and whether another run with it is convicted."""
+    """Return the smallest detectable leak that a clean run states, and whether a run with it is convicted."""
     said = judged(noise, gauge, Random(number), WARM_UP, BLOCK).smallest_leak  # noqa: S311 - the same every time
     return said, run(both(noise, leak(said)), gauge, -number - 1)[1]
 
 
 def main(times: int) -> None:
-    """Print a row for each course."""
+    """Print a row for each series."""
     for title, courses in (("clean: false alarms", CLEAN), ("leaks: found", LEAKS)):
         print(f"{title:<40}{'suspicious %':>14}{'convicted %':>14}   of {times:,}")
         for name, gauge, course in courses:

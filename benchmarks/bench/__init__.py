@@ -1,1 +1,1 @@
-"""MobiFai beside what a user would pick instead: the same client, the same work, in interleaved rounds."""
+"""Compares MobiFai with its alternatives: the same client and the same work, in interleaved rounds."""

@@ -1,4 +1,4 @@
-"""The command: measures what is not measured yet, and writes the page. Owns the choice of rows and peers."""
+"""The command: takes missing measurements and writes the page. Owns the choice of rows and peers."""
 
 import datetime
 import platform
@@ -36,7 +36,7 @@ HARNESS = "harness"
 
 
 def tools(peers: Sequence[BenchPeer]) -> BenchTools:
-    """Node and the packages that these peers need, fetched while there is a network. Raises ClickException."""
+    """Return Node and the packages that these peers need, installing them if missing. Raises ClickException."""
     node.prepare(ROOT)
     try:
         program, client_home = node.ready()
@@ -49,7 +49,7 @@ def tools(peers: Sequence[BenchPeer]) -> BenchTools:
 
 
 def _tried(install: Callable[[], T]) -> tuple[T | None, str]:
-    """What was installed, or why it was not."""
+    """Return what was installed, or why it was not."""
     try:
         return install(), ""
     except node.NodeUnavailable as error:
@@ -75,7 +75,7 @@ def machine_of(
 
 
 def rows_named(names: str) -> list[str]:
-    """The rows, by their own names or by their stations'; all of them for an empty text. Raises BadParameter."""
+    """Return the rows with these names or stations, or all of them for an empty text. Raises BadParameter."""
     wanted = _split(names)
     known = {row.name for row in ROWS} | {row.station for row in ROWS} | {HARNESS, READING}
     _check(wanted, known, "row or station")
@@ -83,7 +83,7 @@ def rows_named(names: str) -> list[str]:
 
 
 def peers_named(names: str) -> list[BenchPeer]:
-    """The peers; for an empty text all, an earlier MobiFai only where one is named. Raises BadParameter."""
+    """Return the peers with these names, or all but the earlier MobiFai for an empty text. Raises BadParameter."""
     wanted = _split(names)
     _check(wanted, PEERS.keys(), "peer")
     usual = [name for name in PEERS if EARLIER or "before" not in name]

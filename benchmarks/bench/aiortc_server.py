@@ -1,4 +1,4 @@
-"""A terminal behind a data channel of aiortc, as short as such an agent can be: what the library itself costs.
+"""A minimal terminal server on a data channel of aiortc: the cost of the library alone.
 
 As with the agent on Node, nothing is bounded, nothing waits for the client, and nothing is kept.
 Signalling is one request: an offer with its candidates is posted, the answer with its candidates comes back.
@@ -25,15 +25,15 @@ READ_BYTES = 65_536
 
 
 class ClientTerminals:
-    """The shells of one client, by its ids."""
+    """The shells of one client by id."""
 
     def __init__(self, channel: RTCDataChannel) -> None:
         self._loop = asyncio.get_running_loop()
         self._channel = channel
         self._shells: dict[str, PtyProcess] = {}
 
-    def hear(self, message: str) -> None:
-        """Do what the client says."""
+    def handle(self, message: str) -> None:
+        """Handle a message of the client."""
         received = json.loads(message)
         about: dict[str, Any] = received["payload"]
         match received["type"]:
@@ -75,19 +75,19 @@ class ClientTerminals:
             self._say("closed", id=name)
 
     def end(self) -> None:
-        """The client is gone."""
+        """Close all shells when the client disconnects."""
         for name in list(self._shells):
             self._close(name)
 
 
 async def answer(request: web.Request) -> web.Response:
-    """Take a client's offer."""
+    """Answer a client's offer."""
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
 
     @connection.on("datachannel")
     def serve(channel: RTCDataChannel) -> None:
         terminals = ClientTerminals(channel)
-        channel.on("message", terminals.hear)
+        channel.on("message", terminals.handle)
         channel.on("close", terminals.end)
 
     offer = json.loads(await request.text())

@@ -1,4 +1,4 @@
-"""The least that can send over a data channel: a file out of memory, by aiortc's own way, or with --short by ours.
+"""A minimal server that sends a file from memory over a data channel, by aiortc or with --short by MobiFai's path.
 
 Speaks as agent_wrtc.mjs does. Prints the port that it listens on as JSON, and ends when standard input does.
 """
@@ -24,7 +24,7 @@ HIGH, LOW = 64 << 10, 32 << 10
 
 
 class FileSender:
-    """One data channel, that sends the file that it is asked to print."""
+    """Sends the requested file over one data channel."""
 
     def __init__(self, channel: Any, association: Any) -> None:
         self._channel, self._association = channel, association

@@ -1,4 +1,4 @@
-"""The client of every peer, one Node program, driven by JSON lines over a pipe.
+"""The client of all peers: one Node program, controlled by JSON lines over a pipe.
 
 Owns its process: whatever happens, it is gone at the end of the scope.
 """
@@ -31,7 +31,7 @@ class BenchClient:
         self._numbers = itertools.count()
 
     async def ask(self, command: str, **options: object) -> Any:
-        """Have a command done, and give its value. Raises ClientFailed."""
+        """Run a command and return its value. Raises ClientFailed."""
         assert self._process.stdin is not None and self._process.stdout is not None  # noqa: S101
         number = next(self._numbers)
         self._process.stdin.write(json.dumps({"id": number, "command": command, **options}).encode() + b"\n")
@@ -52,7 +52,7 @@ class BenchClient:
 
     @asynccontextmanager
     async def stopped(self) -> AsyncIterator[None]:
-        """Let the whole process stand still for the length of this scope: it reads nothing, and answers nothing."""
+        """Stop the whole process (SIGSTOP) in this scope, so that it reads nothing and answers nothing."""
         self._process.send_signal(signal.SIGSTOP)
         try:
             yield
@@ -63,23 +63,23 @@ class BenchClient:
     # -- commands
 
     async def open(self) -> str:
-        """A new terminal, once its prompt is there."""
+        """Open a terminal and wait for its prompt."""
         return str((await self.open_many(1))[0])
 
     async def open_many(self, count: int) -> list[str]:
-        """New terminals, one after the other."""
+        """Open several terminals, one after the other."""
         return list(await self.ask("openMany", count=count))
 
     async def show(self, terminals: Sequence[str]) -> None:
-        """Have these terminals sent and no others, where a peer knows the difference."""
+        """Show these terminals and no others, for peers that send only those."""
         await self.ask("show", terminals=list(terminals))
 
     async def echo(self, terminal: str, count: int) -> list[float]:
-        """How long the echo of each of so many keys took, in milliseconds."""
+        """Return the milliseconds until the echo of each of `count` keys."""
         return list(await self.ask("echo", terminal=terminal, count=count))
 
     async def interrupt(self, terminal: str) -> float:
-        """Press Ctrl-C; the milliseconds until the prompt."""
+        """Press Ctrl-C and return the milliseconds until the prompt."""
         return float(await self.ask("interrupt", terminal=terminal))
 
 
@@ -87,7 +87,7 @@ class BenchClient:
 async def client_of(
     node: str, home: Path, options: Mapping[str, object], folder: Path, inside: Sequence[str] = ()
 ) -> AsyncIterator[BenchClient]:
-    """A client for one peer, not connected yet. `home` has its packages, `options` the peer's description of itself.
+    """Start a client for one peer, not connected yet. `home` has its packages, `options` describe the peer.
 
     `inside`: words before its command, that put it into another network.
     """

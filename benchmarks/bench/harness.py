@@ -23,7 +23,7 @@ PLAIN, COUNTED, WINDOW, NATIVE = "plain", "counted", "memray", "memray-native"
 
 
 class HarnessCounts(msgspec.Struct, frozen=True):
-    """`turns` of one block of each kind for the cost; blocks after which the smallest leak is asked for."""
+    """The workload: `turns` of one block of each kind, and blocks after which the smallest leak is read."""
 
     turns: int
     warm_up: tuple[int, int] | None
@@ -42,12 +42,12 @@ class Cost(msgspec.Struct, frozen=True):
     cycles: int = 0
 
     def plus(self, other: "Cost") -> "Cost":
-        """Both together."""
+        """Return the sum of both."""
         return Cost(self.wall + other.wall, self.cpu + other.cpu, self.cycles + other.cycles)
 
 
 async def measure(number: int, counts: HarnessCounts, folder: Path, results: BenchResults) -> None:
-    """One round; raises what courses raise."""
+    """Measure one round. Raises what scenario runs raise."""
     folder.mkdir(parents=True)
     plan = SoakPlan((SCENARIO,), seed=number, time_scale=20.0, memray=True, confirm=False)
     async with open_scenario_run(SCENARIO, plan, folder / "0", time.monotonic) as course:
@@ -94,7 +94,7 @@ async def _traced(course: ScenarioRun, file: Path, native: bool) -> Cost:
 
 
 async def _cost(course: ScenarioRun, block: Callable[[], Awaitable[object]]) -> Cost:
-    """One block: the seconds in which phones did something."""
+    """Return the cost of one block, in seconds in which phones were active."""
     cycles, cpu, busy = course.cycles, _cpu(course), course.busy_seconds
     await block()
     return Cost(course.busy_seconds - busy, _cpu(course) - cpu, course.cycles - cycles)
@@ -105,7 +105,7 @@ def _cpu(course: ScenarioRun) -> float:
 
 
 def _silent(_text: str) -> None:
-    """Report to nobody."""
+    """Drop a progress report."""
 
 
 async def rounds(many: int, counts: HarnessCounts, folder: Path, results: BenchResults) -> None:

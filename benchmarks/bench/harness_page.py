@@ -1,4 +1,4 @@
-"""The second table: what soak's own means cost, how small a leak they show, and what other finders show. Pure."""
+"""The second table: the cost of soak's instruments, the smallest leak that they find, and other finders. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
@@ -22,7 +22,7 @@ MEMRAY = "memray, a call stack with 1 KB left"
 
 
 def harness_section(cells: Iterable[BenchCell], finders: Sequence[CellResult]) -> str:
-    """The section; nothing when nothing of it was measured."""
+    """Return the section, or an empty text without measurements."""
     found = list(cells)
     values: dict[tuple[str, str], list[float]] = {}
     for cell in found:
@@ -93,7 +93,7 @@ def _by_others(measured: Sequence[CellResult]) -> Iterator[FinderResult]:
 
 
 def _by_memray(measured: Sequence[CellResult]) -> Iterator[FinderResult]:
-    """The records of the same runs without a limit that somebody has found out first."""
+    """Yield memray's results without a calibrated limit, from the records of the same runs."""
     for one in measured:
         if one.tool == "memray" and not one.error and (one.plant in SMALLEST or one.role == "clean"):
             yield FinderResult(

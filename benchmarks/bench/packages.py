@@ -28,7 +28,7 @@ INSTALL_SECONDS = 300
 
 
 def servers_home(node: Node) -> Path:
-    """The folder with the servers' packages; they are fetched when they are not there. Raises NodeUnavailable."""
+    """Return the folder with the servers' packages, installing them if missing. Raises NodeUnavailable."""
     home = ROOT / ".cache" / f"bench_servers-{_content()}"
     if not home.exists():
         home.parent.mkdir(exist_ok=True)
@@ -40,7 +40,7 @@ def servers_home(node: Node) -> Path:
 
 
 def terminado_python() -> str:
-    """A Python with terminado. Raises NodeUnavailable where it can't be made."""
+    """Return a Python with terminado, installing it if missing. Raises NodeUnavailable."""
     wanted = [line for line in LOCK.read_text().splitlines() if line.partition("==")[0] in TERMINADO]
     fingerprint = hashlib.sha256("\n".join([sys.version, *wanted]).encode()).hexdigest()[:16]
     home = ROOT / ".cache" / f"bench_terminado-{fingerprint}"
@@ -59,7 +59,7 @@ def terminado_versions(python: str) -> str:
 
 
 def version_of(home: Path, package: str) -> str:
-    """Which version of a package is installed there."""
+    """Return the installed version of a package."""
     found: str = json.loads((home / "node_modules" / package / "package.json").read_text())["version"]
     return found
 

@@ -1,4 +1,4 @@
-"""The page that shows what was measured, as Markdown. Asks the machine nothing; everything comes out of the results."""
+"""The page with all measurements, as Markdown, rendered from the results alone. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
@@ -20,12 +20,12 @@ NOTHING = "–"
 
 
 def is_compared(ours: str, peer: str) -> bool:
-    """Whether a peer stands beside one of MobiFai's paths: an earlier revision only beside the same path."""
+    """Return whether a peer is compared with a path of MobiFai: an earlier revision only on the same path."""
     return peer not in OURS and (peer not in EARLIER.values() or EARLIER[ours] == peer)
 
 
 class Behind(msgspec.Struct, frozen=True):
-    """MobiFai is worse than a peer at something, in so many of so many rounds."""
+    """A row in which MobiFai is worse than a peer, in `rounds` of `of` rounds."""
 
     row: MetricRow
     ours: str
@@ -47,44 +47,44 @@ class ResultTable:
 
     @property
     def peers(self) -> list[str]:
-        """Those of whom anything is said, in the order of the table."""
+        """The peers with results, in the order of the table."""
         found = {peer for _, peer in self._cells}
         return [peer for peer in PEERS if peer in found]
 
     @property
     def rounds(self) -> int:
-        """The most rounds of any cell."""
+        """The largest number of a round."""
         return max((number for by_round in self._cells.values() for number in by_round), default=0)
 
     def values(self, row: str, peer: str) -> dict[int, float]:
-        """The figures, by round."""
+        """Return the figures by round."""
         cells = self._cells.get((row, peer), {})
         return {number: cell.value for number, cell in cells.items() if cell.value is not None}
 
     def reason(self, row: str, peer: str) -> str:
-        """Why there is no figure: what was said last."""
+        """Return why there is no figure, from the last round."""
         cells = self._cells.get((row, peer), {})
         return cells[max(cells)].reason if cells else ""
 
     def rows(self) -> list[MetricRow]:
-        """The rows of which anything is said."""
+        """Return the rows with results."""
         found = {row for row, _ in self._cells}
         return [row for row in ROWS if row.name in found]
 
     def ratio(self, row: MetricRow, ours: str, theirs: str) -> float | None:
-        """How many times as good the first is, as the median of what it is in each round."""
+        """Return how many times as good the first is: the median of the ratios of all rounds."""
         pairs = self.pairs(row.name, ours, theirs)
         ratios = [row.times_as_good(our, their) for our, their in pairs]
         known = [ratio for ratio in ratios if ratio is not None]
         return median(known) if known and len(known) == len(pairs) else None
 
     def pairs(self, row: str, ours: str, theirs: str) -> list[tuple[float, float]]:
-        """The figures of both, of each round in which both have one."""
+        """Return the figures of both, for each round in which both have one."""
         first, second = self.values(row, ours), self.values(row, theirs)
         return [(first[number], second[number]) for number in sorted(first.keys() & second.keys())]
 
     def behind(self) -> list[Behind]:
-        """Everything in which MobiFai is worse than a peer, worst first within what has a ratio."""
+        """Return all rows in which MobiFai is worse than a peer, the smallest ratio first."""
         found = [
             one
             for row in self.rows()
@@ -108,7 +108,7 @@ class ResultTable:
 
 
 def page_of(results: BenchResults, finders: Sequence[CellResult] = ()) -> str:
-    """The whole page. `finders`: what was measured of other finders of leaks."""
+    """Return the page. `finders` are the measurements of other leak finders."""
     table, machine = ResultTable(results.cells), results.machine or BenchMachine("", False, {}, {})
     parts = [
         HEAD.format(date=machine.date, facts=_facts(machine.facts), rounds=_rounds(table.rounds)),
@@ -184,7 +184,7 @@ def _ratio(ratio: float | None) -> str:
 
 
 def _behind_section(found: Sequence[Behind]) -> str:
-    """A line for each row, with the peers that are ahead of each of MobiFai's paths."""
+    """Return a line for each row, with the peers that are ahead of MobiFai's paths."""
     if not found:
         return NOT_BEHIND
     rows = list(dict.fromkeys(one.row for one in found))

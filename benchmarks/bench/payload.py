@@ -1,4 +1,4 @@
-"""The file that is printed: the same bytes on every machine, with characters of one to four bytes. Owns no file."""
+"""The printed file: the same bytes on every machine, with characters of one to four bytes. Owns no file."""
 
 import hashlib
 from pathlib import Path
@@ -18,7 +18,7 @@ class Payload(msgspec.Struct, frozen=True):
 
 
 def write(path: Path, size: int) -> Payload:
-    """Make a file of at least so many bytes, ending with a line."""
+    """Write a file of at least `size` bytes that ends with a newline."""
     digest, written, number = hashlib.sha256(), 0, 0
     with path.open("wb") as file:
         while written < size:

@@ -1,4 +1,4 @@
-"""Who is measured: how each is started, and which version it has. Starts nothing."""
+"""The peers: how each is started, and its version. Starts nothing."""
 
 import os
 import shutil
@@ -38,7 +38,7 @@ class BenchTools(msgspec.Struct, frozen=True):
 
 
 class Launch(msgspec.Struct, frozen=True):
-    """How to start one server: its command, and where it tells that it can be reached (None: on standard output)."""
+    """How to start a server: its command, and the file that reports its readiness (None: standard output)."""
 
     words: tuple[str, ...]
     ready_file: Path | None = None
@@ -47,7 +47,7 @@ class Launch(msgspec.Struct, frozen=True):
 
 
 class BenchPeer(msgspec.Struct, frozen=True):
-    """One peer. `launch` says how to start it in a folder, and raises PeerFailed where that can't be."""
+    """A peer. `launch` returns how to start it in a folder, or raises PeerFailed."""
 
     name: str
     title: str

@@ -1,4 +1,4 @@
-"""Counts what a server's processes have, from outside: memory, descriptors, threads, CPU time. Keeps nothing.
+"""Measures a server's processes from outside: memory, descriptors, threads, CPU time. Keeps nothing.
 
 Memory is PSS: pages that processes share are counted once, in parts. Where the system has no PSS it is USS.
 """
@@ -15,7 +15,7 @@ SAMPLE_SECONDS = 0.1
 
 
 class ProcessUsage(msgspec.Struct, frozen=True):
-    """One count of a process and all that it started. Memory in bytes; `own_memory` is without what has a terminal."""
+    """The usage of a process tree. Memory in bytes; `own_memory` is without processes that have a terminal."""
 
     memory: int
     own_memory: int
@@ -25,7 +25,7 @@ class ProcessUsage(msgspec.Struct, frozen=True):
 
 
 def count(root: int) -> ProcessUsage:
-    """Count a process and its descendants. Raises psutil.NoSuchProcess when it is gone."""
+    """Measure a process and its descendants. Raises psutil.NoSuchProcess."""
     found = [one for process in _family(root) if (one := _one(process)) is not None]
     return ProcessUsage(
         memory=sum(one.memory for one in found),
@@ -58,7 +58,7 @@ def _has_terminal(process: psutil.Process) -> bool:
 
 
 def _cpu_seconds(process: psutil.Process) -> float:
-    """To the nanosecond where the system tells it by thread; else in its ticks of some 10 ms."""
+    """Return CPU seconds: to the nanosecond if the system reports them by thread, else in ticks of some 10 ms."""
     threads = list(Path(f"/proc/{process.pid}/task").glob("*/schedstat"))
     if threads:
         return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
@@ -67,7 +67,7 @@ def _cpu_seconds(process: psutil.Process) -> float:
 
 
 def memory_of(process: psutil.Process) -> int:
-    """Its proportional set, in bytes."""
+    """Return the proportional set size (PSS) in bytes."""
     rollup = Path(f"/proc/{process.pid}/smaps_rollup")
     if rollup.exists():
         (line,) = [line for line in rollup.read_text().splitlines() if line.startswith("Pss:")]
@@ -76,7 +76,7 @@ def memory_of(process: psutil.Process) -> int:
 
 
 def own_memory(root: int) -> int:
-    """Bytes of a process and its descendants, without what has a terminal: the flood's own program is not counted."""
+    """Return the bytes of a process tree without processes that have a terminal, such as the flooding program."""
     total = 0
     for process in _family(root):
         with suppress(psutil.Error, OSError, ValueError):
@@ -86,7 +86,7 @@ def own_memory(root: int) -> int:
 
 
 async def peak_memory(root: int, seconds: float) -> int:
-    """The most bytes of its own that it has within some seconds."""
+    """Return the peak of own memory, in bytes, within some seconds."""
     clock = asyncio.get_running_loop().time
     end, peak = clock() + seconds, 0
     while clock() < end:
@@ -96,7 +96,7 @@ async def peak_memory(root: int, seconds: float) -> int:
 
 
 async def at_rest(root: int, patience: float) -> ProcessUsage:
-    """Count once descriptors and threads have been the same for a second, or after so many seconds."""
+    """Measure once descriptors and threads have not changed for a second, or after `patience` seconds."""
     clock = asyncio.get_running_loop().time
     end, before = clock() + patience, count(root)
     while True:

@@ -1,4 +1,4 @@
-"""The product's own reading of a terminal that nobody looks at: `reader.py DESCRIPTOR BYTES`.
+"""The product's own reading of a terminal that is not shown: `reader.py DESCRIPTOR BYTES`.
 
 Prints what it took, as JSON. Beside `reader.c`, which does the same in a loop. It is a process of its own, on the loop
 that the agent uses.
@@ -22,7 +22,7 @@ LOOKS = 0.002
 
 
 async def read(master: int, wanted: int) -> dict[str, float]:
-    """Read so many bytes into a terminal's ring; what it took."""
+    """Read `wanted` bytes into a terminal's ring, and return the cost."""
     ring = mmap.mmap(-1, ring_bytes(TERMINAL_RING.value))
     ended = asyncio.Event()
     start, cpu = time.monotonic(), time.process_time()

@@ -1,4 +1,4 @@
-"""How fast the product reads a terminal that nobody looks at, beside a loop in C on the same kind of terminal.
+"""The speed at which the product reads a terminal that is not shown, compared with a loop in C.
 
 Owns the compiled loop for the length of a run, and each terminal with its producer for the length of one reading.
 """
@@ -41,7 +41,7 @@ class ReadingFailed(Exception):
 
 @contextmanager
 def printing(payload: Payload) -> Iterator[int]:
-    """The master of a raw terminal on which the file is printed some times."""
+    """Yield the master of a raw terminal on which the file is printed several times."""
     files = " ".join([f"'{payload.path}'"] * TIMES)
     command = ("/bin/sh", "-c", f"stty raw -echo; cat {files}; exec sleep 1000")
     pid, master = start_shell(command, dict(os.environ), "/", (24, 80))
@@ -54,7 +54,7 @@ def printing(payload: Payload) -> Iterator[int]:
 
 
 async def compiled(folder: Path) -> list[str]:
-    """The C loop's command. Raises ReadingFailed where there is no compiler."""
+    """Compile the C loop and return its command. Raises ReadingFailed without a compiler."""
     compiler = shutil.which("cc")
     if compiler is None:
         raise ReadingFailed("no C compiler on this machine")
@@ -116,7 +116,7 @@ class _ReaderFigures(msgspec.Struct, frozen=True):
 
 
 def reading_section(cells: Iterable[BenchCell]) -> str:
-    """The section of the page; nothing when nothing of it was measured."""
+    """Return the section of the page, or an empty text without measurements."""
     found = [cell for cell in cells if cell.peer in TITLES]
     if not found:
         return ""

@@ -38,7 +38,7 @@ ResultLine = BenchMachine | BenchCell
 
 
 class BenchResults:
-    """The results of a run, by what they are about; a later one replaces an earlier one."""
+    """The results of a run by key; a later one replaces an earlier one."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
@@ -49,16 +49,16 @@ class BenchResults:
 
     @property
     def cells(self) -> list[BenchCell]:
-        """All of them, in the order in which they first came."""
+        """The cells in the order in which they were first added."""
         return list(self._cells.values())
 
     def has(self, key: tuple[int, str, str]) -> bool:
-        """Whether nothing more is to be had; what failed is measured again."""
+        """Return whether a cell is final; one that failed is measured again."""
         cell = self._cells.get(key)
         return cell is not None and (cell.value is not None or cell.reason == NOT_REPORTED)
 
     def add(self, line: ResultLine) -> None:
-        """Keep it."""
+        """Keep a result."""
         self._take(line)
         if self._path is not None:
             with self._path.open("ab") as file:

@@ -1,4 +1,4 @@
-"""The rounds: in each, every station is done at one peer after the other, so that a slow minute is slow for all.
+"""The rounds: each station runs at all peers in turn, so that a slow minute is slow for all of them.
 
 Owns nothing that stays: each visit has a folder, a server and a client of its own.
 """
@@ -35,7 +35,7 @@ class BenchPlan(msgspec.Struct, frozen=True):
     counts: BenchWorkload
 
     def visits(self) -> Iterator[tuple[int, str, BenchPeer]]:
-        """Round, station and peer, in their order."""
+        """Yield round, station and peer in order."""
         for number in range(1, self.rounds + 1):
             for station in STATIONS:
                 if station in LONG and number > self.counts.churn_rounds:
@@ -45,7 +45,7 @@ class BenchPlan(msgspec.Struct, frozen=True):
 
 
 class Rounds:
-    """One run of a course."""
+    """Runs a plan."""
 
     def __init__(
         self, course: BenchPlan, tools: BenchTools, results: BenchResults, folder: Path, payload: Payload
@@ -96,6 +96,6 @@ class Rounds:
 
 
 def _reason(error: BaseException) -> str:
-    """One line, short enough for a cell."""
+    """Return an error in one line that fits into a cell."""
     text = str(error) or ("took longer than " + f"{STATION_SECONDS:g} s" if isinstance(error, TimeoutError) else "")
     return f"{text or type(error).__name__}".replace("\n", " ").replace("|", "/")[:SHOWN]

@@ -1,4 +1,4 @@
-"""The rows of the table: what each is called, its unit, what is better, and which station measures it. Pure."""
+"""The rows of the table: title, unit, direction, and the station that measures it. Pure."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ MB = 1e6
 
 
 class MetricRow(msgspec.Struct, frozen=True):
-    """One row. `difference`: a value after minus one before, of which no ratio makes sense."""
+    """A row. `difference`: a value after minus one before, which has no ratio."""
 
     name: str
     title: str
@@ -19,13 +19,13 @@ class MetricRow(msgspec.Struct, frozen=True):
     digits: int = 1
 
     def is_behind(self, ours: float, theirs: float) -> bool:
-        """Whether the first is worse than the second. To have less than before is not better than to have as much."""
+        """Return whether `ours` is worse than `theirs`. A decrease counts as no change."""
         if self.difference:
             ours, theirs = max(0.0, ours), max(0.0, theirs)
         return ours > theirs if self.better == "less" else ours < theirs
 
     def times_as_good(self, ours: float, theirs: float) -> float | None:
-        """How many times as good the first is as the second; None where that can't be said."""
+        """Return how many times as good `ours` is as `theirs`, or None if there is no ratio."""
         if self.difference or ours <= 0 or theirs <= 0:
             return None
         return theirs / ours if self.better == "less" else ours / theirs
@@ -75,7 +75,7 @@ BY_NAME = {row.name: row for row in ROWS}
 
 
 class BenchWorkload(msgspec.Struct, frozen=True):
-    """How much is done for each figure. Times in seconds."""
+    """The amount of work for each figure. Times in seconds."""
 
     keys: int = 300
     connects: int = 20

@@ -34,7 +34,7 @@ class RunningServer(msgspec.Struct, frozen=True):
     state_dir: Path | None = None
 
     async def tasks(self) -> int | None:
-        """How many asyncio tasks it has; None: it does not tell."""
+        """Return the number of asyncio tasks, or None if the server does not report it."""
         if self.state_dir is None:
             return None
         return int((await send_request(StateDir(self.state_dir).control_socket, "status"))["tasks"])
@@ -44,7 +44,7 @@ class RunningServer(msgspec.Struct, frozen=True):
 async def serving(
     peer: BenchPeer, tools: BenchTools, folder: Path, environment: Mapping[str, str] | None = None
 ) -> AsyncIterator[RunningServer]:
-    """The peer's server in an empty folder, once a client can connect. Raises PeerFailed."""
+    """Start a peer's server in an empty folder and wait until a client can connect. Raises PeerFailed."""
     (folder / "tmp").mkdir(parents=True)
     launch = peer.launch(tools, folder)
     start = time.monotonic()
@@ -123,7 +123,7 @@ def _last_line(log: Path) -> str:
 
 
 async def _end(process: Process) -> None:
-    """End it and everything that it started."""
+    """End a server and its descendants."""
     family: list[psutil.Process] = []
     with suppress(psutil.Error):
         family = psutil.Process(process.pid).children(recursive=True)

@@ -1,4 +1,4 @@
-"""The smallest planted leaks given to tracemalloc, beside clean runs of the same kind. Owns the processes it starts."""
+"""Tests tracemalloc with the smallest planted leaks and clean runs. Owns the processes that it starts."""
 
 import asyncio
 import os
@@ -27,12 +27,12 @@ RUN_SECONDS = 300.0
 
 
 def found_row(name: str) -> str:
-    """The row of a plant, or of a clean run."""
+    """Return the row of a plant or of a clean run."""
     return f"found:{name}"
 
 
 def runs(clean_runs: int) -> Iterator[tuple[str, str, str]]:
-    """Moment, plant and the name of each run."""
+    """Yield moment, plant and name of each run."""
     for name in SMALLEST:
         yield plant(name).on, name, name
         for number in range(clean_runs):

@@ -23,7 +23,7 @@ PATIENCE = 10.0
 
 
 class StationVisit(msgspec.Struct, frozen=True):
-    """One station at one peer: its server, a client that is not connected yet, how much is to be done, and the file."""
+    """A station at a peer: its server, a client that is not connected yet, the workload, and the file."""
 
     server: RunningServer
     client: BenchClient
@@ -31,13 +31,13 @@ class StationVisit(msgspec.Struct, frozen=True):
     payload: Payload
 
     async def rest(self) -> processes.ProcessUsage:
-        """Count the server when it has had its rest."""
+        """Wait for rest and measure the server."""
         await asyncio.sleep(self.counts.rest)
         return processes.count(self.server.pid)
 
 
 async def idle(visit: StationVisit) -> FigureStream:
-    """Nobody does anything."""
+    """Measure an idle server."""
     yield "start", visit.server.seconds
     yield "memory-alone", (await visit.rest()).memory / MB
     await visit.client.ask("connect")
@@ -50,7 +50,7 @@ async def idle(visit: StationVisit) -> FigureStream:
 
 
 async def connect(visit: StationVisit) -> FigureStream:
-    """The first connection is not counted: some load what it takes only then."""
+    """Measure connecting, without the first connection, for which some peers load code."""
     await visit.client.ask("timeConnects", count=1)
     times = await visit.client.ask("timeConnects", count=visit.counts.connects)
     yield "connect", median(times["prompts"])
@@ -59,7 +59,7 @@ async def connect(visit: StationVisit) -> FigureStream:
 
 
 async def echo(visit: StationVisit) -> FigureStream:
-    """One key at a time, alone, and beside a flood that is not shown or is shown."""
+    """Measure the echo of single keys: alone, and beside a flood that is hidden or shown."""
     client = visit.client
     await client.ask("connect")
     typed, flooded = await client.open_many(2)
@@ -73,7 +73,7 @@ async def echo(visit: StationVisit) -> FigureStream:
 
 
 async def file(visit: StationVisit) -> FigureStream:
-    """A big file is printed."""
+    """Measure printing a large file."""
     await visit.client.ask("connect")
     terminal = await visit.client.open()
     seen = await visit.client.ask("file", terminal=terminal, path=str(visit.payload.path))
@@ -84,7 +84,7 @@ async def file(visit: StationVisit) -> FigureStream:
 
 
 async def interrupt(visit: StationVisit) -> FigureStream:
-    """Ctrl-C, again and again, each time when a flood is well under way."""
+    """Measure Ctrl-C, repeatedly, each time during a flood."""
     await visit.client.ask("connect")
     terminal = await visit.client.open()
     times = []
@@ -96,7 +96,7 @@ async def interrupt(visit: StationVisit) -> FigureStream:
 
 
 async def flood(visit: StationVisit) -> FigureStream:
-    """A flood to a client that reads, then to one that has stopped."""
+    """Measure memory in a flood to a client that reads, then to a stopped one."""
     await visit.client.ask("connect")
     terminal = await visit.client.open()
     before = (await visit.rest()).own_memory
@@ -109,7 +109,7 @@ async def flood(visit: StationVisit) -> FigureStream:
 
 
 async def sessions(visit: StationVisit) -> FigureStream:
-    """Ever more terminals."""
+    """Measure memory with a growing number of terminals."""
     await visit.client.ask("connect")
     counted: dict[int, processes.ProcessUsage] = {}
     for goal in visit.counts.terminals:
@@ -123,7 +123,7 @@ async def sessions(visit: StationVisit) -> FigureStream:
 
 
 async def reconnects(visit: StationVisit) -> FigureStream:
-    """The client goes and comes back."""
+    """Measure what remains after reconnects."""
     await visit.client.ask("connect")
     await visit.client.open()
 
@@ -135,7 +135,7 @@ async def reconnects(visit: StationVisit) -> FigureStream:
 
 
 async def churn(visit: StationVisit) -> FigureStream:
-    """Terminals are opened and closed."""
+    """Measure what remains after opening and closing terminals."""
     await visit.client.ask("connect")
     await visit.client.open()
 

@@ -1,4 +1,4 @@
-"""The least server on terminado: a shell for each web socket. Prints the port that it listens on as JSON."""
+"""A minimal server on terminado: a shell for each WebSocket. Prints its port as JSON."""
 
 import asyncio
 import json
@@ -14,10 +14,10 @@ from tornado.web import Application
 
 
 class BenchTermSocket(TermSocket):
-    """Takes a client without an Origin header, as the benchmark's is."""
+    """A terminal socket that accepts clients without an Origin header."""
 
     def check_origin(self, origin: str) -> bool:
-        """Whether a page may connect: this server lives for a minute, on this machine alone."""
+        """Accept every page: the server runs for a minute, on loopback."""
         return True
 
 

@@ -1,4 +1,4 @@
-"""tracemalloc as one uses it by hand: an agent in this process, a plant or none, and what grew from block to block.
+"""tracemalloc used by hand: an agent in this process, with or without a plant, and its growth from block to block.
 
 `python -m benchmarks.bench.traced_host MOMENT PLANT FOLDER` prints a `TracemallocResult` as JSON. Judges nothing.
 """
@@ -22,14 +22,14 @@ BytesByLine = dict[tuple[str, int], int]
 
 
 class TracemallocResult(msgspec.Struct, frozen=True):
-    """`most` is by how many bytes the line that grew most has grown, `rising` the lines that grew in every block."""
+    """`most` is the growth in bytes of the line that grew most, `rising` has lines that grew in every block."""
 
     most: int
     rising: list[str]
 
 
 def run_traced(moment: str, plant: str, folder: Path) -> TracemallocResult:
-    """Drive it, and look after each block."""
+    """Run all events and take a snapshot after each block."""
     with HostedAgent(moment, plant, folder) as hosted:
         hosted.drive(WARM_UP)
         hosted.rest(SHORT_REST_SECONDS)

@@ -53,7 +53,7 @@ def _gate_seeds() -> Sequence[str]:
 
 
 async def _run_gate(unit: str, folder: Path, known: ResultsByUnit) -> RunResult:
-    """Both sides are the same commit: the base is built from it, the other side is its wheel."""
+    """Run the gate with both sides of the same commit: the base is built from it, the other side is its wheel."""
     del known
     words = ["profile", "gate", "--base", "HEAD", "--allow-identical", "--seed", unit, "--no-culprits"]
     ended = await mobifai(words, folder, GATE_RUN_SECONDS, ROOT)

@@ -1,4 +1,4 @@
-"""The command: says what is missing, runs it, renders the pages. Owns the options and the exit status."""
+"""The command: states what is missing, runs it, renders the pages. Owns the options and the exit status."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ ALL_RIGHT, WRONG, FAILED, INCOMPLETE = 0, 1, 3, 4
 
 
 class CannotRun(click.ClickException):
-    """The run can't begin or go on as it was asked for: status 2. 1 says that a unit is wrong."""
+    """The run can't begin or continue as requested: status 2, because 1 means a wrong unit."""
 
     exit_code = 2
 

@@ -1,4 +1,4 @@
-"""Whether `mobifai profile run` names the right line: every plant, and every decoy, in a run of its own.
+"""Tests whether `mobifai profile run` names the right line, with every plant and every decoy.
 
 The words for how near it is are explained on the page (`pages/culprits.py`).
 """

@@ -1,4 +1,4 @@
-"""The same plants, given to other finders of leaks: each cell of that table is a unit. There is no right or wrong."""
+"""The same plants for other leak finders: each cell of that table is a unit. No result is right or wrong."""
 
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -22,7 +22,7 @@ def _units() -> Sequence[str]:
 
 
 def _ready(unit: str, known: ResultsByUnit) -> bool:
-    """A limit is set by all clean runs that calibrate it."""
+    """Return whether a unit can run: a limit needs all clean runs that calibrate it."""
     judged_by_memray = unit.startswith("memray") and not unit.startswith("memray calibration")
     return not judged_by_memray or all(cell.key in known and known[cell.key].final for cell in calibrations())
 

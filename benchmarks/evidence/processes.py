@@ -1,4 +1,4 @@
-"""One command of `mobifai` as a user gives it, in a session of its own. Owns the process until it has ended."""
+"""Runs one `mobifai` command in a session of its own, as a user would. Owns the process."""
 
 import asyncio
 import ctypes
@@ -29,7 +29,7 @@ FOREIGN = ("PYTHONPATH", "GITHUB_", "MOBIFAI_")
 
 @dataclass(frozen=True, slots=True)
 class CompletedCommand:
-    """How a command ended. `status` is negative when a signal ended it."""
+    """The result of a command. `status` is negative if a signal ended it."""
 
     command: str
     status: int
@@ -48,7 +48,7 @@ class CompletedCommand:
 
 
 async def mobifai(words: Sequence[str], folder: Path, seconds: float, cwd: Path | None = None) -> CompletedCommand:
-    """Run `mobifai` with these words to its end, with `--report report` in a folder; end it when the time is over."""
+    """Run `mobifai` with these words and `--report report` in a folder; end it when the time is over."""
     words = [*words, "--report", "report" if cwd is None else str(folder / "report"), "--json"]
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "mobifai", *words),
@@ -73,7 +73,7 @@ async def mobifai(words: Sequence[str], folder: Path, seconds: float, cwd: Path 
 
 
 def _end_with_the_parent() -> None:
-    """Have this process asked to end when the runner is killed (Linux; elsewhere it runs to its own end)."""
+    """Have the kernel end this process if the runner is killed (Linux only)."""
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 

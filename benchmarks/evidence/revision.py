@@ -1,4 +1,4 @@
-"""Which revision the evidence is of: a digest of the sources that can change it, the commit, the machine."""
+"""The revision of the evidence: a digest of the relevant sources, the commit, the machine."""
 
 import hashlib
 import os
@@ -20,11 +20,11 @@ DIGITS = 12
 
 
 class RevisionError(MobiFaiError):
-    """The revision can't be found out: this is no git checkout, or there is no git."""
+    """The revision can't be determined: this is no git checkout, or git is missing."""
 
 
 class Origin(NamedTuple):
-    """Where a result comes from, for the reader of a page."""
+    """The origin of a result, for the reader of a page."""
 
     commit: str
     machine: str
@@ -68,7 +68,7 @@ def inexact(root: Path) -> list[str]:
 
 
 def _is_installed(root: Path) -> bool:
-    """Whether what is imported is a wheel, and has the sources that the checkout has."""
+    """Return whether the imported package is a wheel with the sources of the checkout."""
     place = Path(mobifai.__file__).resolve().parents[1]
     names = [name for name in _sources(root, PACKAGES) if name.endswith(".py")]
     return "site-packages" in place.parts and all(_content(place / name) == _content(root / name) for name in names)

@@ -27,7 +27,7 @@ class UnitSelection:
     units: frozenset[str] = frozenset()
 
     def missing(self, evidence: dict[str, KindEvidence]) -> Iterator[tuple[EvidenceKind, str]]:
-        """The units to run, in order."""
+        """Yield the units to run, in order."""
         for kind in self.kinds:
             for unit in evidence[kind.name].missing:
                 if not self.units or unit in self.units:
@@ -85,7 +85,7 @@ class EvidenceRunner:
             self._going[asyncio.create_task(self._run(kind, unit))] = (kind.name, unit)
 
     def _next(self) -> tuple[EvidenceKind, str] | None:
-        """The first unit that is not under way, can be run now, and will be done in time."""
+        """Return the first unit that is not under way, is ready, and fits into the time, or None."""
         evidence, under_way = self._store.evidence, set(self._going.values())
         left = self._deadline - self._clock()
         for kind, unit in self._choice.missing(evidence):

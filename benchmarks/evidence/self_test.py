@@ -1,4 +1,4 @@
-"""Every plant and every decoy in a run of soak of its own: is what was planted found, and nothing else?"""
+"""Tests with every plant and every decoy, in a soak run each, that exactly the planted leaks are found."""
 
 from collections.abc import Sequence
 from pathlib import Path

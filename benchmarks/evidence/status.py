@@ -1,4 +1,4 @@
-"""What is there and what is missing, with an estimate of the time that it takes. Pure."""
+"""The state of the evidence: what exists, what is missing, and an estimate of the time. Pure."""
 
 from collections.abc import Mapping
 

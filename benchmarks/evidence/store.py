@@ -1,4 +1,4 @@
-"""The file of results: JSON Lines, appended as each unit ends, so that a kill loses at most the units under way."""
+"""The file of results: JSON Lines, appended when a unit ends, so that a kill loses only the units under way."""
 
 import fcntl
 import os
@@ -18,7 +18,7 @@ _LINE = msgspec.json.Decoder(UnitPlan | UnitResult)
 
 
 class ResultStoreError(Exception):
-    """The file is in use, or holds something else; the message says what to do."""
+    """The file is in use or invalid; the message says what to do."""
 
 
 def read(docs: Path) -> list[UnitPlan | UnitResult]:
@@ -43,7 +43,7 @@ def evidence(lines: list[UnitPlan | UnitResult]) -> dict[str, KindEvidence]:
 
 
 class ResultStore:
-    """The file while units are run. Enter it: a second runner is refused."""
+    """The file while units run. Enter it; a second runner is refused."""
 
     def __init__(self, docs: Path) -> None:
         self._docs, self._path = docs, docs / FILE
@@ -69,7 +69,7 @@ class ResultStore:
         return evidence(self._lines)
 
     def known(self, kind: str) -> ResultsByUnit:
-        """The last result of each unit of a kind."""
+        """Return the last result of each unit of a kind."""
         found = self.evidence.get(kind)
         return found.last if found else {}
 
@@ -78,7 +78,7 @@ class ResultStore:
         return [one for name, one in self.evidence.items() if one.results and revisions.get(name) != one.plan.revision]
 
     def begin(self, plans: list[UnitPlan]) -> None:
-        """Plan these kinds; what is of another revision is discarded, also of kinds that are not in `plans`."""
+        """Plan these kinds, and discard results of other revisions and of other kinds."""
         revisions = {plan.kind: plan.revision for plan in plans}
         kept = [one for one in self._lines if isinstance(one, UnitResult) and revisions.get(one.kind) == one.revision]
         lines: list[UnitPlan | UnitResult] = [*plans, *kept]
@@ -87,7 +87,7 @@ class ResultStore:
             self._write_all()
 
     def add(self, result: UnitResult, files: Mapping[str, bytes]) -> None:
-        """Keep a result and the files that belong to it. Raises OSError."""
+        """Keep a result with its files. Raises OSError."""
         for name, content in files.items():
             place = self._docs / name
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -99,6 +99,6 @@ class ResultStore:
         self._lines.append(result)
 
     def _write_all(self) -> None:
-        """Without the line that a kill cut off."""
+        """Rewrite the file without a line that a kill cut off."""
         if self._lines or self._path.exists():
             write_whole(self._path, b"".join(msgspec.json.encode(one) + b"\n" for one in self._lines))

@@ -1,4 +1,4 @@
-"""The types of the evidence: kinds of units, what a unit's run gives, and what is kept of it. No I/O."""
+"""The types of the evidence: kinds of units, and the results of runs. No I/O."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ MOST_ATTEMPTS = 2
 
 
 class UnitOutcome(StrEnum):
-    """How a unit's run ended."""
+    """The outcome of a unit's run."""
 
     RIGHT = "right"
     WRONG = "wrong"
@@ -86,7 +86,7 @@ class EvidenceKind:
 
 @dataclass(frozen=True, slots=True)
 class KindEvidence:
-    """All that is known of one kind on one revision."""
+    """The results of one kind on one revision."""
 
     plan: UnitPlan
     results: tuple[UnitResult, ...]
@@ -99,23 +99,23 @@ class KindEvidence:
 
     @property
     def missing(self) -> list[str]:
-        """The units that are still to be run."""
+        """The units that still have to run."""
         last = self.last
         return [unit for unit in self.plan.units if unit not in last or not last[unit].final]
 
     @property
     def repeated(self) -> list[UnitResult]:
-        """Runs that failed and were followed by another one, in the order of the plan."""
+        """Failed runs that were repeated, in the order of the plan."""
         last = self.last
         again = [one for one in self.results if one.attempt < last[one.unit].attempt]
         return sorted(again, key=lambda one: (self.plan.units.index(one.unit), one.attempt))
 
     def of(self, outcome: UnitOutcome) -> list[UnitResult]:
-        """The last results with this outcome."""
+        """Return the last results with this outcome."""
         return [one for one in self.last.values() if one.outcome is outcome]
 
     @classmethod
     def by(cls, plan: UnitPlan, results: Iterable[UnitResult]) -> "KindEvidence":
-        """The evidence of a plan's kind, on its revision, of units that it has."""
+        """Return the evidence of a plan's kind and revision."""
         own = (one for one in results if (one.kind, one.revision) == (plan.kind, plan.revision))
         return cls(plan, tuple(one for one in own if one.unit in plan.units))

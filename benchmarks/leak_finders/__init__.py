@@ -1,4 +1,4 @@
-"""The planted leaks, given to other ways to find leaks: pytest-memray's `limit_leaks`, and trends of RSS.
+"""Other ways to find the planted leaks: pytest-memray's `limit_leaks`, and trends of RSS.
 
 `nox -s evidence -- --only leak-finders` measures, and writes docs/measurements/leak-finders.md.
 Every cell of the table is a process

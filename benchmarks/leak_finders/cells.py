@@ -1,4 +1,4 @@
-"""One cell of the table: one finder, one plant or none, in a process of its own. Owns that process and its folder."""
+"""One cell of the table: one finder with one plant or none, in a separate process. Owns the process and its folder."""
 
 import asyncio
 import json
@@ -64,7 +64,7 @@ class FinderCell:
 
     @property
     def key(self) -> str:
-        """The same for the same cell in another run of the program."""
+        """The identity of a cell, the same in every run."""
         return f"{self.tool} {self.role} {self.moment} {self.plant} {self.number}"
 
 
@@ -94,7 +94,7 @@ class CellResult(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 async def measure(cell: FinderCell, events: int) -> CellResult:
-    """Run the cell to its end; an answer in any case."""
+    """Run a cell to its end. Errors are part of the result."""
     started, folder = time.monotonic(), Path(tempfile.mkdtemp(prefix="leak-finders-"))
     run = _memray if cell.tool == "memray" else _rss
     try:
@@ -127,7 +127,7 @@ async def _memray(cell: FinderCell, events: int, folder: Path) -> dict[str, obje
 
 
 def _failed_by_memray(junit: Path, said: str) -> bool:
-    """Raises ValueError if the test failed for another reason."""
+    """Return whether memray failed the test. Raises ValueError if it failed for another reason."""
     case = next(ElementTree.parse(junit).iter("testcase"))  # noqa: S314 - written by our own run
     failure = case.find("failure")
     if failure is None and case.find("error") is None:
@@ -138,7 +138,7 @@ def _failed_by_memray(junit: Path, said: str) -> bool:
 
 
 def _locations(recorded: Path, limit: int) -> dict[str, object]:
-    """The worst location, by the same records that the plugin judges."""
+    """Return the worst location, from the records that the plugin judges."""
     records = sorted(FileReader(recorded).get_leaked_allocation_records(), key=lambda one: one.size, reverse=True)
     over = [one.stack_trace() for one in records if one.size >= limit]
     places = [(_place(one.stack_trace(max_stacks=1)), one.size) for one in records[:MOST_PLACES]]

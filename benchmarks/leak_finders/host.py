@@ -1,4 +1,4 @@
-"""An agent in this process, with a plant or without, and the events that every finder drives it with.
+"""An agent in this process, with or without a plant, and the events that every finder drives it with.
 
 `python -m benchmarks.leak_finders.host MOMENT PLANT FOLDER EVENTS` (PLANT may be `-`) prints what RSS was at rest: a
 list of bytes as JSON, the first before the first event. Owns the loop that the agent lives in; judges nothing.
@@ -30,7 +30,7 @@ DESCRIPTORS = 4096
 
 
 class HostedAgent:
-    """An agent that stands still between the calls; enter and leave it in the same thread."""
+    """An agent that only runs during calls; enter and leave it in the same thread."""
 
     def __init__(self, moment: str, plant: str, folder: Path) -> None:
         self._cause, self._plant, self._folder = CAUSES[LifecycleEvent(moment)], plant, folder
@@ -47,11 +47,11 @@ class HostedAgent:
         self._runner.close()
 
     def drive(self, events: int) -> None:
-        """Bring about so many events, each with its end."""
+        """Cause `events` events, each with its end."""
         self._runner.run(self._drive(events))
 
     def rest(self, seconds: float) -> None:
-        """Let pass what belongs to the last events, and collect garbage."""
+        """Wait for the end of the last events, and collect garbage."""
         self._runner.run(asyncio.sleep(seconds))
         gc.collect()
 
@@ -87,7 +87,7 @@ def _allow_descriptors() -> None:
 
 
 def rss_course(moment: str, plant: str, folder: Path, events: int) -> list[int]:
-    """RSS in bytes after a warm-up of `events`, and then after each four of as many again."""
+    """Return RSS in bytes after a warm-up of `events`, and then after every four of as many again."""
     process = psutil.Process()
     with HostedAgent(moment, plant, folder) as hosted:
         hosted.drive(events)

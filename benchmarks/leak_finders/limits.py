@@ -1,4 +1,4 @@
-"""How pytest-memray is set by clean runs: the limits, and the places that a filter lets pass. Pure."""
+"""Calibrates pytest-memray by clean runs: limits, and locations that a filter ignores. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,17 +19,17 @@ CALIBRATION_RUNS, FILTER_RUNS = 5, 3
 
 
 def hosted() -> tuple[Plant, ...]:
-    """The plants whose moments come about in one process without a network: all but those in libraries."""
+    """Return the plants whose moments occur in one process without a network: all but those in libraries."""
     return tuple(one for one in plants() if one.family != "libraries" and one.on in CAUSES)
 
 
 def kind_of(moment: str) -> LifecycleEvent:
-    """The kind of event that brings a moment about."""
+    """Return the kind of event that causes a moment."""
     return next(kind for kind in KINDS if CAUSES[kind] is CAUSES[LifecycleEvent(moment)])
 
 
 def limits_of(results: Iterable[CellResult]) -> dict[LifecycleEvent, int]:
-    """For each kind of event the least limit, in bytes, at which none of its calibration runs fails."""
+    """Return, for each kind of event, the smallest limit in bytes at which no calibration run fails."""
     limits = dict.fromkeys(KINDS, 1)
     for one in results:
         if one.role == "calibration" and not one.error:
@@ -49,7 +49,7 @@ class AllocationFilter:
 
     @classmethod
     def by(cls, kind: LifecycleEvent, results: Iterable[CellResult]) -> Self:
-        """The filter for a kind of event."""
+        """Return the filter for a kind of event."""
         own = [one for one in results if one.role == "calibration" and kind_of(one.moment) is kind and not one.error]
         number = {one.key: int(one.key.rpartition(" ")[2]) for one in own}
         places = frozenset(at for one in own if number[one.key] < FILTER_RUNS for at, _ in one.places)
@@ -58,18 +58,18 @@ class AllocationFilter:
 
 
 def kept(one: CellResult, places: frozenset[str]) -> int:
-    """The most that a call stack kept which ends at none of these places and not in the hooks of plants, in bytes."""
+    """Return the most bytes kept by a call stack that ends at none of these locations and not in plants' hooks."""
     return max((size for at, size in one.places if at not in places and not at.startswith(HOOKS)), default=0)
 
 
 def slim(one: CellResult, places: frozenset[str]) -> CellResult:
-    """The same with the places alone that a filter could be asked about: of those that it lets pass, none."""
+    """Return a result with the worst location that the filter does not ignore, and no others."""
     asked = [(at, size) for at, size in one.places if at not in places and not at.startswith(HOOKS)]
     return msgspec.structs.replace(one, places=sorted(asked, key=lambda place: -place[1])[:1])
 
 
 def distinct(one: CellResult) -> CellResult:
-    """The same with each place once, with the most that a call stack kept there."""
+    """Return a result with each location once, with the most bytes kept there."""
     most: dict[str, int] = {}
     for at, size in one.places:
         most[at] = max(size, most.get(at, 0))

@@ -1,4 +1,4 @@
-"""The page that shows the comparison, as Markdown. Decides nothing, and asks the machine for nothing."""
+"""The page of the comparison, as Markdown. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -46,7 +46,7 @@ def page_of(
     versions: Mapping[str, str],
     made: str,
 ) -> str:
-    """The whole page. `soak`: the answers of the self-test; `made`: where the results come from."""
+    """Return the page. `soak` are the answers of the self-test, `made` is the origin of the results."""
     answers = answers_of(results, soak)
     scores = {finder: score_of(finder, answers) for finder in FINDERS}
     words = _figures(results, scores, plants)

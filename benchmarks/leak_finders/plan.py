@@ -1,4 +1,4 @@
-"""Which cells the table has. Pure."""
+"""The cells of the table. Pure."""
 
 from collections.abc import Mapping
 
@@ -13,12 +13,12 @@ CLEAN_RUNS = 5
 
 
 def calibrations() -> list[FinderCell]:
-    """The clean runs that set pytest-memray's limits."""
+    """Return the clean runs that calibrate pytest-memray's limits."""
     return [FinderCell("memray", "calibration", kind, number=n) for kind in KINDS for n in range(CALIBRATION_RUNS)]
 
 
 def judged(limits: Mapping[LifecycleEvent, int] | None = None) -> list[FinderCell]:
-    """All other cells: each plant by both finders, and the clean runs; first those that may be false alarms."""
+    """Return all other cells (plants and clean runs with both finders), possible false alarms first."""
     by_kind = dict.fromkeys(KINDS, NO_LIMIT) if limits is None else limits
     cells = []
     for plant in hosted():

@@ -15,7 +15,7 @@ ROLES = ("leak", "decoy", "clean")
 
 @dataclass(frozen=True, slots=True)
 class FinderAnswer:
-    """`alarm` is None when the finder said nothing that can be used."""
+    """A finder's answer. `alarm` is None if the answer can't be used."""
 
     finder: str
     role: str
@@ -25,7 +25,7 @@ class FinderAnswer:
 
 
 def answers_of(results: Sequence[CellResult], soak: Iterable[FinderAnswer] = ()) -> list[FinderAnswer]:
-    """Every finder's answers; those of `mobifai soak` first."""
+    """Return the answers of all finders, those of `mobifai soak` first."""
     filters = {kind: AllocationFilter.by(kind, results) for kind in KINDS}
     found = [*soak]
     for one in results:
@@ -42,7 +42,7 @@ def answers_of(results: Sequence[CellResult], soak: Iterable[FinderAnswer] = ())
 
 
 def by_soak(plant: str, verdict: str, decoy: bool, seconds: float) -> FinderAnswer:
-    """The answer of `mobifai soak`, from the verdict of its run with this plant."""
+    """Return the answer of `mobifai soak` from its verdict with a plant."""
     said = {"leak": True, "breach": True, "held": False}.get(verdict)
     return FinderAnswer(SOAK, "decoy" if decoy else "leak", plant, said, seconds)
 
@@ -53,7 +53,7 @@ def _answer(finder: str, one: CellResult, says: Callable[[CellResult], bool]) ->
 
 @dataclass(frozen=True, slots=True)
 class FinderScore:
-    """Of one finder, by role. `seconds` is the median of a cell, `total_seconds` their sum."""
+    """The score of a finder by role. `seconds` is the median of a cell, `total_seconds` the sum."""
 
     alarms: dict[str, int]
     answered: dict[str, int]
@@ -63,7 +63,7 @@ class FinderScore:
 
 
 def score_of(finder: str, answers: Iterable[FinderAnswer]) -> FinderScore:
-    """Alarms and answers by role."""
+    """Return alarms and answers by role."""
     own = [one for one in answers if one.finder == finder]
     return FinderScore(
         {role: sum(one.role == role and one.alarm is True for one in own) for role in ROLES},
@@ -75,7 +75,7 @@ def score_of(finder: str, answers: Iterable[FinderAnswer]) -> FinderScore:
 
 
 def at_limits(results: Iterable[CellResult], factor: float) -> dict[str, int]:
-    """Alarms of pytest-memray by role, had its limits been so many times as high."""
+    """Return pytest-memray's alarms by role, with `factor` times its limits."""
     alarms = dict.fromkeys(ROLES, 0)
     for one in results:
         if one.tool == "memray" and one.role in alarms and not one.error:

@@ -1,4 +1,4 @@
-"""Whether a short course of RSS rises, as tests that people write for it decide. Pure."""
+"""Common tests of whether a short series of RSS rises. Pure."""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ _T_CRITICAL = {8: 2.4469, 20: 2.1009}
 
 
 def slope_rises(values: Sequence[float]) -> bool:
-    """A straight line through 8 or 20 values rises, and its slope differs from 0 with p < 0.05 (two-sided t-test)."""
+    """Return whether the slope of 8 or 20 values is positive with p < 0.05 (two-sided t-test)."""
     n, xs = len(values), range(len(values))
     slope, intercept = linear_regression(xs, values)
     rest = sum((y - intercept - slope * x) ** 2 for x, y in zip(xs, values, strict=True))
@@ -23,7 +23,7 @@ def slope_rises(values: Sequence[float]) -> bool:
 
 
 def mann_kendall_rises(values: Sequence[float]) -> bool:
-    """Mann and Kendall's test says that it rises, p < 0.05 (two-sided, normal approximation, corrected for ties)."""
+    """Return whether the Mann-Kendall test finds a rise, p < 0.05 (two-sided, normal approximation, with ties)."""
     n = len(values)
     score = sum((later > earlier) - (later < earlier) for earlier, later in itertools.combinations(values, 2))
     ties = (values.count(value) for value in set(values))
@@ -32,12 +32,12 @@ def mann_kendall_rises(values: Sequence[float]) -> bool:
 
 
 def over_threshold(course: Sequence[float]) -> bool:
-    """The last value is more than 1 MiB above the first, which is that after the warm-up."""
+    """Return whether the last value is more than 1 MiB above the first one after the warm-up."""
     return course[-1] - course[0] > MEBIBYTE
 
 
 def blocks(course: Sequence[float], count: int) -> list[float]:
-    """The values at the ends of so many equal blocks; the first of the course is before the first block."""
+    """Return the values at the ends of `count` equal blocks; the first value is before the first block."""
     size = (len(course) - 1) // count
     return [course[size * number] for number in range(1, count + 1)]
 

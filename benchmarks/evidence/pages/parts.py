@@ -1,4 +1,4 @@
-"""What all pages have: where the results come from, which are missing, which were repeated, and tables. Pure."""
+"""The common parts of all pages: origin of the results, missing and repeated runs, tables. Pure."""
 
 from collections.abc import Iterable, Sequence
 
