@@ -5,8 +5,8 @@ lifecycle event that it follows, leak in `on_event` on a line that ends in `# le
 `DECOYS`) of its module. `python_objects.DictBySession` is a small example. Its name in `--plant` is derived from the
 class: `dict-by-session`.
 
-`plant` has the base classes and the events, `hooks` subscribes plants to a running agent or keeper. A plant never
-stands in the agent's code. Importing this package loads no plant.
+`plant` has the base classes and the kinds of events, `hooks` subscribes plants to the events of a running agent or
+keeper. MobiFai itself contains no plants. Importing this package loads no plant.
 """
 
 import difflib

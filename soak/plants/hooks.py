@@ -1,36 +1,32 @@
-"""How plants follow a running agent or keeper: by its lifecycle events.
+"""Subscribes plants to the lifecycle events of a running agent or keeper.
 
-Owns no event and keeps nothing. A plant is called once the process has done its part, and never disturbs it. The events
-are the agent's own, so they are the same with its own relay and with one apart.
+A plant is called after the process has handled the event, and an exception of the plant is only logged. The modules of
+agent and keeper are imported on use, so that neither process loads those of the other.
 """
 
 import itertools
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mobifai.agent.agent import Agent
-from mobifai.agent.events import (
-    AgentEvent,
-    ConversationStarted,
-    RequestRefused,
-    SessionClosed,
-    SessionOpened,
-    TerminalClosed,
-    TerminalOpened,
-)
-from mobifai.terminals.keeper_shells import CLOSED, HANDED_OVER
 from soak.plants.plant import IN_KEEPER, LifecycleEvent, PlantEvent
+
+if TYPE_CHECKING:
+    from mobifai.agent.agent import Agent
+    from mobifai.agent.events import AgentEvent
+    from mobifai.terminals.keeper import Keeper
 
 _log = logging.getLogger(__name__)
 
 OnEvent = Callable[[PlantEvent], None]
+Call = Callable[[str, Any], None]
+"""Called with the key and the object of an event."""
 
 
-def listen(process: Any, moment: LifecycleEvent, on_event: OnEvent) -> None:
-    """Call `on_event` at every such moment from now on, once each; several may listen to one.
+def listen(process: Any, kind: LifecycleEvent, on_event: OnEvent) -> None:
+    """Call `on_event` once for every event of a kind from now on. Several callbacks may listen to the same kind.
 
-    `process` is the Agent, or the Keeper for a moment of its own.
+    `process` is the Agent, or the Keeper for an event of the keeper.
     """
     numbers = itertools.count(1)
 
@@ -38,36 +34,43 @@ def listen(process: Any, moment: LifecycleEvent, on_event: OnEvent) -> None:
         event = PlantEvent(next(numbers), key, thing)
         try:
             on_event(event)
-        except Exception:  # the agent must not suffer: it would be another fault than the planted one
+        except Exception:  # a failing plant must not be a second fault of the agent
             _log.exception("a plant failed at its event %d", event.number)
 
-    if moment in IN_KEEPER:
-        _follow_keeper(process, moment, call)
-    else:
-        _follow_agent(process, moment, call)
+    subscribe = _subscribe_to_keeper if kind in IN_KEEPER else _subscribe_to_agent
+    subscribe(process, kind, call)
 
 
-def _follow_agent(agent: Agent, moment: LifecycleEvent, call: Callable[[str, Any], None]) -> None:
-    wanted, describe = _AGENT_EVENTS[moment]
+def _subscribe_to_agent(agent: "Agent", kind: LifecycleEvent, call: Call) -> None:
+    wanted, describe = _agent_event(kind)
 
-    def follow(event: AgentEvent) -> None:
+    def follow(event: "AgentEvent") -> None:
         if isinstance(event, wanted):
             call(*describe(event))
 
     agent.events.subscribe(follow)
 
 
-def _follow_keeper(keeper: Any, moment: LifecycleEvent, call: Callable[[str, Any], None]) -> None:
-    wanted = HANDED_OVER if moment is LifecycleEvent.SHELL else CLOSED
+def _agent_event(kind: LifecycleEvent) -> tuple[type, Callable[[Any], tuple[str, Any]]]:
+    """Return the agent's event of a kind, and the function that returns its key and object."""
+    from mobifai.agent import events  # noqa: PLC0415 - see above
+
+    return {
+        LifecycleEvent.CONNECT: (events.SessionOpened, lambda event: (event.device_id, None)),
+        LifecycleEvent.DISCONNECT: (events.SessionClosed, lambda _: ("", None)),
+        LifecycleEvent.TERMINAL: (events.TerminalOpened, _terminal_of),
+        LifecycleEvent.CLOSED: (events.TerminalClosed, _terminal_of),
+        LifecycleEvent.PROMPT: (events.ConversationStarted, lambda event: (event.uuid, event.conversation)),
+        LifecycleEvent.REFUSAL: (events.RequestRefused, lambda event: ("", event.error)),
+    }[kind]
+
+
+def _terminal_of(event: Any) -> tuple[str, Any]:
+    return event.terminal.uuid, event.terminal
+
+
+def _subscribe_to_keeper(keeper: "Keeper", kind: LifecycleEvent, call: Call) -> None:
+    from mobifai.terminals.keeper_shells import CLOSED, HANDED_OVER  # noqa: PLC0415 - see above
+
+    wanted = HANDED_OVER if kind is LifecycleEvent.SHELL else CLOSED
     keeper.shells.subscribe(lambda event, shell: call(shell.uuid, shell) if event == wanted else None)
-
-
-_AGENT_EVENTS: dict[LifecycleEvent, tuple[type, Callable[[Any], tuple[str, Any]]]] = {
-    LifecycleEvent.CONNECT: (SessionOpened, lambda event: (event.device_id, None)),
-    LifecycleEvent.DISCONNECT: (SessionClosed, lambda _: ("", None)),
-    LifecycleEvent.TERMINAL: (TerminalOpened, lambda event: (event.terminal.uuid, event.terminal)),
-    LifecycleEvent.CLOSED: (TerminalClosed, lambda event: (event.terminal.uuid, event.terminal)),
-    LifecycleEvent.PROMPT: (ConversationStarted, lambda event: (event.uuid, event.conversation)),
-    LifecycleEvent.REFUSAL: (RequestRefused, lambda event: ("", event.error)),
-}
-"""The agent's event for each moment, and what gives the key and the thing of the plant's event."""
