@@ -406,7 +406,7 @@ async def test_with_require_it_can_not_pass_for_an_app_of_the_field(tmp_path: Pa
         token = (await it.agent.invite())["token"]
         async with sealed_phone(it.hostile.url, token, None, features=()) as forger:
             await forger.connect()
-            with pytest.raises(PhoneError, match="end-to-end encryption only"):
+            with pytest.raises(PhoneError, match="only phones with end-to-end encryption"):
                 await forger.pair(it.agent.device_id)
             assert forger.processes is None
         it.saw_nothing()
