@@ -1,4 +1,4 @@
-/** What a session needs from the browser. Tests provide another implementation. */
+/** The browser's services for a session. Tests provide another implementation. */
 
 import { io } from "socket.io-client";
 

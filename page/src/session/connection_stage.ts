@@ -20,7 +20,7 @@ export function connectionStage({ hasMachine, path, isRefused, progress }: Conne
   return progress === "ready" ? "waiting" : progress;
 }
 
-/** What each stage waits for, as a phrase for people. */
+/** A phrase for people for each stage: the event that it waits for. */
 export const WAITS_FOR: Readonly<Record<ConnectionStage, string | null>> = {
   unpaired: "a link to a machine",
   offline: "the relay",

@@ -29,7 +29,7 @@ export interface Connection {
   readonly path: Path | null;
   /** The last round-trip time in milliseconds; null before the first. */
   readonly latencyMs: number | null;
-  /** What the connection waits for, as a short phrase for people ("the relay", "the machine"); null when ready. */
+  /** The event that the connection waits for, as a short phrase for people ("the relay", "the machine"); null when ready. */
   readonly waitingFor: string | null;
   /** The last problem, as a sentence for people; null when there is none. */
   readonly problem: string | null;
@@ -86,7 +86,7 @@ type AssistantEvents = { readonly [E in keyof FromAgent as E extends `ai:${infer
 /** Send a message to the agent. Returns whether it was sent. */
 export type Send = <Event extends keyof FromPhone>(event: Event, payload: FromPhone[Event]) => boolean;
 
-/** What the assistant does: a message of the agent, without the prefix `ai:`. */
+/** An event of the assistant: a message of the agent, without the prefix `ai:`. */
 export type AssistantEvent = { [Name in keyof AssistantEvents]: { readonly type: Name } & AssistantEvents[Name] }[keyof AssistantEvents];
 
 /** The newest conversation of a terminal, for a page that comes back. `dropped` steps before these are gone. */

@@ -108,7 +108,7 @@ interface Proof {
   readonly binds: boolean;
 }
 
-/** What a stage has beyond its name. */
+/** The data of a stage beyond its name. */
 type State =
   | { readonly stage: "connecting" | "signing-in" | "waiting" | "ended" }
   | { readonly stage: "proving"; readonly proof: Proof }

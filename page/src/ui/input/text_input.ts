@@ -1,7 +1,7 @@
 /**
  * Text input from sources other than keys: soft keyboards, input methods, dictation, emoji panels, corrections.
  *
- * xterm handles hardware keys, and positions its text field at the cursor. Every change of the field's text is handled
+ * xterm handles hardware keys, and positions its text field at the cursor. Every change of its text is handled
  * here, and sent as the difference that it makes (see difference.ts). Events that are handled here never reach xterm, so
  * that nothing is typed twice.
  */

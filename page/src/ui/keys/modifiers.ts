@@ -46,7 +46,7 @@ export function anyHeld(modifiers: Modifiers): boolean {
   return modifiers.ctrl !== "off" || modifiers.alt !== "off";
 }
 
-/** What was typed, with these modifiers; null when they don't go together. */
+/** Returns the text with these modifiers applied; null if they cannot be combined. */
 export function withHeldOf(data: string, modifiers: Modifiers, applicationCursor: boolean): string | null {
   return withHeld(data, held(modifiers), applicationCursor);
 }

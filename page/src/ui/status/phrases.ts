@@ -66,7 +66,7 @@ export function pathWord(connection: Connection): string {
   return connection.path === "channel" ? "direct" : connection.path === "relay" ? "relay" : "";
 }
 
-/** What screen readers announce when the state changes. A new latency alone is not announced. */
+/** The announcement for screen readers when the state changes. A new latency alone is not announced. */
 export function spokenState(connection: Connection): string {
   const phrase = phraseFor(connection);
   return connection.stage === "ready" ? `${phrase.title}, ${pathWord(connection)}` : phrase.title;
