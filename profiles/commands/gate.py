@@ -73,9 +73,9 @@ def gate(context: click.Context, /, **params: Any) -> int:
     replay = gate_command(params, plan, against.about.commit)
     first = _without_a_run(plan, against, "unfinished", replay)
     saving = ReportSaver(directory, first, _with_verdict)
-    wanted = _GateOptions(plan, against, accepted, where, params["culprits"], params["allow_identical"], replay)
+    options = _GateOptions(plan, against, accepted, where, params["culprits"], params["allow_identical"], replay)
     with reserve_directory(directory, first):
-        final = finish_report(directory, saving, lambda: _gated(wanted, saving))
+        final = finish_report(directory, saving, lambda: _gated(options, saving))
     return _end(final, params["as_json"])
 
 
@@ -100,10 +100,10 @@ class _GateOptions:
     replay: str
 
 
-def _gated(wanted: _GateOptions, save: Callable[[GateReport], None]) -> GateReport:
+def _gated(options: _GateOptions, save: Callable[[GateReport], None]) -> GateReport:
     """Lay out the sides, run them, and store the figures with --update."""
-    plan, against, replay = wanted.plan, wanted.against, wanted.replay
-    if (early := _not_to_be_run(wanted)) is not None:
+    plan, against, replay = options.plan, options.against, options.replay
+    if (early := _not_to_be_run(options)) is not None:
         return early
     with (
         tempfile.TemporaryDirectory(prefix="mobifai-gate-", ignore_cleanup_errors=True) as laid_out,
@@ -117,7 +117,7 @@ def _gated(wanted: _GateOptions, save: Callable[[GateReport], None]) -> GateRepo
             return _inconclusive(plan, against, str(error), replay)
         of_base = sides[0].about if len(sides) > 1 else against.about
         compared = GateRequest(
-            plan, sides, against.stored, of_base, sides[-1].about, wanted.accepted, wanted.where, wanted.culprits,
+            plan, sides, against.stored, of_base, sides[-1].about, options.accepted, options.where, options.culprits,
             replay=replay,
         )  # fmt: skip
         facts = environment(network.enter())
@@ -145,13 +145,13 @@ def _inconclusive(
     return msgspec.structs.replace(report, next_steps=next_steps(report, plan))
 
 
-def _not_to_be_run(wanted: _GateOptions) -> GateReport | None:
+def _not_to_be_run(options: _GateOptions) -> GateReport | None:
     """Return the report if no verdict is possible even before a run, else None."""
-    plan, against, replay = wanted.plan, wanted.against, wanted.replay
+    plan, against, replay = options.plan, options.against, options.replay
     if against.misfit:
         return _inconclusive(plan, against, against.misfit, replay, fits=False)
     try:
-        same = not wanted.allow_identical and against.is_same()
+        same = not options.allow_identical and against.is_same()
     except ProfileError as error:
         return _inconclusive(plan, against, str(error), replay)
     return _same_sides(plan, against, replay) if same else None

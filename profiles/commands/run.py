@@ -42,12 +42,12 @@ def run(context: click.Context, /, **params: Any) -> int:
     own = (usable(lambda: plant(name)).scenario,) if name is not None else scenarios_with(params["process"])
     if params["memray"]:
         usable(check_memray)
-    wanted, place, as_json = request_from(params, own), params["report_dir"], params["as_json"]
+    request, place, as_json = request_from(params, own), params["report_dir"], params["as_json"]
     if mode == "from_report":
         named = tuple(dict.fromkeys(params["scenario_names"]))
         soaked = usable(lambda: read_soak(params["from_report"]))
-        known = wanted
-        wanted = usable(lambda: explain_request(soaked, known, named))
+        known = request
+        request = usable(lambda: explain_request(soaked, known, named))
         if why := nothing_to_explain(soaked, named):
             steps = steps_to_findings(soaked, params["from_report"])
             return run_and_report(
@@ -56,9 +56,9 @@ def run(context: click.Context, /, **params: Any) -> int:
                 place,
                 as_json,
             )
-    usable(lambda: check_process(wanted.plan.scenarios, wanted.process))
-    first = initial_report(wanted.mode, wanted.plan.seed, wanted.settings)
-    return run_and_report(first, lambda first, save: _investigate(wanted, first, save), place, as_json)
+    usable(lambda: check_process(request.plan.scenarios, request.process))
+    first = initial_report(request.mode, request.plan.seed, request.settings)
+    return run_and_report(first, lambda first, save: _investigate(request, first, save), place, as_json)
 
 
 def request_from(params: Mapping[str, Any], own: tuple[str, ...] = ()) -> InvestigationRequest:
@@ -71,11 +71,11 @@ def _inconclusive(first: ProfileReport, why: str, steps: list[NextStep]) -> Prof
     return msgspec.structs.replace(first, verdict="inconclusive", unjudged=left, next_steps=steps)
 
 
-def _investigate(wanted: InvestigationRequest, first: ProfileReport, save: SaveProgress) -> ProfileReport:
+def _investigate(request: InvestigationRequest, first: ProfileReport, save: SaveProgress) -> ProfileReport:
     stop, facts = interruption(), environment(network.enter())
 
-    async def hunt(folder: Path) -> ProfileReport:
-        hunting = Investigation(wanted, folder, facts, first.command, first.started_at, print_progress, save)
-        return await stop.end(hunting.run())
+    async def investigate(folder: Path) -> ProfileReport:
+        investigation = Investigation(request, folder, facts, first.command, first.started_at, print_progress, save)
+        return await stop.end(investigation.run())
 
-    return run_in_temp_folder(hunt)
+    return run_in_temp_folder(investigate)

@@ -74,7 +74,7 @@ class LineNaming:
         plan = replace(self.request.plan.later(number), scenarios=(scenario,))
         installation = self.request.sides[-1].installation if self.request.now.built else HERE
         request = InvestigationRequest(plan, dose=False, findings=growing, mode="from", installation=installation)
-        folder = self.folder / f"hunt.{number}"
+        folder = self.folder / f"i.{number}"
         return Investigation(
             request, folder, self.environment, self.command, self.started_at, self.report_progress
         )  # fmt: skip

@@ -42,7 +42,7 @@ def _grown(report: GateReport, plan: SoakPlan) -> Iterator[NextStep]:
         yield NextStep("see it again", _runs(report.now, report.culprits[0].replay))
     else:
         for scenario in _scenarios(report.findings):
-            yield NextStep("name the line", _runs(report.now, _hunt(scenario, plan)))
+            yield NextStep("name the line", _runs(report.now, _profile_run(scenario, plan)))
     if report.grown and not report.lines:
         yield from _lines_at_rest(report, plan)
     for finding in report.findings:
@@ -55,7 +55,7 @@ def _scenarios(findings: Iterable[FindingResult]) -> list[str]:
     return list(dict.fromkeys(one.scenario for one in findings if one.kind in HUNTED and one.scenario))
 
 
-def _hunt(scenario: str, plan: SoakPlan) -> str:
+def _profile_run(scenario: str, plan: SoakPlan) -> str:
     return run_command(replace(plan, scenarios=(scenario,)), dose=True, memray=None)
 
 
@@ -84,7 +84,7 @@ def _inconclusive(report: GateReport, plan: SoakPlan) -> Iterator[NextStep]:
         yield NextStep("or compare with a revision", _beside("REV", plan))
     else:
         for scenario in _scenarios(report.findings) if not report.culprits else ():
-            yield NextStep("name the line", _runs(report.now, _hunt(scenario, plan)))
+            yield NextStep("name the line", _runs(report.now, _profile_run(scenario, plan)))
         yield NextStep("run the gate again", _same(report))
 
 

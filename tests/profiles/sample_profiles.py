@@ -1,4 +1,4 @@
-"""Reports of hunts, as hunts write them and as nobody would, for tests of what people and programs read."""
+"""Reports as investigations write them, and arbitrary ones, for tests of what people and programs read."""
 
 import msgspec
 from hypothesis import strategies as st
@@ -60,7 +60,7 @@ OPEN = Unattributed("heap.bytes", 48, "bytes", "terminals", "it rose over 120 cy
 
 
 def clean() -> ProfileReport:
-    """A hunt that found nothing."""
+    """An investigation that found nothing."""
     facts = {"python": "3.11.9", "libraries": {"aiortc": "1.13.0"}, "plan": {"scenarios": ["terminals", "mixed"]}}
     return ProfileReport(
         verdict="clean", mode="run", culprits=[], unattributed=[], seed=7, cycles=120, duration_s=92.4,
@@ -71,7 +71,7 @@ def clean() -> ProfileReport:
 
 
 def found() -> ProfileReport:
-    """A hunt that found some of it."""
+    """An investigation that found something."""
     return msgspec.structs.replace(
         clean(), verdict="found", culprits=[CONTAINER, DESCRIPTOR], unattributed=[OPEN], notes=["a note"]
     )

@@ -35,7 +35,7 @@ def culprit(rate: float) -> Culprit:
     )
 
 
-async def hunted(place: Path, *words: str) -> tuple[int, ProfileReport]:
+async def run_profile(place: Path, *words: str) -> tuple[int, ProfileReport]:
     """`mobifai profile run`, to its end."""
     process = await asyncio.create_subprocess_exec(
         *mobifai(), "profile", "run", *words, "--report", str(place),
@@ -46,12 +46,12 @@ async def hunted(place: Path, *words: str) -> tuple[int, ProfileReport]:
     return process.returncode or 0, read_profile(place)
 
 
-# -- hunting
+# -- run
 
 
 @HUNT
 async def test_a_planted_leak_is_named_by_line_holder_rate_and_dose_and_can_be_seen_again(tmp_path: Path) -> None:
-    status, report = await hunted(tmp_path / "report", "--plant", "dict-by-session", "--seed", "3")
+    status, report = await run_profile(tmp_path / "report", "--plant", "dict-by-session", "--seed", "3")
     assert (status, report.verdict) == (1, "found")
     found = report.culprits[0]
     assert (Path(found.file), found.line) == plant("dict-by-session").line
@@ -69,7 +69,9 @@ async def test_a_planted_leak_is_named_by_line_holder_rate_and_dose_and_can_be_s
 
 @HUNT
 async def test_a_leak_in_a_library_is_named_with_the_line_of_ours_that_brings_it_about(tmp_path: Path) -> None:
-    status, report = await hunted(tmp_path / "report", "--plant", "close-keeps-sockets", "--seed", "3", "--no-dose")
+    status, report = await run_profile(
+        tmp_path / "report", "--plant", "close-keeps-sockets", "--seed", "3", "--no-dose"
+    )
     assert status == 1
     found = report.culprits[0]
     assert (Path(found.file), found.line) == plant("close-keeps-sockets").line
@@ -80,7 +82,7 @@ async def test_a_leak_in_a_library_is_named_with_the_line_of_ours_that_brings_it
 
 @HUNT
 async def test_where_nothing_leaks_nobody_is_named(tmp_path: Path) -> None:
-    status, report = await hunted(tmp_path / "report", "conversations", "--seed", "3")
+    status, report = await run_profile(tmp_path / "report", "conversations", "--seed", "3")
     assert (status, report.verdict, report.culprits, report.unattributed) == (0, "clean", [], []), report
 
 
@@ -93,7 +95,7 @@ async def test_what_a_soak_run_found_is_explained_and_can_be_seen_again(tmp_path
     soaked = Report("leak", CycleCounts(160), 20.0, 5, {"plan": plan}, [], [], [], [], TrafficResult())
     soaked = msgspec.convert({**msgspec.to_builtins(soaked), "findings": [finding, other]}, Report)
     ReportDirectory(tmp_path / "soak").write(soaked)
-    status, report = await hunted(tmp_path / "report", "--from", str(tmp_path / "soak"), "--no-dose")
+    status, report = await run_profile(tmp_path / "report", "--from", str(tmp_path / "soak"), "--no-dose")
     assert (status, report.mode, report.seed) == (1, "from", 5)
     assert (Path(report.culprits[0].file), report.culprits[0].line) == plant("text-only").line
     assert report.unattributed == []

@@ -197,7 +197,7 @@ def refused(before: ProfileReport, after: ProfileReport) -> str:
 
 
 @pytest.mark.parametrize("verdict", ["failed", "inconclusive"])
-def test_a_hunt_that_did_not_get_through_is_no_proof_that_something_is_gone(verdict: ProfileVerdict) -> None:
+def test_an_investigation_that_did_not_get_through_is_no_proof_that_something_is_gone(verdict: ProfileVerdict) -> None:
     broken = msgspec.structs.replace(samples.clean(), verdict=verdict)
     assert f"the later report is {verdict}" in refused(samples.found(), broken)
     assert f"the earlier report is {verdict}" in refused(broken, samples.found())

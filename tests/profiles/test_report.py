@@ -76,7 +76,7 @@ def test_report_json_is_read_back_whatever_the_names_and_numbers_are(name: str, 
     assert encoded(back) == encoded(samples.hostile(name, value))
 
 
-def test_a_directory_of_an_earlier_hunt_is_taken_over(tmp_path: Path) -> None:
+def test_a_directory_of_an_earlier_run_is_taken_over(tmp_path: Path) -> None:
     ProfileDirectory(tmp_path).write(samples.found())
     ProfileDirectory(tmp_path).write(samples.clean())
     assert read_profile(tmp_path).verdict == "clean"
@@ -100,7 +100,7 @@ def test_the_report_of_a_soak_run_is_called_that(tmp_path: Path) -> None:
         read_profile(tmp_path)
 
 
-def test_soak_does_not_take_over_the_report_of_a_hunt(tmp_path: Path) -> None:
+def test_soak_does_not_take_over_the_report_of_an_investigation(tmp_path: Path) -> None:
     ProfileDirectory(tmp_path).write(samples.found())
     with pytest.raises(ReportError):
         ReportDirectory(tmp_path)

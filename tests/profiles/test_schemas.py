@@ -39,7 +39,7 @@ def test_the_schemas_in_the_documentation_are_those_of_the_code(name: str) -> No
 
 @EASY
 @given(samples.reports)
-def test_every_report_of_a_hunt_is_of_its_schema(report: ProfileReport) -> None:
+def test_every_report_of_an_investigation_is_of_its_schema(report: ProfileReport) -> None:
     validator("profile-report.json").validate(json.loads(encoded(report)))
 
 
