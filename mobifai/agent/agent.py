@@ -142,7 +142,7 @@ class Agent:
                 tasks.set(len(asyncio.all_tasks()))
                 before, printed = printed, self.tabs.printed_bytes
                 if awake is not None:
-                    awake.need(printed != before or self._status.phone().path is not None)
+                    awake.need(printed != before or any(phone.path is not None for phone in self._status.phones()))
 
     def _save_directories(self) -> None:
         try:

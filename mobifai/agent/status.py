@@ -13,6 +13,7 @@ from mobifai.health.process_stats import ProcessStats, collect_process_stats
 from mobifai.health.status import AgentStatus, HealthCheck, PhoneStatus, RelayStatus, TerminalStatus
 from mobifai.protocol import messages
 from mobifai.protocol.agent_pairing import Pairing, PairingStage
+from mobifai.session.session import Session
 from mobifai.session.sessions import Sessions
 from mobifai.terminals.listing import exit_of
 from mobifai.terminals.tabs import Tabs
@@ -22,25 +23,16 @@ from mobifai.transport.relay_address import RelayTarget
 REUSE_SECONDS = 1.0
 """How long a phone's requests reuse the process' figures: reading them takes milliseconds, and a page polls."""
 
-
 _PROGRESS = tuple(PairingStage)
 """The stages of a pairing, in their order: the status shows the furthest."""
 
 
-def phone_status(sessions: Sessions) -> PhoneStatus:
-    """Return everything that the status has of the connected phone. Cheap enough for every keystroke."""
-    members = sessions.members
-    device_id = members[-1].device_id if members else None
-    session = sessions.open[-1] if sessions.open else None
-    if session is None:
-        return PhoneStatus(
-            phone=device_id, path=None, e2e=False, webrtc="disconnected", behind_bytes=None, confirmed=0,
-            phone_idle_s=None,
-        )  # fmt: skip
+def phone_status(session: Session) -> PhoneStatus:
+    """Return everything that the status has of one phone."""
     peer, path = session.connector.peer, session.path
     idle = asyncio.get_running_loop().time() - session.outbound.last_sent
     return PhoneStatus(
-        phone=device_id,
+        phone=session.device_id,
         path=path,
         e2e=session.is_encrypted,
         webrtc="connected" if session.channel_open else "disconnected",
@@ -78,15 +70,16 @@ class StatusReader:
         self._process: tuple[float, ProcessStats] | None = None
         self.last_check: HealthCheck | None = None
 
-    def phone(self) -> PhoneStatus:
-        """Read the part about the phone alone."""
-        return phone_status(self._sessions)
+    def phones(self) -> tuple[PhoneStatus, ...]:
+        """Read the part about the phones alone, oldest first. Cheap enough for every keystroke."""
+        return tuple(map(phone_status, self._sessions.open))
 
     def read(self, reuse_seconds: float = 0.0) -> AgentStatus:
         """Read the status. Figures of the process may be `reuse_seconds` old. Raises OSError if they can't be read."""
+        phones = self.phones()
         return AgentStatus(
             **part(ProcessStats, self._read_process(reuse_seconds)),
-            **part(PhoneStatus, self.phone()),
+            **part(PhoneStatus, phones[-1] if phones else self._pairing_phone()),
             **part(RelayStatus, self._relay()),
             version=__version__,
             agent_pid=os.getpid(),
@@ -94,6 +87,7 @@ class StatusReader:
             problems=tuple(self._problems),
             uptime_s=round(time.monotonic() - self._started, 1),
             memory_limit_bytes=self._config.health.memory_limit_bytes,
+            phones=phones,
             fingerprint=self._fingerprint,
             e2e_mode=self._config.e2e,
             terminals=tuple(map(_terminal_status, self._tabs.terminals)),
@@ -106,6 +100,11 @@ class StatusReader:
     def health(self) -> messages.Health:
         """Return the answer to a phone's `system:health`. Raises OSError if it can't be read."""
         return health_message(self.read(REUSE_SECONDS))
+
+    def _pairing_phone(self) -> PhoneStatus:
+        """Return a phone that is being paired, if there is one."""
+        members = self._sessions.members
+        return PhoneStatus(phone=members[-1].device_id if members else None)
 
     def _read_process(self, reuse_seconds: float) -> ProcessStats:
         now = time.monotonic()

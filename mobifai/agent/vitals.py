@@ -1,5 +1,6 @@
 """The agent as the health check sees it: its status, probes of its connections, and the repairs."""
 
+import math
 from typing import Protocol
 
 from mobifai.agent.status import StatusReader
@@ -72,15 +73,16 @@ class Vitals:
         """Drop the connection to the relay; a new one follows."""
         self._registration.transport.drop()
 
-    def drop_channel(self) -> None:
-        """Drop the data channel; a new one is negotiated while the relay serves the phone."""
+    def drop_channel(self, phone: str) -> None:
+        """Drop a phone's data channel; a new one is negotiated while the relay serves the phone."""
         for session in self._sessions.open:
-            session.drop_channel()
+            if session.device_id == phone:
+                session.drop_channel()
 
     def is_quiet(self) -> bool:
         """Return whether the assistant is idle, and no phone is connected or none was sent output lately."""
-        idle = self._status.phone().phone_idle_s
-        return not self._assistant.is_busy and (idle is None or idle > QUIET_SECONDS)
+        idle = [phone.phone_idle_s for phone in self._status.phones() if phone.phone_idle_s is not None]
+        return not self._assistant.is_busy and min(idle, default=math.inf) > QUIET_SECONDS
 
     def restart(self) -> bool:
         """Restart if a keeper holds the shells."""

@@ -14,7 +14,7 @@ from mobifai.cli.control_client import request_running
 from mobifai.cli.settings import state_dir_option
 from mobifai.cli.tables import print_table
 from mobifai.errors import StateError
-from mobifai.health.status import AgentStatus, HealthCheck
+from mobifai.health.status import AgentStatus, HealthCheck, PhoneStatus
 from mobifai.protocol.messages import Exit
 from mobifai.protocol.plain_text import one_line
 
@@ -87,13 +87,12 @@ def _problems(problems: Iterable[str]) -> list[str]:
 
 def agent_text(status: AgentStatus) -> str:
     """Format the status of an agent."""
-    phone = f"{one_line(status.phone or '')} by {status.path}, {_protection(status)}" if status.path else "none"
     keeper = f" (keeper {status.keeper_pid})" if status.keeper_pid else ""
     lines = [
         f"MobiFai {status.version}, process {status.agent_pid}{keeper}, up for {_duration(status.uptime_s)}",
         f"Memory     {status.memory_bytes / 1e6:.0f} MB of {status.memory_limit_bytes / 1e6:.0f} MB",
         f"Relay      {one_line(status.relay_url)} ({status.relay})",
-        f"Phone      {phone}",
+        *_phones(status.phones or (status,)),  # an older agent has no list of them
         f"Key        {status.fingerprint}",
         f"Process    {status.descriptors} descriptors, {status.threads} threads, {status.tasks} tasks",
         f"Check      {_last_check(status.last_check)}",
@@ -112,10 +111,17 @@ def _exit(exited: Exit | None) -> str:
     return f", ended by {exited.signal}" if exited.signal else f", exited with status {exited.status}"
 
 
-def _protection(status: AgentStatus) -> str:
-    if status.e2e:
+def _phones(phones: Iterable[PhoneStatus]) -> list[str]:
+    connected = [
+        f"{one_line(phone.phone or '')} by {phone.path}, {_protection(phone)}" for phone in phones if phone.path
+    ]
+    return [f"Phone      {phone}" for phone in connected or ["none"]]
+
+
+def _protection(phone: PhoneStatus) -> str:
+    if phone.e2e:
         return "encrypted end to end"
-    return "not end to end: the relay can read it" if status.path == "relay" else "its identity rests on the relay"
+    return "not end to end: the relay can read it" if phone.path == "relay" else "its identity rests on the relay"
 
 
 def _last_check(check: HealthCheck | None) -> str:

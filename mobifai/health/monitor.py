@@ -9,7 +9,7 @@ import contextlib
 import gc
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
 from mobifai.config import HealthConfig
@@ -41,8 +41,8 @@ class MonitorTarget(Protocol):
     def reconnect_relay(self) -> None:
         """Replace a connection to the relay that is open but returns nothing."""
 
-    def drop_channel(self) -> None:
-        """Close a data channel that is open but delivers nothing, so that the phone is served by relay."""
+    def drop_channel(self, phone: str) -> None:
+        """Close a phone's data channel that is open but delivers nothing, so that it is served by relay."""
 
     def is_quiet(self) -> bool:
         """Return whether nobody would notice a restart now."""
@@ -65,7 +65,7 @@ class Monitor:
         self._sleep = sleep
         self._strikes = 0
         self._measured = (time.monotonic(), 0.0)
-        self._stuck_at: int | None = None
+        self._behind_at: dict[str, int] = {}  # bounded by the limit on sessions
 
     async def run(self) -> None:
         """Check until cancelled."""
@@ -97,7 +97,7 @@ class Monitor:
         """Check now, and react to what is found."""
         status = self._target.status()
         round_trip = await self._try_relay()
-        self._try_phone(status)
+        self._try_phones(status.phones)
         check = HealthCheck(
             **part(ProcessStats, status),
             **part(PhoneStatus, status),
@@ -143,15 +143,17 @@ class Monitor:
             self._target.reconnect_relay()
             return None
 
-    def _try_phone(self, phone: PhoneStatus) -> None:
-        stuck = bool(phone.behind_bytes) and phone.confirmed == self._stuck_at
-        self._stuck_at = phone.confirmed if phone.behind_bytes else None
-        if stuck:
-            _log.warning(
-                "the phone is %d bytes behind and has confirmed none since the last check; dropping its data channel",
-                phone.behind_bytes,
-            )
-            self._target.drop_channel()
+    def _try_phones(self, phones: Iterable[PhoneStatus]) -> None:
+        """Drop the channel of each phone that was behind at the last check, too, and has confirmed nothing since."""
+        behind = {phone.phone: phone for phone in phones if phone.phone is not None and phone.behind_bytes}
+        for name, phone in behind.items():
+            if self._behind_at.get(name) == phone.confirmed:
+                _log.warning(
+                    "a phone is %d bytes behind and has confirmed none since the last check; dropping its data channel",
+                    phone.behind_bytes,
+                )
+                self._target.drop_channel(name)
+        self._behind_at = {name: phone.confirmed for name, phone in behind.items()}
 
     def _cpu_share(self, process: ProcessStats) -> float:
         """Return the share of one core that was used since the check before, or since the start."""

@@ -31,13 +31,11 @@ class TerminalStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class PhoneStatus:
-    """The connected phone, if there is one."""
+    """One connected phone; without a value in `path`, no phone is connected."""
 
-    phone: Annotated[str | None, Figure("Id of the phone that is paired", shown=Shown.TEXT)] = None
-    path: Annotated[
-        str | None, Figure("Transport that serves the phone: channel, relay, or none", shown=Shown.TEXT)
-    ] = None
-    e2e: Annotated[bool, Figure("Whether the phone is encrypted end to end", shown=Shown.TEXT)] = False
+    phone: Annotated[str | None, Figure("Id of the phone that is paired")] = None
+    path: Annotated[str | None, Figure("Transport that serves the phone: channel, relay, or none")] = None
+    e2e: Annotated[bool, Figure("Whether the phone is encrypted end to end")] = False
     webrtc: Annotated[
         str,
         Figure(
@@ -85,8 +83,9 @@ class HealthCheck(ProcessStats, PhoneStatus):
 
 @dataclass(frozen=True, kw_only=True)
 class AgentStatus(ProcessStats, PhoneStatus, RelayStatus):
-    """The agent at one moment."""
+    """The agent at one moment. It inherits the figures of the phone that connected last."""
 
+    phones: Annotated[tuple[PhoneStatus, ...], Figure("All connected phones, oldest first", shown=Shown.TEXT)] = ()
     version: Annotated[str, Figure("Version of MobiFai", shown=Shown.TEXT | Shown.PAGE)]
     agent_pid: Annotated[int, Figure("The agent's process", shown=Shown.TEXT)]
     keeper_pid: Annotated[int | None, Figure("The keeper's process, if there is one", shown=Shown.TEXT)]

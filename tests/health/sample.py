@@ -45,6 +45,7 @@ STATUS = AgentStatus(
     relay="paired",
     relay_url="https://relay.example",
     own_relay_url="http://127.0.0.1:8765",
+    phones=(PhoneStatus(phone="phone-0", path="relay"), PHONE),
     version="1.2.3",
     agent_pid=1234,
     keeper_pid=1233,

@@ -9,11 +9,16 @@ import pytest
 from mobifai.config import HealthConfig
 from mobifai.health.monitor import Monitor
 from mobifai.health.process_stats import collect_process_stats
-from mobifai.health.status import AgentStatus, HealthCheck
+from mobifai.health.status import AgentStatus, HealthCheck, PhoneStatus
 from mobifai.health.trimmer import Trimmer
-from tests.health.sample import STATUS
+from tests.health.sample import PHONE, STATUS
 
-SMALL = replace(STATUS, behind_bytes=0, threads=1, children=0)
+
+def behind(amount: int, confirmed: int, phone: str = "phone-1") -> PhoneStatus:
+    return replace(PHONE, phone=phone, behind_bytes=amount, confirmed=confirmed)
+
+
+SMALL = replace(STATUS, behind_bytes=0, phones=(behind(0, 100),), threads=1, children=0)
 LARGE = replace(SMALL, memory_bytes=567 * 10**6)
 
 
@@ -41,8 +46,8 @@ class Agent:
     def reconnect_relay(self) -> None:
         self.calls.append("reconnect relay")
 
-    def drop_channel(self) -> None:
-        self.calls.append("drop channel")
+    def drop_channel(self, phone: str) -> None:
+        self.calls.append(f"drop channel of {phone}")
 
     def is_quiet(self) -> bool:
         return self.quiet
@@ -146,21 +151,31 @@ async def test_a_relay_that_returns_nothing_is_reconnected() -> None:
 async def test_a_channel_on_which_the_phone_confirms_nothing_between_two_checks_is_dropped() -> None:
     agent = Agent()
     monitor = Monitor(agent, HealthConfig())
-    agent.now = replace(SMALL, behind_bytes=50, confirmed=100)
+    agent.now = replace(SMALL, phones=(behind(50, 100),))
     await monitor.check()
     assert agent.calls == []
     await monitor.check()
-    assert agent.calls == ["drop channel"]
+    assert agent.calls == ["drop channel of phone-1"]
+
+
+async def test_only_the_channel_of_the_phone_that_confirms_nothing_is_dropped() -> None:
+    agent = Agent()
+    monitor = Monitor(agent, HealthConfig())
+    agent.now = replace(SMALL, phones=(behind(50, 100, "stuck"), behind(50, 7, "well")))
+    await monitor.check()
+    agent.now = replace(SMALL, phones=(behind(50, 100, "stuck"), behind(50, 8, "well")))
+    await monitor.check()
+    assert agent.calls == ["drop channel of stuck"]
 
 
 @pytest.mark.parametrize(
     "second",
-    [replace(SMALL, behind_bytes=50, confirmed=101), replace(SMALL, behind_bytes=0, confirmed=100)],
+    [replace(SMALL, phones=(behind(50, 101),)), replace(SMALL, phones=(behind(0, 100),)), replace(SMALL, phones=())],
 )
 async def test_the_channel_of_a_phone_that_confirmed_something_is_kept(second: AgentStatus) -> None:
     agent = Agent()
     monitor = Monitor(agent, HealthConfig())
-    agent.now = replace(SMALL, behind_bytes=50, confirmed=100)
+    agent.now = replace(SMALL, phones=(behind(50, 100),))
     await monitor.check()
     agent.now = second
     await monitor.check()

@@ -106,9 +106,11 @@ def test_json_has_every_figure_and_is_read_back() -> None:
 
 def test_the_status_of_an_older_agent_without_newer_figures_is_read() -> None:
     answer = msgspec.json.decode(msgspec.json.encode(STATUS))
-    for newer in ("webrtc", "behind_bytes", "confirmed", "phone_idle_s"):
+    for newer in ("webrtc", "behind_bytes", "confirmed", "phone_idle_s", "phones"):
         del answer[newer]
-    assert msgspec.convert(answer, AgentStatus).memory_bytes == STATUS.memory_bytes
+    status = msgspec.convert(answer, AgentStatus)
+    assert status.memory_bytes == STATUS.memory_bytes
+    assert "Phone      phone-1 by channel" in agent_text(status)
 
 
 def test_a_new_figure_reaches_json_and_prometheus_without_another_line() -> None:
