@@ -24,6 +24,10 @@ CURSORS = 400
 """sqlite3 drops the weak references to a connection's dead cursors with every 200th new one (Modules/_sqlite)."""
 
 
+LRU_CACHE = type(functools.lru_cache(str))
+"""The type of cached functions."""
+
+
 def tidy() -> None:
     """Empty bounded caches: of functions, methods, addresses, cursors. Unbounded ones stay as they are.
 
@@ -42,7 +46,7 @@ def tidy() -> None:
 
 def _way(kind: type) -> Callable[[Any], None] | None:
     """Return the function that empties objects of this type, or None."""
-    if issubclass(kind, functools._lru_cache_wrapper):
+    if issubclass(kind, LRU_CACHE):
         return _empty
     if kind is sqlite3.Connection:
         return _forget_cursors

@@ -35,6 +35,11 @@ class ExpectedStream:
         self._base = 0
 
     @property
+    def first(self) -> int:
+        """The position of the first stored byte."""
+        return self._base
+
+    @property
     def total(self) -> int:
         """The position at the end of all expected output."""
         return self._base + len(self._kept)
@@ -130,7 +135,7 @@ class StreamView:
         stream = self._stream
         expected = stream.at(at, _SHOWN)
         message = f"expected {_short(expected)} at byte {at}, found {_short(found)}"
-        elsewhere = _nearest(stream.places(found, stream._base, stream.total - len(found)), at)
+        elsewhere = _nearest(stream.places(found, stream.first, stream.total - len(found)), at)
         if not expected:
             message = f"expected nothing after byte {at}, found {_short(found)}"
         if elsewhere is None:
@@ -151,7 +156,7 @@ class StreamView:
 
     def _no_screen(self, data: bytes) -> IntegrityError:
         stream = self._stream
-        anywhere = stream.places(data, stream._base, stream.total - len(data))
+        anywhere = stream.places(data, stream.first, stream.total - len(data))
         message = (
             f"expected a screen of the last {stream.capacity} of {stream.seen} to {stream.total} bytes, "
             f"found {_short(data)}"

@@ -70,7 +70,7 @@ class CacheOnMethod(LeakPlant, on=LifecycleEvent.TERMINAL, culprit="_title"):
 
     def leaked(self) -> int:
         """Entries."""
-        return int(type(self)._title.cache_info().currsize)
+        return int(self._title.cache_info().currsize)
 
 
 class DictBySession(LeakPlant, on=LifecycleEvent.TERMINAL):

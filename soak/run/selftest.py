@@ -64,7 +64,7 @@ async def self_test(
 
     async def one(number: int, plant: Plant) -> None:
         async with gate:
-            outcome = await _run(plant, plan, folder / str(number))  # short, because socket paths are limited
+            outcome = await run_plant(plant, plan, folder / str(number))  # short, because socket paths are limited
         outcomes.append(outcome)
         outcomes.sort(key=lambda one: wanted.index(one.plant))
         with suppress(OSError):  # a closed output does not end the self-test
@@ -102,7 +102,8 @@ def _write(place: Path, plan: SoakPlan, about: dict[str, Any], outcomes: Sequenc
     return result
 
 
-async def _run(plant: Plant, plan: SoakPlan, folder: Path) -> PlantOutcome:
+async def run_plant(plant: Plant, plan: SoakPlan, folder: Path) -> PlantOutcome:
+    """Run one plant and return the outcome. Raises MobiFaiError."""
     words = [*plan_words(plan_for(plant, plan)), "--json", "--report", str(folder / "report")]
     make_folders(folder)
     command, environment = module_command("mobifai", "soak", *words), child_environment(folder)

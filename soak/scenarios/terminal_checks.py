@@ -142,12 +142,16 @@ class CheckedTabs:
     async def open(self, phone: Phone, *, greeted: bool = True) -> str:
         """Open a terminal; by default wait until its program reads input. Raises PhoneError, IntegrityError."""
         uuid = str(UUID(int=self.context.random.getrandbits(128), version=4))
-        tab = self._tabs[uuid] = CheckedTab(uuid, ExpectedStream(TERMINAL_RING.value, self._least_kept))
-        tab.stream.will_print(shell.GREETING)
+        self.expect(uuid, ExpectedStream(TERMINAL_RING.value, self._least_kept)).will_print(shell.GREETING)
         await phone.create(uuid, timeout=PATIENCE)
         if greeted:
             await self.settled(phone, uuid)
         return uuid
+
+    def expect(self, uuid: str, stream: ExpectedStream) -> ExpectedStream:
+        """Check a terminal against an expected stream from now on. Return the stream."""
+        self._tabs[uuid] = CheckedTab(uuid, stream)
+        return stream
 
     async def type(self, phone: Phone, uuid: str, line: TypedLine, via: Path | None = None) -> None:
         """Type a line and expect its output; `settled` waits for the output. Raises PhoneError."""

@@ -209,7 +209,7 @@ def test_a_long_stream_takes_no_more_memory_than_a_ring_and_some() -> None:
         more = lines(first, 1000)
         stream.will_print(more)
         view.output(more)
-        assert len(stream._kept) < CAPACITY + SLACK + (64 << 10) + len(more)
+        assert stream.total - stream.first < CAPACITY + SLACK + (64 << 10) + len(more)
     assert view.complete
 
 

@@ -94,7 +94,7 @@ class Runs:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **verdicts: str) -> None:
         self.started: list[str] = []
         self._verdicts = verdicts
-        monkeypatch.setattr(selftest, "_run", self._run)
+        monkeypatch.setattr(selftest, "run_plant", self._run)
 
     async def _run(self, which: Plant, plan: SoakPlan, folder: Path) -> PlantOutcome:
         self.started.append(which.name)
@@ -144,7 +144,7 @@ async def test_a_run_that_says_nothing_is_a_failure_and_not_a_silent_decoy(
     script.write_text("#!/bin/sh\necho broken >&2\nexit 3\n")
     script.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(script))
-    said = await selftest._run(DECOY, SoakPlan(("mixed",)), tmp_path / "report")
+    said = await selftest.run_plant(DECOY, SoakPlan(("mixed",)), tmp_path / "report")
     assert (said.verdict, said.right) == ("failed", False)
     assert "broken" in said.findings[0]
 
@@ -158,7 +158,7 @@ async def test_a_run_is_the_command_of_a_person_and_what_it_says_is_taken_over(
     script.write_text(f'#!/bin/sh\nprintf "%s" "$*" > {tmp_path}/words\ncat {tmp_path}/report.json\n')
     script.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(script))
-    said = await selftest._run(LEAK, SoakPlan(("mixed",), seed=7), tmp_path / "report")
+    said = await selftest.run_plant(LEAK, SoakPlan(("mixed",), seed=7), tmp_path / "report")
     assert (said.verdict, said.right, said.seconds) == ("held", False, 42.0)
     words = (tmp_path / "words").read_text()
     assert words.startswith(f"-P -m mobifai soak {LEAK.scenario} --seed 7 --plant one-in-five ")

@@ -13,7 +13,7 @@ from soak.phone.expected_output import ExpectedStream
 from soak.phone.phone import Phone
 from soak.phone.traffic import IntegrityError
 from soak.scenarios.context import ScenarioContext
-from soak.scenarios.terminal_checks import CheckedTab, CheckedTabs
+from soak.scenarios.terminal_checks import CheckedTabs
 
 UUID = "one"
 
@@ -39,8 +39,7 @@ class NoTarget:
 
 def watching() -> tuple[CheckedTabs, Phone]:
     tabs = CheckedTabs(ScenarioContext(NoTarget(), Random(1)))  # noqa: S311
-    tab = tabs._tabs[UUID] = CheckedTab(UUID, ExpectedStream(100_000))
-    tab.stream.will_print(shell.GREETING + shell.say("hello é€😀").printed)
+    tabs.expect(UUID, ExpectedStream(100_000)).will_print(shell.GREETING + shell.say("hello é€😀").printed)
     phone = Phone(NoTarget.relay_url, name="phone")
     tabs.watch(phone)
     return tabs, phone
