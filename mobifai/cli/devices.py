@@ -61,7 +61,7 @@ def _protection(device: dict[str, Any]) -> str:
 @click.argument("device_id")
 @state_dir_option
 def revoke(device_id: str, state_dir: Path) -> None:
-    """Remove a device immediately: its token becomes invalid and its session ends."""
+    """Revoke a device: its token becomes invalid, and its session ends immediately."""
     answer = request_running(state_dir, "revoke", device_id=device_id)
     click.echo(f"Revoked {one_line(device_id)}.")
     if "relay" in answer:

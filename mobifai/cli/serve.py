@@ -1,13 +1,10 @@
 """`mobifai serve`: run the agent. Owns its options, and starts the keeper that then starts the agent."""
 
 import datetime as dt
-import json
 import logging
 import os
 import re
-import signal
 import socket
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
@@ -15,29 +12,22 @@ from urllib.parse import urlsplit
 
 import click
 
-import mobifai
 from mobifai.assistant.config import DEFAULT_MODEL, ApprovalMode, AssistantConfig, from_table
-from mobifai.bounds import Ledger
 from mobifai.cli.init_process import fork_if_init
+from mobifai.cli.keeper_start import become_keeper
 from mobifai.cli.listen_options import check_public_url, listen_options, relay_config
 from mobifai.cli.settings import FileSettings, log_options, state_dir_option
 from mobifai.config import EVERY_ADDRESS, PUBLIC_STUN, Config, HealthConfig
-from mobifai.control.server import listen_in
-from mobifai.errors import CommandError, ConfigError, StateError
-from mobifai.limits import MAX_NAME, TERMINAL_RING
-from mobifai.logs.rotating_file import log_path
+from mobifai.errors import ConfigError, StateError
+from mobifai.limits import MAX_NAME
 from mobifai.logs.setup import RootLogHandler, set_up_logs
 from mobifai.protocol.plain_text import one_line
-from mobifai.resource_limits import check_limits, fork
+from mobifai.resource_limits import check_limits
 from mobifai.state import StateDir, open_state
-from mobifai.terminals import keeper
 from mobifai.terminals import keeper_protocol as keeper_wire
 from mobifai.terminals.shells import shell_command
 
 _log = logging.getLogger(__name__)
-
-FORKS = sys.platform != "darwin"
-"""Whether the first agent is a fork of this command. On macOS, some system libraries fail after a fork without exec."""
 
 _ICE_SERVER = re.compile(r"stuns?:[^\s?:]+(:[0-9]{1,5})?|turns?:[^\s?:]+(:[0-9]{1,5})?(\?transport=(udp|tcp))?")
 
@@ -82,7 +72,7 @@ def _time_of_day(_: click.Context, __: click.Parameter, value: str | None) -> dt
     default=512,
     show_default=True,
     envvar="MOBIFAI_MEMORY_LIMIT",
-    help="Memory in MB above which the health check warns and restarts the agent.",
+    help="Memory in MB above which the health check warns, frees memory, and at last restarts the agent.",
 )
 @click.option(
     "--health-interval",
@@ -116,7 +106,7 @@ def _time_of_day(_: click.Context, __: click.Parameter, value: str | None) -> dt
     "--approvals",
     type=click.Choice([choice.value for choice in ApprovalMode]),
     envvar="MOBIFAI_APPROVALS",
-    help="Actions that the assistant asks you to approve: risky ones, all, or none.  [default: risky]",
+    help="When the assistant asks for approval: before risky actions, always, or never.  [default: risky]",
 )
 @click.option(
     "--keep-awake",
@@ -205,7 +195,7 @@ def serve(
         state = scope.enter_context(open_state(state_dir))
         if no_keeper:
             return _run_agent(config, assistant, state, logs, None)
-        descriptor = _keep(state, config, as_json=log_format == "json")
+        descriptor = become_keeper(state, config, as_json=log_format == "json")
         scope.close()  # the keeper holds the lock now
         return _run_agent(config, assistant, StateDir(state_dir), logs, descriptor)
 
@@ -253,57 +243,6 @@ def _health(memory_limit: int, interval: float, time_scale: float) -> HealthConf
         trim_seconds=usual.trim_seconds / time_scale,
         inactive_seconds=usual.inactive_seconds / time_scale,
     )
-
-
-def _keep(state: StateDir, config: Config, *, as_json: bool) -> int:
-    """Fork, become the keeper in the parent by exec, and return in the child with its connection to the keeper.
-
-    The child continues as the agent, with the modules that this command has loaded. The keeper is a program of its own,
-    which needs little memory. Agents that it starts later, after a crash or a restart, are new processes too, so they
-    run the version that is installed by then.
-    """
-    sys.stdout.flush()
-    root = str(Path(mobifai.__file__).parent.parent)
-    keepers, agents = socket.socketpair()
-    signal.pthread_sigmask(signal.SIG_BLOCK, keeper.STOPPING)  # until the keeper handles them
-    control, control_path = _listen_as_keeper(state)
-    pid = fork() if FORKS else 0
-    if FORKS and pid == 0:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, keeper.STOPPING)
-        keepers.close()
-        if control is not None:
-            control.close()
-        if not sys.flags.safe_path:
-            sys.path[0] = root  # as with -P: import nothing from the current directory
-        return keeper_wire.connect_by(agents.detach())
-    for descriptor in (*state.locks, keepers.fileno(), *([control.fileno()] if control is not None else [])):
-        os.set_inheritable(descriptor, True)
-    setup = {
-        "ring_capacity": Ledger(config.limits).capacity(TERMINAL_RING),
-        "agent": pid,
-        "connection": keepers.fileno(),
-        "control": control.fileno() if control is not None else -1,
-        "control_path": control_path,
-        "log": str(log_path(state.path)),
-        "log_as_json": as_json,
-    }
-    agent = [sys.executable, "-P", "-m", "mobifai", *sys.argv[1:]]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])}
-    words = [sys.executable, "-P", keeper.__file__, json.dumps(setup), *agent]
-    try:
-        os.execve(sys.executable, words, environment)  # noqa: S606
-    except OSError as error:  # the fork finds the connection closed, and exits
-        raise CommandError(f"the keeper can't be started: {sys.executable} can't be run ({error})") from None
-
-
-def _listen_as_keeper(state: StateDir) -> tuple[socket.socket | None, str]:
-    """Return the keeper's control socket and its path; None if there can't be one, which the keeper does without."""
-    try:
-        listening, place = listen_in(state.socket_paths("keeper"))
-    except StateError as error:
-        _log.warning("`mobifai status` will not work while no agent runs: %s", error)
-        return None, ""
-    return listening, str(place)
 
 
 def _check_place(file: Path) -> None:

@@ -125,7 +125,7 @@ def log_options(command: F) -> F:
         envvar="MOBIFAI_LOG_LEVEL",
         default="info",
         show_default=True,
-        help="Least severity of logged messages.",
+        help="Minimum severity of log messages.",
     )
     form = click.option(
         "--log-format",
