@@ -14,7 +14,7 @@ export function plainLine(text: string, limit: number): string {
   return letters.length <= limit ? clean : `${letters.slice(0, limit - 1).join("")}…`;
 }
 
-/** Quote text that a relay sent in clear, which anybody on the network path may have written. */
+/** Quote text that a relay sent in clear, which anyone on the network path may have written. */
 export function relayWords(message: unknown): string {
   const words = typeof message === "string" ? plainLine(message, MAX_RELAY_TEXT) : "";
   return words === "" ? "The relay gives no reason." : `The relay says: “${words.replace(/["“”„‟«»]/g, "'")}”`;

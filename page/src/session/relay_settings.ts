@@ -1,7 +1,7 @@
 /**
  * The account's settings at the relay: colours and a font size.
  *
- * The relay, and everybody with one of the account's tokens, can write anything into them. Values other than those below
+ * The relay, and everyone with one of the account's tokens, can write anything into them. Values other than those below
  * are neither read nor sent: in particular no text, and nothing that types.
  */
 

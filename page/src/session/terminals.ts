@@ -146,7 +146,7 @@ export class Terminals {
 
   /** Type into a terminal. Returns false when it could not be sent; nothing is kept for later. */
   input(uuid: string, data: string): boolean {
-    return this.#tabs.hasEnded(uuid) || this.outbound.input(uuid, data); // nobody reads what is typed after the end
+    return this.#tabs.hasEnded(uuid) || this.outbound.input(uuid, data); // after the end nothing reads input
   }
 
   resize(uuid: string, cols: number, rows: number): void {
