@@ -24,6 +24,7 @@ from tests.support.agent_status import (
     same_holdings,
     status_when,
 )
+from tests.support.eventually import patience
 from tests.support.impaired_link import ImpairedLink
 from tests.support.node_phone import NodePhone
 
@@ -31,10 +32,6 @@ pytestmark = [
     pytest.mark.extended,
     pytest.mark.skipif(bool(impaired_link.why_not()), reason=impaired_link.why_not() or "there is one"),
 ]
-
-PROMISED_SECONDS = 10.0
-CONNECTIONS = 4
-"""So many times the first connection a later one may take on a slow machine."""
 
 kinds = pytest.mark.parametrize("features", [FEATURES, ()], ids=["resumes", "legacy"])
 
@@ -66,11 +63,11 @@ async def far_away(folder: Path, features: tuple[str, ...]) -> AsyncIterator[Sce
         ) as phone:
             began = time.monotonic()
             await arrive(phone, agent.device_id)
-            patience = max(PROMISED_SECONDS, CONNECTIONS * (time.monotonic() - began))
+            seconds = patience(10, time.monotonic() - began)
             terminal = await phone.create()
             await answers(phone, terminal)
             await on_path(agent, "channel", phone)
-            yield Scene(link, agent, phone, terminal, patience)
+            yield Scene(link, agent, phone, terminal, seconds)
         nothing_went_wrong(agent)
 
 

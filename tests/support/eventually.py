@@ -1,11 +1,11 @@
-"""Waiting for what tells nobody when it changes. Where something does, wait for that."""
+"""Waiting for conditions that notify nobody when they change. Where something notifies, wait for that."""
 
 import asyncio
 from collections.abc import Callable
 
 
 async def eventually(ready: Callable[[], object], timeout: float = 10) -> None:
-    """Look again and again, soon less often, until something is true. Raises AssertionError after `timeout` seconds."""
+    """Poll a condition, less and less often, until it is true. Raises AssertionError after `timeout` seconds."""
     loop, pause = asyncio.get_running_loop(), 0.002
     until = loop.time() + timeout
     while not ready():
@@ -15,3 +15,12 @@ async def eventually(ready: Callable[[], object], timeout: float = 10) -> None:
             )
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, 0.1)
+
+
+def patience(promised: float, taken: float) -> float:
+    """Return how many seconds to wait for what is promised within some.
+
+    `taken` is what something similar took just now: where it took long, the machine has other work, and the promise is
+    not for such a machine.
+    """
+    return max(promised, 3 * taken)
