@@ -34,7 +34,7 @@ class Identity(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """The encrypted session is over; the phone has been told, if the relay carries it."""
+    """The encrypted session is over. The phone has been sent the reason, if the relay carries it."""
 
     reason: Reason
     message: str
@@ -69,7 +69,7 @@ class EncryptedSession:
         self._timer = asyncio.get_running_loop().call_later(HANDSHAKE_SECONDS, self._timed_out)
 
     def close(self) -> None:
-        """Seal and open nothing more. The phone is not told. Idempotent."""
+        """Seal and open nothing more, without a message to the phone. Idempotent."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

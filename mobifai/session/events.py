@@ -1,4 +1,4 @@
-"""What happens to sessions, as frozen values. The registry and the sessions publish them."""
+"""The events of sessions, as frozen values that the registry and the sessions publish."""
 
 from dataclasses import dataclass
 

@@ -1,28 +1,28 @@
-"""When a phone's messages go over from the relay to a data channel that has just opened.
+"""The handover of a phone's messages from the relay to a data channel that has just opened.
 
-What the relay still carries has to arrive first: the relay is asked to send something back behind it, and nothing may
-wait to be sent there. A phone of the field also needs a moment until it listens on the channel. Owns its one timer.
+Messages that the relay still carries have to arrive first. So the relay is asked to send an echo behind them, and
+nothing may be left to send there. A legacy app also needs a moment until it listens on the channel. Owns one timer.
 """
 
 import asyncio
 from collections.abc import Callable
 
 SETTLE_SECONDS = 0.1
-"""From the open channel to the first message on it (section 4): the phone installs its listeners meanwhile."""
+"""From the open channel to the first message on it (section 4). The phone installs its listeners in this time."""
 
 FLUSH_SECONDS = 2.0
-"""How long a relay may take to carry what it was given before the channel opened; then the screens come again."""
+"""How long a relay may take to carry earlier messages. After that the screens are sent again."""
 
 _LOOK_SECONDS = 0.01
 
 _MARK = "until-channel:"
-"""Begins what the relay is asked to send back."""
+"""The beginning of the text that the relay echoes."""
 
 
 class ChannelHandover:
-    """At most one at a time. `waits` tells whether the relay has messages that are not on the wire.
+    """One handover at a time. `waits` returns whether the relay's transport has messages that are not on the wire.
 
-    `go` is called once for each `begin`, unless `stop` comes first: True when all that went by relay has arrived.
+    `go` is called once for each `begin`, unless `stop` comes first: with True when all earlier messages have arrived.
     """
 
     def __init__(self, waits: Callable[[], bool], go: Callable[[bool], None]) -> None:
@@ -36,13 +36,13 @@ class ChannelHandover:
 
     @property
     def pending(self) -> bool:
-        """Whether one is going on."""
+        """Whether a handover has begun and not ended."""
         return self._timer is not None
 
     def begin(self, echo: Callable[[str], None] | None, *, listens: bool) -> None:
-        """A channel opened. `echo` has the relay send a text back; None: it does not do that, or carries nothing.
+        """Begin: a channel has opened. `echo` asks the relay for an echo; None if it sends none, or carries nothing.
 
-        `listens`: the phone hears what is said on a channel from its first moment on.
+        `listens`: the phone receives messages on a channel from its first moment on.
         """
         self.stop()
         self._settle_seconds = 0.0 if listens else SETTLE_SECONDS
@@ -53,7 +53,7 @@ class ChannelHandover:
             echo(self._mark)
 
     def echoed(self, text: str) -> bool:
-        """The relay sent a text back; whether it is one of a change-over."""
+        """Take an echo of the relay. Return whether it belongs to a handover."""
         if text == self._mark and self._timer is not None:
             self._mark = ""
             self._timer.cancel()
@@ -69,7 +69,7 @@ class ChannelHandover:
         self._go(flushed)
 
     def stop(self) -> None:
-        """It is not to be any more. Twice changes nothing."""
+        """End the handover without a call of `go`. Idempotent."""
         self._mark = ""
         if self._timer is not None:
             self._timer.cancel()

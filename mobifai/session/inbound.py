@@ -31,7 +31,7 @@ from mobifai.transport.peer_connector import PeerConnector
 _log = logging.getLogger(__name__)
 
 SIGNALS = frozenset({"webrtc:answer", "webrtc:ice-candidate"})
-"""What a phone says about the data channel itself."""
+"""The messages of a phone about the data channel itself."""
 
 
 class Failure(StrEnum):

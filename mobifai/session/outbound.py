@@ -1,4 +1,4 @@
-"""What goes to one viewer: over which transport, in which order, and when.
+"""Sends to one viewer: chooses the transport, the order and the time of every message.
 
 Every message takes the data channel when it is open, and the relay otherwise. Short messages go before output, and so
 does the echo of what was just typed; terminals take turns. Output leaves immediately after a pause, then every 4 ms or

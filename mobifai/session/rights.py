@@ -1,4 +1,4 @@
-"""What a viewer may do. Pure."""
+"""The rights of a viewer. Pure."""
 
 from dataclasses import dataclass
 

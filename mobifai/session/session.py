@@ -38,8 +38,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SessionContext:
-    """What all sessions of an agent share. `publish` receives the events of sessions; `offers` numbers the
-    offers of data channels.
+    """The parts of an agent that all of its sessions share.
+
+    `publish` receives the events of sessions; `offers` numbers the offers of data channels.
     """
 
     ledger: Ledger
@@ -150,7 +151,7 @@ class Session:
 
     @property
     def follows_assistant(self) -> bool:
-        """Whether the viewer is told everything that the assistant does."""
+        """Whether the viewer gets all events of the assistant."""
         return self.features.follows_assistant
 
     def send(self, event: str, payload: object) -> None:

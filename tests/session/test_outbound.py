@@ -236,7 +236,7 @@ async def test_a_flood_in_which_somebody_types_overtakes_once_and_only_with_a_li
     assert len(desk.relay.text) == ECHO_BYTES
 
 
-async def test_a_phone_that_counts_is_told_where_output_belongs() -> None:
+async def test_a_phone_that_counts_gets_the_offsets_of_output() -> None:
     desk = Desk(sends_offsets=True)
     desk.outbound.output_ready(Source("a", "\x00" * 20_000, position=7))
     parts = [payload for _, payload in desk.relay.carried if isinstance(payload, Output)]
