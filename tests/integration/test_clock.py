@@ -42,7 +42,10 @@ WRITE_AHEAD_BYTES = 1_000 * (4_096 + 24)
 
 async def let_in(agent: RunningAgent) -> None:
     """A new phone comes, works, and goes."""
-    async with connected_phone(agent) as phone:
+    invitation = await agent.invite_legacy()
+    async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
+        await phone.connect()
+        await phone.pair(agent.device_id)  # no certificate for the data channel can be made in 1910
         terminal = await phone.create()
         await phone.type(terminal, "echo new-$((1+1))\r")
         await phone.wait_output(terminal, "new-2")
