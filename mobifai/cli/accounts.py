@@ -122,7 +122,7 @@ def _show(answer: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _request_or_run(
-    settings: FileSettings, state_dir: Path, question: str, name: str, now: Callable[[SignIn], Any]
+    settings: FileSettings, state_dir: Path, request: str, name: str, now: Callable[[SignIn], Any]
 ) -> Any:
     """Send a request to the running relay; if none runs, apply `now` to its state. Raises MobiFaiError."""
     if is_running(state_dir):
@@ -131,7 +131,7 @@ def _request_or_run(
                 f"expected the state directory of `mobifai relay`; found that of `mobifai serve`, {state_dir}, whose "
                 "relay has only one account: choose the other one with --state-dir"
             )
-        return request_running(state_dir, question, name=name)
+        return request_running(state_dir, request, name=name)
     with open_state(state_dir) as state, RelayStore.open(state.path) as store:
         sign_in = SignIn(store, Tokens(load_secret(state.path)), Ledger(settings.limits), shared=True)
         return now(sign_in)

@@ -76,19 +76,19 @@ def is_running(state_dir: Path) -> bool:
     return True
 
 
-def request_running(state_dir: Path, question: str, **arguments: object) -> Any:
+def request_running(state_dir: Path, request: str, **arguments: object) -> Any:
     """Send a request to the process of this state directory, or to its keeper if no agent runs. Raises StateError.
 
     If the agent hangs, the keeper gets the requests that it can handle; other requests wait for the agent.
     """
     state = StateDir(state_dir)
-    patience = HANGING_SECONDS if question in ("status", "restart") else ANSWER_SECONDS
+    patience = HANGING_SECONDS if request in ("status", "restart") else ANSWER_SECONDS
     try:
-        return asyncio.run(send_request(state.control_socket, question, arguments, patience))
+        return asyncio.run(send_request(state.control_socket, request, arguments, patience))
     except (NotRunning, NotResponding) as no_agent:
         if isinstance(no_agent, NotResponding) and patience == ANSWER_SECONDS:
             raise
         try:
-            return asyncio.run(send_request(state.keeper_socket, question, arguments))
+            return asyncio.run(send_request(state.keeper_socket, request, arguments))
         except NotRunning:
             raise no_agent from None

@@ -25,7 +25,7 @@ _LONGER, _LONGEST = 126, 1 << 16
 _HEADER, _LONG_HEADER = Struct("!BBH"), Struct("!BBQ")
 
 
-class _Event(msgspec.Struct, array_like=True, frozen=True):
+class _EventArray(msgspec.Struct, array_like=True, frozen=True):
     """An event as an array. Payloads after the second are ignored."""
 
     name: str
@@ -33,7 +33,7 @@ class _Event(msgspec.Struct, array_like=True, frozen=True):
     second: msgspec.Raw = msgspec.Raw()
 
 
-_decoder = msgspec.json.Decoder(_Event)
+_decoder = msgspec.json.Decoder(_EventArray)
 
 
 class PacketType(Enum):

@@ -18,7 +18,7 @@ from mobifai.relay.local_connection import LocalConnection, LocalEventHandler
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from mobifai.relay.websocket_connection import OnEvent, WebSocketConnection
+    from mobifai.relay.websocket_connection import EventCallback, WebSocketConnection
 
 PATH = "/socket.io/"
 EXPECTED_QUERY = {"EIO": "4", "transport": "websocket", "sid": None}  # bounded by this line
@@ -30,7 +30,7 @@ GOODBYE_SECONDS = 1.0
 MOST_UNSIGNED = 8
 """Connections of one address that are not signed in: enough for a household behind one router."""
 
-OnEnd = Callable[["WebSocketConnection | LocalConnection"], None]
+EndCallback = Callable[["WebSocketConnection | LocalConnection"], None]
 
 
 class SocketIOEndpoint:
@@ -39,8 +39,8 @@ class SocketIOEndpoint:
     def __init__(
         self,
         ledger: Ledger,
-        on_event: "OnEvent",
-        on_end: OnEnd,
+        on_event: "EventCallback",
+        on_end: EndCallback,
         monotonic: Callable[[], float],
         *,
         known: KnownAddresses | None = None,

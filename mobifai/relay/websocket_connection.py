@@ -36,7 +36,7 @@ WRITE_BUFFER = 32 << 10
 _FROM_DEVICE = frozenset({WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG})
 _NO_MORE = WSMessage(WSMsgType.CLOSED, None, None)
 
-OnEvent = Callable[["WebSocketConnection", str, tuple[object, ...]], Coroutine[Any, Any, None]]
+EventCallback = Callable[["WebSocketConnection", str, tuple[object, ...]], Coroutine[Any, Any, None]]
 
 
 class WebSocketConnection:
@@ -116,7 +116,7 @@ class WebSocketConnection:
 
     # -- from its request to its end
 
-    async def serve(self, on_event: OnEvent) -> web.StreamResponse:
+    async def serve(self, on_event: EventCallback) -> web.StreamResponse:
         """Read and write until either side closes. `on_event` is awaited before the next event is read."""
         await self._socket.prepare(self._request)
         if self._request.transport is not None:
@@ -158,7 +158,7 @@ class WebSocketConnection:
         except (TimeoutError, OSError):
             self.abort()
 
-    async def _read(self, on_event: OnEvent) -> None:
+    async def _read(self, on_event: EventCallback) -> None:
         """Process packets until the socket closes or the client violates the protocol."""
         while True:
             self._frame.set(0)
@@ -206,7 +206,7 @@ class WebSocketConnection:
             return _NO_MORE
         return message
 
-    async def _handle_packet(self, packet: packets.ClientPacket, on_event: OnEvent) -> None:
+    async def _handle_packet(self, packet: packets.ClientPacket, on_event: EventCallback) -> None:
         match packet.kind:
             case packets.PacketType.EVENT if packet.namespace == "/" and self._in_namespace:
                 await on_event(self, packet.event, packet.arguments)
