@@ -20,7 +20,7 @@ def places(most: int = 3) -> ConnectionSlots[str]:
 
 
 @pytest.mark.parametrize(("held", "gone"), [(2, None), (3, "0"), (4, "1")])
-def test_an_address_loses_its_own_oldest(held: int, gone: str | None) -> None:
+def test_an_address_beyond_its_limit_evicts_its_own_oldest_connection(held: int, gone: str | None) -> None:
     some = places()
     some.acquire("other", stranger(2))
     for number in range(held):
@@ -29,14 +29,14 @@ def test_an_address_loses_its_own_oldest(held: int, gone: str | None) -> None:
     assert "other" in some
 
 
-def test_a_known_address_may_hold_more() -> None:
+def test_a_known_address_has_a_higher_limit() -> None:
     some = places()
     for number in range(3 * KNOWN_FACTOR):
         assert some.acquire(str(number), KNOWN) is None
     assert some.acquire("new", KNOWN) == "0"
 
 
-def test_strangers_leave_a_quarter_of_the_places_to_known_addresses() -> None:
+def test_a_quarter_of_the_slots_is_reserved_for_known_addresses() -> None:
     some = places()
     for number in range(CAPACITY - CAPACITY // 4):
         assert some.acquire(str(number), stranger(number)) is None
@@ -44,7 +44,7 @@ def test_strangers_leave_a_quarter_of_the_places_to_known_addresses() -> None:
     assert some.acquire("known", KNOWN) is None
 
 
-def test_who_holds_most_makes_room_first() -> None:
+def test_the_address_with_most_slots_is_evicted_first() -> None:
     some = places()
     some.acquire("oldest", stranger(1))
     for number in range(5):
@@ -52,7 +52,7 @@ def test_who_holds_most_makes_room_first() -> None:
     assert some.acquire("new", stranger(9)) == "0"
 
 
-def test_a_stranger_makes_room_for_a_known_address_which_keeps_at_least_one_place() -> None:
+def test_an_unknown_address_is_evicted_for_a_known_one_which_keeps_its_first_slot() -> None:
     some = places(most=CAPACITY)
     some.acquire("stranger", stranger(1))
     for number in range(CAPACITY - 1):
@@ -62,7 +62,7 @@ def test_a_stranger_makes_room_for_a_known_address_which_keeps_at_least_one_plac
     assert some.acquire("again", AddressGroup("office", known=True)) == "new"
 
 
-def test_known_addresses_with_one_place_each_make_room_for_no_stranger() -> None:
+def test_known_addresses_with_one_slot_each_are_not_evicted_for_an_unknown_one() -> None:
     some = places()
     for number in range(CAPACITY):
         some.acquire(str(number), AddressGroup(f"home-{number}", known=True))
@@ -71,7 +71,7 @@ def test_known_addresses_with_one_place_each_make_room_for_no_stranger() -> None
     assert list(some) == [*map(str, range(CAPACITY))]
 
 
-def test_a_place_that_is_free_again_is_given_to_the_next() -> None:
+def test_a_released_slot_can_be_acquired_again() -> None:
     some = places()
     for number in range(3):
         some.acquire(str(number), stranger(1))

@@ -26,7 +26,7 @@ class Box:
             self.outbox.put("x" * size)
 
 
-async def test_packets_leave_in_the_order_in_which_they_came() -> None:
+async def test_packets_are_returned_in_order() -> None:
     box = Box(8)
     packets = [str(number) for number in range(5)]
     for packet in packets:
@@ -34,7 +34,7 @@ async def test_packets_leave_in_the_order_in_which_they_came() -> None:
     assert [await box.outbox.get() for _ in packets] == packets
 
 
-async def test_a_packet_stays_in_the_account_until_the_next_one_is_asked_for() -> None:
+async def test_a_packet_counts_until_the_next_one_is_requested() -> None:
     box = Box(8)
     box.put(2)
     await box.outbox.get()
@@ -88,7 +88,7 @@ async def test_waiting_for_room_ends_when_the_device_is_gone() -> None:
     assert (len(box.outbox), box.outbox.waiting_bytes) == (0, 0)
 
 
-async def test_at_the_end_what_waits_is_still_handed_out_and_nothing_is_added() -> None:
+async def test_after_finish_queued_packets_are_returned_and_new_ones_ignored() -> None:
     box = Box(4)
     box.put(1)
     box.outbox.finish()
@@ -98,7 +98,7 @@ async def test_at_the_end_what_waits_is_still_handed_out_and_nothing_is_added() 
     assert await box.outbox.get() is None
 
 
-async def test_a_reader_that_waits_is_woken_by_the_end() -> None:
+async def test_a_waiting_reader_is_woken_by_the_end() -> None:
     box = Box(4)
     reading = asyncio.ensure_future(box.outbox.get())
     await asyncio.sleep(0)
@@ -106,7 +106,7 @@ async def test_a_reader_that_waits_is_woken_by_the_end() -> None:
     assert await reading is None
 
 
-async def test_who_asked_is_told_once_when_a_packet_has_left() -> None:
+async def test_a_callback_is_called_once_after_a_packet_has_left() -> None:
     box, told = Box(8), []
     box.put(3)
     box.outbox.notify_when_drained(lambda: told.append("moved"))
@@ -120,7 +120,7 @@ async def test_who_asked_is_told_once_when_a_packet_has_left() -> None:
     assert told == ["moved"]
 
 
-async def test_who_asked_is_told_of_the_end() -> None:
+async def test_a_callback_is_called_at_the_end() -> None:
     box, told = Box(8), []
     box.outbox.notify_when_drained(lambda: told.append("moved"))
     box.outbox.clear()

@@ -60,7 +60,7 @@ def test_without_a_token_a_device_has_to_sign_in(desk: Desk) -> None:
     assert desk.sign_in.authenticate(messages.Register(type="mobile", device_id=PHONE, public_key=KEY)) is None
 
 
-def test_a_token_says_who_and_what_for_thirty_days(desk: Desk) -> None:
+def test_a_token_has_user_and_type_and_is_valid_for_thirty_days(desk: Desk) -> None:
     token = desk.redeem(desk.invite().code, PHONE, "mobile", "a")
     claims = jwt.decode(token, desk.secret, algorithms=["HS256"], options={"verify_iat": False})
     assert {"id", "email", "name", "type", "jti", "iat", "exp"} == set(claims)
@@ -75,7 +75,7 @@ def test_an_invitations_token_is_bound_to_the_first_device_that_registers(desk: 
         desk.register(OTHER, token)
 
 
-def test_a_code_uses_its_token_up_and_the_token_its_code(desk: Desk) -> None:
+def test_redeeming_a_code_or_its_token_redeems_both(desk: Desk) -> None:
     by_code, by_token = desk.invite(), desk.invite()
     desk.redeem(by_code.code, PHONE, "mobile", "a")
     with pytest.raises(SignInRefused, match="belongs to another device"):
@@ -85,12 +85,12 @@ def test_a_code_uses_its_token_up_and_the_token_its_code(desk: Desk) -> None:
         desk.redeem(by_token.code, OTHER, "mobile", "a")
 
 
-def test_a_code_is_read_whatever_its_case_and_dashes(desk: Desk) -> None:
+def test_case_and_dashes_of_a_code_do_not_matter(desk: Desk) -> None:
     code = desk.invite().code
     assert desk.redeem(f" {code.lower().replace('-', ' ')} ", PHONE, "mobile", "a")
 
 
-def test_a_code_and_its_token_are_void_after_ten_minutes(desk: Desk) -> None:
+def test_a_code_and_its_token_expire_after_ten_minutes(desk: Desk) -> None:
     invitation = desk.invite()
     desk.clock.pass_by(CODE_SECONDS)
     with pytest.raises(SignInRefused):
@@ -107,7 +107,7 @@ def test_wrong_tries_cost_only_the_address_that_makes_them(desk: Desk) -> None:
     assert desk.redeem(right, address="192.168.1.20")
 
 
-def test_no_number_of_wrong_tries_voids_a_link_even_for_the_address_that_made_them(desk: Desk) -> None:
+def test_wrong_tries_never_invalidate_a_link_even_for_their_own_address(desk: Desk) -> None:
     link = desk.invite("e2e").code
     for _ in range(10 * ATTEMPTS_PER_MINUTE):
         with pytest.raises(SignInRefused):
@@ -128,7 +128,7 @@ def test_an_address_that_failed_too_often_waits_a_minute(desk: Desk) -> None:
     assert desk.redeem(right, PHONE, "mobile", "a")
 
 
-def test_a_good_token_lets_in_however_often_its_address_failed(desk: Desk) -> None:
+def test_a_valid_token_is_accepted_however_often_its_address_failed(desk: Desk) -> None:
     token = desk.redeem(desk.invite().code, PHONE, "mobile", "a")
     for _ in range(ATTEMPTS_PER_MINUTE + 1):
         desk.sign_in.record_failure("10.0.0.9")
@@ -199,13 +199,13 @@ def _with_other_types(token: str, secret: bytes) -> str:
         lambda token, _secret: token[:-2],
     ],
 )  # fmt: skip
-def test_a_token_that_is_not_ours_lets_nobody_in(desk: Desk, forge: Any) -> None:
+def test_a_foreign_token_is_rejected(desk: Desk, forge: Any) -> None:
     token = desk.redeem(desk.invite().code, PHONE, "mobile", "a")
     with pytest.raises(SignInRefused):
         desk.register(PHONE, forge(token, desk.secret))
 
 
-def test_a_phones_token_makes_no_agent(desk: Desk) -> None:
+def test_a_phones_token_can_not_register_an_agent(desk: Desk) -> None:
     with pytest.raises(SignInRefused, match="for the type mobile"):
         desk.register("agent-1", desk.invite().token, "mac")
 
@@ -218,7 +218,7 @@ def test_nobody_takes_the_id_of_another_kind_of_device(desk: Desk) -> None:
         desk.register("agent-1", desk.invite().token)
 
 
-def test_a_revoked_device_stays_out_until_it_is_invited_anew(desk: Desk) -> None:
+def test_a_revoked_device_is_rejected_until_it_is_invited_again(desk: Desk) -> None:
     token = desk.redeem(desk.invite().code, PHONE, "mobile", "a")
     desk.sign_in.revoke(PHONE)
     with pytest.raises(SignInRefused, match="revoked"):
@@ -230,12 +230,12 @@ def test_a_revoked_device_stays_out_until_it_is_invited_anew(desk: Desk) -> None
         desk.register(PHONE, token)
 
 
-def test_revoking_what_is_not_there_says_so(desk: Desk) -> None:
+def test_revoking_an_unknown_device_is_an_error(desk: Desk) -> None:
     with pytest.raises(SignInRefused, match="mobifai devices list"):
         desk.sign_in.revoke("nobody")
 
 
-def test_signing_in_again_voids_the_token_of_before(desk: Desk) -> None:
+def test_signing_in_again_invalidates_the_earlier_token(desk: Desk) -> None:
     before = desk.redeem(desk.invite().code, PHONE, "mobile", "a")
     after = desk.redeem(desk.invite().code, PHONE, "mobile", "a")
     with pytest.raises(SignInRefused):
@@ -245,7 +245,7 @@ def test_signing_in_again_voids_the_token_of_before(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(("devices", "is_let_in"), [(1, True), (2, True), (3, False)])
-def test_only_so_many_devices_are_let_in(tmp_path: Path, devices: int, is_let_in: bool) -> None:
+def test_the_number_of_devices_is_limited(tmp_path: Path, devices: int, is_let_in: bool) -> None:
     with RelayStore.open(tmp_path) as store:
         desk = Desk(store, tmp_path, {"relay.devices": 3 - 1})
         for number in range(devices - 1):
@@ -262,7 +262,7 @@ def test_only_so_many_devices_are_let_in(tmp_path: Path, devices: int, is_let_in
         assert desk.register("last", invitation.token)
 
 
-def test_only_so_many_revoked_devices_are_remembered(tmp_path: Path) -> None:
+def test_the_number_of_revoked_devices_is_limited(tmp_path: Path) -> None:
     with RelayStore.open(tmp_path) as store:
         desk = Desk(store, tmp_path, {"relay.devices": 2})
         for number in range(5):
@@ -273,7 +273,7 @@ def test_only_so_many_revoked_devices_are_remembered(tmp_path: Path) -> None:
         assert known == [3, 4]
 
 
-def test_an_unused_token_opens_no_interface(desk: Desk) -> None:
+def test_an_unused_token_gives_no_access_to_the_api(desk: Desk) -> None:
     with pytest.raises(SignInRefused, match="was not used to register yet"):
         desk.sign_in.identify(desk.invite().token)
 
@@ -303,7 +303,7 @@ def test_a_file_that_is_no_database_is_kept_and_not_used(tmp_path: Path) -> None
     assert [path.read_bytes() for path in tmp_path.glob("relay.sqlite.kept-*")] == [damaged]
 
 
-def test_a_device_is_shut_out_although_that_can_not_be_kept_now(tmp_path: Path) -> None:
+def test_a_device_is_revoked_even_if_the_disk_write_fails(tmp_path: Path) -> None:
     with RelayStore.open(tmp_path) as store, closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as other:
         desk = Desk(store, tmp_path)
         tokens = {device: desk.register(device, desk.invite().token) for device in (PHONE, OTHER)}
@@ -317,7 +317,7 @@ def test_a_device_is_shut_out_although_that_can_not_be_kept_now(tmp_path: Path) 
         assert [device.device_id for device in store.devices("owner")] == [OTHER]
 
 
-def test_a_full_disk_keeps_nobody_out(tmp_path: Path) -> None:
+def test_known_devices_can_sign_in_while_the_disk_is_full(tmp_path: Path) -> None:
     with RelayStore.open(tmp_path) as store:
         desk = Desk(store, tmp_path)
         token = desk.sign_in.agent_token("agent-1", "Laptop")

@@ -49,7 +49,7 @@ async def _count_open(strangers: list[Stranger]) -> int:
 
 
 @pytest.mark.parametrize(("act", "most"), [(_half_open, MOST_PER_ADDRESS), (_unsigned, MOST_UNSIGNED)])
-async def test_one_address_pushes_out_only_itself(tmp_path: Path, act: object, most: int) -> None:
+async def test_one_address_evicts_only_its_own_connections(tmp_path: Path, act: object, most: int) -> None:
     async with open_place(tmp_path) as place, AsyncExitStack() as scope:
         other = await scope.enter_async_context(stranger(place.relay.port, address(2)))
         await act(other)  # type: ignore[operator]
@@ -64,7 +64,7 @@ async def test_one_address_pushes_out_only_itself(tmp_path: Path, act: object, m
 
 
 @pytest.mark.parametrize("addresses", [8, 64])
-async def test_a_phone_comes_in_when_strangers_have_taken_every_place(tmp_path: Path, addresses: int) -> None:
+async def test_a_phone_can_connect_when_unknown_addresses_hold_every_slot(tmp_path: Path, addresses: int) -> None:
     async with open_place(tmp_path) as place, place.agent() as agent, AsyncExitStack() as scope:
         for number in range(addresses * 8):
             one = await scope.enter_async_context(stranger(place.relay.port, address(number % addresses)))
@@ -77,7 +77,7 @@ async def test_a_phone_comes_in_when_strangers_have_taken_every_place(tmp_path: 
         assert place.entry("relay.sockets").peak <= place.entry("relay.sockets").capacity
 
 
-async def test_a_signed_in_device_makes_room_for_nobody_however_it_signed_in(tmp_path: Path) -> None:
+async def test_a_signed_in_device_is_never_evicted_however_it_signed_in(tmp_path: Path) -> None:
     async with open_place(tmp_path) as place, AsyncExitStack() as scope:
         phone = Device("mobile", "phone-1")
         await scope.enter_async_context(phone.connected(place.url))
@@ -92,7 +92,7 @@ async def test_a_signed_in_device_makes_room_for_nobody_however_it_signed_in(tmp
         assert not phone.gone.is_set()
 
 
-async def test_who_has_a_token_keeps_no_more_connections_than_others_by_signing_out(tmp_path: Path) -> None:
+async def test_signing_out_gives_a_device_no_additional_connections(tmp_path: Path) -> None:
     async with open_place(tmp_path) as place, AsyncExitStack() as scope:
         async with place.phone() as phone:
             token, device_id = phone.token, phone.device_id
@@ -106,7 +106,7 @@ async def test_who_has_a_token_keeps_no_more_connections_than_others_by_signing_
             await late.settle()
 
 
-async def test_a_device_that_signs_out_may_send_as_much_as_one_that_never_signed_in(tmp_path: Path) -> None:
+async def test_a_signed_out_device_has_the_frame_limit_of_one_that_never_signed_in(tmp_path: Path) -> None:
     async with open_place(tmp_path) as place, place.phone() as phone:
         for _ in range(UNSIGNED_FRAMES * 2):
             await phone.say("unknown")
@@ -116,7 +116,7 @@ async def test_a_device_that_signs_out_may_send_as_much_as_one_that_never_signed
         await phone.sign_in()
 
 
-async def test_places_are_kept_for_addresses_of_known_devices(tmp_path: Path) -> None:
+async def test_slots_are_reserved_for_addresses_of_known_devices(tmp_path: Path) -> None:
     async with open_place(tmp_path) as place, AsyncExitStack() as scope:
         async with place.phone() as phone:
             token, device_id = phone.token, phone.device_id
@@ -129,7 +129,7 @@ async def test_places_are_kept_for_addresses_of_known_devices(tmp_path: Path) ->
             await again.sign_in()
 
 
-async def test_neighbours_of_one_ipv6_network_share_a_limit() -> None:
+async def test_addresses_of_one_ipv6_network_share_a_limit() -> None:
     known = KnownAddresses(Ledger())
     known.add("2001:db8::7")
     assert known.group_of("2001:db8::1") == known.group_of("2001:db8::ffff:0:0:2") == known.group_of("2001:db8::1%eth0")
@@ -158,7 +158,7 @@ async def test_no_body_is_inflated(tmp_path: Path, coding: str, body: bytes, pat
     "content_type", ["", "; charset=nowhere", "; charset=utf-16", "; charset=\x22", "; boundary=x"]
 )
 @pytest.mark.parametrize("body", [b"\xff\xfe", b"deviceId=%ff&type=mobile", b"a&" * 5000, b"=", b"%", b"\x00" * 100])
-async def test_a_form_that_is_none_is_refused_in_a_sentence(
+async def test_a_malformed_form_is_rejected_with_a_message(
     tmp_path: Path, content_type: str, body: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     headers = {"Content-Type": f"application/x-www-form-urlencoded{content_type}"}
@@ -173,14 +173,14 @@ async def _expect_closed(place: Place, one: Stranger, seconds: float) -> bytes:
 
 
 @pytest.mark.parametrize("sent", [b"", b"G", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: "])
-async def test_a_head_that_does_not_come_in_time_is_not_waited_for(tmp_path: Path, sent: bytes) -> None:
+async def test_a_request_header_that_is_late_ends_the_connection(tmp_path: Path, sent: bytes) -> None:
     async with open_place(tmp_path) as place, stranger(place.relay.port) as one:
         await one.send(sent)
         await until(lambda: place.entry("relay.requests").used == 1)
         assert await _expect_closed(place, one, SILENT_SECONDS + 1) == b""
 
 
-async def test_an_answer_that_is_not_read_is_not_kept(tmp_path: Path) -> None:
+async def test_a_response_that_is_not_read_is_discarded(tmp_path: Path) -> None:
     script = max(PhonePageFiles.installed().paths(), key=lambda path: (PAGE_FOLDER / path[1:]).stat().st_size)
     async with open_place(tmp_path) as place, stranger(place.relay.port) as one:
         one.writer.transport.pause_reading()
@@ -217,7 +217,7 @@ ODD = {
 
 
 @pytest.mark.parametrize("sent", ODD.values(), ids=ODD)
-async def test_what_is_no_request_ends_and_leaves_nothing(
+async def test_a_malformed_request_ends_the_connection_and_leaves_nothing(
     tmp_path: Path, sent: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with open_place(tmp_path) as place:
@@ -269,7 +269,7 @@ FLOODS = {
 
 
 @pytest.mark.parametrize("kind", FLOODS)
-async def test_a_stranger_who_floods_a_websocket_is_dropped_and_starves_nobody(tmp_path: Path, kind: str) -> None:
+async def test_a_flood_on_an_unsigned_websocket_is_dropped_and_starves_nobody(tmp_path: Path, kind: str) -> None:
     async with open_place(tmp_path) as place, place.phone() as phone:
         async with stranger(place.relay.port) as one:
             assert "101" in await one.upgrade()
@@ -288,7 +288,7 @@ async def test_a_stranger_who_floods_a_websocket_is_dropped_and_starves_nobody(t
     [("Upgrade", b"\xff websocket"), ("Sec-WebSocket-Key", b"AAA\xc4=="), ("Connection", b"\xffUpgrade"),
      ("Sec-WebSocket-Version", b"\xc3\xa9"), ("Origin", b"http://\xff"), ("Host", b"\xe2\x84\xaa")],
 )  # fmt: skip
-async def test_a_handshake_with_bytes_that_are_no_ascii_is_refused(
+async def test_a_handshake_with_non_ascii_bytes_is_rejected(
     tmp_path: Path, name: str, value: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     headers = {"Host": b"127.0.0.1", "Upgrade": b"websocket", "Connection": b"Upgrade", "Sec-WebSocket-Version": b"13"}
