@@ -71,13 +71,13 @@ def _folder() -> Iterator[Path]:
         yield Path(name)
 
 
-async def _traced(socket: Path, wanted: dict[str, Any], stop: Interruption) -> TracedWindow:
+async def _traced(socket: Path, arguments: dict[str, Any], stop: Interruption) -> TracedWindow:
     """Have the agent trace a window. Raises StateError, and CancelledError if there is nothing to draw."""
-    run, seconds = uuid4().hex, float(wanted["seconds"])
+    run, seconds = uuid4().hex, float(arguments["seconds"])
 
     async def window() -> float:
         took = seconds
-        async for event in stream_events(socket, "profile.trace", {**wanted, "run": run}):
+        async for event in stream_events(socket, "profile.trace", {**arguments, "run": run}):
             took = float(event.get("seconds", took))
         return took
 

@@ -35,14 +35,14 @@ def _unnamed(report: ProfileReport) -> Iterator[NextStep]:
     """Yield the step for growth of the C heap that has no line: memray can see it."""
     heap = any(one.name == HEAP for one in report.unattributed)
     if heap and report.mode != "attach" and report.settings.memray is not True:
-        yield NextStep("look at the C heap by line", _run(report, memray=True))
+        yield NextStep("examine the C heap by line", _run(report, memray=True))
 
 
 def _without_verdict(report: ProfileReport) -> Iterator[NextStep]:
     for one in report.soak_findings:
         if one.state in ("not_reproduced", "unjudged") and one.replay:
             yield NextStep(f"see {one.name} as soak found it", one.replay)
-    yield NextStep("look again" if report.mode == "attach" else "run it again", _again(report))
+    yield NextStep("examine it again" if report.mode == "attach" else "run it again", _again(report))
 
 
 def _again(report: ProfileReport) -> str:

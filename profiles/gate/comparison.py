@@ -121,8 +121,8 @@ def trial_findings(trial: ScenarioTrial) -> TrialFindings:
     return TrialFindings(ordered([*findings, *(one for one in rising if one not in before)]), before, open_)
 
 
-def _breaches(looks: Iterable[Measurement]) -> list[FindingResult]:
-    known = {finding.name: finding for look in looks for finding in look.breached}
+def _breaches(measurements: Iterable[Measurement]) -> list[FindingResult]:
+    known = {finding.name: finding for one in measurements for finding in one.breached}
     return list(known.values())
 
 
@@ -131,9 +131,9 @@ def _gone(failure: FindingResult) -> Unjudged:
     return Unjudged(f"{failure.scenario} beside the base", why, failure.scenario)
 
 
-def _unjudged(scenario: str, look: Measurement) -> list[Unjudged]:
+def _unjudged(scenario: str, measurement: Measurement) -> list[Unjudged]:
     """Return the required gauges that were not judged."""
-    reasons = {name: _why_not(look.judged.get(name)) for name in REQUIRED}
+    reasons = {name: _why_not(measurement.judged.get(name)) for name in REQUIRED}
     return [Unjudged(f"{name} in {scenario}", why, scenario) for name, why in reasons.items() if why]
 
 

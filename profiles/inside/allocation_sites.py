@@ -41,7 +41,7 @@ class SiteTracker:
         self.histories: dict[SiteKey, SiteHistory] = {}  # bounded by MOST_SITES
         self.windows = 0
 
-    def look(self) -> None:
+    def take_window(self) -> None:
         """Count all sites as the next window."""
         found, stacks = _living()
         for site, (blocks, size) in found.items():

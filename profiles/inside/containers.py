@@ -38,7 +38,7 @@ class ContainerTracker:
         self.growing: dict[int, LengthHistory] = {}  # bounded by MOST
         self.windows = 0
 
-    def look(self) -> None:
+    def take_window(self) -> None:
         """Measure all containers as the next window."""
         note = self._follow if self.windows else self._note
         for thing in containers_among(gc.get_objects()):

@@ -65,13 +65,13 @@ class _Search:
     """One walk. `parents` leads from each visited object to the one that it was reached from."""
 
     def __init__(self, targets: Sequence[object], without: Container[int]) -> None:
-        self._wanted = {id(target) for target in targets}
+        self._targets = {id(target) for target in targets}
         self._without = without
         self._parents: dict[int, Any] = {}  # bounded by MOST_OBJECTS
         self._names: dict[int, str] = {}  # bounded by the roots
         self._later = {key for _, module in _modules(registries=True) for key in (id(module), id(vars(module)))}
         self._later.add(id(_finalizers()[1]))
-        self._ours = {id(self), id(self._parents), id(self._names), id(self._wanted), id(targets), id(self.__dict__)}
+        self._ours = {id(self), id(self._parents), id(self._names), id(self._targets), id(targets), id(self.__dict__)}
         self._ours |= {id(self._later), id(self._ours)}
 
     def allow_registries(self) -> None:
@@ -82,30 +82,30 @@ class _Search:
         """Walk breadth first from these roots, until all targets are found or too many objects were visited."""
         waiting: collections.deque[Any] = collections.deque()
         self._ours.add(id(waiting))
-        for name, root in roots if self._wanted else ():
+        for name, root in roots if self._targets else ():
             if self._is_news(root):
                 self._names[id(root)] = name
                 self._reach(None, root, waiting)
-        looked = 0
-        while waiting and self._wanted and len(self._parents) < MOST_OBJECTS:
+        visited = 0
+        while waiting and self._targets and len(self._parents) < MOST_OBJECTS:
             owner = waiting.popleft()
             for held in referents(owner):
-                looked += 1
-                if looked % SLICE == 0:
+                visited += 1
+                if visited % SLICE == 0:
                     await pause()
                 if self._is_news(held):
                     self._reach(owner, held, waiting)
 
     def _reach(self, owner: Any, held: Any, waiting: "collections.deque[Any]") -> None:
         self._parents[id(held)] = owner
-        self._wanted.discard(id(held))
+        self._targets.discard(id(held))
         waiting.append(held)
 
     def _is_news(self, thing: Any) -> bool:
         key, kind = id(thing), type(thing)
         if key in self._parents or key in self._ours or key in self._later or key in self._without:
             return False
-        return key in self._wanted or not (kind in _ATOMS or (kind in _CODE and _is_of_the_search(thing)))
+        return key in self._targets or not (kind in _ATOMS or (kind in _CODE and _is_of_the_search(thing)))
 
     def path_to(self, target: object) -> str:
         """Return the path from a root to a target."""
@@ -280,7 +280,7 @@ def _cache(step: _PathStep) -> str | None:
 
 
 def _local(step: _PathStep) -> str:
-    """Return the text for a local variable of a coroutine, a generator or a frame; cells are looked through."""
+    """Return the text for a local variable of a coroutine, a generator or a frame; cells are visited through."""
     owner = step.owner
     frame = next((getattr(owner, name) for name in ("cr_frame", "gi_frame", "ag_frame") if hasattr(owner, name)), owner)
     if type(step.held) in _CODE or frame is None:

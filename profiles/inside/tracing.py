@@ -73,8 +73,8 @@ class AllocationTracer:
         if self._before is None:
             self._before = DescriptorBaseline()
             self._births.forget()
-        self._sites.look()
-        self._containers.look()
+        self._sites.take_window()
+        self._containers.take_window()
 
     def end(self) -> None:
         """Stop tracing and drop all data. Idempotent."""

@@ -37,7 +37,7 @@ def watch_handler(tracing: AllocationTracer, subject: PluginContext, early: Earl
     """
 
     async def watch(arguments: dict[str, Any]) -> AsyncGenerator[object, None]:
-        seconds, windows = _wanted(arguments)
+        seconds, windows = _parse(arguments)
         before, began = _amounts(), time.monotonic()
         tracing.begin()
         pauses = LoopLagMeter()
@@ -86,7 +86,7 @@ class LoopLagMeter:
         self._timer.cancel()
 
 
-def _wanted(arguments: dict[str, Any]) -> tuple[float, int]:
+def _parse(arguments: dict[str, Any]) -> tuple[float, int]:
     seconds, windows = float(arguments.get("seconds", 60)), int(arguments.get("windows", 8))
     if not (0 < seconds <= LONGEST_LOOK and FEWEST_WINDOWS <= windows <= MOST_WINDOWS):
         raise StateError(

@@ -66,7 +66,7 @@ def steps_to_findings(report: Report, place: Path) -> list[NextStep]:
     return steps or [NextStep("run soak until it has a verdict", again)]
 
 
-def explain_request(report: Report, wanted: InvestigationRequest, names: Sequence[str]) -> InvestigationRequest:
+def explain_request(report: Report, request: InvestigationRequest, names: Sequence[str]) -> InvestigationRequest:
     """Return the request that explains a report's findings, or investigates the named scenarios.
 
     Raises ProfileError if that run held and no scenario is named, or if its plan can't be used.
@@ -79,7 +79,7 @@ def explain_request(report: Report, wanted: InvestigationRequest, names: Sequenc
     elif _findings(report) and not found:
         raise ProfileError("that run found nothing that a scenario can reproduce: there is nothing to explain")
     chosen = tuple(dict.fromkeys([*names, *(one.scenario for one in found)]))
-    return replace(wanted, plan=_plan(report, chosen), findings=found, mode="from")
+    return replace(request, plan=_plan(report, chosen), findings=found, mode="from")
 
 
 def _findings(report: Report) -> list[FindingResult]:

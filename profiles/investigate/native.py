@@ -70,7 +70,7 @@ async def native_growth(
             try:
                 cycles = await run.traced_blocks(file, blocks, report_progress, native=True, process=process)
             except StateError as error:
-                return NativeGrowth(notes=[f"memray could not look at it: {error}"])
+                return NativeGrowth(notes=[f"memray could not trace it: {error}"])
             windows.append(NativeWindow(cycles, await read(file)))
             file.unlink(missing_ok=True)
     return NativeGrowth(in_proportion(windows))

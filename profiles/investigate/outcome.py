@@ -40,7 +40,7 @@ def finding_outcomes(
     findings: Iterable[FindingResult],
     culprits: Iterable[Culprit],
     open_: Iterable[Unattributed],
-    looked: Sequence[ScenarioCoverage],
+    coverage: Sequence[ScenarioCoverage],
     unmeasured: Iterable[tuple[str, str]],
 ) -> list[FindingOutcome]:
     """Return the outcome of each finding. `unmeasured` has (scenario, gauge) pairs that could not be measured."""
@@ -48,7 +48,7 @@ def finding_outcomes(
     explained = {(one.scenario, name) for one in culprits for name in one.explains}
     explained |= {(one.scenario, OBJECTS) for one in culprits if one.kind in KEEP_OBJECTS and one.objects_per_cycle > 0}
     rose = {(one.scenario, one.name) for one in open_}
-    known, missing = {one.scenario: one for one in looked}, set(unmeasured)
+    known, missing = {one.scenario: one for one in coverage}, set(unmeasured)
 
     def outcome(one: FindingResult) -> FindingOutcome:
         where, seen = (one.scenario, one.name), known.get(one.scenario)
@@ -69,9 +69,9 @@ def finding_outcomes(
     return [outcome(one) for one in findings]
 
 
-def unjudged(looked: Iterable[ScenarioCoverage], unmeasured: Iterable[tuple[str, str]]) -> list[Unjudged]:
+def unjudged(coverage: Iterable[ScenarioCoverage], unmeasured: Iterable[tuple[str, str]]) -> list[Unjudged]:
     """Return everything that an investigation was to judge and did not."""
-    parts = [Unjudged(f"scenario {one.scenario}", one.why, one.scenario) for one in looked if one.state == "unjudged"]
+    parts = [Unjudged(f"scenario {one.scenario}", one.why, one.scenario) for one in coverage if one.state == "unjudged"]
     here = "it can't be measured on this system"
     return [*parts, *(Unjudged(f"{name} in {scenario}", here, scenario) for scenario, name in unmeasured)]
 

@@ -116,7 +116,7 @@ async def test_a_window_that_has_no_end_is_refused(seconds: object, private: Pat
 
 async def test_a_file_is_only_written_where_nobody_else_may_be(private: Path) -> None:
     private.chmod(0o755)
-    with pytest.raises(StateError, match="only its owner may enter"):
+    with pytest.raises(StateError, match="only its owner can enter"):
         await anext(window(private))
     private.chmod(0o700)
     (private / "window.bin").touch()

@@ -106,7 +106,7 @@ def test_a_culprit_names_the_command_that_shows_it_again_and_the_one_that_proves
 
 def test_memory_of_the_c_heap_without_a_line_is_looked_at_with_memray() -> None:
     reported = steps(msgspec.structs.replace(samples.found(), culprits=[]))
-    assert reported["look at the C heap by line"].endswith("--no-dose --memray")
+    assert reported["examine the C heap by line"].endswith("--no-dose --memray")
 
 
 def test_a_finding_that_was_not_reproduced_names_the_command_that_soak_found_it_with() -> None:
@@ -128,7 +128,7 @@ def test_without_a_verdict_the_whole_run_is_named_again_with_its_seed(verdict: s
 def test_a_look_that_was_too_short_is_looked_again_for_a_minute() -> None:
     short = ProfileSettings(seconds=2, state_dir="/srv/my state")
     reported = steps(msgspec.structs.replace(samples.attached(), verdict="inconclusive", settings=short))
-    assert reported == {"look again": "mobifai profile attach --state-dir '/srv/my state' --for 1m"}
+    assert reported == {"examine it again": "mobifai profile attach --state-dir '/srv/my state' --for 1m"}
 
 
 def test_a_clean_report_leaves_nothing_to_do() -> None:
