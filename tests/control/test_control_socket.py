@@ -80,7 +80,7 @@ async def test_a_question_has_one_answer(tmp_path: Path) -> None:
         assert await send_request(path, "echo", {"a": 1}) == {"a": 1}
 
 
-async def test_what_is_refused_is_said(tmp_path: Path) -> None:
+async def test_a_refusal_is_returned_as_an_error(tmp_path: Path) -> None:
     async with a_process(tmp_path) as (_, path):
         with pytest.raises(StateError, match="not today"):
             await send_request(path, "refuse")
@@ -110,14 +110,14 @@ async def test_events_may_end_with_a_refusal(tmp_path: Path) -> None:
         assert questions.ended.is_set()
 
 
-async def test_who_hangs_up_ends_what_it_followed(tmp_path: Path) -> None:
+async def test_a_command_that_disconnects_ends_its_stream(tmp_path: Path) -> None:
     async with a_process(tmp_path) as (questions, path):
         async with aclosing(stream_events(path, "wait")) as events:
             assert await anext(events) == "first"
         await asyncio.wait_for(questions.ended.wait(), 10)
 
 
-async def test_who_does_not_read_ends_what_it_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_command_that_does_not_read_ends_its_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "ANSWER_SECONDS", 0.2)
     async with a_process(tmp_path) as (questions, path):
         reader, writer = await asyncio.open_unix_connection(path)
@@ -148,7 +148,7 @@ async def test_the_process_stopping_ends_it(tmp_path: Path) -> None:
         await anext(events)
 
 
-async def test_silence_is_told_from_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_keep_alives_distinguish_silence_from_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "BEAT_SECONDS", 0.05)
     monkeypatch.setattr(client, "ANSWER_SECONDS", 1)
     async with a_process(tmp_path) as (questions, path):
@@ -170,7 +170,7 @@ async def test_a_request_has_a_size(tmp_path: Path) -> None:
             await send_request(path, "echo", {"a": "x" * 70_000})
 
 
-async def test_without_a_process_the_error_says_what_to_do(tmp_path: Path) -> None:
+async def test_without_a_process_the_error_has_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="start `mobifai serve`"):
         await all_of(tmp_path / "c.sock", "count", to=1)
 
@@ -187,7 +187,7 @@ async def test_without_a_process_the_error_says_what_to_do(tmp_path: Path) -> No
         b"[" * 4000 + b"\n",
     ],
 )
-async def test_what_is_no_question_is_refused(tmp_path: Path, line: bytes) -> None:
+async def test_a_malformed_request_is_rejected(tmp_path: Path, line: bytes) -> None:
     async with a_process(tmp_path) as (_, path):
         reader, writer = await asyncio.open_unix_connection(path)
         writer.write(line)

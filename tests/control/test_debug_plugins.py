@@ -54,17 +54,17 @@ def test_a_package_is_loaded_with_its_first_question_and_only_once(found: DebugP
 
 
 @pytest.mark.parametrize("question", ["", "status", "hello", ".", "test.", "test.nothing", "nobody.hello", ".hello"])
-def test_what_nobody_offers_is_not_found(found: DebugPlugins, question: str) -> None:
+def test_a_request_without_a_plug_in_is_not_found(found: DebugPlugins, question: str) -> None:
     assert found.find(question) is None
 
 
-def test_questions_that_nobody_offers_are_not_kept(found: DebugPlugins) -> None:
+def test_requests_without_a_plug_in_are_not_stored(found: DebugPlugins) -> None:
     for number in range(100):
         found.find(f"nobody{number}.hello")
     assert len(found._loaded) == 0
 
 
-async def test_over_the_socket_what_is_not_there_is_refused_and_the_process_goes_on(
+async def test_an_unknown_request_is_refused_over_the_socket_and_the_process_continues(
     found: DebugPlugins, tmp_path: Path
 ) -> None:
     socket = tmp_path / "private" / "control.sock"

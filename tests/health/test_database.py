@@ -106,7 +106,7 @@ def test_a_file_that_goes_while_it_is_in_use_comes_back(tmp_path: Path) -> None:
         assert names(database) == {"one", "two", "three"}
 
 
-def test_what_cannot_be_read_is_never_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_file_is_never_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, problems = tmp_path / "d.sqlite", Problems()
     with opened(path) as database:
         database.execute(ADD, ("precious",))

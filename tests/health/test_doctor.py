@@ -88,7 +88,7 @@ async def test_a_fresh_installation_is_well(subject: CheckedInstallation) -> Non
     assert is_well(findings), [finding for finding in findings if finding.state is Severity.PROBLEM]
 
 
-async def test_a_check_that_takes_too_long_is_a_problem_and_holds_up_nobody(subject: CheckedInstallation) -> None:
+async def test_a_check_that_takes_too_long_is_a_problem_and_blocks_no_other(subject: CheckedInstallation) -> None:
     release = threading.Event()
 
     def hang(_: CheckedInstallation) -> CheckResult:
@@ -246,7 +246,7 @@ async def test_too_few_terminals_are_found(
     assert (finding.state, finding.found.startswith(f"{100 - used} of 100 are free")) == (state, True)
 
 
-async def test_terminals_that_nobody_counts_are_no_problem(subject: CheckedInstallation, tmp_path: Path) -> None:
+async def test_an_unknown_number_of_terminals_is_no_problem(subject: CheckedInstallation, tmp_path: Path) -> None:
     assert (await look(in_thread(machine.terminals), replace(subject, proc=tmp_path))).state is Severity.OK
 
 
@@ -299,7 +299,7 @@ async def test_a_clock_that_went_back_is_found(subject: CheckedInstallation, now
 # -- the state directory
 
 
-async def test_what_others_may_read_is_a_problem(subject: CheckedInstallation) -> None:
+async def test_a_file_that_others_can_read_is_a_problem(subject: CheckedInstallation) -> None:
     secret = subject.state_dir / "tokens.json"
     write_secret(secret, b"{}")
     assert (await look(in_thread(storage.state_directory), subject)).state is Severity.OK
@@ -318,7 +318,7 @@ async def test_a_directory_that_can_not_be_written_is_a_problem(subject: Checked
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
-async def test_what_belongs_to_somebody_else_is_a_problem(subject: CheckedInstallation) -> None:
+async def test_a_file_of_another_user_is_a_problem(subject: CheckedInstallation) -> None:
     (subject.state_dir / "device.json").touch(0o600)
     os.chown(subject.state_dir / "device.json", 65534, -1)
     finding = await look(in_thread(storage.state_directory), subject)
@@ -457,7 +457,7 @@ async def test_a_named_relay_is_asked_and_its_clock_compared(
         (lambda: web.Response(status=302, headers={"Location": "http://192.0.2.1/"}), "responds with status 302"),
     ],
 )
-async def test_what_is_no_relay_is_a_problem(
+async def test_a_server_that_is_no_relay_is_a_problem(
     subject: CheckedInstallation, response: Callable[[], web.Response], found: str
 ) -> None:
     async with a_server(response) as url:

@@ -65,7 +65,7 @@ async def test_closing_ends_a_helper_that_is_needed_still(tmp_path: Path) -> Non
     awake.need(True)
 
 
-async def test_closing_at_once_leaves_nothing(tmp_path: Path) -> None:
+async def test_closing_immediately_leaves_nothing(tmp_path: Path) -> None:
     async with KeepAwake(a_helper(tmp_path)) as awake:
         awake.need(True)
 
@@ -99,7 +99,7 @@ async def test_a_system_without_any_helper_is_said_once(caplog: pytest.LogCaptur
     assert len(caplog.records) == 1
 
 
-async def test_a_helper_that_ends_by_itself_is_said_once_and_tried_again(
+async def test_a_helper_that_ends_unexpectedly_is_logged_once_and_started_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     tries = tmp_path / "held"

@@ -47,7 +47,7 @@ def test_the_first_of_a_kind_is_said_and_the_rest_counted() -> None:
     assert speaker.said == ["lost 0", "lost 3 ... repeated 3 times in the last minute", "something else"]
 
 
-def test_what_goes_on_and_on_is_said_once_a_minute() -> None:
+def test_a_repeated_message_is_summarized_once_a_minute() -> None:
     speaker = Speaker()
     for _ in range(180):
         speaker.says("again")
@@ -59,7 +59,7 @@ def test_what_goes_on_and_on_is_said_once_a_minute() -> None:
     ]
 
 
-def test_what_comes_less_than_once_a_minute_is_said_each_time() -> None:
+def test_a_message_less_often_than_once_a_minute_is_always_written() -> None:
     speaker = Speaker()
     for _ in range(3):
         speaker.says("health")
@@ -67,7 +67,7 @@ def test_what_comes_less_than_once_a_minute_is_said_each_time() -> None:
     assert speaker.said == ["health"] * 3
 
 
-def test_a_long_silence_is_told_apart_from_a_minute() -> None:
+def test_a_summary_states_the_minutes_of_a_longer_period() -> None:
     speaker = Speaker()
     speaker.says("lost")
     speaker.says("lost")

@@ -58,7 +58,7 @@ def a_log(state_dir: Path, **limits: int) -> Iterator[Place]:
         assert place.entry(LOG_FILE.name).instances == place.entry(LOG_FILES.name).instances == 0
 
 
-def test_what_is_written_is_private(tmp_path: Path) -> None:
+def test_written_files_are_private(tmp_path: Path) -> None:
     old = os.umask(0)
     try:
         with a_log(tmp_path) as place:
@@ -82,7 +82,7 @@ def test_a_file_is_filled_to_its_limit_and_no_further(tmp_path: Path, last: int,
 
 @settings(max_examples=60)
 @given(st.lists(st.one_of(st.integers(0, 90), st.none()), max_size=40), st.integers(20, 120), st.integers(1, 4))
-def test_the_ledger_knows_what_is_on_disk(
+def test_the_ledger_counts_files_on_disk(
     tmp_path_factory: pytest.TempPathFactory, lines: list[int | None], size: int, files: int
 ) -> None:
     state_dir = tmp_path_factory.mktemp("state")
@@ -123,7 +123,7 @@ def test_a_line_that_is_too_long_loses_its_middle(tmp_path: Path) -> None:
         assert place.entry(LOG_LINE.name).peak <= 60
 
 
-def test_it_goes_on_where_the_process_before_stopped(tmp_path: Path) -> None:
+def test_it_appends_to_the_file_of_the_previous_process(tmp_path: Path) -> None:
     for number in range(3):
         with a_log(tmp_path) as place:
             place.says(f"process {number}")
@@ -142,7 +142,7 @@ def test_files_from_a_time_of_larger_limits_are_made_to_fit(tmp_path: Path) -> N
         assert place.text().splitlines()[-2:] == ["line 0119", "line last"]
 
 
-def test_a_log_that_somebody_removes_is_made_anew(tmp_path: Path) -> None:
+def test_a_removed_log_file_is_created_again(tmp_path: Path) -> None:
     with a_log(tmp_path) as place:
         place.says("one")
         place.path.unlink()

@@ -117,7 +117,7 @@ def test_repeats_are_said_once_a_minute_on_both(tmp_path: Path) -> None:
         )
 
 
-def test_what_was_counted_is_said_when_the_log_closes(tmp_path: Path) -> None:
+def test_counted_repeats_are_written_when_the_log_closes(tmp_path: Path) -> None:
     with a_log(tmp_path) as place, place.logs.to_file(place.state, place.ledger):
         ours.info("again")
         ours.info("again")
@@ -202,7 +202,7 @@ def test_a_second_log_takes_the_place_of_the_first(tmp_path: Path) -> None:
         assert sum(isinstance(handler, RootLogHandler) for handler in logging.getLogger().handlers) == 1
 
 
-def test_threads_may_speak_at_once(tmp_path: Path) -> None:
+def test_threads_may_log_concurrently(tmp_path: Path) -> None:
     def speak(name: int) -> None:
         for number in range(200):
             ours.info("%s", f"{name} {number % 7}")
@@ -230,7 +230,7 @@ def test_commands_log_to_standard_error(capsys: pytest.CaptureFixture[str]) -> N
     assert (out, err[9:]) == ("", "INFO    hello\n")
 
 
-def test_a_reader_that_does_not_read_holds_nobody_up() -> None:
+def test_a_reader_that_does_not_read_blocks_nobody() -> None:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     with contextlib.suppress(BlockingIOError):

@@ -116,7 +116,7 @@ async def test_the_same_device_id_in_two_accounts_is_two_devices(tmp_path: Path)
         assert bea.agent.client.connected
 
 
-async def test_an_invitation_lets_in_to_the_account_that_made_it(tmp_path: Path) -> None:
+async def test_an_invitation_gives_access_to_its_own_account(tmp_path: Path) -> None:
     async with two(tmp_path) as (place, _, bea):
         _, made = await _ask(place, "POST", "/api/pairing", bea.agent.token, json={"kind": "legacy"})
         asked = {"deviceId": "new", "type": "mobile", "code": made["code"]}
@@ -164,7 +164,7 @@ async def test_accounts_that_take_all_connections_make_room_for_another(tmp_path
             await pair(bea.phone, bea.agent)
 
 
-async def test_a_removed_account_ends_at_once_and_its_name_brings_nothing_back(tmp_path: Path) -> None:
+async def test_a_removed_account_ends_immediately_and_its_name_restores_nothing(tmp_path: Path) -> None:
     async with two(tmp_path) as (place, anna, bea):
         await pair(bea.phone, bea.agent)
         unused = place.invite("legacy", "bea")
@@ -204,7 +204,7 @@ async def test_accounts_and_the_invitations_of_agents_outlast_a_restart(tmp_path
 
 
 @pytest.mark.parametrize("name", ["", "Anna", "a b", "-a", ".", "ä", "a/b", "a\n", "a" * 33, "\x1b[31m", "a\u202eb"])
-async def test_what_can_not_be_an_account_s_name_is_refused_in_a_sentence(tmp_path: Path, name: str) -> None:
+async def test_an_invalid_account_name_is_rejected_with_a_message(tmp_path: Path, name: str) -> None:
     async with open_place(tmp_path) as place:
         with pytest.raises(AccountError, match="expected an account name of 1 to 32 lower-case letters") as refused:
             place.relay.add_account(name)

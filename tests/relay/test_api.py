@@ -48,7 +48,7 @@ async def test_an_address_with_too_many_bad_tokens_is_put_off_and_a_good_token_i
 # -- settings
 
 
-async def test_settings_are_merged_kept_and_told_to_every_device(tmp_path: Path) -> None:
+async def test_settings_are_merged_stored_and_sent_to_every_device(tmp_path: Path) -> None:
     async with open_place(tmp_path) as place, place.agent() as agent, place.phone() as phone:
         token = str(phone.token)
         assert await _ask(place, "GET", "/api/settings", token) == (200, {})

@@ -134,7 +134,9 @@ async def test_a_revocation_does_not_wait_for_the_phone_that_is_revoked(tmp_path
             await phone.gone.wait()
 
 
-async def test_who_reads_its_own_answers_late_gets_every_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_device_that_reads_its_responses_late_gets_all_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("mobifai.relay.listener._SEND_BUFFER", 16 << 10)
     async with open_place(tmp_path) as place, line_to(place.relay.port) as line:
         async with raw_socket(line.url) as late:
@@ -153,7 +155,7 @@ async def test_who_reads_its_own_answers_late_gets_every_one(tmp_path: Path, mon
                     assert '"error"' in await late.receive_str()
 
 
-async def test_who_does_not_read_its_own_answers_is_not_listened_to(
+async def test_a_device_that_does_not_read_its_responses_is_not_read_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mobifai.relay.listener._SEND_BUFFER", 16 << 10)
@@ -185,7 +187,9 @@ async def test_the_kernel_holds_little_that_is_not_sent_for_every_device() -> No
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) <= 16 << 10
 
 
-async def test_what_the_kernel_has_not_taken_is_in_flight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_bytes_that_the_kernel_has_not_accepted_are_in_flight(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("mobifai.relay.listener._SEND_BUFFER", 16 << 10)
     async with open_place(tmp_path) as place, line_to(place.relay.port) as line:
         phone = Device("mobile", token=place.token())

@@ -35,7 +35,7 @@ async def test_a_relay_that_closes_frees_its_port_and_ends_its_tasks(tmp_path: P
         assert again.port == port
 
 
-async def test_every_device_is_told_and_may_come_back(tmp_path: Path) -> None:
+async def test_every_device_is_notified_and_may_reconnect(tmp_path: Path) -> None:
     async with AsyncExitStack() as devices:
         async with open_place(tmp_path) as place:
             agent = Device("mac", "agent-1", place.relay.sign_in.agent_token("agent-1", "Laptop"))
@@ -125,7 +125,7 @@ async def test_its_accounts_are_closed_with_it(tmp_path: Path) -> None:
     assert [entry.name for entry in ledger.entries() if entry.name in closed and entry.instances] == []
 
 
-async def test_a_port_that_is_taken_is_named_and_what_to_do(tmp_path: Path) -> None:
+async def test_an_unavailable_port_is_named_with_a_remedy(tmp_path: Path) -> None:
     async with open_place(tmp_path) as place:
         config = RelayConfig("127.0.0.1", place.relay.port)
         with pytest.raises(StateError, match=rf"127\.0\.0\.1 port {place.relay.port} .*--port 0"):

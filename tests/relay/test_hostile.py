@@ -183,7 +183,7 @@ async def test_there_are_only_so_many_connections(tmp_path: Path, open_now: int)
             assert "register first" in await stranger.receive_str()
 
 
-async def test_signed_in_devices_make_room_for_nobody(tmp_path: Path) -> None:
+async def test_signed_in_devices_are_not_evicted(tmp_path: Path) -> None:
     async with (
         open_place(tmp_path, {"relay.sockets": 4}) as place,
         place.agent() as agent,

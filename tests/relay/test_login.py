@@ -38,7 +38,7 @@ async def test_the_page_asks_for_a_code_and_runs_nothing(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("query", ["", "?deviceId=&type=mobile", "?deviceId=%3Cb%3E&type=mobile", "?deviceId=a&type=x"])
-async def test_a_page_without_a_proper_device_says_so(tmp_path: Path, query: str) -> None:
+async def test_the_login_page_without_a_valid_device_shows_an_error(tmp_path: Path, query: str) -> None:
     async with open_place(tmp_path) as place, place.ask("GET", f"/login{query}") as response:
         assert response.status == 400
         assert "<b>" not in await response.text()
@@ -76,7 +76,7 @@ async def test_an_address_that_fails_too_often_is_put_off(tmp_path: Path) -> Non
         assert (await _type(place, right))[0] == 302
 
 
-async def test_what_a_person_typed_is_shown_as_text_only(tmp_path: Path) -> None:
+async def test_user_input_is_escaped_in_pages(tmp_path: Path) -> None:
     async with open_place(tmp_path) as place:
         _, _, page = await _type(place, "<script>alert(1)</script>")
         assert "<script" not in page
@@ -98,7 +98,7 @@ def _nonce(login_url: str) -> str:
     return parse_qs(urlsplit(login_url).query)["nonce"][0]
 
 
-async def test_an_agent_that_waits_is_let_in_where_it_waits(tmp_path: Path) -> None:
+async def test_a_waiting_agent_is_signed_in_on_its_connection(tmp_path: Path) -> None:
     async with open_place(tmp_path) as place, Device("mac").connected(place.url) as agent:
         await agent.register()
         asked: Any = await agent.hear("login_required")
@@ -114,7 +114,7 @@ async def test_an_agent_that_waits_is_let_in_where_it_waits(tmp_path: Path) -> N
         assert (device["deviceId"], device["type"], device["connected"]) == (agent.device_id, "mac", True)
 
 
-async def test_a_phone_that_waits_is_let_in_too_and_others_are_not(tmp_path: Path) -> None:
+async def test_a_waiting_phone_is_signed_in_and_others_are_not(tmp_path: Path) -> None:
     async with (
         open_place(tmp_path) as place,
         Device("mobile").connected(place.url) as phone,
@@ -130,7 +130,7 @@ async def test_a_phone_that_waits_is_let_in_too_and_others_are_not(tmp_path: Pat
         assert "register first" in (await other.hear("error"))["message"]
 
 
-async def test_a_stranger_who_waits_under_a_known_device_id_is_not_signed_in(tmp_path: Path) -> None:
+async def test_another_client_that_waits_under_a_known_device_id_is_not_signed_in(tmp_path: Path) -> None:
     """Whether it came before or after the device, and whichever way the device signs in."""
     async with (
         open_place(tmp_path) as place,
@@ -180,7 +180,7 @@ async def test_an_agent_that_does_not_wait_can_t_be_signed_in_and_its_code_stays
         assert (await _sign_in(place, code, deviceId="agent-7", type="mac"))[0] == 200
 
 
-async def test_the_login_page_says_who_asks_to_be_signed_in(tmp_path: Path) -> None:
+async def test_the_login_page_names_the_waiting_device(tmp_path: Path) -> None:
     async with open_place(tmp_path) as place, Device("mobile").connected(place.url) as phone:
         await phone.register(deviceName="<b>Pixel")
         asked = await phone.hear("login_required")
@@ -255,7 +255,7 @@ async def test_an_invitation_for_one_kind_of_client_lets_no_other_in_and_stays_g
         assert await (right.by_token(place, invitation) if invited == "page" else way(right, place, invitation))
 
 
-async def test_the_token_of_a_page_lets_in_no_client_that_does_not_encrypt(tmp_path: Path) -> None:
+async def test_the_token_of_a_page_is_rejected_from_a_client_that_does_not_encrypt(tmp_path: Path) -> None:
     """Overheard while the page signs in, it is tried under the page's own device id, and before the page."""
     async with open_place(tmp_path) as place:
         code = place.invite("e2e").code
@@ -339,7 +339,7 @@ async def test_the_page_s_wrong_codes_are_counted_with_the_form_s(tmp_path: Path
      b'{"deviceId": "a", "type": "tablet", "code": "x"}', b'{"deviceId": "a", "type": "mobile", "code": 7}',
      b'{"deviceId": "a", "type": "mobile", "code": "' + b"x" * 65 + b'"}', b"[" * 5000],
 )  # fmt: skip
-async def test_what_is_no_sign_in_is_told_so(tmp_path: Path, body: bytes) -> None:
+async def test_a_malformed_sign_in_is_rejected_with_a_message(tmp_path: Path, body: bytes) -> None:
     headers = {"Content-Type": "application/json"}
     async with open_place(tmp_path) as place:
         async with place.ask("POST", "/api/sign-in", data=body, headers=headers) as response:

@@ -15,7 +15,7 @@ async def test_a_phone_and_an_agent_pair_with_real_signatures(tmp_path: Path) ->
         assert await phone.hear("available_devices") == []
 
 
-async def test_each_side_is_told_the_others_features(tmp_path: Path) -> None:
+async def test_each_side_receives_the_others_features(tmp_path: Path) -> None:
     async with open_place(tmp_path) as place, place.agent() as agent, place.phone() as phone:
         await phone.register(features=["resume"])
         await phone.hear("authenticated")
@@ -23,7 +23,7 @@ async def test_each_side_is_told_the_others_features(tmp_path: Path) -> None:
         assert (await agent.hear("handshake:initiate"))["peerFeatures"] == ["resume"]
 
 
-async def test_a_wrong_signature_drops_the_pairing_and_both_are_told(tmp_path: Path) -> None:
+async def test_a_wrong_signature_drops_the_pairing_and_notifies_both(tmp_path: Path) -> None:
     async with open_place(tmp_path) as place, place.agent() as agent, place.phone() as phone:
         await phone.say("request_connection", {"targetDeviceId": agent.device_id})
         asked = await phone.hear("handshake:initiate")
@@ -44,7 +44,7 @@ async def test_a_handshake_that_takes_too_long_is_dropped(tmp_path: Path) -> Non
             assert "took too long" in (await device.hear("error"))["message"]
 
 
-async def test_what_cannot_be_asked_for_is_refused_with_a_fresh_list(tmp_path: Path) -> None:
+async def test_an_impossible_pairing_is_refused_with_a_fresh_list(tmp_path: Path) -> None:
     async with open_place(tmp_path) as place, place.agent() as agent, place.phone() as phone:
         async with place.phone() as other:
             await pair(other, agent)

@@ -10,13 +10,13 @@ from tests.relay.device import Device, pair
 from tests.relay.place import open_place
 
 
-async def test_a_device_without_a_token_is_told_to_sign_in(tmp_path: Path) -> None:
+async def test_a_device_without_a_token_is_asked_to_sign_in(tmp_path: Path) -> None:
     async with open_place(tmp_path) as place, Device("mobile").connected(place.url) as phone:
         await phone.register()
         assert (await phone.hear("login_required"))["loginUrl"].startswith("/login?deviceId=")
 
 
-async def test_a_phone_comes_in_with_a_token_and_comes_back_with_the_same(tmp_path: Path) -> None:
+async def test_a_phone_can_register_and_reconnect_with_one_token(tmp_path: Path) -> None:
     async with open_place(tmp_path) as place:
         token = place.token()
         for _ in range(2):
@@ -75,7 +75,7 @@ async def test_a_registration_without_its_parts_is_answered_with_an_error(tmp_pa
         await phone.hear("login_required")
 
 
-async def test_phones_are_told_which_agents_are_free(tmp_path: Path) -> None:
+async def test_phones_get_the_list_of_free_agents(tmp_path: Path) -> None:
     async with open_place(tmp_path) as place, place.phone() as phone:
         async with place.agent("agent-1") as agent:
             (device,) = await phone.hear("available_devices")
@@ -106,7 +106,7 @@ async def test_a_revoked_phone_leaves_in_the_middle_of_its_session(tmp_path: Pat
             assert "revoked" in (await again.hear("auth_error"))["message"]
 
 
-async def test_who_never_signs_in_is_sent_away_after_ten_minutes(tmp_path: Path) -> None:
+async def test_a_connection_without_a_sign_in_is_closed_after_ten_minutes(tmp_path: Path) -> None:
     async with open_place(tmp_path) as place, place.phone() as phone, Device("mobile").connected(place.url) as silent:
         await silent.register()
         await silent.hear("login_required")

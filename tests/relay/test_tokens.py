@@ -16,7 +16,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 
 
 @given(texts, texts, texts)
-def test_what_is_issued_is_what_pyjwt_reads(user: str, email: str, name: str) -> None:
+def test_pyjwt_reads_issued_tokens(user: str, email: str, name: str) -> None:
     token = TOKENS.issue(user_id=user, email=email, name=name, kind="mobile", token_id="t", now=NOW)
     found = jwt.decode(token, SECRET, algorithms=["HS256"], options={"verify_exp": False, "verify_iat": False})
     assert (found["id"], found["email"], found["name"], found["type"]) == (user, email, name, "mobile")
@@ -24,7 +24,7 @@ def test_what_is_issued_is_what_pyjwt_reads(user: str, email: str, name: str) ->
 
 
 @given(texts, texts)
-def test_what_pyjwt_issues_is_read(user: str, name: str) -> None:
+def test_tokens_of_pyjwt_are_read(user: str, name: str) -> None:
     claims = {"id": user, "email": "", "name": name, "type": "mac", "jti": "t", "iat": int(NOW), "exp": int(NOW) + 60}
     found = TOKENS.read(jwt.encode(claims, SECRET, algorithm="HS256"), NOW)
     assert (found.id, found.name) == (user, name)

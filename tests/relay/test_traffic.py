@@ -59,7 +59,7 @@ async def test_messages_arrive_in_the_order_in_which_they_were_sent(tmp_path: Pa
     ["paired", "authenticated", "available_devices", "device_revoked", "settings:updated", "terminal:", "process:a b",
      "x:y", "message", "TERMINAL:output", "terminal:output\n", "handshake:verify", "e" * 64, "e" * 65, ""],
 )  # fmt: skip
-async def test_what_the_protocol_does_not_know_is_answered_with_an_error(tmp_path: Path, event: str) -> None:
+async def test_an_unknown_event_is_answered_with_an_error(tmp_path: Path, event: str) -> None:
     async with open_place(tmp_path) as place, place.agent() as agent, place.phone() as phone:
         await pair(phone, agent)
         await phone.say(event, {})
@@ -89,7 +89,7 @@ async def test_nothing_is_handed_on_before_the_pairing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "event", ["terminal:input", "request_connection", "handshake:confirmed", "error", "initProject"]
 )
-async def test_who_has_not_registered_may_do_nothing(tmp_path: Path, event: str) -> None:
+async def test_an_unregistered_device_can_do_nothing(tmp_path: Path, event: str) -> None:
     async with open_place(tmp_path) as place, Device("mobile").connected(place.url) as stranger:
         await stranger.say(event, {})
         assert "register first" in (await stranger.hear("error"))["message"]

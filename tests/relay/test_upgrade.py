@@ -49,7 +49,7 @@ def rows(path: Path) -> list[Any]:
         return [*database.execute("SELECT * FROM devices"), *database.execute("PRAGMA user_version")]
 
 
-async def test_devices_and_settings_of_before_become_those_of_the_owner(tmp_path: Path) -> None:
+async def test_devices_and_settings_of_the_old_format_become_the_owners(tmp_path: Path) -> None:
     first_version(tmp_path)
     async with open_place(tmp_path) as place:
         assert [(one.device_id, one.kind) for one in place.relay.devices()] == [
@@ -66,7 +66,7 @@ async def test_devices_and_settings_of_before_become_those_of_the_owner(tmp_path
             assert "revoked" in (await lost.hear("auth_error"))["message"]
 
 
-async def test_a_page_of_before_that_once_says_that_it_encrypts_comes_no_other_way_from_then_on(tmp_path: Path) -> None:
+async def test_an_old_page_that_has_encrypted_once_must_encrypt_from_then_on(tmp_path: Path) -> None:
     first_version(tmp_path)
     async with open_place(tmp_path, shared=False) as place:
         known = place.relay.sign_in.allows_unencrypted
