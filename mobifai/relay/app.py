@@ -15,7 +15,8 @@ from mobifai.config import RelayConfig
 from mobifai.relay.host_names import HostNames
 from mobifai.relay.login_pages import STYLE_PATH
 from mobifai.relay.phone_page import PhonePageFiles
-from mobifai.relay.routes import MOST_BODY_BYTES, HttpRoutes
+from mobifai.relay.request_bodies import MOST_BODY_BYTES
+from mobifai.relay.routes import HttpRoutes
 from mobifai.relay.security_middleware import PathRules, SecurityMiddleware, add_headers
 from mobifai.relay.socketio_endpoint import PATH, SocketIOEndpoint
 

@@ -1,11 +1,11 @@
 """The relay's HTTP routes: health, the login page, and the API of signed-in devices.
 
-Decodes every body strictly. `signin` decides who may sign in, and `event_dispatcher` owns the devices' connections.
+`request_bodies` decodes the bodies, `signin` decides which devices have access, and `event_dispatcher` handles their
+events.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal
-from urllib.parse import parse_qsl, urlencode
+from collections.abc import Callable
+from urllib.parse import urlencode
 
 import msgspec
 from aiohttp import hdrs, web
@@ -13,53 +13,28 @@ from aiohttp import hdrs, web
 from mobifai.clocks import iso_time
 from mobifai.database import WriteFailed
 from mobifai.errors import SignInRefused, TooManyAttempts
-from mobifai.limits import MAX_ID
 from mobifai.protocol import messages
-from mobifai.protocol.codes import ClientKind, DeviceType
+from mobifai.protocol.codes import ClientKind
 from mobifai.protocol.features import E2E
 from mobifai.relay import login_pages as pages
 from mobifai.relay.accounts import Account
 from mobifai.relay.devices import RelayDevices
 from mobifai.relay.event_dispatcher import DeviceConnection, EventDispatcher
 from mobifai.relay.phone_page import PhonePageFiles
+from mobifai.relay.request_bodies import (
+    FORM_TYPE,
+    JSON_TYPE,
+    InvitationRequest,
+    LoginForm,
+    SignInDevice,
+    SignInRequest,
+    decode_form,
+    decode_object,
+    find_device,
+)
 from mobifai.relay.sign_in_errors import AGENT_KINDS, PHONE_KINDS
 from mobifai.relay.signin import SignIn
 from mobifai.relay.store import RelayStore, StoredDevice
-
-MOST_BODY_BYTES = 64 << 10
-"""Maximum size of a request body. The settings have a lower limit of their own."""
-
-MOST_FIELDS = 16
-"""Maximum number of fields of a form; a sign-in has five."""
-
-FORM_TYPE = "application/x-www-form-urlencoded"
-JSON_TYPE = "application/json"
-
-
-class SignInDevice(messages.Message, frozen=True):
-    """The device that a user signs in."""
-
-    device_id: messages.Id
-    type: DeviceType
-
-
-class LoginForm(SignInDevice, frozen=True):
-    """Fields of the login page's address and form. `nonce` identifies the connection on which the device waits."""
-
-    nonce: Annotated[str, msgspec.Meta(max_length=MAX_ID)] = ""
-
-
-class SignInRequest(SignInDevice, frozen=True):
-    """Body of `POST /api/sign-in`. `kind` is the kind of invitation that the code must have; None: any."""
-
-    code: Annotated[str, msgspec.Meta(max_length=MAX_ID)]
-    kind: Literal["e2e", "legacy"] | None = None
-
-
-class InvitationRequest(messages.Message, frozen=True):
-    """Body of `POST /api/pairing`: an invitation for a phone with end-to-end encryption, or for a legacy app."""
-
-    kind: Literal["e2e", "legacy"] = "e2e"
 
 
 class HttpRoutes:
@@ -109,7 +84,7 @@ class HttpRoutes:
         return _json({"status": "ok", "timestamp": iso_time(self._now())})
 
     async def _login_page(self, request: web.Request) -> web.Response:
-        asking = _asking(request.query)
+        asking = find_device(request.query)
         if asking is None:
             return _html(pages.no_device(), 400)
         waiting = self._dispatcher.find_pending(asking.nonce, asking.device_id, asking.type)
@@ -120,8 +95,8 @@ class HttpRoutes:
     async def _login(self, request: web.Request) -> web.Response:
         if request.content_type != FORM_TYPE:
             raise web.HTTPUnsupportedMediaType(text=f"expected {FORM_TYPE}")
-        form = _decode_form(await request.read())
-        asking = _asking(form)
+        form = decode_form(await request.read())
+        asking = find_device(form)
         if asking is None:
             return _html(pages.no_device(), 400)
         waiting = self._dispatcher.find_pending(asking.nonce, asking.device_id, asking.type)
@@ -169,9 +144,9 @@ class HttpRoutes:
 
     async def _put_settings(self, request: web.Request) -> web.Response:
         self._device(request)
-        changes = _decode_object(await request.read())
+        changes = decode_object(await request.read())
         account = self._account(request)  # again, since it may have changed while the body was read
-        merged = {**_decode_object(self._store.settings(account.name).encode()), **changes}
+        merged = {**decode_object(self._store.settings(account.name).encode()), **changes}
         encoded, bound = msgspec.json.encode(merged), account.settings
         if len(encoded) > bound.capacity:
             text = str(bound.refuse(f"{len(encoded)} bytes"))
@@ -241,14 +216,6 @@ class HttpRoutes:
         return device
 
 
-def _asking(fields: Mapping[str, object]) -> LoginForm | None:
-    try:
-        found = {name: fields[name] for name in ("deviceId", "type", "nonce") if name in fields}
-        return msgspec.convert(found, LoginForm)
-    except msgspec.ValidationError:
-        return None
-
-
 def _wanted(asking: SignInDevice, waiting: DeviceConnection | None) -> frozenset[ClientKind]:
     """Return the kinds of invitation that a device can use. A phone without a waiting connection is a legacy app."""
     if asking.type == "mac":
@@ -268,21 +235,6 @@ def _signed_in(asking: SignInDevice, answer: messages.Authenticated) -> web.Resp
         return _html(pages.signed_in())
     query = urlencode({"token": answer.token, "email": answer.user.email})
     return web.Response(status=302, headers={hdrs.LOCATION: f"mobifai://auth?{query}"})
-
-
-def _decode_form(body: bytes) -> dict[str, str]:
-    """Return the fields of a form; of fields with the same name, the first. Raises HTTPBadRequest."""
-    try:
-        return dict(reversed(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)))
-    except ValueError as error:
-        raise web.HTTPBadRequest(text=f"expected a form of at most {MOST_FIELDS} fields in UTF-8: {error}") from None
-
-
-def _decode_object(body: bytes) -> dict[str, Any]:
-    try:
-        return msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
-        raise web.HTTPBadRequest(text=f"expected a JSON object: {error}") from None
 
 
 def _json(value: object) -> web.Response:
