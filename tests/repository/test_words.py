@@ -39,6 +39,7 @@ def found() -> list[Finding]:
     return list(findings())
 
 
+@pytest.mark.timeout(600)  # the fixture reads every file of the repository
 @pytest.mark.parametrize("kind", ["prose", "names"])
 def test_no_part_of_the_repository_has_more_findings_than_it_may(found: list[Finding], kind: str) -> None:
     parts = by_package([one for one in found if one.is_name == (kind == "names")])
