@@ -38,6 +38,7 @@ from mobifai.protocol.frames import decode_frame, encode_frame
 from mobifai.relay import packets
 from mobifai.relay.outbox import Outbox
 from mobifai.session.outbound import OutboundQueue
+from mobifai.terminals.feed import TerminalFeed
 from mobifai.terminals.shells import Spawned
 from mobifai.terminals.spawning import ring_bytes
 from mobifai.terminals.terminal import Tab, Terminal
@@ -91,6 +92,16 @@ class CountingPath:
         self.sent_bytes += len(encode_frame(event, payload))
 
 
+class _Listener:
+    """Sends the output of a feed; nothing is printed unseen."""
+
+    def __init__(self, outbound: OutboundQueue) -> None:
+        self.output_ready = outbound.output_ready
+
+    def printed_unseen(self, feed: TerminalFeed) -> None:
+        """Ignore it."""
+
+
 @dataclass
 class HotPathBench:
     """A terminal whose program is the socket `program`, and its outbound; `turn` runs one loop iteration."""
@@ -99,6 +110,7 @@ class HotPathBench:
     program: socket.socket
     path: CountingPath = field(default_factory=CountingPath)
     terminal: Terminal = field(init=False)
+    feed: TerminalFeed = field(init=False)
     now: float = 1000.0
 
     def set_up(self, master: int) -> None:
@@ -106,9 +118,10 @@ class HotPathBench:
         ledger = Ledger()
         outbound = OutboundQueue(ledger, CountingPath(open=False), _nothing)
         spawned = Spawned(2**30, master, mmap.mmap(-1, ring_bytes(TERMINAL_RING.value)))
-        self.terminal = Terminal(Tab("uuid", "Tab 1", 1), spawned, ledger, outbound.output_ready, _nothing)
+        self.terminal = Terminal(Tab("uuid", "Tab 1", 1), spawned, ledger, _nothing)
+        self.feed = TerminalFeed(self.terminal, ledger, _Listener(outbound), acknowledges=False)
         outbound.set_channel(self.path)
-        self.terminal.forward()
+        self.feed.attach()
 
     def turn(self) -> None:
         """Run one loop iteration, some time later."""
@@ -134,6 +147,7 @@ def bench() -> Iterator[HotPathBench]:
         loop.run_until_complete(started)
         yield made
     finally:
+        made.feed.close()
         made.terminal.close()
         far.close()
         loop.close()
@@ -152,7 +166,7 @@ def output(*, forwarded: bool = True) -> Iterator[tuple[WorkUnit, CountingPath]]
     pieces = [TEXT[at : at + PIECE] for at in range(0, len(TEXT), PIECE)]
     with bench() as made:
         if not forwarded:
-            made.terminal.stop_forwarding()
+            made.feed.detach()
 
         def unit() -> None:
             for piece in pieces:
@@ -177,7 +191,7 @@ def key() -> Iterator[tuple[WorkUnit, CountingPath]]:
             event, payload = decode_frame(text)
             message = messages.decode(messages.FROM_PHONE, event, payload)
             made.program.send(b"x")  # the echo: with a PTY the kernel has it at the next call
-            made.terminal.type(message.data)
+            made.terminal.write(message.data, by_hand=True)
             made.program.recv(16)
             made.turn()
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from benchmarks import hot_path
-from mobifai.terminals.terminal import Chunk, Terminal
+from mobifai.terminals.feed import TerminalFeed
+from mobifai.terminals.output_cursor import Chunk
 
 pytestmark = [
     pytest.mark.extended,
@@ -56,15 +57,15 @@ def test_nothing_costs_more_than_is_stored_and_two_processes_count_the_same() ->
 
 
 def planted_call(take: Any) -> Any:
-    def slower(terminal: Terminal, length: int) -> Chunk:
-        return take(terminal, length)  # type: ignore[no-any-return]
+    def slower(feed: TerminalFeed, length: int) -> Chunk:
+        return take(feed, length)  # type: ignore[no-any-return]
 
     return slower
 
 
 def planted_copies(take: Any) -> Any:
-    def slower(terminal: Terminal, length: int) -> Chunk:
-        chunk = take(terminal, length)
+    def slower(feed: TerminalFeed, length: int) -> Chunk:
+        chunk = take(feed, length)
         assert len([chunk.text + "." for _ in range(8)]) == 8
         return chunk  # type: ignore[no-any-return]
 
@@ -80,7 +81,7 @@ def test_one_call_or_some_copies_more_for_a_chunk_are_reported(
 ) -> None:
     before = {"output": hot_path.count(hot_path.output)}
     assert hot_path.risen({"output": hot_path.count(hot_path.output)}, before) == []
-    monkeypatch.setattr(Terminal, "take", plant(Terminal.take))
+    monkeypatch.setattr(TerminalFeed, "take", plant(TerminalFeed.take))
     rises = hot_path.risen({"output": hot_path.count(hot_path.output)}, before)
     assert any(line.startswith(message) for line in rises), rises
 
