@@ -115,4 +115,4 @@ def _refusal(url: str, body: bytes, status: int) -> str:
         message = one_line(msgspec.json.decode(body, type=messages.Notice).message)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         message = ""
-    return message or f"the relay {url} refused this with HTTP status {status}"
+    return message or f"the relay {url} refused this with HTTP {status}"
