@@ -14,10 +14,10 @@ NAMES = ["versions", "native libraries", "phone page", "shell", "descriptors", "
 async def test_json_tells_each_finding_with_its_remedy(tmp_path: Path) -> None:
     words = ("--json", "--shell", "/bin/sh", "--port", "0", "--state-dir", str(tmp_path / "state"))
     status, out, err = await run_command("doctor", *words)
-    told = json.loads(out)
-    assert (status, told["ok"], err) == (0, True, "")
-    assert [finding["name"] for finding in told["findings"]][: len(NAMES)] == NAMES
-    assert all(set(finding) == {"name", "state", "found", "remedy"} for finding in told["findings"])
+    report = json.loads(out)
+    assert (status, report["ok"], err) == (0, True, "")
+    assert [finding["name"] for finding in report["findings"]][: len(NAMES)] == NAMES
+    assert all(set(finding) == {"name", "state", "found", "remedy"} for finding in report["findings"])
 
 
 async def test_a_problem_is_the_exit_status_and_has_a_remedy_in_plain_text(tmp_path: Path) -> None:

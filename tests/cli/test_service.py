@@ -167,8 +167,8 @@ async def test_the_written_command_can_be_run_from_anywhere(home: Home) -> None:
     process = await asyncio.create_subprocess_exec(
         *argv_of(out), "--help", cwd=home.place, env=home.environment, stdout=asyncio.subprocess.PIPE
     )
-    told, _ = await process.communicate()
-    assert (process.returncode, b"--lan" in told) == (0, True)
+    output, _ = await process.communicate()
+    assert (process.returncode, b"--lan" in output) == (0, True)
 
 
 @linux

@@ -107,13 +107,13 @@ def test_a_kind_that_makes_room_says_its_count_first() -> None:
 
 @settings(max_examples=200)
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.floats(0, 90)), max_size=60), st.integers(1, 6))
-def test_no_message_is_lost_whatever_comes(heard: list[tuple[str, float]], kinds: int) -> None:
+def test_no_message_is_lost_whatever_comes(logged: list[tuple[str, float]], kinds: int) -> None:
     speaker = Speaker(kinds=kinds)
-    for message, pause in heard:
+    for message, pause in logged:
         speaker.says(message)
         speaker.clock.goes(pause)
     counted = [*speaker.said, *(str(repeated) for repeated in speaker.repeats.drain())]
-    assert sum(_count(text) for text in counted) == len(heard)
+    assert sum(_count(text) for text in counted) == len(logged)
     assert speaker.used()[0] <= kinds
 
 

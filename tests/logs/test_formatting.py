@@ -63,8 +63,10 @@ def test_what_is_no_secret_stays(message: str) -> None:
 
 
 def test_the_values_that_asyncio_shows_are_left_out() -> None:
-    told = "Exception in callback Pty._on_data(b'my \\'secret\\' output', \"more\")\nhandle: <Handle f('x') at a.py:3>"
-    line = log_line(a_record(told, name="asyncio", level=logging.ERROR))
+    message = (
+        "Exception in callback Pty._on_data(b'my \\'secret\\' output', \"more\")\nhandle: <Handle f('x') at a.py:3>"
+    )
+    line = log_line(a_record(message, name="asyncio", level=logging.ERROR))
     assert line.message == "Exception in callback Pty._on_data('...', '...')\nhandle: <Handle f('...') at a.py:3>"
 
 

@@ -80,8 +80,8 @@ def test_json_has_one_object_a_line(tmp_path: Path) -> None:
     with a_log(tmp_path, form="json") as place, place.logs.to_file(place.state, place.ledger):
         ours.info("two\nlines")
     for lines in (place.stream.getvalue().splitlines(), place.in_file()):
-        told = json.loads(lines[-1])
-        assert (told["level"], told["logger"], told["message"]) == ("info", "mobifai.test", "two\nlines")
+        logged = json.loads(lines[-1])
+        assert (logged["level"], logged["logger"], logged["message"]) == ("info", "mobifai.test", "two\nlines")
 
 
 @pytest.mark.parametrize("level", ["debug", "info", "warning", "error"])

@@ -91,8 +91,8 @@ class Device:
         asked = await self.hear("handshake:initiate")
         secret = self.identity.shared_secret(asked["peerPublicKey"])
         await self.say("handshake:response", {"peerId": asked["peerId"], "signature": sign(secret, asked["challenge"])})
-        told = await self.hear("handshake:verify")
-        if not verifies(secret, asked["peerChallenge"], told["signature"]):
+        verify = await self.hear("handshake:verify")
+        if not verifies(secret, asked["peerChallenge"], verify["signature"]):
             await self.say("error", {"message": "the signature does not match"})
             return
         await self.say("handshake:confirmed", {"peerId": asked["peerId"]})

@@ -72,8 +72,8 @@ async def test_a_phone_that_reads_again_in_time_has_missed_nothing(tmp_path: Pat
             assert not flood.done()
             line.release()
             assert await flood == 1000
-            heard = [(await phone.hear("terminal:output"))["data"][:8] for _ in range(1000)]
-            assert heard == [f"{number:08}" for number in range(1000)]
+            received = [(await phone.hear("terminal:output"))["data"][:8] for _ in range(1000)]
+            assert received == [f"{number:08}" for number in range(1000)]
 
 
 async def test_many_small_messages_wait_in_a_bounded_number(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ async def test_every_device_is_notified_and_may_reconnect(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("is_held", [False, True])
-async def test_it_closes_within_two_seconds_whoever_stays(tmp_path: Path, is_held: bool) -> None:
+async def test_it_closes_within_two_seconds_even_if_a_device_stays(tmp_path: Path, is_held: bool) -> None:
     async with AsyncExitStack() as devices:
         async with open_place(tmp_path) as place:
             line = await devices.enter_async_context(line_to(place.relay.port))

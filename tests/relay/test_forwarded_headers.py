@@ -89,8 +89,8 @@ def test_several_headers_of_one_name_are_one_list() -> None:
 
 
 def test_a_header_that_the_proxy_only_passes_on_names_nobody() -> None:
-    told = (("Forwarded", "for=6.6.6.6"), ("X-Forwarded-For", "198.51.100.7"), ("X-Forwarded-Host", "relay.example"))
-    assert client(*told) == RequestClient(PROXY)
+    headers = (("Forwarded", "for=6.6.6.6"), ("X-Forwarded-For", "198.51.100.7"), ("X-Forwarded-Host", "relay.example"))
+    assert client(*headers) == RequestClient(PROXY)
     same = (("Forwarded", "for=198.51.100.7"), ("X-Forwarded-For", "6.6.6.6, 198.51.100.7"))
     assert client(*same, ("X-Forwarded-Proto", "https")) == RequestClient("198.51.100.7", "https")
 

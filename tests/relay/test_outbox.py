@@ -107,22 +107,22 @@ async def test_a_waiting_reader_is_woken_by_the_end() -> None:
 
 
 async def test_a_callback_is_called_once_after_a_packet_has_left() -> None:
-    box, told = Box(8), []
+    box, calls = Box(8), []
     box.put(3)
-    box.outbox.notify_when_drained(lambda: told.append("moved"))
+    box.outbox.notify_when_drained(lambda: calls.append("moved"))
     await box.outbox.get()
     await asyncio.sleep(0)
-    assert told == []  # it is under way
+    assert calls == []  # it is under way
     for _ in range(2):
         await box.outbox.get()
-    assert told == []  # called from the loop, not from within
+    assert calls == []  # called from the loop, not from within
     await asyncio.sleep(0)
-    assert told == ["moved"]
+    assert calls == ["moved"]
 
 
 async def test_a_callback_is_called_at_the_end() -> None:
-    box, told = Box(8), []
-    box.outbox.notify_when_drained(lambda: told.append("moved"))
+    box, calls = Box(8), []
+    box.outbox.notify_when_drained(lambda: calls.append("moved"))
     box.outbox.clear()
     await asyncio.sleep(0)
-    assert told == ["moved"]
+    assert calls == ["moved"]

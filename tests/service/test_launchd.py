@@ -55,7 +55,7 @@ def test_installing_twice_restarts_nothing(launchd: Launchd, fake: FakePath) -> 
     assert fake.calls("launchctl") == ["enable gui/501/mobifai.agent", "kickstart gui/501/mobifai.agent"]
 
 
-def test_other_options_load_it_anew_once_the_old_one_is_gone(launchd: Launchd, fake: FakePath) -> None:
+def test_other_options_load_it_again_after_the_old_one_is_gone(launchd: Launchd, fake: FakePath) -> None:
     launchd.install(a_service())
     fake.calls("launchctl")
     fake.mark("busy")

@@ -128,7 +128,7 @@ def test_control_characters_are_refused(systemd: Systemd) -> None:
 
 
 @pytest.mark.parametrize(("version", "backs_off"), [(253, False), (254, True)])
-def test_only_a_systemd_that_can_back_off_is_told_to(version: int, backs_off: bool) -> None:
+def test_only_a_systemd_with_increasing_delays_gets_them(version: int, backs_off: bool) -> None:
     text = unit_text(a_service(), version)
     assert ("RestartSteps=" in text) is backs_off
     assert ("StartLimitBurst=" in text) is not backs_off
