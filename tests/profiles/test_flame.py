@@ -169,7 +169,7 @@ async def test_what_memray_can_not_draw_is_an_error_and_leaves_no_page(
         Path(arguments["file"]).write_text("nonsense")
         yield {}
 
-    monkeypatch.setattr(flames_outside, "follow", writes_nonsense)
+    monkeypatch.setattr(flames_outside, "stream_events", writes_nonsense)
     out = tmp_path / "flame.html"
     out.write_text("the page of before")
     with pytest.raises(ProfileError, match="could not draw"):
