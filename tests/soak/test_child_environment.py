@@ -85,11 +85,11 @@ def test_an_installation_that_python_finds_by_itself_needs_no_variable() -> None
 
 
 def test_a_report_names_the_variables_and_no_path_of_the_run() -> None:
-    told = environment("")["variables"]
-    assert told == stated()
-    assert told["LANG"] == FIXED["LANG"]
-    assert "TMPDIR" in told
-    assert not any("mobifai-soak-" in value for value in told.values())
+    reported = environment("")["variables"]
+    assert reported == stated()
+    assert reported["LANG"] == FIXED["LANG"]
+    assert "TMPDIR" in reported
+    assert not any("mobifai-soak-" in value for value in reported.values())
 
 
 # -- what processes import

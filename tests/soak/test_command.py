@@ -260,7 +260,7 @@ def test_the_plants_are_listed_and_decoys_say_so(tmp_path: Path) -> None:
     lines = [line.split(None, 1) for line in out.splitlines()]
     assert status == 0
     assert [name for name, _ in lines] == [plant.name for plant in plants()]
-    assert [told.startswith("decoy: ") for _, told in lines] == [plant.decoy for plant in plants()]
+    assert [reported.startswith("decoy: ") for _, reported in lines] == [plant.decoy for plant in plants()]
 
 
 # -- ended from outside

@@ -79,8 +79,8 @@ async def test_a_signal_ends_all_runs_of_a_self_test_and_its_table_says_so(tmp_p
         assert left_behind(run) == []
         killed = ending == "SIGKILL"
         assert ended.status == (-signal.SIGKILL if killed else 4), ended.err
-        told = json.loads((run.place / "self-test.json").read_bytes())
-        assert (told["finished"], told["interrupted"]) == ((False, False) if killed else (True, True))
+        reported = json.loads((run.place / "self-test.json").read_bytes())
+        assert (reported["finished"], reported["interrupted"]) == ((False, False) if killed else (True, True))
         assert "not complete" in (run.place / "self-test.md").read_text()
         assert not (run.place / "report.json").exists()
         assert "Traceback" not in ended.err
@@ -115,7 +115,7 @@ async def test_a_relay_apart_that_dies_fails_the_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no process can be stopped here")
-async def test_a_pause_of_the_whole_machine_is_told_and_not_judged(tmp_path: Path) -> None:
+async def test_a_pause_of_the_whole_machine_is_reported_and_not_judged(tmp_path: Path) -> None:
     async with started(tmp_path, RUN) as run:
         run.phase("warming up")
         suspend(run)

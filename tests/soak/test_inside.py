@@ -304,16 +304,16 @@ def test_the_first_window_loads_what_stays_and_the_next_one_nothing(tmp_path: Pa
 async def test_a_sample_says_which_process_it_is_of_and_what_the_ledger_holds(
     asked: MappingProxyType[str, ControlHandler],
 ) -> None:
-    told = await asked["soak.sample"]({})
-    assert isinstance(told, dict)
-    assert told["pid"] == os.getpid()
-    assert told["values"]["python.blocks"] > 1000
+    reported = await asked["soak.sample"]({})
+    assert isinstance(reported, dict)
+    assert reported["pid"] == os.getpid()
+    assert reported["values"]["python.blocks"] > 1000
     ledger = Ledger()
     with ledger.bound(TERMINALS) as bound:
         bound.set(3)
-        told = await questions(PluginContext(ledger))["soak.sample"]({"disturb": False})
-        assert isinstance(told, dict)
-    entry = next(entry for entry in told["bounds"] if entry["name"] == "terminals")
+        reported = await questions(PluginContext(ledger))["soak.sample"]({"disturb": False})
+        assert isinstance(reported, dict)
+    entry = next(entry for entry in reported["bounds"] if entry["name"] == "terminals")
     assert (entry["used"], entry["peak"]) == (3, 3)
 
 

@@ -130,9 +130,9 @@ def test_lines_come_on_phases_every_ten_seconds_and_for_findings() -> None:
     for second in range(31):
         clock.now = float(second)
         lines.update(replace(PROGRESS, findings=("a leak",) if second >= 15 else ()))
-    told = out.getvalue().splitlines()
-    assert len([line for line in told if line.startswith("judging")]) == 4
-    assert [line for line in told if "found" in line] == ["found: a leak"]
+    reported = out.getvalue().splitlines()
+    assert len([line for line in reported if line.startswith("judging")]) == 4
+    assert [line for line in reported if "found" in line] == ["found: a leak"]
     lines.update(replace(PROGRESS, phase="confirming", findings=("a leak",)))
     assert (
         out.getvalue()
@@ -141,7 +141,7 @@ def test_lines_come_on_phases_every_ten_seconds_and_for_findings() -> None:
     )
 
 
-def test_a_new_round_is_told_unless_rounds_are_very_short() -> None:
+def test_a_new_round_is_reported_unless_rounds_are_very_short() -> None:
     out, clock = io.StringIO(), Clock()
     lines = PlainLines(out, clock)
     for round_ in range(100):

@@ -47,10 +47,10 @@ def test_a_pause_is_noticed_once_and_is_no_part_of_the_duration(clock: Clock, se
     assert pauses.elapsed() == pytest.approx(CHECK_SECONDS)
 
 
-async def test_each_pause_is_told_while_it_is_watched(clock: Clock) -> None:
-    pauses, told = PauseDetector(clock), asyncio.Queue[float]()
-    watching = asyncio.ensure_future(pauses.watch(told.put_nowait))
+async def test_each_pause_is_reported_while_it_is_watched(clock: Clock) -> None:
+    pauses, reported = PauseDetector(clock), asyncio.Queue[float]()
+    watching = asyncio.ensure_future(pauses.watch(reported.put_nowait))
     clock.now += 60
-    assert await asyncio.wait_for(told.get(), 10) == pytest.approx(60 - CHECK_SECONDS)
+    assert await asyncio.wait_for(reported.get(), 10) == pytest.approx(60 - CHECK_SECONDS)
     watching.cancel()
     await asyncio.wait({watching})

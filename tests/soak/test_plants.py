@@ -95,41 +95,41 @@ def test_the_package_loads_no_plant_until_it_is_asked_for_one() -> None:
 # -- the hooks
 
 
-async def test_each_moment_is_told_once_and_with_what_it_is_about(tmp_path: Path) -> None:
-    told: list[tuple[LifecycleEvent, PlantEvent]] = []
+async def test_each_moment_is_reported_once_and_with_what_it_is_about(tmp_path: Path) -> None:
+    reported: list[tuple[LifecycleEvent, PlantEvent]] = []
 
     async with agent_here(tmp_path) as agent:
         moments = [moment for moment in LifecycleEvent if moment not in IN_KEEPER]
         for moment in moments:
-            listen(agent, moment, lambda event, moment=moment: told.append((moment, event)))
+            listen(agent, moment, lambda event, moment=moment: reported.append((moment, event)))
         for number in range(1, 4):
             await plant_host.visit(agent, number)
             await plant_host.churn(agent, number)
             await plant_host.refusal(agent, number)
         await plant_host.prompt(agent, 1)
-        assert Counter(moment for moment, _ in told) == {
+        assert Counter(moment for moment, _ in reported) == {
             **dict.fromkeys(moments, 3),
             LifecycleEvent.TERMINAL: 4,
             LifecycleEvent.PROMPT: 1,
         }
-        assert [event.number for moment, event in told if moment is LifecycleEvent.REFUSAL] == [1, 2, 3]
-        assert told[0] == (LifecycleEvent.CONNECT, PlantEvent(1, "phone"))
-        assert [(moment, event.key, event.thing.uuid) for moment, event in told[2:4]] == [
+        assert [event.number for moment, event in reported if moment is LifecycleEvent.REFUSAL] == [1, 2, 3]
+        assert reported[0] == (LifecycleEvent.CONNECT, PlantEvent(1, "phone"))
+        assert [(moment, event.key, event.thing.uuid) for moment, event in reported[2:4]] == [
             (LifecycleEvent.TERMINAL, "tab-1", "tab-1"),
             (LifecycleEvent.CLOSED, "tab-1", "tab-1"),
         ]
-        assert told[-1][1].thing.run.prompt == "do the thing 1"
-        told.clear()
+        assert reported[-1][1].thing.run.prompt == "do the thing 1"
+        reported.clear()
 
 
 async def test_what_the_agent_refuses_itself_raises_as_before_and_is_no_event(tmp_path: Path) -> None:
     async with agent_here(tmp_path) as agent:
-        told: list[PlantEvent] = []
-        listen(agent, LifecycleEvent.PROMPT, told.append)
+        reported: list[PlantEvent] = []
+        listen(agent, LifecycleEvent.PROMPT, reported.append)
         receive(agent, "process:create", {"uuid": "tab"})
         with pytest.raises(AssistantError):
             agent.assistant.get().start("", agent.tabs.find("tab"), lambda *_: None)
-        assert not told
+        assert not reported
 
 
 async def test_a_plant_that_fails_does_not_disturb_the_agent_or_another_plant(
@@ -139,13 +139,13 @@ async def test_a_plant_that_fails_does_not_disturb_the_agent_or_another_plant(
         raise OSError("no descriptor left")
 
     async with agent_here(tmp_path) as agent:
-        told: list[PlantEvent] = []
+        reported: list[PlantEvent] = []
         listen(agent, LifecycleEvent.TERMINAL, fail)
-        listen(agent, LifecycleEvent.TERMINAL, told.append)
+        listen(agent, LifecycleEvent.TERMINAL, reported.append)
         await plant_host.churn(agent, 1)
-        assert [event.key for event in told] == ["tab-1"]
+        assert [event.key for event in reported] == ["tab-1"]
         assert "a plant failed at its event 1" in caplog.text
-        told.clear()
+        reported.clear()
 
 
 # -- each plant, in a process of its own
@@ -172,8 +172,8 @@ def host(folder: Path, names: list[str]) -> dict[str, list[int]]:
     )
     assert done.returncode == 0, done.stderr
     gone_within_a_moment(temporary)
-    told = [json.loads(line) for line in done.stdout.splitlines()]
-    return {one["name"]: one["amounts"] for one in told}
+    reported = [json.loads(line) for line in done.stdout.splitlines()]
+    return {one["name"]: one["amounts"] for one in reported}
 
 
 def gone_within_a_moment(temporary: Path) -> None:

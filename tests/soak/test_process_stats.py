@@ -44,7 +44,7 @@ def running(code: str, folder: Path | None = None) -> Iterator[subprocess.Popen[
 
 
 @linux
-def test_descriptors_are_told_apart_by_kind() -> None:
+def test_descriptors_are_distinguished_by_kind() -> None:
     opened = (
         "import socket\n"
         "kept = [socket.socket() for _ in range(3)], os.pipe(), os.openpty(), open('/dev/null'), open(os.__file__)"

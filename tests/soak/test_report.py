@@ -348,8 +348,8 @@ def test_a_gauge_has_the_same_state_in_every_format(state: Trend, word: str, ele
     gauge = GaugeResult("some.gauge", "objects", 1, state, None, "terminals", "the reason")
     report = msgspec.structs.replace(sample_reports.held(5), gauges=[gauge])
     (case,) = (one for one in parsed(junit(report)).iter("testcase") if one.get("classname") == "soak.gauges")
-    (told,) = case
-    assert told.tag == element and (told.text or "").startswith(f"{word}: the reason")
+    (reported,) = case
+    assert reported.tag == element and (reported.text or "").startswith(f"{word}: the reason")
     assert f" {word}</span>" in page(report) and "the reason" in page(report)
     assert json.loads(encoded(report))["gauges"][0]["state"] == state.value
     if not state.is_judged:
@@ -357,7 +357,7 @@ def test_a_gauge_has_the_same_state_in_every_format(state: Trend, word: str, ele
 
 
 @pytest.mark.parametrize(
-    ("harness", "told"),
+    ("harness", "reported"),
     [
         (
             [Trend.UNJUDGED, Trend.UNJUDGED],
@@ -367,14 +367,14 @@ def test_a_gauge_has_the_same_state_in_every_format(state: Trend, word: str, ele
         ([Trend.FLAT, Trend.RISING], "the harness itself grew: b"),
     ],
 )
-def test_the_harness_did_not_grow_only_where_that_was_judged(harness: list[Trend], told: str) -> None:
+def test_the_harness_did_not_grow_only_where_that_was_judged(harness: list[Trend], reported: str) -> None:
     gauges = [
         GaugeResult(name, "objects", 11_140, state, None, "harness", "why")
         for name, state in zip("ab", harness, strict=True)
     ]
     report = msgspec.structs.replace(sample_reports.held(5), harness=gauges)
-    assert told in summary(report).plain
-    assert told[1:] in page(report)
+    assert reported in summary(report).plain
+    assert reported[1:] in page(report)
     if Trend.FLAT not in harness:
         section = page(report).partition("The harness itself</h2>")[2].partition("</section>")[0]
         assert "flat" not in section and "did not grow" not in section

@@ -285,7 +285,7 @@ async def test_a_bound_that_was_not_passed_held(stage: Stage, peak: int, exercis
     assert [(bound.peak, bound.exercised) for bound in report.bounds] == [(peak, exercised)]
 
 
-async def test_a_bound_that_was_passed_is_a_breach_told_once(stage: Stage) -> None:
+async def test_a_bound_that_was_passed_is_a_breach_reported_once(stage: Stage) -> None:
     stage.bounds = [entry(65)]
     report = await stage.run(plan("one", "two"))
     assert report.verdict == "breach"

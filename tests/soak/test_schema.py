@@ -28,8 +28,8 @@ def validator(name: str) -> Draft202012Validator:
 
 @pytest.mark.parametrize("name", sorted(schemas()))
 def test_the_schemas_in_the_documentation_are_those_of_the_code(name: str) -> None:
-    told = "renew them: python -m soak.report.schema docs/schemas"
-    assert (SCHEMAS / name).read_bytes() == written(schemas()[name]), told
+    reported = "renew them: python -m soak.report.schema docs/schemas"
+    assert (SCHEMAS / name).read_bytes() == written(schemas()[name]), reported
 
 
 @pytest.mark.parametrize("verdict", sorted(EXIT_STATUS))
@@ -53,8 +53,8 @@ def test_a_comparison_is_of_its_schema() -> None:
 
 @pytest.mark.parametrize("change", [{"verdict": "green"}, {"schema_version": 2}, {"schema_version": None}])
 def test_a_report_of_another_form_is_not_of_the_schema(change: dict[str, object]) -> None:
-    told = {**json.loads(encoded(sample_reports.held(20))), **change}
-    assert not validator("soak-report.json").is_valid({key: one for key, one in told.items() if one is not None})
+    reported = {**json.loads(encoded(sample_reports.held(20))), **change}
+    assert not validator("soak-report.json").is_valid({key: one for key, one in reported.items() if one is not None})
 
 
 @pytest.mark.parametrize(
@@ -65,8 +65,8 @@ def test_a_report_of_another_form_is_not_of_the_schema(change: dict[str, object]
 def test_a_report_of_another_schema_version_is_refused_and_its_directory_is_taken_over(
     tmp_path: Path, version: int | None, said: str
 ) -> None:
-    told = {**json.loads(encoded(sample_reports.held(20))), "schema_version": version, "gauges": "of another form"}
-    (tmp_path / "report.json").write_text(json.dumps({key: one for key, one in told.items() if one is not None}))
+    reported = {**json.loads(encoded(sample_reports.held(20))), "schema_version": version, "gauges": "of another form"}
+    (tmp_path / "report.json").write_text(json.dumps({key: one for key, one in reported.items() if one is not None}))
     with pytest.raises(OtherSchema, match=said):
         read_report(tmp_path)
     ReportDirectory(tmp_path).write(sample_reports.held(20))

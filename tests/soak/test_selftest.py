@@ -108,10 +108,10 @@ async def test_it_ends_with_0_when_every_run_said_what_is_true(
     status = await selftest.self_test(SoakPlan(("mixed",), seed=9), (), tmp_path / "place", tmp_path, {}, as_json=False)
     assert status == 0
     assert sorted(runs.started) == sorted(one.name for one in plants())
-    told = json.loads((tmp_path / "place" / "self-test.json").read_text())
-    assert told["leaks_found"] + told["decoys_silent"] == len(plants())
-    assert told["seed"] == 9
-    assert {row["plant"] for row in told["plants"]} == {one.name for one in plants()}
+    reported = json.loads((tmp_path / "place" / "self-test.json").read_text())
+    assert reported["leaks_found"] + reported["decoys_silent"] == len(plants())
+    assert reported["seed"] == 9
+    assert {row["plant"] for row in reported["plants"]} == {one.name for one in plants()}
     assert (tmp_path / "place" / "self-test.md").read_text().startswith("`mobifai soak --self-test --seed 9`")
     out = capsys.readouterr().out
     assert out.count("✓") == len(plants())
@@ -127,12 +127,12 @@ async def test_it_ends_with_1_on_one_miss(
     status = await selftest.self_test(SoakPlan(scenarios), scenarios, tmp_path / "place", tmp_path, {}, as_json=True)
     assert status == 1
     said = capsys.readouterr()
-    told = json.loads(said.out)
-    assert [row["plant"] for row in told["plants"] if not row["right"]] == ["one-in-five"]
-    assert {row["scenario"] for row in told["plants"]} == {LEAK.scenario}
-    assert told["replay"] == f"mobifai soak --self-test {LEAK.scenario} --seed 1"
+    reported = json.loads(said.out)
+    assert [row["plant"] for row in reported["plants"] if not row["right"]] == ["one-in-five"]
+    assert {row["scenario"] for row in reported["plants"]} == {LEAK.scenario}
+    assert reported["replay"] == f"mobifai soak --self-test {LEAK.scenario} --seed 1"
     replay = f"mobifai soak {LEAK.scenario} --seed 1 --plant one-in-five --quick --no-memray --fail-fast"
-    assert replay in [row["replay"] for row in told["plants"]]
+    assert replay in [row["replay"] for row in reported["plants"]]
     assert f"reproduce: {replay}" in said.err
     assert "✗" in said.err
 

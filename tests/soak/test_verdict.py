@@ -163,7 +163,7 @@ def a_leak(*names: str) -> tuple[dict[str, Judgement], dict[str, Judgement]]:
     )
 
 
-def test_a_leak_is_told_with_its_rate_and_what_that_makes_in_a_day() -> None:
+def test_a_leak_is_reported_with_its_rate_and_what_that_makes_in_a_day() -> None:
     first, again = a_leak("heap.bytes")
     (found,) = leaks(first, again, cycles_per_second=2, scenario="mixed", replay="again")
     assert (found.kind, found.name, found.unit) == ("growth", "heap.bytes", "bytes")
@@ -180,7 +180,7 @@ def test_what_is_suspected_and_not_confirmed_is_no_leak() -> None:
     assert leaks(first, again, cycles_per_second=1) == []
 
 
-def test_leaks_are_told_in_the_order_of_how_much_they_say() -> None:
+def test_leaks_are_reported_in_the_order_of_how_much_they_say() -> None:
     names = [
         "canaries:mobifai.terminals.terminal.Terminal",
         "processes:sh",
@@ -226,8 +226,8 @@ def test_a_confirmation_that_could_not_judge_leaves_a_suspicion_open() -> None:
 
 def test_a_required_gauge_that_was_never_there_is_unmeasured() -> None:
     first = {"python.blocks": judged("python.blocks", lambda _: 0)}
-    told = {one.name: (one.state, one.reason) for one in gauges(first, {}, "mixed")}
-    assert told == {
+    reported = {one.name: (one.state, one.reason) for one in gauges(first, {}, "mixed")}
+    assert reported == {
         "python.blocks": (Trend.FLAT, ""),
         "heap.bytes": (Trend.UNMEASURED, "not measurable on this platform"),
     }
@@ -245,7 +245,7 @@ def test_every_process_that_is_counted_from_inside_has_its_required_gauges() -> 
     assert conclude([], [*ALL_FLAT, flat("keeper/heap.bytes", Trend.UNMEASURED)], [scenario()]) == "inconclusive"
 
 
-def test_what_a_process_beside_the_agent_leaks_is_told_as_that_of_the_agent() -> None:
+def test_what_a_process_beside_the_agent_leaks_is_reported_as_that_of_the_agent() -> None:
     first, again = a_leak("keeper/canaries:mobifai.terminals.keeper_shells.HeldShell")
     (found,) = leaks(first, again, cycles_per_second=1)
     assert (found.kind, found.name) == ("canary", "keeper/canaries:mobifai.terminals.keeper_shells.HeldShell")

@@ -26,8 +26,8 @@ pytestmark = [pytest.mark.extended, pytest.mark.timeout(180)]
 
 async def looked_at(agent: RunningAgent) -> dict[str, float]:
     """What an agent has that does not waver."""
-    told: Any = await send_request(StateDir(agent.state_dir).control_socket, "soak.sample", {"disturb": False})
-    values = {**told["values"], **outside.process_values(told["pid"], "agent")}
+    reported: Any = await send_request(StateDir(agent.state_dir).control_socket, "soak.sample", {"disturb": False})
+    values = {**reported["values"], **outside.process_values(reported["pid"], "agent")}
     return {name: value for name, value in steady_part(values).items() if not name.startswith(("canaries", "tasks:_"))}
 
 
