@@ -47,7 +47,7 @@ WHAT = re.compile(r"(?:(?<=[.!?:] )|^)What ((?:[^.!?]|[.!?](?! |$))*)([.!?]?)")
 
 
 SUSPECT = re.compile(
-    r"told|heard|anew|whoever|of\W+the\W+field|at\W+once|for\W+ever|by\W+itself|no\W+more|;\W+whether|What\W",
+    r"told|heard|anew|whoever|of\W+the\W+field|at\W+once|for\W+ever|by\W+itself|no\W+more|;\W+whether|(?-i:What\W)",
     re.IGNORECASE,
 )
 """A quick look at a file: without a match, the check finds nothing in it."""

@@ -15,9 +15,9 @@ from mobifai.protocol import messages
 
 class Listener:
     def __init__(self):
-        self.heard = asyncio.Queue()
+        self.messages = asyncio.Queue()
     def channel_opened(self): pass
-    def channel_message(self, text): self.heard.put_nowait(text)
+    def channel_message(self, text): self.messages.put_nowait(text)
     def channel_has_room(self): pass
 
 async def call():
@@ -36,7 +36,7 @@ async def call():
             agent.send("event", {"to": "the phone"})
             print(await phone_heard.get())
             await phone.send("from the phone")
-            print(await listener.heard.get())
+            print(await listener.messages.get())
         finally:
             await phone.close()
 """

@@ -32,7 +32,7 @@ type OutputKind =
 
 type OutputAction = "show" | "ignore" | "resume" | "acknowledge";
 
-/** What is done with each kind of output. `show` leads to "following", or to "in-screen" without an `end`; `resume` to "resuming". */
+/** The handling of each kind of output. `show` leads to "following", or to "in-screen" without an `end`; `resume` to "resuming". */
 export const OUTPUT_ACTIONS: Readonly<Record<StreamState, Readonly<Record<OutputKind, OutputAction>>>> = {
   none: { screen: "show", continuation: "ignore", next: "show", old: "ignore", gap: "resume", "probe-match": "acknowledge", "probe-mismatch": "resume" },
   following: { screen: "show", continuation: "ignore", next: "show", old: "ignore", gap: "resume", "probe-match": "acknowledge", "probe-mismatch": "resume" },

@@ -1,4 +1,4 @@
-/** What the page does about the events of a terminal's screen: typed text, requests of programs, scrolling, shortcuts. */
+/** The page's reactions to the events of a terminal's screen: typed text, requests of programs, scrolling, shortcuts. */
 
 import { plainLine } from "../protocol/untrusted_text";
 import type { Session } from "../session/types";
