@@ -130,6 +130,16 @@ class HotPathBench:
         self.loop.run_forever()
 
 
+class _Listener:
+    """Sends the output of a feed, and ignores output that is not shown."""
+
+    def __init__(self, outbound: OutboundQueue) -> None:
+        self.output_ready = outbound.output_ready
+
+    def printed_unseen(self, feed: TerminalFeed) -> None:
+        """Ignore it."""
+
+
 def _nothing(*_: object) -> None:
     """Ignore a notification."""
 

@@ -87,6 +87,8 @@ class Inbound:
 
     def from_relay(self, event: str, payload: object) -> None:
         """Take what the relay forwards."""
+        if self._closed:
+            return
         if self._encryption is None:
             self._clear(event, payload)
         elif event in messages.SEALING:
@@ -105,7 +107,8 @@ class Inbound:
 
     def from_channel(self, text: str) -> None:
         """Take a frame of the data channel."""
-        self._frame(text, Way.CHANNEL)
+        if not self._closed:
+            self._frame(text, Way.CHANNEL)
 
     def _frame(self, text: str, way: Way) -> None:
         try:
@@ -119,7 +122,7 @@ class Inbound:
             self._put(event, payload, len(text))
         else:
             if event == "webrtc:answer":
-                self._accept_all(self._ordering.channel_begins(number))
+                self._accept_all(self._ordering.arrivals.channel_begins(number))
             self._connector.check_channel()
             self._accept(event, payload)
 
@@ -129,7 +132,7 @@ class Inbound:
         if self._closed:
             return
         try:
-            ready = self._ordering.take(way, number, (event, payload))
+            ready = self._ordering.arrivals.take(way, number, (event, payload))
         except EncryptionError as error:
             self._failed(Failure.ORDER_BROKEN, str(error))
             return
@@ -137,7 +140,7 @@ class Inbound:
 
     def channel_ended(self) -> None:
         """Note that the data channel is gone, with the messages that were under way on it."""
-        self._accept_all(self._ordering.channel_ended())
+        self._accept_all(self._ordering.arrivals.channel_lost())
 
     def _missing(self, way: Way) -> None:
         """Do without a message that did not come in time."""
@@ -149,6 +152,8 @@ class Inbound:
             self.channel_ended()
 
     def _accept_all(self, ready: list[tuple[str, msgspec.Raw]]) -> None:
+        if not self._closed:
+            self._ordering.watch(progressed=bool(ready))
         for event, payload in ready:
             self._accept(event, payload)
 
@@ -170,7 +175,10 @@ class Inbound:
         if self._closed:
             return
         try:
-            self._turns.put(event, payload, size)
+            if self._turns.is_free():
+                self._dispatch(event, payload)
+            else:
+                self._turns.put(event, payload, size)
         except LimitReached as refusal:
             self._failed(Failure.FLOODED, str(refusal))
 

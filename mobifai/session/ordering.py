@@ -29,46 +29,33 @@ messages that came meanwhile are read."""
 
 
 class Ordering(Generic[T]):
-    """The order of one session. `missing` is called when a message did not come in time on this transport."""
+    """The order of one session: `arrivals`, and a timer for a missing message. Call `watch` after each change.
+
+    `missing` is called when a message did not come in time on this transport.
+    """
 
     def __init__(self, ledger: Ledger, missing: Callable[[Way], None]) -> None:
         self._ledger = ledger
         self._bound = ledger.open(SESSION_HELD)
         self._missing = missing
-        self._arrivals: Arrivals[T] = Arrivals(BoundedMap(self._bound))
+        self.arrivals: Arrivals[T] = Arrivals(BoundedMap(self._bound))
         self._timer: asyncio.TimerHandle | None = None
         self._awaited: Way | None = None
-
-    def take(self, way: Way, number: int | None, message: T) -> list[T]:
-        """Return the messages that can be handled now, in their order.
-
-        Raises EncryptionError for a message that came late or twice, or when too many are held.
-        """
-        return self._watched(self._arrivals.take(way, number, message))
-
-    def channel_begins(self, number: int | None) -> list[T]:
-        """Note that a new data channel carries messages from this number on. Return those that can be handled now."""
-        return self._watched(self._arrivals.channel_begins(number))
-
-    def channel_ended(self) -> list[T]:
-        """Note that the data channel is gone with what was under way. Return the messages that can be handled now."""
-        return self._watched(self._arrivals.channel_lost())
 
     def close(self) -> None:
         """Forget what is held. Idempotent."""
         self._stop_timer()
-        self._arrivals.begin()
+        self.arrivals.begin()
         self._ledger.close(self._bound)
 
-    def _watched(self, ready: list[T]) -> list[T]:
-        """Time the message that is missing now, if one is."""
-        missing = self._arrivals.missing_on
-        if ready or missing is not self._awaited:
+    def watch(self, *, progressed: bool) -> None:
+        """Time the message that is missing now, if one is. `progressed`: messages could be handled."""
+        missing = self.arrivals.missing_on
+        if progressed or missing is not self._awaited:
             self._stop_timer()
             self._awaited = missing
             if missing is not None:
                 self._wait(missing, LOOKS)
-        return ready
 
     def _wait(self, missing: Way, looks: int) -> None:
         seconds = _PATIENCE[missing] / LOOKS

@@ -77,6 +77,7 @@ class SessionRegistry:
             phone.end_pairing()
             return
         self._sessions.add(candidate)
+        phone.receive = candidate.receive
         candidate.encryption.start()
 
     def _proven(self, candidate: Candidate, features: Features) -> None:
@@ -91,6 +92,7 @@ class SessionRegistry:
     def _open(self, phone: PairedPhone, features: Features, encryption: EncryptedSession | None) -> None:
         session = Session(phone, features, encryption, self._context, self)
         self._sessions.add(session)
+        phone.receive = session.inbound.from_relay
         task = self._loop.create_task(self._run(session, list(self._tasks.values())), name="session")
         self._tasks[session] = task
         task.add_done_callback(lambda _: self._tasks.pop(session, None))
@@ -157,11 +159,6 @@ class Seat:
             member.relay_ended()
         elif member is not None:
             self._registry.end(member, "the phone left before it had proven who it is")
-
-    def phone_sent(self, event: str, payload: object) -> None:
-        """Pass a message on to the session of the phone."""
-        if self._member is not None:
-            self._member.receive(event, payload)
 
     def relay_has_room(self) -> None:
         """Send on."""

@@ -6,7 +6,7 @@ relay forwards from a paired phone. Owns the connection to the relay, the state 
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from mobifai.bounds import Ledger
@@ -35,8 +35,12 @@ ECHO_SECONDS = 5.0
 """How long the relay may take to send something back."""
 
 
+def _ignore(_event: str, _payload: object) -> None:
+    """Receive nothing: the phone has no session."""
+
+
 class PairedPhone:
-    """A phone as the relay presents it, from its pairing on."""
+    """A phone as the relay presents it, from its pairing on. `receive` is called with its messages."""
 
     def __init__(self, device_id: str, features: Features, registration: "RelayRegistration") -> None:
         self.device_id = device_id
@@ -46,6 +50,7 @@ class PairedPhone:
         self.send = registration.send
         self.end_pairing = registration.end_pairing
         self.channel_ended = registration.channel_ended
+        self.receive: Callable[[str, object], None] = _ignore
 
     def request_echo(self, nonce: str) -> None:
         """Have the relay send something back, behind everything that was sent by it before."""
@@ -67,9 +72,6 @@ class RegistrationListener(Protocol):
 
     def phone_left_relay(self) -> None:
         """The relay does not reach the phone any more. An open data channel goes on."""
-
-    def phone_sent(self, event: str, payload: object) -> None:
-        """The relay forwards a message of the paired phone."""
 
     def relay_has_room(self) -> None:
         """What was sent by the relay is on the wire."""
@@ -113,6 +115,7 @@ class RelayRegistration:
         self._tabs = tabs
         self._listener = listener
         self._sign_in = sign_in
+        self._phone: PairedPhone | None = None
         self._prompts_left = 0
         self._leave_timer: asyncio.TimerHandle | None = None
         self._leave_by = 0.0
@@ -156,8 +159,8 @@ class RelayRegistration:
     def relay_message(self, event: str, payload: object) -> None:
         """Take a message of the relay, or one that it forwards from the phone."""
         if event not in messages.FROM_RELAY or event in SIGNALS:
-            if self._pairing.phone_on_relay:
-                self._listener.phone_sent(event, payload)
+            if self._pairing.phone_on_relay and self._phone is not None:
+                self._phone.receive(event, payload)
             else:
                 _log.debug("ignored %s: no phone is paired", event)
             return
@@ -212,7 +215,8 @@ class RelayRegistration:
                 self._show_sign_in(login_url, message)
             case agent_pairing.OpenPeer(peer_id):
                 self._cancel_leaving()
-                self._listener.phone_paired(PairedPhone(peer_id, self._pairing.features, self))
+                self._phone = PairedPhone(peer_id, self._pairing.features, self)
+                self._listener.phone_paired(self._phone)
             case agent_pairing.ClosePeer(reason):
                 self._listener.phone_unpaired(reason)
             case agent_pairing.LogEntry(text, warning):

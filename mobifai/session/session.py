@@ -169,10 +169,6 @@ class Session:
         self._send_everything()
         self.connector.connect(self.device_id)
 
-    def receive(self, event: str, payload: object) -> None:
-        """Take what the relay forwards from the phone."""
-        self.inbound.from_relay(event, payload)
-
     async def run(self) -> None:
         """Keep a data channel to the phone until the session is closed, and its connection with it."""
         await self.connector.run()

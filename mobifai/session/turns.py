@@ -30,11 +30,12 @@ class Turns:
         self._handle = handle
         self._until: float | None = None
 
+    def is_free(self) -> bool:
+        """Return whether the next message can be handled now: none waits, and the time of this turn is not used up."""
+        return not self._waiting and self._has_time()
+
     def put(self, event: str, payload: object, size: int) -> None:
-        """Handle a message of so many bytes, after all that came before it. Raises LimitReached when too many wait."""
-        if not self._waiting and self._has_time():
-            self._handle(event, payload)
-            return
+        """Handle a message of so many bytes later, after those that wait. Raises LimitReached when too many wait."""
         size += _ITEM_BYTES
         if size > self._bound.room:
             refusal: LimitReached = self._bound.refuse(f"{size} more bytes")

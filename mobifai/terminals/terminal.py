@@ -5,6 +5,7 @@ It knows nothing of phones and transports. Each session follows the output with 
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,13 +20,16 @@ from mobifai.terminals.replay import snapshot
 from mobifai.terminals.ring_memory import RingMemory
 from mobifai.terminals.shells import Spawned
 from mobifai.terminals.spawning import WINDOW_BYTES
-from mobifai.terminals.typed_line import TypedInput
+from mobifai.terminals.typed_line import KEPT, is_new_after
 
 ECHO_SECONDS = 0.0003
 """How long a key's echo is polled for: the kernel's comes within 0.01 ms, that of most programs within 0.1 ms."""
 
 ECHO_BYTES = 64
 """The longest text whose echo is polled for; a longer one was not typed."""
+
+ECHO_EXPECTED_SECONDS = 0.02
+"""For so long after a key the terminal's output is sent as it comes."""
 
 FINISH_SECONDS = 5.0
 """How long output of an ended shell may take to reach a slow viewer."""
@@ -38,6 +42,36 @@ class Tab:
     uuid: str
     name: str
     created_at: int
+
+
+class TypedInput:
+    """The input of one terminal. `used`: somebody has typed into it before, under an earlier agent."""
+
+    def __init__(self, *, used: bool, fresh: bool) -> None:
+        self.ever = used
+        self.count = 0
+        self._at = float("-inf")
+        self._last = self._before = "\r" if fresh else None  # as at a shell's first prompt
+
+    def add(self) -> None:
+        """Count an attempt to type, also one that the terminal refuses."""
+        self.ever = True
+        self.count += 1
+
+    def accepted(self, text: str) -> None:
+        """Note a text that the terminal has taken."""
+        self._at = time.monotonic()
+        self._before, self._last = self._last, text[-KEPT:]
+
+    @property
+    def recently(self) -> bool:
+        """Whether somebody typed a moment ago and waits for the echo, or for the prompt after a Ctrl-C."""
+        return time.monotonic() - self._at < ECHO_EXPECTED_SECONDS
+
+    @property
+    def line_is_new(self) -> bool | None:
+        """Whether nothing was typed since the last Enter or Ctrl-C; None when that is not known."""
+        return is_new_after(self._last, self._before)
 
 
 class Terminal:

@@ -46,7 +46,7 @@ class SessionOrder(Generic[T]):
         if self._order is None:
             return
         try:
-            ready = self._order.take(way, number, message)
+            ready = self._order.arrivals.take(way, number, message)
         except EncryptionError as error:
             self._break(str(error))
         else:
@@ -55,12 +55,12 @@ class SessionOrder(Generic[T]):
     def channel_begins(self, number: int | None) -> None:
         """Note that a data channel is about to carry messages from this number on."""
         if self._order is not None:
-            self._handle_all(self._order.channel_begins(number))
+            self._handle_all(self._order.arrivals.channel_begins(number))
 
     def channel_ended(self) -> None:
         """Note that the data channel is gone."""
         if self._order is not None:
-            self._handle_all(self._order.channel_ended())
+            self._handle_all(self._order.arrivals.channel_lost())
 
     def _missing(self, way: Way) -> None:
         if way is Way.RELAY:
@@ -74,5 +74,7 @@ class SessionOrder(Generic[T]):
         self._broken(reason)
 
     def _handle_all(self, ready: list[T]) -> None:
+        if self._order is not None:
+            self._order.watch(progressed=bool(ready))
         for message in ready:
             self._handle(message)

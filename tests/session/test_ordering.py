@@ -27,10 +27,20 @@ class Receiver:
     def _missing(self, way: Way) -> None:
         self.missed.append(way)
         if way is CHANNEL:
-            self.handled += self.order.channel_ended()
+            self.channel_ended()
 
     def take(self, way: Way, number: int, message: str) -> None:
-        self.handled += self.order.take(way, number, message)
+        self._handle(self.order.arrivals.take(way, number, message))
+
+    def channel_begins(self, number: int) -> None:
+        self._handle(self.order.arrivals.channel_begins(number))
+
+    def channel_ended(self) -> None:
+        self._handle(self.order.arrivals.channel_lost())
+
+    def _handle(self, ready: list[str]) -> None:
+        self.order.watch(progressed=bool(ready))
+        self.handled += ready
 
 
 @asynccontextmanager
@@ -66,7 +76,7 @@ async def test_a_message_that_the_relay_carries_in_time_is_handled_first() -> No
 
 async def test_messages_that_are_missing_on_a_channel_are_done_without_and_may_not_come_later() -> None:
     async with receiver() as here:
-        here.order.channel_begins(1)
+        here.channel_begins(1)
         here.take(RELAY, 3, "by relay")
         await eventually(lambda: here.handled == ["by relay"])
         assert here.missed == [CHANNEL]
@@ -76,9 +86,9 @@ async def test_messages_that_are_missing_on_a_channel_are_done_without_and_may_n
 
 async def test_a_channel_that_ends_is_not_waited_for() -> None:
     async with receiver() as here:
-        here.order.channel_begins(1)
+        here.channel_begins(1)
         here.take(RELAY, 3, "by relay")
-        here.handled += here.order.channel_ended()
+        here.channel_ended()
         assert (here.handled, here.missed) == (["by relay"], [])
 
 
@@ -92,11 +102,11 @@ async def test_a_closed_order_waits_for_nothing() -> None:
 
 async def test_what_a_channel_before_has_lost_ends_no_channel() -> None:
     async with receiver() as here:
-        here.order.channel_begins(1)
-        here.order.channel_ended()
+        here.channel_begins(1)
+        here.channel_ended()
         here.take(RELAY, 3, "by relay")
         assert here.handled == ["by relay"]
-        here.order.channel_begins(6)
+        here.channel_begins(6)
         here.take(CHANNEL, 6, "by channel")
         await asyncio.sleep(0.1)
         assert (here.handled, here.missed) == (["by relay", "by channel"], [])
@@ -104,7 +114,7 @@ async def test_what_a_channel_before_has_lost_ends_no_channel() -> None:
 
 async def test_each_transport_on_which_something_is_missing_has_its_own_time() -> None:
     async with receiver() as here:
-        here.order.channel_begins(1)
+        here.channel_begins(1)
         here.take(CHANNEL, 5, "newest")
         here.take(RELAY, 3, "newer")
         await eventually(lambda: here.missed == [CHANNEL])

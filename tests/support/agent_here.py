@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from mobifai.agent.agent import Agent, open_agent
 from mobifai.assistant.config import AssistantConfig
@@ -62,6 +62,7 @@ class _Phone:
 
     def __init__(self, agent: Agent, device_id: str, features: Features = NO_FEATURES) -> None:
         self.device_id, self.features = device_id, features
+        self.receive: Any = None
         self.transport = agent.registrations[0].transport
 
     def send(self, event: str, payload: object) -> None:
@@ -95,7 +96,7 @@ def receive(agent: Agent, event: str, payload: object) -> None:
     """Have the agent receive a message of the phone that is always here."""
     session = agent.sessions.get(RESIDENT)
     assert session is not None
-    session.receive(event, payload)
+    session.phone.receive(event, payload)
 
 
 async def _until_handled(agent: Agent) -> None:
