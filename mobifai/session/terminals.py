@@ -86,7 +86,11 @@ class SessionTerminals:
 
     def _add_feed(self, terminal: Terminal) -> None:
         self._feeds[terminal.uuid] = TerminalFeed(
-            terminal, self._ledger, self, acknowledges=self._features.acknowledges
+            terminal,
+            self._ledger,
+            self._outlet.output_ready,
+            self._printed_unseen,
+            acknowledges=self._features.acknowledges,
         )
 
     def sync(self, *, resume: bool) -> messages.ProcessesSync:
@@ -253,13 +257,6 @@ class SessionTerminals:
             exited = messages.ProcessRef(uuid=terminal.uuid)
         self._outlet.send("process:exited", exited)
 
-    # -- what feeds report (FeedListener)
-
-    def output_ready(self, feed: TerminalFeed) -> None:
-        """Have the feed's output sent."""
-        self._outlet.output_ready(feed)
-
-    def printed_unseen(self, feed: TerminalFeed) -> None:
-        """Tell the viewer that a hidden terminal has printed."""
+    def _printed_unseen(self, feed: TerminalFeed) -> None:
         printed = messages.ProcessPrinted(uuid=feed.uuid, end=feed.terminal.position)
         self._outlet.send("process:printed", printed)

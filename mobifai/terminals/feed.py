@@ -9,7 +9,7 @@ Owns the viewer's cursor on the terminal's ring, its two accounts, and one timer
 
 import asyncio
 import time
-from typing import Protocol
+from collections.abc import Callable
 
 from mobifai.bounds import Ledger
 from mobifai.limits import TERMINAL_OUTBOX, TERMINAL_WINDOW
@@ -26,32 +26,35 @@ STALL_SECONDS = 5.0
 """How long a viewer that takes nothing may stop a program. One that is hidden or gone must not stop it longer."""
 
 
-class FeedListener(Protocol):
-    """Receives the news of feeds. No call may fail or wait."""
-
-    def output_ready(self, feed: "TerminalFeed") -> None:
-        """An attached feed has output that can be taken."""
-
-    def printed_unseen(self, feed: "TerminalFeed") -> None:
-        """A terminal printed that the viewer does not show. Called once for each `watch`."""
-
-
 class TerminalFeed:
-    """One viewer's feed of one terminal. `acknowledges`: the viewer says which output it has rendered."""
+    """One viewer's feed of one terminal. `acknowledges`: the viewer says which output it has rendered.
 
-    def __init__(self, terminal: Terminal, ledger: Ledger, listener: FeedListener, *, acknowledges: bool) -> None:
+    `on_output` is called when the feed has output that can be taken, `on_unseen` once after each `watch` when the
+    terminal prints and the viewer does not show it.
+    """
+
+    def __init__(
+        self,
+        terminal: Terminal,
+        ledger: Ledger,
+        on_output: "Callable[[TerminalFeed], None]",
+        on_unseen: "Callable[[TerminalFeed], None]",
+        *,
+        acknowledges: bool,
+    ) -> None:
         self.terminal = terminal
         self.attached = False
         self.has_priority = False
         self._loop = asyncio.get_running_loop()
         self._ledger = ledger
-        self._listener = listener
+        self._on_output = on_output
+        self._on_unseen = on_unseen
         self._bounds = outbox, window = ledger.open(TERMINAL_OUTBOX), ledger.open(TERMINAL_WINDOW)
         self._cursor = OutputCursor(
             terminal.ring, terminal.modes, terminal.ring.capacity, outbox, window, time.monotonic
         )
         self._cursor.reset(acknowledges=acknowledges)
-        self._watching = False
+        self.watching = False
         self._stall_timer: asyncio.TimerHandle | None = None
         self._stalled_for = 0.0
         terminal.flow.add(self)
@@ -107,6 +110,7 @@ class TerminalFeed:
         """Offer what the viewer has not got, and all output from now on. `from_screen`: send the screen first."""
         self.detach()
         self.attached = True
+        self.terminal.flow.feed_changed()
         if from_screen:
             self._cursor.invalidate()
         if self.terminal.ring.end == 0:
@@ -118,16 +122,18 @@ class TerminalFeed:
         self.attached = self.has_priority = False
         self._cursor.pause()
         self._end_stall()
+        self.terminal.flow.feed_changed()
         self.terminal.flow.end_hold()
         self.terminal.flow.regulate()
 
     def watch(self, watching: bool) -> None:
         """Report the next output once if it comes while the feed is not attached, or stop doing so."""
-        self._watching = watching
+        self.watching = watching
+        self.terminal.flow.feed_changed()
 
     def close(self) -> None:
         """Give up the position and the accounts. The program no longer waits for this viewer. Idempotent."""
-        self.attached = self.has_priority = self._watching = False
+        self.attached = self.has_priority = self.watching = False
         self._end_stall()
         self.terminal.flow.end_hold()
         self.terminal.flow.remove(self)
@@ -142,37 +148,36 @@ class TerminalFeed:
         return self._cursor.room
 
     @property
-    def must_stop(self) -> bool:
-        """Whether the program has to wait until something is taken or acknowledged."""
-        return self.attached and self._cursor.must_stop
-
-    @property
     def is_behind(self) -> bool:
         """Whether the viewer shows the terminal and has not been sent all of its output."""
         return self.attached and self._cursor.behind > 0
 
-    def printed(self) -> None:
-        """Offer new output, or report it."""
-        if self.attached:
-            self._cursor.printed()
-            if self._cursor.waiting:
-                self._listener.output_ready(self)
-        elif self._watching:
-            self._watching = False
-            self._listener.printed_unseen(self)
+    def offer_printed(self) -> None:
+        """Offer new output."""
+        self._cursor.printed()
+        if self._cursor.waiting:
+            self._on_output(self)
 
-    def check_stall(self) -> None:
-        """Start or stop the timer of a viewer that holds output back."""
-        if not self.attached or not (self._cursor.must_stop or self._cursor.out_of_credit):
+    def report_printed(self) -> None:
+        """Report new output of a terminal that the viewer does not show, once."""
+        self.watch(False)
+        self._on_unseen(self)
+
+    def holds_back(self) -> bool:
+        """Return whether the program has to wait for the viewer. Time a viewer that holds output back."""
+        stop = self._cursor.must_stop
+        if stop or self._cursor.out_of_credit:
+            if self._stall_timer is None:
+                self._stall_timer = self._loop.call_later(ASK_SECONDS, self._stalled)
+        elif self._stall_timer is not None or self._stalled_for:
             self._end_stall()
-        elif self._stall_timer is None:
-            self._stall_timer = self._loop.call_later(ASK_SECONDS, self._stalled)
+        return stop
 
     # -- a viewer that falls behind
 
     def _offer(self) -> None:
         if self._cursor.waiting:
-            self._listener.output_ready(self)
+            self._on_output(self)
         self.terminal.flow.regulate()
 
     def _progress(self) -> None:

@@ -17,33 +17,32 @@ if TYPE_CHECKING:
 
 
 class FlowControl:
-    """The flow control of one terminal."""
+    """The flow control of one terminal. `is_watched`: a viewer shows it; `is_stopped`: the program has to
+    wait if it prints.
+    """
 
     def __init__(self, pty: Pty) -> None:
         self._pty = pty
         self._loop = asyncio.get_running_loop()
         self._feeds: tuple[TerminalFeed, ...] = ()
+        self._attached: tuple[TerminalFeed, ...] = ()
+        self._watching: tuple[TerminalFeed, ...] = ()
+        self.is_watched = False
+        self.is_stopped = False
         self._hold_timer: asyncio.TimerHandle | None = None
-
-    @property
-    def is_watched(self) -> bool:
-        """Whether a viewer shows the terminal."""
-        return any(feed.attached for feed in self._feeds)
 
     @property
     def is_behind(self) -> bool:
         """Whether a viewer that shows the terminal has not been sent all of its output."""
-        return any(feed.is_behind for feed in self._feeds)
-
-    @property
-    def is_stopped(self) -> bool:
-        """Whether the program has to wait if it prints."""
-        return not self._pty.reading
+        return any(feed.is_behind for feed in self._attached)
 
     @property
     def room(self) -> int:
         """Bytes that can be read without losing any for a viewer; always at least one."""
-        return min([feed.room for feed in self._feeds if feed.attached], default=WINDOW_BYTES)
+        room = WINDOW_BYTES
+        for feed in self._attached:
+            room = min(room, feed.room)
+        return room
 
     def add(self, feed: "TerminalFeed") -> None:
         """Add a feed, one for each session."""
@@ -52,33 +51,47 @@ class FlowControl:
     def remove(self, feed: "TerminalFeed") -> None:
         """Remove a feed. The program no longer waits for it."""
         self._feeds = tuple(one for one in self._feeds if one is not feed)
+        self.feed_changed()
         self.regulate()
 
+    def feed_changed(self) -> None:
+        """Note which feeds are attached, and which others want to know of output."""
+        self._attached = tuple(feed for feed in self._feeds if feed.attached)
+        self._watching = tuple(feed for feed in self._feeds if feed.watching and not feed.attached)
+        self.is_watched = bool(self._attached)
+
     def printed(self) -> None:
-        """Offer new output to every feed."""
-        for feed in self._feeds:
-            feed.printed()
-        self.regulate()
+        """Offer new output to the feeds that are attached, and report it to those that want to know."""
+        for feed in self._attached:
+            feed.offer_printed()
+        if self._attached:
+            self.regulate()
+        for feed in self._watching:
+            feed.report_printed()
 
     def typed(self) -> None:
         """Send the echo that follows ahead of other output."""
-        for feed in self._feeds:
-            feed.has_priority = feed.attached
+        for feed in self._attached:
+            feed.has_priority = True
 
     def regulate(self) -> None:
         """Stop or resume the program according to its feeds."""
-        if any(feed.must_stop for feed in self._feeds):
+        stop = False
+        for feed in self._attached:
+            stop = feed.holds_back() or stop
+        if stop:
             self._pty.pause()
-        elif self._hold_timer is None:
+            self.is_stopped = True
+        elif self.is_stopped and self._hold_timer is None:
             self._pty.resume()
-        for feed in self._feeds:
-            feed.check_stall()
+            self.is_stopped = False
 
     def hold(self, seconds: float) -> None:
         """Stop the program for a while, or until a viewer attaches, which then sees what is printed meanwhile."""
         self.end_hold()
         self._hold_timer = self._loop.call_later(seconds, self._hold_is_over)
         self._pty.pause()
+        self.is_stopped = True
 
     def end_hold(self) -> None:
         """End a hold; the next `regulate` resumes the program."""

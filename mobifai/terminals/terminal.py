@@ -53,11 +53,6 @@ class TypedInput:
         self._at = float("-inf")
         self._last = self._before = "\r" if fresh else None  # as at a shell's first prompt
 
-    def add(self) -> None:
-        """Count an attempt to type, also one that the terminal refuses."""
-        self.ever = True
-        self.count += 1
-
     def accepted(self, text: str) -> None:
         """Note a text that the terminal has taken."""
         self._at = time.monotonic()
@@ -145,7 +140,7 @@ class Terminal:
         return [first, *(view[: room - len(first)] for view in window[1:] if room > len(first))]
 
     def _reads_once(self) -> bool:
-        return self.pacer.interactive and self.flow.is_watched
+        return self.flow.is_watched and self.pacer.interactive
 
     def _read_delay(self, length: int) -> float:
         return 0.0 if self.flow.is_watched else self.pacer.read_delay(length)
@@ -181,7 +176,8 @@ class Terminal:
 
         `by_hand`: a person typed it, so its echo is read immediately if that takes no time.
         """
-        self.typed.add()
+        self.typed.ever = True
+        self.typed.count += 1
         try:
             self.pacer.typed()
             self._pty.write(text.encode("utf-8", "replace"))

@@ -90,8 +90,5 @@ class Notes:
                 self.output[feed.uuid] = ""
             self.output[feed.uuid] = self.output.get(feed.uuid, "") + chunk.text
 
-    def printed_unseen(self, feed: TerminalFeed) -> None:
-        self.said.append(("process:printed", feed.uuid))
-
     def events(self, name: str) -> list[object]:
         return [payload for event, payload in self.said if event == name]

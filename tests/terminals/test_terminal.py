@@ -24,7 +24,7 @@ from mobifai.terminals.store import TabStore
 from mobifai.terminals.tabs import Tabs
 from mobifai.terminals.terminal import Tab, Terminal
 from tests.support.eventually import eventually
-from tests.terminals.fakes import FakeSpawner, Notes
+from tests.terminals.fakes import FakeSpawner
 
 SPEC = ShellSpec(("/bin/sh",), {}, "/")
 
@@ -49,7 +49,7 @@ async def a_feed(
     """A feed of such a terminal, whose output nobody takes."""
     ledger = ledger or Ledger()
     async with a_terminal(ledger) as (terminal, program):
-        feed = TerminalFeed(terminal, ledger, Notes(takes=False), acknowledges=acknowledges)
+        feed = TerminalFeed(terminal, ledger, ignore, ignore, acknowledges=acknowledges)
         try:
             yield feed, terminal, program
         finally:
@@ -242,7 +242,7 @@ async def test_a_program_that_ends_at_a_key_has_ended_once(monkeypatch: pytest.M
     spawner, ledger, ended = FakeSpawner(), Ledger(), list[Terminal]()
     spawned = spawner.spawn("tab", SPEC, lambda: None)
     terminal = Terminal(Tab("tab", "Tab 1", 1), spawned, ledger, ended.append)
-    feed = TerminalFeed(terminal, ledger, Notes(takes=False), acknowledges=False)
+    feed = TerminalFeed(terminal, ledger, ignore, ignore, acknowledges=False)
     try:
         feed.attach()
         os.write(spawner.slaves[spawned.pid], b"bye")
@@ -314,7 +314,7 @@ async def test_an_adopted_shell_shows_what_the_agent_before_had_read() -> None:
             ignore,
         )
         assert after.stream == before.stream
-        feed = TerminalFeed(after, Ledger(), Notes(takes=False), acknowledges=False)
+        feed = TerminalFeed(after, Ledger(), ignore, ignore, acknowledges=False)
         feed.attach()
         assert feed.take(1000).text == "\x1bc\x1b[?2004hread before the crash"
         feed.close()
@@ -350,7 +350,7 @@ async def test_a_keeper_that_is_older_than_the_limit_gives_a_smaller_ring_which_
         spawner.close()
 
 
-def ignore(_: Terminal) -> None:
+def ignore(_: object) -> None:
     pass
 
 
