@@ -92,16 +92,6 @@ class CountingPath:
         self.sent_bytes += len(encode_frame(event, payload))
 
 
-class _Listener:
-    """Sends the output of a feed; nothing is printed unseen."""
-
-    def __init__(self, outbound: OutboundQueue) -> None:
-        self.output_ready = outbound.output_ready
-
-    def printed_unseen(self, feed: TerminalFeed) -> None:
-        """Ignore it."""
-
-
 @dataclass
 class HotPathBench:
     """A terminal whose program is the socket `program`, and its outbound; `turn` runs one loop iteration."""
@@ -119,7 +109,7 @@ class HotPathBench:
         outbound = OutboundQueue(ledger, CountingPath(open=False), _nothing)
         spawned = Spawned(2**30, master, mmap.mmap(-1, ring_bytes(TERMINAL_RING.value)))
         self.terminal = Terminal(Tab("uuid", "Tab 1", 1), spawned, ledger, _nothing)
-        self.feed = TerminalFeed(self.terminal, ledger, _Listener(outbound), acknowledges=False)
+        self.feed = TerminalFeed(self.terminal, ledger, outbound.output_ready, _nothing, acknowledges=False)
         outbound.set_channel(self.path)
         self.feed.attach()
 
@@ -128,16 +118,6 @@ class HotPathBench:
         self.now += UNIT_SECONDS
         self.loop.call_soon(self.loop.stop)
         self.loop.run_forever()
-
-
-class _Listener:
-    """Sends the output of a feed, and ignores output that is not shown."""
-
-    def __init__(self, outbound: OutboundQueue) -> None:
-        self.output_ready = outbound.output_ready
-
-    def printed_unseen(self, feed: TerminalFeed) -> None:
-        """Ignore it."""
 
 
 def _nothing(*_: object) -> None:

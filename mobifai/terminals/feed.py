@@ -14,7 +14,7 @@ from collections.abc import Callable
 from mobifai.bounds import Ledger
 from mobifai.limits import TERMINAL_OUTBOX, TERMINAL_WINDOW
 from mobifai.terminals.output_cursor import Chunk, OutputCursor
-from mobifai.terminals.terminal import Terminal
+from mobifai.terminals.terminal import ECHO_EXPECTED_SECONDS, Terminal
 
 ECHO_CHUNK = 4 << 10
 """Chunk size while the user types, so an echo queues behind at most one chunk."""
@@ -74,7 +74,7 @@ class TerminalFeed:
     @property
     def recently_typed(self) -> bool:
         """Whether somebody typed here a moment ago and waits for the echo."""
-        return self.terminal.typed.recently
+        return time.monotonic() - self.terminal.typed.at < ECHO_EXPECTED_SECONDS
 
     @property
     def chunk_size(self) -> int:

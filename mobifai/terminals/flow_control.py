@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 class FlowControl:
     """The flow control of one terminal. `is_watched`: a viewer shows it; `is_stopped`: the program has to
-    wait if it prints.
+    wait if it prints; `wants_output`: a feed wants to know of new output.
     """
 
     def __init__(self, pty: Pty) -> None:
@@ -27,7 +27,7 @@ class FlowControl:
         self._feeds: tuple[TerminalFeed, ...] = ()
         self._attached: tuple[TerminalFeed, ...] = ()
         self._watching: tuple[TerminalFeed, ...] = ()
-        self.is_watched = False
+        self.is_watched = self.wants_output = False
         self.is_stopped = False
         self._hold_timer: asyncio.TimerHandle | None = None
 
@@ -59,6 +59,7 @@ class FlowControl:
         self._attached = tuple(feed for feed in self._feeds if feed.attached)
         self._watching = tuple(feed for feed in self._feeds if feed.watching and not feed.attached)
         self.is_watched = bool(self._attached)
+        self.wants_output = bool(self._attached or self._watching)
 
     def printed(self) -> None:
         """Offer new output to the feeds that are attached, and report it to those that want to know."""

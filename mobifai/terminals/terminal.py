@@ -50,18 +50,13 @@ class TypedInput:
     def __init__(self, *, used: bool, fresh: bool) -> None:
         self.ever = used
         self.count = 0
-        self._at = float("-inf")
+        self.at = float("-inf")
         self._last = self._before = "\r" if fresh else None  # as at a shell's first prompt
 
     def accepted(self, text: str) -> None:
         """Note a text that the terminal has taken."""
-        self._at = time.monotonic()
+        self.at = time.monotonic()
         self._before, self._last = self._last, text[-KEPT:]
-
-    @property
-    def recently(self) -> bool:
-        """Whether somebody typed a moment ago and waits for the echo, or for the prompt after a Ctrl-C."""
-        return time.monotonic() - self._at < ECHO_EXPECTED_SECONDS
 
     @property
     def line_is_new(self) -> bool | None:
@@ -133,8 +128,7 @@ class Terminal:
     def _window(self) -> list[memoryview]:
         """Return where output is read to: no more than the ring can take without losing what a viewer still needs."""
         window = self.ring.window()
-        room = self.flow.room
-        if room >= WINDOW_BYTES:
+        if not self.flow.is_watched or (room := self.flow.room) >= WINDOW_BYTES:
             return window
         first = window[0][:room]
         return [first, *(view[: room - len(first)] for view in window[1:] if room > len(first))]
@@ -147,7 +141,8 @@ class Terminal:
 
     def _printed(self, length: int) -> None:
         self.ring.published(length, self._evicted)
-        self.flow.printed()
+        if self.flow.wants_output:
+            self.flow.printed()
 
     def _evicted(self, data: bytes) -> None:
         if self.modes.feed(data):
