@@ -49,3 +49,4 @@ class Candidate:
     def close(self) -> None:
         """End the handshake. Idempotent."""
         self.encryption.close()
+        self.phone.release()

@@ -87,6 +87,7 @@ class SessionRegistry:
 
     def _refused(self, candidate: Candidate, _: Refusal) -> None:
         self._sessions.discard(candidate)
+        candidate.close()
         candidate.phone.end_pairing()
 
     def _open(self, phone: PairedPhone, features: Features, encryption: EncryptedSession | None) -> None:
@@ -102,8 +103,10 @@ class SessionRegistry:
     async def _run(self, session: Session, earlier: list[asyncio.Task[None]]) -> None:
         """Keep a session's data channel, once those of closed sessions have ended."""
         closing = [task for task in earlier if task.cancelling()]
+        earlier.clear()
         if closing:
             await asyncio.wait(closing)
+        closing.clear()  # a cancelled task keeps its error, and with that its session
         await session.run()
 
     # -- closing

@@ -52,6 +52,10 @@ class PairedPhone:
         self.channel_ended = registration.channel_ended
         self.receive: Callable[[str, object], None] = _ignore
 
+    def release(self) -> None:
+        """Receive nothing more: the session is closed."""
+        self.receive = _ignore
+
     def request_echo(self, nonce: str) -> None:
         """Have the relay send something back, behind everything that was sent by it before."""
         self.send("relay:echo", messages.Echo(nonce=nonce))

@@ -186,6 +186,7 @@ class Session:
         if self._encryption is not None:
             self._encryption.close()
         self.connector.close()
+        self.phone.release()
         self._context.assistant.remove_viewer(self)
         self._owner.session_closed(self)
 

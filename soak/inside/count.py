@@ -18,6 +18,8 @@ from soak.inside.tidy import tidy
 
 CANARIES = frozenset(
     {
+        "mobifai.session.session.Session",
+        "mobifai.terminals.feed.TerminalFeed",
         "mobifai.terminals.terminal.Terminal",
         "mobifai.terminals.pty.Pty",
         "mobifai.transport.peer_connection.PeerConnection",

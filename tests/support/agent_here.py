@@ -68,6 +68,9 @@ class _Phone:
     def send(self, event: str, payload: object) -> None:
         """Drop it."""
 
+    def release(self) -> None:
+        """Receive nothing more."""
+
     def request_echo(self, nonce: str) -> None:
         """Drop it."""
 
