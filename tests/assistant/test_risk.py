@@ -327,12 +327,13 @@ def test_a_person_may_add_patterns_and_commands() -> None:
     assert judge.risk("pytest $(rm x)")
 
 
+COMMENT = "ls # {}"
 AROUND = st.sampled_from(
     [
         "{}", " {}", "{} ", "ls; {}", "ls && {}", "ls || {}", "ls | {}", "{} | cat", "{}; ls", "({})", "{{ {}; }}",
         "$({})", "echo $({})", 'echo "$({})"', "echo `{}`", "! {}", "time {}", "command {}", "env {}", "X=1 {}",
         "if true; then {}; fi", "for x in a; do {}; done", "while {}; do ls; done", "{} &", "{} > /dev/null 2>&1",
-        "cat <({})", "bash -c '{}'", "eval {}", "ls # {}", "true;{}", "cd /tmp&&{}", "\\{}", "echo a|{}", "{} # ls",
+        "cat <({})", "bash -c '{}'", "eval {}", COMMENT, "true;{}", "cd /tmp&&{}", "\\{}", "echo a|{}", "{} # ls",
         "{} || ls",
     ]
 )  # fmt: skip
@@ -342,7 +343,7 @@ AROUND = st.sampled_from(
 def test_nothing_around_a_risky_command_makes_it_harmless(line: str, around: list[str]) -> None:
     for template in around:
         line = template.replace("{}", line)
-    if not line.lstrip().startswith("ls #"):
+    if COMMENT not in around:  # a comment does make it harmless
         assert JUDGE.risk(line), line
 
 
