@@ -472,7 +472,9 @@ async def test_an_approval_of_everything_a_turn_may_type_fits_one_message(tmp_pa
 
 async def test_a_cancel_does_not_wait_for_the_clients_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module = tmp_path / "slow_client_for_this_test.py"
-    module.write_text("import time\ntime.sleep(1)\nimported = True\n")
+    done = tmp_path / "done"
+    wait = f"while not pathlib.Path({str(done)!r}).exists():\n    time.sleep(0.01)\n"
+    module.write_text(f"import pathlib, time\n{wait}imported = True\n")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(models, "_CLIENT", module.stem)
     async with a_place(tmp_path, environ={"ANTHROPIC_API_KEY": "sk-test"}) as place:
@@ -482,6 +484,7 @@ async def test_a_cancel_does_not_wait_for_the_clients_import(tmp_path: Path, mon
         place.assistant.cancel(messages.AiCancel(), place.phone)
         assert (await place.phone.end())[1]["outcome"] == "cancelled"
         assert not hasattr(sys.modules[module.stem], "imported")
+        done.touch()
         await eventually(lambda: hasattr(sys.modules[module.stem], "imported"))
     del sys.modules[module.stem]
 
