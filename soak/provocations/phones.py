@@ -16,6 +16,7 @@ from mobifai.limits import (
     LISTENERS,
     MAX_KEYS,
     SESSION_HELD,
+    SESSIONS,
     TERMINAL_OUTBOX,
     TERMINAL_RING,
     TERMINAL_WINDOW,
@@ -284,7 +285,7 @@ PROVOCATIONS = (
     ),
     provocation(
         "silent channel", "the assistant talks to a phone whose data channel takes nothing", silent_channel,
-        CHANNEL_BUFFER, CONTROL_QUEUE, LISTENERS,
+        CHANNEL_BUFFER, CONTROL_QUEUE, LISTENERS, SESSIONS,
     ),
     provocation(
         "unfinished message", "a phone sends 5 MiB of a message that has no end", unfinished_message, CHANNEL_INBOUND,

@@ -252,7 +252,7 @@ async def test_an_invitation_of_the_wrong_kind_gets_a_sentence_with_the_remedy(t
             assert "for a client that encrypts; `mobifai pair --legacy` invites" in await answer.text()
         form["code"] = link["link"]
         async with aiohttp.ClientSession() as session, session.post(f"{own.relay_url}/login", data=form) as answer:
-            assert "this is a link for a client that encrypts" in (text := await answer.text())
+            assert "found the link of a client that encrypts" in (text := await answer.text())
             assert "`mobifai pair --legacy` shows a code" in text
         page = {"deviceId": "page-1", "type": "mobile", "kind": "e2e", "code": legacy["code"]}
         status, message = await post(own.relay_url, "/api/sign-in", **page)

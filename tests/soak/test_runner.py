@@ -468,7 +468,7 @@ async def test_a_report_while_it_runs_says_that_it_is_not_the_last_one(
     report = await stage.run(plan())
     assert seen
     assert {one.verdict for one in seen} == {"unfinished"}
-    assert all(not one.finished and "still going on" in one.notes[-1] for one in seen)
+    assert all(not one.finished and "written during the run" in one.notes[-1] for one in seen)
     assert report.finished and not report.interrupted
     assert report.notes == []
 

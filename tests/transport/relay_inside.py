@@ -47,8 +47,8 @@ class RelayInside:
     def _on_end(self, connection: Any) -> None:
         self.sockets.on_end(connection)
 
-    def local(self) -> AbstractContextManager[LocalConnection]:
-        return self.endpoint.local(self.sockets)
+    def local(self, seat: int = 0) -> AbstractContextManager[LocalConnection]:
+        return self.endpoint.local(self.sockets, seat)
 
     def used(self, name: str) -> Any:
         """Return the ledger's figures of a limit."""
