@@ -71,7 +71,7 @@ async def main(short: bool) -> None:
     async def answer(request: web.Request) -> web.Response:
         connection = aiortc.RTCPeerConnection(aiortc.RTCConfiguration(iceServers=[]))
         await connection.setRemoteDescription(aiortc.RTCSessionDescription(**await request.json()))
-        association = shortcut.association_of(connection) if short else None
+        association = shortcut.use_fast_path(connection) if short else None
         connection.on("datachannel", lambda channel: kept.append(FileSender(channel, association)))
         await connection.setLocalDescription(await connection.createAnswer())
         local = connection.localDescription

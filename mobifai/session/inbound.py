@@ -190,7 +190,8 @@ class Inbound:
             self._refuse_editing(event)
             return
         try:
-            self._handlers[event](messages.decode(messages.FROM_PHONE, event, payload))
+            message = messages.decode(messages.FROM_PHONE, event, payload)
+            self._handlers[event](message)
         except (MobiFaiError, OSError) as error:
             self._refuse(error)
         except Exception:

@@ -223,19 +223,18 @@ class Tabs:
         return terminal.exit_status is not None and not ended_well and can_be_shown
 
     def _remove(self, terminal: Terminal, *, by_request: bool) -> None:
-        self._discard(terminal, by_request=by_request)
+        self._discard(terminal)
         self._spawner.end(terminal.pid)
-        self._store.remove(terminal.uuid)
-        self._store.set_active(self._active)
+        try:
+            self._store.remove(terminal.uuid)
+            self._store.set_active(self._active)
+        finally:
+            self._emit(TerminalClosed(terminal, by_request))
 
-    def _discard(self, terminal: Terminal, *, by_request: bool) -> None:
+    def _discard(self, terminal: Terminal) -> None:
         del self._terminals[terminal.uuid]
         self._active = tuple(uuid for uuid in self._active if uuid != terminal.uuid)
-        event = TerminalClosed(terminal, by_request)
-        for viewer in self._viewers:
-            viewer.handle(event)
         terminal.close()
-        self._publish(event)
 
     # -- across restarts
 
@@ -327,6 +326,7 @@ class Tabs:
         """Release every terminal. The tabs stay in the store, and the shells with the keeper."""
         self.save_directories()
         for terminal in self.terminals:
-            self._discard(terminal, by_request=False)
+            self._discard(terminal)
             self._spawner.release(terminal.pid)
+            self._emit(TerminalClosed(terminal, by_request=False))
         self._ledger.close(self._bound)

@@ -221,7 +221,7 @@ class Terminal:
             on_end(self)
 
     def close(self) -> None:
-        """Close the descriptor, screen and accounts, after the feeds. Closing twice is closing once."""
+        """Close the descriptor, screen and accounts. Idempotent."""
         self.ended = True
         if self._finish_timer is not None:
             self._finish_timer.cancel()

@@ -374,7 +374,7 @@ async def test_a_shell_that_does_not_start_is_an_error_and_the_next_one_may(tmp_
     async with serving(tmp_path / "state", "--shell", str(shell)) as agent:
         async with connected_phone(agent, kind) as phone:
             shell.unlink()
-            with pytest.raises(PhoneError, match="could not be started"):
+            with pytest.raises(PhoneError, match="could not start the shell"):
                 await phone.create("first")
             assert (await asked(agent))["terminals"] == []
             shell.symlink_to("/bin/sh")

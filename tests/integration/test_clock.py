@@ -203,7 +203,7 @@ async def test_sixty_days_without_a_visitor_leave_nothing_behind_and_everything_
             with pytest.raises(PhoneError, match="expired; sign in again"):
                 await legacy.connect()
         async with open_phone("python", agent.relay_url, unused["token"]) as late:
-            with pytest.raises(PhoneError, match="is void now"):
+            with pytest.raises(PhoneError, match="is no longer valid"):
                 await late.connect()
         await let_in(agent)
         async with connected_phone(agent, encrypted=True) as another:

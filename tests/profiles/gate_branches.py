@@ -58,8 +58,8 @@ LEAKS = (
         (
             Edit(TABS, "        self._active: tuple[str, ...] = ()\n",
                  "        self._active: tuple[str, ...] = ()\n        self._ended_ones: list[Terminal] = []\n"),
-            Edit(TABS, "        terminal.close()\n        self._publish(event)\n",
-                 "        terminal.close()\n        self._ended_ones.append(terminal)\n        self._publish(event)\n"),
+            Edit(TABS, "        terminal.close()\n",
+                 "        terminal.close()\n        self._ended_ones.append(terminal)\n"),
         ),
         names="canaries:mobifai.terminals.terminal.Terminal", marked="self._ended_ones.append(terminal)",
     ),
