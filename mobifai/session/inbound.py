@@ -174,11 +174,11 @@ class Inbound:
     def _put(self, event: str, payload: object, size: int) -> None:
         if self._closed:
             return
+        if self._turns.is_free():
+            self._dispatch(event, payload)
+            return
         try:
-            if self._turns.is_free():
-                self._dispatch(event, payload)
-            else:
-                self._turns.put(event, payload, size)
+            self._turns.put(event, payload, size)
         except LimitReached as refusal:
             self._failed(Failure.FLOODED, str(refusal))
 

@@ -104,9 +104,7 @@ class Session:
             self._refused,
             ordered=ordered,
         )
-        self._handover = ChannelHandover(
-            lambda: phone.transport.open and phone.transport.in_flight > 0, self._use_channel
-        )
+        self._handover = ChannelHandover(self._relay_has_messages, self._use_channel)
         if encryption is not None:
             encryption.on_refused = self._encryption_refused
 
@@ -268,7 +266,7 @@ class Session:
     def _refused(self, error: MobiFaiError | OSError) -> None:
         self._context.publish(RequestRefused(error))
 
-    # -- the data channel (ConnectorListener)
+    # -- the data channel (PeerConnectorListener)
 
     def offer_created(self, offer: messages.Offer) -> None:
         """Send the offer to the phone. Its fingerprint is as authentic as the transport is."""

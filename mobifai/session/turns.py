@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable
 
 from mobifai.bounds import Ledger
-from mobifai.errors import LimitReached
 from mobifai.limits import INBOUND
 
 SLICE_SECONDS = 0.005
@@ -38,8 +37,7 @@ class Turns:
         """Handle a message of so many bytes later, after those that wait. Raises LimitReached when too many wait."""
         size += _ITEM_BYTES
         if size > self._bound.room:
-            refusal: LimitReached = self._bound.refuse(f"{size} more bytes")
-            raise refusal
+            raise self._bound.refuse(f"{size} more bytes")
         self._waiting.append((event, payload, size))
         self._bound.set(self._bound.used + size)
 
