@@ -15,7 +15,7 @@ from mobifai.errors import StateError
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-ENTRY_POINTS = "mobifai.questions"
+ENTRY_POINTS = "mobifai.control_handlers"
 """The entry point group. An entry point is called with a `PluginContext` and returns its handlers by name."""
 
 

@@ -1,6 +1,6 @@
-"""Debug plug-ins (of soak and profiles) that answer questions inside a keeper under test.
+"""Debug plug-ins (of soak and profiles) whose control handlers run inside a keeper under test.
 
-They are the same entry points as the agent's, found by the part of a question before its dot. Only a keeper that a test
+They are the same entry points as the agent's, found by the part of a request's name before its dot. Only a keeper that a test
 run has marked imports this module, so that no other keeper pays for it.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from mobifai.bounds import Ledger
 
-ENTRY_POINTS = "mobifai.questions"
+ENTRY_POINTS = "mobifai.control_handlers"
 """The entry point group, the same as the agent's."""
 
 PATIENCE_SECONDS = 10.0
@@ -25,22 +25,22 @@ class KeeperPlugins:
         self._subject = SimpleNamespace(ledger=Ledger(), agent=None, keeper=keeper)
         self._loaded: dict[str, Any] = {}  # bounded by what is installed
 
-    def answer(self, question: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Return the reply to a question: its answer, or the error that it raised."""
+    def answer(self, request: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Return the answer of the request's handler, or the error that it raised."""
         try:
-            handler = self._find(question)
+            handler = self._find(request)
             if handler is None:
-                return {"error": f"the keeper does not know {question!r}"}
+                return {"error": f"the keeper has no handler for {request!r}"}
             return {"answer": _run(handler(arguments))}
         except Exception as error:  # a plug-in that fails must not end the shells
             return {"error": str(error) or repr(error)}
 
-    def _find(self, question: str) -> Any:
-        prefix = question.partition(".")[0]
+    def _find(self, request: str) -> Any:
+        prefix = request.partition(".")[0]
         if prefix not in self._loaded:
             points = entry_points(group=ENTRY_POINTS, name=prefix)
             self._loaded[prefix] = next(iter(points)).load()(self._subject) if points else {}
-        return self._loaded[prefix].get(question)
+        return self._loaded[prefix].get(request)
 
 
 def _run(handler: Coroutine[Any, Any, object]) -> object:
@@ -50,4 +50,4 @@ def _run(handler: Coroutine[Any, Any, object]) -> object:
     except StopIteration as end:
         return end.value
     handler.close()
-    raise RuntimeError("this question needs an event loop; the keeper has none")
+    raise RuntimeError("this handler needs an event loop; the keeper has none")

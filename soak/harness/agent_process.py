@@ -19,7 +19,7 @@ from soak.harness.child_environment import make_folders
 from soak.harness.counted_process import CountedProcess
 from soak.harness.installation import HERE, Installation
 from soak.harness.relay_process import SeparateRelay
-from soak.inside.questions import RUN_VARIABLE
+from soak.inside.control_handlers import RUN_VARIABLE
 from soak.phone.encryption import InvitationLink, PhoneKeys
 from soak.plants import plant as planted
 

@@ -80,7 +80,7 @@ def test_an_agent_loads_nothing_of_the_proof_until_it_is_asked() -> None:
         "from mobifai.control.debug_plugins import DebugPlugins, PluginContext\n"
         "plugins = DebugPlugins(PluginContext(Ledger()))\nplugins.find('status')\n"
         "assert not [name for name in sys.modules if name.partition('.')[0] in ('soak', 'profiles')]\n"
-        "assert plugins.find('soak.sample') is not None\nassert 'soak.inside.questions' in sys.modules\n"
+        "assert plugins.find('soak.sample') is not None\nassert 'soak.inside.control_handlers' in sys.modules\n"
         "assert 'memray' not in sys.modules\nassert not [n for n in sys.modules if n.startswith('soak.plants')]\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -25,7 +25,7 @@ FAULTS = """
 import os, signal, time
 from mobifai.limits import RELAY_QUEUE
 
-def questions(subject):
+def control_handlers(subject):
     async def crash(_):
         os.abort()
     async def traceback(_):
@@ -59,13 +59,13 @@ async def test_nothing_breaks_within_a_few_seconds_and_every_target_gets_through
 
 @pytest.fixture
 def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A package with faults, which the product finds where it finds others that answer questions."""
+    """A package with faults, which the product finds among its control handlers."""
     package = tmp_path / "package"
     (package / "planted-1.dist-info").mkdir(parents=True)
     (package / "planted.py").write_text(FAULTS)
     (package / "planted-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: planted\nVersion: 1\n")
     (package / "planted-1.dist-info" / "entry_points.txt").write_text(
-        "[mobifai.questions]\nplanted = planted:questions\n"
+        "[mobifai.control_handlers]\nplanted = planted:control_handlers\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(package))
     monkeypatch.setattr(oracle, "REST_SECONDS", 3)

@@ -23,7 +23,7 @@ import soak as soak_package
 from soak.command import soak as command
 from soak.gauges.results import Report
 from soak.gauges.state import Trend
-from soak.inside.questions import RUN_VARIABLE
+from soak.inside.control_handlers import RUN_VARIABLE
 from soak.plants import plants
 from soak.scenarios import scenarios
 from tests.soak.soak_runs import Ended, plain, read, soak, soaking, wait_until

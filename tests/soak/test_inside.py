@@ -24,9 +24,9 @@ from mobifai.control.server import ControlHandler
 from mobifai.errors import MobiFaiError, StateError
 from mobifai.limits import TERMINALS
 from soak.gauges.gauge import gauge_of
+from soak.inside.control_handlers import RUN_VARIABLE, control_handlers
 from soak.inside.count import count
 from soak.inside.free_lists import AT_ONCE, fill_free_lists
-from soak.inside.questions import RUN_VARIABLE, questions
 from soak.inside.tidy import tidy
 from soak.inside.windows import MemoryWindows
 
@@ -279,13 +279,13 @@ def test_a_window_that_can_not_be_written_leaves_none_open(tmp_path: Path) -> No
     windows.end()
 
 
-# -- questions
+# -- control handlers
 
 
 @pytest.fixture
 def asked() -> MappingProxyType[str, ControlHandler]:
     """Every question that this process would answer, by name."""
-    return MappingProxyType(dict(questions(PluginContext(Ledger()))))
+    return MappingProxyType(dict(control_handlers(PluginContext(Ledger()))))
 
 
 def test_the_first_window_loads_what_stays_and_the_next_one_nothing(tmp_path: Path) -> None:
@@ -311,7 +311,7 @@ async def test_a_sample_says_which_process_it_is_of_and_what_the_ledger_holds(
     ledger = Ledger()
     with ledger.bound(TERMINALS) as bound:
         bound.set(3)
-        reported = await questions(PluginContext(ledger))["soak.sample"]({"disturb": False})
+        reported = await control_handlers(PluginContext(ledger))["soak.sample"]({"disturb": False})
         assert isinstance(reported, dict)
     entry = next(entry for entry in reported["bounds"] if entry["name"] == "terminals")
     assert (entry["used"], entry["peak"]) == (3, 3)

@@ -1,4 +1,4 @@
-"""Control handlers of the harness in the process under test (an entry point of `mobifai.questions`).
+"""Control handlers of the harness in the process under test (an entry point of `mobifai.control_handlers`).
 
 Planting needs a variable that the harness sets when it starts an agent, so no leak gets into an agent in real use.
 """
@@ -22,7 +22,7 @@ RUN_VARIABLE = TEST_VARIABLE
 """Marks an agent under test, and every process that it starts, with the name of the run."""
 
 
-def questions(subject: PluginContext) -> Mapping[str, ControlHandler]:
+def control_handlers(subject: PluginContext) -> Mapping[str, ControlHandler]:
     """Return the handlers by request name."""
     windows = MemoryWindows()
 

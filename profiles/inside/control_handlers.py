@@ -1,4 +1,4 @@
-"""The profiler's control handlers in a running process (an entry point of `mobifai.questions`).
+"""The profiler's control handlers in a running process (an entry point of `mobifai.control_handlers`).
 
 The single steps of an examination are allowed only in an agent under test. An agent in use is examined by
 `profile.watch`, which ends with its time, with too much memory, and when the requesting command disconnects.
@@ -19,10 +19,10 @@ from profiles.inside.memray_window import trace_handler
 from profiles.inside.offload import offload
 from profiles.inside.tracing import AllocationTracer
 from profiles.inside.watching import watch_handler
-from soak.inside.questions import RUN_VARIABLE
+from soak.inside.control_handlers import RUN_VARIABLE
 
 
-def questions(subject: PluginContext) -> Mapping[str, ControlHandler | StreamingHandler]:
+def control_handlers(subject: PluginContext) -> Mapping[str, ControlHandler | StreamingHandler]:
     """Return the handlers by name."""
     tracing, early = AllocationTracer(), EarlyStop()
 
