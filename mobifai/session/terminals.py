@@ -250,11 +250,10 @@ class SessionTerminals:
         self._outlet.send("process:created", created)
 
     def _send_exited(self, terminal: Terminal, kept: bool) -> None:
+        exited = messages.ProcessExited(uuid=terminal.uuid)
         how = exit_of(terminal)
         if self._features.shows_exits and how is not None:
-            exited: object = messages.ProcessExited(uuid=terminal.uuid, exited=how, kept=kept)
-        else:
-            exited = messages.ProcessRef(uuid=terminal.uuid)
+            exited = messages.ProcessExited(uuid=terminal.uuid, exited=how, kept=kept)
         self._outlet.send("process:exited", exited)
 
     def _printed_unseen(self, feed: TerminalFeed) -> None:

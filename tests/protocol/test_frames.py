@@ -91,7 +91,7 @@ def test_what_is_framed_is_read_back(uuid: str, data: str) -> None:
 
 
 def test_a_frame_is_what_the_phones_expect() -> None:
-    text = frames.encode_frame("process:exited", messages.ProcessRef(uuid="u"))
+    text = frames.encode_frame("process:exited", messages.ProcessExited(uuid="u"))
     assert json.loads(text) == {"type": "process:exited", "payload": {"uuid": "u"}}
 
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from mobifai.errors import TerminalError
 from mobifai.limits import TERMINAL_RING
+from mobifai.protocol import messages
 from mobifai.terminals.feed import TerminalFeed
 from mobifai.terminals.shells import OnExit, ShellSpec, Spawned
 from mobifai.terminals.spawning import ring_bytes
@@ -78,6 +79,7 @@ class Notes:
         self._takes = takes
 
     def send(self, event: str, payload: object) -> None:
+        assert isinstance(payload, messages.FROM_AGENT[event])
         self.said.append((event, payload))
 
     send_by_relay = send

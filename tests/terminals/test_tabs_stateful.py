@@ -104,7 +104,7 @@ class TabsMachine(RuleBasedStateMachine):
             self.do(self.spawner.exit, self.tabs.find(uuid).pid)
             self.loop.run_until_complete(self.until(lambda: len(self.tabs) < len(self.names)))
             if self.session is not None:
-                assert messages.ProcessRef(uuid=uuid) in self.notes.events("process:exited")
+                assert messages.ProcessExited(uuid=uuid) in self.notes.events("process:exited")
             self.forget(uuid)
 
     async def until(self, condition) -> None:

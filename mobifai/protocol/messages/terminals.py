@@ -31,7 +31,7 @@ class Exit(Message, frozen=True):
 
 
 class ProcessExited(Message, frozen=True):
-    """`process:exited`. Phones with `exits` also get how the shell ended, and `kept` if its last screen remains."""
+    """`process:exited`. Only phones with `exits` get `exited`, and `kept` if the last screen remains."""
 
     uuid: str
     exited: Exit | UnsetType = UNSET

@@ -294,7 +294,7 @@ export interface ProcessError {
   readonly error: string;
 }
 
-/** `process:exited`. Phones with `exits` also get how the shell ended, and `kept` if its last screen remains. */
+/** `process:exited`. Only phones with `exits` get `exited`, and `kept` if the last screen remains. */
 export interface ProcessExited {
   readonly uuid: string;
   readonly exited?: Exit;
