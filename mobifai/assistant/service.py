@@ -178,7 +178,7 @@ class Assistant:
         """Start a conversation for a viewer. Errors are sent to it as `ai:error`."""
         uuid = message.uuid or ""
         try:
-            terminal = self._terminal(message.uuid)
+            terminal = self._terminal(message.uuid, viewer)
             uuid = terminal.uuid
             self.start(message.prompt, terminal)
             self._viewers.note_request(viewer, uuid)
@@ -261,12 +261,13 @@ class Assistant:
             self._stories.forget(uuid)
         self._stories.end(uuid, interrupted=ending is Ending.AGENT_STOPS)
 
-    def _terminal(self, uuid: str | None) -> Terminal:
-        """Return the terminal with this id, or the first active one. Raises TerminalError."""
-        try:
-            return self._terminals.find(uuid)
-        except TerminalError:
-            return self._terminals.find(None)
+    def _terminal(self, uuid: str | None, viewer: AssistantViewer) -> Terminal:
+        """Return the terminal with this id, the first that the viewer shows, or the first active one.
+
+        Raises TerminalError.
+        """
+        wanted = () if uuid is None else (uuid,)
+        return self._terminals.first_running((*wanted, *viewer.shown, *self._terminals.active))
 
     def tab(self, wanted: str | None) -> Terminal:
         """Return the terminal with this name or id; by default the first active one, or any. Raises TerminalError."""
@@ -275,7 +276,7 @@ class Assistant:
             raise TerminalError("there is no terminal; open one on a phone first")
         if wanted is None:
             try:
-                return self._terminals.find(None)
+                return self._terminals.first_running(self._terminals.active)
             except TerminalError:
                 return terminals[0]
         found = [terminal for terminal in terminals if wanted in (terminal.uuid, terminal.tab.name)]

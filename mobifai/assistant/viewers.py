@@ -15,6 +15,10 @@ class AssistantViewer(Protocol):
     def follows_assistant(self) -> bool:
         """Whether it receives all events of the assistant."""
 
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The ids of the terminals that it shows."""
+
     def send(self, event: str, payload: object) -> None:
         """Send it an event. Never fails or waits."""
 

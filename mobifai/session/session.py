@@ -152,6 +152,11 @@ class Session:
         """Whether the viewer gets all events of the assistant."""
         return self.features.follows_assistant
 
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The ids of the terminals that the viewer shows."""
+        return self.terminals.shown
+
     def send(self, event: str, payload: object) -> None:
         """Send a short message, ahead of any output that waits."""
         self.outbound.send(event, payload)

@@ -91,13 +91,8 @@ class Tabs:
         """Return a terminal by its id, or None."""
         return self._terminals.get(uuid)
 
-    def find(self, uuid: str | None, *, also_ended: bool = False) -> Terminal:
-        """Return a terminal by its id, or the first active one. Raises TerminalError.
-
-        Its shell runs, unless `also_ended`.
-        """
-        if uuid is None:
-            return self.first_running(self._active)
+    def find(self, uuid: str, *, also_ended: bool = False) -> Terminal:
+        """Return a terminal by its id. Its shell runs, unless `also_ended`. Raises TerminalError."""
         terminal = self._terminals.get(uuid)
         if terminal is None:
             raise TerminalError(f"no terminal has the id {uuid}; it may have ended", uuid)

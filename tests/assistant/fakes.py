@@ -97,13 +97,14 @@ class FakeTerminals:
 
     def __init__(self, terminals: Iterable[FakeTerminal]) -> None:
         self.terminals = list(terminals)
-        self.active = True
+        self.active = tuple(terminal.uuid for terminal in self.terminals[:1])
 
-    def find(self, uuid: str | None) -> FakeTerminal:
-        for terminal in self.terminals:
-            if (uuid is None and self.active) or terminal.uuid == uuid:
-                return terminal
-        raise TerminalError("no terminal has that id", uuid or "")
+    def first_running(self, uuids: Iterable[str]) -> FakeTerminal:
+        for uuid in uuids:
+            for terminal in self.terminals:
+                if terminal.uuid == uuid:
+                    return terminal
+        raise TerminalError("no terminal is active")
 
 
 class Notes:
@@ -111,6 +112,7 @@ class Notes:
 
     def __init__(self, *, follows_assistant: bool = False) -> None:
         self.follows_assistant = follows_assistant
+        self.shown: tuple[str, ...] = ()
         self.said: list[tuple[str, dict[str, Any]]] = []
         self._news = asyncio.Event()
 

@@ -67,7 +67,7 @@ async def test_a_tab_is_named_by_name_or_id(tmp_path: Path) -> None:
 
 async def test_without_an_active_tab_any_is_used_and_without_any_it_says_so(tmp_path: Path) -> None:
     async with an_agent(tmp_path, [types("x")], terminals=2) as (place, socket):
-        place.terminals.active = False
+        place.terminals.active = ()
         await all_of(socket, prompt="x")
         assert place.terminal.text == "x"
         place.terminals.terminals.clear()

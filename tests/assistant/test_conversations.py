@@ -324,9 +324,23 @@ async def test_without_a_known_terminal_the_first_active_one_is_used(tmp_path: P
     async with a_place(tmp_path, [says("hi")]) as place:
         place.prompt(uuid="unknown")
         assert (await place.phone.end())[1]["uuid"] == "a"
-        place.terminals.active = False
+        place.terminals.active = ()
         place.prompt(uuid="unknown")
         assert "no terminal" in (await place.phone.end(2))[1]["error"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "used"),
+    [("b", "b"), (None, "c"), ("unknown", "c")],
+    ids=["its terminal", "none", "one that is not there"],
+)
+async def test_a_prompt_without_a_known_terminal_uses_the_one_that_its_viewer_shows(
+    tmp_path: Path, wanted: str | None, used: str
+) -> None:
+    async with a_place(tmp_path, [says("hi")], terminals=3) as place:
+        place.phone.shown = ("gone", "c")
+        place.prompt(uuid=wanted)
+        assert (await place.phone.end())[1]["uuid"] == used
 
 
 async def hangs(_: ModelRequest) -> Any:

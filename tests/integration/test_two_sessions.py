@@ -1,5 +1,6 @@
 """Two phones at a time, where the limit allows it: each has its own session with its own tabs, output and screens."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -14,12 +15,12 @@ from tests.support.sealed import invited_phone
 
 
 @asynccontextmanager
-async def an_agent_for(directory: Path, sessions: int) -> AsyncIterator[RunningAgent]:
+async def an_agent_for(directory: Path, sessions: int, *options: str) -> AsyncIterator[RunningAgent]:
     config = directory / "settings" / "mobifai" / "config.toml"
     config.parent.mkdir(parents=True)
     config.write_text(f"[limits]\nsessions = {sessions}\n")
     environment = {"XDG_CONFIG_HOME": str(directory / "settings")}
-    async with serving(directory / "state", environment=environment) as agent:
+    async with serving(directory / "state", *options, environment=environment) as agent:
         yield agent
 
 
@@ -71,6 +72,19 @@ async def test_one_that_leaves_takes_nothing_from_the_other(tmp_path: Path, chan
         terminal = await second.create()
         await first.vanish()
         await answers(second, terminal)
+
+
+async def test_a_prompt_without_a_tab_is_for_the_one_that_its_phone_shows(tmp_path: Path) -> None:
+    script = tmp_path / "script.json"
+    script.write_text(json.dumps([[{"type": "message", "text": "Done."}]]))
+    async with (
+        an_agent_for(tmp_path, 2, "--model", f"scripted:{script}") as agent,
+        two_phones(agent, channel=True) as (first, second),
+    ):
+        mine, yours = await first.create(), await second.create()
+        for phone, shown in ((first, mine), (second, yours)):
+            await phone.send("ai:prompt", {"prompt": "say that it is done"})
+            assert (await phone.expect("ai:finished", lambda told, tab=shown: told["uuid"] == tab))["outcome"] == "done"
 
 
 async def test_with_the_usual_limit_a_second_phone_is_refused(tmp_path: Path) -> None:
