@@ -99,14 +99,16 @@ KEEPER_NEWS = _declare(
 TERMINAL_RING = _declare(
     "terminal.ring", 160 << 10, Unit.BYTES, WhenFull.EVICT_OLDEST,
     "the lines above the screen that a phone sees after a switch, and a full window and one read beside them, so that "
-    "output that a phone has not acknowledged is still there", TERMINALS,
+    "output that a phone has not acknowledged is still there. A larger ring makes terminal.outbox larger", TERMINALS,
 )  # fmt: skip
+SCREEN_ROOM = 88 << 10
+"""Bytes that the outbox holds beside a whole ring: 64 KiB at which reading stops, a read of 16 KiB, and the modes."""
 TERMINAL_INPUT = _declare(
     "terminal.input", 1 << 20, Unit.BYTES, WhenFull.REJECT,
     "a large paste for a busy program; the kernel only accepts about 4 KiB at a time", TERMINALS,
 )  # fmt: skip
 TERMINAL_OUTBOX = _declare(
-    "terminal.outbox", 248 << 10, Unit.BYTES, WhenFull.BLOCK,
+    "terminal.outbox", TERMINAL_RING.value + SCREEN_ROOM, Unit.BYTES, WhenFull.BLOCK,
     "a screen that is being sent, or output that is still in the ring: reading pauses at 64 KiB, and a screen of a "
     "whole ring and one read fit",
     TERMINALS, piece=32 << 10,

@@ -9,13 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mobifai.errors import ConfigError, LimitReached
-from mobifai.limits import LIMITS, TERMINAL_OUTBOX, TERMINAL_RING, Limit
+from mobifai.limits import LIMITS, SCREEN_ROOM, TERMINAL_OUTBOX, TERMINAL_RING, Limit
 
 MOST_TIMES = 1000
 """Most a setting may raise a limit, as a factor; more is taken for a typing error."""
-
-SCREEN_ROOM = 88 << 10
-"""Bytes that the outbox holds beside a screen: 64 KiB at which reading stops, one read of 16 KiB, and the modes."""
 
 
 class Bound:
@@ -87,8 +84,8 @@ class Ledger:
         overrides = overrides or {}
         for name, value in overrides.items():
             _check_override(name, value)
-        _check_together(overrides)
-        self._totals = {name: _Totals(overrides.get(name, limit.value), {}) for name, limit in LIMITS.items()}
+        values = {name: limit.value for name, limit in LIMITS.items()} | _outbox_for(overrides) | dict(overrides)
+        self._totals = {name: _Totals(value, {}) for name, value in values.items()}
 
     def capacity(self, limit: Limit) -> int:
         """Return the value of a limit that is in force."""
@@ -165,13 +162,17 @@ def _check_override(name: str, value: int) -> None:
         raise ConfigError(f"limits.{name}: expected a whole number of {limit.unit} from 1 to {most}; found {value!r}")
 
 
-def _check_together(overrides: Mapping[str, int]) -> None:
-    """Check that a screen fits into the outbox beside the bytes that are read meanwhile."""
+def _outbox_for(overrides: Mapping[str, int]) -> dict[str, int]:
+    """Return the size of an outbox that holds a whole ring and what is read meanwhile.
+
+    Raises ConfigError if the overrides set a smaller one.
+    """
     ring = overrides.get(TERMINAL_RING.name, TERMINAL_RING.value)
-    outbox = overrides.get(TERMINAL_OUTBOX.name, TERMINAL_OUTBOX.value)
     least = ring + SCREEN_ROOM
+    outbox = overrides.get(TERMINAL_OUTBOX.name, max(least, TERMINAL_OUTBOX.value))
     if outbox < least:
         raise ConfigError(
             f"limits.{TERMINAL_OUTBOX.name}: expected at least {least} bytes beside {TERMINAL_RING.name} = {ring}; "
             f"found {outbox}"
         )
+    return {TERMINAL_OUTBOX.name: outbox}

@@ -1,4 +1,8 @@
-"""`mobifai serve`: run the agent. Owns its options, and starts the keeper that then starts the agent."""
+"""`mobifai serve`: run the agent. Owns its options, and starts the keeper that then starts the agent.
+
+To add an option: declare it here with its variable, add a field to `Config`, and read that where it is needed. The
+settings file accepts it without more. `docs/reference/settings.md` lists it.
+"""
 
 import datetime as dt
 import logging
@@ -121,9 +125,18 @@ def _time_of_day(_: click.Context, __: click.Parameter, value: str | None) -> dt
     help="Whether to accept legacy apps, which don't encrypt end to end (see `mobifai pair --legacy`).  "
     "[default: allow; with --relay require]",
 )
-@click.option("--no-keeper", is_flag=True, help="Run without the keeper; a crash then ends every terminal.")
 @click.option(
-    "--restart-daily", metavar="HH:MM", callback=_time_of_day, help="Restart the agent every day at this time."
+    "--no-keeper",
+    is_flag=True,
+    envvar="MOBIFAI_NO_KEEPER",
+    help="Run without the keeper; a crash then ends every terminal.",
+)
+@click.option(
+    "--restart-daily",
+    metavar="HH:MM",
+    callback=_time_of_day,
+    envvar="MOBIFAI_RESTART_DAILY",
+    help="Restart the agent every day at this time.",
 )
 @state_dir_option
 @log_options

@@ -1,4 +1,7 @@
-"""The settings file, and options that several commands share."""
+"""The settings file, and options that several commands share.
+
+The file may set every visible option of `mobifai serve`, under the option's name with underscores.
+"""
 
 import os
 from collections.abc import Callable, Mapping
@@ -13,31 +16,6 @@ from mobifai.errors import ConfigError
 from mobifai.user import required_home, settings_file, state_directory
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_KNOWN: Mapping[str, type] = {
-    "state_dir": str,
-    "lan": bool,
-    "host": str,
-    "port": int,
-    "relay": str,
-    "shell": str,
-    "name": str,
-    "ice_server": list,
-    "allow_host": list,
-    "trusted_proxy": list,
-    "public_url": str,
-    "memory_limit": int,
-    "health_interval": int,
-    "metrics": int,
-    "keep_awake": bool,
-    "e2e": str,
-    "model": str,
-    "model_url": str,
-    "approvals": str,
-    "log_level": str,
-    "log_format": str,
-}
-"""Settings that the file may have: the options' names with underscores, and their types."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +60,37 @@ def _settings(content: dict[str, Any]) -> FileSettings:
     assistant = content.pop("assistant", {})
     if not isinstance(assistant, dict):
         raise ConfigError(f"assistant: expected a table; found {assistant!r}")
-    for name, value in content.items():
-        expected = _KNOWN.get(name)
-        if expected is None:
-            raise ConfigError(f"expected one of {', '.join(_KNOWN)}, [limits] or [assistant]; found {name!r}")
-        if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
-            raise ConfigError(f"{name}: expected a {expected.__name__}; found {value!r}")
+    _check_options(content)
     return FileSettings(content, limits, assistant)
+
+
+def _check_options(content: Mapping[str, Any]) -> None:
+    if not content:
+        return
+    from mobifai.cli.serve import serve  # noqa: PLC0415 - it has every option, and imports much
+
+    known = {
+        str(option.name): option for option in serve.params if isinstance(option, click.Option) and not option.hidden
+    }
+    for name, value in content.items():
+        if name not in known:
+            raise ConfigError(f"expected one of {', '.join(known)}, [limits] or [assistant]; found {name!r}")
+        kind, types = _value_type(known[name])
+        if type(value) not in types:
+            raise ConfigError(f"{name}: expected {kind}; found {value!r}")
+
+
+def _value_type(option: click.Option) -> tuple[str, tuple[type, ...]]:
+    """Return the type of an option's value in the file: its name for messages, and the Python types."""
+    if option.multiple:
+        return "a list", (list,)
+    if option.is_flag:
+        return "true or false", (bool,)
+    if isinstance(option.type, click.types.FloatParamType):
+        return "a number", (int, float)
+    if isinstance(option.type, click.types.IntParamType):
+        return "a whole number", (int,)
+    return "text in quotes", (str,)
 
 
 def _flat(table: object, prefix: str = "") -> dict[str, Any]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mobifai.bounds import Bound, ByteQueue, ByteRing, Entry, Ledger
 from mobifai.errors import ConfigError, LimitReached
-from mobifai.limits import LIMITS, TERMINAL_INPUT, TERMINAL_RING, TERMINALS, Limit
+from mobifai.limits import LIMITS, SCREEN_ROOM, TERMINAL_INPUT, TERMINAL_OUTBOX, TERMINAL_RING, TERMINALS, Limit
 
 
 def entry(ledger: Ledger, limit: Limit) -> Entry:
@@ -163,6 +163,10 @@ def test_a_screen_has_to_fit_into_what_waits_for_the_phone(ring: int, outbox: in
     else:
         with pytest.raises(ConfigError, match=r"terminal\.outbox: expected at least 100112"):
             Ledger(overrides)
+
+
+def test_a_larger_ring_makes_the_outbox_larger() -> None:
+    assert Ledger({"terminal.ring": 200_000}).capacity(TERMINAL_OUTBOX) == 200_000 + SCREEN_ROOM
 
 
 @given(st.dictionaries(st.sampled_from(SETTABLE), st.integers(1, 100)))

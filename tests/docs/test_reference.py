@@ -48,6 +48,16 @@ def test_every_setting_of_the_file_is_in_the_reference(tmp_path: Path) -> None:
     assert [name for name in known if f"`{name}`" not in page] == []
 
 
+def test_the_example_of_a_settings_file_is_accepted(tmp_path: Path) -> None:
+    page = (DOCS / "reference" / "settings.md").read_text()
+    file = tmp_path / "config.toml"
+    file.write_text(page.partition("```toml\n")[2].partition("```")[0])
+    read = read_settings(file)
+    assert read.options
+    assert read.limits
+    assert read.assistant
+
+
 def test_every_setting_of_the_assistant_is_in_the_reference() -> None:
     page = (DOCS / "reference" / "settings.md").read_text().partition("## The assistant's settings")[2]
     assert [field.name for field in fields(AssistantConfig) if f"`{field.name}`" not in page] == []

@@ -50,7 +50,7 @@ async def test_a_damaged_or_newer_database_is_set_aside(tmp_path: Path, name: st
         ("[limits]\nterminal.rung = 5", "found 'terminal.rung'"),
         ("limits = 5", "expected a table"),
         ("prot = 80", "found 'prot'"),
-        ("port = true", "port: expected a int; found True"),
+        ("port = true", "port: expected a whole number; found True"),
         ("port = ", "expected settings as TOML"),
     ],
 )

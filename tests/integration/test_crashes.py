@@ -287,12 +287,12 @@ async def until_said(agent: RunningAgent, *texts: str) -> str:
 async def test_an_agent_that_cannot_start_costs_no_shell_and_everybody_is_told_why(tmp_path: Path) -> None:
     async with broken(tmp_path) as it:
         # Between two tries; during one it says that the agent is starting.
-        status = await until_said(it.agent, "port: expected a int", "mobifai doctor")
+        status = await until_said(it.agent, "port: expected a whole number", "mobifai doctor")
         assert "The agent does not serve" in status
         assert "precious" in status
         assert "mobifai restart" in status
         for told in (it.agent.log, it.agent.state_dir / "logs" / "mobifai.log"):
-            assert "port: expected a int; found 'none'" in told.read_text()
+            assert "port: expected a whole number; found 'none'" in told.read_text()
             assert "every terminal is kept" in told.read_text()
         code, _, err = await run_command("pair", "--state-dir", str(it.agent.state_dir))
         assert code == 1
@@ -310,7 +310,7 @@ async def test_an_agent_that_cannot_start_costs_no_shell_and_everybody_is_told_w
 @pytest.mark.extended
 async def test_told_to_stop_while_the_agent_cannot_start_everything_ends(tmp_path: Path) -> None:
     async with broken(tmp_path) as it:
-        await until_said(it.agent, "port: expected a int")
+        await until_said(it.agent, "port: expected a whole number")
         assert await it.agent.stop() == 0
         assert not runs(it.shell)
 
