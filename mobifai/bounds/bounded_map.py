@@ -17,6 +17,11 @@ class BoundedMap(MutableMapping[K, V]):
         self._bound = bound
         self._items: dict[K, V] = {}
 
+    @property
+    def room(self) -> int:
+        """Number of entries that can be added without an eviction or an error."""
+        return self._bound.room
+
     def __getitem__(self, key: K) -> V:
         return self._items[key]
 

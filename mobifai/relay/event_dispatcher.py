@@ -7,7 +7,7 @@ next event is handled, so that devices receive packets in the right order. Waiti
 import hmac
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
@@ -70,35 +70,39 @@ class EventDispatcher:
     """Handles events of all connections. `connections` are all open ones by key, oldest first."""
 
     def __init__(
-        self, registry: RelayRegistry, sign_in: SignIn, connections: Mapping[str, DeviceConnection], ledger: Ledger
+        self,
+        registry: RelayRegistry,
+        sign_in: SignIn,
+        connections: Mapping[str, DeviceConnection],
+        ledger: Ledger,
+        monotonic: Callable[[], float],
     ) -> None:
         self._of_account = ledger.open(RELAY_ACCOUNT_SOCKETS)
         self._most_signed_in = ledger.capacity(RELAY_SOCKETS) * 3 // 4  # the rest is for signing in
         self._registry = registry
         self._sign_in = sign_in
         self._connections = connections
+        self._monotonic = monotonic
 
     # -- events
 
-    async def on_event(
-        self, connection: DeviceConnection, event: str, arguments: tuple[object, ...], now: float
-    ) -> None:
-        """Handle one event of a device once there is room for the packets that follow from it. `now` is monotonic."""
+    async def on_event(self, connection: DeviceConnection, event: str, arguments: tuple[object, ...]) -> None:
+        """Handle one event of a device once there is room for the packets that follow from it."""
         await connection.outbox.wait_for_room()  # a device that does not read its responses is not read from
         peer = self.peer_of(connection.key) if is_forwarded(event) else None
         if peer is not None:
             await peer.outbox.wait_for_room()  # back pressure: this device waits until its peer reads or is dropped
-        self.handle(connection, event, arguments, now)
+        self.handle(connection, event, arguments)
 
     def peer_of(self, key: str) -> DeviceConnection | None:
         """Return the connection of the paired device, or None."""
         pair = self._registry.pair_of(key)
         return self._connections.get(pair.other(key)) if pair is not None else None
 
-    def handle(self, connection: DeviceConnection, event: str, arguments: tuple[object, ...], now: float) -> None:
+    def handle(self, connection: DeviceConnection, event: str, arguments: tuple[object, ...]) -> None:
         """Handle one event of a device now. If that fails, send `error` in response."""
         try:
-            self._handle(connection, event, arguments, now)
+            self._handle(connection, event, arguments)
         except PairingRefused as refused:
             self._carry_out(self._registry.refusal(connection.key, refused))
         except MobiFaiError as error:
@@ -107,7 +111,7 @@ class EventDispatcher:
             log.exception("event %r failed", event)
             _send_notice(connection, "error", f"{event}: internal error of the relay; see its log")
 
-    def _handle(self, connection: DeviceConnection, event: str, arguments: tuple[object, ...], now: float) -> None:
+    def _handle(self, connection: DeviceConnection, event: str, arguments: tuple[object, ...]) -> None:
         if connection.outbox.ended:
             return
         if event == MALFORMED:
@@ -120,15 +124,15 @@ class EventDispatcher:
         if is_forwarded(event):
             self._carry_out(self._registry.forward(connection.key, event, payload))
         else:
-            self._decide(connection, messages.decode(messages.FROM_DEVICE, event, payload), now)
+            self._decide(connection, messages.decode(messages.FROM_DEVICE, event, payload))
 
-    def _decide(self, connection: DeviceConnection, message: object, now: float) -> None:
+    def _decide(self, connection: DeviceConnection, message: object) -> None:
         key = connection.key
         match message:
             case messages.Register():
                 self._register(connection, message)
             case messages.RequestConnection():
-                self._carry_out(self._registry.request(key, message.target_device_id, now))
+                self._carry_out(self._registry.request(key, message.target_device_id, self._monotonic()))
             case messages.HandshakeSignature():
                 self._carry_out(self._registry.respond(key, message.signature))
             case messages.HandshakeConfirmed() | None:

@@ -26,7 +26,7 @@ LocalEvent = tuple[str, msgspec.Raw]
 class LocalEventHandler(Protocol):
     """The handler of a device's events (see `EventDispatcher`)."""
 
-    def handle(self, connection: DeviceConnection, event: str, arguments: tuple[object, ...], now: float) -> None:
+    def handle(self, connection: DeviceConnection, event: str, arguments: tuple[object, ...]) -> None:
         """Handle one event now."""
 
     def peer_of(self, key: str) -> DeviceConnection | None:
@@ -45,14 +45,14 @@ class LocalConnection:
         backlog: Bound,
         most_bytes: int,
         handler: LocalEventHandler,
-        monotonic: Callable[[], float],
+        opened_at: float,
         seat: int = 0,
     ) -> None:
         self.key = key
         self.seat = seat
         self.address = "this process"
         self.in_process = True
-        self.opened_at = monotonic()
+        self.opened_at = opened_at
         self.outbox: Outbox[LocalEvent] = Outbox(backlog, most_bytes, _size, self.abort)
         self.pending_register: messages.Register | None = None
         self.nonce = ""
@@ -60,7 +60,6 @@ class LocalConnection:
         self.on_forwarded: Callable[[str, msgspec.Raw], None] | None = None
         self._most_bytes = most_bytes
         self._handler = handler
-        self._monotonic = monotonic
 
     # -- what the relay does
 
@@ -102,7 +101,7 @@ class LocalConnection:
         raw = payload if isinstance(payload, msgspec.Raw) else msgspec.Raw(encode(payload))
         if len(raw) > self._most_bytes:
             raise LimitReached(f"{event}: expected at most {self._most_bytes} bytes; found {len(raw)}")
-        self._handler.handle(self, event, (raw,), self._monotonic())
+        self._handler.handle(self, event, (raw,))
 
     def has_room(self, event: str) -> bool:
         """Return whether this event can be sent now."""

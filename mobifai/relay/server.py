@@ -14,10 +14,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mobifai.bounds import Ledger
+from mobifai.bounds import BoundedMap, Ledger
 from mobifai.clocks import elapsed
 from mobifai.config import RelayConfig
 from mobifai.errors import StateError
+from mobifai.limits import RELAY_SOCKETS
 from mobifai.problems import Problems
 from mobifai.protocol.codes import ClientKind
 from mobifai.protocol.relay_pairing import RelayRegistry
@@ -28,15 +29,13 @@ from mobifai.relay.event_dispatcher import EventDispatcher
 from mobifai.relay.listener import Listener, bind
 from mobifai.relay.local_connection import LocalConnection
 from mobifai.relay.signin import IssuedInvitation, SignIn
-from mobifai.relay.socketio_endpoint import SocketIOEndpoint
+from mobifai.relay.socketio_endpoint import Connections, SocketIOEndpoint
 from mobifai.relay.store import OWNER, RelayStore
 from mobifai.relay.tokens import Tokens, load_secret
 from mobifai.state import private_directory
 
 if TYPE_CHECKING:
     from aiohttp import web
-
-    from mobifai.relay.websocket_connection import WebSocketConnection
 
 TICK_SECONDS = 1.0
 """Interval of the checks for handshakes and connections that take too long."""
@@ -87,7 +86,7 @@ class Relay:
 
         A device has one connection for each `seat`. Entering the scope raises LimitReached.
         """
-        return self._components.endpoint.local(self._components.dispatcher, seat)
+        return self._components.endpoint.local(seat)
 
     @classmethod
     @asynccontextmanager
@@ -117,7 +116,8 @@ class Relay:
             sign_in = SignIn(store, tokens, ledger, shared=shared, now=now, monotonic=monotonic)
             stack.callback(sign_in.close)
             place = replace(config, allowed_hosts=(*config.allowed_hosts, *allowed_hosts))
-            components = _Components(place, store, sign_in, ledger, now, monotonic)
+            connections: Connections = BoundedMap(stack.enter_context(ledger.bound(RELAY_SOCKETS)))
+            components = _Components(place, store, sign_in, connections, ledger, now, monotonic)
             stack.callback(components.known.close)
             stack.push_async_callback(components.close_http)
             stack.push_async_callback(components.endpoint.close)
@@ -134,6 +134,7 @@ class _Components:
         config: RelayConfig,
         store: RelayStore,
         sign_in: SignIn,
+        connections: Connections,
         ledger: Ledger,
         now: Callable[[], float],
         monotonic: Callable[[], float],
@@ -147,25 +148,17 @@ class _Components:
         self._runner: web.AppRunner | None = None
         self.known = KnownAddresses(ledger)
         self.listener = Listener(ledger, config.trusted_proxies, self.known, monotonic)
+        registry = RelayRegistry(ledger, lambda: secrets.token_hex(32))
+        self.dispatcher = EventDispatcher(registry, sign_in, connections, ledger, monotonic)
         self.endpoint = SocketIOEndpoint(
             ledger,
-            self._on_event,
-            self._on_end,
+            connections,
+            self.dispatcher,
             monotonic,
             known=self.known,
             opened=self.listener.http_connections.release,
         )
-        connections = self.endpoint.connections
-        self.dispatcher = EventDispatcher(
-            RelayRegistry(ledger, lambda: secrets.token_hex(32)), sign_in, connections, ledger
-        )
         self.devices = RelayDevices(sign_in, self.dispatcher)
-
-    async def _on_event(self, connection: "WebSocketConnection", event: str, arguments: tuple[object, ...]) -> None:
-        await self.dispatcher.on_event(connection, event, arguments, self._monotonic())
-
-    def _on_end(self, connection: "WebSocketConnection | LocalConnection") -> None:
-        self.dispatcher.on_end(connection)
 
     async def open_http(self) -> "web.Server":
         """Import and start the HTTP server."""

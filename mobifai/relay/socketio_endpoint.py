@@ -1,24 +1,25 @@
 """The Socket.IO endpoint: accepts the connections of devices, on WebSockets and inside this process.
 
-Owns the connections and enforces their limits. `event_dispatcher` handles their events.
+Enforces the limits of connections, and closes them. Their events go straight to the `EventDispatcher`.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mobifai.bounds import BoundedMap, Ledger
 from mobifai.errors import LimitReached
-from mobifai.limits import RELAY_BACKLOG, RELAY_MESSAGE, RELAY_SOCKETS, RELAY_UNSIGNED
+from mobifai.limits import RELAY_BACKLOG, RELAY_MESSAGE, RELAY_UNSIGNED
 from mobifai.relay.close_codes import CloseCode
 from mobifai.relay.connection_slots import THIS_PROCESS, AddressGroup, ConnectionSlots, KnownAddresses
-from mobifai.relay.local_connection import LocalConnection, LocalEventHandler
+from mobifai.relay.event_dispatcher import EventDispatcher
+from mobifai.relay.local_connection import LocalConnection
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from mobifai.relay.websocket_connection import EventCallback, WebSocketConnection
+    from mobifai.relay.websocket_connection import WebSocketConnection
 
 PATH = "/socket.io/"
 EXPECTED_QUERY = {"EIO": "4", "transport": "websocket", "sid": None}  # bounded by this line
@@ -30,17 +31,17 @@ GOODBYE_SECONDS = 1.0
 MOST_UNSIGNED = 8
 """Connections of one address that are not signed in: enough for a household behind one router."""
 
-EndCallback = Callable[["WebSocketConnection | LocalConnection"], None]
+Connections = BoundedMap[str, "WebSocketConnection | LocalConnection"]
 
 
 class SocketIOEndpoint:
-    """Serves `PATH`. `on_event` is awaited before the next event of that connection is read."""
+    """Serves `PATH`. It adds to `connections`, by key, and removes from there."""
 
     def __init__(
         self,
         ledger: Ledger,
-        on_event: "EventCallback",
-        on_end: EndCallback,
+        connections: Connections,
+        dispatcher: EventDispatcher,
         monotonic: Callable[[], float],
         *,
         known: KnownAddresses | None = None,
@@ -51,27 +52,21 @@ class SocketIOEndpoint:
         self._opened = opened
         self._unsigned_bound = ledger.open(RELAY_UNSIGNED)
         self._unsigned: ConnectionSlots[str] = ConnectionSlots(self._unsigned_bound, MOST_UNSIGNED)
-        self._on_event = on_event
-        self._on_end = on_end
+        self._connections = connections
+        self._dispatcher = dispatcher
         self._monotonic = monotonic
-        self._bound = ledger.open(RELAY_SOCKETS)
-        self._connections: BoundedMap[str, WebSocketConnection | LocalConnection] = BoundedMap(self._bound)
         self._count = 0
         self._empty = asyncio.Event()
         self._empty.set()
         self._closing = False
 
-    @property
-    def connections(self) -> "Mapping[str, WebSocketConnection | LocalConnection]":
-        """All connections by key, oldest first."""
-        return self._connections
-
     @contextmanager
-    def local(self, handler: LocalEventHandler, seat: int) -> Iterator[LocalConnection]:
+    def local(self, seat: int) -> Iterator[LocalConnection]:
         """Yield a connection for a seat of a device in this process. Raises LimitReached."""
         most_bytes = self._ledger.capacity(RELAY_MESSAGE)
         with self._ledger.bound(RELAY_BACKLOG) as backlog:
-            connection = LocalConnection(self._new_key(), backlog, most_bytes, handler, self._monotonic, seat)
+            opened_at = self._monotonic()
+            connection = LocalConnection(self._new_key(), backlog, most_bytes, self._dispatcher, opened_at, seat)
             self._keep(connection, THIS_PROCESS)
             try:
                 yield connection
@@ -107,15 +102,11 @@ class SocketIOEndpoint:
                 raise web.HTTPServiceUnavailable(text=f"{full}; try again later") from None
             try:
                 self._opened(request)
-                return await connection.serve(self._handle)
+                return await connection.serve(self._dispatcher.on_event, self._note_sign_in)
             finally:
                 self._remove(connection)
                 connection.end()
                 self._note_empty()
-
-    async def _handle(self, connection: "WebSocketConnection", event: str, arguments: tuple[object, ...]) -> None:
-        await self._on_event(connection, event, arguments)
-        self._note_sign_in(connection)
 
     def _note_sign_in(self, connection: "WebSocketConnection | LocalConnection") -> None:
         """Update the slot of a connection after a device signed in or out on it.
@@ -155,7 +146,7 @@ class SocketIOEndpoint:
     def _keep(self, connection: "WebSocketConnection | LocalConnection", group: AddressGroup) -> None:
         if self._closing:
             raise LimitReached("the relay is closing")
-        if not self._bound.room:
+        if not self._connections.room:
             self._make_room(self._unsigned.pick_evicted(group, connection.key))
         self._connections[connection.key] = connection
         self._empty.clear()
@@ -164,7 +155,7 @@ class SocketIOEndpoint:
         """Remove a connection if it is still there."""
         if self._connections.pop(connection.key, None) is not None:
             self._unsigned.release(connection.key)
-            self._on_end(connection)
+            self._dispatcher.on_end(connection)
 
     def _note_empty(self) -> None:
         if not self._connections:
@@ -179,7 +170,6 @@ class SocketIOEndpoint:
             for connection in list(self._connections.values()):
                 connection.abort()
             await self._is_empty_within(GOODBYE_SECONDS / 2)
-        self._ledger.close(self._bound)
         self._ledger.close(self._unsigned_bound)
 
     async def _is_empty_within(self, seconds: float) -> bool:

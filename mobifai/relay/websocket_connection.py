@@ -37,6 +37,7 @@ _FROM_DEVICE = frozenset({WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMs
 _NO_MORE = WSMessage(WSMsgType.CLOSED, None, None)
 
 EventCallback = Callable[["WebSocketConnection", str, tuple[object, ...]], Coroutine[Any, Any, None]]
+HandledCallback = Callable[["WebSocketConnection"], None]
 
 
 class WebSocketConnection:
@@ -116,8 +117,11 @@ class WebSocketConnection:
 
     # -- from its request to its end
 
-    async def serve(self, on_event: EventCallback) -> web.StreamResponse:
-        """Read and write until either side closes. `on_event` is awaited before the next event is read."""
+    async def serve(self, on_event: EventCallback, on_handled: HandledCallback) -> web.StreamResponse:
+        """Read and write until either side closes.
+
+        For each event, `on_event` is awaited and then `on_handled` called before the next event is read.
+        """
         await self._socket.prepare(self._request)
         if self._request.transport is not None:
             self._request.transport.set_write_buffer_limits(high=WRITE_BUFFER)
@@ -127,7 +131,7 @@ class WebSocketConnection:
         self._transport = self._request.transport
         writer = asyncio.create_task(self._write(), name="relay writer")
         try:
-            await self._read(on_event)
+            await self._read(on_event, on_handled)
             self.close(CloseCode.OK)
             await writer
         finally:
@@ -158,7 +162,7 @@ class WebSocketConnection:
         except (TimeoutError, OSError):
             self.abort()
 
-    async def _read(self, on_event: EventCallback) -> None:
+    async def _read(self, on_event: EventCallback, on_handled: HandledCallback) -> None:
         """Process packets until the socket closes or the client violates the protocol."""
         while True:
             self._frame.set(0)
@@ -171,7 +175,7 @@ class WebSocketConnection:
             except ValueError:
                 self.close(CloseCode.POLICY_VIOLATION)
                 return
-            await self._handle_packet(packet, on_event)
+            await self._handle_packet(packet, on_event, on_handled)
 
     async def _next_frame(self) -> str | None:
         """Return the next text frame; None at the end, or after a frame that is not allowed."""
@@ -206,10 +210,13 @@ class WebSocketConnection:
             return _NO_MORE
         return message
 
-    async def _handle_packet(self, packet: packets.ClientPacket, on_event: EventCallback) -> None:
+    async def _handle_packet(
+        self, packet: packets.ClientPacket, on_event: EventCallback, on_handled: HandledCallback
+    ) -> None:
         match packet.kind:
             case packets.PacketType.EVENT if packet.namespace == "/" and self._in_namespace:
                 await on_event(self, packet.event, packet.arguments)
+                on_handled(self)
                 if packet.number:
                     self.outbox.put(packets.acknowledged_frame(packet.number))
             case packets.PacketType.CONNECT if packet.namespace == "/":

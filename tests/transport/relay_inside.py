@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from mobifai.bounds import Ledger
+from mobifai.bounds import BoundedMap, Ledger
+from mobifai.limits import RELAY_SOCKETS
 from mobifai.protocol import messages
 from mobifai.protocol.relay_pairing import RelayRegistry
 from mobifai.relay.event_dispatcher import EventDispatcher
@@ -37,18 +38,13 @@ class RelayInside:
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self.now = 0.0
-        self.endpoint = SocketIOEndpoint(ledger, self._on_event, self._on_end, lambda: self.now)
+        connections: BoundedMap[str, Any] = BoundedMap(ledger.open(RELAY_SOCKETS))
         rooms = RelayRegistry(ledger, lambda: "00" * 32)
-        self.sockets = EventDispatcher(rooms, LetsIn(), self.endpoint.connections, ledger)  # type: ignore[arg-type]
-
-    async def _on_event(self, connection: Any, event: str, arguments: tuple[object, ...]) -> None:
-        await self.sockets.on_event(connection, event, arguments, self.now)
-
-    def _on_end(self, connection: Any) -> None:
-        self.sockets.on_end(connection)
+        self.sockets = EventDispatcher(rooms, LetsIn(), connections, ledger, lambda: self.now)  # type: ignore[arg-type]
+        self.endpoint = SocketIOEndpoint(ledger, connections, self.sockets, lambda: self.now)
 
     def local(self, seat: int = 0) -> AbstractContextManager[LocalConnection]:
-        return self.endpoint.local(self.sockets, seat)
+        return self.endpoint.local(seat)
 
     def used(self, name: str) -> Any:
         """Return the ledger's figures of a limit."""
@@ -87,7 +83,7 @@ class Phone:
     async def say(self, event: str, payload: object) -> None:
         """Say something as a device on a WebSocket does: it waits for room."""
         raw = msgspec.Raw(msgspec.json.encode(payload))
-        await self._relay.sockets.on_event(self.connection, event, (raw,), self._relay.now)
+        await self._relay.sockets.on_event(self.connection, event, (raw,))
 
     def leave(self) -> None:
         self._scope.close()
