@@ -33,7 +33,7 @@ class Asked:
         self.questions.append(question)
         return self._answers[min(len(self.questions), len(self._answers)) - 1]
 
-    def told(self, number: int = -1) -> str:
+    def sent_text(self, number: int = -1) -> str:
         """The last message of a question, as text."""
         block = self.questions[number].messages[-1]["content"][0]
         return str(block["text"] if block["type"] == "text" else block["content"][0]["text"])
@@ -64,20 +64,20 @@ async def test_the_model_sees_the_request_with_the_screen_and_then_what_came_of_
         place.terminal.program = lambda terminal, text: terminal.output("x: command not found\r\n$ ")
         place.prompt("make x")
         await place.phone.end()
-    assert "make x" in asked.told(0)
-    assert "characters 0 to 7 of 7" in asked.told(0)
-    assert "80 columns and 24 rows" in asked.told(0)
-    assert "row 2, column 3" in asked.told(0)
+    assert "make x" in asked.sent_text(0)
+    assert "characters 0 to 7 of 7" in asked.sent_text(0)
+    assert "80 columns and 24 rows" in asked.sent_text(0)
+    assert "row 2, column 3" in asked.sent_text(0)
     first, second = (
-        re.search(r'<screen id="(\w+)">\n(.*)\n</screen id="\1">', asked.told(n), re.DOTALL) for n in (0, 1)
+        re.search(r'<screen id="(\w+)">\n(.*)\n</screen id="\1">', asked.sent_text(n), re.DOTALL) for n in (0, 1)
     )
     assert first is not None
     assert second is not None
     assert first[2] == "hello\n$"
     assert second[2] == "hello\n$ x: command not found\n$"
     assert first[1] != second[1]
-    assert "2 of 2 actions were run." in asked.told(1)
-    assert "Turn 2 of 20" in asked.told(1)
+    assert "2 of 2 actions were run." in asked.sent_text(1)
+    assert "Turn 2 of 20" in asked.sent_text(1)
 
 
 async def test_the_same_screen_has_the_same_id(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ async def test_the_same_screen_has_the_same_id(tmp_path: Path) -> None:
         place.terminal.output("same")
         place.prompt()
         await place.phone.end()
-    ids = {re.search(r'<screen id="(\w+)">', asked.told(n))[1] for n in range(3)}  # type: ignore[index]
+    ids = {re.search(r'<screen id="(\w+)">', asked.sent_text(n))[1] for n in range(3)}  # type: ignore[index]
     assert len(ids) == 1
 
 
@@ -100,11 +100,11 @@ async def test_a_long_screen_shows_its_end_and_any_slice_that_is_asked_for(tmp_p
         await place.phone.end()
         assert place.entry("assistant.screen").peak == 120
     total = 300
-    shown = [re.search(r"characters (\d+) to (\d+) of (\d+)", asked.told(n)) for n in range(6)]
+    shown = [re.search(r"characters (\d+) to (\d+) of (\d+)", asked.sent_text(n)) for n in range(6)]
     spans = [tuple(map(int, one.groups())) for one in shown if one is not None]
     expected = [(200, 300), (0, 3), (5, 125), (0, 4), (0, 120), (99, 99)]
     assert spans == [(*span, total) for span in expected]
-    fitted = ["was fitted" in asked.told(n) for n in range(6)]
+    fitted = ["was fitted" in asked.sent_text(n) for n in range(6)]
     assert fitted == [False, False, True, True, True, True]
 
 
@@ -121,7 +121,7 @@ async def test_the_next_turn_waits_until_the_terminal_is_quiet(tmp_path: Path) -
         place.terminal.program = program
         place.prompt()
         await place.phone.end()
-    assert f"tick {ticks - 1}" in asked.told(1)
+    assert f"tick {ticks - 1}" in asked.sent_text(1)
 
 
 async def test_a_terminal_that_is_never_quiet_is_looked_at_all_the_same(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ async def test_a_terminal_that_is_never_quiet_is_looked_at_all_the_same(tmp_path
         event, _ = await place.phone.end()
         timer.cancel()
     assert event == "ai:finished"
-    assert "still prints after 0.2 s" in asked.told(1)
+    assert "still prints after 0.2 s" in asked.sent_text(1)
 
 
 async def test_cursor_keys_are_sent_as_the_program_wants_them(tmp_path: Path) -> None:
@@ -169,8 +169,8 @@ async def test_an_answer_that_is_neither_is_given_back_once(tmp_path: Path) -> N
     async with a_place(tmp_path, asked) as place:
         place.prompt()
         assert (await place.phone.end())[0] == "ai:finished"
-    assert "Nothing was done: expected a call of the tool act" in asked.told(1)
-    assert "Nothing was done" in asked.told(3)
+    assert "Nothing was done: expected a call of the tool act" in asked.sent_text(1)
+    assert "Nothing was done" in asked.sent_text(3)
 
 
 @pytest.mark.parametrize(
@@ -187,22 +187,22 @@ async def test_two_such_answers_end_with_an_error(tmp_path: Path, answer: Any) -
         assert place.terminal.texts == []
 
 
-async def test_what_is_refused_is_told_to_the_model_and_not_done(tmp_path: Path) -> None:
+async def test_a_refused_action_is_not_run_and_the_model_learns_why(tmp_path: Path) -> None:
     asked = Asked([types("a"), types("b\x1b"), types("rm -rf /\n")], [says("done")])
     async with a_place(tmp_path, asked) as place:
         place.prompt()
         await place.phone.end()
         assert place.terminal.text == "a"
-    assert "Action 2 and all after it were not run" in asked.told(1)
+    assert "Action 2 and all after it were not run" in asked.sent_text(1)
 
 
-async def test_a_program_that_does_not_read_is_told_to_the_model(tmp_path: Path) -> None:
+async def test_the_model_learns_that_a_program_does_not_read(tmp_path: Path) -> None:
     asked = Asked([types("a"), types("b"), waits(1)], [says("done")])
     async with a_place(tmp_path, asked) as place:
         place.terminal.full = True
         place.prompt()
         await place.phone.end()
-    assert "Action 1 failed, and none after it was run" in asked.told(1)
+    assert "Action 1 failed, and none after it was run" in asked.sent_text(1)
 
 
 # -- bounds
@@ -302,7 +302,7 @@ async def test_a_script_in_a_file_needs_no_key(tmp_path: Path) -> None:
 # -- who may start, and what ends it
 
 
-async def test_a_second_prompt_is_told_what_is_running(tmp_path: Path) -> None:
+async def test_a_second_prompt_is_answered_with_the_one_that_runs(tmp_path: Path) -> None:
     async with a_place(tmp_path, [waits(10_000)]) as place:
         place.prompt("the first")
         await place.phone.until("ai:action")
@@ -445,10 +445,10 @@ async def test_a_risky_line_typed_over_several_turns_is_found(tmp_path: Path) ->
         place.assistant.approve(messages.AiApprove(id=question["id"], ok=False), place.phone)
         await place.phone.end()
         assert place.terminal.text == "rm -rf x\x03"  # what was not allowed does not stay at the prompt
-    assert "did not allow" in asked.told(3)
+    assert "did not allow" in asked.sent_text(3)
 
 
-async def test_always_asks_and_a_no_is_told_to_the_model(tmp_path: Path) -> None:
+async def test_always_asks_and_the_model_learns_of_a_no(tmp_path: Path) -> None:
     asked = Asked([types("ls\n")], [says("I see"), waits(1)])
     async with a_place(tmp_path, asked, approvals=ApprovalMode.ALWAYS) as place:
         place.prompt()
@@ -457,7 +457,7 @@ async def test_always_asks_and_a_no_is_told_to_the_model(tmp_path: Path) -> None
         assert (await place.phone.end())[0] == "ai:finished"
         assert place.terminal.texts == []
         assert len(place.phone.of("ai:approval")) == 1
-    assert "did not allow" in asked.told(1)
+    assert "did not allow" in asked.sent_text(1)
 
 
 async def test_never_asks_nobody(tmp_path: Path) -> None:
@@ -549,4 +549,4 @@ async def test_a_prompt_with_odd_characters_is_sent_without_them(tmp_path: Path)
     async with a_place(tmp_path, asked) as place:
         place.assistant.prompt(messages.Prompt(prompt="a\x00b\x1b[2Jc\ud800d\ne"), place.phone)
         await place.phone.end()
-    assert "a b [2Jc d\ne" in asked.told()
+    assert "a b [2Jc d\ne" in asked.sent_text()

@@ -64,8 +64,8 @@ async def a_shell(directory: Path, script: list[Any]) -> AsyncIterator[tuple[Ass
 
 def screen_of(question: ModelRequest) -> str:
     block = question.messages[-1]["content"][0]
-    told = block["text"] if block["type"] == "text" else block["content"][0]["text"]
-    found = re.search(r'<screen id="(\w+)">\n(.*)\n</screen id="\1">', told, re.DOTALL)
+    text = block["text"] if block["type"] == "text" else block["content"][0]["text"]
+    found = re.search(r'<screen id="(\w+)">\n(.*)\n</screen id="\1">', text, re.DOTALL)
     assert found is not None
     return found[2]
 

@@ -91,7 +91,7 @@ def test_a_pager_that_scrolls_backwards_inserts_at_the_top() -> None:
     assert see("a\r\nb\x1b[H\x1bMz").text == "z\na\nb"
 
 
-def test_a_reset_begins_anew() -> None:
+def test_a_reset_clears_the_screen() -> None:
     assert see("old\r\n\x1bcnew").text == "new"
 
 

@@ -40,7 +40,7 @@ async def test_a_phone_that_leaves_ends_nothing(tmp_path: Path) -> None:
         assert place.phone.of("ai:conversations") == [{"running": []}]
 
 
-async def test_an_approval_waits_for_whoever_comes_with_the_time_that_is_left(tmp_path: Path) -> None:
+async def test_an_approval_waits_for_the_next_phone_with_the_time_that_is_left(tmp_path: Path) -> None:
     asked = Asked([types("x")], [says("no")])
     async with a_place(tmp_path, asked, approvals=ApprovalMode.ALWAYS, approval_seconds=60, follows=True) as place:
         place.prompt()
@@ -56,7 +56,7 @@ async def test_an_approval_waits_for_whoever_comes_with_the_time_that_is_left(tm
         assert place.terminal.text == "x"
 
 
-async def test_a_phone_without_the_feature_is_told_of_what_it_asked_for_and_nothing_else(tmp_path: Path) -> None:
+async def test_a_phone_without_the_feature_gets_only_its_own_conversation(tmp_path: Path) -> None:
     async with a_place(tmp_path, [types("x"), waits(300)], [says("done")], approvals=ApprovalMode.ALWAYS) as place:
         place.prompt()
         asked = await place.phone.until("ai:approval")
@@ -81,7 +81,7 @@ async def test_a_closed_terminal_takes_its_story_along(tmp_path: Path) -> None:
         assert [history["uuid"] for history in place.phone.of("ai:history")] == ["b"]
 
 
-async def test_what_the_agent_s_end_ended_is_told_by_the_next_agent(tmp_path: Path) -> None:
+async def test_the_next_agent_reports_a_conversation_that_the_agent_s_end_cut_short(tmp_path: Path) -> None:
     async with a_place(tmp_path, hangs, follows=True) as place:
         place.prompt("do it")
         await place.phone.until("ai:started")
@@ -112,9 +112,9 @@ def test_stories_are_bounded(tmp_path: Path) -> None:
             stories.add(f"t{number}", "ai:message", messages.AiMessage(f"t{number}", number, "x" * 100 * step))
         stories.end(f"t{number}", interrupted=False)
     stories.add("t5", "ai:message", messages.AiMessage("t5", 5, "x" * 6_000))
-    told = stories.histories([f"t{number}" for number in range(6)])
-    assert [story.uuid for story in told] == ["t3", "t4", "t5"]
-    assert told[0].dropped == 8
+    histories = stories.histories([f"t{number}" for number in range(6)])
+    assert [story.uuid for story in histories] == ["t3", "t4", "t5"]
+    assert histories[0].dropped == 8
     assert all(entry.peak <= entry.capacity for entry in ledger.entries())
     stories.close()
     assert all(entry.instances == 0 for entry in ledger.entries())

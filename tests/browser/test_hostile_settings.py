@@ -69,9 +69,9 @@ async def test_a_relay_puts_nothing_onto_the_keys(tmp_path: Path) -> None:
 
 async def test_an_overheard_token_puts_nothing_onto_the_keys(tmp_path: Path) -> None:
     async with behind_a_hostile_relay(tmp_path) as (hostile, here):
-        heard = next(re.findall(r'"token": ?"([^"]+)"', text)[0] for text in hostile.seen if '"token"' in text)
+        token = next(re.findall(r'"token": ?"([^"]+)"', text)[0] for text in hostile.seen if '"token"' in text)
         small = {**poisoned("nord"), "theme": "nord"}
-        async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {heard}"}) as thief:
+        async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as thief:
             async with thief.put(f"{here.agent.relay_url}/api/settings", json=small) as answer:
                 assert answer.ok
         await here.phone.until_background(NORD)

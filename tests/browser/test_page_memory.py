@@ -84,11 +84,11 @@ async def held(phone: PhonePage, devtools: CDPSession) -> Held:
 async def _count(phone: PhonePage, devtools: CDPSession) -> Held:
     for _ in range(2):
         await devtools.send("HeapProfiler.collectGarbage")
-    told = {one["name"]: int(one["value"]) for one in (await devtools.send("Performance.getMetrics"))["metrics"]}
+    metrics = {one["name"]: int(one["value"]) for one in (await devtools.send("Performance.getMetrics"))["metrics"]}
     there = await phone.page.evaluate("window.__connections.alive()")
     own = await phone.page.evaluate("window.__connections.made().reduce((all, some) => all + some)")
     objects = await _objects(devtools) - own
-    return Held(told["JSHeapUsedSize"], objects, told["Nodes"], told["JSEventListeners"], **there)
+    return Held(metrics["JSHeapUsedSize"], objects, metrics["Nodes"], metrics["JSEventListeners"], **there)
 
 
 async def _objects(devtools: CDPSession) -> int:
@@ -103,7 +103,7 @@ async def _objects(devtools: CDPSession) -> int:
     return int(count["result"]["value"])
 
 
-async def connect_anew(wire: FrailWire, here: Scene, way: Way) -> None:
+async def reconnect(wire: FrailWire, here: Scene, way: Way) -> None:
     """Break the connection, and wait until the page has made a new one."""
     at = 0 if way == "channel" else 1
     before = (await here.phone.page.evaluate("window.__connections.made()"))[at]
@@ -127,7 +127,7 @@ async def test_a_hundred_reconnections_leave_nothing_behind(tmp_path: Path, way:
         await devtools.send("Performance.enable")
         seen = []
         for number in range(1, ROUNDS + 1):
-            await connect_anew(wire, here, way)
+            await reconnect(wire, here, way)
             if number % EVERY == 0:
                 seen.append(await held(here.phone, devtools))
         print("\n".join(map(str, seen)))

@@ -130,12 +130,12 @@ async def same_picture(here: Scene, fresh: str) -> None:
     await page.evaluate("(given) => show(given)", {**look, "chunks": chunks})
     wanted = await page.locator(".xterm-screen").screenshot()
     pictures = [base64.b64encode(one).decode() for one in (shown, wanted)]
-    told = await page.evaluate("([one, other]) => compare(one, other)", pictures)
-    if told["differing"]:
+    comparison = await page.evaluate("([one, other]) => compare(one, other)", pictures)
+    if comparison["differing"]:
         for name, picture in (("page", shown), ("fresh", wanted)):
             (here.agent.state_dir.parent / f"{name}.png").write_bytes(picture)
-    assert told["colours"] > 3
-    assert told["differing"] == 0, f"{told}: see page.png and fresh.png in {here.agent.state_dir.parent}"
+    assert comparison["colours"] > 3
+    assert comparison["differing"] == 0, f"{comparison}: see page.png and fresh.png in {here.agent.state_dir.parent}"
     await page.close()
 
 

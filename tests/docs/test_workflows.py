@@ -16,9 +16,9 @@ STATUS = {0: "passed", 1: "grown", 3: "failed", 4: "inconclusive"}
 
 def loaded(file: Path) -> dict[Any, Any]:
     """A file of YAML."""
-    told = yaml.safe_load(file.read_text())
-    assert isinstance(told, dict)
-    return told
+    workflow = yaml.safe_load(file.read_text())
+    assert isinstance(workflow, dict)
+    return workflow
 
 
 def run_gate(place: Path, status: int, **inputs: str) -> tuple[int, list[str], str]:
@@ -68,9 +68,9 @@ def test_no_script_has_an_expression_in_it(file: Path) -> None:
 
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
 def test_a_workflow_may_only_read_names_what_there_is_and_ends_in_time(file: Path) -> None:
-    told = loaded(file)
-    assert told["permissions"] == {"contents": "read"}
-    for job in told["jobs"].values():
+    workflow = loaded(file)
+    assert workflow["permissions"] == {"contents": "read"}
+    for job in workflow["jobs"].values():
         if "uses" in job:
             assert (ROOT / job["uses"]).exists()
             continue

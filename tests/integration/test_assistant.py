@@ -35,7 +35,7 @@ async def test_a_phone_asks_and_sees_the_steps(tmp_path: Path, channel: bool) ->
             started = await phone.expect("ai:started")
             assert started["uuid"] == terminal
             await phone.wait_output(terminal, "done-42")
-            said = await phone.expect("ai:message", lambda told: "done-42" in told["text"])
+            said = await phone.expect("ai:message", lambda message: "done-42" in message["text"])
             assert said["uuid"] == terminal
             finished = await phone.expect("ai:finished")
             assert finished["turns"] == 2

@@ -32,7 +32,7 @@ def follower(agent: RunningAgent, *, channel: bool = False) -> AbstractAsyncCont
 
 
 async def history(phone: PhoneInterface, uuid: str, since: int = 0) -> dict[str, Any]:
-    return dict(await phone.expect("ai:history", lambda told: told["uuid"] == uuid, since=since))
+    return dict(await phone.expect("ai:history", lambda received: received["uuid"] == uuid, since=since))
 
 
 @both_paths
@@ -46,9 +46,9 @@ async def test_another_phone_finds_the_approval_and_the_steps(tmp_path: Path, ch
             await first.vanish()
         async with follower(agent, channel=channel) as second:
             assert (await second.expect("ai:conversations"))["running"] == [terminal]
-            told = await history(second, terminal)
-            assert (told["prompt"], told["running"]) == ("make it so", True)
-            assert told["events"][0]["payload"]["text"] == "I begin."
+            received = await history(second, terminal)
+            assert (received["prompt"], received["running"]) == ("make it so", True)
+            assert received["events"][0]["payload"]["text"] == "I begin."
             again = await second.expect("ai:approval")
             assert again["id"] == asked["id"]
             assert again["actions"] == asked["actions"]
@@ -72,8 +72,8 @@ async def test_the_same_phone_is_away_for_a_moment_and_sees_what_it_missed(tmp_p
         await phone.expect("ai:message")
         away = phone.mark()
         await get_in_again(phone, agent, channel=channel)
-        told = await history(phone, terminal, away)
-        assert told["events"][0]["payload"]["text"] == "step 0"
+        received = await history(phone, terminal, away)
+        assert received["events"][0]["payload"]["text"] == "step 0"
         finished = await phone.expect("ai:finished", since=away, timeout=30)
         assert finished["turns"] == 13
         again = phone.mark()
@@ -84,7 +84,7 @@ async def test_the_same_phone_is_away_for_a_moment_and_sees_what_it_missed(tmp_p
         assert whole["running"] is False
 
 
-async def test_a_legacy_app_that_comes_later_is_told_nothing(tmp_path: Path) -> None:
+async def test_a_legacy_app_that_comes_later_receives_nothing(tmp_path: Path) -> None:
     model = script(tmp_path / "script.json", RISKY, SAY)
     async with serving(tmp_path / "state", "--model", model, *BASH) as agent:
         async with follower(agent) as first:
@@ -103,7 +103,7 @@ async def test_a_legacy_app_that_comes_later_is_told_nothing(tmp_path: Path) -> 
                 assert list(app._log._of(f"ai:{event}", 0)) == []
 
 
-async def test_a_crash_of_the_agent_is_told_to_who_comes_back(tmp_path: Path) -> None:
+async def test_a_phone_that_comes_back_learns_that_the_agent_crashed(tmp_path: Path) -> None:
     model = script(tmp_path / "script.json", [WAIT, LOOK])
     async with serving(tmp_path / "state", "--model", model, *BASH) as agent, follower(agent) as phone:
         terminal = await phone.create()
@@ -115,6 +115,6 @@ async def test_a_crash_of_the_agent_is_told_to_who_comes_back(tmp_path: Path) ->
         away = phone.mark()
         await get_in_again(phone, agent, channel=False)
         assert (await phone.expect("ai:conversations", since=away))["running"] == []
-        told = await history(phone, terminal, away)
-        assert (told["prompt"], told["running"]) == ("take your time", False)
-        assert "agent was stopped or has crashed" in told["events"][-1]["payload"]["error"]
+        received = await history(phone, terminal, away)
+        assert (received["prompt"], received["running"]) == ("take your time", False)
+        assert "agent was stopped or has crashed" in received["events"][-1]["payload"]["error"]

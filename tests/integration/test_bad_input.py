@@ -280,7 +280,7 @@ async def test_a_message_that_no_relay_takes_costs_a_connection_and_no_more(tmp_
             await phone.wait_output(terminal, "42")
 
 
-async def test_a_relay_that_sends_too_much_is_connected_to_anew(tmp_path: Path) -> None:
+async def test_the_agent_reconnects_to_a_relay_that_sends_too_much(tmp_path: Path) -> None:
     async with FieldRelay() as relay:
         async with serving(tmp_path / "state", "--relay", relay.url, "--e2e", "allow", *NO_STUN, ready=False) as agent:
             await signed_in(agent, relay)

@@ -32,10 +32,10 @@ async def come_back(phone: PhoneInterface, agent: RunningAgent, *, channel: bool
     await phone.switch(active)
 
 
-def assert_none_missing(heard: list[int]) -> None:
+def assert_none_missing(received: list[int]) -> None:
     """Each number is there, up to the last; a screen that is shown again may say some twice."""
-    assert heard
-    missing = set(range(1, max(heard) + 1)) - set(heard)
+    assert received
+    missing = set(range(1, max(received) + 1)) - set(received)
     assert not missing, f"{len(missing)} missing, first {min(missing)}"
 
 
@@ -58,18 +58,18 @@ async def test_a_program_that_counts_aloud_through_a_crash_misses_no_number(
             await phone.wait_output(other, "kept-42")
             await phone.switch(terminal)
             await start_counting(phone, terminal, tmp_path)
-            heard: list[int] = []
+            received: list[int] = []
             for _ in range(2):
                 await phone.wait_output(terminal, lambda text: len(numbers(text)) > 500)
                 before = (await agent.status())["agent_pid"]
                 os.kill(before, number)
                 await gone(before)
-                heard += numbers(phone.output(terminal))
+                received += numbers(phone.output(terminal))
                 await come_back(phone, agent, channel=channel, active=terminal)
                 assert (await agent.status())["agent_pid"] != before
             await phone.wait_output(terminal, lambda text: len(numbers(text)) > 500)
-            heard += await stop_counting(phone, terminal)
-            assert_none_missing(heard)
+            received += await stop_counting(phone, terminal)
+            assert_none_missing(received)
             await phone.switch(other)
             await phone.wait_output(other, "kept-42")  # the screen of the other tab is as it was
 
@@ -141,7 +141,7 @@ async def test_shells_of_a_keeper_with_smaller_rings_run_on_after_a_restart(tmp_
 
 
 @pytest.mark.extended
-async def test_a_shell_that_ends_while_no_agent_is_there_is_told_with_its_last_words(tmp_path: Path) -> None:
+async def test_a_shell_that_ends_without_an_agent_is_reported_later_with_its_last_output(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
         async with connected_phone(agent) as phone:
             terminal, flag = await phone.create(), tmp_path / "flag"
@@ -284,16 +284,16 @@ async def until_said(agent: RunningAgent, *texts: str) -> str:
 
 
 @pytest.mark.extended
-async def test_an_agent_that_cannot_start_costs_no_shell_and_everybody_is_told_why(tmp_path: Path) -> None:
+async def test_an_agent_that_cannot_start_costs_no_shell_and_both_logs_say_why(tmp_path: Path) -> None:
     async with broken(tmp_path) as it:
         # Between two tries; during one it says that the agent is starting.
         status = await until_said(it.agent, "port: expected a whole number", "mobifai doctor")
         assert "The agent does not serve" in status
         assert "precious" in status
         assert "mobifai restart" in status
-        for told in (it.agent.log, it.agent.state_dir / "logs" / "mobifai.log"):
-            assert "port: expected a whole number; found 'none'" in told.read_text()
-            assert "every terminal is kept" in told.read_text()
+        for log in (it.agent.log, it.agent.state_dir / "logs" / "mobifai.log"):
+            assert "port: expected a whole number; found 'none'" in log.read_text()
+            assert "every terminal is kept" in log.read_text()
         code, _, err = await run_command("pair", "--state-dir", str(it.agent.state_dir))
         assert code == 1
         assert "the agent does not run" in err
@@ -308,7 +308,7 @@ async def test_an_agent_that_cannot_start_costs_no_shell_and_everybody_is_told_w
 
 
 @pytest.mark.extended
-async def test_told_to_stop_while_the_agent_cannot_start_everything_ends(tmp_path: Path) -> None:
+async def test_a_stop_while_the_agent_cannot_start_ends_everything(tmp_path: Path) -> None:
     async with broken(tmp_path) as it:
         await until_said(it.agent, "port: expected a whole number")
         assert await it.agent.stop() == 0
@@ -316,7 +316,7 @@ async def test_told_to_stop_while_the_agent_cannot_start_everything_ends(tmp_pat
 
 
 @pytest.mark.extended
-async def test_an_agent_that_is_told_to_stop_alone_is_replaced(tmp_path: Path) -> None:
+async def test_an_agent_that_is_stopped_alone_is_replaced(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
         async with connected_phone(agent) as phone:
             terminal = await phone.create()

@@ -24,9 +24,9 @@ async def refused(agent: RunningAgent) -> str:
     """Invite a phone that cannot be admitted. Return the message that it gets."""
     invitation = await agent.invite_legacy()
     async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
-        with pytest.raises(PhoneError) as told:
+        with pytest.raises(PhoneError) as raised:
             await phone.connect()
-    return str(told.value)
+    return str(raised.value)
 
 
 async def let_in(agent: RunningAgent) -> None:

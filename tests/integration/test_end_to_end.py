@@ -80,7 +80,7 @@ async def devices(agent: RunningAgent) -> list[dict[str, Any]]:
 
 @pytest.mark.extended
 @both_paths
-async def test_an_agent_that_starts_anew_knows_the_phone_and_goes_on_exactly_where_it_was(
+async def test_a_restarted_agent_knows_the_phone_and_continues_exactly_where_it_was(
     tmp_path: Path, channel: bool
 ) -> None:
     async with at_work(tmp_path, channel=channel) as (agent, phone, terminal):
@@ -96,8 +96,8 @@ async def test_an_agent_that_starts_anew_knows_the_phone_and_goes_on_exactly_whe
                 os.kill(before, number)
             await until_another_life(agent, before)
             await get_in_again(phone, agent, channel=channel)
-        heard = await stop_counting(phone, terminal)
-        assert heard == list(range(1, len(heard) + 1))
+        received = await stop_counting(phone, terminal)
+        assert received == list(range(1, len(received) + 1))
         assert phone.events("process:screen") == screens
         assert await is_encrypted(agent) is True
 
@@ -126,8 +126,8 @@ async def test_a_phone_that_changes_its_path_loses_nothing(tmp_path: Path, chann
                 await phone.drop_channel()
                 await phone.channel_open()
                 await on_path(agent, "channel", phone)
-        heard = await stop_counting(phone, terminal)
-        assert heard == list(range(1, len(heard) + 1))
+        received = await stop_counting(phone, terminal)
+        assert received == list(range(1, len(received) + 1))
 
 
 @pytest.mark.extended
@@ -146,7 +146,7 @@ async def test_a_phone_whose_messages_have_no_order_is_served_as_before(tmp_path
 
 @pytest.mark.extended
 @both_paths
-async def test_a_relay_that_starts_anew_is_no_reason_to_lose_anything(tmp_path: Path, channel: bool) -> None:
+async def test_nothing_is_lost_when_the_relay_restarts(tmp_path: Path, channel: bool) -> None:
     async with AsyncExitStack() as scope:
         relay = await scope.enter_async_context(relaying(tmp_path / "relay"))
         agent = await scope.enter_async_context(
@@ -166,8 +166,8 @@ async def test_a_relay_that_starts_anew_is_no_reason_to_lose_anything(tmp_path: 
             assert phone.path == ("channel" if channel else None)
             await until_offered(phone)
             await phone.pair(agent.device_id)
-        heard = await stop_counting(phone, terminal)
-        assert heard == list(range(1, len(heard) + 1))
+        received = await stop_counting(phone, terminal)
+        assert received == list(range(1, len(received) + 1))
         assert (await asked(agent))["e2e_mode"] == "require"
 
 
@@ -209,7 +209,7 @@ async def until_offered(phone: Phone) -> None:
 
 
 @pytest.mark.extended
-async def test_a_link_is_void_once_the_agent_starts_anew(tmp_path: Path) -> None:
+async def test_a_restart_of_the_agent_makes_links_void(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
         invitation = await agent.invite()
         before = (await asked(agent))["agent_pid"]
@@ -278,15 +278,15 @@ async def test_with_require_no_legacy_app_is_invited_and_others_come(tmp_path: P
     async with at_work(tmp_path, "--e2e", "require") as (agent, phone, terminal):
         await phone.leave()
         await on_path(agent, None)
-        status, _, told = await run_command("pair", "--legacy", "--state-dir", str(agent.state_dir))
+        status, _, stderr = await run_command("pair", "--legacy", "--state-dir", str(agent.state_dir))
         assert status == 1
-        assert "start it with `mobifai serve --e2e allow`" in told
+        assert "start it with `mobifai serve --e2e allow`" in stderr
         await arrive(phone, agent.device_id, channel=False)
         await answers(phone, terminal)
 
 
 @pytest.mark.extended
-async def test_with_require_a_legacy_app_of_before_is_told_why_it_may_not_come(tmp_path: Path) -> None:
+async def test_with_require_a_legacy_app_of_before_learns_why_it_is_refused(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
         token = (await agent.invite_legacy())["token"]
         async with open_phone("python", agent.relay_url, token) as app:
@@ -321,7 +321,7 @@ async def test_a_legacy_app_is_shown_as_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.extended
-async def test_a_session_that_is_broken_is_told_once_and_the_phone_comes_again(tmp_path: Path) -> None:
+async def test_a_broken_session_is_reported_once_and_the_phone_comes_again(tmp_path: Path) -> None:
     async with at_work(tmp_path) as (agent, phone, terminal):
         assert phone._link is not None
         for _ in range(3):
@@ -361,15 +361,15 @@ async def test_nothing_is_sent_to_a_phone_that_has_not_shown_who_it_is(tmp_path:
 async def test_a_phone_asks_how_the_agent_is(tmp_path: Path, channel: bool) -> None:
     async with at_work(tmp_path, channel=channel) as (agent, phone, _):
         await phone.send("system:health", {})
-        told = await phone.expect("system:health")
+        answer = await phone.expect("system:health")
         status = await asked(agent)
-        assert told["version"] == status["version"]
-        assert told["terminals"] == 1
-        assert told["memoryBytes"] > 10**6
-        assert told["worstCaseBytes"] == status["worst_case_bytes"]
-        assert [one["name"] for one in told["bounds"]] == [one["name"] for one in status["bounds"]]
-        assert all(one["used"] <= one["capacity"] for one in told["bounds"])
-        assert len(json.dumps(told)) < MAX_FRAME / 2
+        assert answer["version"] == status["version"]
+        assert answer["terminals"] == 1
+        assert answer["memoryBytes"] > 10**6
+        assert answer["worstCaseBytes"] == status["worst_case_bytes"]
+        assert [one["name"] for one in answer["bounds"]] == [one["name"] for one in status["bounds"]]
+        assert all(one["used"] <= one["capacity"] for one in answer["bounds"])
+        assert len(json.dumps(answer)) < MAX_FRAME / 2
         await phone.send("system:echo", {"nonce": "there-and-back"})
         assert await phone.expect("system:echo") == {"nonce": "there-and-back"}
 

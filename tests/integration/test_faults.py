@@ -123,7 +123,7 @@ async def test_the_oom_killer_takes_the_agent_and_every_terminal_goes_on(tmp_pat
             )
             await eventually(lambda: group.kills() >= 1, 20)
             await eventually(lambda: "when memory runs out" in agent.log.read_text(), 20)
-            heard = numbers(phone.output(counting))
+            received = numbers(phone.output(counting))
             enough.touch()
             away = phone.mark()
             await get_in_again(phone, agent, channel=False)
@@ -135,8 +135,8 @@ async def test_the_oom_killer_takes_the_agent_and_every_terminal_goes_on(tmp_pat
             shown = await phone.wait_output(hungry, "a-2")
             assert shown.count(str(each)) >= programs
             await phone.switch(counting)
-            heard += await stop_counting(phone, counting)
-            assert set(heard) == set(range(1, max(heard) + 1))
+            received += await stop_counting(phone, counting)
+            assert set(received) == set(range(1, max(received) + 1))
 
 
 @linux

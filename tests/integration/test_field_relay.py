@@ -78,7 +78,7 @@ async def test_the_agent_is_signed_in_once_and_keeps_its_token(tmp_path: Path) -
             assert [one.get("token") for one in registered] == [None, tokens(agent)[relay.url]]
 
 
-async def test_a_token_that_is_refused_is_dropped_and_signing_in_begins_anew(tmp_path: Path) -> None:
+async def test_a_refused_token_is_dropped_and_sign_in_starts_again(tmp_path: Path) -> None:
     async with FieldRelay() as relay:
         async with agent_at(relay, tmp_path / "state") as agent:
             old = tokens(agent)[relay.url]

@@ -174,7 +174,7 @@ async def refusal(it: Scene, phone: Phone) -> str:
             await phone.drop_relay()
 
 
-async def is_told(it: Scene, phone: Phone, why: str) -> None:
+async def expect_refusal(it: Scene, phone: Phone, why: str) -> None:
     """Try until a phone gets a reason for its refusal; after a refusal the agent is away for a moment."""
     async with asyncio.timeout(20):
         while True:
@@ -438,8 +438,8 @@ async def test_a_phone_is_revoked_although_the_relay_does_not_want_to(tmp_path: 
         command, trace = it.trap()
         it.hostile.refuses = frozenset({"DELETE"})
         it.hostile.meddle = lambda passing: [] if passing.event == "e2e:refused" else lets_pass(passing)
-        told = await it.agent.command("devices", "revoke", it.phone.device_id)
-        assert "this relay does not do that" in told
+        answer = await it.agent.command("devices", "revoke", it.phone.device_id)
+        assert "this relay does not do that" in answer
         with contextlib.suppress(PhoneError):
             await it.phone.type(terminal, command)
         await on_path(it.agent, None)
@@ -449,7 +449,7 @@ async def test_a_phone_is_revoked_although_the_relay_does_not_want_to(tmp_path: 
         it.hostile.meddle = disguises
         async with sealed_phone(it.hostile.url, it.phone.token, None, device_id=it.phone.device_id) as plain:
             await it.phone.leave()
-            await is_told(it, plain, "was revoked")
+            await expect_refusal(it, plain, "was revoked")
         assert not trace.exists()
 
 

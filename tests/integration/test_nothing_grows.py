@@ -102,7 +102,9 @@ async def test_500_terminals_opened_flooded_and_closed_leave_nothing(tmp_path: P
                     else:
                         await phone.type(terminal, "exit\r")
                 for terminal in opened[::2]:
-                    await phone.expect("process:exited", lambda told, one=terminal: told["uuid"] == one, timeout=30)
+                    await phone.expect(
+                        "process:exited", lambda payload, one=terminal: payload["uuid"] == one, timeout=30
+                    )
                 for terminal in opened:
                     phone.forget_output(terminal)
             await settled(agent, before)

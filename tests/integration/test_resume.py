@@ -51,10 +51,10 @@ def place(phone: PhoneInterface, terminal: str) -> StreamOffset:
     return phone.offsets.of(terminal)
 
 
-def assert_once_and_in_order(heard: list[int]) -> None:
+def assert_once_and_in_order(received: list[int]) -> None:
     """Every number once, from 1 on."""
-    assert len(heard) > 100
-    assert heard == list(range(1, len(heard) + 1))
+    assert len(received) > 100
+    assert received == list(range(1, len(received) + 1))
 
 
 @phone_kinds

@@ -43,8 +43,8 @@ async def start_jobs(phone: PhoneInterface, terminal: str, tmp_path: Path) -> di
     started = {}
     for number, (kind, command) in enumerate(JOBS.items()):
         file = tmp_path / f"job-{number}"
-        told = "" if "FILE" in command else f" echo $! > {file};"
-        await phone.type(terminal, f"{{ {command.replace('FILE', str(file))}{told} }} 2>/dev/null\r")
+        writes_pid = "" if "FILE" in command else f" echo $! > {file};"
+        await phone.type(terminal, f"{{ {command.replace('FILE', str(file))}{writes_pid} }} 2>/dev/null\r")
         await answers(phone, terminal)
         await eventually(lambda file=file: file.exists() and file.read_text().strip())
         started[kind] = psutil.Process(int(file.read_text()))

@@ -42,8 +42,8 @@ async def test_a_shell_that_ends_at_once_leaves_its_last_words_and_its_status(
         agent = await scope.enter_async_context(serving(tmp_path / "state", "--shell", f"sh -c '{script}'", *options))
         phone = await a_phone(scope, agent)
         terminal = await phone.create(name="short")
-        told = await phone.expect("process:exited", lambda payload: payload["uuid"] == terminal)
-        assert told == {"uuid": terminal, "exited": ends, "kept": True}
+        exited = await phone.expect("process:exited", lambda payload: payload["uuid"] == terminal)
+        assert exited == {"uuid": terminal, "exited": ends, "kept": True}
         await phone.wait_output(terminal, "last words")
         (listed,) = (await asked(agent))["terminals"]
         assert listed["exited"] == ends
@@ -92,8 +92,8 @@ async def test_exit_closes_the_tab_and_legacy_apps_see_what_they_always_saw(tmp_
         terminal = await phone.create()
         await answers(phone, terminal)
         await phone.type(terminal, "exit\r")
-        told = await phone.expect("process:exited", lambda payload: payload["uuid"] == terminal)
-        assert told == {"uuid": terminal, "exited": {"status": 0}}
+        exited = await phone.expect("process:exited", lambda payload: payload["uuid"] == terminal)
+        assert exited == {"uuid": terminal, "exited": {"status": 0}}
         ended = await phone.create()
         await phone.type(ended, "exit 3\r")
         await phone.expect("process:exited", lambda payload: payload["uuid"] == ended)

@@ -244,7 +244,7 @@ async def command_as_nobody(*words: str, keep_home: bool = False) -> tuple[int, 
     ],
     ids=" ".join,
 )
-async def test_a_user_without_a_home_is_told_so_by_every_command(words: tuple[str, ...], keep_home: bool) -> None:
+async def test_every_command_says_that_the_user_has_no_home(words: tuple[str, ...], keep_home: bool) -> None:
     status, out, err = await command_as_nobody(*words, keep_home=keep_home)
     text = out + err
     assert "Traceback" not in text

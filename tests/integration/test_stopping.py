@@ -45,9 +45,7 @@ def sockets(directory: Path) -> list[Path]:
 
 @modes
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
-async def test_told_to_stop_everything_is_gone_in_time(
-    tmp_path: Path, options: tuple[str, ...], number: signal.Signals
-) -> None:
+async def test_a_stop_ends_everything_in_time(tmp_path: Path, options: tuple[str, ...], number: signal.Signals) -> None:
     async with AsyncExitStack() as scope:
         agent = await scope.enter_async_context(serving(tmp_path / "state", *BASH, *options))
         phone, busy = await open_terminal(scope, agent)

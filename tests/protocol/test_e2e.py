@@ -83,7 +83,7 @@ def refusal(commands: list[Any]) -> Reason:
 # -- who may come
 
 
-def test_a_phone_with_a_link_is_there_once_it_is_ready_and_its_link_is_told() -> None:
+def test_a_phone_with_a_link_is_present_once_it_is_ready_and_its_link_is_reported() -> None:
     session, phone = a_session(Known(links=[PSK])), a_phone(PSK)
     assert ready(session, phone) == [PhoneProven(PHONE.public, "Pixel", ("resume",), PSK)]
     assert phone.agent == {"name": "Laptop", "features": ["ack", "e2e"]}
@@ -99,7 +99,7 @@ def test_a_phone_that_is_known_may_come_by_a_new_link_too() -> None:
     assert ready(a_session(known), a_phone(PSK)) == [PhoneProven(PHONE.public, "Pixel", ("resume",), PSK)]
 
 
-def test_a_revoked_phone_comes_in_anew_by_a_link() -> None:
+def test_a_revoked_phone_returns_with_a_link() -> None:
     known = Known(revoked={PHONE.public}, links=[PSK])
     assert isinstance(ready(a_session(known), a_phone(PSK))[0], PhoneProven)
 
@@ -119,7 +119,7 @@ def test_a_revoked_phone_comes_in_anew_by_a_link() -> None:
         (Known(links=[PSK]), a_phone(PSK, agent_key=OTHER.public), Reason.BROKEN),
     ],
 )
-def test_others_are_told_why_they_may_not(known: Known, phone: EncryptionSession, reason: Reason) -> None:
+def test_other_phones_learn_why_they_are_rejected(known: Known, phone: EncryptionSession, reason: Reason) -> None:
     session = a_session(known)
     assert refusal(session.receive("e2e:hello", phone.hello())) is reason
     assert session.stage is E2eStage.ENDED
@@ -155,7 +155,7 @@ def test_what_becomes_void_between_hello_and_ready_lets_nobody_in(
 # -- what is said
 
 
-def test_what_is_said_is_heard_in_both_directions() -> None:
+def test_messages_arrive_in_both_directions() -> None:
     session, phone = a_session(Known({PHONE.public})), a_phone()
     ready(session, phone)
     for number in range(5):
@@ -310,7 +310,7 @@ class Between(RuleBasedStateMachine):
         self.up, self.down = [("e2e:hello", self.phone.hello())], []
         self.said: list[str] = []
         self.done: list[str] = []
-        self.told: list[str] = []
+        self.sent: list[str] = []
         self.shown: list[str] = []
 
     @rule(honest=st.booleans())
@@ -341,8 +341,8 @@ class Between(RuleBasedStateMachine):
     def agent_says(self, times: int, carried: int) -> None:
         for _ in range(times):
             self.number += 1
-            self.told.append(f"down {self.number}")
-            frame = json.dumps({"type": "terminal:output", "payload": self.told[-1]}).encode()
+            self.sent.append(f"down {self.number}")
+            frame = json.dumps({"type": "terminal:output", "payload": self.sent[-1]}).encode()
             self.down.append(("e2e:sealed", {"data": self.session.seal(frame).data}))
         for _ in range(carried):
             self.carry_down()
@@ -426,7 +426,7 @@ class Between(RuleBasedStateMachine):
 
     @invariant()
     def what_is_shown_is_what_the_agent_said(self) -> None:
-        assert self.shown == self.told[: len(self.shown)]
+        assert self.shown == self.sent[: len(self.shown)]
 
     @invariant()
     def a_link_lets_one_phone_in(self) -> None:

@@ -624,7 +624,7 @@ class AgentAgainstAnyRelay(RuleBasedStateMachine):
             assert self.connection is not None
 
     @invariant()
-    def whoever_has_a_connection_is_known(self) -> None:
+    def the_phone_of_every_connection_is_known(self) -> None:
         if hasattr(self, "pairing"):
             assert self.pairing.phone_id == self.connection
 

@@ -47,7 +47,7 @@ def a_phone(sid: str = "P", user: str = "u", device_id: str = "phone", **more: o
     return ConnectedDevice(sid, user, device_id, "mobile", "Phone", "04bb", **more)  # type: ignore[arg-type]
 
 
-def told(commands: list[RelayCommand]) -> list[tuple[str, str]]:
+def events(commands: list[RelayCommand]) -> list[tuple[str, str]]:
     """Notified sockets and their messages, in order; a closed socket shows as notified of `-`."""
     return [(each.sid, each.event) if isinstance(each, Emit) else (each.sid, "-") for each in commands]
 
@@ -193,7 +193,7 @@ def test_a_phone_that_asks_for_another_agent_leaves_the_first() -> None:
     rooms = paired(rooms_for())
     rooms.join(an_agent("B", device_id="other"))
     asked = rooms.request("P", "other", 1.0)
-    assert told(asked)[0] == ("A", "paired_device_disconnected")
+    assert events(asked)[0] == ("A", "paired_device_disconnected")
     (devices,) = payloads(asked, "P", "available_devices")
     assert [device.device_id for device in devices] == ["agent"]  # type: ignore[attr-defined]
 
@@ -212,13 +212,13 @@ def test_a_request_that_can_not_be_met_is_refused_with_what_can(sid: str, target
     assert payloads(answer, sid, "available_devices") == ([] if sid == "X" else [[]])
 
 
-def test_a_handshake_that_fails_is_dropped_and_both_are_told_why() -> None:
+def test_a_handshake_that_fails_is_dropped_and_both_learn_why() -> None:
     rooms = rooms_for()
     rooms.join(an_agent())
     rooms.join(a_phone())
     rooms.request("P", "agent", 0.0)
     failed = rooms.fail("A", "the signature does not match" + "x" * 1000)
-    assert told(failed) == [("A", "error"), ("P", "error"), ("P", "available_devices")]
+    assert events(failed) == [("A", "error"), ("P", "error"), ("P", "available_devices")]
     (notice,) = payloads(failed, "P", "error")
     assert "the signature does not match" in notice.message  # type: ignore[attr-defined]
     assert len(notice.message) <= 500  # type: ignore[attr-defined]
@@ -235,7 +235,7 @@ def test_a_handshake_has_its_time(after: float, dropped: bool) -> None:
     rooms.join(an_agent())
     rooms.join(a_phone())
     rooms.request("P", "agent", 5.0)
-    assert (("P", "error") in told(rooms.expire(5.0 + after))) is dropped
+    assert (("P", "error") in events(rooms.expire(5.0 + after))) is dropped
     assert (rooms.pair_of("A") is None) is dropped
 
 
@@ -245,7 +245,7 @@ def test_a_pairing_has_no_end_of_its_own() -> None:
 
 def test_a_device_on_a_new_socket_replaces_itself() -> None:
     rooms = paired(rooms_for())
-    assert told(rooms.join(a_phone("P2"))) == [
+    assert events(rooms.join(a_phone("P2"))) == [
         ("A", "paired_device_disconnected"),
         ("P", "-"),
         ("P2", "available_devices"),
@@ -256,9 +256,9 @@ def test_a_device_on_a_new_socket_replaces_itself() -> None:
 
 def test_the_same_device_id_in_another_account_is_another_device() -> None:
     rooms = paired(rooms_for())
-    assert told(rooms.join(a_phone("Q", user="other"))) == [("Q", "available_devices")]
+    assert events(rooms.join(a_phone("Q", user="other"))) == [("Q", "available_devices")]
     assert rooms.pair_of("P") is not None
-    assert told(rooms.revoke("other", "phone")) == [("Q", "auth_error"), ("Q", "-")]
+    assert events(rooms.revoke("other", "phone")) == [("Q", "auth_error"), ("Q", "-")]
     assert rooms.pair_of("P") is not None
 
 
@@ -274,7 +274,7 @@ def test_the_same_device_id_in_another_account_is_another_device() -> None:
 )
 def test_a_socket_that_signs_in_as_somebody_else_keeps_no_pairing(now: ConnectedDevice) -> None:
     rooms = paired(rooms_for())
-    assert ("A", "paired_device_disconnected") in told(rooms.join(now))
+    assert ("A", "paired_device_disconnected") in events(rooms.join(now))
     assert rooms.pair_of("A") is rooms.pair_of("P") is None
 
 
@@ -298,7 +298,7 @@ def test_phones_hear_of_a_changed_number_of_tabs() -> None:
 def test_a_revoked_device_goes_at_once_and_agents_drop_its_data_channel() -> None:
     rooms = paired(rooms_for())
     rooms.join(an_agent("E", user="other"))
-    assert told(rooms.revoke("u", "phone")) == [
+    assert events(rooms.revoke("u", "phone")) == [
         ("P", "auth_error"),
         ("A", "paired_device_disconnected"),
         ("P", "-"),
@@ -341,7 +341,10 @@ def test_other_events_are_not_forwarded(event: str) -> None:
 def test_settings_reach_every_device_of_their_account_and_no_other() -> None:
     rooms = paired(rooms_for())
     rooms.join(a_phone("Q", user="other"))
-    assert told(rooms.broadcast("u", "settings:updated", {})) == [("A", "settings:updated"), ("P", "settings:updated")]
+    assert events(rooms.broadcast("u", "settings:updated", {})) == [
+        ("A", "settings:updated"),
+        ("P", "settings:updated"),
+    ]
 
 
 # -- the world
@@ -378,7 +381,7 @@ class World(RuleBasedStateMachine):
         self.open: list[str] = []
         self.devices: dict[str, ConnectedDevice] = {}
         self.couples: list[Couple] = []
-        self.told: dict[str, list[str]] = {}
+        self.listed: dict[str, list[str]] = {}
         self.gone: list[str] = []
         for device_id, kind in [("d1", "mac"), ("d2", "mobile"), ("d3", "mobile")]:
             self.connect()
@@ -395,7 +398,7 @@ class World(RuleBasedStateMachine):
     def forget(self, sid: str) -> None:
         self.part(sid)
         if self.devices.pop(sid, None) is not None:
-            self.told.pop(sid, None)
+            self.listed.pop(sid, None)
             self.gone = [*self.gone[-10:], sid]
 
     def available(self, user: str) -> list[str]:
@@ -414,9 +417,9 @@ class World(RuleBasedStateMachine):
                 if command.sid in self.open:
                     self.open.remove(command.sid)
             elif command.event == "available_devices":
-                self.told[command.sid] = [f"{device.device_id} {device.tab_count}" for device in command.payload]  # type: ignore[attr-defined]
+                self.listed[command.sid] = [f"{device.device_id} {device.tab_count}" for device in command.payload]  # type: ignore[attr-defined]
         for sid in leaving:
-            self.told.pop(sid, None)
+            self.listed.pop(sid, None)
         return [command for command in commands if isinstance(command, Emit)]
 
     def some_sid(self, data: st.DataObject) -> str:
@@ -596,10 +599,10 @@ class World(RuleBasedStateMachine):
             assert (self.devices[pair.agent].type, self.devices[pair.phone].type) == ("mac", "mobile")
 
     @invariant()
-    def every_phone_was_told_the_truth(self) -> None:
+    def every_phone_has_the_true_list(self) -> None:
         for sid, device in getattr(self, "devices", {}).items():
             if device.type == "mobile":
-                assert sorted(self.told[sid]) == sorted(self.available(device.user))
+                assert sorted(self.listed[sid]) == sorted(self.available(device.user))
 
     @invariant()
     def a_device_is_on_one_socket(self) -> None:

@@ -198,7 +198,7 @@ async def pair_again(agent: RunningAgent, phone: PhoneInterface) -> None:
     await phone.pair(agent.device_id)
 
     def changed_over() -> bool:
-        return [heard.path for heard in phone._log._of("processes:sync", mark)][-2:] == ["relay", "channel"]
+        return [message.path for message in phone._log._of("processes:sync", mark)][-2:] == ["relay", "channel"]
 
     await phone.until(changed_over, "a sync by relay, then one by the new channel", 20)
     await on_path(agent, "channel", phone)

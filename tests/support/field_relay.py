@@ -275,8 +275,8 @@ class FieldRelay:
     async def _response(self, sid: str, payload: Payload) -> None:
         device = self._devices.get(sid)
         if device is not None and device.peer is not None:
-            told = {"peerId": device.device_id, "signature": payload.get("signature")}
-            await self._emit(device.peer, "handshake:verify", told)
+            verification = {"peerId": device.device_id, "signature": payload.get("signature")}
+            await self._emit(device.peer, "handshake:verify", verification)
 
     async def _confirmed(self, sid: str, _payload: Payload) -> None:
         device = self._devices.get(sid)

@@ -89,9 +89,9 @@ class HostileRelay:
         async with session.request(
             request.method, f"{request.app[REAL]}{request.path_qs}", data=body, headers=headers, allow_redirects=False
         ) as answer:
-            told = await answer.read()
-            self.seen += [body.decode(errors="replace"), told.decode(errors="replace"), str(request.url)]
-            return web.Response(status=answer.status, body=told, content_type=answer.content_type)
+            reply = await answer.read()
+            self.seen += [body.decode(errors="replace"), reply.decode(errors="replace"), str(request.url)]
+            return web.Response(status=answer.status, body=reply, content_type=answer.content_type)
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
         device = web.WebSocketResponse(max_msg_size=0, compress=False)

@@ -149,13 +149,13 @@ def lay() -> tuple[dict[str, Way], dict[str, str]]:
 
 def obey(ways: dict[str, Way], command: dict[str, Any]) -> dict[str, Any]:
     """Do what a line asks for; the answer."""
-    told = {name: way.counts() for name, way in ways.items()}
+    counts = {name: way.counts() for name, way in ways.items()}
     if impairment := command.get("impair"):
         for way in ways.values():
             way.impair(**impairment)
     if address := command.get("far"):
         change_address(FAR, address)
-    return told
+    return counts
 
 
 def carry(ways: dict[str, Way]) -> None:

@@ -20,10 +20,10 @@ def enter() -> str:
     if os.environ.get(INSIDE) and os.environ[INSIDE] == _current():
         return f"the network namespace of the parent process, {ADDRESS}"
     outside = _current()
-    told = network.enter(_wire_up)
+    description = network.enter(_wire_up)
     if _current() != outside:
         os.environ[INSIDE] = _current()
-    return told
+    return description
 
 
 def is_inside() -> bool:

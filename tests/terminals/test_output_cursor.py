@@ -126,7 +126,7 @@ def test_the_ring_keeps_what_is_not_acknowledged() -> None:
     assert program.cursor.must_stop
 
 
-def test_a_phone_that_lags_lets_the_program_run_and_is_told_what_it_missed() -> None:
+def test_a_phone_that_lags_lets_the_program_run_and_learns_what_it_missed() -> None:
     program = Program()
     program.print(b"a" * 100)
     program.take(60)
@@ -242,20 +242,20 @@ class Line(RuleBasedStateMachine):
         assert shown == self.program.printed[self.begins_at : end], payload
 
     @rule(times=st.integers(1, 8), twice=st.booleans(), lost=st.booleans())
-    def is_heard(self, times: int, twice: bool, lost: bool) -> None:
+    def deliver(self, times: int, twice: bool, lost: bool) -> None:
         for _ in range(min(times, len(self.to_agent))):
             event, payload = self.to_agent.popleft()
             for _ in range(2 if twice and event == "terminal:ack" else 1):
                 if event == "terminal:resume":
-                    (told,) = payload["terminals"]
+                    (position,) = payload["terminals"]
                     cursor = self.program.cursor
-                    cursor.seek(told["end"]) if "end" in told else cursor.invalidate()
+                    cursor.seek(position["end"]) if "end" in position else cursor.invalidate()
                     self.forwarded = True
                 elif not lost:
                     self.program.cursor.acknowledge(payload["end"])
 
     @rule()
-    def breaks_and_is_joined_anew(self) -> None:
+    def breaks_and_is_joined_again(self) -> None:
         self.to_phone.clear()
         self.to_agent.clear()
         self.program.cursor.pause()
@@ -292,7 +292,7 @@ class Line(RuleBasedStateMachine):
             self.is_asked()
             self.sends(100, 8)
             self.arrives(8)
-            self.is_heard(8, twice=False, lost=False)
+            self.deliver(8, twice=False, lost=False)
             if self.phone.of("t").end == self.program.ring.end:
                 break
         assert self.phone.of("t").end == self.program.ring.end

@@ -198,7 +198,7 @@ class TabsMachine(RuleBasedStateMachine):
         self.spawner.fails_with = None
 
     @invariant()
-    def tabs_are_what_they_were_told(self):
+    def tabs_match_the_model(self):
         terminals = self.tabs.terminals
         assert {terminal.uuid: terminal.tab.name for terminal in terminals} == self.names
         assert [terminal.uuid for terminal in terminals] == sorted(self.names, key=lambda u: int(u.split("-")[1]))
