@@ -346,12 +346,10 @@ class RelayRegistry:
 
     # -- traffic
 
-    def forward(self, sid: str, event: str, payload: object) -> list[RelayCommand]:
-        """Forward an application event to the paired device, or drop it if there is none."""
+    def receiver_of(self, sid: str) -> str | None:
+        """Return the socket to which a device's application events are forwarded; None drops them."""
         pair = self._pairs.get(sid)
-        if pair is None or pair.stage is not PairStage.PAIRED or not is_forwarded(event):
-            return []
-        return [Emit(pair.other(sid), event, payload)]
+        return pair.other(sid) if pair is not None and pair.stage is PairStage.PAIRED else None
 
     def broadcast(self, user: str, event: str, payload: object) -> list[RelayCommand]:
         """Send an event to every device of an account."""

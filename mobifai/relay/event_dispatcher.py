@@ -122,7 +122,9 @@ class EventDispatcher:
         if event != "register" and connection.key not in self._registry:
             raise BadMessage(event, "expected register first")
         if is_forwarded(event):
-            self._carry_out(self._registry.forward(connection.key, event, payload))
+            receiver = self._registry.receiver_of(connection.key)
+            if receiver is not None and receiver in self._connections:
+                self._connections[receiver].send(event, payload)
         else:
             self._decide(connection, messages.decode(messages.FROM_DEVICE, event, payload))
 

@@ -1,10 +1,11 @@
 """The connection of a device in the relay's own process: the agent of `mobifai serve`.
 
-The registry treats it as one more device. Events for it are queued in an outbox with the same bound as any other's. A
-forwarded event of its peer bypasses an empty outbox if `on_forwarded` is set. Its own events are handled immediately,
-so it checks `has_room` first.
+The registry treats it as one more device. Events for it are queued in an outbox with the same bound as any other's,
+except that a forwarded event of its peer is delivered immediately while the outbox is empty. Its own events are handled
+immediately, so it checks `has_room` first.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Protocol
 
@@ -18,6 +19,8 @@ from mobifai.protocol.wire_json import encode
 from mobifai.relay.close_codes import CloseCode
 from mobifai.relay.event_dispatcher import DeviceConnection
 from mobifai.relay.outbox import Outbox
+
+_log = logging.getLogger(__name__)
 
 LocalEvent = tuple[str, msgspec.Raw]
 """An event's name, and its payload as JSON."""
@@ -34,10 +37,7 @@ class LocalEventHandler(Protocol):
 
 
 class LocalConnection:
-    """A `DeviceConnection` in this process. `most_bytes` is the maximum payload that it may send.
-
-    `on_forwarded` is called with forwarded events of the paired device while the outbox is empty; it must not raise.
-    """
+    """A `DeviceConnection` in this process. `most_bytes` is the maximum payload that it may send."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class LocalConnection:
         self.pending_register: messages.Register | None = None
         self.nonce = ""
         self.signed_in = False
-        self.on_forwarded: Callable[[str, msgspec.Raw], None] | None = None
+        self._receiver: Callable[[str, msgspec.Raw], None] | None = None
         self._most_bytes = most_bytes
         self._handler = handler
 
@@ -71,8 +71,8 @@ class LocalConnection:
     def send(self, event: str, payload: object) -> None:
         """Queue an event. A device whose queue is full is dropped."""
         raw = payload if isinstance(payload, msgspec.Raw) else msgspec.Raw(encode(payload))
-        if self.on_forwarded is not None and is_forwarded(event) and not len(self.outbox) and not self.outbox.ended:
-            self.on_forwarded(event, raw)
+        if self._receiver is not None and is_forwarded(event) and not len(self.outbox) and not self.outbox.ended:
+            self._deliver(self._receiver, event, raw)
         else:
             self.outbox.put((event, raw))
 
@@ -89,6 +89,22 @@ class LocalConnection:
         self.outbox.clear()
 
     # -- what the device does
+
+    async def deliver_to(self, receiver: Callable[[str, msgspec.Raw], None]) -> None:
+        """Call `receiver` with each event, in order, until the connection is closed. Its errors are logged."""
+        self._receiver = receiver
+        try:
+            while (event := await self.receive()) is not None:
+                self._deliver(receiver, *event)
+        finally:
+            self._receiver = None
+
+    @staticmethod
+    def _deliver(receiver: Callable[[str, msgspec.Raw], None], event: str, payload: msgspec.Raw) -> None:
+        try:
+            receiver(event, payload)
+        except Exception:
+            _log.exception("the handler of event %r failed", event)
 
     async def receive(self) -> LocalEvent | None:
         """Wait for the next event. Return None at the end."""

@@ -1,8 +1,7 @@
 """The agent's connection to a relay in the same process: no socket, no second encoding, no second queue.
 
-Messages to the phone go straight to the phone's outbox at the relay, while that has room. Messages of the relay itself
-wait in the agent's outbox there and are handled by a task, in order. Messages of the phone are handled immediately if
-none waits. It owns its connection to the relay.
+Messages to the phone go straight to the phone's outbox at the relay, while that has room. Messages from there go
+straight from the relay's `LocalConnection` to the listener. Owns its connection to the relay.
 """
 
 import asyncio
@@ -128,19 +127,11 @@ class InProcessRelayTransport:
         self._connection = connection
         try:
             self._listener.relay_connected()
-            connection.on_forwarded = self._pass_on
-            while (event := await connection.receive()) is not None:
-                self._pass_on(*event)
+            await connection.deliver_to(self._listener.relay_message)
         finally:
-            self._connection = connection.on_forwarded = None
+            self._connection = None
         _log.warning("the agent's own relay closed its connection; connecting again")
         self._listener.relay_lost()
-
-    def _pass_on(self, event: str, payload: object) -> None:
-        try:
-            self._listener.relay_message(event, payload)
-        except Exception:
-            _log.exception("the handler of event %r failed", event)
 
 
 def _takes_output(outbox: "Outbox[Any]") -> bool:

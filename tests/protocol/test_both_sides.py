@@ -140,7 +140,7 @@ def both_are_joined(lines: Lines, sid: str) -> bool:
         and pair.stage is PairStage.PAIRED
         and lines.pairing.phone_on_relay
         and lines.connections == 1
-        and lines.rooms.forward(sid, "terminal:input", "x") != []
+        and lines.rooms.receiver_of(sid) == pair.other(sid)
     )
 
 
