@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from mobifai import __version__
 from mobifai.bounds import Entry, Ledger
 from mobifai.config import Config
-from mobifai.health.figure import part
+from mobifai.health.figure import Shown, labelled, part
 from mobifai.health.process_stats import ProcessStats, collect_process_stats
 from mobifai.health.status import AgentStatus, HealthCheck, PhoneStatus, RelayStatus, TerminalStatus
 from mobifai.protocol import messages
@@ -139,6 +139,7 @@ def health_message(status: AgentStatus) -> messages.Health:
         memory_limit_bytes=status.memory_limit_bytes,
         terminals=len(status.terminals),
         worst_case_bytes=status.worst_case_bytes,
+        facts=tuple(messages.Fact(fig.label, value, fig.unit) for fig, value in labelled(status, Shown.PAGE)),
         bounds=tuple(map(_bound_state, status.bounds)),
     )
 

@@ -14,6 +14,7 @@ from mobifai.cli.control_client import request_running
 from mobifai.cli.settings import state_dir_option
 from mobifai.cli.tables import print_table
 from mobifai.errors import StateError
+from mobifai.health.figure import Shown, labelled
 from mobifai.health.status import AgentStatus, HealthCheck, PhoneStatus
 from mobifai.protocol.messages import Exit
 from mobifai.protocol.plain_text import one_line
@@ -93,7 +94,7 @@ def agent_text(status: AgentStatus) -> str:
         f"Memory     {status.memory_bytes / 1e6:.0f} MB of {status.memory_limit_bytes / 1e6:.0f} MB",
         f"Relay      {one_line(status.relay_url)} ({status.relay})",
         *_phones(status.phones or (status,)),  # an older agent has no list of them
-        f"Key        {status.fingerprint}",
+        *(f"{figure.label:<10} {_quantity(value, figure.unit)}" for figure, value in labelled(status, Shown.LINE)),
         f"Process    {status.descriptors} descriptors, {status.threads} threads, {status.tasks} tasks",
         f"Check      {_last_check(status.last_check)}",
         *_problems(status.problems),
@@ -156,6 +157,14 @@ def worst_case_text(worst_case_bytes: int) -> str:
     """Format the memory that full bounds would take."""
     megabytes = worst_case_bytes / 1e6
     return f"If every bound were full, agent and keeper would use {megabytes:.0f} MB beside the program itself."
+
+
+def _quantity(value: float | str, unit: str) -> str:
+    if isinstance(value, str):
+        return one_line(value)
+    if unit == "bytes":
+        return f"{value / 1e6:,.1f} MB"
+    return _duration(value) if unit == "seconds" else f"{value:,} {unit}".rstrip()
 
 
 def _duration(seconds: float) -> str:

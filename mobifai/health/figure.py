@@ -19,9 +19,11 @@ class Shown(Flag):
 
     NOWHERE = 0
     TEXT = auto()
-    """`mobifai status`."""
+    """`mobifai status`, as part of what `cli/status.py` composes."""
+    LINE = auto()
+    """A line of its own in `mobifai status`."""
     PAGE = auto()
-    """The phone page, by `system:health`."""
+    """The phone page, by `system:health`: a row of its own if the figure has a label."""
     LOG = auto()
     """The log entry of the health check."""
 
@@ -30,12 +32,14 @@ class Shown(Flag):
 class Figure:
     """A figure's description and unit. `metric` is its name in Prometheus, if it is exported.
 
-    `number` converts a value for Prometheus; None exports nothing.
+    `number` converts a value for Prometheus; None exports nothing. `label` names the figure to people, in a line or a
+    row of its own.
     """
 
     description: str
     unit: str = ""
     shown: Shown = Shown.NOWHERE
+    label: str = ""
     metric: str = ""
     number: Callable[[Any], float | None] = lambda value: value
 
@@ -57,6 +61,13 @@ def declared(kind: "type[DataclassInstance]") -> dict[str, Figure]:
             raise TypeError(f"{kind.__name__}.{field.name}: expected one Figure in its annotation, found {len(marks)}")
         found[field.name] = marks[0]
     return found
+
+
+def labelled(values: "DataclassInstance", where: Shown) -> Iterator[tuple[Figure, int | float | str]]:
+    """Yield the labelled figures that are shown in a place, each with its value: text, or a number in its unit."""
+    for _, figure, value in figures(values):
+        if figure.label and where in figure.shown and value is not None:
+            yield figure, value if isinstance(value, str) else figure.number(value) or 0
 
 
 def part(kind: "type[DataclassInstance]", values: "DataclassInstance") -> dict[str, Any]:

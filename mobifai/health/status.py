@@ -4,8 +4,9 @@ The agent builds it (`agent/status.py`). Four renderers show it: `mobifai status
 `--json`), the phone page (`system:health`), Prometheus (`health/metrics.py`) and the log entry of the health check
 (`health/monitor.py`).
 
-To add a figure, add a field with its `Figure` here, set it in `agent/status.py`, and render it where its `shown` says.
-A test fails while a renderer lacks a figure that it should show. A field's name is its key in the JSON output: it never
+To add a figure, add a field with its `Figure` here, and set it in `agent/status.py`. With a label, `mobifai status`
+(`Shown.LINE`) and the page (`Shown.PAGE`) show it without more. A test fails while a renderer lacks a figure that it
+should show. A field's name is its key in the JSON output: it never
 changes, and a new field has a default, which stands in when `mobifai status` asks an older agent.
 """
 
@@ -86,17 +87,23 @@ class AgentStatus(ProcessStats, PhoneStatus, RelayStatus):
     """The agent at one moment. It inherits the figures of the phone that connected last."""
 
     phones: Annotated[tuple[PhoneStatus, ...], Figure("All connected phones, oldest first", shown=Shown.TEXT)] = ()
-    version: Annotated[str, Figure("Version of MobiFai", shown=Shown.TEXT | Shown.PAGE)]
+    version: Annotated[str, Figure("Version of MobiFai", shown=Shown.TEXT | Shown.PAGE, label="Version")]
     agent_pid: Annotated[int, Figure("The agent's process", shown=Shown.TEXT)]
     keeper_pid: Annotated[int | None, Figure("The keeper's process, if there is one", shown=Shown.TEXT)]
     problems: Annotated[tuple[str, ...], Figure("Problems that the user should know of", shown=Shown.TEXT)]
-    uptime_s: Annotated[float, Figure("Age of the agent", "seconds", shown=Shown.TEXT | Shown.PAGE)]
+    uptime_s: Annotated[float, Figure("Age of the agent", "seconds", shown=Shown.TEXT | Shown.PAGE, label="Uptime")]
     memory_limit_bytes: Annotated[int, Figure("Memory that the agent may use", "bytes", shown=Shown.TEXT | Shown.PAGE)]
-    fingerprint: Annotated[str, Figure("Fingerprint of the agent's key", shown=Shown.TEXT)]
+    fingerprint: Annotated[str, Figure("Fingerprint of the agent's key", shown=Shown.LINE, label="Key")]
     e2e_mode: Annotated[str, Figure("Whether phones without end-to-end encryption may connect: allow or require")]
     terminals: Annotated[
         tuple[TerminalStatus, ...],
-        Figure("Open terminals", shown=Shown.TEXT | Shown.PAGE, metric="mobifai_terminals", number=len),
+        Figure(
+            "Open terminals",
+            shown=Shown.TEXT | Shown.PAGE,
+            label="Terminals",
+            metric="mobifai_terminals",
+            number=len,
+        ),
     ]
     buffer_bytes: Annotated[
         int,
@@ -104,7 +111,8 @@ class AgentStatus(ProcessStats, PhoneStatus, RelayStatus):
     ]
     last_check: Annotated[HealthCheck | None, Figure("The last health check", shown=Shown.TEXT)]
     worst_case_bytes: Annotated[
-        int, Figure("Memory that full bounds would take", "bytes", shown=Shown.TEXT | Shown.PAGE)
+        int,
+        Figure("Memory that full bounds would take", "bytes", shown=Shown.TEXT | Shown.PAGE, label="Worst case"),
     ]
     bounds: Annotated[
         tuple[Entry, ...], Figure("Use of every limit", shown=Shown.TEXT | Shown.PAGE, metric="mobifai_bound")

@@ -195,6 +195,7 @@ export class FakeSession implements Session {
     const bound = (name: string, unit: string, used: number, peak: number, capacity: number, refused = 0, evicted = 0): Health["bounds"][number] => ({ name, unit, used, peak, capacity, refused, evicted });
     return {
       version: "1.0.0", uptimeSeconds: 284_031, memoryBytes: 61_300_000, memoryLimitBytes: 256_000_000, terminals: this.#running.size, worstCaseBytes: 187_000_000,
+      facts: [{ label: "Version", value: "1.0.0", unit: "" }, { label: "Uptime", value: 284_031, unit: "seconds" }, { label: "Terminals", value: this.#running.size, unit: "" }, { label: "Worst case", value: 187_000_000, unit: "bytes" }],
       bounds: [
         bound("terminal.ring", "bytes", 812_000, 1_048_576, 1_048_576, 0, 5120), bound("tabs.open", "terminals", this.#running.size, 9, 32), bound("link.outgoing", "bytes", 0, 65_536, 262_144),
         bound("phone.sessions", "phones", 1, 2, 8), bound("assistant.conversation", "messages", 12, 40, 200), bound("relay.sign-in.tries", "tries", 1, 5, 5, 3),

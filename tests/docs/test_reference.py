@@ -80,7 +80,7 @@ def test_every_page_is_in_the_index() -> None:
     assert [page for page in pages if f"({page})" not in index] == []
 
 
-PLACES = {Shown.TEXT: "`mobifai status`", Shown.PAGE: "phone page", Shown.LOG: "log"}
+PLACES = {Shown.TEXT | Shown.LINE: "`mobifai status`", Shown.PAGE: "phone page", Shown.LOG: "log"}
 
 
 def figure_rows() -> Iterator[str]:
@@ -88,7 +88,7 @@ def figure_rows() -> Iterator[str]:
     figures, checked = declared(AgentStatus), declared(HealthCheck)
     for name, figure in (figures | {name: one for name, one in checked.items() if name not in figures}).items():
         shown = figure.shown | (checked[name].shown if name in checked else Shown.NOWHERE)
-        where = ", ".join(place for flag, place in PLACES.items() if flag in shown) or "–"
+        where = ", ".join(place for flag, place in PLACES.items() if flag & shown) or "–"
         metric = f"`{figure.metric}`" if figure.metric else "–"
         yield f"| `{name}` | {figure.description} | {figure.unit or '–'} | {where} | {metric} |"
 

@@ -79,10 +79,10 @@ def with_changed(values: Any, name: str) -> Any:
 
 
 def figures_shown(kind: type, where: Shown) -> set[str]:
-    return {name for name, figure in declared(kind).items() if where in figure.shown}
+    return {name for name, figure in declared(kind).items() if where & figure.shown}
 
 
-@pytest.mark.parametrize(("render", "where"), [(command_text, Shown.TEXT), (page_message, Shown.PAGE)])
+@pytest.mark.parametrize(("render", "where"), [(command_text, Shown.TEXT | Shown.LINE), (page_message, Shown.PAGE)])
 def test_the_command_and_the_page_show_exactly_their_figures(
     render: Callable[[AgentStatus], object], where: Shown
 ) -> None:
@@ -153,3 +153,13 @@ def test_every_figure_has_a_description_and_bytes_and_seconds_have_their_unit() 
     for name, figure in (declared(AgentStatus) | declared(HealthCheck)).items():
         assert figure.description, name
         assert figure.unit == next((unit for suffix, unit in units.items() if name.endswith(suffix)), ""), name
+
+
+def test_a_labelled_figure_reaches_the_command_and_the_page_without_another_line() -> None:
+    figure = Figure("Time since the last backup", "seconds", shown=Shown.LINE | Shown.PAGE, label="Backup")
+    kind = make_dataclass(
+        "Newer", [("backup_s", Annotated[float, figure])], bases=(AgentStatus,), frozen=True, kw_only=True
+    )
+    status = kind(**{name: getattr(STATUS, name) for name in declared(AgentStatus)}, backup_s=4000.0)
+    assert "\nBackup     1 h 6 min\n" in agent_text(status)
+    assert {"label": "Backup", "value": 4000.0, "unit": "seconds"} in msgspec.json.decode(page_message(status))["facts"]

@@ -367,6 +367,7 @@ async def test_a_phone_asks_how_the_agent_is(tmp_path: Path, channel: bool) -> N
         assert answer["terminals"] == 1
         assert answer["memoryBytes"] > 10**6
         assert answer["worstCaseBytes"] == status["worst_case_bytes"]
+        assert {"label": "Version", "value": status["version"], "unit": ""} in answer["facts"]
         assert [one["name"] for one in answer["bounds"]] == [one["name"] for one in status["bounds"]]
         assert all(one["used"] <= one["capacity"] for one in answer["bounds"])
         assert len(json.dumps(answer)) < MAX_FRAME / 2

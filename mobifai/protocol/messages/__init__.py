@@ -42,7 +42,7 @@ from mobifai.protocol.messages.fields import (
     Text,
     Token,
 )
-from mobifai.protocol.messages.health import BoundState, Health
+from mobifai.protocol.messages.health import BoundState, Fact, Health
 from mobifai.protocol.messages.key_combinations import Combination, KeysSet, KeysState
 from mobifai.protocol.messages.pairing import (
     DeviceRevoked,
@@ -207,6 +207,7 @@ __all__ = [
     "Echo",
     "Empty",
     "Exit",
+    "Fact",
     "Feature",
     "FeatureNames",
     "HandshakeConfirmed",

@@ -15,8 +15,16 @@ class BoundState(Message, frozen=True, omit_defaults=False):
     evicted: int
 
 
+class Fact(Message, frozen=True, omit_defaults=False):
+    """One figure for people. A number is in `unit`; a count has none."""
+
+    label: str
+    value: int | float | str
+    unit: str
+
+
 class Health(Message, frozen=True, omit_defaults=False):
-    """The agent's `system:health`."""
+    """The agent's `system:health`. `facts` are to be shown as they are; pages before them read the named fields."""
 
     version: str
     uptime_seconds: float
@@ -24,4 +32,5 @@ class Health(Message, frozen=True, omit_defaults=False):
     memory_limit_bytes: int
     terminals: int
     worst_case_bytes: int
+    facts: tuple[Fact, ...]
     bounds: tuple[BoundState, ...]

@@ -185,6 +185,13 @@ export interface Exit {
   readonly signal?: string;
 }
 
+/** One figure for people. A number is in `unit`; a count has none. */
+export interface Fact {
+  readonly label: string;
+  readonly value: number | string;
+  readonly unit: string;
+}
+
 /** A device's confirmation that the peer's signature is valid. */
 export interface HandshakeConfirmed {
   readonly peerId?: string;
@@ -205,7 +212,7 @@ export interface HandshakeSignature {
   readonly signature: string;
 }
 
-/** The agent's `system:health`. */
+/** The agent's `system:health`. `facts` are to be shown as they are; pages before them read the named fields. */
 export interface Health {
   readonly version: string;
   readonly uptimeSeconds: number;
@@ -213,6 +220,7 @@ export interface Health {
   readonly memoryLimitBytes: number;
   readonly terminals: number;
   readonly worstCaseBytes: number;
+  readonly facts: readonly Fact[];
   readonly bounds: readonly BoundState[];
 }
 

@@ -274,7 +274,7 @@ export class FakeAgent {
     "system:echo": (payload) => {
       if (this.answersEchoes) this.send("system:echo", payload);
     },
-    "system:health": () => this.send("system:health", { version: "1", uptimeSeconds: 5, memoryBytes: 1, memoryLimitBytes: 2, terminals: this.terminals.size, worstCaseBytes: 3, bounds: [] }),
+    "system:health": () => this.send("system:health", { version: "1", uptimeSeconds: 5, memoryBytes: 1, memoryLimitBytes: 2, terminals: this.terminals.size, worstCaseBytes: 3, facts: [], bounds: [] }),
     "keys:get": () => this.send("keys:state", { combinations: this.combinations }),
     "keys:set": ({ combinations }) => {
       if (!this.takesKeys) return this.send("process:error", { uuid: "", error: "no" });

@@ -28,6 +28,12 @@ export function duration(seconds: number): string {
   return minutes > 0 ? `${minutes} min` : `${whole} s`;
 }
 
+/** A figure of the agent; text stays as it is. */
+export function quantity(value: number | string, unit: string): string {
+  if (typeof value === "string") return value;
+  return unit === "seconds" ? duration(value) : [amount(value, unit), unit === "bytes" ? "" : unit].filter(Boolean).join(" ");
+}
+
 export function latency(ms: number): string {
   return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }

@@ -2,7 +2,7 @@
 
 import type { BoundState, Health } from "../../session/types";
 import { el, replace, setText } from "../base/dom";
-import { amount, bytes, duration } from "../base/quantities";
+import { amount, bytes, quantity } from "../base/quantities";
 import { sentence } from "../status/link_form";
 import { openSheet } from "./sheet";
 
@@ -47,11 +47,8 @@ function memory(health: Health): HTMLElement {
 
 function facts(health: Health): HTMLElement {
   const fact = (name: string, value: string): HTMLElement => el("div", { class: "fact" }, el("dt", {}, name), el("dd", {}, value));
-  return el(
-    "dl", { class: "facts" },
-    fact("Uptime", duration(health.uptimeSeconds)), fact("Terminals", String(health.terminals)),
-    fact("Worst case", bytes(health.worstCaseBytes)), fact("Version", health.version),
-  );
+  // an agent before facts sends none
+  return el("dl", { class: "facts" }, ...(health.facts ?? []).map(({ label, value, unit }) => fact(label, quantity(value, unit))));
 }
 
 function table(bounds: readonly BoundState[]): HTMLElement {
