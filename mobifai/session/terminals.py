@@ -1,6 +1,6 @@
-"""The terminals as one session sees them: which it shows, how far it is with each, and what it asks of them.
+"""The terminals as one session sees them: which the viewer shows, in which size, and its position in each.
 
-Owns a feed for each terminal, and the timer of a viewer that is expected to say how far it is.
+Owns a feed for each terminal, the viewer's size, and the timer of a viewer that is expected to send its positions.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from mobifai.errors import BadMessage
 from mobifai.limits import TERMINAL_RING, TERMINAL_WINDOW, TERMINALS
 from mobifai.protocol import messages
 from mobifai.protocol.features import Features
+from mobifai.session.viewer_size import ViewerSize
 from mobifai.terminals.events import ShellExited, TerminalClosed, TerminalEvent, TerminalOpened, TerminalRenamed
 from mobifai.terminals.feed import TerminalFeed
 from mobifai.terminals.listing import exit_of, listed
@@ -21,7 +22,7 @@ from mobifai.terminals.tabs import Tabs
 from mobifai.terminals.terminal import Terminal, check_size
 
 RESUME_SECONDS = 2.0
-"""How long a viewer may take to say how far it is; then it gets the screens, like one that has nothing."""
+"""How long a viewer may take to send its positions. After that it gets the screens, as one that has nothing."""
 
 
 class Outlet(Protocol):
@@ -50,10 +51,11 @@ class SessionTerminals:
         self._has_screen: frozenset[str] = frozenset()
         self._resume_timer: asyncio.TimerHandle | None = None
         self.shown = tabs.active
+        self.size = ViewerSize()
         tabs.add_viewer(self)
 
     def close(self) -> None:
-        """Give up every feed; the programs run on, into their rings. Idempotent."""
+        """Close every feed. The programs continue, into their rings. Idempotent."""
         self._tabs.remove_viewer(self)
         self._close_feeds()
         self._ledger.close(self._bound)
@@ -61,9 +63,9 @@ class SessionTerminals:
     # -- on a transport
 
     def start(self) -> None:
-        """Send output: the viewer is here, or on another transport, and what was under way is lost.
+        """Send output: the viewer has connected, or is on another transport, and output in flight is lost.
 
-        Shown terminals begin with their screens, or with a viewer that resumes where it says that it is.
+        Shown terminals begin with their screens. A viewer that resumes sends its positions first.
         """
         self._close_feeds()
         self._has_screen = frozenset()
@@ -94,7 +96,7 @@ class SessionTerminals:
         )
 
     def sync(self, *, resume: bool) -> messages.ProcessesSync:
-        """Return the list of terminals for the viewer. `resume`: it is to say how far it is, and `start` follows."""
+        """Return the list of terminals for the viewer. `resume`: it is to send its positions, and `start` follows."""
         processes = listed(self._tabs.terminals, self._features)
         known = {process.uuid for process in processes}
         sync = messages.ProcessesSync(
@@ -147,15 +149,19 @@ class SessionTerminals:
             if uuid in self._feeds:
                 self._feeds[uuid].attach(from_screen=True)
 
-    # -- what the viewer asks for
+    # -- requests of the viewer
 
     def create(self, message: messages.ProcessCreate) -> None:
-        """Open a tab and show it alone. One that exists is only shown. Raises TerminalError, StateError."""
+        """Open a tab in the viewer's size and show it alone. One that exists is only shown.
+
+        Raises TerminalError, StateError.
+        """
         terminal = self._tabs.get(message.uuid)
         if terminal is not None:
             self._send_created(terminal)
         else:
-            terminal = self._tabs.open(message.uuid, message.name, message.cols, message.rows)
+            size = self.size.for_new_terminal(message)
+            terminal = self._tabs.open(message.uuid, message.name, size.cols, size.rows)
             if sum(not one.ended for one in self._tabs.terminals) == 1:
                 self._outlet.send_by_relay("system:message", messages.SystemMessage(type="terminal_ready"))
         self._show((terminal.uuid,))
@@ -187,8 +193,9 @@ class SessionTerminals:
             terminal.write(action.value + ("\r" if action.type == "command" else ""))
 
     def resize(self, message: messages.TerminalResize) -> None:
-        """Set the size of one terminal, or of all. Raises TerminalError."""
+        """Take the viewer's size: resize one terminal, or all. Raises TerminalError."""
         check_size(message.cols, message.rows, message.uuid or "")
+        self.size = ViewerSize.of(message)
         if message.uuid is not None:
             self._tabs.find(message.uuid, also_ended=True).resize(message.cols, message.rows)
             return
@@ -196,7 +203,7 @@ class SessionTerminals:
             terminal.resize(message.cols, message.rows)
 
     def resume(self, message: messages.TerminalResume) -> None:
-        """Continue shown terminals where the viewer says that it is. Raises BadMessage."""
+        """Continue shown terminals at the viewer's positions. Raises BadMessage."""
         if not self._features.resumes:
             raise BadMessage("terminal:resume", "expected `resume` among the features of phone and agent")
         for place in message.terminals:
@@ -206,17 +213,14 @@ class SessionTerminals:
         self._attach_shown()
 
     def acknowledge(self, message: messages.TerminalAck) -> None:
-        """Note which output the viewer has rendered; for a terminal that was closed it comes too late.
-
-        Raises BadMessage.
-        """
+        """Record which output the viewer has rendered, unless the terminal is closed. Raises BadMessage."""
         if not self._features.acknowledges:
             raise BadMessage("terminal:ack", "expected `ack` among the features of phone and agent")
         feed = self._feeds.get(message.uuid)
         if feed is not None:
             feed.acknowledge(message.end)
 
-    # -- what happens to terminals (TabsViewer)
+    # -- events of terminals (TabsViewer)
 
     @property
     def shows_exits(self) -> bool:
@@ -224,7 +228,7 @@ class SessionTerminals:
         return self._features.shows_exits
 
     def handle(self, event: TerminalEvent) -> None:
-        """Tell the viewer of an event, and keep one feed for each terminal."""
+        """Send the viewer an event, and keep one feed for each terminal."""
         match event:
             case TerminalOpened(terminal):
                 self._add_feed(terminal)

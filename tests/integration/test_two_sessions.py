@@ -84,7 +84,9 @@ async def test_a_prompt_without_a_tab_is_for_the_one_that_its_phone_shows(tmp_pa
         mine, yours = await first.create(), await second.create()
         for phone, shown in ((first, mine), (second, yours)):
             await phone.send("ai:prompt", {"prompt": "say that it is done"})
-            assert (await phone.expect("ai:finished", lambda told, tab=shown: told["uuid"] == tab))["outcome"] == "done"
+            assert (await phone.expect("ai:finished", lambda payload, tab=shown: payload["uuid"] == tab))[
+                "outcome"
+            ] == "done"
 
 
 async def test_with_the_usual_limit_a_second_phone_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import mmap
 import os
+import termios
 import tty
 from collections.abc import Mapping
 from contextlib import suppress
@@ -31,6 +32,7 @@ class FakeSpawner:
             raise TerminalError(self.fails_with, uuid)
         master, slave = os.openpty()
         os.set_blocking(master, False)
+        termios.tcsetwinsize(slave, (spec.rows, spec.cols))
         tty.setraw(slave)  # no echo: only what the test prints comes out
         self._next_pid += 1
         self.slaves[self._next_pid], self.specs[self._next_pid] = slave, spec
