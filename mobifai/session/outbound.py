@@ -227,6 +227,7 @@ class OutboundQueue:
         if self._timer is not None:
             self._timer.cancel()
         self._paused = True
+        self.relay_serves = False
         self._urgent = self._channel = None
         self._control.clear()
         self._ready.clear()

@@ -10,6 +10,7 @@ import itertools
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Protocol
 
 from mobifai.assistant.access import AssistantAccess
@@ -53,8 +54,26 @@ class SessionContext:
     offers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
 
+class SessionStage(Enum):
+    """The stage of a session. A session never returns to an earlier one."""
+
+    OPENING = "opening"
+    """Nothing is sent yet."""
+    OPEN = "open"
+    CLOSED = "closed"
+    """Nothing is sent or received any more, and nothing is watched."""
+
+
+TRANSITIONS = {
+    SessionStage.OPENING: {"start": SessionStage.OPEN, "close": SessionStage.CLOSED},
+    SessionStage.OPEN: {"close": SessionStage.CLOSED},
+    SessionStage.CLOSED: {},
+}
+"""The next stage for each event. In a stage that does not list it, an event has no effect."""
+
+
 class SessionOwner(Protocol):
-    """Who keeps the sessions."""
+    """The owner of the sessions."""
 
     def session_closed(self, session: "Session") -> None:
         """The session is closed; its data channel may take a moment to end."""
@@ -75,7 +94,7 @@ class Session:
         self.device_id = phone.device_id
         self.features = features
         self.rights = Rights.of(features)
-        self.closed = False
+        self.stage = SessionStage.OPENING
         self.phone = phone
         self._context = context
         self._owner = owner
@@ -165,6 +184,8 @@ class Session:
 
     def start(self) -> None:
         """Serve the viewer by the relay, and offer it a data channel."""
+        if not self._enter("start"):
+            return
         self.outbound.relay_serves = True
         self._send_sync(resume=True)
         if len(self._context.tabs):
@@ -178,9 +199,8 @@ class Session:
 
     def close(self, reason: str) -> None:
         """End the session. Every terminal runs on. Idempotent."""
-        if self.closed:
+        if not self._enter("close"):
             return
-        self.closed = True
         _log.info("%s", reason)
         self._handover.stop()
         self.inbound.close()
@@ -198,8 +218,19 @@ class Session:
         if self.outbound.path is None and not self._handover.pending:
             self.close("the phone has no transport left")
 
+    def _enter(self, event: str) -> bool:
+        """Change to the next stage. Return whether there is one."""
+        following = TRANSITIONS[self.stage].get(event)
+        self.stage = following or self.stage
+        return following is not None
+
     def _send_everything(self) -> None:
-        """Send output and what the assistant does, from the start: the viewer is on a new transport."""
+        """Send all output and the assistant's events: the viewer is on a new transport.
+
+        A message that was sent just before may have closed the session. Then nothing is watched for it.
+        """
+        if self.stage is not SessionStage.OPEN:
+            return
         self.terminals.start()
         self._context.assistant.add_viewer(self)
 
@@ -314,7 +345,7 @@ class Session:
 
     def connection_ended(self, was_open: bool) -> None:
         """Go on by the relay: what the channel had not delivered is sent again, at least with the screens."""
-        if self.closed:
+        if self.stage is SessionStage.CLOSED:
             return
         if was_open:
             _log.info("the data channel ended")
@@ -323,7 +354,7 @@ class Session:
         self.outbound.set_channel(None)
         self.phone.channel_ended()
         self.close_without_transport()
-        if not self.closed:
+        if self.stage is SessionStage.OPEN:
             if was_open:
                 self._start_again(with_sync=self.features.resumes)
             self.outbound.flush()

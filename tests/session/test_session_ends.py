@@ -1,12 +1,14 @@
-"""A session that is closed is gone: nothing of the agent holds it, or what it owned."""
+"""A session that is closed is gone: nothing of the agent holds it, or what it owned, and it starts nothing."""
 
 import asyncio
 import gc
 import weakref
 from pathlib import Path
 
+from mobifai.agent.agent import Agent
 from mobifai.bounds import Ledger
-from tests.support.agent_here import agent_here, pair
+from mobifai.session.session import SessionStage
+from tests.support.agent_here import admit, agent_here, pair, receive
 from tests.support.eventually import eventually
 
 OF_SESSIONS = ("session", "sessions", "terminal.outbox", "terminal.window", "link.", "e2e.held")
@@ -31,3 +33,49 @@ async def test_sessions_that_were_replaced_are_collected_while_the_last_ones_go_
         for session in agent.sessions.open:
             session.close("the phone left")
         assert {name: count for name, count in counted(agent.ledger).items() if count} == {"sessions": 1}
+
+
+class ClosingTransport:
+    """A transport on which the first message ends the session of its phone."""
+
+    open = True
+    in_flight = 0
+
+    def __init__(self, agent: Agent, device_id: str) -> None:
+        self.sent: list[str] = []
+        self._agent = agent
+        self._device_id = device_id
+
+    def room_for_bulk(self, _: int) -> bool:
+        return True
+
+    def room_for_control(self) -> bool:
+        return True
+
+    def send(self, event: str, _: object) -> None:
+        self.sent.append(event)
+        member = self._agent.sessions.get(self._device_id)
+        assert member is not None
+        self._agent.registry.end(member, "the phone left")
+
+
+async def test_one_that_its_own_first_message_closes_starts_nothing(tmp_path: Path) -> None:
+    async with agent_here(tmp_path) as agent:
+        receive(agent, "process:create", {"uuid": "tab"})
+        before = counted(agent.ledger)
+        transport = ClosingTransport(agent, "phone")
+        admit(agent, "phone", transport)
+        assert transport.sent == ["processes:sync"]
+        assert counted(agent.ledger) == before
+
+
+async def test_one_that_is_closed_never_starts_again(tmp_path: Path) -> None:
+    async with agent_here(tmp_path) as agent:
+        receive(agent, "process:create", {"uuid": "tab"})
+        before = counted(agent.ledger)
+        session = pair(agent, "phone")
+        session.close("the phone left")
+        session.start()
+        session.connection_ended(True)
+        assert session.stage is SessionStage.CLOSED
+        assert counted(agent.ledger) == before

@@ -19,6 +19,7 @@ from mobifai.session.relay_registration import PairedPhone
 from mobifai.session.session import Session
 from mobifai.state import open_state
 from mobifai.terminals.local_spawner import LocalSpawner
+from mobifai.transport.transport import Transport
 from tests.support.eventually import eventually
 
 RESIDENT = "resident"
@@ -60,10 +61,10 @@ class _Phone:
 
     relay_is_ours = True
 
-    def __init__(self, agent: Agent, device_id: str, features: Features = NO_FEATURES) -> None:
+    def __init__(self, device_id: str, transport: Transport, features: Features = NO_FEATURES) -> None:
         self.device_id, self.features = device_id, features
         self.receive: Any = None
-        self.transport = agent.registrations[0].transport
+        self.transport = transport
 
     def send(self, event: str, payload: object) -> None:
         """Drop it."""
@@ -83,11 +84,16 @@ class _Phone:
 
 def pair(agent: Agent, device_id: str) -> Session:
     """Have a phone pair that wants no data channel."""
-    agent.registry.admit(cast("PairedPhone", _Phone(agent, device_id)))
+    admit(agent, device_id, agent.registrations[0].transport)
     session = agent.sessions.get(device_id)
     assert isinstance(session, Session)
     session.connector.disconnect()
     return session
+
+
+def admit(agent: Agent, device_id: str, transport: Transport) -> None:
+    """Have a phone pair, which is reached by this transport."""
+    agent.registry.admit(cast("PairedPhone", _Phone(device_id, transport)))
 
 
 def pair_and_leave(agent: Agent, device_id: str = "phone") -> None:
