@@ -85,16 +85,16 @@ class Middle:
         self.served = 0
         """How many requests `answers` has answered."""
         self.line: Line | None = None
-        """The agent's WebSocket, if one is carried now."""
+        """The agent's WebSocket, once the relay has accepted it and until it ends."""
         self.texts: deque[bytes] = deque(maxlen=KEPT_TEXTS)
         self.changed = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Handle one connection of the agent."""
         task = asyncio.current_task()
         assert task is not None
-        self._tasks.add(task)
+        self._connections[task] = writer
         try:
             with suppress(OSError, EOFError, asyncio.LimitOverrunError):
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -103,7 +103,7 @@ class Middle:
                 else:
                     await self._carry(head, reader, writer)
         finally:
-            self._tasks.discard(task)
+            del self._connections[task]
             writer.transport.abort()
 
     async def _answer(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -134,8 +134,6 @@ class Middle:
         try:
             if line.is_socket:
                 writer.write(await from_relay.readuntil(b"\r\n\r\n"))
-                self.line = line
-                self.changed.set()
             await self._down(line, from_relay, writer)
         finally:
             line.cut()
@@ -156,16 +154,27 @@ class Middle:
         line.cut()
 
     async def _down(self, line: Line, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Carry what the relay says, in whole frames: what is injected comes between two of them."""
+        """Carry the relay's data, in whole frames, so that injected frames fit between them.
+
+        The line can be used once the relay has accepted it: an agent ends a connection with a ping before that.
+        """
         while data := await (_frame(reader) if line.is_socket else reader.read(CHUNK)):
             if data == b"\x81\x012":
                 line.owed.append("relay")
             writer.write(data)
             await writer.drain()
+            if line.is_socket and data[2:4] == b"40":
+                self.line = line
+                self.changed.set()
+
+    def cut(self) -> None:
+        """End every connection, also one that the relay has not accepted yet, so that the agent connects again."""
+        for writer in self._connections.values():
+            writer.transport.abort()
 
     async def close(self) -> None:
-        """End every connection."""
-        tasks = list(self._tasks)
+        """End every connection, and wait for that."""
+        tasks = list(self._connections)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

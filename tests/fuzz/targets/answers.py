@@ -150,8 +150,7 @@ class RelayHandshakes(Target):
             return [data.replace(ACCEPT, _accept(head))]
 
         served, middle.answers = middle.served, answer
-        if middle.line is not None:
-            middle.line.cut()
+        middle.cut()
         try:
             await self._served(middle, served)
         finally:
