@@ -152,7 +152,7 @@ async def test_a_run_goes_on_while_the_disk_of_its_report_is_full(tmp_path: Path
             assert ended.status == 4, ended.err
             verdict = "unfinished" if for_good else "inconclusive"
             assert written(run) == (verdict, not for_good, not for_good)
-            assert ("is in no file" in ended.err) is for_good
+            assert ("the verdict is not in a file" in ended.err) is for_good
 
 
 # -- two runs together
