@@ -1,6 +1,7 @@
 """A server on loopback that speaks the Messages API, well or badly, as a test tells it."""
 
 import asyncio
+import importlib
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -181,7 +182,11 @@ class MessagesServer:
 
 @asynccontextmanager
 async def messages_server() -> AsyncIterator[MessagesServer]:
-    """A server on a free port, for the length of this scope."""
+    """A server on a free port, for the length of this scope.
+
+    Its client is imported first. That takes two seconds, and on a busy machine longer than a test waits for an answer.
+    """
+    importlib.import_module("mobifai.assistant.anthropic_model")
     server = MessagesServer()
     app = web.Application(client_max_size=8 << 20)
     app.router.add_post("/v1/messages", server.handle)

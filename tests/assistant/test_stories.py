@@ -10,6 +10,7 @@ from mobifai.assistant.config import ApprovalMode
 from mobifai.assistant.stories import INTERRUPTED, Stories
 from mobifai.bounds import Ledger
 from mobifai.protocol import messages
+from tests.assistant.fakes import Notes
 from tests.assistant.place import LOOK, a_place, says, types, waits
 from tests.assistant.test_conversations import Asked
 
@@ -63,9 +64,11 @@ async def test_a_phone_without_the_feature_gets_only_its_own_conversation(tmp_pa
         place.assistant.approve(messages.AiApprove(id=asked["id"], ok=True), place.phone)
         await place.phone.until("ai:action")
         assert place.phone.of("ai:answered") == []
+        follower = Notes(follows_assistant=True)
         place.viewers.remove(place.phone)
+        place.viewers.add(follower)
         place.phone.said.clear()
-        await asyncio.sleep(0.5)
+        await follower.end()
         assert place.phone.said == []
 
 
