@@ -8,6 +8,7 @@ sections, docs/reference/protocol-additions.md the additions of this project.
 from collections.abc import Callable, Mapping
 from typing import Any, TypedDict, get_args
 
+from mobifai.protocol.codec import decode
 from mobifai.protocol.messages.assistant import (
     AiAction,
     AiAnswered,
@@ -24,7 +25,6 @@ from mobifai.protocol.messages.assistant import (
     AiStep,
     Prompt,
 )
-from mobifai.protocol.messages.codec import decode
 from mobifai.protocol.messages.encryption import E2eHandshake, E2eRefused, E2eSealed, Introduction
 from mobifai.protocol.messages.fields import (
     Echo,
