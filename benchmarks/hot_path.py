@@ -34,7 +34,7 @@ import click
 from mobifai.bounds import Ledger
 from mobifai.limits import MAX_FRAME, RELAY_BACKLOG, TERMINAL_RING
 from mobifai.protocol import messages
-from mobifai.protocol.frames import decode_frame, encode_frame
+from mobifai.protocol.codec import decode_frame, encode_frame
 from mobifai.relay import packets
 from mobifai.relay.outbox import Outbox
 from mobifai.session.outbound import OutboundQueue
@@ -178,7 +178,7 @@ def key() -> Iterator[tuple[WorkUnit, CountingPath]]:
     with bench() as made:
 
         def unit() -> None:
-            event, payload = decode_frame(text)
+            event, payload, _ = decode_frame(text)
             message = messages.decode(messages.FROM_PHONE, event, payload)
             made.program.send(b"x")  # the echo: with a PTY the kernel has it at the next call
             made.terminal.write(message.data, by_hand=True)

@@ -1,12 +1,38 @@
-"""Decodes received payloads into messages."""
+"""Encoding and decoding of messages: JSON values, the payloads of events, and the text frames that hold both.
 
+The agent sends frames `{"type", "payload"}` (section 1), with a `seq` where messages are numbered. A phone sends the
+same, or `{"namespace", "action", "payload"}`. Through a relay, events and payloads travel without a frame.
+"""
+
+import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from mobifai import limits
 from mobifai.errors import BadMessage
+
+CODE = "code"
+LAST_NUMBER = 2**53
+
+_encoder = msgspec.json.Encoder()
+
+
+def encode(value: object) -> bytes:
+    """Encode a value as JSON in UTF-8."""
+    try:
+        return _encoder.encode(value)
+    except UnicodeEncodeError:  # a lone surrogate, as in a file name that is not UTF-8, is escaped
+        return json.dumps(msgspec.to_builtins(value), separators=(",", ":")).encode()
+
+
+# -- payloads
+
+
+def encode_payload(payload: msgspec.Struct) -> msgspec.Raw:
+    """Encode a payload as JSON, which is put into frames and packets unchanged. Its strings are valid Unicode."""
+    return msgspec.Raw(_encoder.encode(payload))
 
 
 def decode(table: Mapping[str, Any], event: str, payload: object) -> Any:
@@ -40,3 +66,61 @@ def _read(expected: Any, payload: object) -> Any:
         message = msgspec.convert(payload, type=expected, strict=True)
     msgspec.json.encode(message)  # fails on a lone surrogate and on a number of 400 digits
     return message
+
+
+# -- frames
+
+
+class _PhoneFrame(msgspec.Struct, frozen=True):
+    payload: msgspec.Raw = msgspec.Raw(b"null")
+    type: str | None = None
+    namespace: str | None = None
+    action: str | None = None
+    seq: Annotated[int, msgspec.Meta(ge=1, le=LAST_NUMBER)] | None = None
+
+
+class _AgentFrame(msgspec.Struct, frozen=True):
+    type: str
+    payload: object
+
+
+class _NumberedFrame(msgspec.Struct, frozen=True):
+    type: str
+    payload: object
+    seq: int
+
+
+_frame_decoder = msgspec.json.Decoder(_PhoneFrame)
+_FRAME = encode(_NumberedFrame("", msgspec.Raw(b""), LAST_NUMBER))
+"""The longest frame without its type and payload; a type needs no escapes."""
+
+
+def encode_frame(event: str, payload: object, number: int | None = None) -> bytes:
+    """Encode a frame, with the message's number in the session if it has one."""
+    return encode(_AgentFrame(event, payload) if number is None else _NumberedFrame(event, payload, number))
+
+
+def frame_bytes(event: str, payload: msgspec.Raw) -> int:
+    """Return the most bytes that the frame of this message can have."""
+    return len(_FRAME) + len(event) + len(payload)
+
+
+def decode_frame(text: str) -> tuple[str, msgspec.Raw, int | None]:
+    """Return the event of a phone's frame, its payload as JSON, and its number in the session, if it has one.
+
+    An action of the namespace `code` becomes the event `code:ACTION`. Raises BadMessage.
+    """
+    try:
+        frame = _frame_decoder.decode(text)
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+        raise BadMessage("message", f"expected a JSON object with type or action, and payload: {error}") from None
+    event = frame.action if frame.action is not None else frame.type
+    if not event:
+        raise BadMessage("message", "expected a type or an action; found neither")
+    if frame.namespace == CODE and not event.startswith("code:"):
+        return f"code:{event}", frame.payload, frame.seq
+    if frame.namespace not in (None, CODE, "terminal"):
+        raise BadMessage(
+            event[: limits.MAX_ID], f"expected the namespace terminal or code; found {frame.namespace[:64]!r}"
+        )
+    return event, frame.payload, frame.seq

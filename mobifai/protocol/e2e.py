@@ -25,7 +25,7 @@ import msgspec
 
 from mobifai.errors import BadMessage, EncryptionError, HandshakeFailed
 from mobifai.protocol import messages
-from mobifai.protocol.frames import decode_frame
+from mobifai.protocol.codec import decode_frame
 from mobifai.protocol.noise import NO_SECRET, KeyPair, Responder, TransportState
 
 SECRET_BYTES = 16

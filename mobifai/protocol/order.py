@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 from mobifai.bounds import BoundedMap
 from mobifai.errors import EncryptionError, LimitReached
-from mobifai.protocol.frames import encode_frame_bytes, encode_numbered_frame
+from mobifai.protocol.codec import encode_frame
 
 T = TypeVar("T")
 
@@ -44,9 +44,7 @@ class Numbering:
 
     def frame(self, event: str, payload: object) -> bytes:
         """Return the frame of the next message. `sent` counts it."""
-        if self._next is None:
-            return encode_frame_bytes(event, payload)
-        return encode_numbered_frame(event, payload, self._next)
+        return encode_frame(event, payload, self._next)
 
     def sent(self, event: str) -> None:
         """Count a message whose frame was passed to a path."""

@@ -14,8 +14,8 @@ import msgspec
 from mobifai.bounds import Bound
 from mobifai.errors import LimitReached
 from mobifai.protocol import messages
+from mobifai.protocol.codec import encode
 from mobifai.protocol.relay_pairing import is_forwarded
-from mobifai.protocol.wire_json import encode
 from mobifai.relay.close_codes import CloseCode
 from mobifai.relay.event_dispatcher import DeviceConnection
 from mobifai.relay.outbox import Outbox

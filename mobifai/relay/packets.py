@@ -12,7 +12,7 @@ from struct import Struct
 import msgspec
 
 from mobifai.limits import MAX_ID
-from mobifai.protocol.wire_json import encode
+from mobifai.protocol.codec import encode
 
 MALFORMED = ""
 """The event that stands for a malformed one. A device can't send it, since an empty name is malformed."""

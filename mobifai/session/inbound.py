@@ -17,8 +17,8 @@ from mobifai.bounds import Ledger
 from mobifai.errors import BadMessage, EncryptionError, LimitReached, MobiFaiError, TerminalError
 from mobifai.limits import MAX_ID
 from mobifai.protocol import messages
+from mobifai.protocol.codec import decode_frame
 from mobifai.protocol.e2e import PhoneProven
-from mobifai.protocol.frames import decode_numbered_frame
 from mobifai.protocol.messages import PhoneHandlers
 from mobifai.protocol.order import Way
 from mobifai.protocol.relay_pairing import CODE_ACTIONS
@@ -112,7 +112,7 @@ class Inbound:
 
     def _frame(self, text: str, way: Way) -> None:
         try:
-            event, payload, number = decode_numbered_frame(text)
+            event, payload, number = decode_frame(text)
         except BadMessage as error:
             self._put("", error, len(text))
             return

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from mobifai.bounds import BoundedMap, ItemQueue, Ledger
 from mobifai.errors import LimitReached
 from mobifai.limits import CONTROL_QUEUE, MAX_FRAME, TERMINALS
-from mobifai.protocol.frames import encode_payload, frame_bytes
+from mobifai.protocol.codec import encode_payload, frame_bytes
 from mobifai.protocol.messages import Output
 from mobifai.terminals.feed import TerminalFeed
 from mobifai.terminals.output_cursor import Chunk

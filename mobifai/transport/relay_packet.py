@@ -10,8 +10,8 @@ from typing import Annotated
 import msgspec
 
 from mobifai.limits import MAX_ID
+from mobifai.protocol.codec import encode
 from mobifai.protocol.plain_text import one_line
-from mobifai.protocol.wire_json import encode
 
 LEAST_SILENCE = 10.0
 MOST_SILENCE = 120.0

@@ -17,7 +17,7 @@ from aiortc.sdp import candidate_from_sdp
 
 from mobifai.protocol import agent_pairing as pairing
 from mobifai.protocol import messages
-from mobifai.protocol.frames import decode_frame, encode_frame
+from mobifai.protocol.codec import decode_frame, encode_frame
 from mobifai.protocol.handshake import Identity
 from soak.phone.event_log import Json
 from soak.phone.peer_connection import close_connection
@@ -138,13 +138,13 @@ class EchoAgent:
 
     def say(self, event: str, payload: Json, path: str) -> None:
         if path == "channel":
-            self.channel.send(encode_frame(event, payload))
+            self.channel.send(encode_frame(event, payload).decode())
         else:
             self._told = asyncio.ensure_future(self._relay.emit(event, payload))
 
     def _frame(self, text: str) -> None:
         self.frames.append(text)
-        event, raw = decode_frame(text)
+        event, raw, _ = decode_frame(text)
         self._from_phone("channel", event, json.loads(bytes(raw)))
 
     def _sync(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 PARTS = ("mobifai", "soak", "profiles", "hatch_build.py", "pyproject.toml", "README.md", "LICENSE", "requirements")
 
 TABS, REGISTRY, AGENT = "mobifai/terminals/tabs.py", "mobifai/session/registry.py", "mobifai/agent/agent.py"
-SERVICE, MODES, FRAMES = "mobifai/assistant/service.py", "mobifai/terminals/modes.py", "mobifai/protocol/frames.py"
+SERVICE, MODES = "mobifai/assistant/service.py", "mobifai/terminals/modes.py"
 
 ACCEPTED = """
 [[accepted]]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mobifai.bounds import Ledger
 from mobifai.limits import CONTROL_QUEUE, MAX_FRAME
-from mobifai.protocol.frames import encode_frame
+from mobifai.protocol.codec import encode_frame
 from mobifai.protocol.messages import Output
 from mobifai.session.outbound import ECHO_BYTES, OutboundQueue
 from mobifai.terminals.output_cursor import Chunk
@@ -253,7 +253,7 @@ async def test_every_message_fits_into_a_frame_and_all_of_the_text_arrives(text:
     assert desk.relay.text == text
     for event, payload in desk.relay.carried:
         frame = encode_frame(event, payload)
-        assert len(frame.encode()) <= MAX_FRAME
+        assert len(frame) <= MAX_FRAME
         assert msgspec.json.decode(frame)["type"] == event
 
 

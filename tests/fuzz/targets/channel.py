@@ -8,7 +8,7 @@ from aiortc import InvalidStateError
 
 from mobifai.errors import BadMessage
 from mobifai.protocol import messages
-from mobifai.protocol.frames import decode_frame
+from mobifai.protocol.codec import decode_frame
 from tests.fuzz.phone import FuzzPhone, Gone
 from tests.fuzz.source import as_text
 from tests.fuzz.target import Target
