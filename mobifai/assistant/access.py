@@ -73,6 +73,14 @@ class AssistantAccess:
 
     # -- requests of viewers
 
+    def handlers(self, viewer: AssistantViewer) -> messages.AssistantHandlers:
+        """Return the handlers of a viewer's messages to the assistant."""
+        return {
+            "ai:prompt": lambda message: self.prompt(message, viewer),
+            "ai:cancel": lambda message: self.cancel(message, viewer),
+            "ai:approve": lambda message: self.approve(message, viewer),
+        }
+
     def prompt(self, message: messages.Prompt, viewer: AssistantViewer) -> None:
         """Start a conversation. Raises AssistantError."""
         self.get().prompt(message, viewer)

@@ -103,6 +103,11 @@ class KeySync:
         self._device_id = device_id
         self._send = send
 
+    @property
+    def handlers(self) -> messages.KeyHandlers:
+        """The handlers of the phone's messages about key combinations."""
+        return {"keys:get": self.get, "keys:set": self.set}
+
     def get(self, _: messages.Empty | None) -> None:
         """Send the combinations. Raises BadMessage for a phone that may not have them."""
         self._require_right("keys:get")

@@ -128,23 +128,10 @@ class Session:
             encryption.on_refused = self._encryption_refused
 
     def _handlers(self) -> PhoneHandlers:
-        terminals, assistant = self.terminals, self._context.assistant
         return {
-            "process:create": terminals.create,
-            "process:terminate": terminals.terminate,
-            "process:rename": terminals.rename,
-            "process:switch": terminals.switch,
-            "terminal:input": terminals.type,
-            "terminal:actions": terminals.act,
-            "terminal:resize": terminals.resize,
-            "terminal:dimensions": terminals.resize,
-            "terminal:ack": terminals.acknowledge,
-            "terminal:resume": terminals.resume,
-            "ai:prompt": lambda message: assistant.prompt(message, self),
-            "ai:cancel": lambda message: assistant.cancel(message, self),
-            "ai:approve": lambda message: assistant.approve(message, self),
-            "keys:get": self._keys.get,
-            "keys:set": self._keys.set,
+            **self.terminals.handlers,
+            **self._context.assistant.handlers(self),
+            **self._keys.handlers,
             "system:health": lambda _: self.send("system:health", self._context.health()),
             "system:echo": lambda message: self.send("system:echo", message),
         }

@@ -151,6 +151,22 @@ class SessionTerminals:
 
     # -- requests of the viewer
 
+    @property
+    def handlers(self) -> messages.TerminalHandlers:
+        """The handlers of the viewer's messages about terminals."""
+        return {
+            "process:create": self.create,
+            "process:terminate": self.terminate,
+            "process:rename": self.rename,
+            "process:switch": self.switch,
+            "terminal:input": self.type,
+            "terminal:actions": self.act,
+            "terminal:resize": self.resize,
+            "terminal:dimensions": self.resize,
+            "terminal:ack": self.acknowledge,
+            "terminal:resume": self.resume,
+        }
+
     def create(self, message: messages.ProcessCreate) -> None:
         """Open a tab in the viewer's size and show it alone. One that exists is only shown.
 

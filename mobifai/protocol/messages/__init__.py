@@ -3,10 +3,20 @@
 `decode` converts a payload from outside into one of these values or raises BadMessage; nothing else in the product
 reads such payloads. Names on the wire are camelCase, as the apps write them. docs/reference/protocol.md has the
 sections, docs/reference/protocol-additions.md the additions of this project.
+
+To add a message that a phone sends:
+
+1. Define its type in the module of its section, and add a line to that module's table of handlers (`TerminalHandlers`
+   and its like). mypy then names the class whose `handlers` lacks it: `session/terminals.py` for terminals.
+2. Write the handler there. It may raise BadMessage and the other errors of `mobifai.errors`; the phone gets them.
+3. Run `python page/scripts/wire_types.py`, so that the page can send the message, and describe it in the docs.
+
+An event needs a prefix that the relay forwards (`is_forwarded` in `protocol/relay_pairing.py`), unless only phones with
+end-to-end encryption send it. A message to a phone needs a type and a line in `FROM_AGENT` only.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypedDict, get_args
+from collections.abc import Mapping
+from typing import Any, get_args, get_type_hints
 
 from mobifai.protocol.codec import decode
 from mobifai.protocol.messages.assistant import (
@@ -23,6 +33,7 @@ from mobifai.protocol.messages.assistant import (
     AiMessage,
     AiStarted,
     AiStep,
+    AssistantHandlers,
     Prompt,
 )
 from mobifai.protocol.messages.encryption import E2eHandshake, E2eRefused, E2eSealed, Introduction
@@ -42,8 +53,8 @@ from mobifai.protocol.messages.fields import (
     Text,
     Token,
 )
-from mobifai.protocol.messages.health import BoundState, Fact, Health
-from mobifai.protocol.messages.key_combinations import Combination, KeysSet, KeysState
+from mobifai.protocol.messages.health import BoundState, Fact, Health, SystemHandlers
+from mobifai.protocol.messages.key_combinations import Combination, KeyHandlers, KeysSet, KeysState
 from mobifai.protocol.messages.pairing import (
     DeviceRevoked,
     HandshakeConfirmed,
@@ -73,6 +84,7 @@ from mobifai.protocol.messages.terminals import (
     SystemMessage,
     TerminalAck,
     TerminalActions,
+    TerminalHandlers,
     TerminalInput,
     TerminalResize,
     TerminalResume,
@@ -109,32 +121,13 @@ FROM_RELAY: Mapping[str, Any] = {
 }
 """The events that an agent accepts from a relay."""
 
-PhoneHandlers = TypedDict(
-    "PhoneHandlers",
-    {
-        "process:create": Callable[[ProcessCreate], None],
-        "process:terminate": Callable[[ProcessRef], None],
-        "process:rename": Callable[[ProcessNamed], None],
-        "process:switch": Callable[[ProcessSwitch], None],
-        "terminal:input": Callable[[TerminalInput], None],
-        "terminal:actions": Callable[[TerminalActions], None],
-        "terminal:resize": Callable[[TerminalResize], None],
-        "terminal:dimensions": Callable[[TerminalResize], None],
-        "terminal:ack": Callable[[TerminalAck], None],
-        "terminal:resume": Callable[[TerminalResume], None],
-        "ai:prompt": Callable[[Prompt], None],
-        "ai:cancel": Callable[[AiCancel], None],
-        "ai:approve": Callable[[AiApprove], None],
-        "keys:get": Callable[[Empty | None], None],
-        "keys:set": Callable[[KeysSet], None],
-        "system:health": Callable[[Empty | None], None],
-        "system:echo": Callable[[Echo], None],
-    },
-)
-"""Handlers of the events that an agent accepts from a phone, on either transport. A missing one is a type error."""
+
+class PhoneHandlers(TerminalHandlers, AssistantHandlers, KeyHandlers, SystemHandlers):
+    """Handlers of the events that an agent accepts from a phone, on either transport. A missing one is a type error."""
+
 
 FROM_PHONE: Mapping[str, Any] = {
-    event: get_args(handler)[0][0] for event, handler in PhoneHandlers.__annotations__.items()
+    event: get_args(handler)[0][0] for event, handler in get_type_hints(PhoneHandlers).items()
 }
 """The events that an agent accepts from a phone, on the data channel or through the relay, with their types."""
 
@@ -194,6 +187,7 @@ __all__ = [
     "AiStarted",
     "AiStep",
     "Answer",
+    "AssistantHandlers",
     "Authenticated",
     "AvailableDevice",
     "BoundState",
@@ -219,6 +213,7 @@ __all__ = [
     "Id",
     "Introduction",
     "Invitation",
+    "KeyHandlers",
     "KeysSet",
     "KeysState",
     "ListedDevice",
@@ -249,9 +244,11 @@ __all__ = [
     "RequestConnection",
     "ResumePoint",
     "Sdp",
+    "SystemHandlers",
     "SystemMessage",
     "TerminalAck",
     "TerminalActions",
+    "TerminalHandlers",
     "TerminalInput",
     "TerminalResize",
     "TerminalResume",

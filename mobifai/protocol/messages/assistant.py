@@ -1,6 +1,7 @@
 """The assistant: the prompt (section 5), and the additions of this project."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, TypedDict
 
 from msgspec import Meta
 
@@ -129,3 +130,14 @@ class AiApproval(Message, frozen=True):
     id: str
     actions: tuple[AiStep, ...]
     seconds: float
+
+
+AssistantHandlers = TypedDict(
+    "AssistantHandlers",
+    {
+        "ai:prompt": Callable[[Prompt], None],
+        "ai:cancel": Callable[[AiCancel], None],
+        "ai:approve": Callable[[AiApprove], None],
+    },
+)
+"""What a phone may ask of the assistant."""

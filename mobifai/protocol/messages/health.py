@@ -1,6 +1,9 @@
 """The agent's status, as a phone requests it."""
 
-from mobifai.protocol.messages.fields import Message
+from collections.abc import Callable
+from typing import TypedDict
+
+from mobifai.protocol.messages.fields import Echo, Empty, Message
 
 
 class BoundState(Message, frozen=True, omit_defaults=False):
@@ -34,3 +37,13 @@ class Health(Message, frozen=True, omit_defaults=False):
     worst_case_bytes: int
     facts: tuple[Fact, ...]
     bounds: tuple[BoundState, ...]
+
+
+SystemHandlers = TypedDict(
+    "SystemHandlers",
+    {
+        "system:health": Callable[[Empty | None], None],
+        "system:echo": Callable[[Echo], None],
+    },
+)
+"""What a phone may ask of the agent as a whole."""

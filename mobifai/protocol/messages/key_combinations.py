@@ -1,11 +1,12 @@
 """The user's own key combinations, for phones that encrypt."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, TypedDict
 
 from msgspec import Meta
 
 from mobifai import limits
-from mobifai.protocol.messages.fields import Id, Message
+from mobifai.protocol.messages.fields import Empty, Id, Message
 
 
 class Combination(Message, frozen=True):
@@ -26,3 +27,13 @@ class KeysState(Message, frozen=True, omit_defaults=False):
     """`keys:state`: the stored key combinations; None before a phone has sent any."""
 
     combinations: tuple[Combination, ...] | None
+
+
+KeyHandlers = TypedDict(
+    "KeyHandlers",
+    {
+        "keys:get": Callable[[Empty | None], None],
+        "keys:set": Callable[[KeysSet], None],
+    },
+)
+"""What a phone may ask about key combinations."""

@@ -1,6 +1,7 @@
 """Terminals (section 5). Sizes are plain integers; the terminal checks their range."""
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Literal, TypedDict
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -166,3 +167,21 @@ class SystemMessage(Message, frozen=True):
 
 
 TerminalInput = ProcessData | Text
+
+
+TerminalHandlers = TypedDict(
+    "TerminalHandlers",
+    {
+        "process:create": Callable[[ProcessCreate], None],
+        "process:terminate": Callable[[ProcessRef], None],
+        "process:rename": Callable[[ProcessNamed], None],
+        "process:switch": Callable[[ProcessSwitch], None],
+        "terminal:input": Callable[[TerminalInput], None],
+        "terminal:actions": Callable[[TerminalActions], None],
+        "terminal:resize": Callable[[TerminalResize], None],
+        "terminal:dimensions": Callable[[TerminalResize], None],
+        "terminal:ack": Callable[[TerminalAck], None],
+        "terminal:resume": Callable[[TerminalResume], None],
+    },
+)
+"""What a phone may ask of terminals."""
