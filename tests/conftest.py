@@ -39,11 +39,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Install the Node phone while there is a network, then leave it. Workers inherit both."""
+    """Install the Node phone while there is a network, then leave it. Each worker has a network of its own."""
     _let_sigint_through()
     config.stash[HEADER] = [
         f"node phone: {node.prepare(ROOT)}",
-        f"network: {netns.enter()}",
+        f"network: {netns.enter(is_worker=hasattr(config, 'workerinput'))}",
         f"loop: {loops.loop_factory().__module__.split('.')[0]}",
     ]
     loops.warm_up()

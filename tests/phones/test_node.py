@@ -1,5 +1,6 @@
 """Where Node comes from, and what is said when it does not come."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -71,3 +72,12 @@ def test_the_tests_have_a_network_of_their_own() -> None:
         pytest.skip("no network namespace could be made here")
     addresses = {one.address for each in psutil.net_if_addrs().values() for one in each if one.family.name == "AF_INET"}
     assert addresses == {"127.0.0.1", netns.ADDRESS}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="network namespaces are a part of Linux")
+def test_workers_of_one_run_share_no_network() -> None:
+    """Otherwise an agent would also gather candidates on the interfaces that other workers' tests add."""
+    if "PYTEST_XDIST_WORKER" not in os.environ or os.geteuid() != 0 or not netns.is_inside():
+        pytest.skip("expected a worker of pytest-xdist in a network namespace")
+    own, parents = (Path(f"/proc/{process}/ns/net").stat().st_ino for process in ("self", os.getppid()))
+    assert own != parents

@@ -1,9 +1,11 @@
-"""A network of their own for the tests (Linux): a namespace as `soak.harness.network_namespace` makes it, and a cable.
+"""A network for each test process (Linux): a namespace as `soak.harness.network_namespace` makes it, and a cable.
 
 libwebrtc, which the Node phone uses, gathers no candidate on a loopback interface, so the address is on the cable.
-Everything that the test process starts inherits the namespace.
+Everything that a test process starts inherits its namespace. Each worker of pytest-xdist has its own: an agent gathers
+candidates on every address, so it would also open sockets on the interfaces of other workers' tests.
 """
 
+import ctypes
 import os
 from pathlib import Path
 
@@ -15,15 +17,38 @@ INSIDE = "MOBIFAI_TEST_NETNS"
 """Names, for child processes, the namespace that they are already in."""
 
 
-def enter() -> str:
-    """Move this process, which must have one thread only, into a network of its own. Return a description of it."""
-    if os.environ.get(INSIDE) and os.environ[INSIDE] == _current():
+_CLONE_NEWNET = 0x40000000  # linux/sched.h
+
+
+def enter(*, is_worker: bool = False) -> str:
+    """Move this process, which must have one thread only, into a network of its own. Return a description of it.
+
+    A process whose parent is in such a network stays in it, except a worker of pytest-xdist. A worker has a second
+    thread, which uses no network.
+    """
+    if is_inside():
+        if is_worker and os.geteuid() == 0:
+            leave_network()
+            _wire_up()
+            os.environ[INSIDE] = _current()
+            return f"a network namespace of its own, {ADDRESS}"
         return f"the network namespace of the parent process, {ADDRESS}"
     outside = _current()
     description = network.enter(_wire_up)
     if _current() != outside:
         os.environ[INSIDE] = _current()
     return description
+
+
+def leave_network() -> None:
+    """Move this thread, and the threads and processes that it starts from now on, into an empty network.
+
+    Raises OSError.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)  # os.unshare is there from Python 3.12 only
+    if libc.unshare(_CLONE_NEWNET) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"unshare: {os.strerror(number)}")
 
 
 def is_inside() -> bool:
