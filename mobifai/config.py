@@ -21,9 +21,9 @@ EVERY_IPV4_ADDRESS = "0.0.0.0"
 class RelayConfig:
     """How a relay in this process listens, and how it is reached.
 
-    Port 0 is any free one. `allowed_hosts` are the hosts (`NAME` or `NAME:PORT`) under which a proxy reaches or serves
-    it. `trusted_proxies` may name the clients behind them. `public_url` is the address for phones, without a trailing
-    slash; None: the relay determines one.
+    Port 0 picks any free port. `allowed_hosts` are the hosts (`NAME` or `NAME:PORT`) under which a proxy reaches or
+    serves it. The relay believes `trusted_proxies` which client they forward for. `public_url` is the address for
+    phones, without a trailing slash; if it is None, the relay determines it.
     """
 
     host: str = "127.0.0.1"
@@ -48,11 +48,11 @@ class HealthConfig:
 class Config:
     """The user's settings of an agent.
 
-    `relay` configures a relay in this process, or is the URL of a remote one. `ice_servers` are STUN or TURN URLs;
-    empty: none are used. `limits` replaces values of `limits.LIMITS`. `restart_daily` is the local time of a daily
-    restart. `time_scale` speeds up pure timers by this factor; the values in `health` are scaled already. `e2e`:
-    whether legacy apps, which have no end-to-end encryption, may connect. `public_url` replaces the address of a
-    remote relay in invitations.
+    `relay` configures a relay in this process, or is the URL of a remote one. `ice_servers` are STUN or TURN URLs.
+    `limits` replaces values of `limits.LIMITS`. `restart_daily` is the local time of a daily restart. Timers of
+    reconnects run `time_scale` times as fast; the values in `health` are scaled already. `e2e` decides if legacy apps,
+    which have no end-to-end encryption, may connect. `public_url` replaces the address of a remote relay in
+    invitations.
     """
 
     relay: RelayConfig | str

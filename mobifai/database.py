@@ -33,11 +33,13 @@ class WriteFailed(StateError):
 
 
 class Database:
-    """A database of the state directory: held in memory, and written through to its file. `contents` names it.
+    """A database of the state directory: held in memory, and written through to its file. `contents` says what it
+    stores, for messages to the user, such as "tabs".
 
-    Reading never touches the disk. A change inside `with` is made in both or, with WriteFailed, in neither. A change by
-    `write_best_effort` stays in memory even if the disk write fails. A file that can't be written now is tried again
-    with later changes, and then receives everything that it missed. A file that can't be read is never written to.
+    Reading never touches the disk. A change inside `with` is made both in memory and in the file, or, if WriteFailed is
+    raised, in neither. A change by `write_best_effort` stays in memory even if the disk write fails. A file that can't
+    be written now is tried again with later changes, and then receives everything that it missed. A file that can't be
+    read is never written to.
     """
 
     def __init__(
@@ -64,7 +66,7 @@ class Database:
         self._load()
 
     def close(self) -> None:
-        """Write pending changes if possible, and close the file. Closing twice does nothing."""
+        """Write pending changes if possible, and close the file. Idempotent."""
         with contextlib.suppress(StateError, sqlite3.Error):
             self._caught_up()
         self._memory.close()
@@ -166,7 +168,10 @@ class Database:
                 self._file.execute(statement, values)
 
     def _caught_up(self) -> bool:
-        """Write all content to a file that is behind. Returns whether it was. Raises StateError, sqlite3.Error."""
+        """Write all content to the file if it lacks changes. Return whether it lacked any.
+
+        Raises StateError, sqlite3.Error.
+        """
         if not self._behind:
             return False
         if not self._may_write:

@@ -72,7 +72,7 @@ def open_file(path: Path, schema: str, version: int, upgrades: Mapping[int, str]
 
 
 def prepare(connection: sqlite3.Connection, schema: str, version: int, upgrades: Mapping[int, str]) -> None:
-    """Create the tables, upgrade or check them. Raises UnusableFile, sqlite3.Error."""
+    """Create the tables, or upgrade and check those of an existing file. Raises UnusableFile, sqlite3.Error."""
     found = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if found > version:
         raise UnusableFile(f"was written by a newer version of MobiFai (format {found}; expected at most {version})")
@@ -118,7 +118,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def copy_rows(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
-    """Replace the rows of every table with those of another database with the same schema."""
+    """Replace the rows of every table of `target` with those of `source`, which has the same schema."""
     names = source.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     for (table,) in names:
         columns = [str(row[1]) for row in source.execute(f'PRAGMA table_info("{table}")')]

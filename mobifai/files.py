@@ -37,14 +37,17 @@ def read_whole(path: Path) -> bytes:
     with os.fdopen(descriptor, "rb") as file:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
-            raise ValueError("it is no ordinary file")
+            raise ValueError("it is not a regular file")
         if found.st_size > MOST_BYTES:
-            raise ValueError(f"it has {found.st_size} bytes, of {MOST_BYTES} at most")
+            raise ValueError(f"it has {found.st_size} bytes; at most {MOST_BYTES} are allowed")
         return file.read(MOST_BYTES)
 
 
 def set_aside(path: Path, *suffixes: str) -> Path:
-    """Rename a file that can't be used, and the files with these suffixes next to it. Raises OSError."""
+    """Rename a file that can't be used, and the files beside it whose names add these suffixes. Return the new path.
+
+    Raises OSError.
+    """
     name = f"{path.name}.kept-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S%f}"
     for suffix in (*suffixes, ""):
         found = path.with_name(path.name + suffix)

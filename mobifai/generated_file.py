@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class GeneratedFile:
-    """A file of the state directory. `without` says what the loss of its content means."""
+    """A file of the state directory. `without` names the consequence of losing its content, for messages."""
 
     def __init__(self, path: Path, problems: Problems, without: str) -> None:
         self._path = path

@@ -1,4 +1,4 @@
-"""The problems of a process, mostly data that it can't store: a sentence each, in the log and in `mobifai status`."""
+"""The present problems of a process, mostly data that it can't store. The log and `mobifai status` show them."""
 
 import logging
 import time
@@ -11,7 +11,7 @@ QUIET_SECONDS = 600.0
 
 
 class Problems:
-    """The present problems, by their subject (for example, a file name)."""
+    """The present problems: a sentence for each subject (for example, a file name)."""
 
     def __init__(self, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
         self._quiet = quiet

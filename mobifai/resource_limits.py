@@ -13,18 +13,19 @@ from mobifai.errors import CommandError
 _log = logging.getLogger(__name__)
 
 NEEDED_FILES = 48
-"""Descriptors that must be free. An agent with a phone and five terminals uses this many."""
+"""The number of descriptors that must be free. An agent with a phone and five terminals uses this many."""
 
 WANTED_FILES = 1024
 
 NEEDED_FILE_BYTES = 64 << 20
-"""The log and the databases stay smaller than this."""
+"""The file size that must be allowed. The log and the databases stay smaller than this."""
 
 NEEDED_ADDRESS_SPACE, NEEDED_DATA = 512 << 20, 256 << 20
-"""Bytes. An agent with a phone on the data channel uses about a third of each."""
+"""The bytes of address space and of data that must be allowed. An agent with a phone on the data channel uses about a
+third of each."""
 
 _MEMORY_LIMITS = {"-v": (resource.RLIMIT_AS, NEEDED_ADDRESS_SPACE), "-d": (resource.RLIMIT_DATA, NEEDED_DATA)}
-"""By option of `ulimit`, the limits and the bytes needed, where the system enforces them (Linux)."""
+"""The limits on memory and the bytes needed, by their option of `ulimit`. Only Linux enforces these limits."""
 
 
 def check_limits() -> None:

@@ -53,7 +53,7 @@ class AgentIdentity:
 class StateDir:
     """A state directory that exists and belongs to this user. `locks` are the descriptors that lock it.
 
-    If it can't be written, new content lasts as long as this process, and `problems` says so.
+    If the directory can't be written, new content is lost when this process ends, and `problems` reports this.
     """
 
     path: Path
@@ -77,15 +77,19 @@ class StateDir:
         return self._socket_in_use("keeper")
 
     def _socket_in_use(self, name: str) -> Path:
-        """Return the socket that exists, preferably one elsewhere: one inside may belong to an earlier process."""
+        """Return the path at which a socket exists.
+
+        A path elsewhere is preferred: a socket inside may be left by an earlier process.
+        """
         first, *others = self.socket_paths(name)
         return next((place for place in others if _is_ours(place.parent) and place.exists()), first)
 
     def socket_paths(self, name: str) -> list[Path]:
         """Return the possible paths of a socket, the preferred one first.
 
-        That is in the state directory, unless its path is too long. If that directory can't be written, the socket is
-        in a private directory elsewhere, which commands find by the state directory's path.
+        The preferred path is in the state directory, unless it is too long for a socket. If the state directory can't
+        be written, the socket is in a private directory elsewhere, which commands derive from the state directory's
+        path.
         """
         inside = self.path / f"{name}.sock"
         digest = sha256(os.fsencode(self.path.resolve())).hexdigest()[:16]
@@ -129,7 +133,7 @@ class StateDir:
         """Generate missing keys during this scope, so that `device` and `e2e_key` only read them.
 
         Generating a key loads a library of many megabytes. So it is done in a fork of this process, which must have no
-        threads. A failure there shows later, in `device` or `e2e_key`.
+        threads. If the fork fails, `device` or `e2e_key` reports the failure later.
         """
         child = self._fork() if self._lacks_keys() else None
         if child == 0:
@@ -151,7 +155,10 @@ class StateDir:
         return None
 
     def _lacks_keys(self) -> bool:
-        """Return whether a key must be generated or computed. Damaged files are left to this process."""
+        """Return whether a key must be generated or computed.
+
+        A damaged file does not count: this process, not the fork, replaces it.
+        """
         if not (self.path / "e2e.json").exists():
             return True
         try:

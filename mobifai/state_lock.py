@@ -1,7 +1,7 @@
 """The locks that keep other processes out of a state directory; they end with the process.
 
-One is on a file in the directory that names the holder. The other is on the directory itself, which works on a
-read-only disk.
+One lock is on a file in the directory; the file names the holder. The other is on the directory itself, which works on
+a read-only disk.
 """
 
 import contextlib
@@ -30,7 +30,8 @@ def lock_directory(path: Path) -> tuple[int, ...]:
 
 
 def _locked(path: Path, target: str, flags: int) -> list[int]:
-    """Lock the directory itself or a file in it. Returns nothing if that is not supported.
+    """Lock `target` in the directory, and return the descriptor that holds the lock; an empty list if that is not
+    supported.
 
     Raises StateError if another process has the lock.
     """
@@ -44,7 +45,7 @@ def _locked(path: Path, target: str, flags: int) -> list[int]:
         os.close(lock)
         raise StateError(
             f"another mobifai (process {_holder(path)}) is running with the state directory {path}; "
-            "stop it, or give this one its own with --state-dir"
+            "stop it, or choose another directory with --state-dir"
         ) from None
     except OSError:  # for example, a directory on some network file systems
         os.close(lock)

@@ -29,7 +29,7 @@ def name() -> str:
 
 
 def home() -> Path | None:
-    """Return the home directory by $HOME or the user database; it may not exist."""
+    """Return the home directory from $HOME or the user database. The directory may not exist."""
     known = passwd_entry()
     place = os.environ.get("HOME") or (known.pw_dir if known is not None else "")
     return Path(place) if Path(place).is_absolute() else None

@@ -1,1 +1,1 @@
-"""Which phones may connect: the policy, known phones, invitations and the relay's device registry."""
+"""Decides which phones may connect: the policy, known phones, invitations and the relay's device registry."""

@@ -22,7 +22,7 @@ FORM = "1"
 
 
 _REQUIRES_E2E = (
-    "this agent takes only clients that encrypt (--e2e require, the default with --relay); to invite a legacy app, "
+    "this agent accepts only clients that encrypt (--e2e require, the default with --relay); to invite a legacy app, "
     "start it with `mobifai serve --e2e allow`"
 )
 
@@ -41,8 +41,8 @@ def _base64(data: bytes) -> str:
 class DeviceAdmin:
     """Administers the devices of the relay and the phones that the agent knows by their keys.
 
-    `urls` are the relay's addresses, ordered by how likely a phone can reach them. With `e2e` = "require" legacy apps
-    are not invited.
+    `urls` are the relay's addresses; the first is the one that phones most likely reach. With `e2e` = "require", legacy
+    apps are not invited.
     """
 
     def __init__(
@@ -77,11 +77,10 @@ class DeviceAdmin:
         return {**where, "link": shown, **invitation}
 
     async def devices(self) -> dict[str, Any]:
-        """Return the relay's devices, each with its end-to-end key's details (`e2e`, or None), and phones it does not
-        list.
+        """Return the devices that the relay lists, and the phones that only the agent knows.
 
-        If the relay can't be asked, return the phones that the agent knows, and the reason as `relay`. Raises
-        SignInRefused, RelayUnreachable if it knows none.
+        `e2e` of each describes its end-to-end key, or is None. If the relay can't be asked, return the phones that the
+        agent knows, and the reason as `relay`. Raises SignInRefused or RelayUnreachable if the agent knows no phone.
         """
         pinned = {phone.device_id: phone for phone in self._phones}
         try:
@@ -94,7 +93,7 @@ class DeviceAdmin:
         return {**answer, "devices": [*listed, *map(_unlisted, pinned.values())]}
 
     async def revoke(self, device_id: str, end: Callable[[str], None]) -> dict[str, Any]:
-        """Revoke a device: first here (`end` ends its session), then at the relay, which may not be reachable.
+        """Revoke a device: first in this agent (`end` ends its session), then at the relay, which may be unreachable.
 
         Raises SignInRefused, RelayUnreachable if the agent does not know the device and the relay can't revoke it;
         StateError if the revocation can't be stored.

@@ -38,7 +38,7 @@ class PinnedPhone(msgspec.Struct, frozen=True):
 class _File(msgspec.Struct, frozen=True):
     phones: tuple[PinnedPhone, ...] = ()
     revoked: tuple[tuple[str, str], ...] = ()
-    """Keys in hex with their device ids, oldest first."""
+    """Pairs of a revoked key in hex and its device's id, oldest first."""
 
 
 class KnownPhones:
@@ -70,7 +70,7 @@ class KnownPhones:
         self._load()
 
     def close(self) -> None:
-        """Write pending changes and close the accounts."""
+        """Write pending changes and close the ledger entries."""
         if self._changed:
             self._keep_if_possible()
         for bound in self._bounds:

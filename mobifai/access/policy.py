@@ -1,7 +1,8 @@
 """The access policy for phones without end-to-end encryption.
 
-A phone that encrypts proves its key. The identity of any other phone is the relay's word. With a relay in this process,
-the agent knows which devices were invited as legacy apps, and accepts no others without encryption.
+A phone that encrypts proves its key. For any other phone, the agent has only the relay's word on its identity. With a
+relay in this process, the agent knows which devices were invited as legacy apps, and accepts no others without
+encryption.
 """
 
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from mobifai.protocol.features import Features
 class AccessPolicy:
     """Decides which phones without end-to-end encryption are accepted; with `require`, none.
 
-    `is_legacy` returns whether a device was invited as a legacy app; None if only the relay knows that.
+    `is_legacy` returns whether a device was invited as a legacy app. It is None if only the relay knows that.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """The relay's device registry: invitations for phones, and the devices of the account.
 
-The relay is asked in this process (`LocalDeviceRegistry`) or by HTTP (`relay_http.RelayApi`); the answers have the same
-form.
+A relay in this process is called directly (`LocalDeviceRegistry`), any other by HTTP (`relay_http.RelayApi`). The
+answers have the same form.
 """
 
 from typing import Any, Protocol
@@ -52,7 +52,7 @@ class LocalDeviceRegistry:
 
 
 def device_registry(relay_target: RelayTarget, own_id: str, token: str | None) -> DeviceRegistry:
-    """Return the registry of the relay in use. By HTTP it is asked with the agent's token."""
+    """Return the registry of the relay in use. Requests by HTTP carry the agent's token."""
     if relay_target.relay is not None:
         return LocalDeviceRegistry(relay_target.relay, own_id)
     from mobifai.access.relay_http import RelayApi  # noqa: PLC0415 - it brings a client for HTTP

@@ -1,4 +1,4 @@
-"""The device registry of a relay elsewhere, by its HTTP API."""
+"""The device registry of a relay on another machine, used through its HTTP API."""
 
 import asyncio
 from typing import Any, TypeVar
@@ -13,7 +13,7 @@ from mobifai.protocol.plain_text import one_line
 from mobifai.transport.http_client import explain, relay_client_session
 
 ANSWER_BYTES = 64 << 10
-"""Most bytes read of a response: 100 devices take about 20 KiB."""
+"""The most bytes that are read of a response: 100 devices take about 20 KiB."""
 
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
 
@@ -36,7 +36,7 @@ class RelayApi:
         try:
             invitation.expires_at.astimezone()
         except (ValueError, OverflowError, OSError):
-            raise self._unusable(f"{invitation.expires_at.isoformat()} is no time at which a code can expire") from None
+            raise self._unusable(f"expected a time of expiry; found {invitation.expires_at.isoformat()}") from None
         return msgspec.to_builtins(invitation)  # type: ignore[no-any-return]
 
     async def devices(self) -> dict[str, Any]:

@@ -96,7 +96,7 @@ class AssistantAccess:
     # -- events of viewers and terminals
 
     def add_viewer(self, viewer: AssistantViewer) -> None:
-        """Send a viewer that follows the assistant what it is doing and has done."""
+        """Send a viewer that follows the assistant the running conversations and the kept histories."""
         self._viewers.add(viewer)
         if not viewer.follows_assistant:
             return
@@ -106,7 +106,7 @@ class AssistantAccess:
             else:
                 viewer.send("ai:conversations", messages.AiConversations(()))
         except AssistantError as error:
-            _log.warning("the phone can't be sent what the assistant did: %s", error)
+            _log.warning("the assistant's conversations can't be sent to the phone: %s", error)
 
     def remove_viewer(self, viewer: AssistantViewer) -> None:
         """Stop sending events to a viewer. Conversations continue."""

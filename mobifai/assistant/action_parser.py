@@ -23,7 +23,7 @@ _decoder = json.JSONDecoder()
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """Actions in order. `calls` are the ids of the tool calls that need a result."""
+    """The actions of an answer, in order. `calls` are the ids of the tool calls that need a result."""
 
     actions: tuple[ModelAction, ...]
     calls: tuple[str, ...]
@@ -93,7 +93,7 @@ def _scan(text: str) -> Iterator[object]:
 
 
 def _as_input(value: object) -> object:
-    """Return an object with actions; a list of actions or a single action is wrapped in one."""
+    """Return a value as the tool's input: a list of actions, or a single action, is wrapped in an object."""
     if isinstance(value, list):
         return {"actions": value}
     return {"actions": [value]} if isinstance(value, dict) and "type" in value else value
@@ -110,7 +110,7 @@ def _convert(value: object) -> tuple[ModelAction, ...]:
     try:
         actions = msgspec.convert(value, type=Actions, strict=True).actions
     except msgspec.ValidationError as error:
-        raise ValueError(f"the input of {TOOL} is not as its schema says: {error}") from None
+        raise ValueError(f"the input of {TOOL} does not match its schema: {error}") from None
     if not actions:
         raise ValueError("expected at least one action; found none")
     return actions

@@ -1,7 +1,7 @@
 """The actions that a model can request: the tool that it calls, the schema of its input, and the bounds on both.
 
 Pure. A request out of bounds is shortened where that is harmless, and otherwise refused together with all that follows
-it; the model is informed of either. Text to type is never shortened: half a command is a different command.
+it. The model is informed in both cases. Text to type is never shortened: half a command is a different command.
 """
 
 import re

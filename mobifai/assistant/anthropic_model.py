@@ -1,8 +1,8 @@
 """A model behind Anthropic's Messages API, used through Anthropic's client.
 
-It owns the client and its connections for one conversation. Redirects are not followed, because they would be sent the
-key. Replies are bounded while they arrive, and only the given key is used. The client decides what is retried and when.
-A reply is read within a try, so a truncated reply counts as a failure.
+It owns the client and its connections for one conversation. Redirects are not followed, because their targets would
+receive the key. Replies are bounded while they arrive, and only the given key is used. The client decides what is
+retried and when. A reply is read as part of an attempt, so a truncated reply counts as a failed attempt.
 
 Importing this module imports the package `anthropic`, which takes two seconds and 70 MB: see `models`.
 """
@@ -31,7 +31,7 @@ CLOSE_SECONDS = 2.0
 """How long connections may take to close before they are dropped. Stopping the agent may take 5 s in all."""
 
 URL_VARIABLE = "ANTHROPIC_BASE_URL"
-"""The variable from which the client takes its address; it is checked like that in the settings."""
+"""The variable from which the client takes the API's address, which is checked like the one in the settings."""
 
 DEFAULT_URL = "https://api.anthropic.com"
 
@@ -88,7 +88,7 @@ class AnthropicModel:
 
     async def _limit(self, response: httpx2.Response) -> None:
         if response.headers.get("content-encoding", "identity") != "identity":
-            raise AssistantError("the model's API answers compressed, which it was asked not to do")
+            raise AssistantError("the model's API sent a compressed answer, although it was asked not to")
         response.stream = _Limited(cast(httpx2.AsyncByteStream, response.stream), self._reply)
 
     async def answer(self, question: ModelRequest, notice: NotifyUser) -> ModelResponse:
@@ -119,7 +119,7 @@ class AnthropicModel:
         )
         return cast(ModelResponse, answer)  # the middleware has converted it
 
-    # -- one try (middleware of the client)
+    # -- one attempt (middleware of the client)
 
     async def _attempt(self, request: anthropic.APIRequest, call_next: anthropic.AsyncCallNext) -> Any:
         """Send one request and read its reply. Retries are announced; the exception raised here triggers them."""
@@ -147,7 +147,7 @@ class AnthropicModel:
         seconds = _wait_wanted(response)
         if seconds > self._deadline - asyncio.get_running_loop().time():
             words = _in_words(response.status_code)
-            raise AssistantError(f"{words}, and asks to come again in {seconds:.0f} s; try again then")
+            raise AssistantError(f"{words}, and asks to wait {seconds:.0f} s; try again then")
 
     async def _read(self, response: httpx2.Response) -> ModelResponse:
         if not self._config.stream:
@@ -182,13 +182,13 @@ class AnthropicModel:
                 source = f"{KEY_VARIABLE} or {self._config.key_file}" if self._config.key_file else KEY_VARIABLE
                 return f"the model's API does not accept the key ({error.status_code}): check {source}"
             case anthropic.NotFoundError():
-                return f"the model's API knows no {self._config.model!r} (404): check the model's name and base_url"
+                return f"the model's API does not know {self._config.model!r} (404): check its name and base_url"
             case anthropic.APIStatusError():
                 return f"{_in_words(error.status_code)}: {_plain(error.api_message or error.message)}"
             case anthropic.APITimeoutError():
-                return f"the model's API said nothing for {self._config.read_seconds:g} s"
+                return f"the model's API sent nothing for {self._config.read_seconds:g} s"
             case anthropic.APIConnectionError():
-                return f"no good connection to the model's API: {_plain(str(error.__cause__ or error))}"
+                return f"the connection to the model's API failed: {_plain(str(error.__cause__ or error))}"
             case _:
                 return _plain(str(error))
 
@@ -221,7 +221,7 @@ async def _events(response: httpx2.Response) -> Any:
             async for event in events:
                 yield event
     except UnicodeDecodeError:
-        raise AssistantError("the model's API answered with what is no text") from None
+        raise AssistantError("the model's API sent an answer that is not text") from None
 
 
 def _fail(failure: replies.Failure) -> None:
@@ -232,7 +232,7 @@ def _fail(failure: replies.Failure) -> None:
 
 
 def _is_retried(response: httpx2.Response) -> bool:
-    """Return whether the client retries after this response, unless it was the last try."""
+    """Return whether the client retries after this response, unless this was the last attempt."""
     wish = response.headers.get("x-should-retry")
     if wish in ("true", "false"):
         return bool(wish == "true")
@@ -250,7 +250,7 @@ def _wait_wanted(response: httpx2.Response) -> float:
 def _in_words(status: int) -> str:
     match status:
         case 400 | 422:
-            return f"the model's API does not take the request ({status})"
+            return f"the model's API does not accept the request ({status})"
         case 413:
             return "the request is too large for the model's API (413)"
         case 429:

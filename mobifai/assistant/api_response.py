@@ -19,7 +19,7 @@ _Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_
 
 
 class TextBlock(Struct, tag="text", tag_field="type"):
-    """Text."""
+    """A block of text."""
 
     text: str
 
@@ -33,14 +33,14 @@ class ToolUseBlock(Struct, tag="tool_use", tag_field="type"):
 
 
 class ThinkingBlock(Struct, tag="thinking", tag_field="type"):
-    """Thinking, which is sent back unchanged in the next question, or not at all."""
+    """A block of thinking, which is sent back unchanged in the next question, or not at all."""
 
     thinking: str
     signature: str = ""
 
 
 class RedactedThinkingBlock(Struct, tag="redacted_thinking", tag_field="type"):
-    """Encrypted thinking."""
+    """A block of encrypted thinking."""
 
     data: str
 
@@ -87,14 +87,14 @@ def _block(block: object) -> Block:
 
 
 def _unexpected(error: Exception) -> AssistantError:
-    return AssistantError(f"the model's API answered with what is no message: {str(error)[:200]}")
+    return AssistantError(f"the model's API sent an answer that is not a message: {str(error)[:200]}")
 
 
 def _answer(blocks: Sequence[Block], reason: str | None, tokens: int, bound: Bound) -> ModelResponse:
-    """Check an answer as a whole."""
+    """Check the answer as a whole, and return it."""
     calls = [block["id"] for block in blocks if block["type"] == "tool_use"]
     if len(set(calls)) < len(calls):
-        raise AssistantError("the model's API answered with two tool calls of the same id")
+        raise AssistantError("the model's API answered with two tool calls with the same id")
     try:
         size = len(msgspec.json.encode(blocks))
     except (msgspec.MsgspecError, UnicodeEncodeError, OverflowError, RecursionError) as error:

@@ -51,7 +51,10 @@ class Approvals:
         return True
 
     async def granted(self, steps: tuple[AiStep, ...], otherwise: str = "nothing of it was run") -> bool:
-        """Ask and wait for the answer. Raises AssistantError, whose text has `otherwise`, after a timeout."""
+        """Ask the user, and return whether the steps are approved.
+
+        Raises AssistantError after a timeout; its text ends with `otherwise`.
+        """
         loop = asyncio.get_running_loop()
         # Counting starts over with the agent: an old id must not answer a new question.
         question = f"{self._conversation}.{next(self._numbers)}.{secrets.token_hex(4)}"

@@ -21,7 +21,7 @@ FIELD_CHARACTERS = 20_000
 
 
 class Audit:
-    """Writes records. `now` returns the time in seconds since the epoch. Closing twice does nothing."""
+    """Writes records. `now` returns the time in seconds since the epoch."""
 
     def __init__(self, path: Path, ledger: Ledger, now: Callable[[], float]) -> None:
         self._path = path
@@ -30,7 +30,7 @@ class Audit:
         self._now = now
 
     def close(self) -> None:
-        """Close the entry in the ledger. No file is open between records."""
+        """Close the entry in the ledger. No file is open between records. Idempotent."""
         self._ledger.close(self._bound)
 
     def write(self, secrets: Secrets, event: str, terminal: str, conversation: int, text: str) -> None:
@@ -61,7 +61,7 @@ class Audit:
                 self._bound.evicted(size)
                 descriptor, size = self._open(), 0
             if os.write(descriptor, line) < len(line):
-                raise OSError("the disk took a part of it only")
+                raise OSError("only a part of it was written")
             self._bound.set(size + len(line))
         finally:
             if descriptor >= 0:

@@ -118,7 +118,7 @@ class _Parser:
         if operator != "<":
             raise Unclear(f"it writes to a file: {file.text or 'without a name'}")
         if file.expands or not file.text or file.text.startswith("/dev/"):
-            raise Unclear("it reads from what is no plain file")
+            raise Unclear("it reads from something that is not a plain file")
         self._reads.append(file)
 
     def _copy_descriptor(self) -> None:

@@ -34,11 +34,11 @@ class ApprovalMode(StrEnum):
 class AssistantConfig:
     """The user's settings. Sizes and counts are in `limits.LIMITS`, so that the ledger counts them.
 
-    `base_url`: None is the API's own. `key_file` is read if the environment has no key. `answer_seconds` bounds one
-    question to the model, including retries. A screen counts as settled after `quiet_seconds` without output, and after
-    `quiet_limit_seconds` at the latest. `screen_characters` are shown unless the model requests another part.
-    `risky_patterns` (regular expressions) extend those of `risk`. Commands that begin with the words of one of
-    `allowed_commands` (for example "make test") count as harmless.
+    `base_url`: None stands for the API's own address. `key_file` is read if the environment has no key.
+    `answer_seconds` bounds one question to the model, including retries. A screen counts as settled after
+    `quiet_seconds` without output, and after `quiet_limit_seconds` at the latest. `screen_characters` are shown unless
+    the model requests another part. `risky_patterns` (regular expressions) extend those of `risk`. Commands that begin
+    with the words of one of `allowed_commands` (for example "make test") count as harmless.
     """
 
     model: str = DEFAULT_MODEL
@@ -93,7 +93,9 @@ def _check_pattern(pattern: str) -> None:
     try:
         re.compile(pattern)
     except re.error as error:
-        raise ConfigError(f"assistant.risky_patterns: expected a regular expression; {pattern!r}: {error}") from None
+        raise ConfigError(
+            f"assistant.risky_patterns: expected regular expressions; found {pattern!r} ({error})"
+        ) from None
 
 
 def from_table(table: Mapping[str, object]) -> AssistantConfig:
@@ -152,4 +154,4 @@ def _check_private(file: Path, status: os.stat_result) -> None:
         raise AssistantError(f"{file}: expected a file of your own; it belongs to another user (id {status.st_uid})")
     if status.st_mode & 0o077:
         mode = stat.S_IMODE(status.st_mode)
-        raise AssistantError(f"{file}: others may read it (mode {mode:04o}); run `chmod 600 {file}`")
+        raise AssistantError(f"{file}: other users can access it (mode {mode:04o}); run `chmod 600 {file}`")

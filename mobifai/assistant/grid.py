@@ -12,7 +12,7 @@ HISTORY_LINES = 2_500
 """Lines kept above the screen: 100 KB for lines of 40 characters."""
 
 HISTORY_CHARACTERS = 100_000
-"""The most characters of them that are shown. With the sequence REP, little output prints many characters."""
+"""The most characters of these lines that are shown. With the sequence REP, little output prints many characters."""
 
 FILLER = "\0"
 

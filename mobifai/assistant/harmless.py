@@ -65,7 +65,7 @@ def why_not(line: str, allowed: Iterable[Sequence[str]] = ()) -> str:
 
 
 def reads_repository(line: str, allowed: Iterable[Sequence[str]] = ()) -> bool:
-    """Return whether git reads a repository for a harmless line; that may name programs to run (`repository`)."""
+    """Return whether a harmless line makes git read a repository, which may name programs to run (see `repository`)."""
     return _reads_repository(parse(line), [tuple(words) for words in allowed])
 
 

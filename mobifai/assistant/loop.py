@@ -9,8 +9,8 @@ result with the screen, and asks again. Otherwise the task is complete (DONE).
 next state. A handler that meets a limit (turns, tokens, time) raises AssistantError instead, which ends the
 conversation; so does cancelling the task, in any state.
 
-The loop owns what a conversation needs and leaves nothing of it behind. It does not decide who may ask, and where
-events go.
+The loop owns what a conversation needs and leaves nothing of it behind. It decides neither who may ask nor where events
+go.
 """
 
 import asyncio
@@ -237,7 +237,7 @@ class AgentLoop:
     def _question(self) -> ModelRequest:
         wrong = problems(self._conversation.messages)
         if wrong:
-            raise AssistantError(f"the conversation is not as the model's API wants it: {wrong[0]}")
+            raise AssistantError(f"the conversation breaks a rule of the model's API: {wrong[0]}")
         config, bounds = self._config, self._bounds
         system = prompts.system(
             turns=self._turns,
@@ -254,7 +254,7 @@ class AgentLoop:
         if self.tokens > bound.capacity:
             bound.refuse("tokens")
             raise AssistantError(
-                f"stopped after {self.tokens} tokens, of at most {bound.capacity}; it may be unfinished"
+                f"stopped after {self.tokens} tokens, of at most {bound.capacity}; the task may be unfinished"
             )
         bound.set(self.tokens)
 
@@ -290,7 +290,7 @@ class AgentLoop:
             return await self._screen()
         view = await look(self._terminal, Slice(most, asked.start, asked.end), self._record.secrets)
         if (view.start, view.end) != (asked.start, asked.end):
-            words.append(f"A slice has at most {most} characters within 0 to {view.total}; it was fitted.")
+            words.append(f"A slice has at most {most} characters within 0 to {view.total}; yours was adjusted.")
         self._bounds["screen"].set(len(view.text))
         return str(view)
 
@@ -300,15 +300,15 @@ class AgentLoop:
         self._bounds["screen"].set(len(view.text))
         return str(view)
 
-    # -- the person
+    # -- the user
 
     def answer(self, question: str, ok: bool) -> bool:
-        """Take a person's answer to an approval. Return False when none waits under this id."""
+        """Accept the user's answer to an approval. Return False if no approval with this id is pending."""
         return self._approvals.answer(question, ok)
 
     @property
     def waiting(self) -> messages.AiApproval | None:
-        """The approval that waits for a person."""
+        """The pending approval, or None."""
         return self._approvals.waiting
 
     def _notice(self, text: str) -> None:

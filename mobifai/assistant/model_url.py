@@ -25,7 +25,7 @@ def check_model_url(url: str) -> None:
     if parts.scheme not in ("https", "http") or not host or not _PRINTABLE.fullmatch(url):
         raise ConfigError(f"{_EXPECTED}; found {url[:200]!r}")
     if "@" in parts.netloc:
-        raise ConfigError(f"{_EXPECTED}; found one with a user name, which belongs in no address: remove it")
+        raise ConfigError(f"{_EXPECTED}; found one with a user name: remove everything before the @")
     if parts.scheme == "http" and not _is_loopback(host):
         raise ConfigError(f"{_EXPECTED}; {url[:200]!r} would send the key unencrypted: use https://")
 

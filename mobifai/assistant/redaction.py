@@ -37,7 +37,7 @@ class Secrets:
         self._pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 
     def also(self, value: str) -> "Secrets":
-        """Return these secrets and one more."""
+        """Return these secrets together with one more."""
         return Secrets({}, (*self._values, value))
 
     def blank(self, text: str) -> str:

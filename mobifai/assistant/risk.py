@@ -19,7 +19,7 @@ _PATTERNS: Mapping[str, str] = {
     "changes permissions": r"\b(?:chmod|chown|chgrp|setfacl|usermod|passwd)\b",
     "runs what it downloads": r"\b(?:curl|wget|fetch)\b[^\n]{0,400}\|\s*(?:\w+\s+)?(?:ba|z|da|k|fi)?sh\b|\beval\b",
     "rewrites version history": rf"\bgit\b{_WORD}\b(?:push|reset|clean|rebase|filter-branch|checkout|restore)\b",
-    "changes a data base": r"(?i:\b(?:drop|truncate|alter)\s+(?:table|database|schema)\b|\bdelete\s+from\b)",
+    "changes a database": r"(?i:\b(?:drop|truncate|alter)\s+(?:table|database|schema)\b|\bdelete\s+from\b)",
     "publishes": r"\b(?:npm|yarn|pnpm|cargo|gem|poetry|uv|hatch)\s+publish\b|\btwine\s+upload\b|\bdocker\s+push\b",
     "destroys what runs elsewhere": r"\b(?:terraform|tofu|pulumi)\s+(?:destroy|apply)\b|\bkubectl\s+(?:delete|apply)\b",
     "removes packages or images": r"\b(?:apt(?:-get)?|dnf|yum|brew|pacman|pip3?)\s+(?:\S+\s+)?(?:remove|purge|uninstall"
@@ -73,7 +73,7 @@ class Judge:
         return (found or why)[:_RISK_CHARACTERS]
 
     def reads_repository(self, line: str) -> bool:
-        """Return whether git reads a repository for this harmless line; that may name programs."""
+        """Return whether this harmless line makes git read a repository, which may name programs to run."""
         return reads_repository(line, self._allowed)
 
     def risk_of_any(self, lines: Iterable[str]) -> str:

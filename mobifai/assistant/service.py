@@ -44,7 +44,7 @@ SendEvent = Callable[[str, object], None]
 AUDIT_FILE = "assistant.log"
 
 _KEPT = frozenset({"ai:action", "ai:message", "ai:finished", "ai:error"})
-"""Events that are repeated to a phone that connects later. An approval that waits is repeated separately."""
+"""Events that are repeated to a phone that connects later. A pending approval is repeated separately."""
 
 
 class Ending(Enum):
@@ -112,7 +112,7 @@ class ConversationTask:
 
 
 class Assistant:
-    """All conversations. `viewers` receive their events, `publish` their beginnings. `async with` ends them.
+    """All conversations. `viewers` receive their events; `publish` is called when one begins. `async with` ends them.
 
     The audit log is in `state_dir`, and the API key too unless the settings name another file.
     """
@@ -158,7 +158,7 @@ class Assistant:
         await self.close()
 
     async def close(self) -> None:
-        """End all conversations. Closing twice is closing once."""
+        """End all conversations. Idempotent."""
         while self._running:
             conversation = next(iter(self._running.values()))
             conversation.end(Ending.AGENT_STOPS)
@@ -196,12 +196,12 @@ class Assistant:
             viewer.send("ai:error", messages.AiError(uuid=message.uuid or "", error=error))
 
     def approve(self, message: messages.AiApprove, viewer: AssistantViewer) -> None:
-        """Take a person's answer to an approval."""
+        """Accept the user's answer to an approval."""
         if not self.answer(message.id, message.ok):
             viewer.send("ai:error", messages.AiError(uuid="", error=f"no approval with the id {message.id} is waiting"))
 
     def answer(self, question: str, ok: bool) -> bool:
-        """Take an answer to an approval. Return False if none waits under this id."""
+        """Accept an answer to an approval. Return False if no approval with this id is pending."""
         return any(conversation.run.answer(question, ok) for conversation in self._running.values())
 
     # -- events of the agent
@@ -215,7 +215,7 @@ class Assistant:
             self._stories.forget(uuid)
 
     def greet(self, viewer: AssistantViewer) -> None:
-        """Send a new viewer the running conversations, their histories, and the approvals that wait."""
+        """Send a new viewer the running conversations, their histories, and the pending approvals."""
         viewer.send("ai:conversations", messages.AiConversations(tuple(self._running)))
         for story in self._stories.histories(terminal.uuid for terminal in self._terminals.terminals):
             viewer.send("ai:history", story)
@@ -283,4 +283,6 @@ class Assistant:
         if len(found) == 1:
             return found[0]
         names = ", ".join(f"{terminal.tab.name} ({terminal.uuid})" for terminal in terminals)
-        raise TerminalError(f"expected the name or id of one tab; {len(found)} are {wanted!r}. There are: {names}")
+        raise TerminalError(
+            f"expected the name or id of one tab; {len(found)} tabs match {wanted!r}. There are: {names}"
+        )

@@ -27,12 +27,12 @@ from mobifai.state import write_secret
 
 _log = logging.getLogger(__name__)
 
-INTERRUPTED = "the agent was stopped or has crashed, and this with it; the task may be unfinished"
+INTERRUPTED = "the agent stopped or crashed during this conversation; the task may be unfinished"
 
 
 @dataclass(slots=True)
 class _Story:
-    """One conversation. `dropped`: the number of early events that are lost."""
+    """The history of one conversation. `dropped` is the number of early events that are lost."""
 
     started: messages.AiStarted
     running: bool = True
@@ -47,7 +47,10 @@ class _Event:
 
 
 class Stories:
-    """The stories by terminal. If there are too many, those that ended first are dropped. `file` need not exist."""
+    """The histories, at most one for each terminal. If there are too many, those that ended first are dropped.
+
+    `file` need not exist.
+    """
 
     def __init__(self, file: Path, ledger: Ledger) -> None:
         self._file = file
@@ -60,7 +63,7 @@ class Stories:
         self._recall()
 
     def close(self) -> None:
-        """Drop everything but the file. Closing twice does nothing."""
+        """Drop everything but the file. Idempotent."""
         self._stories.clear()
         self._events.clear()
         for bound in self._bounds:
@@ -100,21 +103,21 @@ class Stories:
         self._size.evicted(oldest.size)
 
     def end(self, uuid: str, *, interrupted: bool) -> None:
-        """End a terminal's conversation. `interrupted`: by the end of the agent; the next agent reports it."""
+        """End a terminal's conversation. `interrupted`: the agent ends; the next agent reports the conversation."""
         if uuid in self._stories:
             self._stories[uuid].running = False
             if not interrupted:
                 self._keep()
 
     def forget(self, uuid: str) -> None:
-        """Remove the story of a terminal that was closed."""
+        """Remove the history of a terminal that was closed."""
         if self._stories.pop(uuid, None) is not None:
             for number in [number for number, event in self._events.items() if event.uuid == uuid]:
                 del self._events[number]
             self._size.set(self._used)
 
     def histories(self, uuids: Iterable[str]) -> list[messages.AiHistory]:
-        """Return the stories of these terminals, each with as many of its latest events as fit into a message."""
+        """Return the histories of these terminals, each with as many of its latest events as fit into a message."""
         return [self._history(uuid, self._stories[uuid]) for uuid in uuids if uuid in self._stories]
 
     def _history(self, uuid: str, story: _Story) -> messages.AiHistory:
@@ -137,7 +140,7 @@ class Stories:
             else:
                 self._file.unlink(missing_ok=True)
         except (OSError, StateError) as error:
-            _log.warning("which conversations of the assistant go on can't be kept in %s: %s", self._file, error)
+            _log.warning("the list of running conversations can't be stored in %s: %s", self._file, error)
 
     def _recall(self) -> None:
         for started in _read(self._file)[: self._most.capacity]:
@@ -155,7 +158,7 @@ def _read(file: Path) -> list[messages.AiStarted]:
     try:
         return msgspec.json.decode(os.read(descriptor, MAX_AI_STORIES_FILE), type=list[messages.AiStarted])
     except (OSError, msgspec.MsgspecError) as error:
-        _log.warning("%s: expected the conversations that went on; it is damaged: %s", file, error)
+        _log.warning("%s: expected a list of running conversations; the file is damaged: %s", file, error)
         return []
     finally:
         os.close(descriptor)

@@ -32,8 +32,8 @@ class View:
     picture: Picture
 
     def __str__(self) -> str:
-        """Format the part for a message. Printed text can't imitate the end, because that contains a digest of the
-        text.
+        """Format the part for a message. Printed text can't imitate the end marker, because that contains a digest of
+        the text.
         """
         seen = self.picture
         return (

@@ -9,18 +9,18 @@ _FOR_FOLLOWERS = frozenset({"ai:answered"})
 
 
 class AssistantViewer(Protocol):
-    """A viewer of the agent's terminals."""
+    """A session, as the assistant sees it: a receiver of its events."""
 
     @property
     def follows_assistant(self) -> bool:
-        """Whether it receives all events of the assistant."""
+        """Whether this viewer receives all events of the assistant."""
 
     @property
     def shown(self) -> tuple[str, ...]:
         """The ids of the terminals that it shows."""
 
     def send(self, event: str, payload: object) -> None:
-        """Send it an event. Never fails or waits."""
+        """Send this viewer an event. Never fails or waits."""
 
 
 class Viewers:
@@ -30,7 +30,7 @@ class Viewers:
         self._asked: list[tuple[AssistantViewer, set[str]]] = []  # bounded by the sessions and the conversations
 
     def add(self, viewer: AssistantViewer) -> None:
-        """Send events to a viewer from now on. Adding it twice is adding it once."""
+        """Send events to a viewer from now on. Idempotent."""
         if not any(one is viewer for one, _ in self._asked):
             self._asked.append((viewer, set()))
 

@@ -27,9 +27,9 @@ class ByteRing:
     """Keeps the newest `capacity` bytes of what is appended.
 
     `buffer` is any writable buffer (a bytearray or a memory map); by default, a bytearray. Its bytes beyond the bound's
-    capacity are the window that data can be read into directly. `window_bytes` are reserved for the window in any case:
-    a buffer that is too small for both keeps less. `marks` is MARKS_BYTES of memory in which `start` and `end` are
-    stored and found again.
+    capacity are the window that data can be read into directly. At least `window_bytes` are reserved for the window: in
+    a buffer that is too small for both, the ring keeps less. `marks` is MARKS_BYTES of memory in which `start` and
+    `end` are stored and found again.
     """
 
     def __init__(
@@ -90,11 +90,11 @@ class ByteRing:
         self._keep_marks()
 
     def window(self) -> list[memoryview]:
-        """Return where the next bytes may be read into, in order. `published` counts them."""
+        """Return the parts of the buffer into which the next bytes may be read. Call `published` after reading."""
         return self._views(self.end, self._size - self._capacity)
 
     def published(self, amount: int, on_evict: OnEvict = _ignore) -> None:
-        """Count the bytes that were read into the window."""
+        """Append the first `amount` bytes of the window, which were read into it."""
         excess = len(self) + amount - self._capacity
         if excess > 0:
             self._evict_for_news(amount, excess, on_evict)
@@ -161,7 +161,7 @@ class ByteRing:
         return b"".join(self._views(position, length))
 
     def unused(self) -> list[tuple[int, int]]:
-        """Return the parts of the buffer that hold nothing, as (index, length)."""
+        """Return the unused parts of the buffer, as (index, length)."""
         at, length = self.end % self._size, self._size - len(self)
         first = min(length, self._size - at)
         return [(at, first), (0, length - first)]

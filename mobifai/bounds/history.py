@@ -39,7 +39,7 @@ class History(Generic[T]):
         return sum(self._sizes)
 
     def append(self, entry: T) -> int:
-        """Append an entry. Return how many were evicted for it. Raises LimitReached, and then nothing has changed."""
+        """Append an entry. Return how many were evicted for it. If it raises LimitReached, nothing has changed."""
         size = self._measure(entry)
         gone = self._to_evict(size)
         if self.size + size > self._size.capacity:

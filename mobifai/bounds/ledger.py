@@ -1,7 +1,7 @@
 """The ledger: current use, peak and evictions of everything that can grow.
 
-`Ledger` opens a `Bound` for each living container. Per limit it keeps the peak and the number of evictions and
-refusals, including those of containers that are closed. It stores counts only, not the things that it counts.
+`Ledger` opens a `Bound` for each container. Per limit it keeps the peak and the number of evictions and refusals,
+including those of containers that are closed. It stores counts only, not the things that it counts.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,11 +12,11 @@ from mobifai.errors import ConfigError, LimitReached
 from mobifai.limits import LIMITS, SCREEN_ROOM, TERMINAL_OUTBOX, TERMINAL_RING, Limit
 
 MOST_TIMES = 1000
-"""Most a setting may raise a limit, as a factor; more is taken for a typing error."""
+"""The greatest factor by which a setting may raise a limit; a greater one is taken for a typing error."""
 
 
 class Bound:
-    """The account of one living container. `used` and `peak` are in the limit's unit."""
+    """The ledger's entry for one open container. `used` and `peak` are in the limit's unit."""
 
     __slots__ = ("_totals", "capacity", "limit", "used")
 
@@ -88,23 +88,23 @@ class Ledger:
         self._totals = {name: _Totals(value, {}) for name, value in values.items()}
 
     def capacity(self, limit: Limit) -> int:
-        """Return the value of a limit that is in force."""
+        """Return the value of a limit that is in force: the declared one, or the setting that replaces it."""
         return self._totals[limit.name].capacity
 
     def open(self, limit: Limit) -> Bound:
-        """Open the account of a new container. The container's owner closes it."""
+        """Open the bound of a new container. The container's owner closes the bound."""
         totals = self._totals[limit.name]
         bound = Bound(limit, totals.capacity, totals)
         totals.bounds[id(bound)] = bound
         return bound
 
     def close(self, bound: Bound) -> None:
-        """Close an account; its peak and evictions are kept. Closing twice is closing once."""
+        """Close a bound. The ledger keeps its peak and its number of evictions. Idempotent."""
         self._totals[bound.limit.name].bounds.pop(id(bound), None)
 
     @contextmanager
     def bound(self, limit: Limit) -> Iterator[Bound]:
-        """Open an account for the length of a scope."""
+        """Open a bound, and close it at the end of the scope."""
         opened = self.open(limit)
         try:
             yield opened

@@ -115,7 +115,7 @@ def _pid(spawner: KeeperClient | LocalSpawner) -> int:
 
 
 class _AgentRestart:
-    """Restarts the agent, on request or daily: the process exits with the status that tells the keeper to start it."""
+    """Restarts the agent, on request or daily: the process exits with a status that makes the keeper start it again."""
 
     def __init__(self, stop: asyncio.Event, keeper_pid: int | None) -> None:
         self.wanted = False

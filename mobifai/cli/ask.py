@@ -108,7 +108,7 @@ def _step(step: dict[str, Any]) -> str:
 async def _approved(seconds: float) -> bool:
     """Ask the user at this terminal. Return whether the answer was yes."""
     if not sys.stdin.isatty():
-        click.echo("Not allowed: standard input is no terminal, so nobody can be asked.", err=True)
+        click.echo("Not allowed: standard input is not a terminal, so nobody can be asked.", err=True)
         return False
     click.echo("Allow it? [y/N] ", nl=False)
     async with _input() as lines:

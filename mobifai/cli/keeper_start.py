@@ -68,7 +68,10 @@ def become_keeper(state: StateDir, config: Config, *, as_json: bool) -> int:
 
 
 def _listen_as_keeper(state: StateDir) -> tuple[socket.socket | None, str]:
-    """Return the keeper's control socket and its path; None if there can't be one, which the keeper does without."""
+    """Return the keeper's control socket and its path.
+
+    If the socket can't be created, it is None: the keeper runs without it.
+    """
     try:
         listening, place = listen_in(state.socket_paths("keeper"))
     except StateError as error:

@@ -149,7 +149,7 @@ def _is_full_output(error: Exception) -> bool:
 
 
 def _named(error: BaseException) -> MobiFaiError | None:
-    """Return the MobiFaiError, also one inside an exception group."""
+    """Return the error itself if it is a MobiFaiError, or the first MobiFaiError in an exception group, or None."""
     if isinstance(error, MobiFaiError):
         return error
     parts = error.exceptions if isinstance(error, BaseExceptionGroup) else ()

@@ -21,7 +21,8 @@ def pair(legacy: bool, as_json: bool, state_dir: Path) -> None:
     code for a legacy app is shown instead. A legacy app does not encrypt: anyone who listens on the network or runs the
     relay can read what it does, and can use the terminals in its name.
 
-    With --json, `token` is what the invited phone sends to register. With a `mobifai relay`, this invites an agent.
+    With --json, `token` is what the invited phone sends to register. On the machine of a `mobifai relay`, this command
+    invites an agent.
     """
     answer = request_running(state_dir, "pair", **({"legacy": True} if legacy else {}))
     if as_json:

@@ -76,7 +76,7 @@ def _time_of_day(_: click.Context, __: click.Parameter, value: str | None) -> dt
     default=512,
     show_default=True,
     envvar="MOBIFAI_MEMORY_LIMIT",
-    help="Memory in MB above which the health check warns, frees memory, and at last restarts the agent.",
+    help="Memory in MB above which the health check warns, frees memory, and finally restarts the agent.",
 )
 @click.option(
     "--health-interval",
@@ -223,7 +223,7 @@ def _run_agent(
 
 
 def _relay_url(url: str, *, own: bool) -> str:
-    """Return the URL of a relay elsewhere. `own`: options of the built-in relay are given, too. Raises ConfigError."""
+    """Return a checked `url`. Raises ConfigError. `own`: the user gave options of the built-in relay, too."""
     if own:
         raise ConfigError(
             "expected either --relay, or --lan, --host, --port and --trusted-proxy for the built-in relay; found both"

@@ -35,7 +35,7 @@ def service(context: click.Context) -> None:
 
 
 def manager(platform: str = sys.platform) -> ServiceManager:
-    """Return the service manager of this system. Raises ServiceError if there is none that we know."""
+    """Return the service manager of this system. Raises ServiceError if MobiFai supports none there."""
     home = user.required_home()
     if platform == "darwin":
         return Launchd(SystemCommands(), home, os.getuid())
@@ -51,7 +51,7 @@ def manager(platform: str = sys.platform) -> ServiceManager:
     type=click.FloatRange(min=0),
     default=20,
     show_default=True,
-    help="Seconds to wait until the agent answers; 0 does not wait.",
+    help="Seconds to wait for the agent's answer; 0: do not wait.",
 )
 @click.argument("serve_options", nargs=-1, type=click.UNPROCESSED, metavar="[-- SERVE_OPTION...]")
 @click.pass_context

@@ -129,7 +129,7 @@ def _last_check(check: HealthCheck | None) -> str:
     if check is None:
         return "none yet"
     trip = check.relay_round_trip_s
-    relay = "relay not connected" if trip is None else f"relay there and back in {1000 * trip:.1f} ms"
+    relay = "relay not connected" if trip is None else f"relay round trip {1000 * trip:.1f} ms"
     return f"at {_duration(check.uptime_s)}: {check.memory_bytes / 1e6:.0f} MB, {relay}"
 
 
@@ -156,7 +156,7 @@ def limits_table(bounds: Iterable[Entry]) -> Table:
 def worst_case_text(worst_case_bytes: int) -> str:
     """Format the memory that full bounds would take."""
     megabytes = worst_case_bytes / 1e6
-    return f"If every bound were full, agent and keeper would use {megabytes:.0f} MB beside the program itself."
+    return f"If every bound were full, agent and keeper would use {megabytes:.0f} MB in addition to the program itself."
 
 
 def _quantity(value: float | str, unit: str) -> str:

@@ -15,7 +15,7 @@ from mobifai.errors import StateError
 from mobifai.limits import MAX_REQUEST
 
 SUSPENDED_SECONDS = 1.0
-"""A delay of a timer that shows that the process was suspended, so that an answer may have arrived meanwhile."""
+"""If a timer is this late, the process was suspended, and an answer may have arrived meanwhile."""
 
 
 class NotRunning(StateError):
@@ -29,7 +29,10 @@ class NotResponding(StateError):
 async def send_request(
     path: Path, name: str, arguments: Mapping[str, object] | None = None, patience: float = ANSWER_SECONDS
 ) -> Any:
-    """Send a request and return the answer. Raises StateError if no process runs, or it refuses or is too slow."""
+    """Send a request and return the answer.
+
+    Raises StateError if no process runs, or if it refuses the request or is too slow.
+    """
     async with _request(path, name, arguments) as reader:
         return (await _read_answer(reader, patience))["answer"]
 
@@ -69,7 +72,10 @@ async def _request(
 
 
 async def _read_in_time(reader: asyncio.StreamReader, patience: float) -> bytes:
-    """Read a line; a timeout that a suspended machine caused is repeated. Raises TimeoutError, OSError, ValueError."""
+    """Read a line. If a timeout came from a suspension of the machine, wait again.
+
+    Raises TimeoutError, OSError, ValueError.
+    """
     clock = asyncio.get_running_loop().time
     while True:
         until = clock() + patience

@@ -41,7 +41,10 @@ class Finding:
 
 
 async def examine(subject: CheckedInstallation, checks: Sequence[DoctorCheck] = CHECKS) -> list[Finding]:
-    """Run all checks concurrently, and return findings in their order. An error of a check becomes a finding."""
+    """Run all checks concurrently, and return their findings in the order of the checks.
+
+    An error in a check becomes a finding.
+    """
     verdicts = await asyncio.gather(*(_look(check, subject) for check in checks))
     return [
         Finding(check.name, verdict.state, verdict.found, verdict.remedy)
@@ -50,7 +53,7 @@ async def examine(subject: CheckedInstallation, checks: Sequence[DoctorCheck] = 
 
 
 def is_well(findings: Iterable[Finding]) -> bool:
-    """Return whether there is no problem."""
+    """Return whether no finding is a problem."""
     return all(finding.state is not Severity.PROBLEM for finding in findings)
 
 
@@ -60,7 +63,7 @@ async def _look(check: DoctorCheck, subject: CheckedInstallation) -> CheckResult
             return await check.look(subject)
     except TimeoutError:
         return problem(
-            f"no result within {check.seconds:g} s", "run `mobifai doctor` again; if it repeats, check this by hand"
+            f"no result within {check.seconds:g} s", "run `mobifai doctor` again; if it fails again, check this by hand"
         )
     except MobiFaiError as error:
         return problem(str(error), "do what the message says, and run `mobifai doctor` again")

@@ -32,8 +32,8 @@ class Shown(Flag):
 class Figure:
     """A figure's description and unit. `metric` is its name in Prometheus, if it is exported.
 
-    `number` converts a value for Prometheus; None exports nothing. `label` names the figure to people, in a line or a
-    row of its own.
+    `number` converts a value for Prometheus; a value that it converts to None is not exported. `label` names the figure
+    to people, in a line or a row of its own.
     """
 
     description: str
@@ -52,7 +52,10 @@ def figures(values: "DataclassInstance") -> Iterator[tuple[str, Figure, Any]]:
 
 @cache  # bounded by the types that declare figures
 def declared(kind: "type[DataclassInstance]") -> dict[str, Figure]:
-    """Return the declarations of a dataclass of figures by field name. Raises TypeError for a field without one."""
+    """Return the declarations of a dataclass of figures by field name.
+
+    Raises TypeError for a field without a declaration.
+    """
     hints = get_type_hints(kind, include_extras=True)
     found = {}
     for field in fields(kind):
@@ -71,5 +74,5 @@ def labelled(values: "DataclassInstance", where: Shown) -> Iterator[tuple[Figure
 
 
 def part(kind: "type[DataclassInstance]", values: "DataclassInstance") -> dict[str, Any]:
-    """Return the fields of `values` that `kind` declares, as keyword arguments for a type that inherits from it."""
+    """Return the fields of `values` that `kind` declares, as keyword arguments for a type that inherits from `kind`."""
     return {field.name: getattr(values, field.name) for field in fields(kind)}

@@ -27,7 +27,7 @@ QUIET_POLL_SECONDS = 1.0
 
 
 class MonitorTarget(Protocol):
-    """The agent, as far as the monitor needs it."""
+    """The methods of the agent that the monitor uses."""
 
     def status(self) -> AgentStatus:
         """Read the agent's status. Raises OSError if the process' figures can't be read."""
@@ -42,13 +42,13 @@ class MonitorTarget(Protocol):
         """Replace a connection to the relay that is open but returns nothing."""
 
     def drop_channel(self, phone: str) -> None:
-        """Close a phone's data channel that is open but delivers nothing, so that it is served by relay."""
+        """Close a phone's data channel that is open but delivers nothing, so that the relay carries its output."""
 
     def is_quiet(self) -> bool:
         """Return whether nobody would notice a restart now."""
 
     def restart(self) -> bool:
-        """Restart the agent; False where that is not possible."""
+        """Restart the agent. Return False if that is not possible."""
 
 
 class Monitor:
@@ -118,7 +118,7 @@ class Monitor:
     # -- memory
 
     def _relieve(self, status: AgentStatus) -> int:
-        """Free memory; return 1 if it is above the limit all the same."""
+        """Free memory. Return 1 if the agent still uses more than the limit, else 0."""
         _log.warning("⚠️  High memory usage detected: %s", megabytes(status.memory_bytes))
         found = free_memory()
         after = self._target.status().memory_bytes
@@ -144,7 +144,9 @@ class Monitor:
             return None
 
     def _try_phones(self, phones: Iterable[PhoneStatus]) -> None:
-        """Drop the channel of each phone that was behind at the last check, too, and has confirmed nothing since."""
+        """Drop the data channel of each phone that was already behind at the last check and has confirmed nothing since
+        then.
+        """
         behind = {phone.phone: phone for phone in phones if phone.phone is not None and phone.behind_bytes}
         for name, phone in behind.items():
             if self._behind_at.get(name) == phone.confirmed:
@@ -156,7 +158,7 @@ class Monitor:
         self._behind_at = {name: phone.confirmed for name, phone in behind.items()}
 
     def _cpu_share(self, process: ProcessStats) -> float:
-        """Return the share of one core that was used since the check before, or since the start."""
+        """Return the share of one core that was used since the previous check, or since the start."""
         (then, used), now = self._measured, time.monotonic()
         self._measured = (now, process.cpu_seconds)
         return (process.cpu_seconds - used) / max(now - then, 1e-9)
@@ -175,7 +177,7 @@ def free_memory() -> int:
 def report(check: HealthCheck, memory_limit_bytes: int) -> str:
     """Format a check for the log."""
     trip, behind = check.relay_round_trip_s, check.behind_bytes
-    relay = "not connected" if trip is None else f"{1000 * trip:.1f} ms there and back"
+    relay = "not connected" if trip is None else f"round trip {1000 * trip:.1f} ms"
     phone = "" if behind is None else f", the phone is {behind} bytes behind"
     return (
         "💓 Health Check\n"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessStats:
-    """The process at one moment."""
+    """The figures of a process at one moment."""
 
     memory_bytes: Annotated[
         int,

@@ -21,7 +21,7 @@ from mobifai.protocol.messages import Exit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TerminalStatus:
-    """One open terminal. `pid` is its shell's process, and `exited` how that ended."""
+    """One open terminal. `pid` is its shell's process; `exited` says how it ended, or is None while it runs."""
 
     uuid: str
     name: str
@@ -32,7 +32,7 @@ class TerminalStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class PhoneStatus:
-    """One connected phone; without a value in `path`, no phone is connected."""
+    """One connected phone. If `path` is None, no phone is connected."""
 
     phone: Annotated[str | None, Figure("Id of the phone that is paired")] = None
     path: Annotated[str | None, Figure("Transport that serves the phone: channel, relay, or none")] = None
@@ -40,7 +40,7 @@ class PhoneStatus:
     webrtc: Annotated[
         str,
         Figure(
-            "Whether a data channel is open",
+            "State of the data channel: connected or disconnected",
             shown=Shown.LOG,
             metric="mobifai_webrtc_connected",
             number=lambda state: state == "connected",
@@ -49,7 +49,7 @@ class PhoneStatus:
     behind_bytes: Annotated[
         int | None,
         Figure(
-            "Sent to the phone, not confirmed",
+            "Output that was sent to the phone and that it has not confirmed",
             "bytes",
             shown=Shown.LOG,
             metric="mobifai_phone_behind_bytes",
@@ -76,7 +76,7 @@ class HealthCheck(ProcessStats, PhoneStatus):
     uptime_s: Annotated[float, Figure("Age of the agent", "seconds", shown=Shown.LOG)]
     terminals: Annotated[int, Figure("Open terminals", shown=Shown.LOG)]
     buffer_bytes: Annotated[int, Figure("Kept output of all terminals", "bytes", shown=Shown.LOG)]
-    cpu_percent: Annotated[float, Figure("Share of one core since the check before", "percent", shown=Shown.LOG)]
+    cpu_percent: Annotated[float, Figure("Share of one core since the previous check", "percent", shown=Shown.LOG)]
     relay_round_trip_s: Annotated[
         float | None, Figure("Round trip through the relay, if it is connected", "seconds", shown=Shown.LOG)
     ]
@@ -90,7 +90,7 @@ class AgentStatus(ProcessStats, PhoneStatus, RelayStatus):
     version: Annotated[str, Figure("Version of MobiFai", shown=Shown.TEXT | Shown.PAGE, label="Version")]
     agent_pid: Annotated[int, Figure("The agent's process", shown=Shown.TEXT)]
     keeper_pid: Annotated[int | None, Figure("The keeper's process, if there is one", shown=Shown.TEXT)]
-    problems: Annotated[tuple[str, ...], Figure("Problems that the user should know of", shown=Shown.TEXT)]
+    problems: Annotated[tuple[str, ...], Figure("Problems that the user should know about", shown=Shown.TEXT)]
     uptime_s: Annotated[float, Figure("Age of the agent", "seconds", shown=Shown.TEXT | Shown.PAGE, label="Uptime")]
     memory_limit_bytes: Annotated[int, Figure("Memory that the agent may use", "bytes", shown=Shown.TEXT | Shown.PAGE)]
     fingerprint: Annotated[str, Figure("Fingerprint of the agent's key", shown=Shown.LINE, label="Key")]

@@ -14,10 +14,13 @@ _log = logging.getLogger(__name__)
 
 
 class TrimTarget(Protocol):
-    """The terminals, as far as the trimmer needs them."""
+    """The method of the terminals that the trimmer uses."""
 
     def trim_inactive(self, inactive_seconds: float, keep_bytes: int) -> int:
-        """Shorten the kept output of terminals that were inactive for so long. Returns how many were shortened."""
+        """Shorten the kept output of terminals that were inactive for `inactive_seconds` to `keep_bytes`.
+
+        Return how many were shortened.
+        """
 
 
 class Trimmer:

@@ -54,7 +54,9 @@ class RepeatFilter:
         return False
 
     def due(self, coming: MessageKind | None = None) -> Iterator[RepeatSummary]:
-        """Yield the summaries that are due: kinds whose minute is over, and one that is evicted for a new kind."""
+        """Yield the summaries that are due: those of kinds whose minute is over, and that of a kind that makes room for
+        `coming`.
+        """
         now = self._clock()
         while self._kinds:
             kind, repeats = next(iter(self._kinds.items()))
@@ -69,7 +71,7 @@ class RepeatFilter:
                 yield RepeatSummary(kind, repeats.message, repeats.count, now - repeats.since)
 
     def _restart_count(self, kind: MessageKind, repeats: _RepeatCount, now: float) -> None:
-        """Start a new count for a kind that was repeated, as the newest; drop one that was not."""
+        """Drop a kind, or, if it was repeated, count it from 0 again as the newest kind."""
         del self._kinds[kind]
         if repeats.count:
             self._kinds[kind] = _RepeatCount(now)

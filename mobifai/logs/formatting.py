@@ -83,7 +83,7 @@ def _exception(record: logging.LogRecord) -> str:
 
 
 def without_secrets(text: str) -> str:
-    """Return the text with secrets of known formats masked, and with half characters escaped."""
+    """Return the text with secrets of known formats masked, and with lone surrogates escaped."""
     text = _NAMED_SECRET.sub(rf"\1{HIDDEN}", _SECRET.sub(HIDDEN, text))
     return _PASSWORD.sub(rf"\1{HIDDEN}@", text).encode(errors="backslashreplace").decode()
 

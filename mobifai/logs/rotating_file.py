@@ -65,7 +65,7 @@ class LogFile:
             self._recovered()
 
     def close(self) -> None:
-        """Close the file and its entries in the ledger. Closing twice does nothing."""
+        """Close the file and its entries in the ledger. Idempotent."""
         self._close_file()
         self._ledger.close(self._files)
         self._ledger.close(self._line)

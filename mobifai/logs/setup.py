@@ -36,9 +36,10 @@ from mobifai.streams import PATIENCE_SECONDS, is_writable
 OURS = "mobifai"
 
 _OWN_HANDLERS = ("engineio.client", "engineio.server", "socketio.client", "socketio.server")
-"""Loggers to which their libraries add a handler, and the level `error` unless they have a level.
+"""Loggers to which their libraries add a handler. They also set the level `error`, unless a level is set.
 
-The level stays: at `warning` they log every ordinary end of a connection, with the content of its last packet.
+That level is kept: at `warning`, these loggers log every ordinary end of a connection, with the content of its last
+packet.
 """
 
 
@@ -79,7 +80,7 @@ class RootLogHandler(logging.Handler):
             logging.getLogger(name).setLevel(logging.ERROR)
 
     def close(self) -> None:
-        """Write the remaining lines and detach from logging. Idempotent."""
+        """Write the pending counts of repeated lines and detach from logging. Idempotent."""
         root = logging.getLogger()
         if self in root.handlers:
             self._say_rest()
@@ -91,10 +92,10 @@ class RootLogHandler(logging.Handler):
 
     @contextmanager
     def to_file(self, state: StateDir, ledger: Ledger) -> Iterator[None]:
-        """Write to the state directory's log file, too, within this scope. This process must hold the lock.
+        """Write to the state directory's log file, too, within this scope. This process must hold the directory's lock.
 
-        Counts in `ledger` from now on. An error that ends the scope is logged in the file, because standard error may
-        be lost.
+        Meanwhile, `ledger` counts the log's files and message kinds. An error that ends the scope is logged in the
+        file, because standard error may be lost.
         """
         with ledger.bound(LOG_KINDS) as kinds:
             file = LogFile(log_path(state.path), ledger, self._for_file, self._complain, self._clock)

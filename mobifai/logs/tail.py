@@ -13,7 +13,7 @@ _PIECE = 64 << 10
 
 
 def last_lines(path: Path, count: int) -> list[str]:
-    """Return the last lines, oldest first, including lines of older files. Raises OSError if there is no file."""
+    """Return the last `count` lines, oldest first, including rotated files. Raises OSError if there is no file."""
     lines = _lines(path)
     number = 1
     while len(lines) < count:
@@ -30,7 +30,10 @@ def _lines(path: Path) -> list[str]:
 
 
 def follow(path: Path, begin: os.stat_result, pause: Callable[[float], None] = time.sleep) -> Iterator[str]:
-    """Yield text that is written after `begin`, without end. A renamed file is read to its end first."""
+    """Yield the text that is written after the file had the status `begin`; this never ends.
+
+    A renamed file is read to its end first.
+    """
     position = begin.st_size
     current = _open(path)
     try:
@@ -55,7 +58,7 @@ def _open(path: Path) -> int:
 
 
 def _moved(path: Path, current: int) -> bool:
-    """Return whether the file was replaced. Called before the last read, so that nothing is missed."""
+    """Return whether the file was replaced. Call this before the last read, so that nothing is missed."""
     try:
         return path.stat().st_ino != os.fstat(current).st_ino
     except FileNotFoundError:

@@ -242,7 +242,7 @@ class E2eSession:
         return messages.E2eSealed(data=_base64(self._transport.seal(frame)))
 
     def end(self) -> None:
-        """Drop the keys. Ending twice is ending once."""
+        """Drop the keys. Idempotent."""
         self.stage = E2eStage.ENDED
         self._transport = None
 

@@ -36,7 +36,11 @@ class Identity:
 
     @classmethod
     def from_hex(cls, secret: str, public: str | None = None) -> "Identity":
-        """Parse the value of `secret_hex`, and that of `public_hex` if it is stored too. Raises ValueError."""
+        """Restore an identity from its stored `secret_hex` and, if given, `public_hex`; otherwise the public key is
+        computed.
+
+        Raises ValueError.
+        """
         number = int(secret, 16)
         if public is None:
             return cls._of(_private_key(number))

@@ -86,4 +86,6 @@ def check_words(service: ServiceDefinition) -> None:
     """Raise ServiceError if a word has characters that no definition file can hold."""
     for word in (*service.argv, *service.environment.values(), str(service.home)):
         if any(ord(character) < 32 or 0xD800 <= ord(character) < 0xE000 for character in word):
-            raise ServiceError(f"expected words without line breaks and other control characters; found {word!r}")
+            raise ServiceError(
+                f"expected options, paths and variables without control characters such as line breaks; found {word!r}"
+            )

@@ -152,9 +152,7 @@ class Systemd:
 
     def _refuse_foreign(self) -> None:
         if self.file.is_file() and _MARK not in self.file.read_text(errors="replace"):
-            raise ServiceError(
-                f"expected no unit, or one that this command wrote, at {self.file}; move that file away first"
-            )
+            raise ServiceError(f"{self.file} exists and was not written by this command; move it away first")
 
     def _verify(self, text: str) -> list[str]:
         """Have systemd check the unit. Return its warnings. Raises ServiceError if it rejects the unit."""

@@ -44,7 +44,7 @@ class Combinations:
         self._kept = self._read()
 
     def close(self) -> None:
-        """Close the account."""
+        """Close the ledger entry."""
         self._ledger.close(self._bound)
 
     @property
@@ -67,7 +67,11 @@ class Combinations:
             self._keep(left)
         except StateError as error:
             self._kept = left
-            _log.warning("the key combinations of a revoked phone can come back at the next start: %s", error)
+            _log.warning(
+                "the key combinations of a revoked phone could not be deleted from the file "
+                "and may return at the next start: %s",
+                error,
+            )
 
     def _keep(self, kept: tuple[_Kept, ...]) -> None:
         content = msgspec.json.encode(_File(kept))

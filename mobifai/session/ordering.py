@@ -49,7 +49,10 @@ class Ordering(Generic[T]):
         self._ledger.close(self._bound)
 
     def watch(self, *, progressed: bool) -> None:
-        """Time the message that is missing now, if one is. `progressed`: messages could be handled."""
+        """Start a timer for the message that is missing now; stop it if none is missing.
+
+        `progressed`: messages became ready, so the wait starts again.
+        """
         missing = self.arrivals.missing_on
         if progressed or missing is not self._awaited:
             self._stop_timer()

@@ -44,5 +44,5 @@ class Sessions:
             del self._members[member.device_id]
 
     def close(self) -> None:
-        """Close the account."""
+        """Close the ledger entry."""
         self._ledger.close(self._bound)

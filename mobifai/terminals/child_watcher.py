@@ -29,7 +29,8 @@ def open_exit_descriptor(pid: int) -> int:
 class ChildWatcher:
     """Calls `on_exit` once with a child's exit status when it has ended, unless it is closed before.
 
-    The status is negative for a signal, and None if it was reaped elsewhere.
+    The status is the negative number of the signal that ended the child, if one did. It is None if the child was reaped
+    elsewhere.
     """
 
     def __init__(self, pid: int, on_exit: Callable[[int | None], None]) -> None:
@@ -48,7 +49,7 @@ class ChildWatcher:
         self._on_exit(status)
 
     def close(self) -> None:
-        """Stop watching. Closing twice does nothing."""
+        """Stop watching. Idempotent."""
         if self._fd is not None:
             self._loop.remove_reader(self._fd)
             os.close(self._fd)

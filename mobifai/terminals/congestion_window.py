@@ -1,8 +1,8 @@
 """The congestion window: how much of a terminal's output may be in flight to a phone that acknowledges it.
 
-More than the line carries only queues up, and delays the prompt after a Ctrl-C. So the window follows the
-bandwidth-delay product (delivery rate times shortest round trip), with a small margin for queueing, between a floor and
-a ceiling. Pure: the clock is a parameter.
+Output that exceeds the capacity of the network path only queues up, and delays the prompt after a Ctrl-C. So the window
+follows the bandwidth-delay product (delivery rate times shortest round trip), with a small margin for queueing, between
+a floor and a ceiling. Pure: the clock is a parameter.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ READY_BYTES = 32 << 10
 """Bytes that may queue behind a full window; less would pause and resume the program for every chunk."""
 
 _GAIN = 1.5
-"""Factor on the measured rate: the line may carry more, and acknowledgements arrive in bursts."""
+"""Factor on the measured rate: the path may carry more, and acknowledgements arrive in bursts."""
 
 _WAITS_SECONDS = 0.003
 """Queueing delay that the window allows: imperceptible, but enough to keep a phone on the same machine busy while the
@@ -27,7 +27,8 @@ _FADES = 0.875
 """Decay of the best rate at each slower measurement."""
 
 _FRESH_SECONDS = 10.0
-"""The interval at which the shortest round trip is measured again, with little in flight: the line may have changed."""
+"""The interval at which the shortest round trip is measured again, with little in flight: the network path may have
+changed."""
 
 
 class CongestionWindow:
@@ -45,7 +46,7 @@ class CongestionWindow:
         self.begin()
 
     def begin(self) -> None:
-        """Start over with another phone or another line."""
+        """Discard the measurements, because the phone or the network path has changed."""
         self.size = self.ceiling
         self._rate = 0.0
         self._shortest = float("inf")

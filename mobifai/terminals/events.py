@@ -29,7 +29,7 @@ class ShellExited:
 
 @dataclass(frozen=True, slots=True)
 class TerminalClosed:
-    """A terminal is closed. `by_request`: by a request, rather than because its shell has ended."""
+    """A terminal is closed. `by_request`: a request closed it, rather than the end of its shell."""
 
     terminal: Terminal
     by_request: bool

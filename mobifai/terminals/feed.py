@@ -1,10 +1,10 @@
 """The output of one terminal as one viewer gets it.
 
 A feed is *attached* while the viewer shows the terminal. Then the viewer takes output from it, and the program waits
-when the viewer falls behind, for at most STALL_SECONDS: after that the program runs on without it, and the viewer later
-gets the screen. A feed that is not attached keeps the viewer's position and can report the next output once.
+when the viewer falls behind, for at most STALL_SECONDS. After that the program continues without the viewer, which
+later gets the screen. A feed that is not attached keeps the viewer's position and can report the next output once.
 
-Owns the viewer's cursor on the terminal's ring, its two accounts, and one timer.
+Owns the viewer's cursor on the terminal's ring, its two ledger entries, and one timer.
 """
 
 import asyncio
@@ -107,7 +107,7 @@ class TerminalFeed:
             self._offer()
 
     def attach(self, *, from_screen: bool = False) -> None:
-        """Offer what the viewer has not got, and all output from now on. `from_screen`: send the screen first."""
+        """Offer the output that the viewer lacks, and all output from now on. `from_screen`: send the screen first."""
         self.detach()
         self.attached = True
         self.terminal.flow.feed_changed()
@@ -118,7 +118,7 @@ class TerminalFeed:
         self._offer()
 
     def detach(self) -> None:
-        """Leave output to the ring, and end a hold. The viewer's position stays known."""
+        """Stop offering output, and let the program continue. The viewer's position stays known."""
         self.attached = self.has_priority = False
         self._cursor.pause()
         self._end_stall()
@@ -127,12 +127,12 @@ class TerminalFeed:
         self.terminal.flow.regulate()
 
     def watch(self, watching: bool) -> None:
-        """Report the next output once if it comes while the feed is not attached, or stop doing so."""
+        """Set whether the next output is reported, once, if it comes while the feed is not attached."""
         self.watching = watching
         self.terminal.flow.feed_changed()
 
     def close(self) -> None:
-        """Give up the position and the accounts. The program no longer waits for this viewer. Idempotent."""
+        """Give up the position and the ledger entries. The program no longer waits for this viewer. Idempotent."""
         self.attached = self.has_priority = self.watching = False
         self._end_stall()
         self.terminal.flow.end_hold()
@@ -164,7 +164,7 @@ class TerminalFeed:
         self._on_unseen(self)
 
     def holds_back(self) -> bool:
-        """Return whether the program has to wait for the viewer. Time a viewer that holds output back."""
+        """Return whether the program has to wait for the viewer. If so, start the timer of this wait."""
         stop = self._cursor.must_stop
         if stop or self._cursor.out_of_credit:
             if self._stall_timer is None:
@@ -181,7 +181,7 @@ class TerminalFeed:
         self.terminal.flow.regulate()
 
     def _progress(self) -> None:
-        """Note that something was taken or acknowledged."""
+        """Record that the viewer took or acknowledged output."""
         if (
             self._stall_timer is not None
             or self._stalled_for
@@ -192,7 +192,9 @@ class TerminalFeed:
             self.terminal.flow.regulate()
 
     def _stalled(self) -> None:
-        """Ask a viewer that neither took nor acknowledged anything for a while; give it up after STALL_SECONDS."""
+        """Handle a viewer that took and acknowledged nothing for ASK_SECONDS: ask for its position, or, after
+        STALL_SECONDS, stop waiting.
+        """
         self._stall_timer = None
         self._stalled_for += ASK_SECONDS
         if self._cursor.out_of_credit:

@@ -55,7 +55,7 @@ class FlowControl:
         self.regulate()
 
     def feed_changed(self) -> None:
-        """Note which feeds are attached, and which others want to know of output."""
+        """Record which feeds are attached, and which others want to know of new output."""
         self._attached = tuple(feed for feed in self._feeds if feed.attached)
         self._watching = tuple(feed for feed in self._feeds if feed.watching and not feed.attached)
         self.is_watched = bool(self._attached)
@@ -71,7 +71,7 @@ class FlowControl:
             feed.report_printed()
 
     def typed(self) -> None:
-        """Send the echo that follows ahead of other output."""
+        """Give the echo of typed input priority over other output."""
         for feed in self._attached:
             feed.has_priority = True
 
@@ -88,7 +88,7 @@ class FlowControl:
             self.is_stopped = False
 
     def hold(self, seconds: float) -> None:
-        """Stop the program for a while, or until a viewer attaches, which then sees what is printed meanwhile."""
+        """Stop the program for `seconds`, or until a viewer attaches, which misses no output then."""
         self.end_hold()
         self._hold_timer = self._loop.call_later(seconds, self._hold_is_over)
         self._pty.pause()

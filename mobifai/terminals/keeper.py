@@ -39,7 +39,7 @@ STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """Signals that stop the keeper. The command that becomes the keeper blocks them until the keeper handles them."""
 
 STOPPED_SECONDS = 5.0
-"""If the keeper wakes this much later than planned, it was itself stopped, and probably the agent too."""
+"""If the keeper wakes this much later than planned, it was suspended, and probably the agent too."""
 
 
 class Keeper:
@@ -127,7 +127,7 @@ class Keeper:
     # -- messages of the agent
 
     def handle(self, message: "dict[str, Any]") -> None:
-        """Do what a message of the agent asks for. An invalid message raises an error of the language."""
+        """Handle a message of the agent. An invalid message raises a built-in exception, such as KeyError."""
         match message.get("ask"):
             case "hello":
                 held = [shell.uuid for shell in self.shells]

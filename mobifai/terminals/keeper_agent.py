@@ -37,7 +37,7 @@ class AgentProcess:
         return self._connection.fileno()
 
     def receive(self) -> bool:
-        """Read once from the connection; False at its end. Raises BlockingIOError if nothing has arrived."""
+        """Read once from the connection. Return False at its end. Raises BlockingIOError if nothing has arrived."""
         try:
             return self._receiver.receive()
         except BlockingIOError:
@@ -53,7 +53,7 @@ class AgentProcess:
             raise ValueError(f"a line of more than {keeper_protocol.LINE_BYTES} bytes")
 
     def send(self, message: "dict[str, Any]", descriptors: list[int] | None = None) -> None:
-        """Send a message. An agent that leaves hundreds of messages unread hangs and is killed."""
+        """Send a message. An agent that leaves hundreds of messages unread is taken to hang, and is killed."""
         if not self._is_connected:
             return
         try:
@@ -62,7 +62,7 @@ class AgentProcess:
             self.kill()
 
     def disconnect(self) -> None:
-        """Close the connection; closing it twice does nothing."""
+        """Close the connection. Idempotent."""
         self._is_connected = False
         self._connection.close()
         self._receiver.close()

@@ -26,7 +26,7 @@ ALIVE_SECONDS = 10.0
 """The interval of keep-alive messages to the keeper, which waits six times as long."""
 
 MOST_READS = 16
-"""Reads in a row. Whatever a keeper can leave in the connection takes fewer."""
+"""The most reads in a row. Fewer are enough for everything that a keeper can leave in the connection."""
 
 _UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, LimitReached)
 """Errors that an invalid line causes."""
@@ -53,7 +53,7 @@ class KeeperClient:
             self.notes: dict[str, Any] = dict(hello["notes"])  # bounded: the port, see keeper_restarts
             self._adoptable: dict[str, None] = dict.fromkeys(hello["shells"])  # bounded by the keeper's MOST_SHELLS
         except _UNREADABLE as error:
-            raise StateError(f"the keeper sent what is no answer: {error}") from None
+            raise StateError(f"the keeper sent an answer that can't be read: {error}") from None
         self._alive = self._loop.call_soon(self._send_alive)
 
     async def __aenter__(self) -> "KeeperClient":
@@ -86,7 +86,7 @@ class KeeperClient:
         except OSError as error:
             raise StateError(f"the keeper does not answer: {error}") from None
         except _UNREADABLE as error:
-            raise StateError(f"the keeper sent what is no answer: {error}") from None
+            raise StateError(f"the keeper sent an answer that can't be read: {error}") from None
         finally:
             self._loop.call_soon(self._deliver_news)  # news that came before the answer, or after it
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 MOST_COMMANDS = 8
-"""Commands that may be connected at a time; one more disconnects the oldest."""
+"""The most commands that are connected at a time; one more disconnects the oldest."""
 
 _MOST_BYTES = 64 << 10
 
@@ -102,7 +102,10 @@ class Control:
 
 
 def _is_owner(command: socket.socket) -> bool:
-    """Return whether the peer is our own user or root. Elsewhere the socket's file mode admits only them."""
+    """Return whether the peer is our own user or root.
+
+    Where the system can't tell, the file mode of the socket admits only these.
+    """
     if not hasattr(socket, "SO_PEERCRED"):
         return True
     try:

@@ -1,7 +1,7 @@
 """Debug plug-ins (of soak and profiles) whose control handlers run inside a keeper under test.
 
-They are the same entry points as the agent's, found by the part of a request's name before its dot. Only a keeper that
-a test run has marked imports this module, so that no other keeper pays for it.
+They are the same entry points as the agent's, found by the part of a request before its dot. Only a keeper that a test
+run has marked imports this module, so that no other keeper pays for it.
 """
 
 from collections.abc import Coroutine

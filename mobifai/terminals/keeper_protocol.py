@@ -72,7 +72,7 @@ class Receiver:
         self._descriptors: list[int] = []  # bounded: more than _MOST_DESCRIPTORS are closed
 
     def receive(self) -> bool:
-        """Read once; False at the end of the connection. Raises OSError, like `send`."""
+        """Read once. Return False at the end of the connection. Raises OSError, like `send`."""
         data, descriptors, _, _ = socket.recv_fds(self._connection, 64 << 10, _MOST_DESCRIPTORS)
         self._descriptors += descriptors
         for descriptor in descriptors:
@@ -82,7 +82,7 @@ class Receiver:
 
     @property
     def is_overfull(self) -> bool:
-        """Return whether an incomplete line is longer than a message may be. Valid once `next` has returned None."""
+        """Return whether an incomplete line is too long. Call this after `next` has returned None."""
         return len(self._data) > LINE_BYTES
 
     def next(self) -> "dict[str, Any] | None":

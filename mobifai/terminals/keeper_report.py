@@ -1,4 +1,4 @@
-"""The keeper's reports: on its terminal, and in the agent's log file while no agent writes to it.
+"""Writes the keeper's reports to its terminal, and to the agent's log file while no agent writes to that.
 
 Standard library only. Reporting never raises and never blocks: with a stopped terminal (Ctrl-S), a pipe that nobody
 reads, or a full disk, only the message is lost.

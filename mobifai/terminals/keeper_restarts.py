@@ -1,4 +1,4 @@
-"""When the keeper starts the next agent, and why there is none that serves.
+"""The state of restarts: when the keeper starts the next agent, and why no agent serves now.
 
 Standard library only, no I/O; times are monotonic seconds.
 """
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 SHORT_LIFE_SECONDS = 10.0
-"""An agent that served for less counts as a failure, and delays the next start."""
+"""An agent that served for less time counts as failed, and delays the next start."""
 
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 60.0
@@ -59,7 +59,7 @@ class RestartState:
         self.problem = ""
 
     def replaced(self) -> None:
-        """Record that the agent is ended because the user asked for a restart."""
+        """Record that the agent is about to be ended because the user asked for a restart."""
         self._is_replaced = True
 
     def explain(self, reason: str) -> None:
@@ -69,8 +69,8 @@ class RestartState:
     def ended(self, status: int, now: float, *, has_shells: bool) -> int | None:
         """Record that the agent ended with `status` (negative for a signal), and plan the next start.
 
-        Returns the keeper's own exit status if none follows: the very first agent refused to start, for example
-        because of an invalid option, and no shell needs another.
+        Returns the keeper's own exit status if no start follows: the very first agent refused to start, for example
+        because of an invalid option, and no shell needs another agent.
         """
         if self._serves and (status == RESTART_STATUS or self._is_replaced):
             self.failures = 0

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 MOST_SHELLS = 128
-"""The same as the limit terminal.children, which the agent checks first."""
+"""The most shells that are held: the same as the limit terminal.children, which the agent checks first."""
 
 GRACE_SECONDS = 1.5
 """How long `close` waits for shells to end after the hangup; they save their histories meanwhile."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 START_SECONDS = 10.0
-"""How long an agent may take to start before `mobifai restart` replaces it."""
+"""How long an agent may take to start; after that, `mobifai restart` replaces it."""
 
 STOP_SECONDS = 3.0
 """How long the agent may take to end after SIGTERM."""
@@ -28,14 +28,14 @@ SILENT_SECONDS = 60.0
 """An agent that sends nothing for this long counts as hung. A healthy one sends something every 10 s."""
 
 _LAST_READS = 8
-"""Reads after the agent's end; whatever it sent before takes fewer."""
+"""The most reads after the agent's end. Fewer are enough for everything that it sent before."""
 
 _INVALID = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
 """Errors that an invalid message causes."""
 
 
 class AgentSupervisor:
-    """Runs one agent at a time until `stop`. `exit_status` is the keeper's, once no agent follows.
+    """Runs one agent at a time until `stop`. `exit_status` is the keeper's own, set once no agent follows.
 
     `handle` is called with each message of the agent. The first agent starts immediately, unless one is adopted before.
     """
@@ -57,7 +57,7 @@ class AgentSupervisor:
         self._stopping_since: float | None = None
 
     def adopt(self, pid: int, descriptor: int) -> None:
-        """Supervise an agent that is already running, by the descriptor of the connection to it."""
+        """Supervise an agent that is already running. `descriptor` is the connection to it."""
         self._attach(AgentProcess(pid, socket.socket(fileno=descriptor)), time.monotonic())
 
     def stop(self) -> None:
@@ -106,7 +106,7 @@ class AgentSupervisor:
             self._state.last_message_at = now
 
     def resumed(self, now: float) -> None:
-        """Give the agent time again after this process was stopped: the agent probably was, too."""
+        """Restart the agent's time limits after this process was suspended: the agent probably was suspended, too."""
         self._state.last_message_at = now
 
     # -- the process
@@ -179,15 +179,15 @@ class AgentSupervisor:
             self.disconnect()
 
     def greeting(self) -> "dict[str, Any]":
-        """Return what a new agent learns about the agents before it."""
+        """Return the message that informs a new agent about the agents before it."""
         return {"notes": self._state.notes, "pid": os.getpid(), "life": self._state.agents}
 
     def note_port(self, port: int) -> None:
-        """Keep the port of the relay in the agent's process for the next agent."""
+        """Record the port of the relay that runs in the agent's process, for the next agent."""
         self._state.notes["port"] = port
 
     def explain(self, reason: str) -> None:
-        """Keep the reason that the agent gives for its end."""
+        """Record the reason that the agent gives for its end."""
         self._state.explain(reason)
 
     def serves(self) -> None:
@@ -199,7 +199,10 @@ class AgentSupervisor:
     # -- commands
 
     def restart(self) -> None:
-        """Start an agent now. A running one did not answer the command and is replaced, unless it may be starting."""
+        """Start an agent now.
+
+        A running agent is replaced, since it did not answer the command, unless it may still be starting.
+        """
         now = time.monotonic()
         if self._stopping_since is not None:
             return

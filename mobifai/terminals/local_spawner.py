@@ -19,7 +19,7 @@ GRACE_SECONDS = 1.5
 class LocalSpawner:
     """Owns the shells' processes, until they end or this process does.
 
-    A shell that ignores the closing of its terminal runs on and is counted until it ends.
+    A shell that ignores the closing of its terminal continues, and counts until it ends.
     """
 
     def __init__(self, ledger: Ledger) -> None:

@@ -1,7 +1,8 @@
 """The terminal modes that a replay must restore.
 
-`Modes` is fed the bytes that a ring no longer holds. `prefix` then puts an emulator into the state in which the kept
-bytes begin. The sequences are those of ECMA-48 and xterm's ctlseqs. Pure; the size is bounded by the known modes.
+`Modes` is fed the bytes that a ring no longer holds. `prefix` then brings an emulator into the state in which it can
+process the kept bytes. The sequences are those of ECMA-48 and xterm's ctlseqs. Pure; the size is bounded by the known
+modes.
 """
 
 import re

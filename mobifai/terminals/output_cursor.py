@@ -1,10 +1,9 @@
 """A cursor on a terminal's output: how far one phone has received it, and what it gets next.
 
 Positions count the terminal's bytes from the first one ever printed, as those of its ring do. Output stays in the ring
-until it is sent; only a screen is kept here, while it is being sent. The cursor knows neither the loop nor the clock:
-its owner asks `must_stop` and then stops reading. A phone that acknowledges output leaves at most a window
-unacknowledged, and as much again may wait. The ring keeps both, so that a phone that reconnects receives exactly the
-rest.
+until it is sent; only a screen is kept here, while it is being sent. The cursor does no I/O: its owner checks
+`must_stop` and then stops reading. A phone that acknowledges output leaves at most a window unacknowledged, and as much
+again may wait. The ring keeps both, so that a phone that reconnects receives exactly the rest.
 """
 
 import codecs
@@ -19,7 +18,7 @@ from mobifai.terminals.replay import safe_start, snapshot
 from mobifai.terminals.spawning import WINDOW_BYTES
 
 READING_STOPS_AT = 64 << 10
-"""Bytes not yet taken at which reading stops."""
+"""When this many bytes are not taken yet, reading stops."""
 
 LEAST_PIECE = 24 << 10
 MOST_PIECE = 48 << 10
@@ -47,7 +46,7 @@ class Chunk(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def text(self) -> str:
-        """The output as text. Bytes that are not UTF-8 become U+FFFD."""
+        """The chunk as text. Bytes that are not UTF-8 become U+FFFD."""
         return self.data.decode("utf-8", "replace")
 
     def halves(self) -> "tuple[Chunk, Chunk] | None":
@@ -76,7 +75,7 @@ def spare_bytes(ring: int) -> int:
 
 
 def ceiling(ring: int, window: int) -> int:
-    """Return the most that may be in flight: what the ring keeps beside one read, however large the window may be."""
+    """Return the most bytes that may be in flight: the window, but no more than the ring keeps beside one read."""
     return min(window, ring - spare_bytes(ring))
 
 
@@ -88,8 +87,8 @@ def advertised_window(ring: int, window: int) -> int:
 class OutputCursor:
     """The cursor of one phone on one terminal.
 
-    `waiting` accounts for output that was not taken, `window` for output in flight. `clock` returns seconds, for the
-    congestion window.
+    `waiting` is the ledger's entry for output that was not taken, `window` the one for output in flight. `clock`
+    returns seconds.
     """
 
     def __init__(
@@ -124,13 +123,13 @@ class OutputCursor:
     # -- the phone and its position
 
     def reset(self, *, acknowledges: bool) -> None:
-        """Begin with a phone whose position is unknown."""
+        """Start over with a phone whose position is unknown."""
         self._acknowledges = acknowledges
         self.window.begin()
         self.invalidate()
 
     def invalidate(self) -> None:
-        """Forget the position: the phone gets a screen next."""
+        """Forget the position: the phone gets a replay next."""
         self.window.lost()
         self._at, self._asks, self.detached = None, False, False
         self._drop_screen()
@@ -143,13 +142,13 @@ class OutputCursor:
         self._count()
 
     def pause(self) -> None:
-        """Send nothing for now. The position stays known, unless a screen was being sent."""
+        """Send nothing for now. The position stays known, unless a replay was being sent."""
         self._asks, self.detached = False, False
         self._drop_screen()
         self._count()
 
     def detach(self) -> None:
-        """Let the ring continue without a phone that takes nothing. Its position stays known."""
+        """Let the ring evict output that the phone has not taken. The phone's position stays known."""
         self.detached = True
         self._drop_screen()
         self._count()
@@ -158,9 +157,8 @@ class OutputCursor:
         self._screen, self._screen_begins = b"", False
 
     def acknowledge(self, position: int) -> bool:
-        """Record that the phone has rendered the output up to a position. Return whether that is news.
-
-        A position beyond the sent output is ignored.
+        """Record that the phone has rendered the output up to a position. Return whether the position is new. A
+        position beyond the sent output is ignored.
         """
         if self._at is None or not self._acknowledged < position <= self._at:
             return False
@@ -204,7 +202,7 @@ class OutputCursor:
 
     @property
     def _may_show(self) -> bool:
-        """Whether a screen may begin: output that was sent before must be acknowledged, except for the last of it."""
+        """Whether a replay may begin: nearly all output that was sent before must be acknowledged."""
         under_way = self._at - self._acknowledged if self._acknowledges and self._at is not None else 0
         return under_way <= self.window.ack_threshold
 
@@ -248,7 +246,7 @@ class OutputCursor:
     # -- taking
 
     def printed(self) -> None:
-        """Account for new output in the ring."""
+        """Count new output in the ring."""
         self._count()
 
     def take(self, length: int) -> Chunk:

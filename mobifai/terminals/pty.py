@@ -17,7 +17,7 @@ from mobifai.terminals.foreground import UNKNOWN, Foreground, foreground
 
 _WRITE_BYTES = 4096
 _AT_ONCE = 4096
-"""Most bytes that one read returns. A read under half of this usually drained the buffer."""
+"""The most bytes that one read returns. A read of less than half of this has usually emptied the buffer."""
 
 _give_way: Callable[[], None] = getattr(os, "sched_yield", lambda: None)
 
@@ -27,8 +27,8 @@ class Pty:
 
     Output is read into the buffers that `window` returns, and `on_read` is called with the number of bytes. `on_end` is
     called once, after the last output. `waiting` buffers input that the kernel has not accepted yet. While `is_quick`
-    is true, each call of the loop reads only once. `rest` returns the seconds to pause after so many bytes (see
-    `read_pacing`).
+    returns True, each call of the loop reads only once. `rest` is given the number of bytes read, and returns the
+    seconds to pause (see `read_pacing`).
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Pty:
 
     @staticmethod
     def _read(master: int, views: list[memoryview], *, once: bool) -> tuple[int, bool]:
-        """Fill the views with the available output. Returns the number of bytes, and whether they were the last."""
+        """Fill `views` with the available output. Returns the number of bytes, and whether the output has ended."""
         length, room = 0, sum(map(len, views))
         try:
             for view in views:
@@ -126,8 +126,8 @@ class Pty:
     def read_echo(self, patience: float) -> None:
         """Read output that arrives within `patience` seconds, without the loop.
 
-        The kernel's terminal usually has the echo of a key already, and sleeping in the loop would take longer. Yields
-        the CPU while polling. After a miss, polling is disabled until the program prints.
+        The kernel usually has the echo of a key already, and waiting in the loop would take longer. Yields the CPU
+        while polling. If no output arrives, polling is disabled until the program prints.
         """
         if not self._echoes or not self._reading or self._resting is not None:
             return
@@ -191,7 +191,7 @@ class Pty:
                 termios.tcsetwinsize(self._master, (rows, cols))
 
     def close(self) -> None:
-        """Close the master; the kernel hangs up on programs in the terminal. Closing twice does nothing."""
+        """Close the master; the kernel hangs up on programs in the terminal. Idempotent."""
         if self._master is None:
             return
         self.pause()

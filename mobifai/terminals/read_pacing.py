@@ -9,7 +9,7 @@ builds hardly ever print that much.
 from collections.abc import Callable
 
 LATELY_SECONDS = 0.5
-"""How long after a key somebody counts as typing: people press several keys a second."""
+"""How long after a key press the user counts as typing: people press several keys a second."""
 
 HIDDEN_RATE = 4_000_000
 """Bytes per second that all hidden terminals may print together while somebody types: about 3 % of a core."""

@@ -48,7 +48,7 @@ class RingMemory:
         self._page[_MODES_AT : _MODES_AT + len(state)] = state
 
     def stream(self) -> str:
-        """Return the stream id, 16 hex digits that distinguish this shell's output; it is drawn on first use."""
+        """Return the stream id, 16 hex digits that distinguish this shell's output; it is generated on first use."""
         name = bytes(self._page[_STREAM_AT:])
         if not any(name):
             name = self._page[_STREAM_AT:] = secrets.token_bytes(_STREAM_BYTES)
@@ -65,7 +65,7 @@ class RingMemory:
                 self._memory.madvise(advice, first * mmap.PAGESIZE, (last - first) * mmap.PAGESIZE)
 
     def close(self) -> None:
-        """Unmap the memory, whose views must all be released. Closing twice does nothing."""
+        """Unmap the memory, whose views must all be released. Idempotent."""
         if self._memory.closed:
             return
         for view in (self._page, self.marks, self.buffer):

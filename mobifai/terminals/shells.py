@@ -1,4 +1,4 @@
-"""How a shell is started: its program, its environment, and the `Spawner` interface.
+"""The parameters of a shell's start (program, environment, directory), and the `Spawner` interface.
 
 A `Spawner` owns the processes. It starts them, hands out the master side of their terminals, and reports their ends. It
 never reads their output.
@@ -96,7 +96,7 @@ def login_shell() -> tuple[str, ...]:
 
 
 def shell_command(command: str | None) -> tuple[str, ...]:
-    """Split the value of --shell into an absolute program and its arguments; None is the user's shell.
+    """Split the value of --shell into an absolute program and its arguments; None stands for the user's shell.
 
     A relative program is resolved here, because a shell starts in another directory. Raises ConfigError.
     """

@@ -19,18 +19,19 @@ RING_PAGE = 4096
 """Size of the first page of a ring's memory, which holds its marks and modes."""
 
 WINDOW_BYTES = 16 << 10
-"""The most that one read returns; the kernel returns 1 to 5 KB."""
+"""The most bytes that one read returns; the kernel returns 1 to 5 KB."""
 
 
 _IUTF8 = 0x4000
-"""The input is UTF-8, so Backspace erases a whole character. Python's termios lacks the name on some systems."""
+"""Terminal flag: the input is UTF-8, so Backspace erases a whole character. Python's termios lacks the name on some
+systems."""
 
 
 _MOST_CELLS = 0xFFFF
 """The most rows or columns of a terminal: the kernel stores them in 16 bits."""
 
 _OOM_SCORE_STEP, _MOST_OOM_SCORE = 200, 1000
-"""Added to this process' OOM score for the agent's, in thousandths of all memory; and the kernel's maximum."""
+"""The agent's OOM score above that of this process, in thousandths of all memory, and the kernel's maximum."""
 
 
 class SpawnError(Exception):

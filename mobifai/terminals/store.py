@@ -33,7 +33,7 @@ class SavedTab:
 class TabStore:
     """Owns the database. Writes survive a crash of the agent (WAL, synchronous=NORMAL).
 
-    A write that fails (a full disk) is logged; the tab then does not come back after a restart.
+    A write that fails (a full disk) is logged; the tab is then missing after a restart.
     """
 
     def __init__(self, path: Path, problems: Problems | None = None) -> None:
@@ -46,7 +46,7 @@ class TabStore:
         self.close()
 
     def close(self) -> None:
-        """Close the database. Closing twice does nothing."""
+        """Close the database. Idempotent."""
         self._db.close()
 
     def load(self) -> list[SavedTab]:

@@ -1,7 +1,7 @@
 """All terminals of the agent, as tabs (section 5 of the protocol), and their records in the store.
 
 `Tabs` opens, names and closes terminals, and restores them after a restart. It knows no sessions: viewers register, and
-receive the events of every terminal. Owns the terminals and the records in the store.
+receive the events of every terminal. Owns the terminals and their records in the store.
 """
 
 import asyncio
@@ -31,11 +31,11 @@ class TabsViewer(Protocol):
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """The ids of the terminals that it shows."""
+        """The ids of the terminals that this viewer shows."""
 
     @property
     def shows_exits(self) -> bool:
-        """Whether it shows terminals whose shell has ended."""
+        """Whether this viewer shows terminals whose shell has ended."""
 
     def handle(self, event: TerminalEvent) -> None:
         """Receive an event."""
@@ -92,7 +92,10 @@ class Tabs:
         return self._terminals.get(uuid)
 
     def find(self, uuid: str, *, also_ended: bool = False) -> Terminal:
-        """Return a terminal by its id. Its shell runs, unless `also_ended`. Raises TerminalError."""
+        """Return a terminal by its id. Raises TerminalError.
+
+        Unless `also_ended`, a terminal whose shell has ended is not found.
+        """
         terminal = self._terminals.get(uuid)
         if terminal is None:
             raise TerminalError(f"no terminal has the id {uuid}; it may have ended", uuid)
@@ -146,7 +149,7 @@ class Tabs:
         return terminal
 
     def _name(self, wanted: str | None) -> str:
-        """Return the name that a phone gives a tab, on one line, or a free one."""
+        """Return the name that a phone wants for a tab, on one line; without one, a name that no tab has."""
         return one_line(wanted or "", MAX_NAME) or self._free_name()
 
     def _free_name(self) -> str:
@@ -154,7 +157,7 @@ class Tabs:
         return next(name for n in range(1, len(taken) + 2) if (name := f"Tab {n}") not in taken)
 
     def _require_room(self, uuid: str) -> None:
-        """Make room for one more terminal; close one whose shell has ended if needed. Raises TerminalError."""
+        """Make room for one more terminal, if needed by closing one whose shell has ended. Raises TerminalError."""
         ended = next((terminal for terminal in self.terminals if terminal.ended), None)
         if not self._bound.room and ended is not None:
             self._remove(ended, by_request=True)
@@ -209,9 +212,10 @@ class Tabs:
             self._remove(terminal, by_request=False)
 
     def _is_kept(self, terminal: Terminal) -> bool:
-        """Return whether an ended terminal is kept for a look at its screen.
+        """Return whether a terminal whose shell has ended is kept, so that users can see its last output.
 
-        It is not if somebody typed into it and it ended well, as by `exit`, nor if a viewer can't show it.
+        It is closed if somebody typed into it and the shell ended without an error, as after `exit`. It is also closed
+        if a viewer can't show it.
         """
         ended_well = terminal.exit_status == 0 and terminal.typed.ever
         can_be_shown = all(viewer.shows_exits for viewer in self._viewers)
@@ -234,7 +238,7 @@ class Tabs:
     # -- across restarts
 
     def restore(self) -> list[TerminalError]:
-        """Adopt or open the tabs that were there before, the active ones first. Return those that failed."""
+        """Adopt or open the tabs that existed before, the active ones first. Return the errors of those that failed."""
         failed: list[TerminalError] = []
         saved = self._store.load()
         for one in sorted(saved, key=lambda saved_tab: not saved_tab.active):
@@ -263,7 +267,10 @@ class Tabs:
         return self._spawner.adopt(uuid, partial(self._shell_ended, uuid))
 
     def adopt_unclaimed(self) -> list[TerminalError]:
-        """Adopt shells that have no tab: the record was lost, or adoption failed before. Return those that failed."""
+        """Adopt shells that have no tab: the record was lost, or adoption failed before.
+
+        Return the errors of those that failed.
+        """
         failed: list[TerminalError] = []
         for uuid in self._spawner.unclaimed():
             try:
@@ -294,7 +301,10 @@ class Tabs:
     # -- upkeep
 
     def trim_inactive(self, inactive_seconds: float, keep_bytes: int) -> int:
-        """Shrink the screens of terminals that were inactive for so long. Return how many shrank."""
+        """Shorten the kept output of terminals that were inactive for `inactive_seconds` to `keep_bytes`.
+
+        Return how many were shortened.
+        """
         return sum([terminal.trim(inactive_seconds, keep_bytes) for terminal in self.terminals])
 
     @property
@@ -304,7 +314,7 @@ class Tabs:
 
     @property
     def printed_bytes(self) -> int:
-        """Bytes that the present terminals have printed in all."""
+        """Bytes that the present terminals have printed together."""
         return sum(terminal.ring.end for terminal in self._terminals.values())
 
     def save_directories(self) -> None:
@@ -318,7 +328,7 @@ class Tabs:
         return self._new_shell().cwd
 
     def close(self) -> None:
-        """Release every terminal. The tabs stay in the store, and the shells with the keeper."""
+        """Release every terminal. The tabs stay in the store, and the keeper keeps the shells."""
         self.save_directories()
         for terminal in self.terminals:
             self._discard(terminal)

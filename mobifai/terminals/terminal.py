@@ -26,10 +26,10 @@ ECHO_SECONDS = 0.0003
 """How long a key's echo is polled for: the kernel's comes within 0.01 ms, that of most programs within 0.1 ms."""
 
 ECHO_BYTES = 64
-"""The longest text whose echo is polled for; a longer one was not typed."""
+"""The longest text whose echo is polled for; a longer text was pasted."""
 
 ECHO_EXPECTED_SECONDS = 0.02
-"""For so long after a key the terminal's output is sent as it comes."""
+"""How long after a key press the terminal's output counts as an echo, which is sent first and in small chunks."""
 
 FINISH_SECONDS = 5.0
 """How long output of an ended shell may take to reach a slow viewer."""
@@ -54,21 +54,22 @@ class TypedInput:
         self._last = self._before = "\r" if fresh else None  # as at a shell's first prompt
 
     def accepted(self, text: str) -> None:
-        """Note a text that the terminal has taken."""
+        """Record text that the terminal has accepted."""
         self.at = time.monotonic()
         self._before, self._last = self._last, text[-KEPT:]
 
     @property
     def line_is_new(self) -> bool | None:
-        """Whether nothing was typed since the last Enter or Ctrl-C; None when that is not known."""
+        """Whether nothing was typed since the last Enter or Ctrl-C; None if that is unknown."""
         return is_new_after(self._last, self._before)
 
 
 class Terminal:
-    """A shell with its screen.
+    """A shell, its pty and its kept output.
 
-    `on_end` is called once, when the shell has ended and its last output is read. The screen stays until the terminal
-    is closed. `stream` names the output of this very shell, also for the next agent. All terminals share `pacer`.
+    `on_end` is called once, when the shell has ended and its last output is read. The output is kept until the terminal
+    is closed. `stream` identifies the output of this shell, even across restarts of the agent. All terminals share
+    `pacer`.
     """
 
     def __init__(
@@ -92,7 +93,7 @@ class Terminal:
         self._memory = RingMemory(spawned.memory, shared=spawned.shared)
         self.modes = self._memory.modes()
         self.stream = self._memory.stream()
-        # A keeper that is older than the limit gives smaller rings, also to new shells.
+        # A keeper that runs since before the limit was raised allocates smaller rings, also for new shells.
         self.ring = ByteRing(ring, self._memory.buffer, self._memory.marks, WINDOW_BYTES)
         self._on_end = on_end
         self._finish_by: float | None = None
@@ -120,13 +121,15 @@ class Terminal:
         return self.ring.end
 
     def replay(self) -> bytes:
-        """Return the screen for a freshly reset emulator; nothing once the terminal is closed."""
+        """Return the bytes that restore the screen on a new emulator; none once the terminal is closed."""
         return b"" if self._memory.closed else snapshot(self.ring, self.modes)
 
     # -- output
 
     def _window(self) -> list[memoryview]:
-        """Return where output is read to: no more than the ring can take without losing what a viewer still needs."""
+        """Return the buffers for the next read: together no larger than the ring can take without losing output that a
+        viewer needs.
+        """
         window = self.ring.window()
         if not self.flow.is_watched or (room := self.flow.room) >= WINDOW_BYTES:
             return window
@@ -156,7 +159,10 @@ class Terminal:
             self.inactive_since = self._loop.time()
 
     def trim(self, inactive_seconds: float, keep_bytes: int) -> bool:
-        """Shrink the screen of a terminal that was inactive for so long. Return whether it shrank."""
+        """Shorten the kept output to `keep_bytes` if the terminal was inactive for `inactive_seconds`.
+
+        Return whether it was shortened.
+        """
         if self.inactive_since is None or self._loop.time() - self.inactive_since < inactive_seconds:
             return False
         if not self.ring.trim(keep_bytes, self._evicted):
@@ -169,7 +175,7 @@ class Terminal:
     def write(self, text: str, *, by_hand: bool = False) -> None:
         """Type a text. Raises TerminalError if the input buffer is full.
 
-        `by_hand`: a person typed it, so its echo is read immediately if that takes no time.
+        `by_hand`: a user typed the text, so its echo is read immediately if it comes fast enough.
         """
         self.typed.ever = True
         self.typed.count += 1
@@ -203,7 +209,7 @@ class Terminal:
         """Call `on_end` once the shell has ended and its last output is read and taken.
 
         A program that was left behind may keep the terminal open and print, and a shell may close its terminal and
-        continue. After FINISH_SECONDS either is cut off.
+        continue. After FINISH_SECONDS, neither is waited for any longer.
         """
         if self.ended:
             return
@@ -221,7 +227,7 @@ class Terminal:
             on_end(self)
 
     def close(self) -> None:
-        """Close the descriptor, screen and accounts. Idempotent."""
+        """Close the descriptor, the ring and the ledger entries. Idempotent."""
         self.ended = True
         if self._finish_timer is not None:
             self._finish_timer.cancel()

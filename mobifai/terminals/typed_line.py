@@ -1,11 +1,11 @@
-"""Whether the line that is being typed into a terminal has just begun. Pure."""
+"""Tests whether the line that is being typed into a terminal has just begun. Pure."""
 
 import re
 
 from mobifai.limits import MAX_SEQUENCE
 
 _ANSWER = re.compile(r"(?:\x1b\[[?>=]?[0-9;:]*[cnRuyIO]|\x1b[P\]_][^\x07\x1b]*(?:\x07|\x1b\\)){1,64}")
-"""Answers of a terminal to a program's questions, and reports of its focus, which nobody typed."""
+"""Input that nobody typed: answers of a terminal to a program's queries, and reports of its focus."""
 
 _ENDS = ("\r", "\n", "\x03")
 

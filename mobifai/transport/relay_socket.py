@@ -94,7 +94,7 @@ class RelaySocket:
             raise RelayUnreachable(f"the relay read nothing for {STALL_SECONDS:.0f} s") from None
 
     async def close(self) -> None:
-        """Close the connection without waiting for a relay that does not answer. Closing twice is closing once."""
+        """Close the connection without waiting for a relay that does not answer. Idempotent."""
         session, socket = self._session, self._socket
         self._session = self._socket = None
         try:

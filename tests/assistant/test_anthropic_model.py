@@ -68,7 +68,7 @@ async def test_a_conversation_with_tools(tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("status", "kind", "words"),
     [
-        (400, "invalid_request_error", "does not take the request (400): invalid_request_error of this test"),
+        (400, "invalid_request_error", "does not accept the request (400): invalid_request_error of this test"),
         (401, "authentication_error", "does not accept the key (401): check ANTHROPIC_API_KEY or"),
         (403, "permission_error", "does not accept the key (403)"),
         (404, "not_found_error", "knows no 'claude-opus-5-5' (404)"),
@@ -137,7 +137,7 @@ async def test_nobody_waits_for_an_hour(tmp_path: Path, monkeypatch: pytest.Monk
         place.prompt()
         event, payload = await place.phone.end()
         assert event == "ai:error"
-        assert "asks to come again in" in payload["error"]
+        assert "asks to wait" in payload["error"]
         assert len(server.requests) == 1
 
 
@@ -165,7 +165,7 @@ async def test_a_stream_that_is_always_cut_ends_with_an_error(tmp_path: Path, mo
         place.prompt()
         event, payload = await place.phone.end()
         assert event == "ai:error"
-        assert "no good connection to the model's API" in payload["error"]
+        assert "the connection to the model's API failed" in payload["error"]
         assert len(server.requests) == 3
 
 
@@ -188,8 +188,8 @@ async def test_an_overload_in_the_middle_of_a_stream_is_tried_again(
     [
         ([failure("invalid_request_error")], "(invalid_request_error): of this test"),
         ([b"event: error\ndata: garbage\n\n"], "no reason was given"),
-        ([b"event: message_start\ndata: {not json\n\n"], "what is no message"),
-        ([b"event: x\ndata: \xff\xfe\n\n"], "what is no text"),
+        ([b"event: message_start\ndata: {not json\n\n"], "an answer that is not a message"),
+        ([b"event: x\ndata: \xff\xfe\n\n"], "an answer that is not text"),
         ([b"<html>hello</html>\n\n"], "cut in the middle"),
     ],
 )
@@ -221,7 +221,7 @@ async def test_silence_is_tried_again_and_ends_with_an_error(tmp_path: Path, mon
         server.then(server.never_answers(), server.streams(*GOOD[:2], end="hang"))
         place.prompt()
         event, payload = await place.phone.end()
-        assert (event, payload["error"]) == ("ai:error", "the model's API said nothing for 0.2 s")
+        assert (event, payload["error"]) == ("ai:error", "the model's API sent nothing for 0.2 s")
         assert len(server.requests) == 2
 
 
@@ -230,7 +230,7 @@ async def test_nobody_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         gone = server.url
     async with a_place(tmp_path, environ={"ANTHROPIC_API_KEY": KEY}, base_url=gone, retries=1) as place:
         place.prompt()
-        assert "no good connection to the model's API" in (await place.phone.end())[1]["error"]
+        assert "the connection to the model's API failed" in (await place.phone.end())[1]["error"]
 
 
 @pytest.mark.parametrize("where", ["before the reply", "within the stream"])
@@ -273,7 +273,7 @@ async def test_a_compressed_reply_is_not_unpacked(tmp_path: Path, monkeypatch: p
     async with a_place_with_a_server(tmp_path, monkeypatch) as (place, server):
         server.then(packed)
         place.prompt()
-        assert "answers compressed" in (await place.phone.end())[1]["error"]
+        assert "sent a compressed answer" in (await place.phone.end())[1]["error"]
 
 
 async def test_a_redirect_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

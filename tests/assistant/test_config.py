@@ -33,7 +33,7 @@ def test_without_a_key_the_error_says_where_to_put_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o666, 0o610, 0o601])
 def test_a_key_that_others_may_read_is_refused(key_file: Path, mode: int) -> None:
     key_file.chmod(mode)
-    with pytest.raises(AssistantError, match="others may read it .*chmod 600"):
+    with pytest.raises(AssistantError, match="other users can access it .*chmod 600"):
         read_key({}, key_file)
 
 

@@ -90,7 +90,7 @@ async def test_the_check_is_logged_in_its_words(log: pytest.LogCaptureFixture) -
         "children: 0",
         "CPU:",
         "uptime:",
-        "1.0 ms there and back",
+        "round trip 1.0 ms",
     ):
         assert word in log.text
 

@@ -117,4 +117,4 @@ async def test_a_phone_that_comes_back_learns_that_the_agent_crashed(tmp_path: P
         assert (await phone.expect("ai:conversations", since=away))["running"] == []
         received = await history(phone, terminal, away)
         assert (received["prompt"], received["running"]) == ("take your time", False)
-        assert "agent was stopped or has crashed" in received["events"][-1]["payload"]["error"]
+        assert "agent stopped or crashed" in received["events"][-1]["payload"]["error"]

@@ -28,7 +28,7 @@ class CheckResult:
 
 
 def ok(found: str) -> CheckResult:
-    """Return a result without anything to do."""
+    """Return a result that needs no action."""
     return CheckResult(Severity.OK, found)
 
 
@@ -72,7 +72,10 @@ class DoctorCheck:
 
 
 def in_thread(look: Callable[[CheckedInstallation], CheckResult]) -> CheckFunction:
-    """Run a check in a daemon thread, since a file system may hang. Nobody waits for the thread after a timeout."""
+    """Return a check that runs `look` in a daemon thread, since a file system may hang.
+
+    After a timeout, the thread is abandoned.
+    """
 
     async def run(subject: CheckedInstallation) -> CheckResult:
         loop = asyncio.get_running_loop()

@@ -18,7 +18,8 @@ from mobifai.health.checks.storage import files_of
 from mobifai.limits import RELAY_SOCKETS, TERMINALS
 
 WANTED_DESCRIPTORS = 4 * TERMINALS.value + RELAY_SOCKETS.value + 128
-"""A terminal needs four (its master, its screen's file, a watch, briefly a directory), a device of the relay one."""
+"""Each terminal needs four descriptors (its master, its screen's file, a watch and, briefly, a directory). Each device
+of the relay needs one."""
 
 NEEDED_DESCRIPTORS = 128
 

@@ -23,7 +23,7 @@ _ON_TERMINAL = "import os, sys; os.login_tty(0); os.execvp(sys.argv[1], sys.argv
 
 
 async def shell(subject: CheckedInstallation) -> CheckResult:
-    """Start the shell, type a command, and wait for its output. The caller has the time limit."""
+    """Start the shell, type a command, and wait for its output. The caller applies the time limit."""
     program = subject.shell[0]
     if shutil.which(program, path=subject.environment.get("PATH")) is None:
         return problem(f"{program} is not an executable program", "choose another with --shell, or set SHELL")
