@@ -71,7 +71,7 @@ async def test_a_conversation_with_tools(tmp_path: Path, monkeypatch: pytest.Mon
         (400, "invalid_request_error", "does not accept the request (400): invalid_request_error of this test"),
         (401, "authentication_error", "does not accept the key (401): check ANTHROPIC_API_KEY or"),
         (403, "permission_error", "does not accept the key (403)"),
-        (404, "not_found_error", "knows no 'claude-opus-5-5' (404)"),
+        (404, "not_found_error", "does not know 'claude-opus-5-5' (404)"),
         (413, "request_too_large", "too large for the model's API (413)"),
     ],
 )

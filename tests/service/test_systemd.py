@@ -98,7 +98,7 @@ def test_a_unit_of_somebody_else_is_left_alone(systemd: Systemd) -> None:
     systemd.file.parent.mkdir(parents=True)
     systemd.file.write_text("[Service]\nExecStart=/bin/true\n")
     for act in (lambda: systemd.install(a_service()), systemd.uninstall):
-        with pytest.raises(ServiceError, match="move that file away first"):
+        with pytest.raises(ServiceError, match="move it away first"):
             act()
     assert systemd.file.read_text() == "[Service]\nExecStart=/bin/true\n"
 
