@@ -127,7 +127,7 @@ class PhoneHandlers(TerminalHandlers, AssistantHandlers, KeyHandlers, SystemHand
 
 
 FROM_PHONE: Mapping[str, Any] = {
-    event: get_args(handler)[0][0] for event, handler in get_type_hints(PhoneHandlers).items()
+    event: get_args(handler)[0][0] for event, handler in get_type_hints(PhoneHandlers, include_extras=True).items()
 }
 """The events that an agent accepts from a phone, on the data channel or through the relay, with their types."""
 
