@@ -31,11 +31,11 @@ from mobifai.protocol.agent_pairing import Pairing
 from mobifai.protocol.codes import ClientKind
 from mobifai.protocol.e2e import fingerprint
 from mobifai.protocol.features import FEATURES
+from mobifai.session.context import SessionContext
 from mobifai.session.encryption import Identity
 from mobifai.session.key_combinations import Combinations
 from mobifai.session.registry import Seat, SessionRegistry
 from mobifai.session.relay_registration import RelayRegistration
-from mobifai.session.session import SessionContext
 from mobifai.session.sessions import Sessions
 from mobifai.state import StateDir
 from mobifai.terminals.shells import ShellSpec, Spawner, home_directory, shell_environment
@@ -138,7 +138,7 @@ class Agent:
                 self.tabs.adopt_unclaimed()
                 self._collect_garbage()
                 for session in self.sessions.open:
-                    session.check_inbound()
+                    session.transports.check_inbound()
                 tasks.set(len(asyncio.all_tasks()))
                 before, printed = printed, self.tabs.printed_bytes
                 if awake is not None:

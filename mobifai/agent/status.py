@@ -29,13 +29,13 @@ _PROGRESS = tuple(PairingStage)
 
 def phone_status(session: Session) -> PhoneStatus:
     """Return everything that the status has of one phone."""
-    peer, path = session.connector.peer, session.path
+    peer, path = session.transports.connector.peer, session.path
     idle = asyncio.get_running_loop().time() - session.outbound.last_sent
     return PhoneStatus(
         phone=session.device_id,
         path=path,
         e2e=session.is_encrypted,
-        webrtc="connected" if session.channel_open else "disconnected",
+        webrtc="connected" if session.transports.channel_open else "disconnected",
         behind_bytes=peer.behind_bytes if peer is not None and peer.open else None,
         confirmed=peer.confirmed if peer is not None else 0,
         phone_idle_s=None if path is None else round(idle, 1),

@@ -77,7 +77,7 @@ class Vitals:
         """Drop a phone's data channel; a new one is negotiated while the relay serves the phone."""
         for session in self._sessions.open:
             if session.device_id == phone:
-                session.drop_channel()
+                session.transports.drop_channel()
 
     def is_quiet(self) -> bool:
         """Return whether the assistant is idle, and no phone is connected or none was sent output lately."""

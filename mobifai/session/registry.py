@@ -13,10 +13,11 @@ from mobifai.errors import StateError
 from mobifai.protocol.e2e import Reason
 from mobifai.protocol.features import Features
 from mobifai.session.candidate import Candidate
+from mobifai.session.context import SessionContext
 from mobifai.session.encryption import EncryptedSession, Identity, Refusal
 from mobifai.session.events import SessionClosed, SessionOpened
 from mobifai.session.relay_registration import PairedPhone
-from mobifai.session.session import Session, SessionContext
+from mobifai.session.session import Session
 from mobifai.session.sessions import Sessions
 
 _log = logging.getLogger(__name__)
@@ -142,7 +143,7 @@ class Seat:
     @property
     def has_channel(self) -> bool:
         """Whether the data channel of the phone is open."""
-        return self._session is not None and self._session.channel_open
+        return self._session is not None and self._session.transports.channel_open
 
     def phone_paired(self, phone: PairedPhone) -> None:
         """Admit a phone. It replaces the one before."""
@@ -171,4 +172,4 @@ class Seat:
     def relay_echoed(self, nonce: str) -> None:
         """Pass on what the relay sent back."""
         if self._session is not None:
-            self._session.relay_echoed(nonce)
+            self._session.transports.relay_echoed(nonce)

@@ -76,6 +76,6 @@ async def test_one_that_is_closed_never_starts_again(tmp_path: Path) -> None:
         session = pair(agent, "phone")
         session.close("the phone left")
         session.start()
-        session.connection_ended(True)
+        session.transports.connection_ended(True)
         assert session.stage is SessionStage.CLOSED
         assert counted(agent.ledger) == before

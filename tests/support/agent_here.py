@@ -87,7 +87,7 @@ def pair(agent: Agent, device_id: str) -> Session:
     admit(agent, device_id, agent.registrations[0].transport)
     session = agent.sessions.get(device_id)
     assert isinstance(session, Session)
-    session.connector.disconnect()
+    session.transports.connector.disconnect()
     return session
 
 

@@ -1,0 +1,29 @@
+"""The parts of an agent that all of its sessions share."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from mobifai.assistant.access import AssistantAccess
+from mobifai.bounds import Ledger
+from mobifai.protocol import messages
+from mobifai.session.events import SessionEvent
+from mobifai.session.key_combinations import Combinations
+from mobifai.terminals.tabs import Tabs
+
+
+@dataclass(frozen=True, slots=True)
+class SessionContext:
+    """The context of every session of an agent.
+
+    `publish` receives the events of sessions; `offers` numbers the offers of data channels.
+    """
+
+    ledger: Ledger
+    tabs: Tabs
+    ice_servers: tuple[str, ...]
+    assistant: AssistantAccess
+    combinations: Combinations
+    health: Callable[[], messages.Health]
+    publish: Callable[[SessionEvent], None]
+    offers: Iterator[int] = field(default_factory=lambda: itertools.count(1))

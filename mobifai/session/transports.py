@@ -1,0 +1,182 @@
+"""The transports of one session: the relay, a data channel, and the handover from one to the other.
+
+Owns the peer connector, the handover, and the outbound queue, which uses one transport at a time.
+"""
+
+import contextlib
+import logging
+from typing import Protocol
+
+from mobifai.protocol import messages
+from mobifai.protocol.features import Features
+from mobifai.protocol.order import Numbering
+from mobifai.session.context import SessionContext
+from mobifai.session.encryption import EncryptedSession
+from mobifai.session.handover import ChannelHandover
+from mobifai.session.outbound import OutboundQueue
+from mobifai.session.relay_registration import PairedPhone
+from mobifai.transport.peer_connector import PeerConnector
+from mobifai.transport.transport import TransportClosed
+
+_log = logging.getLogger(__name__)
+
+
+class TransportsListener(Protocol):
+    """Receives events of a session's transports. No call may fail or wait."""
+
+    def channel_message(self, text: str) -> None:
+        """Take a frame of the data channel."""
+
+    def channel_lost(self) -> None:
+        """The data channel has ended, and messages in flight on it are lost."""
+
+    def channel_in_use(self, *, complete: bool) -> None:
+        """Messages take the data channel now. `complete`: everything that was sent before has arrived."""
+
+    def relay_in_use(self) -> None:
+        """Messages take the relay again, or wait for the next data channel."""
+
+    def transports_ended(self) -> None:
+        """No transport is left."""
+
+
+class SessionTransports:
+    """The transports of a paired phone. `encryption` seals what the relay carries; None for a legacy app.
+
+    `ordered`: messages have one order over all transports.
+    """
+
+    def __init__(
+        self,
+        phone: PairedPhone,
+        features: Features,
+        encryption: EncryptedSession | None,
+        context: SessionContext,
+        listener: TransportsListener,
+        *,
+        ordered: bool,
+    ) -> None:
+        self._phone = phone
+        self._features = features
+        self._listener = listener
+        self._relay = phone.transport if encryption is None else encryption
+        self._closed = False
+        numbering = encryption.numbering if encryption is not None else Numbering()
+        numbering.begin(ordered=ordered)
+        self.connector = PeerConnector(context.ledger, context.ice_servers, self, numbering, context.offers)
+        self.outbound = OutboundQueue(
+            context.ledger,
+            self._relay,
+            self._does_not_read,
+            relay_knows_screens=phone.relay_is_ours,
+            sends_offsets=features.offsets,
+            is_ordered=ordered,
+        )
+        self._handover = ChannelHandover(self._relay_has_messages, self._use_channel)
+
+    @property
+    def channel_open(self) -> bool:
+        """Whether the data channel is open."""
+        return self.connector.peer is not None and self.connector.peer.open
+
+    def close(self) -> None:
+        """Close both transports. Idempotent."""
+        self._closed = True
+        self._handover.stop()
+        self.outbound.close()
+        self.connector.close()
+        self._phone.release()
+
+    def close_without_transport(self) -> None:
+        """Report that no transport is left, unless one is open or about to be."""
+        if self.outbound.path is None and not self._handover.pending:
+            self._listener.transports_ended()
+
+    # -- the relay
+
+    def use_relay(self) -> None:
+        """Send by the relay while no data channel is open."""
+        self.outbound.relay_serves = True
+
+    def leave_relay(self) -> None:
+        """Send nothing by the relay any more. An open data channel continues."""
+        self.outbound.relay_serves = False
+
+    def relay_echoed(self, nonce: str) -> None:
+        """Record that the relay returned an echo: all messages that were sent before it have arrived."""
+        self._handover.echoed(nonce)
+
+    def _relay_has_messages(self) -> bool:
+        """Return whether messages wait in the relay's transport."""
+        return self._phone.transport.open and self._phone.transport.in_flight > 0
+
+    # -- the data channel
+
+    def send_by_channel(self, event: str, payload: object) -> None:
+        """Send a message on the data channel, if it is open."""
+        if self.connector.peer is not None and self.channel_open:
+            with contextlib.suppress(TransportClosed):
+                self.connector.peer.send(event, payload)
+
+    def drop_channel(self) -> None:
+        """Close the data channel. The next one is offered soon."""
+        if self.connector.peer is not None:
+            self.connector.peer.drop()
+
+    def check_inbound(self) -> None:
+        """Close the data channel of a phone whose messages never end."""
+        if self.connector.peer is not None:
+            self.connector.peer.check_inbound()
+
+    def _does_not_read(self) -> None:
+        _log.info("closed the data channel of a phone that does not read what it asked for")
+        self._handover.stop()
+        self.connector.disconnect()
+        self.outbound.set_channel(None)
+        self.close_without_transport()
+
+    def _use_channel(self, flushed: bool) -> None:
+        complete = flushed and self.outbound.relay_serves and self._phone.relay_is_ours
+        self.outbound.set_channel(self.connector.peer)
+        self._listener.channel_in_use(complete=complete)
+
+    # -- events of the peer connector (PeerConnectorListener)
+
+    def offer_created(self, offer: messages.Offer) -> None:
+        """Send the offer to the phone. Its fingerprint is as authentic as the transport is."""
+        try:
+            self._relay.send("webrtc:offer", offer)
+        except TransportClosed as error:
+            _log.debug("an offer could not be sent: %s", error)
+
+    def channel_opened(self) -> None:
+        """Begin the handover to the channel, which waits until the relay has delivered its messages."""
+        _log.info("the data channel is open")
+        self.outbound.pause()
+        asks = self._phone.transport.open and self.outbound.relay_serves and self._phone.relay_is_ours
+        self._handover.begin(self._phone.request_echo if asks else None, listens=self._features.offsets)
+
+    def channel_message(self, text: str) -> None:
+        """Pass on a frame of the data channel."""
+        self._listener.channel_message(text)
+
+    def channel_has_room(self) -> None:
+        """Send queued messages and output."""
+        self.outbound.flush()
+
+    def connection_ended(self, was_open: bool) -> None:
+        """Continue by the relay. Output that the channel has not delivered is sent again, or the screens."""
+        if self._closed:
+            return
+        if was_open:
+            _log.info("the data channel ended")
+        self._handover.stop()
+        self._listener.channel_lost()
+        self.outbound.set_channel(None)
+        self._phone.channel_ended()
+        self.close_without_transport()
+        if self._closed:
+            return
+        if was_open:
+            self._listener.relay_in_use()
+        self.outbound.flush()
