@@ -1,7 +1,7 @@
 """Examines the running agent over its control socket. Owns no process.
 
-The agent removes the tracing (`profiles.inside.watching`): when the time is over, when tracing takes too much memory,
-and when this side disconnects.
+The agent removes its tracing when the time is over, when tracing takes too much memory, and when this side disconnects
+(`profiles.inside.watching`).
 """
 
 import asyncio
@@ -38,9 +38,9 @@ from soak.report.figures import byte_count, count, duration
 NAME = ATTACHED
 WINDOWS = 8
 SHORTEST_WINDOW: Final = 1.0
-"""Seconds of the shortest window with a verdict: in a shorter one nothing happens that could show growth."""
+"""Shortest window, in seconds, that allows a verdict. In a shorter one the agent does too little to show growth."""
 CONCLUDE_SECONDS: Final = 20.0
-"""Timeout for the agent's findings after a request to end early."""
+"""Seconds to wait for the agent's findings after a request to end early."""
 
 
 class AttachRun:
@@ -53,7 +53,7 @@ class AttachRun:
         report_progress: ProgressCallback,
         save: "Callable[[AttachRun], None]" = lambda _: None,
     ) -> None:
-        """`save` is called with this after each window."""
+        """`save` is called with this object after each window."""
         self._socket = socket
         self._seconds = seconds
         self._report_progress = report_progress
@@ -73,7 +73,7 @@ class AttachRun:
         return self.report(first)
 
     def report(self, first: ProfileReport) -> ProfileReport:
-        """Return the report of what is known now."""
+        """Return `first`, completed with what is known so far."""
         found, why = bool(self.culprits or self.unattributed), self._why_not()
         verdict: ProfileVerdict = "found" if found else "inconclusive" if why else "clean"
         return msgspec.structs.replace(
@@ -86,11 +86,11 @@ class AttachRun:
             cycles=self.windows,
             duration_s=round(time.monotonic() - self._began, 1),
             overhead=self.overhead,
-            notes=["a cycle is one window of this examination; growth that does not occur in each window is not seen"],
+            notes=["a cycle is one window of this examination; growth that does not occur in each window is not found"],
         )
 
     def _why_not(self) -> str:
-        """Return why finding nothing has no meaning, or an empty text."""
+        """Return why an empty result would be no verdict, or an empty text."""
         length = self._seconds / WINDOWS
         if self.interrupted or not self.done:
             how = "was interrupted" if self.interrupted else "ended"
@@ -104,7 +104,7 @@ class AttachRun:
         return f"{self.windows} of {count(WINDOWS, 'window')}"
 
     async def examine(self, stop: Interruption) -> None:
-        """Follow the examination to its end. The first signal asks for the findings so far, the second one gives up.
+        """Run the examination to its end. The first signal requests the findings so far; the second signal gives up.
 
         Raises StateError if the agent can't be reached, ends, hangs, or ends the examination early.
         """
@@ -147,14 +147,17 @@ class AttachRun:
 
 
 def _progress(window: int, of: int, traced: float) -> str:
-    """Return a line of progress. Window 0 is the base of the others."""
+    """Return a line of progress. Window 0 is the base that the others are compared with."""
     if window == 0:
         return f"window 0 of {of}: tracing started"
     return f"window {window} of {of} done; traces take {byte_count(traced)}"
 
 
 def attribute_growth(found: Mapping[str, Any], seconds: float, replay: str) -> tuple[list[Culprit], list[Unattributed]]:
-    """Return the culprits of an examination of `seconds`, which may have ended early. A window counts as a cycle."""
+    """Return the culprits and the unattributed growth of an examination.
+
+    `seconds` is its planned duration; fewer windows mean that it ended early. A window counts as a cycle.
+    """
     counts: Sequence[Mapping[str, float]] = found["counts"]
     windows = max(1, len(counts) - 1)
     cycles = [*range(len(counts))]

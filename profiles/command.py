@@ -1,7 +1,7 @@
 """`mobifai profile`: names the line that makes memory grow, and what holds that memory.
 
-Owns the command group and its signal handlers. A command's module is imported when it is used and after the signal
-handlers are installed, because Ctrl-C may come during a slow import.
+Owns the command group and its signal handlers. A command's module is imported only when the command is used, and after
+the signal handlers are installed, because Ctrl-C may come during a slow import.
 """
 
 import importlib
@@ -34,11 +34,11 @@ class ProfileGroup(click.Group):
             return super().make_context(info_name, args, parent=parent, **extra)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return all names in the order of use."""
+        """Return the names of the commands, in the order in which users need them."""
         return [*COMMANDS]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return the command of this name, or None."""
+        """Return the command with this name, or None."""
         if cmd_name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[cmd_name].partition(":")

@@ -1,7 +1,7 @@
 """Compares two reports: causes of growth that are new, gone, larger, smaller, the same, or not comparable. No I/O.
 
-Culprits are the same if kind, file, function and what grows are equal; lines may move. Gauges without a culprit are the
-same if name and scenario are equal.
+Two culprits count as the same if kind, file, function and growing object are equal; line numbers may differ. Two gauges
+without a culprit count as the same if name and scenario are equal.
 """
 
 import math
@@ -33,7 +33,9 @@ GrowthChange: TypeAlias = Literal["new", "gone", "larger", "smaller", "same", "u
 
 
 class CauseRow(msgspec.Struct, frozen=True):
-    """One cause of growth in both reports. Rates are per cycle, 0 if a report does not have the cause.
+    """One cause of growth, with its rates in both reports.
+
+    Rates are per cycle, and 0 if a report does not name the cause.
 
     `name` is the function and its file, or the gauge. `was_at` and `is_at` are its lines in the earlier and the later
     report.
@@ -66,11 +68,11 @@ EXIT_STATUS: Final[Mapping[ComparisonVerdict, int]] = {"not_worse": 0, "worse": 
 
 
 class ProfileComparison(msgspec.Struct, frozen=True):
-    """The causes of growth of both reports by their change, the largest first.
+    """The causes of growth in both reports, grouped by how they changed. Each group begins with the largest.
 
-    `unjudged` has causes that can't be compared because the other report did not examine the same: a cause that is
-    missing there is neither new nor gone. `why_not` has the reasons, and is empty if everything was compared. `before`
-    and `after` identify the reports.
+    `unjudged` has causes that can't be compared because the other report did not examine the same scenarios in the same
+    way: a cause that is missing there is neither new nor gone. `why_not` has the reasons, and is empty if everything
+    was compared. `before` and `after` identify the reports.
     """
 
     verdict: ComparisonVerdict
@@ -89,7 +91,7 @@ class ProfileComparison(msgspec.Struct, frozen=True):
 
 @dataclass
 class _CauseRates:
-    """The entries of one report with the same key: rates by unit for each scenario."""
+    """The rates of one cause in one report, by scenario and unit."""
 
     place: CodeLocation | None
     rates: dict[str, RatesByUnit] = field(default_factory=dict)
@@ -100,7 +102,7 @@ class _CauseRates:
             known[unit] = known.get(unit, 0.0) + (value if math.isfinite(value) else 0.0)
 
     def rate(self, unit: str) -> float:
-        """Return the largest rate of a scenario; cycles of different scenarios can't be added up."""
+        """Return the largest rate among the scenarios. Rates of different scenarios can't be added."""
         return max((rates.get(unit, 0.0) for rates in self.rates.values()), default=0.0)
 
 
@@ -139,11 +141,11 @@ def _side(report: ProfileReport) -> ReportIdentity:
 def differences(before: ProfileReport, after: ProfileReport) -> list[str]:
     """Return why two reports can't be compared at all, in sentences."""
     found = [
-        f"the {name} report is {report.verdict}: it says nothing about what it does not name"
+        f"the {name} report is {report.verdict}: a cause that it does not name may still exist"
         for name, report in (("earlier", before), ("later", after)) if report.verdict in UNDECIDED
     ]  # fmt: skip
     if (before.mode == "attach") != (after.mode == "attach"):
-        return [*found, "one of them is of an attached agent, whose windows are of time, not of cycles"]
+        return [*found, "one of them is of an attached agent, whose rates are per window of time, not per cycle"]
     for name, one, other in _conditions(before, after):
         if one != other:
             found.append(f"{name} differs: {_shown(one)} in the earlier report, {_shown(other)} in the later one")
@@ -176,7 +178,7 @@ class _JudgedScenarios:
         return names <= self._both or not (self._before or self._after)
 
     def why_not(self) -> list[str]:
-        """Return what only one report judged, in sentences."""
+        """Return a sentence for each report that judged scenarios which the other did not judge."""
         parts = (("earlier", self._before - self._after), ("later", self._after - self._before))
         return [f"only the {name} report judged {', '.join(sorted(only))}" for name, only in parts if only]
 
@@ -186,7 +188,7 @@ def _judged(report: ProfileReport) -> set[str]:
 
 
 def comparison_text(found: ProfileComparison) -> Text:
-    """Return the comparison as text, what is worse first. Lines are not wrapped."""
+    """Return the comparison as text. It begins with whatever is worse, and lines are not wrapped."""
     text = Text(no_wrap=True, overflow="ignore")
     sign, style = {"worse": ("✗", "bold red"), "not_worse": ("✓", "bold green"), "inconclusive": ("?", "bold yellow")}[
         found.verdict
@@ -213,7 +215,7 @@ def comparison_text(found: ProfileComparison) -> Text:
 
 
 def headline(found: ProfileComparison) -> str:
-    """Return the verdict in a line."""
+    """Return the verdict in one line."""
     if found.verdict == "inconclusive":
         return "No verdict: the reports can't be compared as a whole"
     if found.verdict == "worse":
@@ -259,10 +261,13 @@ def _row(key: CauseKey, then: _CauseRates | None, now: _CauseRates | None) -> Ca
 
 
 def _unit(then: _CauseRates | None, now: _CauseRates | None) -> str:
-    """Return the unit to compare: one in which both have a rate, bytes first; else one in which either has."""
+    """Return the unit to compare in:
+
+    one in which both causes have a rate, or else one of either. Bytes are preferred.
+    """
     causes = [cause for cause in (then, now) if cause is not None]
     units = sorted({unit for cause in causes for rates in cause.rates.values() for unit in rates})
-    return max(units, key=lambda unit: sum(bool(cause.rate(unit)) for cause in causes))  # the first of equals
+    return max(units, key=lambda unit: sum(bool(cause.rate(unit)) for cause in causes))  # the first of equals: bytes
 
 
 def _change(row: CauseRow, was: bool, is_: bool) -> GrowthChange:
@@ -289,7 +294,7 @@ def _row_text(row: CauseRow) -> str:
 
 
 def _unjudged_text(row: CauseRow) -> str:
-    """Return the text of a cause that can't be compared."""
+    """Return the line for a cause without a verdict. A cause that only one report names keeps that report's rate."""
     named = msgspec.structs.replace(row, before=row.before or row.after, after=row.after or row.before)
     in_both = bool(row.before and row.after)
     only = "" if in_both else " (named in the earlier report only)" if row.before else " (named in the later one only)"

@@ -11,7 +11,7 @@ from soak.gauges.gauge import AGENT, bare, family_of, prefix_of, process_of
 
 
 class AllocationSite(msgspec.Struct, frozen=True):
-    """Memory of one line that rises: blocks and bytes for each cycle, and one stack."""
+    """Growing memory that one line allocates: blocks and bytes for each cycle, and one of the stacks."""
 
     id: int
     stack: Stack
@@ -25,8 +25,8 @@ class GrowingContainer(msgspec.Struct, frozen=True):
     """A container that only gets longer.
 
     `grown_at` is the stack of its last resize, or () if unknown. `holds` counts the objects below its newest elements
-    by type, `explains` has the ids of sites whose memory is below it. `cache` is the definition of the function whose
-    cache it is. `weak`: its elements are weak references.
+    by type, `explains` has the ids of the allocation sites whose memory it holds. `cache` is the definition of the
+    function whose cache it is, or None. `weak`: its elements are weak references.
     """
 
     id: int
@@ -45,7 +45,7 @@ class GrowingContainer(msgspec.Struct, frozen=True):
 
 
 class Leftover(msgspec.Struct, frozen=True):
-    """Objects of one name and one line that still exist."""
+    """Objects that still exist, have the same name, and were created by the same line."""
 
     what: str
     count: int
@@ -53,7 +53,10 @@ class Leftover(msgspec.Struct, frozen=True):
 
 
 class NativeAllocation(msgspec.Struct, frozen=True):
-    """Memory of the C heap that stays: the Python line that requested it, and the C functions below."""
+    """Memory of the C heap that is not freed:
+
+    the Python line that requested it, and the C functions that the line called.
+    """
 
     stack: Stack
     blocks: float
@@ -80,7 +83,7 @@ class Evidence(msgspec.Struct, frozen=True):
     """Cycles before the first window."""
     windows: int = 0
     process: str = AGENT
-    """The process that was examined. The names of its gauges in `rising` are without it."""
+    """The examined process. The names of its gauges in `rising` do not have its prefix."""
     unmeasured: list[str] = []
     """Required gauges that this system can't measure."""
 
@@ -90,9 +93,9 @@ SHARED: Final = frozenset({"zombies", "processes", "children.bytes", "files", "r
 
 
 def process_gauges(process: str, rising: Mapping[str, float]) -> dict[str, float]:
-    """Return the gauges that rose, by their names within a process.
+    """Return those of the gauges `rising` that are evidence about a process, by their names within it.
 
-    The agent gets all of them, so that a rise in another process is stated and can be examined there.
+    For the agent these are all gauges, so that a rise in another process is reported and can be examined there.
     """
     if process == AGENT:
         return dict(rising)
@@ -117,7 +120,7 @@ def leftovers_of(examined: dict[str, Any]) -> dict[str, list[Leftover]]:
 
 
 def sites_of(rises: Rises, rows: RawRows, examined: RawRows) -> list[AllocationSite]:
-    """Return the sites that rise, with the type and path of an object of each."""
+    """Return the growing allocation sites, each with the type of one of its objects and the path that holds it."""
     known = {int(row["id"]): row for row in examined}
     return [_site(row, rises, known.get(int(row["id"]), {})) for row in rows if int(row["id"]) in rises]
 

@@ -1,4 +1,4 @@
-"""memray's flame graph of a window of the running agent. Owns the file of the window, which is removed at the end.
+"""memray's flame graph of what a running agent allocates in some seconds. Owns the file of the trace, and removes it.
 
 A helper process removes that file if this process is killed. The agent removes the tracer itself.
 """
@@ -24,12 +24,12 @@ from soak.report.files import reason
 
 RENDER_SECONDS: Final = 300.0
 CONCLUDE_SECONDS: Final = 10.0
-"""Timeout for the agent to end a window early."""
+"""Seconds to wait until the agent has ended a window early."""
 
 
 @dataclass(frozen=True, slots=True)
 class TracedWindow:
-    """The seconds that were traced: fewer if the file got too large or the command was interrupted."""
+    """The traced seconds: fewer than requested if the file got too large or the command was interrupted."""
 
     seconds: float
     interrupted: bool
@@ -46,10 +46,12 @@ def check_memray() -> None:
 async def flame(
     socket: Path, seconds: float, out: Path, stop: Interruption, *, native: bool = False, kept: bool = False
 ) -> TracedWindow:
-    """Trace for some seconds and write the page: memory that remains at the end if `kept`, else memory at the peak.
+    """Trace for `seconds` and write the page to `out`.
 
-    The first signal ends the window early, and the page is drawn; the second one ends that too. Raises StateError if
-    the agent can't be reached, ProfileError if there is no page, and CancelledError.
+    If `kept`, it shows the memory that remains at the end, else at the peak.
+
+    The first signal ends the tracing early, and the page is drawn. The second signal ends the drawing too. Raises
+    StateError if the agent can't be reached, ProfileError if there is no page, and CancelledError.
     """
     with _folder() as folder:
         file = folder / "window.bin"
@@ -61,7 +63,10 @@ async def flame(
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    """Create a directory for the window, and a process that removes it if this one is killed. Raises ProfileError."""
+    """Create a directory for the trace, and start a process that removes it if this process is killed.
+
+    Raises ProfileError.
+    """
     try:
         opened = tempfile.TemporaryDirectory(prefix="mobifai-flame-", ignore_cleanup_errors=True)
     except OSError as error:
@@ -97,7 +102,7 @@ async def _traced(socket: Path, arguments: dict[str, Any], stop: Interruption) -
 
 
 async def _drawn(file: Path, *, kept: bool) -> Path:
-    """Draw the page of a window next to it. Raises ProfileError."""
+    """Draw the page of the trace in `file`, in the same directory. Raises ProfileError."""
     page, temporary = file.with_name("page.html"), file.with_name("tmp")
     options = ["--no-web", "--force", "--output", str(page), *(["--leaks"] if kept else [])]
     command = module_command("memray", "flamegraph", *options, str(file))
@@ -106,15 +111,15 @@ async def _drawn(file: Path, *, kept: bool) -> Path:
         result = await run_helper(command, environment=environment, folder=temporary, timeout=RENDER_SECONDS)
     except HelperTimeout:
         raise ProfileError(
-            f"expected memray to draw the window within {RENDER_SECONDS:g} s; it took longer: trace a shorter time"
+            f"expected memray to draw the page within {RENDER_SECONDS:g} s; it took longer: choose a shorter --for"
         ) from None
     if result.status:
-        raise ProfileError(f"memray could not draw the window: {result.last_words}")
+        raise ProfileError(f"memray could not draw the page: {result.last_words}")
     return page
 
 
 def _keep(page: Path, out: Path) -> None:
-    """Move the page to its place, complete or not at all. Raises ProfileError."""
+    """Write the page to `out`, completely or not at all. Raises ProfileError."""
     draft = out.with_name(f".{out.name}.draft")
     try:
         draft.write_bytes(page.read_bytes())

@@ -1,4 +1,4 @@
-"""The output of `mobifai profile heap` as text and tables. Prints a snapshot, and requests none."""
+"""The output of `mobifai profile heap` as text and tables. Prints a snapshot, but does not request it."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from profiles.report.locations import short_path
 from soak.report.figures import byte_count, count, duration
 
 LARGE = 50
-"""Entries from which a container gets a row."""
+"""Fewest entries of a container that gets a row."""
 NOBODY = "nothing that Python knows"
 
 
@@ -26,7 +26,7 @@ def print_heap(snapshot: Mapping[str, Any]) -> None:
            ("Container", "Entries", "Bytes", "Held by"),
            ((_holding(one), f"{one['length']:,}", byte_count(one["bytes"]), one["path"] or NOBODY)
             for one in snapshot["containers"] if one["length"] >= LARGE))  # fmt: skip
-    _table("Oldest survivors: what ends with a phone, a terminal or a conversation", ("Type", "Age", "Held by"),
+    _table("Oldest objects of kinds that end with a phone, a terminal or a conversation", ("Type", "Age", "Held by"),
            ((one["type"], "unknown" if one["age_s"] is None else duration(one["age_s"]), one["path"] or NOBODY)
             for one in snapshot["old"]))  # fmt: skip
     _table("Threads", ("Thread", "Is at"), ((one["name"], _place(one["at"])) for one in snapshot["threads"]))
@@ -46,7 +46,8 @@ def _head(snapshot: Mapping[str, Any]) -> str:
     blocks, objects = count(snapshot["python_blocks"], "block"), count(snapshot["objects"], "object")
     return (
         f"Resident {byte_count(snapshot['rss_bytes'])}; {_native(snapshot['heap'])}; {blocks} of Python's allocator; "
-        f"{objects} known to the collector, and their texts; mobifai {snapshot.get('version') or 'of unknown version'}"
+        f"{objects} that the garbage collector tracks, and their texts; "
+        f"mobifai {snapshot.get('version') or 'of unknown version'}"
     )
 
 

@@ -10,7 +10,7 @@ import msgspec
 from soak.gauges.results import Product
 
 SCHEMA_VERSION: Final = 1
-"""Raised whenever a reader of the version before could misread a report."""
+"""The schema version. A version that readers of the previous one could misread gets a new number."""
 
 
 class HeapType(msgspec.Struct, frozen=True):
@@ -22,7 +22,7 @@ class HeapType(msgspec.Struct, frozen=True):
 
 
 class HeapContainer(msgspec.Struct, frozen=True):
-    """A long container: the types that it holds most of, and the path to it, empty if unknown."""
+    """A long container: its most frequent types of elements, and the path that holds it (empty if unknown)."""
 
     type: str
     length: int
@@ -40,7 +40,7 @@ class Survivor(msgspec.Struct, frozen=True):
 
 
 class NativeHeap(msgspec.Struct, frozen=True):
-    """The C heap, and the source of these figures; null where they are not known."""
+    """Figures of the C heap, and their source. Unknown figures are null."""
 
     used_bytes: int | None = None
     free_bytes: int | None = None
@@ -48,7 +48,7 @@ class NativeHeap(msgspec.Struct, frozen=True):
 
 
 class HeapThread(msgspec.Struct, frozen=True):
-    """A thread, and the line that it is at."""
+    """A thread, and the line that it executes."""
 
     name: str
     daemon: bool
@@ -56,7 +56,10 @@ class HeapThread(msgspec.Struct, frozen=True):
 
 
 class HeapTasks(msgspec.Struct, frozen=True):
-    """Tasks of one coroutine that wait at one line. `made_at` is known only during `mobifai profile attach`."""
+    """Tasks of the same coroutine function that wait at the same line.
+
+    `made_at` is known only during `mobifai profile attach`.
+    """
 
     coroutine: str
     count: int
@@ -66,7 +69,7 @@ class HeapTasks(msgspec.Struct, frozen=True):
 
 
 class HeapChild(msgspec.Struct, frozen=True):
-    """A process below the agent."""
+    """A child process of the agent."""
 
     pid: int
     name: str

@@ -1,4 +1,4 @@
-"""The next steps after an investigation: commands that reproduce it, prove a fix, or reach a verdict. Pure."""
+"""The next steps after an investigation: commands that reproduce growth, prove a fix, or reach a verdict. Pure."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from soak.shell_quoting import joined, quoted
 
 HEAP: Final = "heap.bytes"
 LONGER_LOOK: Final = 60.0
-"""Seconds of an examination whose windows are long enough."""
+"""Duration, in seconds, of an examination whose windows are long enough for a verdict."""
 
 
 def next_steps(report: ProfileReport, place: Path) -> list[NextStep]:
@@ -32,7 +32,7 @@ def _steps(report: ProfileReport, place: Path) -> Iterator[NextStep]:
 
 
 def _unnamed(report: ProfileReport) -> Iterator[NextStep]:
-    """Yield the step for growth of the C heap that has no line: memray can see it."""
+    """Yield the step for growth of the C heap without a known line, which memray can find."""
     heap = any(one.name == HEAP for one in report.unattributed)
     if heap and report.mode != "attach" and report.settings.memray is not True:
         yield NextStep("examine the C heap by line", _run(report, memray=True))

@@ -29,7 +29,7 @@ MODES: Final[Mapping[str, Mode]] = MappingProxyType(
         "": Mode(_ALWAYS | {"seed", "time_scale", "phones", "plant_name"}),
     }
 )
-"""The parameters of each mode of `run`, by the parameter that selects it."""
+"""The parameters of each mode of `run`, by the parameter that selects the mode."""
 
 PROCESSES: Final = (AGENT, "keeper", "relay")
 
@@ -46,7 +46,7 @@ def report_options(command: F) -> F:
 
 
 def for_option(default: str, longest: float, shortest: float = SHORTEST, more: str = "") -> Callable[[F], F]:
-    """Return `--for` with a range of seconds. `more` is another sentence of its help."""
+    """Return the option `--for`: its default, and its range in seconds. `more` is another sentence of its help text."""
     kind = Duration(longest, shortest)
     return click.option("--for", "seconds", type=kind, metavar="TIME", default=default, show_default=True,
                         help=f"Duration of the examination, such as 90s or 5m; {kind.range}."
@@ -58,7 +58,7 @@ RUN_OPTIONS: Final = (
     click.option(
         "--from", "from_report", type=PathName(), metavar="REPORT",
         help="Explain the findings of a soak run, given the directory of its report. With SCENARIO, examine only that "
-        "one, with the seed and the options of the report.",
+        "scenario, with the seed and the options of the report.",
     ),
     click.option(
         "--seed", type=SEED, metavar="N",
@@ -72,11 +72,12 @@ RUN_OPTIONS: Final = (
         "--phones", type=PHONES, metavar="N", default=DEFAULT_PHONES, show_default=True,
         help=f"Most phones at the same time; {PHONES.range}.",
     ),
-    click.option("--plant", "plant_name", metavar="NAME", help="Plant a leak of `mobifai soak --list-plants`."),
+    click.option("--plant", "plant_name", metavar="NAME", help="Plant this leak (see `mobifai soak --list-plants`)."),
     click.option(
         "--process", type=click.Choice(PROCESSES), metavar="NAME",
         help=f"Process to examine: {', '.join(PROCESSES)}; relay only in a scenario whose relay is a separate process "
-        "that is not restarted.  [default: where the leak was planted or found, or the agent; then others that grow]",
+        "that is not restarted.  [default: the one in which the leak was planted or found, or else the agent; then "
+        "others that grow]",
     ),
     click.option("--dose/--no-dose", default=True, help="Test what each culprit scales with.  [default: on]"),
     click.option(
@@ -93,7 +94,7 @@ def run_options(command: F) -> F:
 
 
 def plan_of(params: Mapping[str, Any], usual: tuple[str, ...] = ()) -> SoakPlan:
-    """Return the plan of parsed options. `usual` are the scenarios if none is named; without them, all workloads."""
+    """Build the plan from parsed options. If no scenario is named, use `usual`, or all workloads if that is empty."""
     seed = params["seed"]
     return SoakPlan(
         tuple(dict.fromkeys(params["scenario_names"])) or usual or workloads(),

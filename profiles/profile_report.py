@@ -27,7 +27,7 @@ SaveProgress: TypeAlias = Callable[[ProfileReport], None]
 def initial_report(mode: str, seed: int, settings: ProfileSettings) -> ProfileReport:
     """Return the report of a run that has just begun."""
     network = "that of the examined agent" if mode == "attach" else "not set up yet"
-    left = [Unjudged(EVERYTHING, "the run had not come to its end")]
+    left = [Unjudged(EVERYTHING, "the run had not finished")]
     return ProfileReport(
         "unfinished", mode, [], [], seed, 0, 0.0, environment(network), command(), timestamp(),
         settings=settings, unjudged=left, product=product(),
@@ -37,7 +37,7 @@ def initial_report(mode: str, seed: int, settings: ProfileSettings) -> ProfileRe
 def run_and_report(
     first: ProfileReport, make: Callable[[ProfileReport, SaveProgress], ProfileReport], place: Path, as_json: bool
 ) -> int:
-    """Complete the report that was begun as `first`, write and print it, and return the exit status.
+    """Complete the report `first` by calling `make`, write it to `place`, print it, and return the exit status.
 
     Raises UsageError, CommandError.
     """

@@ -1,4 +1,4 @@
-"""The command lines that repeat a run of `mobifai profile`: the inverse of parsing. Pure."""
+"""The command lines that repeat a run of `mobifai profile`: the inverse of parsing options. Pure."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from soak.run.replay import drive_words, shell_command
 
 
 def run_command(plan: SoakPlan, *, dose: bool, memray: bool | None, process: str | None = None) -> str:
-    """Return the `mobifai profile run` command of a plan."""
+    """Return the `mobifai profile run` command that runs a plan."""
     words = [*plan.scenarios, *drive_words(plan)]
     words += [] if process is None else ["--process", process]
     words += [] if dose else ["--no-dose"]

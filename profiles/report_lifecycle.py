@@ -1,6 +1,7 @@
 """The lifecycle of a report: written when a run begins, updated while it continues, and completed at its end.
 
-A killed run leaves what was known then, and never the verdict of an earlier run. A full disk does not end a run.
+A killed run leaves a report of what was known until then, never the verdict of an earlier run. A full disk does not end
+a run.
 """
 
 import asyncio
@@ -22,16 +23,16 @@ R_contra = TypeVar("R_contra", contravariant=True)
 
 EarlyVerdict = Literal["unfinished", "failed", "inconclusive"]
 
-INTERRUPTION = "it was interrupted: what was not examined by then is not known"
+INTERRUPTION = "the run was interrupted before it could examine everything"
 
 
 class ReportTarget(Protocol[R_contra]):
-    """A directory that reports of one kind are written to."""
+    """A directory to which reports of one kind are written."""
 
     path: Path
 
     def remove_if_empty(self) -> None:
-        """Remove it if it was created for this run and nothing was written."""
+        """Remove the directory if it was created for this run and nothing was written."""
 
     def begin(self, report: R_contra) -> None:
         """Replace the report of an earlier run. Raises ReportError."""
@@ -42,18 +43,18 @@ class ReportTarget(Protocol[R_contra]):
 
 @dataclass(frozen=True)
 class FinalReport(Generic[R]):
-    """The last report of a run. `unwritten` says why it is not in its directory, and is empty if it is."""
+    """The final report of a run. `unwritten` says why it could not be written, and is empty if it was written."""
 
     report: R
     unwritten: str = ""
 
     def status(self, status: int) -> int:
-        """Return the exit status, which is never 0 without a written report."""
+        """Return `status`, or another one instead of 0 if the report could not be written."""
         return (status or FAILED) if self.unwritten else status
 
 
 class ReportSaver(Generic[R]):
-    """Writes reports while a run continues. `as_` returns a report with another verdict and a note."""
+    """Writes reports during a run. `as_` returns a copy of a report with another verdict and a note."""
 
     def __init__(self, directory: ReportTarget[R], first: R, as_: Callable[[R, EarlyVerdict, str], R]) -> None:
         self.latest = first
@@ -62,7 +63,7 @@ class ReportSaver(Generic[R]):
         self._failed = False
 
     def __call__(self, report: R) -> None:
-        """Write a report as unfinished."""
+        """Write a report with the verdict `unfinished`."""
         self.latest = self._as(report, "unfinished", "")
         try:
             self._directory.write(self.latest)
@@ -74,13 +75,13 @@ class ReportSaver(Generic[R]):
             self._failed = False
 
     def end(self, how: EarlyVerdict, why: str) -> R:
-        """Return the last known report, for a run that ended without one."""
+        """Return the latest report with another verdict, for a run that ended without a final report."""
         return self._as(self.latest, how, why)
 
 
 @contextmanager
 def removed_unless_begun(directory: ReportTarget[R]) -> Iterator[None]:
-    """Remove an empty directory if the command is refused or interrupted in this scope."""
+    """Remove a new, empty directory if the command is refused or interrupted in this scope."""
     try:
         yield
     except BaseException:
@@ -90,7 +91,7 @@ def removed_unless_begun(directory: ReportTarget[R]) -> Iterator[None]:
 
 @contextmanager
 def reserve_directory(directory: ReportTarget[R], first: R) -> Iterator[None]:
-    """Lock the directory and write the first report. From now on a signal ends the run with a report.
+    """Lock the directory and write the first report. From then on a signal makes the run end with a report.
 
     Raises UsageError if another process writes there, or if nothing can be written.
     """
@@ -103,7 +104,7 @@ def reserve_directory(directory: ReportTarget[R], first: R) -> Iterator[None]:
 
 
 def finish_report(directory: ReportTarget[R], saving: ReportSaver[R], make: Callable[[], R]) -> FinalReport[R]:
-    """Make the last report and write it. Raises CommandError if the run fails or is interrupted."""
+    """Make the final report and write it. Raises CommandError if the run fails or is interrupted."""
     try:
         report = make()
     except asyncio.CancelledError:

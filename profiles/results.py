@@ -1,4 +1,4 @@
-"""The report of `mobifai profile run` and `attach`: the values of all writers and readers. Frozen values, no I/O."""
+"""The data types of the report of `mobifai profile run` and `attach`. Frozen values, no I/O."""
 
 from typing import Any, Literal
 
@@ -8,7 +8,7 @@ from mobifai.errors import MobiFaiError
 from soak.gauges.results import Product
 
 ProfileVerdict = Literal["clean", "found", "failed", "inconclusive", "unfinished"]
-"""`unfinished`: written during the run; a killed run keeps it."""
+"""`unfinished` is written during the run, and remains if the run is killed."""
 
 EXIT_STATUS: dict[ProfileVerdict, int] = {"clean": 0, "found": 1, "failed": 3, "inconclusive": 4, "unfinished": 4}
 """The exit status of each verdict, as in `mobifai soak`; 2 means wrong usage."""
@@ -25,12 +25,12 @@ ATTACHED = "attached"
 
 
 def step_of(scenario: str) -> str:
-    """Return what rates of a scenario are per: a cycle, or a window of time."""
+    """Return the unit that rates of a scenario refer to: a cycle, or a window of time."""
     return "window" if scenario == ATTACHED else "cycle"
 
 
 SCHEMA_VERSION = 2
-"""Version of report.json, raised whenever a reader of the version before could misread a report."""
+"""The schema version of report.json. A version that readers of the previous one could misread gets a new number."""
 
 
 class Unjudged(msgspec.Struct, frozen=True):
@@ -53,7 +53,7 @@ def not_judged(one: Unjudged) -> str:
 
 
 class NextStep(msgspec.Struct, frozen=True):
-    """A next step. `command` is complete and quoted for a shell, or empty."""
+    """A suggested next step. `command` is complete and quoted for a shell, or empty."""
 
     what: str
     command: str = ""
@@ -68,9 +68,9 @@ class CodeLocation(msgspec.Struct, frozen=True):
 
 
 class DoseResult(msgspec.Struct, frozen=True):
-    """The dose test of one primitive (`connect`, `terminal`, `prompt`, `refusal`).
+    """The dose test of one primitive, an action of a phone: `connect`, `terminal`, `prompt` or `refusal`.
 
-    `grown` is the growth of the culprit with 1, 2 and 4 doses, in `unit`. `doses` are the primitives of each.
+    `grown` is the culprit's growth after 1, 2 and 4 doses, in `unit`. `doses` has the number of primitives in each.
     """
 
     primitive: str
@@ -85,9 +85,10 @@ class Culprit(msgspec.Struct, frozen=True):
 
     `kind`: `container` (it only gets longer), `allocation` (memory without a known holder), `native` (memory of the C
     heap), `descriptor`, `thread`, `task`, `child`, `child-memory`, `file`, `row`, `frozen`, `listener`. `file`, `line`
-    and `function` are the line that keeps the memory, else the line that allocates it. `retained_by` is the path from a
-    module or a frame to the holder, with the names of attributes, or empty if unknown. Rates are per cycle of the
-    scenario (for an attached agent: per window). `replay` is the command that reproduces it.
+    and `function` are those of the line that keeps the memory or, if that is unknown, of the line that allocates it.
+    `retained_by` is the path from a module or a frame to the holder, with the names of attributes, or empty if unknown.
+    Rates are per cycle of the scenario (for an attached agent: per window). `replay` is the command that reproduces the
+    growth.
     """
 
     kind: str
@@ -110,13 +111,13 @@ class Culprit(msgspec.Struct, frozen=True):
     process: str = "agent"
     """The process: `agent`, `keeper` or `relay`."""
     explains: list[str] = []
-    """The gauges of soak whose rise it explains."""
+    """The gauges of soak whose rise this culprit explains."""
     made_at: list[CodeLocation] = []
     """Where the kept memory was allocated, if elsewhere; the most frequent line first."""
     library: CodeLocation | None = None
-    """The innermost line, if that is in a library which the program's own line calls."""
+    """The innermost line, if it is in a library that the program calls."""
     started_by: CodeLocation | None = None
-    """For a culprit in a library: the program's own line that calls it or created the task that does."""
+    """For a culprit in a library: the program's line that calls the library, or that created the task which runs it."""
     stack: list[CodeLocation] = []
     """The calls that led to it, the innermost first."""
     scales: list[DoseResult] = []
@@ -142,7 +143,7 @@ class Unattributed(msgspec.Struct, frozen=True):
 class Overhead(msgspec.Struct, frozen=True):
     """The cost of the examination for the examined process.
 
-    `peak_bytes` is the most memory of the tracing; `left_bytes` and `left_objects` remained afterwards.
+    `peak_bytes` is the most memory that tracing took; `left_bytes` and `left_objects` remained afterwards.
     """
 
     seconds: float = 0.0
@@ -151,7 +152,7 @@ class Overhead(msgspec.Struct, frozen=True):
     left_bytes: int | None = None
     left_objects: int | None = None
     longest_pause_s: float | None = None
-    """The longest time for which the event loop was blocked. Null, as both above, if not measured."""
+    """The longest time for which the event loop was blocked. Null if not measured, like the two fields above."""
 
 
 class ProfileSettings(msgspec.Struct, frozen=True):
@@ -169,14 +170,14 @@ class ProfileSettings(msgspec.Struct, frozen=True):
     seconds: float = 0.0
     state_dir: str = ""
     process: str | None = None
-    """The process of --process, if given."""
+    """The value of `--process`, if given."""
 
 
 class ScenarioCoverage(msgspec.Struct, frozen=True):
     """The part of a scenario that was judged.
 
-    `cycles` counts those from the first to the last of the `windows`; earlier ones are the warm-up. For a scenario that
-    is not judged, `why` is the reason.
+    `cycles` counts the cycles from the first to the last of the `windows`; earlier cycles are the warm-up. For a
+    scenario that is not judged, `why` is the reason.
     """
 
     scenario: str
@@ -192,7 +193,7 @@ class FindingOutcome(msgspec.Struct, frozen=True):
 
     `explained`: a culprit accounts for it. `unattributed`: it rose here too, but no line can be named.
     `not_reproduced`: it did not rise here. `unjudged`: it was not examined, or can't be examined in this way. `detail`
-    is soak's sentence, `why` the reason of the last two.
+    is soak's description; `why` is the reason in the last two cases.
     """
 
     kind: str
@@ -205,7 +206,7 @@ class FindingOutcome(msgspec.Struct, frozen=True):
 
 
 class ProfileReport(msgspec.Struct, frozen=True):
-    """The report. `mode`: `run`, `from` (a soak report), `attach`. `notes` are sentences.
+    """The report. `mode` is `run`, `from` (the run explained a soak report) or `attach`. `notes` are sentences.
 
     `cycles` is the sum over `scenarios`; for an attached agent it counts windows. `soak_findings` has the outcomes of
     the findings of a soak report that were to be explained. `unjudged` has everything that was not judged, and why.

@@ -15,19 +15,19 @@ INTERRUPTED: Final = 4
 """Not 1, which means a finding."""
 
 EPILOG: Final = (
-    "Exit status: 0 nothing grows; 1 something grows; 2 usage: the options can't be used; 3 the run itself failed, or "
-    "the output can't be written; 4 inconclusive: interrupted, or nothing could be said."
+    "Exit status: 0 nothing grows; 1 something grows; 2 wrong usage; 3 the run itself failed, or the output can't be "
+    "written; 4 inconclusive: the run was interrupted, or no verdict was possible."
 )
 LOOK_EPILOG: Final = (
-    "Exit status: 0 done; 2 usage: the options can't be used; 3 it failed (no agent runs, or it has ended or does not "
-    "answer; the output can't be written); 4 interrupted."
+    "Exit status: 0 done; 2 wrong usage; 3 failed: no agent runs, the agent ended or does not answer, or the output "
+    "can't be written; 4 interrupted."
 )
 
 _KEY: Final = "profiles.interruption"
 
 
 class Subcommand(click.Command):
-    """A command of `profile` whose `--help` fails if it can't be written."""
+    """A command of `profile`. Its `--help` reports an error if the help text can't be written."""
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
@@ -44,7 +44,7 @@ def run_with_signals(context: click.Context, stop: Interruption, command: Callab
     try:
         return command(context)
     except KeyboardInterrupt:
-        raise CommandError("it was interrupted before anything was done", INTERRUPTED) from None
+        raise CommandError("interrupted before anything was done", INTERRUPTED) from None
     except (click.ClickException, click.exceptions.Exit, CommandError):
         raise
     except Exception as error:
@@ -64,5 +64,5 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, MobiFaiError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:
-        return describe_shortage(error) or f"the system refused it: {error}"
-    return describe_shortage(error) or f"an internal error, which should not be: {error!r}"
+        return describe_shortage(error) or f"the system refused an operation: {error}"
+    return describe_shortage(error) or f"an internal error, which is a bug: {error!r}"

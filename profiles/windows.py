@@ -3,10 +3,10 @@
 from typing import Final
 
 LONGEST_LOOK: Final = 3600.0
-"""Most seconds of `mobifai profile attach`."""
+"""Longest duration of `mobifai profile attach`, in seconds."""
 
 SHORTEST_LOOK: Final = 1.0
-"""Fewest seconds of `mobifai profile attach`: its nine windows take about as long."""
+"""Shortest duration of `mobifai profile attach`, in seconds: the base and its eight windows take about that long."""
 
 LONGEST_FLAME: Final = 600.0
-"""Most seconds of `mobifai profile flame`."""
+"""Longest duration of `mobifai profile flame`, in seconds."""

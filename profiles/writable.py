@@ -1,4 +1,4 @@
-"""Checks that an output file can be written, before the work that it is for."""
+"""Checks that an output file can be written, before the work begins whose result it receives."""
 
 import tempfile
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""Attribution: from the evidence to the lines that are responsible for growth."""
+"""Attributes growth: finds the responsible lines of code from the evidence."""

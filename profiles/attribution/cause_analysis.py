@@ -1,7 +1,7 @@
 """Finds the causes that explain the evidence of one scenario.
 
-Pure: it gets values and a way to look up lines. Keeping memory counts for more than allocating it: a line that adds to
-a container which only grows is responsible for everything that the container holds.
+Pure: it receives values, and functions that look up lines. Keeping memory counts for more than allocating it: a line
+that adds to a container which only grows is responsible for everything that the container holds.
 """
 
 import re
@@ -35,13 +35,13 @@ FAMILIES: Final = {
 """For each family of gauges: the kind of its leftovers in the evidence, and the kind of culprit."""
 
 GARBAGE: Final = ("frozen", "garbage")
-"""Kinds of culprits that keep all garbage: everything that nothing else holds is theirs."""
+"""Kinds of culprits that keep all garbage: they account for everything that nothing else holds."""
 ENOUGH: Final = 0.5
-"""Share of a rise that the objects of one line must make up to explain it."""
+"""Smallest share of a rise that the objects of one line must make up to explain the rise."""
 SAME_RATE: Final = 0.25
 """Relative difference up to which two rates count as equal."""
 LEAST_BLOCK: Final = 16
-"""Bytes of the smallest block of the C heap."""
+"""Size of the smallest block of the C heap, in bytes."""
 
 
 @dataclass
@@ -58,14 +58,14 @@ class Cause:
     path: str = ""
     strength: float = 0.0
     measured: float = 0.0
-    """Bytes a cycle of the sites that belong to it."""
+    """Bytes per cycle of the allocation sites that belong to this cause."""
     holds: dict[str, int] = field(default_factory=dict)
     sites: set[int] = field(default_factory=set)
     made_at: list[Frame] = field(default_factory=list)
     explains: list[str] = field(default_factory=list)
     evidence: list[str] = field(default_factory=list)
     proofs: set[str] = field(default_factory=set)
-    """The kinds of evidence for it."""
+    """The kinds of evidence for this cause."""
 
     def is_above(self, path: str) -> bool:
         """Return whether a path leads through the container of this cause. Both paths end with a type."""
@@ -124,7 +124,7 @@ class CauseAnalysis:
         cause.evidence.append(f"a {container.type} gets {container.entries:.3g} entries longer with each {self._step}")
 
     def _kept_at(self, container: GrowingContainer) -> tuple[Frame | None, Stack]:
-        """Return the line that adds to the container, and the stack."""
+        """Return the line that adds to the container, and its stack."""
         made = container.made_at[0] if container.made_at else None
         if container.cache is not None:
             inside = (frame for frame in container.made_at if self._function(frame) == self._function(container.cache))
@@ -138,11 +138,11 @@ class CauseAnalysis:
         return frame, container.grown_at
 
     def _stack_of(self, made: Frame | None) -> Stack:
-        """Return the stack that allocated the elements, for a container whose insertion is not known."""
+        """Return the stack that allocated the elements, in place of an unknown stack of the insertion."""
         return next((site.stack for site in self._evidence.sites if responsible_frame(site.stack) == made), ())
 
     def _adding(self, container: GrowingContainer, made: Frame | None) -> Frame | None:
-        """Return the only line, by the source, that adds to an attribute of this name; else the one that allocated."""
+        """Return the only source line that adds to the container's attribute, or `made` if there is not exactly one."""
         name = _ATTRIBUTE.search(container.path)
         if made is None or name is None:
             return made
@@ -175,7 +175,7 @@ class CauseAnalysis:
             )
 
     def _rows(self, source: str, name: str, expected: float) -> list[Leftover]:
-        """Return the line that made most of what rose, if it made enough of it."""
+        """Return the most frequent leftover that accounts for enough of the rise, or an empty list."""
         rows = self._evidence.left.get(source, [])
         if source == "rows":
             rows = [row for row in rows if row.what == name.rpartition("/")[2]]
@@ -237,13 +237,13 @@ class CauseAnalysis:
             cause.evidence.append(f"memory from line {frame[1]} rises by {amount} with each {self._step}")
 
     def _claiming(self, site: AllocationSite) -> Cause | None:
-        """Return the cause that holds what a site allocates."""
+        """Return the cause whose container holds the memory of a site."""
         holding = (one for one in self.causes if site.id in one.sites or one.is_above(site.path))
         first = max(holding, key=lambda one: one.strength, default=None)
         return first or next((one for one in self.causes if one.kind in GARBAGE), None)
 
     def _on(self, stack: Stack) -> Cause | None:
-        """Return a cause whose function is on this stack."""
+        """Return a cause whose function is on a stack."""
         functions = {self._function(frame) for frame in stack if role(frame[0]) is Role.OWN}
         return next((one for one in self.causes if one.function in functions and one.function[1]), None)
 
@@ -262,7 +262,7 @@ class CauseAnalysis:
     # -- the gauges
 
     def _explain(self, name: str, per_cycle: float) -> None:
-        """Add a gauge to the causes that explain it."""
+        """Add the gauge `name` to `explains` of each cause that accounts for its growth."""
         if prefix_of(name):  # of a process that was not examined
             return
         for cause in self.causes:
@@ -294,7 +294,7 @@ class CauseAnalysis:
     # -- the causes
 
     def _at(self, frame: Frame) -> Cause | None:
-        """Return the cause in the same function."""
+        """Return the cause in the function of a frame."""
         function = self._function(frame)
         return next(
             (one for one in self.causes if one.function == function and (function[1] or one.frame == frame)), None

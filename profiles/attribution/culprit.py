@@ -13,7 +13,7 @@ from soak.report.figures import count
 
 MOST_TYPES: Final = 20
 DEEPEST: Final = 12
-"""Lines of a stack that a culprit states."""
+"""Most lines of a stack that a culprit lists."""
 
 
 def find_culprits(
@@ -29,7 +29,7 @@ def find_culprits(
 
 
 def ranked(found: Iterable[Culprit]) -> list[Culprit]:
-    """Return the culprits by confidence, and among those of one confidence the largest first."""
+    """Return the culprits with the most confident first, and those of equal confidence by size."""
     order = {"high": 0, "medium": 1, "low": 2}
     return sorted(
         found, key=lambda one: (order[one.confidence], -one.bytes_per_cycle, -one.objects_per_cycle, one.file)
@@ -71,13 +71,13 @@ def confidence(proofs: set[str]) -> Confidence:
 
 
 def _library(stack: Stack, name_line: LocationLookup) -> CodeLocation | None:
-    """Return the innermost line of a library that the program's own line called."""
+    """Return the innermost library line of a stack, if the program's own line called it."""
     inner = stack[: responsible_index(stack)] if stack else ()
     return next((name_line(frame) for frame in inner if role(frame[0]) in (Role.LIBRARY, Role.PYTHON)), None)
 
 
 def _started_by(cause: Cause, evidence: Evidence, name_line: LocationLookup) -> CodeLocation | None:
-    """Return the program's own line that calls a culprit in a library, or created the task that runs it."""
+    """Return the program's own line that created the task which runs a culprit in a library."""
     if role(cause.frame[0]) is not Role.LIBRARY or not cause.stack:
         return None
     outermost = name_line(above_event_loop(cause.stack)[-1])
@@ -91,7 +91,7 @@ def _readable(stack: Stack) -> Sequence[Frame]:
 
 
 def _telling(gauges: dict[str, float]) -> list[tuple[str, float]]:
-    """Return the gauges to state. Types only count if all objects together rise without a cause, too."""
+    """Return the gauges to report. Those of single types are left out unless the number of all objects rises too."""
     types = [(name, rate) for name, rate in gauges.items() if name.startswith("types:")]
     others = [(name, rate) for name, rate in gauges.items() if not name.startswith("types:")]
     return others + (types[:MOST_TYPES] if "python.blocks" in gauges else [])
@@ -100,7 +100,7 @@ def _telling(gauges: dict[str, float]) -> list[tuple[str, float]]:
 def _unattributed(name: str, per_cycle: float, evidence: Evidence) -> Unattributed:
     over = count(evidence.cycles, step_of(evidence.scenario))
     why = (
-        f"it rose over {over}; no container that only gets longer, no line whose memory stays, and no line that made "
-        "such a thing was seen with it"
+        f"it rose over {over}, and no line was found: no container only gets longer, no line keeps memory, and no "
+        "line was recorded that creates such things"
     )
     return Unattributed(qualified_gauge(evidence.process, name), per_cycle, gauge_of(name).unit, evidence.scenario, why)

@@ -49,7 +49,7 @@ _PLACES: Final[Sequence[tuple[str, Role]]] = (
 )
 _PYTHON: Final = tuple({f"{sysconfig.get_path(name)}/" for name in ("stdlib", "platstdlib")})
 _LOOPS: Final = ("/asyncio/runners.py", "/asyncio/base_events.py", "/asyncio/events.py")
-"""Files in which the event loop runs and calls its callbacks."""
+"""Files whose code runs the event loop and its callbacks."""
 _LIBRARIES: Final = ("/site-packages/", "/dist-packages/")
 
 
@@ -71,7 +71,7 @@ def above_event_loop(stack: Stack) -> Stack:
 
 
 def responsible_index(stack: Stack) -> int:
-    """Return the index of the responsible line: the innermost own one, else of a library, else the innermost."""
+    """Return the index of the responsible line: the innermost of the program, else of a library, else of the stack."""
     for wanted in (Role.OWN, Role.LIBRARY):
         for index, (file, _) in enumerate(above_event_loop(stack)):
             if role(file) is wanted:
@@ -90,6 +90,6 @@ def is_profiler_stack(stack: Stack) -> bool:
 
 
 def without_wrappers(stack: Stack) -> Stack:
-    """Return a stack without the wrappers around the innermost call: the program made that call."""
+    """Return a stack without the profiler's wrappers around its innermost call."""
     outer = next((index for index, (file, _) in enumerate(stack) if role(file) is not Role.WRAPPER), len(stack))
     return stack[outer:]

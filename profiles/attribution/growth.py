@@ -34,7 +34,7 @@ def rise(cycles: Sequence[int], values: Sequence[float], gauge: Gauge) -> Rise |
 
 
 Rises: TypeAlias = dict[int, tuple[Rise | None, Rise | None]]
-"""By id: the rise in blocks or entries, and in bytes."""
+"""For each id, the rise in blocks or entries, and the rise in bytes."""
 
 RawRows: TypeAlias = Sequence[Mapping[str, Any]]
 """The sites or containers that `profiles.inside.tracing` returns."""
@@ -47,7 +47,7 @@ def risen_sites(cycles: Sequence[int], rows: RawRows) -> Rises:
 
 
 def _larger(cycles: Sequence[int], sizes: Sequence[float]) -> Rise | None:
-    """Return a rise in bytes: a steady one, or one in steps, as of a block that is over-allocated."""
+    """Return a rise in bytes, which may be steady, or in steps as with a block that is over-allocated."""
     steady = rise(cycles, sizes, BYTES)
     if steady is not None:
         return steady
@@ -63,6 +63,6 @@ def risen_containers(cycles: Sequence[int], rows: RawRows) -> Rises:
 
 
 def largest(found: Rises, most: int) -> list[int]:
-    """Return the ids of those that rose most."""
+    """Return the ids of the `most` largest rises."""
     totals = {key: max(one.total for one in rises if one) for key, rises in found.items()}
     return sorted(totals, key=lambda key: -totals[key])[:most]

@@ -13,7 +13,7 @@ MOST_BYTES = 4 << 20
 
 
 def locate(frame: Frame) -> CodeLocation:
-    """Return a line with the qualified name of its innermost function, or without one if there is no source."""
+    """Return the location of a line, with the qualified name of its innermost function if there is source."""
     file, line = frame
     inside = [span for span in _functions(file) if span[0] <= line <= span[1]]
     return CodeLocation(file, line, max(inside, default=(0, 0, ""))[2])
@@ -31,7 +31,7 @@ INSERTING_METHODS: Final = frozenset(
 
 
 def insertion_lines(file: str, attribute: str) -> list[int]:
-    """Return the lines of a file that add to a container which is an attribute or variable of this name."""
+    """Return the lines of a file that add to a container that an attribute or variable of this name holds."""
     nodes = (node for node in ast.walk(_tree(file)) if isinstance(node, ast.expr | ast.stmt))
     return sorted({node.lineno for node in nodes if _adds(node, attribute)})
 
@@ -53,7 +53,7 @@ def _is_named(node: ast.AST, name: str) -> bool:
 
 @functools.lru_cache(maxsize=512)
 def _functions(file: str) -> tuple[tuple[int, int, str], ...]:
-    """Return (first line, last line, qualified name) of each function. A nested function begins later."""
+    """Return (first line, last line, qualified name) of each function. A nested function follows the one around it."""
     return tuple(_spans(_tree(file), ""))
 
 

@@ -18,14 +18,15 @@ from soak.duration import duration_text
 
 
 @click.command(cls=Subcommand, epilog=EPILOG)
-@for_option("60s", LONGEST_LOOK, SHORTEST_LOOK, f"A verdict needs {duration_text(SHORTEST_WINDOW * WINDOWS)} or more.")
+@for_option("60s", LONGEST_LOOK, SHORTEST_LOOK, f"A verdict needs at least {duration_text(SHORTEST_WINDOW * WINDOWS)}.")
 @report_options
 @state_dir_option
 def attach(seconds: float, report_dir: Path, as_json: bool, state_dir: Path) -> int:
     """Examine the running agent without stopping it.
 
-    Traces the agent's allocations for the time of --for, which slows it down, and removes the tracing at the end. Only
-    the owner of the agent can do this. Ctrl-C ends it early and reports what was found by then.
+    Traces the agent's allocations for the duration given with --for, and removes the tracing at the end. Tracing slows
+    the agent down. Only the owner of the agent can do this. Ctrl-C ends the examination early and reports what was
+    found by then.
     """
     socket = StateDir(state_dir).control_socket
     asked = ProfileSettings(seconds=seconds, state_dir=str(state_dir.absolute()))

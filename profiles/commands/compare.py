@@ -16,13 +16,13 @@ from soak.output import rendered, show
 
 @click.command(
     cls=Subcommand,
-    epilog="Exit status: 0 nothing is new or larger; 1 something is; 2 usage: the options can't be used; 3 the output "
+    epilog="Exit status: 0 nothing is new or larger; 1 something is new or larger; 2 wrong usage; 3 the output "
     "can't be written; 4 the reports are not of the same run (seed, plant, scenarios, platform), one of them has no "
-    "verdict, or it was interrupted.",
+    "verdict, or the command was interrupted.",
 )
 @click.argument("before", type=PathName())
 @click.argument("after", type=PathName())
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 def compare(before: Path, after: Path, as_json: bool) -> int:
     """Compare two reports of `mobifai profile`.
 

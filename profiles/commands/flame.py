@@ -23,14 +23,14 @@ from soak.shell_quoting import quoted
 @click.command(cls=Subcommand, epilog=LOOK_EPILOG)
 @for_option("30s", LONGEST_FLAME)
 @click.option("--out", type=PathName(), metavar="FILE", default="flame.html", show_default=True,
-              help="The page to write.")  # fmt: skip
-@click.option("--native", is_flag=True, help="Show the frames of C functions too.")
-@click.option("--kept", is_flag=True, help="Show only memory that is still allocated at the end of the window.")
+              help="File to write the page to.")  # fmt: skip
+@click.option("--native", is_flag=True, help="Also show the frames of C functions.")
+@click.option("--kept", is_flag=True, help="Show only memory that is still allocated at the end.")
 @state_dir_option
 def flame(seconds: float, out: Path, native: bool, kept: bool, state_dir: Path) -> int:
     """Write memray's flame graph of what the running agent allocates.
 
-    Ctrl-C ends the window early; what was traced by then is drawn.
+    Ctrl-C ends the tracing early, and the page shows what was traced by then.
     """
     usable(window.check_memray)
     page, stop = usable(lambda: check_writable(out, "--out")), interruption()
@@ -38,14 +38,14 @@ def flame(seconds: float, out: Path, native: bool, kept: bool, state_dir: Path) 
     try:
         took = run(window.flame(StateDir(state_dir).control_socket, seconds, page, stop, native=native, kept=kept))
     except asyncio.CancelledError:
-        raise CommandError(f"it was interrupted before there was a page; {out} was not written", INTERRUPTED) from None
+        raise CommandError(f"interrupted before the page was drawn; {out} was not written", INTERRUPTED) from None
     return show(f"{quoted(str(out))}: {_shown(took, kept=kept)}\n", INTERRUPTED if took.interrupted else 0)
 
 
 def _shown(took: window.TracedWindow, *, kept: bool) -> str:
-    """Return what the page shows: memory at the peak, or memory that remained."""
+    """Return a description of the page: it shows memory at the peak, or memory that remained."""
     seconds = f"{took.seconds:.3g} s"
     early = ", which was interrupted" if took.interrupted else ""
     if kept:
-        return f"memory allocated in a window of {seconds}{early}, and still allocated at its end"
-    return f"memory allocated in a window of {seconds}{early}, at its peak"
+        return f"memory that was allocated within {seconds}{early} and not freed by the end"
+    return f"memory that was allocated within {seconds}{early}, at its peak"

@@ -49,19 +49,20 @@ from soak.run.plan import SoakPlan
 @click.command(
     "gate",
     cls=Subcommand,
-    epilog="Exit status: 0 memory does not grow; 1 it grows, a limit was passed, or accepted growth has expired; "
-    "2 usage: the options can't be used; 3 the run itself failed, or the output can't be written; 4 inconclusive: it "
-    "was interrupted, or there is nothing that it can be compared with.",
+    epilog="Exit status: 0 memory does not grow; 1 it grows, a limit was exceeded, or accepted growth has expired; "
+    "2 wrong usage; 3 the run itself failed, or the output can't be written; 4 inconclusive: the run "
+    "was interrupted, or there is nothing to compare with.",
 )
 @gate_options
 @click.pass_context
 def gate(context: click.Context, /, **params: Any) -> int:
     """Test in a few minutes whether a change makes memory grow.
 
-    The candidate (--candidate) runs the same scenarios as its base: a revision, which is built and run in turns with
-    it, or figures that were stored in the same environment. The gate fails if a limit is exceeded, if a count does not
-    return to its base at rest, if a second run confirms growth, or if more memory is in use at rest than the declared
-    step allows. SCENARIO is one or more scenarios of `mobifai soak --list`.
+    The candidate (--candidate) is compared with its base: a revision, which is built and runs the same scenarios in
+    turns with the candidate, or figures that were stored earlier in the same environment. The gate fails if a limit is
+    exceeded, if a count does not return to its initial value at rest, if a second run confirms growth, or if a figure
+    at rest is larger than that of the base by more than its declared step. SCENARIO is one or more scenarios of
+    `mobifai soak --list`.
     """
     TABLE.check(context)
     check_scenarios(params["scenario_names"])
@@ -80,7 +81,7 @@ def gate(context: click.Context, /, **params: Any) -> int:
 
 
 def _against(params: Mapping[str, Any], plan: SoakPlan) -> RevisionBase | StoredBase:
-    """Return the base to compare with. Raises MobiFaiError."""
+    """Return the base to compare the candidate with. Raises MobiFaiError."""
     choice = CandidateChoice(params["choice"]) if params["choice"] else None
     if params["revision"] is not None:
         return RevisionBase(params["revision"], choice)
@@ -101,7 +102,7 @@ class _GateOptions:
 
 
 def _gated(options: _GateOptions, save: Callable[[GateReport], None]) -> GateReport:
-    """Lay out the sides, run them, and store the figures with --update."""
+    """Prepare the sides and run them. With --update, store the figures."""
     plan, against, replay = options.plan, options.against, options.replay
     if (early := _not_to_be_run(options)) is not None:
         return early
@@ -132,7 +133,7 @@ def _gated(options: _GateOptions, save: Callable[[GateReport], None]) -> GateRep
         if ran.is_clean:
             against.keep(ran.figures)
             return report
-        return msgspec.structs.replace(report, notes=[*report.notes, "its figures were not stored: see above"])
+        return msgspec.structs.replace(report, notes=[*report.notes, "its figures were not stored"])
 
 
 def _inconclusive(
@@ -146,7 +147,7 @@ def _inconclusive(
 
 
 def _not_to_be_run(options: _GateOptions) -> GateReport | None:
-    """Return the report if no verdict is possible even before a run, else None."""
+    """Return a report if it is clear before a run that no verdict is possible, else None."""
     plan, against, replay = options.plan, options.against, options.replay
     if against.misfit:
         return _inconclusive(plan, against, against.misfit, replay, fits=False)

@@ -21,16 +21,16 @@ from soak.output import show
 
 
 @click.command(cls=Subcommand, epilog=LOOK_EPILOG)
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the snapshot as JSON.")
 @state_dir_option
 def heap(as_json: bool, state_dir: Path) -> int:
-    """Show what the memory of the running agent contains."""
+    """Show the contents of the running agent's memory."""
     stop = interruption()
     stop.hold()
     try:
         snapshot = run(stop.end(send_request(StateDir(state_dir).control_socket, "profile.heap")))
     except asyncio.CancelledError:
-        raise CommandError("it was interrupted before the agent had answered", INTERRUPTED) from None
+        raise CommandError("interrupted before the agent answered", INTERRUPTED) from None
     if as_json:
         report = msgspec.convert({**snapshot, "product": msgspec.to_builtins(product())}, HeapReport)
         return show(msgspec.json.encode(report) + b"\n", 0)

@@ -32,10 +32,10 @@ def run(context: click.Context, /, **params: Any) -> int:
     """Run soak's scenarios, and name the line that makes memory grow.
 
     Each scenario runs in a fresh agent with soak's phones. The report names the line, what holds the memory, how fast
-    it grows, and which actions of a phone it grows with.
+    it grows, and which of a phone's actions cause the growth.
 
-    SCENARIO is one or more scenarios of `mobifai soak --list`. The default is all but `limits`, or with --plant the
-    scenario of that plant.
+    SCENARIO is one or more scenarios of `mobifai soak --list`. The default is all scenarios except `limits`, or with
+    --plant the scenario of that plant.
     """
     mode, name = TABLE.check(context), params["plant_name"]
     check_scenarios(params["scenario_names"])
@@ -62,7 +62,7 @@ def run(context: click.Context, /, **params: Any) -> int:
 
 
 def request_from(params: Mapping[str, Any], own: tuple[str, ...] = ()) -> InvestigationRequest:
-    """Return the request of parsed options. `own` are the scenarios if none is named."""
+    """Build the request from parsed options. If no scenario is named, use `own`."""
     return InvestigationRequest(plan_of(params, own), params["dose"], params["memray"], process=params["process"])
 
 

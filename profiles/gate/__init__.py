@@ -1,1 +1,1 @@
-"""The memory gate: tests whether a change makes memory grow, against its base revision or stored figures."""
+"""The memory gate: compares a change with its base revision or stored figures, to test whether memory grows."""

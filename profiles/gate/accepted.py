@@ -1,6 +1,7 @@
 """Accepted growth: entries with a reason and an end date, from `profiles/accepted.toml`.
 
-Only figures at rest can be accepted. A breached limit or a slope can't, because it would grow without end.
+Only figures at rest can be accepted. An exceeded limit and growth with each cycle can't be accepted, because they have
+no end.
 """
 
 import datetime as dt
@@ -25,7 +26,7 @@ class AcceptedError(MobiFaiError):
 
 
 class AcceptedGrowth(msgspec.Struct, frozen=True):
-    """An entry: a figure (a name of `FIGURES`, or a pattern such as `used.heap:*`) may be `grows_by` above the base.
+    """An entry: `figure` (a name of `FIGURES`, or a pattern such as `used.heap:*`) may exceed the base by `grows_by`.
 
     It is valid until the end of the day `expires`.
     """
@@ -51,7 +52,7 @@ def read_accepted(file: Path) -> list[AcceptedGrowth]:
     except OSError as error:
         raise AcceptedError(f"{file}: can't be read ({why(error)})") from None
     except ValueError as error:
-        raise AcceptedError(f"{file}: expected TOML; {error}") from None
+        raise AcceptedError(f"{file}: expected valid TOML: {error}") from None
     entries = document.pop("accepted", [])
     if document or not isinstance(entries, list):
         found = ", ".join(document) or "another value"
@@ -69,7 +70,7 @@ def _entry(table: Any, where: str) -> AcceptedGrowth:
     if unknown:
         raise AcceptedError(f"{where}: expected figure, grows_by, reason and expires; found {', '.join(unknown)} too")
     if not any(fnmatchcase(family, entry.figure.partition(":")[0]) for family in FIGURES):
-        raise AcceptedError(f"{where}: expected a figure of {', '.join(FIGURES)}; found {entry.figure!r}")
+        raise AcceptedError(f"{where}: expected one of {', '.join(FIGURES)}, or a pattern; found {entry.figure!r}")
     if entry.grows_by <= 0:
         raise AcceptedError(f"{where}: expected grows_by above 0; found {entry.grows_by:g}")
     if len(entry.reason.strip()) < SHORTEST_REASON:

@@ -1,7 +1,7 @@
 """Stored figures: one entry for each environment, with the workload that they were measured with.
 
 Owns the format of `profiles/baseline.json`. An entry fits only the Python, C library, architecture and workload that it
-was measured with: with others, figures differ for reasons other than growth.
+was measured with: otherwise figures differ for reasons other than growth.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ class Baseline(msgspec.Struct, frozen=True):
     """The date and the version of mobifai."""
     commit: str = ""
     dirty: bool | None = None
-    """Whether there were edits; null if not known."""
+    """True if the checkout had edits; null if not known."""
 
     @property
     def place(self) -> tuple[str, str, str]:
@@ -67,16 +67,16 @@ def write_baseline(file: Path, known: Sequence[Baseline], new: Baseline) -> None
 
 
 def fitting(known: Sequence[Baseline], wanted: Baseline) -> Baseline | None:
-    """Return the entry of the same environment and workload, or None."""
+    """Return the entry with the environment and workload of `wanted`, or None."""
     return next((one for one in known if one.place == wanted.place and one.workload == wanted.workload), None)
 
 
 def misfit(known: Sequence[Baseline], wanted: Baseline) -> str:
-    """Return why no entry fits, in a sentence."""
+    """Return a sentence that says why no entry fits."""
     if any(one.place == wanted.place for one in known):
         return f"the workload has changed since the figures were stored; {UPDATE}"
     there = "; ".join(sorted(", ".join(one.place) for one in known)) or "none"
-    return f"expected stored figures of {', '.join(wanted.place)}; found those of {there}; {UPDATE}"
+    return f"expected stored figures for {', '.join(wanted.place)}; found figures for {there}; {UPDATE}"
 
 
 def here(environment: Mapping[str, Any], workload: str, figures: Mapping[str, float], measured: str) -> Baseline:

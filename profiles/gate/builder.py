@@ -1,7 +1,7 @@
 """Runs the commands that build a side (pip, venv): interruptible, with a fixed set of environment variables.
 
-Owns the process group of one command, which is killed at the end. The line of its output that explains a failure is
-part of the error.
+Owns the process group of one command, and kills it at the end. An error quotes the line of output that explains the
+failure.
 """
 
 import compileall
@@ -23,7 +23,7 @@ from soak.harness.interruption import Interruption
 BUILD_SECONDS: Final = 900.0
 LOOK_SECONDS: Final = 0.1
 MOST_CAUSE: Final = 500
-"""Characters of the line that explains a failure."""
+"""Most characters of the line that explains a failure."""
 
 KEPT: Final = (
     *("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"),
@@ -38,7 +38,7 @@ _CAUSE = re.compile(
     r"^[\s╰─>│]*((?:[\w.]+\.)?\w*(?:Error|Exception|Exit|Interrupt)\b.*|(?:ERROR|error|fatal): .*)$", re.MULTILINE
 )
 _EMPTY = re.compile(r"(?i)error: (failed (building|to build)|[a-z]+(-[a-z]+)+$|subprocess-exited)")
-"""Error lines without an explanation, such as pip's hyphenated names, which another line follows."""
+"""Error lines that explain nothing, such as pip's hyphenated names. Another line with the explanation follows."""
 
 
 class BuildFailed(ProfileError):
@@ -59,10 +59,13 @@ class Builder:
     def check(self) -> None:
         """Raise BuildInterrupted after a signal."""
         if self._stop.asked:
-            raise BuildInterrupted("it was interrupted while a side was being built: nothing was compared")
+            raise BuildInterrupted("interrupted while a side was being built; nothing was compared")
 
     def run(self, words: Sequence[str], what: str, more: Mapping[str, str] = MappingProxyType({})) -> None:
-        """Run a command that builds `what`, with `more` in its environment. Raises BuildFailed, BuildInterrupted."""
+        """Run a command that builds `what`, with the variables `more` added to its environment.
+
+        Raises BuildFailed, BuildInterrupted.
+        """
         self.check()
         temporary, log = self._folder / "tmp", self._folder / "build.log"
         temporary.mkdir(parents=True, exist_ok=True)
@@ -87,7 +90,7 @@ class Builder:
             self.check()
             if time.monotonic() > end:
                 raise BuildFailed(
-                    f"expected {what} within {BUILD_SECONDS:g} s; check that the package index can be reached"
+                    f"expected {what} to be built within {BUILD_SECONDS:g} s; check that the package index is reachable"
                 ) from None
 
 
@@ -105,7 +108,7 @@ def build_variables(temporary: Path, usual: Mapping[str, str] = os.environ) -> d
 
 
 def cause(said: str) -> str:
-    """Return the line of an output that explains a failure: the last one that names an error, else the last one."""
+    """Return the line of output that explains a failure: the last one that names an error, or else the last line."""
     lines = [line.strip() for line in _CAUSE.findall(said)]
     telling = [line for line in lines if not _EMPTY.match(line)]
     printed = [line.strip() for line in said.splitlines() if line.strip()]
@@ -113,7 +116,7 @@ def cause(said: str) -> str:
 
 
 def one_line_error(text: str) -> str:
-    """Return an error in one line: its first line, with the cause from the output that follows."""
+    """Return an error as one line: its first line, and the line of the following output that has the cause."""
     first, _, rest = text.partition("\n")
     return f"{first.removesuffix(':')}: {cause(rest)}" if rest.strip() else text.strip()
 

@@ -21,7 +21,7 @@ from soak.report.figures import count
 
 PACKAGE: Final = Path(str(mobifai.__file__)).resolve().parent
 SHOWN: Final = 3
-"""Most files that a message names."""
+"""Maximum number of files that a message names."""
 
 HOW: Final = {
     Installed.EDITABLE: "from a source tree without git",
@@ -93,7 +93,7 @@ def _of_checkout(checkout: Checkout) -> SideResult:
 
 
 def _installed(package: Path, same: Checkout | None) -> SideResult:
-    """Describe the installed package. `same` is the checkout that has the same files."""
+    """Describe the installed package. `same` is a checkout with the same files, if there is one."""
     found = product(package)
     if found.installed is Installed.CHECKOUT:
         return _of_checkout(checkout_around(package))

@@ -11,7 +11,7 @@ from profiles.results import ProfileError
 
 PACKAGE: Final = "mobifai"
 COMPARED: Final = (PACKAGE, "pyproject.toml")
-"""Paths that determine how the package behaves: its files and its dependencies."""
+"""Paths that determine the package's behaviour: its files and its dependencies."""
 GENERATED: Final = ("__pycache__", "relay/static/page")
 """Paths that an installation generates; they are not compared."""
 KINDS: Final = {"M": "edited", "T": "edited", "A": "added", "R": "renamed", "C": "copied", "D": "deleted",
@@ -19,7 +19,7 @@ KINDS: Final = {"M": "edited", "T": "edited", "A": "added", "R": "renamed", "C":
 
 
 OF_HOOKS: Final = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_NAMESPACE")
-"""Variables with which a git hook selects a repository."""
+"""Environment variables by which a git hook selects a repository."""
 
 
 class GitError(ProfileError):
@@ -36,7 +36,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """A working tree. `edits` are those of `COMPARED`; `others` counts files that differ elsewhere."""
+    """A working tree. `edits` are the edits below the paths `COMPARED`; `others` counts the edited files elsewhere."""
 
     top: Path
     commit: str
@@ -73,14 +73,17 @@ def toplevel(directory: Path) -> Path:
     try:
         return Path(git(directory, "rev-parse", "--show-toplevel").decode().removesuffix("\n"))
     except GitError as error:
-        raise GitError(f"expected to be run in a clone of the project, where the base is; {error}") from None
+        raise GitError(f"run the gate in a clone of the project, which contains the base; {error}") from None
 
 
 # -- files
 
 
 def differing(checkout: Path, package: Path) -> list[str]:
-    """Return the package's files that differ between a checkout, with edits, and an installation. Raises GitError."""
+    """Return the package's files that differ between a checkout (including its edits) and an installation.
+
+    Raises GitError.
+    """
     ours = {name: checkout / name for name in checkout_files(checkout)}
     theirs = {f"{PACKAGE}/{name}": package / name for name in package_files(package)}
     names = sorted({*ours, *theirs})
@@ -144,7 +147,7 @@ def git(directory: Path, *words: str) -> bytes:
     try:
         done = subprocess.run(["git", "-C", str(directory), *words], capture_output=True, check=False, env=variables)  # noqa: S603, S607
     except OSError as error:
-        raise GitError(f"expected git on the PATH, which finds the base; {error.strerror}: install git") from None
+        raise GitError(f"expected git on the PATH, to find the base ({error.strerror}): install git") from None
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace").strip() or f"git {words[0]} ended with {done.returncode}"
         raise GitError(f"git says: {said}")

@@ -1,7 +1,7 @@
 """Compares the measurements of both sides and decides about the change. Pure.
 
-Limits are absolute: a breached limit fails the gate, even if the base breaches it too. Growth counts against the change
-only if the base does not rise, or rises less: the difference of both sides is judged by soak's rules for a gauge.
+Limits are absolute: an exceeded limit fails the gate, even if the base exceeds it too. Growth fails the gate only if
+the base does not grow, or grows less: soak's rules for a gauge judge the difference between the sides.
 """
 
 import datetime as dt
@@ -26,7 +26,7 @@ _ORDER: Final = {name: place for place, name in enumerate(FIGURES)}
 
 @dataclass(frozen=True, slots=True)
 class TrialFindings:
-    """The result of a trial: findings of the change, slopes that the base has too, and what was not judged."""
+    """The result of a trial: findings of the change, growth that the base has too, and whatever was not judged."""
 
     findings: list[FindingResult]
     also_in_base: list[FindingResult]
@@ -43,7 +43,7 @@ def rows(
     today: dt.date,
     no_base: str = "the base was not measured",
 ) -> list[FigureRow]:
-    """Return a row for every figure of either side, in table order. `no_base` says why the base lacks one."""
+    """Return a row for every figure of either side, in table order. `no_base` says why the base lacks a figure."""
     names = sorted({*base, *now}, key=lambda name: (_ORDER[name.partition(":")[0]], name))
     return [_row(name, base.get(name), now.get(name), accepted, today, no_base) for name in names]
 
@@ -72,7 +72,7 @@ def _row(
 def smaller_growth(
     first: tuple[Mapping[str, float], Mapping[str, float]], again: tuple[Mapping[str, float], Mapping[str, float]]
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Return, for each figure, the measurement of (base, now) with less growth: real growth occurs in both."""
+    """Return for each figure the measurement, `first` or `again`, with less growth: real growth occurs in both."""
     base, now = dict(first[0]), dict(first[1])
     for name in {*again[0]} & {*again[1]} & {*base} & {*now}:
         if again[1][name] - again[0][name] < now[name] - base[name]:
@@ -85,15 +85,15 @@ def expired(accepted: Iterable[AcceptedGrowth], today: dt.date, where: str) -> l
     return [
         FindingResult(
             "accepted", one.figure,
-            f"{where}: the entry for {one.figure} expired on {one.expires} ({one.reason}); remove it if the base has "
-            "this growth by now, or decide again and renew it", 0, "", 0, "", "",
+            f"{where}: the entry for {one.figure} expired on {one.expires} ({one.reason}); if the base has this "
+            "growth by now, remove the entry; if not, review it and renew the date", 0, "", 0, "", "",
         )
         for one in accepted if one.is_over(today)
     ]  # fmt: skip
 
 
 def unneeded(accepted: Iterable[AcceptedGrowth], rows: Iterable[FigureRow], today: dt.date) -> list[str]:
-    """Return a sentence for every valid entry that was not needed."""
+    """Return a sentence for every unexpired entry that was not needed."""
     used = [row.name for row in rows if row.verdict == "accepted" or row.note]
     idle = [one for one in accepted if not one.is_over(today) and not any(map(one.covers, used))]
     return [f"the accepted growth of {one.figure} (until {one.expires}) was not needed" for one in idle]
@@ -144,7 +144,7 @@ def _why_not(judgement: Judgement | None) -> str:
 
 
 def _is_also_in_base(name: str, trial: ScenarioTrial) -> bool:
-    """Return whether the base rises too, and the candidate no faster."""
+    """Return whether the base rises too, and at least as fast as the candidate."""
     if len(trial.first) < 2 or len(trial.again) < 2:
         return False
     (base, now), (base_again, now_again) = trial.first, trial.again
@@ -185,7 +185,10 @@ def _smallest(judgement: Judgement | None) -> float | None:
 
 
 def conclude(rows: Iterable[FigureRow], findings: Iterable[FindingResult], *, whole: bool) -> GateVerdict:
-    """Return the verdict: failed before grown before inconclusive before passed. `whole`: everything was judged."""
+    """Return the verdict.
+
+    A failure takes precedence over growth. `whole`: everything was judged, so that it may pass.
+    """
     rows, kinds = list(rows), {finding.kind for finding in findings}
     if kinds & FAILED_KINDS:
         return "failed"

@@ -35,7 +35,7 @@ class RevisionBase:
         self.stored: dict[str, float] | None = None
 
     def is_same(self) -> bool:
-        """Return whether the candidate is the base. Raises GitError."""
+        """Return whether the candidate has the same files as the base. Raises GitError."""
         return same_commit(self.about, self.tried) or same_files(self._checkout, self.about.commit, self.tried)
 
     def other_base(self) -> str:
@@ -67,7 +67,7 @@ class StoredBase:
         self.about = SideResult("itself") if update else _of_stored(file, found)
 
     def is_same(self) -> bool:
-        """Return whether the figures are those of the candidate, with the same libraries."""
+        """Return whether the figures were measured with the candidate and the same libraries."""
         return same_commit(self.about, self.tried) and self.about.libraries == self._wanted.libraries
 
     def other_base(self) -> str:
@@ -88,7 +88,7 @@ class StoredBase:
 
 
 def _of_stored(file: Path, found: Baseline | None) -> SideResult:
-    """Describe the side of stored figures; only by its file if none fit."""
+    """Describe the side with stored figures. If none fit, the description has only the file."""
     if found is None:
         return SideResult("stored", name=str(file))
     return SideResult(
@@ -98,6 +98,6 @@ def _of_stored(file: Path, found: Baseline | None) -> SideResult:
 
 
 def _measured(tried: SideResult) -> str:
-    """Return the date, version and commit to store with figures."""
+    """Return a text with the date, version and commit, to be stored with figures."""
     of = edits_in_words(tried.commit, tried.kinds) if tried.commit else "commit not known"
     return f"{dt.datetime.now(dt.UTC).date()}, mobifai {__version__}, {of}"

@@ -1,4 +1,4 @@
-"""The figures at rest by name, and the growth of each that is allowed without a reason. Pure."""
+"""The figures at rest by name, and how far each may grow without a declared reason. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class RestFigure:
-    """A figure. The allowed growth is the larger of `step`, in `unit`, and `share` of the base."""
+    """A figure. It may grow by `step` (in `unit`), or by `share` of the base if that is more."""
 
     unit: str
     summary: str
@@ -15,7 +15,7 @@ class RestFigure:
     share: float = 0.0
 
     def allowed(self, base: float) -> float:
-        """Return the largest allowed value for a base."""
+        """Return the largest allowed value, given the value of the base."""
         return base + max(self.step, self.share * base)
 
 
@@ -25,8 +25,8 @@ FIGURES: Final[Mapping[str, RestFigure]] = {
     "imports.heap": RestFigure("bytes", "C heap after importing all of it", 256 << 10),
     "idle.objects": RestFigure("objects", "Python objects of an agent that waits for its first phone", 3_000),
     "idle.heap": RestFigure("bytes", "C heap of that agent", 128 << 10),
-    "idle.pages": RestFigure("bytes", "private memory that that agent has written to", 2 << 20),
-    "idle.keeper": RestFigure("bytes", "private memory that its keeper has written to", 512 << 10),
+    "idle.pages": RestFigure("bytes", "private memory of that agent that has been written to", 2 << 20),
+    "idle.keeper": RestFigure("bytes", "private memory of its keeper that has been written to", 512 << 10),
     "idle.threads": RestFigure("threads", "threads of agent and keeper", 0),
     "idle.descriptors": RestFigure("descriptors", "descriptors of the agent", 2),
     "idle.tasks": RestFigure("tasks", "tasks of the agent", 2),
@@ -37,11 +37,11 @@ FIGURES: Final[Mapping[str, RestFigure]] = {
     "used.descriptors": RestFigure("descriptors", "descriptors of the agent once it was used and everybody left", 2),
     "used.tasks": RestFigure("tasks", "tasks once it was used and everybody left", 2),
 }
-"""The families. Members have the scenario behind a colon: `used.heap:mixed`."""
+"""The families of figures. A member of a family has the scenario after a colon: `used.heap:mixed`."""
 
 
 def figure_of(name: str) -> RestFigure:
-    """Return the figure of a name. Raises KeyError for an unknown family."""
+    """Return the figure with a name. Raises KeyError for an unknown family."""
     return FIGURES[name.partition(":")[0]]
 
 

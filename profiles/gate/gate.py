@@ -1,6 +1,6 @@
-"""One run of the gate: figures at rest, then each scenario on both sides, then the lines of what was found.
+"""One run of the gate: figures at rest, then each scenario on both sides, then the lines of code that grow.
 
-Owns the order of the steps. However the run ends, there is a report of what is known by then.
+Owns the order of the steps. However the run ends, there is a report of what was known by then.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ AT_REST: Final = "figures at rest"
 
 @dataclass
 class Gate:
-    """One run. `save` is called with the report so far whenever it has changed."""
+    """One run. `save` is called with the report so far whenever the report has changed."""
 
     request: GateRequest
     folder: Path
@@ -49,7 +49,7 @@ class Gate:
     save: Callable[[GateReport], None] = lambda _: None
     today: dt.date = field(default_factory=lambda: dt.datetime.now(dt.UTC).date())
     figures: FigureValues = field(default_factory=dict)
-    """The candidate's."""
+    """The candidate's figures at rest."""
     _base_figures: FigureValues = field(default_factory=dict)
     _findings: list[FindingResult] = field(default_factory=list)
     _also_in_base: list[FindingResult] = field(default_factory=list)
@@ -57,11 +57,11 @@ class Gate:
     _unjudged: list[Unjudged] = field(default_factory=list)
     _remaining: list[str] = field(default_factory=list)
     """Parts of the run that are not judged yet."""
-    _why_remaining: str = "the run had not come to it yet"
+    _why_remaining: str = "the run had not reached it yet"
     _interrupted: bool = False
 
     def __post_init__(self) -> None:
-        """Begin to measure the time."""
+        """Create the parts of the run, and start to measure its duration."""
         request = self.request
         self._pauses = PauseDetector()
         self._naming = LineNaming(
@@ -72,19 +72,19 @@ class Gate:
         )
 
     async def run(self) -> GateReport:
-        """Run everything and return the report, in which failures are findings."""
+        """Run everything and return the report. A failure becomes a finding and is not raised."""
         watching = asyncio.ensure_future(self._pauses.watch(self._report_pause))
         try:
             await self._run_steps()
         except asyncio.CancelledError:
-            self._interrupted, self._why_remaining = True, "the run was interrupted before it was through"
+            self._interrupted, self._why_remaining = True, "the run was interrupted before it had finished"
             if not self._remaining:
-                self._unjudged.append(Unjudged(WHICH_LINE, "the run was interrupted while it was looked for"))
+                self._unjudged.append(Unjudged(WHICH_LINE, "the run was interrupted before it was found"))
         except BaseFailed as error:
             self._why_remaining = f"the base can't be measured: {error}"
         except Exception as error:
             self._findings.append(failure(error, "", ""))
-            self._why_remaining = "the run failed before it"
+            self._why_remaining = "the run failed earlier"
         finally:
             watching.cancel()
             with suppress(asyncio.CancelledError):
@@ -124,7 +124,7 @@ class Gate:
         return (base[0] if base else self._stored(now)), now
 
     def _stored(self, now: FigureValues) -> FigureValues:
-        """Return the stored figures that the candidate has too."""
+        """Return those stored figures that were also measured for the candidate."""
         return {name: value for name, value in (self.request.stored or {}).items() if name in now}
 
     def _has_grown(self, base: FigureValues, now: FigureValues) -> bool:
@@ -139,7 +139,7 @@ class Gate:
         if (coverage := trial_coverage(trial)) is not None:
             self._checked.append(coverage)
         else:
-            self._unjudged.append(Unjudged(f"scenario {scenario}", "the run failed in it", scenario))
+            self._unjudged.append(Unjudged(f"scenario {scenario}", "the run failed in this scenario", scenario))
         measured = self._used(trial.first)
         if self._has_grown(*measured) and not found.findings:
             again = await self._trials.measure_at_rest_again(scenario, folder / "3")
@@ -156,7 +156,7 @@ class Gate:
     # -- the report
 
     def report(self) -> GateReport:
-        """Return the report of what is known now."""
+        """Return the report of what is known so far."""
         request, figure_rows = self.request, self.rows()
         findings = [*self._findings, *expired(request.accepted, self.today, request.where)]
         notes = [*self._naming.notes, *unneeded(request.accepted, figure_rows, self.today), *pause_notes(self._pauses)]
@@ -183,7 +183,7 @@ class Gate:
         return msgspec.structs.replace(report, next_steps=next_steps(report, request.plan))
 
     def _all_unjudged(self) -> list[Unjudged]:
-        """Return what was not judged, with what remains to be judged."""
+        """Return what was not judged, including the parts of the run that are still to come."""
         remaining = [
             Unjudged(name, self._why_remaining)
             if name == AT_REST
@@ -207,5 +207,5 @@ class Gate:
 
     @property
     def is_clean(self) -> bool:
-        """Whether the figures can be stored: everything was judged, nothing grows and nothing failed."""
+        """Whether the figures may be stored: everything was judged, nothing grows and nothing failed."""
         return self.is_whole and not self._findings and not self._also_in_base

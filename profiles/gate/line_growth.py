@@ -1,6 +1,7 @@
-"""Finds lines with more memory at rest than in the base: growth outside of cycles, such as an import or a table.
+"""Finds lines that hold more memory at rest than in the base: growth that does not come from cycles.
 
-Lines are matched by file and text, because they move when lines are added above.
+Examples are a new import and a larger table. Lines of both sides are matched by file and text, because their numbers
+change when lines are added above.
 """
 
 import collections
@@ -20,7 +21,7 @@ from profiles.inside.baseline_memory import BaselineMemory, ImportedModule, Line
 from soak.gauges.quiescence import at_rest
 
 LEAST_BYTES: Final = 4096
-"""Growth of a line from which it is named."""
+"""Smallest growth, in bytes, for which a line is named."""
 MOST_LINES: Final = 5
 SHOWN_MODULES: Final = 3
 IMPORTERS: Final = Path(str(profiles.__file__)).parent / "inside" / "importers"
@@ -32,7 +33,10 @@ print(json.dumps(baseline_memory()))
 
 
 async def lines_grown_at_rest(base: GateSide, now: GateSide, folder: Path, *, imports: bool) -> list[GrownLine]:
-    """Return the lines that grew most, compared with the base. Raises TargetFailed, StateError, MsgspecError."""
+    """Return the lines that grew most, compared with the base.
+
+    `imports`: trace only the imports, not a waiting agent. Raises TargetFailed, StateError, MsgspecError.
+    """
     of_base, of_now = [
         await (_imported(side) if imports else _idle(side, folder / str(number)))
         for number, side in enumerate((base, now))
@@ -41,13 +45,13 @@ async def lines_grown_at_rest(base: GateSide, now: GateSide, folder: Path, *, im
 
 
 def compare_lines(base: BaselineMemory, now: BaselineMemory, base_home: Path, home: Path) -> list[GrownLine]:
-    """Compare the memory of both sides, given the folders of their sources."""
+    """Return the lines that grew most, given the memory of both sides and the directories of their sources."""
     found = [*_allocating(base, now, base_home, home), *_importing(base, now, home)]
     return sorted(found, key=lambda one: -one.more_bytes)[:MOST_LINES]
 
 
 def _allocating(base: BaselineMemory, now: BaselineMemory, base_home: Path, home: Path) -> Iterable[GrownLine]:
-    """Yield lines that have allocated more."""
+    """Yield lines that hold more memory than the same line of the base."""
     before = {key: _bytes(lines) for key, lines in _lines_by_text(base["lines"], base_home).items()}
     for key, lines in _lines_by_text(now["lines"], home).items():
         more = _bytes(lines) - before.get(key, 0)
@@ -95,13 +99,13 @@ def _source(file: Path) -> Sequence[str]:
 
 
 def _traced(side: GateSide) -> dict[str, str]:
-    """Return the variables with which a process traces allocations and imports by line."""
+    """Return the environment variables that make a process trace its allocations and imports by line."""
     home = str(_home(side))
     return {"PYTHONTRACEMALLOC": "1", "PYTHONPATH": f"{IMPORTERS}{os.pathsep}{home}", "MOBIFAI_SIDE": home}
 
 
 def _home(side: GateSide) -> Path:
-    """Return the folder of the side's package."""
+    """Return the directory from which a side imports `mobifai`."""
     return side.installation.path or Path(str(mobifai.__file__)).parents[1]
 
 

@@ -1,4 +1,7 @@
-"""Names the lines of what the gate found: by an investigation for growth, beside the base for memory at rest."""
+"""Names the lines of code that grow:
+
+by an investigation for growth with each cycle, by comparison for memory at rest.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -22,17 +25,17 @@ from soak.gauges.results import FindingResult
 from soak.harness.installation import HERE
 
 ATTEMPTS: Final = 2
-"""Investigations of a scenario. Tracing slows the agent down, so that a timeout may fail the first one."""
+"""Most investigations of a scenario. Tracing slows the agent down, so that the first may fail with a timeout."""
 
-WHICH_LINE: Final = "which line it is"
+WHICH_LINE: Final = "which line grows"
 
 UNUSED: Final = ("imports.", "idle.")
-"""Figures of an agent that nobody has used: their lines are named beside the base."""
+"""Prefixes of the figures before any use. Their lines are named by comparison with the base."""
 
 
 @dataclass
 class LineNaming:
-    """Looks for the lines, and keeps what it has found so far."""
+    """Searches for the lines, and has the results so far."""
 
     request: GateRequest
     folder: Path
@@ -46,20 +49,20 @@ class LineNaming:
     notes: list[str] = field(default_factory=list)
 
     async def name_culprits(self, findings: Sequence[FindingResult]) -> None:
-        """Investigate the first scenario that has growth. Raises CancelledError if that is interrupted."""
+        """Investigate the first scenario that has growth. Raises CancelledError if it is interrupted."""
         growing = [one for one in findings if one.scenario in self.request.plan.scenarios]
         names = tuple(dict.fromkeys(one.scenario for one in growing if one.kind not in ("bound", "failure")))
         if not names:
             return
         if not self.request.name_culprits:
-            self.unjudged.append(Unjudged(WHICH_LINE, "it was not asked for (--no-culprits)", names[0]))
+            self.unjudged.append(Unjudged(WHICH_LINE, "--no-culprits was given", names[0]))
             return
         report = await self._investigate(names[0], growing)
         if not report.culprits:
             self.unjudged.append(Unjudged(WHICH_LINE, headline(report), names[0]))
 
     async def _investigate(self, scenario: str, growing: Sequence[FindingResult]) -> ProfileReport:
-        """Return the first report that has a verdict, or the last one."""
+        """Return the first report with a verdict, or the last report if none has a verdict."""
         for number in range(ATTEMPTS):
             investigation = self._investigation(scenario, number, growing)
             report = await investigation.run()
@@ -80,7 +83,7 @@ class LineNaming:
         )  # fmt: skip
 
     async def name_lines_at_rest(self, rows: Sequence[FigureRow]) -> None:
-        """Name the lines that have allocated more at rest than in the base, where figures at rest have grown."""
+        """If figures at rest have grown, name the lines that hold more memory at rest than in the base."""
         names = [row.name for row in rows if row.verdict == "grown" and row.name.startswith(UNUSED)]
         if len(self.request.sides) < 2 or not names or not self.request.name_culprits:
             return

@@ -1,4 +1,4 @@
-"""The next steps after a gate: commands that name the line, reproduce it, or reach a verdict. Pure."""
+"""The next steps after a run of the gate: commands that name the line, reproduce growth, or reach a verdict. Pure."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -12,7 +12,7 @@ from soak.run.plan import SoakPlan
 from soak.shell_quoting import joined, quoted
 
 HUNTED = ("growth", "rest", "canary", "process")
-"""Kinds of findings whose line `mobifai profile run` can name."""
+"""Kinds of findings for which `mobifai profile run` can name a line."""
 
 
 def next_steps(report: GateReport, plan: SoakPlan) -> list[NextStep]:
@@ -21,7 +21,7 @@ def next_steps(report: GateReport, plan: SoakPlan) -> list[NextStep]:
 
 
 def other_sides(report: GateReport, plan: SoakPlan, other: str) -> list[NextStep]:
-    """Return the steps if both sides are the same. `other` is a commit with a different package, if there is one."""
+    """Return the steps for two equal sides. `other` is a commit with a different package, or an empty text."""
     what = "compare with the newest commit that has another package" if other else "name the revision before the change"
     itself = NextStep("or compare it with itself, to try the gate", f"{_same(report)} --allow-identical")
     return [NextStep(what, _beside(other or "REV", plan)), itself]
@@ -60,12 +60,15 @@ def _profile_run(scenario: str, plan: SoakPlan) -> str:
 
 
 def _runs(side: SideResult, command: str) -> str:
-    """Return a command that runs the candidate, which is installed first if it was built for the gate."""
+    """Return a command that runs the candidate.
+
+    If the candidate was built for the gate, the command installs it first.
+    """
     return f"pip install {quoted(side.name)} && {command}" if side.built else command
 
 
 def _lines_at_rest(report: GateReport, plan: SoakPlan) -> Iterator[NextStep]:
-    """Yield the step that names lines at rest, which needs a base that can be run."""
+    """Yield the step that names lines with more memory at rest. It needs a base that can be run."""
     if report.base.kind == "stored":
         what = "name the lines at rest, compared with the revision of the stored figures"
         yield NextStep(what, _beside(report.base.commit or "REV", plan))
@@ -89,7 +92,7 @@ def _inconclusive(report: GateReport, plan: SoakPlan) -> Iterator[NextStep]:
 
 
 def _same(report: GateReport) -> str:
-    """Return the command of this comparison, with the base as a commit, since a name may move."""
+    """Return the command that repeats the comparison. It names the base's commit, because a branch may move."""
     return report.replay or report.command
 
 

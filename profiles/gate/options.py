@@ -27,14 +27,14 @@ MODES: Final[Mapping[str, Mode]] = MappingProxyType(
     {
         "update": Mode(
             _ALWAYS | {"baseline_file"},
-            "figures that are stored are compared with nothing",
+            "figures to be stored are compared with nothing",
             needs=("baseline_file",),
         ),
-        "revision": Mode(_ALWAYS | {"accepted_file", "allow_identical"}, "the gate compares with one thing"),
-        "baseline_file": Mode(_ALWAYS | {"accepted_file", "allow_identical"}, "the gate compares with one thing"),
+        "revision": Mode(_ALWAYS | {"accepted_file", "allow_identical"}, "the gate compares with one base"),
+        "baseline_file": Mode(_ALWAYS | {"accepted_file", "allow_identical"}, "the gate compares with one base"),
     }
 )
-"""The parameters of each mode, by the parameter that selects it; one mode is required."""
+"""The parameters of each mode, by the parameter that selects the mode. One mode is required."""
 
 TABLE: Final = OptionTable(MODES)
 
@@ -55,13 +55,12 @@ OPTIONS: Final = (
     ),
     click.option(
         "--allow-identical", is_flag=True,
-        help="Run even if both sides are the same. The verdict says nothing about a change: any growth is a false "
-        "alarm of the gate.",
+        help="Run even if both sides are the same, to test the gate itself: any growth is a false alarm.",
     ),
     click.option("--update", is_flag=True, help="Store the figures of this run in the file of --baseline."),
     click.option(
         "--accepted", "accepted_file", type=PathName(dir_okay=False), metavar="FILE",
-        help=f"Growth that is intended, with reasons.  [default: {ACCEPTED}, if it exists]",
+        help=f"File of intended growth, with reasons.  [default: {ACCEPTED}, if it exists]",
     ),
     click.option(
         "--seed", type=SEEDS, metavar="N", default=SEED, show_default=True,
@@ -69,7 +68,7 @@ OPTIONS: Final = (
     ),
     click.option(
         "--culprits/--no-culprits", default=True,
-        help="Name the line if the gate fails, which takes some more minutes.  [default: on]",
+        help="If the gate fails, find the line of code that grows; this takes a few minutes more.  [default: on]",
     ),
     click.option(
         "--report", "report_dir", type=PathName(), metavar="DIR", default=DEFAULT_REPORT, show_default=True,
@@ -85,14 +84,14 @@ def gate_options(command: F) -> F:
 
 
 def plan_of(scenarios: tuple[str, ...], seed: int) -> SoakPlan:
-    """Return the plan of both sides. A gate takes no memory windows."""
+    """Return the plan of both sides. The gate does not use memray."""
     return SoakPlan(scenarios, seed, time_scale=TIME_SCALE, phones=PHONES)
 
 
 def gate_command(params: Mapping[str, Any], plan: SoakPlan, base_commit: str) -> str:
-    """Return the command that repeats the run: the inverse of parsing, with the revision as a commit.
+    """Return the command that repeats the run: the inverse of parsing options, with `base_commit` for the revision.
 
-    Paths stay relative: the gate runs in a checkout, where they mean the same for every user.
+    Paths stay relative, because the gate runs in a checkout, where they mean the same for every user.
     """
     words = [*plan.scenarios]
     words += ["--base", base_commit] if params["revision"] is not None else []

@@ -24,14 +24,14 @@ FILES: Final = ("report.json", "report.md", "junit.xml")
 
 
 class GateDirectory:
-    """The directory of a report: a new one, one without our files, or that of an earlier run."""
+    """The directory of a report: a new directory, one without reports, or that of an earlier run."""
 
     def __init__(self, path: Path) -> None:
         """Create the directory or take it over. Raises ReportError if its files belong to something else."""
         self.path = path
         self._made = make_directory(path, ADVICE)
         if (path / FILES[0]).exists():
-            with suppress(OtherSchemaVersion):  # also ours
+            with suppress(OtherSchemaVersion):  # also a report of the gate
                 read_gate(path)
         elif others := [name for name in FILES if (path / name).exists()]:
             raise ReportError(f"{path}: found {others[0]} without a report.json of `mobifai profile gate`; {ADVICE}")
@@ -43,7 +43,7 @@ class GateDirectory:
     def begin(self, report: GateReport) -> None:
         """Replace the report of an earlier run before this one begins. Raises ReportError."""
         try:
-            for name in FILES[1:]:  # report.json stays until it is replaced: it marks the directory as ours
+            for name in FILES[1:]:  # report.json stays until it is replaced: it marks the directory as the gate's
                 (self.path / name).unlink(missing_ok=True)
         except OSError as error:
             raise ReportError(f"{self.path}: can't be cleared ({reason(error)}); {ADVICE}") from None
@@ -78,7 +78,7 @@ def encoded(report: GateReport) -> bytes:
 
 
 def junit(report: GateReport) -> bytes:
-    """Return a report as JUnit XML, with a case for the verdict, each figure, each scenario and each finding."""
+    """Return a report as JUnit XML, with a test case for the verdict, each figure, each scenario and each finding."""
     return document("gate", report.duration_s, _cases(report))
 
 
@@ -121,7 +121,7 @@ def _about(row: FigureRow) -> str:
 
 
 def annotations(report: GateReport) -> Iterator[str]:
-    """Yield workflow commands that annotate the found lines in a change on GitHub."""
+    """Yield GitHub workflow commands that annotate the found lines in a pull request."""
     for culprit in report.culprits:
         title, held = f"{culprit.what or culprit.kind} grows", culprit.retained_by or "nothing that is known"
         yield annotation("error", title, f"held by {held}; {culprit.replay}", short_path(culprit.file), culprit.line)

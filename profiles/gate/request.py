@@ -11,9 +11,11 @@ from soak.run.plan import SoakPlan
 
 @dataclass(frozen=True)
 class GateRequest:
-    """The sides to run (the base, if it is to be run, and last the candidate) and the figures to compare with.
+    """The sides to run and the figures to compare with.
 
-    `stored` has the figures of a base that is not run. `base` and `now` describe base and candidate for the report.
+    The candidate is the last of `sides`; a base that runs is the first.
+
+    `stored` has the figures of a base that does not run. `base` and `now` describe base and candidate for the report.
     `where` names the file of accepted growth, `replay` is the command that repeats the run. With one side and no stored
     figures, the candidate is compared with itself.
     """

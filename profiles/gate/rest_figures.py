@@ -1,4 +1,4 @@
-"""Measures the figures at rest before any use: after importing every module, and of an agent that waits for a phone.
+"""Measures the figures at rest before any use: after importing every module, and in an agent that waits for a phone.
 
 Both sides are measured in turns, several times, each time in fresh processes; the smallest value of each figure counts.
 """
@@ -43,10 +43,13 @@ COUNTED: Mapping[str, tuple[str, ...]] = {
     "descriptors": ("descriptors:agent ",),
     "tasks": ("tasks:",),
 }
-"""The prefixes of the gauges of each figure. The keeper inherits descriptors of its parent, so they do not count."""
+"""For each figure, the prefixes of the gauges that it sums up.
+
+The keeper inherits descriptors of its parent, so its descriptors do not count.
+"""
 
 FigureValues = dict[str, float]
-"""Values by name, as in `figures.FIGURES`."""
+"""Values by the names of `figures.FIGURES`."""
 
 
 class BaseFailed(ProfileError):
@@ -54,9 +57,9 @@ class BaseFailed(ProfileError):
 
 
 async def measure_at_rest(sides: Sequence[GateSide], folder: Path, tell: Callable[[str], None]) -> list[FigureValues]:
-    """Return the figures of each side, the candidate's last.
+    """Return the figures of each side, in the order of `sides`.
 
-    Raises BaseFailed for the base, and ProfileError, TargetFailed or StateError for the candidate.
+    Raises BaseFailed if the base fails, and ProfileError, TargetFailed or StateError if the candidate fails.
     """
     found: list[list[FigureValues]] = [[] for _ in sides]
     for start in range(STARTS):
@@ -74,7 +77,7 @@ async def measure_at_rest(sides: Sequence[GateSide], folder: Path, tell: Callabl
 
 
 def smallest_values(measured: Sequence[Mapping[str, float]]) -> FigureValues:
-    """Return the smallest value of each figure; a figure that was missing once is left out."""
+    """Return the smallest value of each figure. A figure that is missing in any measurement is left out."""
     names = set.intersection(*(set(one) for one in measured))
     return {name: min(one[name] for one in measured) for name in sorted(names)}
 
@@ -101,14 +104,16 @@ async def run_program(side: GateSide, program: str, variables: Mapping[str, str]
         async with asyncio.timeout(IMPORT_SECONDS):
             out, err = await process.communicate()
     except TimeoutError:
-        raise ProfileError(f"{side.name}: expected all imports within {IMPORT_SECONDS:g} s; they took longer") from None
+        raise ProfileError(
+            f"{side.name}: expected all imports to finish within {IMPORT_SECONDS:g} s; they took longer"
+        ) from None
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
     if process.returncode != 0:
         said = _cause(err.decode(errors="replace"), side.installation.path)
-        raise ProfileError(f"{side.name}: expected every module of mobifai to be importable; Python said {said}")
+        raise ProfileError(f"{side.name}: expected every module of mobifai to be importable; Python's error: {said}")
     return out.splitlines()[-1]
 
 
@@ -142,14 +147,14 @@ async def waiting_agent(
 
 async def _idle(side: GateSide, folder: Path) -> FigureValues:
     async with waiting_agent(side, folder) as target:
-        await target.ask("soak.fill")  # fills Python's free lists, whose length is random otherwise
+        await target.ask("soak.fill")  # fills Python's free lists, whose lengths would otherwise be random
         values, _ = await at_rest(target.values, None, REST_SECONDS)
         worst = float((await target.ask("status"))["worst_case_bytes"])
         return {**figures_of(values, "idle"), **_pages(target), "limits.bytes": worst}
 
 
 def figures_of(values: Mapping[str, float], prefix: str, suffix: str = "") -> FigureValues:
-    """Return soak's counts as figures."""
+    """Return soak's counts as figures, whose names get `prefix` and `suffix`."""
     found = {f"{prefix}.{name}{suffix}": together(values, start) for name, start in COUNTED.items()}
     for name, gauge in (("objects", "python.blocks"), ("heap", "heap.bytes")):
         if gauge in values:
@@ -158,12 +163,12 @@ def figures_of(values: Mapping[str, float], prefix: str, suffix: str = "") -> Fi
 
 
 def _pages(target: AgentUnderTest) -> FigureValues:
-    """Return the private memory that agent and keeper have written to."""
+    """Return the private memory of agent and keeper that has been written to."""
     return {"idle.pages": _written(target.agent_pid), "idle.keeper": _written(target.keeper_pid)}
 
 
 def _written(pid: int) -> float:
-    """Return private dirty memory (proc_pid_smaps_rollup), or the USS where the system does not report it."""
+    """Return the private dirty memory (proc_pid_smaps_rollup), or the USS where the system does not report it."""
     rollup = Path(f"/proc/{pid}/smaps_rollup")
     if rollup.exists():
         (line,) = [line for line in rollup.read_text().splitlines() if line.startswith("Private_Dirty:")]

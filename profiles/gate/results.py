@@ -1,4 +1,4 @@
-"""The report of the gate: the values of all its writers and readers. Frozen values, no I/O."""
+"""The data types of the gate's report. Frozen values, no I/O."""
 
 from typing import Any, Literal
 
@@ -8,10 +8,10 @@ from profiles.results import Culprit, NextStep, Unjudged
 from soak.gauges.results import FindingResult, Product
 
 SCHEMA_VERSION = 2
-"""Version of report.json, raised whenever a reader of the version before could misread a report."""
+"""The schema version of report.json. A version that readers of the previous one could misread gets a new number."""
 
 GateVerdict = Literal["passed", "grown", "failed", "inconclusive", "unfinished"]
-"""`unfinished`: written during the run; a killed run keeps it."""
+"""`unfinished` is written during the run, and remains if the run is killed."""
 
 EXIT_STATUS: dict[GateVerdict, int] = {"passed": 0, "grown": 1, "failed": 3, "inconclusive": 4, "unfinished": 4}
 """The exit status of each verdict, as in `mobifai soak`; 2 means wrong usage."""
@@ -26,11 +26,11 @@ class SideResult(msgspec.Struct, frozen=True):
 
     `kind`: `revision`, a commit of the checkout, which was built; `checkout`, the files of a checkout with edits and
     untracked files; `installed`, the installed package; `stored`, figures of an earlier run; `itself`, no other side
-    (figures are stored and compared with nothing).
-    `name` is the revision as requested, the directory, or the file of stored figures. `commit` is complete, or empty if
-    not known; `dirty` is null then. `edits` are compared files that differ from the commit (`edited mobifai/x.py`);
-    `other_edits` counts the others. `how` is the kind of installation, `same_as` a checkout with the same files.
-    `built`: it was built for the gate and is not installed. `libraries` are the versions that it runs with.
+    (the figures are to be stored, and are compared with nothing). `name` is the revision as requested, the directory,
+    or the file of stored figures. `commit` is the complete hash, or empty if unknown; then `dirty` is null. `edits` are
+    compared files that differ from the commit (`edited mobifai/x.py`); `other_edits` counts the others. `how` is the
+    kind of installation, `same_as` a checkout with the same files. `built`: it was built for the gate and is not
+    installed. `libraries` are the versions that it runs with.
     """
 
     kind: SideKind
@@ -48,7 +48,7 @@ class SideResult(msgspec.Struct, frozen=True):
     architecture: str = ""
     libraries: dict[str, str] = {}
     measured: str = ""
-    """For stored figures: the date and the version."""
+    """For stored figures: when and with which version they were measured."""
 
     @property
     def kinds(self) -> list[str]:
@@ -75,9 +75,10 @@ class FigureRow(msgspec.Struct, frozen=True):
 class GateCoverage(msgspec.Struct, frozen=True):
     """The part of one scenario that was judged, on the candidate's side.
 
-    `cycles` counts those of the judged `blocks`, without `warm_up_cycles`. `filled` names the limits that were filled
-    to capacity; the other `bounds` were only not exceeded. `gauges` counts the judged ones, `suspected` those of them
-    that seemed to rise at first. The smallest detectable leaks are per cycle, and null if the gauge was not judged.
+    `cycles` counts the cycles of the judged `blocks`, without `warm_up_cycles`. `bounds` are the limits that were
+    watched; `filled` names those that were filled to capacity. The others were not exceeded, but were not put to the
+    test. `gauges` counts the judged gauges, `suspected` those of them that seemed to rise at first. The smallest
+    detectable leaks are per cycle, and null if the gauge was not judged.
     """
 
     scenario: str
@@ -93,7 +94,7 @@ class GateCoverage(msgspec.Struct, frozen=True):
 
 
 class GrownLine(msgspec.Struct, frozen=True):
-    """A line with more memory at rest than in the base. `why` has the modules that it imports."""
+    """A line that holds more memory at rest than in the base. `why` has the modules that it imports, if any."""
 
     file: str
     line: int
@@ -105,11 +106,12 @@ class GrownLine(msgspec.Struct, frozen=True):
 class GateReport(msgspec.Struct, frozen=True):
     """The report.
 
-    `base` and `now` (the candidate) are the compared sides. `checked` has the scenarios that were judged, `unjudged`
-    everything else with reasons; a gate passes only if that is empty. `findings` fail the change beside `rows`:
-    breached limits, counts that did not return to their base, slopes, expired entries. `also_in_base` has slopes that
-    the base has too. `culprits` are the lines for growth, `lines` those for memory at rest. `fits` is false if the
-    stored figures are of another environment or workload; nothing was run then.
+    `base` and `now` (the candidate) are the compared sides. `checked` has the scenarios that were judged. `unjudged`
+    has everything that was not judged, with reasons; a gate passes only if `unjudged` is empty. `findings` and grown
+    `rows` fail the change. Findings are exceeded limits, counts that did not return to their base, growth with each
+    cycle, and expired entries. `also_in_base` has growth that the base has too. `culprits` are the lines for growth,
+    `lines` those for memory at rest. `fits` is false if the stored figures are of another environment or workload;
+    nothing was run then.
     """
 
     verdict: GateVerdict
@@ -131,7 +133,7 @@ class GateReport(msgspec.Struct, frozen=True):
     command: str = ""
     started_at: str = ""
     product: Product = Product()
-    """The MobiFai whose `soak` and `profiles` ran and measured both sides."""
+    """The MobiFai whose packages `soak` and `profiles` ran and measured both sides."""
     schema_version: int = SCHEMA_VERSION
     replay: str = ""
     """The command that repeats the run."""

@@ -1,4 +1,4 @@
-"""Detects that both sides of a gate are the same, so that a comparison says nothing about a change.
+"""Detects that both sides are the same, so that a comparison would say nothing about a change.
 
 Reads git and the files of the candidate. Builds nothing.
 """
@@ -45,7 +45,7 @@ def last_other(checkout: Path, commit: str) -> str:
 
 
 def _files_of(checkout: Path, tried: SideResult) -> dict[str, bytes]:
-    """Return the contents of a candidate's files, with those that determine its libraries."""
+    """Return the contents of a candidate's files, including the files that determine its libraries."""
     if tried.kind == "checkout":
         found = {name: Path(tried.name) / name for name in checkout_files(Path(tried.name))}
     else:

@@ -1,4 +1,4 @@
-"""Describes the sides of a comparison in text, the same in the terminal, in Markdown and in XML. Pure."""
+"""Describes the sides of a comparison in text, which is the same in the terminal, in Markdown and in XML. Pure."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -11,7 +11,7 @@ from soak.report.figures import count
 SAME_SIDES: Final = "both sides are the same MobiFai"
 
 MOST_EDITS: Final = 8
-"""Most edited files that are named; report.json has all."""
+"""Maximum number of edited files that are named. report.json has all."""
 PLATFORM: Final = ("python", "c_library", "architecture")
 
 
@@ -42,7 +42,7 @@ def short_side_text(side: SideResult) -> str:
 
 
 def describe_sides(report: GateReport) -> Iterator[str]:
-    """Yield a line for each side, and one for each difference in their environment."""
+    """Yield a line for each side, and a line for each difference between their environments."""
     yield f"base: {_whole(report.base)}"
     yield f"now: {_whole(report.now)}"
     if report.base.kind != "itself":
@@ -89,7 +89,7 @@ def _edits(side: SideResult) -> str:
 
 
 def _around(base: SideResult, now: SideResult) -> Iterator[str]:
-    """Yield differences outside of the package, which may be the reason of growth."""
+    """Yield differences outside of the package, which may be the cause of growth."""
     names = sorted({*base.libraries, *now.libraries}) if base.libraries and now.libraries else []
     differ = [
         f"{name} {base.libraries.get(name, 'not there')} -> {now.libraries.get(name, 'not there')}"
@@ -102,7 +102,7 @@ def _around(base: SideResult, now: SideResult) -> Iterator[str]:
 
 
 def _may_be_same(base: SideResult, now: SideResult) -> bool:
-    """Return whether stored figures are of the candidate's commit, perhaps with edits."""
+    """Return whether stored figures were measured at the candidate's commit, perhaps with edits."""
     return bool(base.commit) and base.dirty is None and base.commit == now.commit and not now.edits
 
 

@@ -1,7 +1,8 @@
-"""Lays out both sides of a comparison in the same way: the candidate and the base.
+"""Prepares both sides of a comparison, the candidate and the base, in the same way.
 
-They differ only in the package `mobifai`; both are run and measured by this installation's `soak` and `profiles`. Owns
-the given folder. Everything that needs a network happens here, before a run enters its own network namespace.
+The sides differ only in the package `mobifai`. The packages `soak` and `profiles` of this installation run and measure
+both. Owns the given folder. Everything that needs a network happens here, before a run enters its own network
+namespace.
 """
 
 import importlib.metadata
@@ -56,7 +57,7 @@ class CandidateFailed(ProfileError):
 
 @dataclass(frozen=True, slots=True)
 class GateSide:
-    """One of the two sides. `name` is its name in tables, `about` its description."""
+    """One of the two sides. `name` is its name in tables, and `about` describes it."""
 
     name: str
     installation: Installation
@@ -79,7 +80,7 @@ class SideRequirements:
 
 
 def lay_out_candidate(about: SideResult, folder: Path, stop: Interruption | None = None) -> GateSide:
-    """Lay out the candidate: a checkout, which is built, or the installed package.
+    """Prepare the candidate: a checkout, which is built, or the installed package.
 
     Raises CandidateFailed, GitError, ProfileError, BuildInterrupted.
     """
@@ -108,7 +109,7 @@ def base_of(checkout: Path, revision: str) -> SideResult:
 
 
 def lay_out_base(checkout: Path, revision: str, folder: Path, stop: Interruption | None = None) -> GateSide:
-    """Build and lay out a revision of a checkout. Raises GitError, ProfileError, BuildInterrupted."""
+    """Build and prepare a revision of a checkout. Raises GitError, ProfileError, BuildInterrupted."""
     about, builder = base_of(checkout, revision), Builder(folder, stop)
     source = folder / "source"
     with tarfile.open(fileobj=BytesIO(git(checkout, "archive", "--format=tar", about.commit))) as archive:
@@ -148,13 +149,13 @@ def requirements_of(tree: Path) -> SideRequirements:
         project = tomllib.loads((tree / "pyproject.toml").read_text())["project"]
         dependencies = tuple(map(str, project["dependencies"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ProfileError(f"expected a pyproject.toml with dependencies in what is built; found {error!r}") from None
+        raise ProfileError(f"expected a pyproject.toml with dependencies in the source tree; found {error!r}") from None
     lock = tree / LOCK
     return SideRequirements(dependencies, lock.read_text() if lock.exists() else "")
 
 
 def _complete(place: Path) -> None:
-    """Copy `soak` and `profiles` next to a package, with the metadata of their entry points."""
+    """Copy `soak` and `profiles` next to a side's package, with the metadata of their entry points."""
     for package in (soak, profiles):
         target = place / package.__name__
         shutil.rmtree(target, ignore_errors=True)
@@ -173,7 +174,7 @@ def _package(module: object) -> Path:
 
 
 def _python(checkout: Path, source: Path, folder: Path, builder: Builder) -> str:
-    """Return this Python if the base has the candidate's requirements, else a new environment's Python."""
+    """Return this Python if the base has the candidate's requirements, or else the Python of a new environment."""
     wanted = requirements_of(source)
     if wanted == requirements_of(checkout):
         return sys.executable
@@ -184,7 +185,7 @@ def _python(checkout: Path, source: Path, folder: Path, builder: Builder) -> str
     lock.write_text(wanted.lock)
     builder.run(
         [str(python), "-P", "-m", "pip", "install", "--quiet", "--constraint", str(lock), *wanted.dependencies],
-        "what the base needs",
+        "the base's dependencies",
     )
     return str(python)
 
@@ -195,12 +196,13 @@ def _check_installed(wanted: SideRequirements) -> None:
     missing = [name for name in names if not any(importlib.metadata.Distribution.discover(name=name))]
     if missing:
         raise ProfileError(
-            f"expected the checkout's dependencies to be installed; missing: {', '.join(missing)}; run pip install"
+            f"expected the checkout's dependencies to be installed; missing: {', '.join(missing)}; "
+            f"install them with pip install {' '.join(missing)}"
         )
 
 
 def _described(side: GateSide) -> GateSide:
-    """Return a side with the environment that its own Python reports, if that can import the package."""
+    """Return a side with the environment that its Python reports, or unchanged if that Python can't import it."""
     words = [side.installation.python, "-P", "-c", ABOUT]
     try:
         done = subprocess.run(  # noqa: S603 - our own words
@@ -223,7 +225,7 @@ def _unpack(file: Path, place: Path) -> None:
 
 
 def _wheel(source: Path, folder: Path, what: str, builder: Builder) -> Path:
-    here = importlib.util.find_spec(BUILD_BACKEND) is not None  # nothing has to be downloaded then
+    here = importlib.util.find_spec(BUILD_BACKEND) is not None  # if so, nothing has to be downloaded
     options = ["--quiet", "--no-deps", *(["--no-build-isolation"] if here else []), "--wheel-dir", str(folder)]
     words = [sys.executable, "-P", "-m", "pip", "wheel", *options, str(source)]
     builder.run(words, what, {"MOBIFAI_BUILD_PAGE": "0"})  # slow, and agents do not load the page

@@ -48,10 +48,10 @@ class TableLine(NamedTuple):
 
 
 def headline(report: GateReport) -> str:
-    """Return the verdict in a line, with both sides, or the reason why there is none."""
+    """Return the verdict in one line, with both sides, or the reason why there is no verdict."""
     if report.base.kind == "itself" and report.verdict == "passed":
         return (
-            f"Figures of {short_side_text(report.now)} were stored: no limit was breached and nothing rises; memory at "
+            f"Figures of {short_side_text(report.now)} were stored: no limit was exceeded and nothing grows; memory at "
             f"rest was compared with nothing; {duration(report.duration_s)}."
         )
     found = len(report.findings) + len(report.grown)
@@ -74,7 +74,7 @@ def all_unjudged(report: GateReport) -> list[Unjudged]:
 def table(report: GateReport) -> list[TableLine]:
     """Return the rows for a reviewer."""
     lines = [_line(row) for row in _shown(report.rows)]
-    said = () if report.verdict != "inconclusive" else (EVERYTHING,)  # by the headline
+    said = () if report.verdict != "inconclusive" else (EVERYTHING,)  # the headline says it
     return [*lines, *_contracts(report), *(_unjudged_line(one) for one in report.unjudged if one.what not in said)]
 
 
@@ -110,7 +110,7 @@ def _line(row: FigureRow) -> TableLine:
 
 
 def _contracts(report: GateReport) -> Iterator[TableLine]:
-    """Yield the rows without figures: limits, and slopes by scenario."""
+    """Yield the rows without figures: the limits, and growth by scenario."""
     if report.checked:
         yield _limits(report)
     for one in report.checked:
@@ -118,7 +118,7 @@ def _contracts(report: GateReport) -> Iterator[TableLine]:
 
 
 def _limits(report: GateReport) -> TableLine:
-    """Return the row of the limits, with the number that was filled: others were only not exceeded."""
+    """Return the row of the limits, with the number of those that were filled: only these were put to the test."""
     breached = [one for one in report.findings if one.kind == "bound"]
     if breached:
         return TableLine("grown", ("limits", "", f"{count(len(breached), 'limit')} breached", "", ""), "")
@@ -139,7 +139,7 @@ def _slopes(one: GateCoverage, report: GateReport) -> TableLine:
 
 
 def _resolution(one: GateCoverage) -> str:
-    """Return the smallest leaks that would have been detected."""
+    """Return the smallest leaks that the run would have detected."""
     leaks = [(one.smallest_leak_objects, "objects"), (one.smallest_leak_bytes, "bytes")]
     shown = [amount(value, unit) for value, unit in leaks if value is not None]
     return f"would have shown {' or '.join(shown)} a cycle" if shown else ""
@@ -164,7 +164,7 @@ def summary(report: GateReport) -> Text:
 
 
 def _widths(lines: Iterable[TableLine]) -> list[int]:
-    """Return the width of each column. Sentences in place of figures do not count."""
+    """Return the width of each column, ignoring cells with a sentence in place of a figure."""
     rows = [COLUMNS[1:], *(line.cells if line.cells[1] else (line.cells[0], "", "", "", "") for line in lines)]
     return [max(map(len, column)) for column in zip(*rows, strict=True)]
 
@@ -183,7 +183,7 @@ def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def culprits(report: GateReport) -> Iterator[tuple[str, str]]:
-    """Yield the culprits and the next steps, each with a colour."""
+    """Yield a line for each culprit and each next step, with its style."""
     for culprit in report.culprits[:MOST_CULPRITS]:
         held = f", held by {culprit.retained_by}" if culprit.retained_by else ""
         yield f"→ {location_text(culprit.place)}: {culprit.what or culprit.kind}{held}", "bold red"
@@ -195,7 +195,7 @@ def culprits(report: GateReport) -> Iterator[tuple[str, str]]:
 
 
 def sentences(report: GateReport) -> Iterator[tuple[str, str]]:
-    """Yield the findings as sentences, each with a colour."""
+    """Yield the findings and notes as sentences, each with its style."""
     for finding in report.findings[:MOST_FINDINGS]:
         where = f"{finding.scenario}: " if finding.scenario else ""
         yield f"✗ {where}{finding.detail}", "red"

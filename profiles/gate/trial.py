@@ -1,6 +1,6 @@
 """Runs one scenario on both sides: blocks in turns with the same random seed, and a confirmation in fresh processes.
 
-Owns the processes of both sides. A failure is recorded for the side that failed, and the other side continues.
+Owns the processes of both sides. If one side fails, its failure is recorded, and the other side continues.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -26,16 +26,16 @@ from soak.run.plan import QUICK_BLOCKS, SoakPlan
 from soak.run.scenario_run import ScenarioRun
 
 WARM_UP: tuple[int, int] = (7, 7)
-"""A fixed number of blocks, so that both sides have had the same random choices."""
+"""Blocks of a warm-up. Their number is fixed, so that both sides make the same random choices."""
 LONGER_WARM_UP: tuple[int, int] = (12, 12)
 
 Points = list[tuple[int, float]]
-"""Values of a gauge, each with the cycles before it."""
+"""Values of a gauge, each with the number of cycles before it."""
 
 
 @dataclass
 class Measurement:
-    """The figures and judgements of one side after one pass over a scenario."""
+    """The figures and judgements of one side after it ran a scenario once."""
 
     side: GateSide
     judged: dict[str, Judgement] = field(default_factory=dict)
@@ -58,7 +58,10 @@ class Measurement:
 
 @dataclass
 class ScenarioTrial:
-    """The measurements of a scenario: `first`, and `again` if a gauge was suspected; each in the order of the sides."""
+    """The measurements of a scenario:
+
+    `first`, and `again` if a gauge was suspected. Each has one measurement for each side, in their order.
+    """
 
     scenario: str
     replay: str
@@ -70,7 +73,7 @@ class ScenarioTrial:
 class TrialRunner:
     """Runs scenarios on both sides; the candidate is the last one. `replay` is the command that repeats them.
 
-    A pass that a pause interrupts is repeated with fresh processes on both sides.
+    If a pause interrupts a scenario, it is repeated with fresh processes on both sides.
     """
 
     plan: SoakPlan
@@ -81,7 +84,7 @@ class TrialRunner:
     replay: str = ""
 
     async def run(self, scenario: str, folder: Path) -> ScenarioTrial:
-        """Run a scenario, and confirm what is suspected. Failures of a side are in its measurement."""
+        """Run a scenario, and run it again if a gauge is suspected. The failure of a side is in its measurement."""
         plan = self._block_plan(scenario, folder / "1")
         found = ScenarioTrial(scenario, self.replay, await self._measure(plan, self.sides))
         candidate = found.first[-1]
@@ -95,7 +98,7 @@ class TrialRunner:
     async def measure_at_rest_again(self, scenario: str, folder: Path) -> list[Measurement]:
         """Measure the figures at rest once more, in fresh processes with another seed.
 
-        Python's own tables (the one of interned strings takes 2 MB) are resized at random moments.
+        Python resizes its own tables (that of interned strings takes 2 MB) at random moments.
         """
         self.report_progress(f"{scenario}: more memory at rest; measuring again in fresh processes")
         plan = self._block_plan(scenario, folder).with_later_seed(2, folder)
@@ -190,7 +193,7 @@ class _SideRun:
 
 
 def _figures(run: ScenarioRun) -> FigureValues:
-    """Return the figures at rest; for objects and the C heap, which fluctuate, the smallest of all blocks."""
+    """Return the figures at rest. For objects and the C heap, which fluctuate, they are the smallest of all blocks."""
     steady = dict(run.newest)
     for name in ("python.blocks", "heap.bytes"):
         measured = [value for _, value in run.book.window(name) if not isnan(value)]

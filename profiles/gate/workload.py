@@ -1,4 +1,4 @@
-"""The identity of the gate's workload: a digest of what agents are put through, and of how they are counted.
+"""The identity of the gate's workload: a digest of the code that drives and counts the agents.
 
 Figures of two workloads differ for reasons other than growth. Comments and docstrings do not count.
 """
@@ -23,7 +23,7 @@ SOURCES: Final = (
 
 
 def workload_of(plan: SoakPlan) -> str:
-    """Return the digest of a plan's workload."""
+    """Return the digest of a plan and of the code that runs it."""
     digest = hashlib.sha256(repr((plan.scenarios, plan.seed, plan.time_scale, plan.phones)).encode())
     digest.update(repr((QUICK_BLOCKS, WARM_UP, sorted(FIGURES))).encode())
     home = Path(str(soak.__file__)).parent

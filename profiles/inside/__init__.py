@@ -1,1 +1,1 @@
-"""The part of the profiler that runs inside the examined process. Nothing of it remains after an examination."""
+"""The part of the profiler that runs inside the examined process. An examination leaves nothing behind."""

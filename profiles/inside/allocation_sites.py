@@ -1,8 +1,8 @@
-"""Counts living memory by allocation site from window to window, with tracemalloc.
+"""Counts live memory by allocation site at the end of each window, with tracemalloc.
 
-Owns the histories of the sites, which are bounded by the lines of the program. Only memory that was allocated while
-tracing is known. Uses private functions of tracemalloc: `take_snapshot` copies every trace into objects of its own,
-which is too slow and too large for a running agent, and no public function returns the trace of an address.
+Owns the histories of the sites, which are bounded by the lines of the program. Memory that was allocated before tracing
+is unknown. Uses private functions of tracemalloc: `take_snapshot` copies every trace into objects of its own, which is
+too slow and too large for a running agent, and no public function returns the trace of an address.
 """
 
 import _tracemalloc
@@ -16,18 +16,21 @@ from typing import Any, Final, TypeAlias
 from profiles.attribution.frames import Frame, Stack, is_profiler_stack, responsible_frame, without_wrappers
 
 SiteKey: TypeAlias = tuple[Frame, Frame]
-"""The responsible line and the innermost line."""
+"""An allocation site: the responsible line and the innermost line of a stack."""
 
 LATEST_START: Final = 3
-"""Window after which a new site is not tracked: it has not risen since the base."""
+"""Number of windows after which new sites are no longer tracked, because they have not grown since the base."""
 
 MOST_SITES: Final = 20_000
-"""Sites that are tracked at the same time."""
+"""Maximum number of sites that are tracked at the same time."""
 
 
 @dataclass(slots=True)
 class SiteHistory:
-    """Blocks and bytes at each window. `stack` is the one that most of the newest blocks have."""
+    """Live blocks and bytes of a site at the end of each window.
+
+    `stack` is the most frequent one of the newest blocks.
+    """
 
     blocks: "array[int]"  # not a list: lists are tracked as containers
     bytes: "array[int]"
@@ -35,14 +38,14 @@ class SiteHistory:
 
 
 class SiteTracker:
-    """Tracks all sites. A window counts all living memory."""
+    """Tracks all sites. At the end of each window, it counts all live memory."""
 
     def __init__(self) -> None:
         self.histories: dict[SiteKey, SiteHistory] = {}  # bounded by MOST_SITES
         self.windows = 0
 
     def take_window(self) -> None:
-        """Count all sites as the next window."""
+        """End a window: count the live memory of all sites."""
         found, stacks = _living()
         for site, (blocks, size) in found.items():
             history = self.histories.get(site)
@@ -59,13 +62,13 @@ class SiteTracker:
         self._prune()
 
     def _prune(self) -> None:
-        """Drop sites without living memory: they do not only rise."""
+        """Drop sites without live memory: they do not keep growing."""
         for site in [site for site, history in self.histories.items() if len(history.blocks) < self.windows]:
             del self.histories[site]
 
 
 def _living() -> tuple[dict[SiteKey, tuple[int, int]], dict[SiteKey, Stack]]:
-    traces: Any = _tracemalloc._get_traces()  # what a snapshot is made of; equal stacks are one object
+    traces: Any = _tracemalloc._get_traces()  # the data of a snapshot; equal stacks are the same object
     amounts: dict[int, int] = {}
     sizes: dict[int, int] = {}
     unique: dict[int, Stack] = {}
@@ -96,7 +99,7 @@ def site_of(stack: Stack) -> SiteKey:
 
 
 def allocation_stack(thing: object) -> Stack:
-    """Return the stack that allocated an object, or () if nothing traced then or traces now.
+    """Return the stack that allocated an object, or () if tracing was off then or is off now.
 
     CPython 3.11 looks at the wrong address if the object's type has a managed dictionary; 3.12 does not.
     """
@@ -115,7 +118,7 @@ _PRE_HEADER: Final = 32
 
 
 def _stack_at(address: int) -> Stack:
-    """Return the stack that allocated the block at an address, or ()."""
+    """Return the stack that allocated the block at an address, or () if it was not traced."""
     ask = getattr(ctypes.pythonapi, "_PyTraceMalloc_GetTraceback", None)
     if ask is None or not tracemalloc.is_tracing():
         return ()
@@ -132,6 +135,6 @@ Modules/_collectionsmodule.c; the same in CPython 3.11 to 3.14). With a wrong on
 
 
 def storage_stack(container: object) -> Stack:
-    """Return the stack that last resized a container, which allocated its storage, or ()."""
+    """Return the stack that last resized a container and thus allocated its storage, or () if it was not traced."""
     kind = next((kind.__name__ for kind in type(container).__mro__ if kind.__name__ in _STORAGE), "")
     return _stack_at(ctypes.c_size_t.from_address(id(container) + _STORAGE[kind]).value) if kind else ()

@@ -1,7 +1,7 @@
 """The memory of a process at rest by line: allocations since its start, and the modules that lines imported.
 
-For a process that was traced from its start (`PYTHONTRACEMALLOC=1`; deeper stacks make a start 20 times as slow) with
-`importers` on its path. Keeps nothing.
+The process must have been traced from its start (`PYTHONTRACEMALLOC=1`; with deeper stacks a start takes 20 times as
+long), with `importers` on its path. Keeps nothing.
 """
 
 import collections
@@ -16,7 +16,7 @@ MOST_LINES = 20_000
 
 
 class LineMemory(TypedDict):
-    """Bytes that a line has allocated. `file` is relative to the folder of the package."""
+    """Live bytes that a line has allocated. `file` is relative to the directory that contains the package."""
 
     file: str
     line: int
@@ -33,7 +33,7 @@ class ImportedModule(TypedDict):
 
 
 class BaselineMemory(TypedDict):
-    """Memory by line, and imported modules."""
+    """The live memory by line, and the imported modules."""
 
     lines: list[LineMemory]
     modules: list[ImportedModule]
@@ -63,7 +63,7 @@ def _modules() -> list[ImportedModule]:
 
 
 def _size(name: str) -> int:
-    """Return the size of a module's compiled code, or of its library."""
+    """Return the size of a module's compiled code, or of its shared library."""
     module = sys.modules[name]
     spec = getattr(module, "__spec__", None)
     for file in (getattr(spec, "cached", None), getattr(spec, "origin", None)):

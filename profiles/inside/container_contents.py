@@ -1,7 +1,7 @@
-"""The contents of a growing container: its newest elements and what is new below them. Keeps no references.
+"""The contents of a growing container: its newest elements, and new objects below them. Keeps no references.
 
 The walk ends at objects that were allocated before tracing began. CPython reuses dead tuples, lists and dictionaries,
-which then have no trace; new ones are recognised by their absence at the base.
+which then have no trace. Reused ones are recognised because they were absent at the base.
 """
 
 import collections
@@ -20,11 +20,11 @@ from profiles.inside.allocation_sites import SiteKey, allocation_stack, site_of,
 from profiles.inside.retainers import referents
 
 NEWEST: Final = 16
-"""Elements that are examined."""
+"""Most elements that are examined."""
 MOST_OBJECTS: Final = 20_000
-"""Objects that are examined below them."""
+"""Most objects that are examined below the elements."""
 MOST_SCANNED: Final = 100_000
-"""Elements of a set, which has no order, that are searched for new ones."""
+"""Most elements of a set that are searched for new ones, because a set has no order."""
 
 
 @dataclass
@@ -37,15 +37,15 @@ class ContainerContents:
     sites: "collections.Counter[SiteKey]" = field(default_factory=collections.Counter)
     weak: bool = False
     of: str = ""
-    """The type of most elements; for a dictionary, of its values."""
+    """The most frequent type of the elements (of a dictionary: of its values)."""
 
 
 PASSED: Final = (tuple, types.MethodType, types.CellType)
-"""Types that the walk passes through even without a trace: they hold only their own parts."""
+"""Types that the walk enters even without a trace, because their objects hold only their own parts."""
 
 
 def contents_of(container: Any, at_base: Container[int]) -> ContainerContents:
-    """Return the contents of a container. `at_base` has the addresses of lists and dictionaries at the base."""
+    """Return the contents of a container. `at_base` has the addresses of containers that existed at the base."""
     held, new = ContainerContents(), list(newest(container))
     held.elements = len(new)
     parts = [part for element in new for part in element]
@@ -58,7 +58,7 @@ def contents_of(container: Any, at_base: Container[int]) -> ContainerContents:
 
 
 def _walk(parts: list[Any], held: ContainerContents, seen: set[int], at_base: Container[int]) -> None:
-    """Walk breadth first, without objects that existed before and those of the profiler."""
+    """Walk breadth first, and skip older objects and those of the profiler."""
     waiting = collections.deque(parts)
     while waiting and len(seen) < MOST_OBJECTS:
         thing = waiting.popleft()
@@ -80,7 +80,7 @@ def _is_new(thing: object, at_base: Container[int]) -> bool:
 
 
 def newest(container: Any) -> Iterator[tuple[Any, ...]]:
-    """Yield the newest elements as tuples of their parts; of a dictionary, keys and values."""
+    """Yield the newest elements as tuples. Those of a dictionary are (key, value)."""
     if isinstance(container, dict):
         yield from islice(reversed(container.items()), NEWEST)
     elif isinstance(container, set):
@@ -95,7 +95,7 @@ CachedFunction: Final[Any] = type(functools.cache(lambda: None))
 
 
 def cached_function(container: object) -> Frame | None:
-    """Return the definition of the function whose `functools.cache` a dictionary belongs to, or None."""
+    """Return the line that defines the function whose `functools.cache` a dictionary belongs to, or None."""
     if type(container) is not dict:
         return None
     for owner in gc.get_referrers(container):
@@ -106,7 +106,7 @@ def cached_function(container: object) -> Frame | None:
 
 
 def survivors(sites: set[SiteKey], things: Iterable[Any]) -> dict[SiteKey, Any]:
-    """Return one living object of each site."""
+    """Return one live object of each site."""
     found: dict[SiteKey, Any] = {}
     for thing in things:
         stack = allocation_stack(thing)
@@ -116,5 +116,5 @@ def survivors(sites: set[SiteKey], things: Iterable[Any]) -> dict[SiteKey, Any]:
 
 
 def name_of(kind: type) -> str:
-    """Return a type's name in the form of soak's gauges."""
+    """Return a type's name in the form that soak's gauges use."""
     return f"{kind.__module__}.{kind.__qualname__}"

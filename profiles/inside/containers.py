@@ -1,7 +1,7 @@
-"""Tracks the lengths of all lists, dictionaries, sets and deques of a process from window to window.
+"""Records the lengths of all lists, dictionaries, sets and deques of a process at the end of each window.
 
-Owns the lengths by address, never the containers. A container that gets shorter is dropped. It runs while allocations
-are traced, so it allocates as little as possible.
+Keeps the lengths by address, and no references to the containers. A container that gets shorter is dropped. This code
+runs while allocations are traced, so it allocates as little as possible.
 """
 
 import collections
@@ -16,9 +16,9 @@ from profiles.inside.retainers import referents
 
 KINDS: Final = (list, dict, set, collections.deque)
 LATEST_START: Final = 3
-"""Window after which no further container is tracked."""
+"""Number of windows after which new containers are no longer tracked."""
 MOST: Final = 200_000
-"""Containers that are tracked."""
+"""Maximum number of containers that are tracked."""
 
 
 @dataclass(slots=True)
@@ -30,16 +30,16 @@ class LengthHistory:
 
 
 class ContainerTracker:
-    """Tracks all containers, those of the profiler too; these are filtered out later."""
+    """Tracks all containers. Those of the profiler are filtered out later."""
 
     def __init__(self) -> None:
         self.at_base: dict[int, int] = {}  # bounded by MOST
-        """The lengths in the first window."""
+        """The lengths at the base, the first measurement."""
         self.growing: dict[int, LengthHistory] = {}  # bounded by MOST
         self.windows = 0
 
     def take_window(self) -> None:
-        """Measure all containers as the next window."""
+        """End a window: record the lengths of all containers."""
         note = self._follow if self.windows else self._note
         for thing in containers_among(gc.get_objects()):
             note(id(thing), thing)
@@ -53,7 +53,7 @@ class ContainerTracker:
             self.at_base[address] = len(thing)
 
     def _follow(self, address: int, thing: Any) -> None:
-        """Record a length, once a window. A container without one is dropped at the end of the window."""
+        """Record a length, once in a window. A container without a length is dropped at the end of the window."""
         known, length = self.growing.get(address), len(thing)
         if known is None:
             before = self.at_base.get(address)
@@ -71,7 +71,10 @@ def find_containers(addresses: set[int]) -> dict[int, Any]:
 
 
 def containers_among(things: Sequence[Any]) -> list[Any]:
-    """Return the containers among objects, and the untracked dictionaries below them (of text and numbers alone)."""
+    """Return the containers among `things`, and the dictionaries below them that the collector does not track.
+
+    Such dictionaries contain only text and numbers.
+    """
     found, is_tracked = [], gc.is_tracked
     for thing in things:
         kind = type(thing)
@@ -86,7 +89,7 @@ def containers_among(things: Sequence[Any]) -> list[Any]:
             for one in inner:
                 if type(one) is dict and not is_tracked(one):
                     found.append(one)
-        except RuntimeError:  # the program changed it meanwhile
+        except RuntimeError:  # the program changed it during the iteration
             continue
     return found
 
@@ -99,4 +102,4 @@ _PLAIN: Final = frozenset(
         *(staticmethod, classmethod),
     }
 )
-"""Types whose objects hold no untracked dictionary that could grow."""
+"""Types whose objects hold no growing dictionary that the collector does not track."""

@@ -1,7 +1,8 @@
 """The profiler's control handlers in a running process (an entry point of `mobifai.control_handlers`).
 
 The single steps of an examination are allowed only in an agent under test. An agent in use is examined by
-`profile.watch`, which ends with its time, with too much memory, and when the requesting command disconnects.
+`profile.watch`, which ends when its time is over, when it takes too much memory, and when the requesting command
+disconnects.
 """
 
 import asyncio
@@ -74,5 +75,5 @@ def control_handlers(subject: PluginContext) -> Mapping[str, ControlHandler | St
 def _check_under_test() -> None:
     if RUN_VARIABLE not in os.environ:
         raise StateError(
-            "expected an agent under test for single steps; for an agent in use run `mobifai profile attach`"
+            "single steps are allowed only in an agent under test; for an agent in use run `mobifai profile attach`"
         )

@@ -1,7 +1,7 @@
 """Wraps the functions that create descriptors, processes and files, and records the line that called them.
 
-Owns the wrappers and removes all of them. Records are bounded and hold no object of the program, only lines, numbers
-and paths.
+Owns the wrappers, and removes them at the end. Records are bounded, and consist of lines, numbers and paths. They hold
+no object of the program.
 """
 
 import asyncio
@@ -44,13 +44,13 @@ class CreationRecorder:
         self.rows: Counter[tuple[str, Stack]] = Counter()
         self.freezes: Counter[tuple[Stack]] = Counter()
         self.said: Counter[tuple[int, Stack]] = Counter()
-        """Writes to the standard input of children, by process id."""
+        """Number of writes to the standard input of each child, by process id and line."""
         self.spawned: dict[str, Stack] = {}
         """The line that created the newest task of each coroutine function, by `FILE::QUALIFIED NAME`."""
         self.foreign: Counter[tuple[str, Stack]] = Counter()
-        """Calls of C functions through ctypes, which memory tracers do not see."""
+        """Calls of C functions through ctypes, which memory tracers do not see, by line."""
         self.allocated: dict[int, tuple[str, Stack]] = {}
-        """Memory that such calls allocated and did not free, by address."""
+        """Memory that such calls allocated and have not freed, by address."""
         self._scope: ExitStack | None = None
 
     def begin(self) -> None:
@@ -194,7 +194,10 @@ class CreationRecorder:
     # -- hooks of single objects
 
     def _follow_tasks(self) -> None:
-        """Record the creation of tasks with a task factory. A loop that has a factory already is left alone."""
+        """Record the creation of tasks by means of a task factory.
+
+        A loop that already has a factory is left unchanged.
+        """
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -210,7 +213,10 @@ class CreationRecorder:
         self._scope.callback(loop.set_task_factory, None)
 
     def _follow_calls(self, function: Any) -> None:
-        """Record the calls of a C function with `errcheck`. One that has an `errcheck` already is left alone."""
+        """Record the calls of a C function by means of `errcheck`.
+
+        A function that already has an `errcheck` is left unchanged.
+        """
         if function.errcheck is None:
             function.errcheck = self._called
 
@@ -225,7 +231,7 @@ class CreationRecorder:
         return result
 
     def _follow_statements(self, connection: sqlite3.Connection) -> None:
-        """Record the lines that insert rows. A connection of another thread can't be followed."""
+        """Record the lines that insert rows. The connections of other threads can't be followed."""
         if self._scope is None:
             return
 
@@ -237,7 +243,7 @@ class CreationRecorder:
             connection.set_trace_callback(said)
 
     def _follow_input(self, child: "subprocess.Popen[Any]") -> None:
-        """Record the lines that write to a child."""
+        """Record the lines that write to the standard input of a child."""
         if child.stdin is None or self._scope is None:
             return
         original, pid = child.stdin.write, child.pid
@@ -251,7 +257,7 @@ class CreationRecorder:
 
 
 def _unwrap(thing: object) -> None:
-    """Remove the hook of an object. There is no list of such objects, which would keep them alive."""
+    """Remove the hook of an object, if it has one. A list of objects with hooks would keep them alive."""
     if type(thing) is sqlite3.Connection:
         with suppress(sqlite3.Error):  # closed, or of another thread
             thing.set_trace_callback(None)

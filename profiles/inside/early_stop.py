@@ -1,6 +1,6 @@
-"""Ends an examination or a memory window early, at the request of the command that began it.
+"""Ends an examination or memray's tracing early, at the request of the command that began it.
 
-Owns the events of those under way.
+Owns the events of the running examinations.
 """
 
 import asyncio
@@ -10,14 +10,20 @@ from typing import Any
 
 
 class EarlyStop:
-    """The examinations that can be ended early. A command names its own (`run`), and repeats the name in `conclude`."""
+    """The examinations that can be ended early.
+
+    A command names its examination (`run`) and repeats the name in `conclude`.
+    """
 
     def __init__(self) -> None:
         self._going: dict[str, asyncio.Event] = {}  # bounded by the commands that are answered with events
 
     @contextmanager
     def of(self, arguments: dict[str, Any]) -> Iterator[asyncio.Event]:
-        """Yield the event that asks the examination with these arguments to end. Without a name it is never set."""
+        """Yield the event that asks the examination with these arguments to end.
+
+        It is never set if they contain no name.
+        """
         name, event = str(arguments.get("run", "")), asyncio.Event()
         if name:
             self._going[name] = event
@@ -28,7 +34,7 @@ class EarlyStop:
                 del self._going[name]
 
     async def conclude(self, arguments: dict[str, Any]) -> object:
-        """Answer `profile.conclude {run}`: end what has this name. The answer says whether there was any."""
+        """Answer `profile.conclude {run}`: end the examination with this name. The answer says whether it exists."""
         event = self._going.get(str(arguments.get("run", "")))
         if event is not None:
             event.set()

@@ -34,13 +34,13 @@ MOST_TASKS: Final = 60
 MOST_THREADS: Final = 100
 MOST_CHILDREN: Final = 100
 SAMPLE: Final = 200
-"""Elements of a container whose size is measured."""
+"""Number of elements of a container whose size is measured."""
 OLDEST: Final = 2
 """The collector's oldest generation."""
 
 
 def snapshot(loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
-    """Return the snapshot in types of JSON. Sizes are those of `sys.getsizeof`, in bytes."""
+    """Return the snapshot as a JSON object. Sizes are those of `sys.getsizeof`, in bytes."""
     asyncio_itself = sys.modules.get("_asyncio")  # its referents are not safe to touch: see `referents`
     things = [thing for thing in gc.get_objects() if thing is not asyncio_itself]
     largest = _largest(things)
@@ -68,7 +68,10 @@ def snapshot(loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
 
 
 def types_of(things: Iterable[Any]) -> list[dict[str, Any]]:
-    """Return objects by type, the largest first. Text and bytes count if a tracked object holds them."""
+    """Return number and size of objects by type, the largest first.
+
+    Text and bytes count if a tracked object holds them.
+    """
     counts: collections.Counter[type] = collections.Counter()
     sizes: collections.Counter[type] = collections.Counter()
     seen: set[int] = set()
@@ -166,7 +169,7 @@ def _threads() -> list[dict[str, Any]]:
 
 
 def _tasks(loop: asyncio.AbstractEventLoop) -> list[dict[str, Any]]:
-    """Return the tasks, those of one coroutine that wait at one line counted together."""
+    """Return the tasks. Those of the same coroutine function that wait at the same line are counted together."""
     together: collections.Counter[tuple[str, str, str, str]] = collections.Counter()
     for task in list(asyncio.all_tasks(loop)):
         coroutine: Any = task.get_coro()
@@ -185,7 +188,7 @@ def _tasks(loop: asyncio.AbstractEventLoop) -> list[dict[str, Any]]:
 
 
 def _waits_at(coroutine: Any) -> str:
-    """Return the innermost line that a coroutine waits at."""
+    """Return the innermost line at which a coroutine waits."""
     place = ""
     while (names := _WAITING.get(type(coroutine))) is not None and (frame := getattr(coroutine, names[0])) is not None:
         place, coroutine = _at(frame), getattr(coroutine, names[1])
@@ -197,7 +200,7 @@ _WAITING: Final = {
     types.GeneratorType: ("gi_frame", "gi_yieldfrom"),
     types.AsyncGeneratorType: ("ag_frame", "ag_await"),
 }
-"""For each kind: the attribute with its frame, and the one with what it waits for."""
+"""For each kind of coroutine, the attribute with its frame, and the attribute with the object that it waits for."""
 
 
 def _at(frame: types.FrameType | None) -> str:

@@ -1,6 +1,7 @@
-"""A memray window of some seconds in a running agent. Owns the tracker, which is always removed.
+"""Traces a running agent with memray for some seconds. Owns the tracker, which is always removed.
 
-The window ends with its time, when its file gets too large, on request, and when the requesting command disconnects.
+Tracing ends when its time is over, when its file gets too large, on request, and when the requesting command
+disconnects.
 """
 
 import asyncio
@@ -26,13 +27,13 @@ def trace_handler(early: EarlyStop) -> StreamingHandler:
 
 
 async def trace(arguments: dict[str, Any], early: EarlyStop) -> AsyncGenerator[object, None]:
-    """Trace a window. Yields an event when it begins and one at its end. Raises StateError.
+    """Trace for some seconds. Yields an event when tracing begins, and another when it has ended. Raises StateError.
 
-    `file` must not exist yet, and be in a directory that only its owner can enter.
+    `file` must not exist yet, and must be in a directory that only its owner can enter.
     """
     seconds, file = arguments.get("seconds", 30), Path(str(arguments.get("file")))
     if not isinstance(seconds, int | float) or not 0 < seconds <= LONGEST_FLAME:
-        raise StateError(f"expected a window of at most {LONGEST_FLAME:g} seconds; found {seconds!r}")
+        raise StateError(f"expected at most {LONGEST_FLAME:g} seconds of tracing; found {seconds!r}")
     _check_private(file)
     windows = MemoryWindows()
     windows.begin(file, native=bool(arguments.get("native")))
@@ -46,14 +47,14 @@ async def trace(arguments: dict[str, Any], early: EarlyStop) -> AsyncGenerator[o
 
 
 async def _end_of(file: Path, end: float, enough: asyncio.Event) -> float:
-    """Wait until a window is over. Return the seconds that it was cut short by."""
+    """Wait until tracing is to end. Return by how many seconds it was shortened."""
     while (left := end - time.monotonic()) > 0 and _size(file) <= MOST_FILE and not enough.is_set():  # noqa: ASYNC110
         await asyncio.sleep(min(LOOK_SECONDS, left))
     return left
 
 
 def _check_private(file: Path) -> None:
-    """Raise StateError if another user could have placed a file there."""
+    """Raise StateError if another user could have created the file."""
     try:
         folder = file.parent.stat()
     except OSError as error:

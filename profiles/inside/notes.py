@@ -1,6 +1,6 @@
 """Records of the calls that are wrapped: bounded, and without references to objects of the program.
 
-Everything that is kept is allocated here, so that its stack shows that it belongs to the profiler.
+All records are allocated in this module, so that their stacks show that they belong to the profiler.
 """
 
 import inspect
@@ -13,7 +13,7 @@ from profiles.attribution.frames import Role, Stack, role
 
 MOST_FRAMES: Final = 16
 MOST_NOTED: Final = 4096
-"""Most entries of each record."""
+"""Maximum number of entries in each record."""
 
 
 def calling_stack() -> Stack:
@@ -30,9 +30,9 @@ def calling_stack() -> Stack:
 
 
 def note(notes: dict[Any, Any], key: object, *value: object) -> None:
-    """Record the newest value of a key, several as a tuple: numbers and names are reused.
+    """Record the newest value of a key: numbers and names are reused. Several values are recorded as a tuple.
 
-    A number is copied; one that the program allocated would seem to be kept by the program.
+    A number is copied, because a number that the program allocated would seem to be kept by the program.
     """
     if type(key) is int:
         key = key + 0
@@ -43,7 +43,7 @@ def note(notes: dict[Any, Any], key: object, *value: object) -> None:
 
 
 def note_path(notes: dict[str, Stack], path: object, stack: Stack) -> None:
-    """Record the line that created a file. A path that is a descriptor is ignored."""
+    """Record the line that created a file. A descriptor in place of a path is ignored."""
     if isinstance(path, str | bytes | os.PathLike):
         note(notes, os.path.abspath(os.fsdecode(path)), stack)  # noqa: PTH100 - no links are followed
 
@@ -55,6 +55,6 @@ def note_task(notes: dict[str, Stack], code: CodeType | None, stack: Stack) -> N
 
 
 def count(counts: "Counter[Any]", *key: object) -> None:
-    """Count one more of a key."""
+    """Increment the count of a key."""
     if key in counts or len(counts) < MOST_NOTED:
         counts[key] += 1

@@ -1,7 +1,7 @@
 """Runs a job in a thread beside the event loop. Owns that thread, which ends with the job.
 
-While tracemalloc traces, an allocation costs as much as the stack is deep; a thread of its own has a shallow stack. The
-interpreter switches to the event loop every few milliseconds.
+While tracemalloc traces, the cost of an allocation grows with the depth of the stack. A separate thread has a shallow
+stack. The interpreter switches to the event loop every few milliseconds.
 """
 
 import asyncio
@@ -14,10 +14,10 @@ T = TypeVar("T")
 
 
 async def offload(job: Callable[[], T]) -> T:
-    """Return the result of a job, or raise what it raises. Waits for the job even if cancelled; jobs are short.
+    """Return the result of a job, or raise its exception. Waits for the job even if cancelled, because jobs are short.
 
-    Garbage collection is off meanwhile: it would stop the process for longer than any step of the job. In a process
-    without an event loop, such as the keeper, the job runs in the calling thread.
+    Garbage collection is off during the job: it would stop the process for longer than any step of the job. In a
+    process without an event loop, such as the keeper, the job runs in the calling thread.
     """
     if (loop := running_loop()) is None:
         return job()
@@ -68,4 +68,4 @@ def run_without_waiting(job: Coroutine[Any, Any, T]) -> T:
 
 
 async def no_yield() -> None:
-    """Do nothing, in place of yielding to other tasks, where those run in another thread."""
+    """Do nothing. For jobs in a thread, which need not yield to other tasks."""

@@ -1,8 +1,8 @@
 """Finds what holds an object: the shortest path from a module, a thread's frame, a task or the event loop, as text.
 
 Walks forward through what the collector can see, once for all requested objects. It visits at most `MOST_OBJECTS` (some
-100 bytes each during the walk), follows no weak references, runs no code of the objects, and keeps nothing. The only
-side effect: before CPython 3.13 an object on a path may get its `__dict__` earlier.
+100 bytes each during the walk), follows no weak references, runs no code of the objects, and keeps nothing. Its only
+side effect is that, before CPython 3.13, an object on a path may get its `__dict__` earlier.
 
 Private attributes of asyncio's futures are read because the public methods have side effects: `exception()` marks an
 exception as retrieved.
@@ -24,16 +24,16 @@ from typing import Any, Final, TypeAlias
 
 MOST_OBJECTS: Final = 2_000_000
 SLICE: Final = 2000
-"""Objects that are visited before other tasks may run."""
+"""Number of objects that are visited before other tasks may run."""
 MOST_SEARCHED: Final = 100_000
-"""Entries of one container that are searched for the name of a step."""
+"""Most entries of one container that are searched for the name of a step."""
 MOST_STEPS: Final = 60
-"""Steps of a path; of a longer one the middle is left out."""
+"""Most steps of a path. The middle of a longer path is left out."""
 LONGEST_NAME: Final = 40
 ARROW: Final = " → "
 
 Root: TypeAlias = tuple[str, Any]
-"""A name, and what it names."""
+"""A name, and the object that it names."""
 
 _REGISTRIES: Final = frozenset(
     {
@@ -41,7 +41,7 @@ _REGISTRIES: Final = frozenset(
         *("asyncio.tasks", "profiles"),
     }
 )
-"""Modules that refer to objects of all others. A path through them says little, and is tried last."""
+"""Modules that refer to objects of all others. A path through them says little, so it is tried last."""
 
 _HERE: Final = __file__.rpartition("/")[0]
 
@@ -49,9 +49,9 @@ _HERE: Final = __file__.rpartition("/")[0]
 async def find_paths(
     targets: Sequence[object], pause: Callable[[], Awaitable[None]], *, without: Container[int] = ()
 ) -> list[str]:
-    """Return the path of each target, or "" if nothing that Python knows holds it or `MOST_OBJECTS` were nearer.
+    """Return the path of each target, or "" if no path is found among the `MOST_OBJECTS` nearest objects.
 
-    `pause` is called every `SLICE` objects. `without` has addresses that no path may go through.
+    `pause` is called every `SLICE` objects. `without` has the addresses of objects that no path may contain.
     """
     search = _Search(targets, without)
     for roots in (_modules(registries=False), _frames(), _tasks()):
@@ -62,7 +62,7 @@ async def find_paths(
 
 
 class _Search:
-    """One walk. `parents` leads from each visited object to the one that it was reached from."""
+    """One walk. `_parents` maps each visited object to the object from which it was reached."""
 
     def __init__(self, targets: Sequence[object], without: Container[int]) -> None:
         self._targets = {id(target) for target in targets}
@@ -108,7 +108,7 @@ class _Search:
         return key in self._targets or not (kind in _ATOMS or (kind in _CODE and _is_of_the_search(thing)))
 
     def path_to(self, target: object) -> str:
-        """Return the path from a root to a target."""
+        """Return the path from a root to a target, as text."""
         links = [target]
         while (owner := self._parents.get(id(links[-1]))) is not None:
             links.append(owner)
@@ -124,8 +124,8 @@ class _Search:
 def referents(owner: Any) -> list[Any]:
     """Return the objects that an object holds, as the collector sees them.
 
-    For `_asyncio` only the named ones: some releases of CPython 3.12 show the collector dead objects on a free list,
-    and touching one of them breaks the event loop.
+    For the module `_asyncio` these are only its named attributes: some releases of CPython 3.12 show the collector dead
+    objects on a free list, and touching such an object breaks the event loop.
     """
     return [vars(owner)] if owner is sys.modules.get("_asyncio") else gc.get_referents(owner)
 
@@ -186,8 +186,8 @@ def _tasks() -> Iterator[Root]:
 def _locals(frame: types.FrameType) -> list[tuple[str, Any]]:
     """Return the local variables of a frame.
 
-    Before 3.13 the frame keeps the dictionary that it returns, and with it the variables of that moment. It is cleared,
-    unless something else refers to it too.
+    Before Python 3.13 a frame keeps the dictionary that its `f_locals` returned, and with it the variables of that
+    moment. The dictionary is cleared, unless something else refers to it too.
     """
     found = frame.f_locals
     pairs = list(found.items())
@@ -210,7 +210,7 @@ class _PathStep:
 
 
 def _words(links: Sequence[Any]) -> Iterator[str]:
-    """Yield the text of each step; "" for one without information."""
+    """Yield the text of each step, "" for a step without information."""
     around = [None, *links, None]
     for step in range(1, len(links)):
         yield _word(_PathStep(*around[step - 1 : step + 3]))
@@ -247,7 +247,7 @@ def _entry(step: _PathStep) -> str | None:
 def _index(base: Any) -> Callable[[_PathStep], str | None]:
     def describe(step: _PathStep) -> str | None:
         if type(step.held) is types.CellType and type(step.before) is types.FunctionType:
-            return ""  # a closure: the step from the function has named it
+            return ""  # a closure: the step from the function has already named it
         elements = list(islice(base.__iter__(step.owner), MOST_SEARCHED))
         return next((f"[{n}]" for n, one in enumerate(elements) if one is step.held), None)
 
@@ -284,7 +284,7 @@ def _local(step: _PathStep) -> str:
     owner = step.owner
     frame = next((getattr(owner, name) for name in ("cr_frame", "gi_frame", "ag_frame") if hasattr(owner, name)), owner)
     if type(step.held) in _CODE or frame is None:
-        return ""  # what it waits for: the next step names it
+        return ""  # the awaited object, which the next step names
     held = step.after if type(step.held) is types.CellType else step.held
     name = frame.f_code.co_qualname
     found = next((local for local, value in _locals(frame) if value is held), None)
@@ -334,7 +334,7 @@ _STEP_TEXTS: Final[dict[type, Callable[[_PathStep], str | None]]] = {
 
 
 def _attribute(owner: Any, held: Any) -> str | None:
-    """Return the name of the attribute or slot that holds an object; "" if it is `__dict__` itself, None for none."""
+    """Return the name of the attribute or slot that holds an object, "" for `__dict__` itself, or None without one."""
     own = _own(owner)
     if own is held:
         return ""
@@ -349,7 +349,7 @@ def _attribute(owner: Any, held: Any) -> str | None:
 
 
 def _own(owner: Any) -> Any:
-    """Return an object's dictionary, or None. Runs no code of its class."""
+    """Return an object's `__dict__`, or None. Runs no code of its class."""
     try:
         own = object.__getattribute__(owner, "__dict__")
     except AttributeError:
@@ -369,7 +369,7 @@ def _kind(thing: object) -> str:
 
 
 def _short(key: object) -> str:
-    """Return a key in about `LONGEST_NAME` characters; for others than text and numbers, its type."""
+    """Return a text or number in about `LONGEST_NAME` characters, and the type of any other key."""
     if type(key) is tuple:
         return f"({', '.join(map(_short, key[:3]))}{', …' if len(key) > 3 else ''})"
     if type(key) is str and key.isidentifier() and len(key) <= LONGEST_NAME:

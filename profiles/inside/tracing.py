@@ -1,6 +1,6 @@
 """Traces a process while it works: allocation sites, growing containers, and the line that created each leftover.
 
-Owns tracemalloc and the wrappers. `end` removes both and leaves nothing behind. Judges nothing.
+Owns tracemalloc's tracing and the wrappers. `end` removes both and leaves nothing behind. Draws no conclusions.
 """
 
 import asyncio
@@ -27,15 +27,15 @@ from profiles.inside.offload import no_yield, offload, run_without_waiting, runn
 from profiles.inside.retainers import find_paths
 
 FRAMES: Final = 8
-"""Lines of a stack that are kept: enough for a call through two libraries."""
+"""Number of lines of a stack that are kept: enough for a call through two libraries."""
 MOST_REPORTED: Final = 2000
-"""Sites and containers that are returned: those that rose most."""
+"""Maximum number of sites and of containers that are returned: those that grew most."""
 MOST_EXAMINED: Final = 40
 MOST_TYPES: Final = 40
 
 
 class AllocationTracer:
-    """Traces from `begin` to `end`. Take windows while the process is at rest."""
+    """Traces from `begin` to `end`. Call `window` while the process is at rest."""
 
     def __init__(self) -> None:
         self._clear()
@@ -52,7 +52,7 @@ class AllocationTracer:
 
     @property
     def on(self) -> bool:
-        """Whether this object traces."""
+        """Whether this object is tracing."""
         return self._ours
 
     def begin(self, frames: int = FRAMES) -> None:
@@ -64,7 +64,10 @@ class AllocationTracer:
         self._births.begin()
 
     async def window(self) -> None:
-        """Take a window of everything that is alive. The first window is the base."""
+        """End a window:
+
+        take a snapshot of all live allocations and containers. The first is the base for comparison.
+        """
         self._loop = running_loop()
         await offload(self._look)
         self.peak_bytes = max(self.peak_bytes, traced_bytes())
@@ -87,7 +90,7 @@ class AllocationTracer:
     # -- answers
 
     def histories(self) -> dict[str, Any]:
-        """Return the sites and containers that have more than at the base."""
+        """Return the sites and containers that are larger than at the base."""
         grown = [
             (site, history) for site, history in self._sites.histories.items() if history.bytes[-1] > history.bytes[0]
         ]
@@ -106,7 +109,7 @@ class AllocationTracer:
         }
 
     async def examine(self, sites: list[int], containers: list[int], folders: list[str]) -> dict[str, Any]:
-        """Return contents and paths of containers, the path of an object of each site, and all leftovers.
+        """Return the contents and paths of `containers`, the path of an object of each of `sites`, and all leftovers.
 
         Files count as leftovers if they are in one of `folders`.
         """
@@ -115,7 +118,7 @@ class AllocationTracer:
     def _examine(self, sites: list[int], containers: list[int], folders: list[str]) -> dict[str, Any]:
         found = find_containers(
             {*containers[:MOST_EXAMINED]} - {id(gc.garbage)}
-        )  # that one the collector fills, wherever it runs
+        )  # the collector fills that container, wherever it runs
         living = {
             address: thing for address, thing in found.items() if not is_profiler_stack(storage_stack(thing) or _ME)
         }
@@ -195,7 +198,7 @@ class DescriptorBaseline:
 
 
 _ME: Final[Stack] = (("", 0),)
-"""Stands for an unknown stack, which is not the profiler's."""
+"""Stands for an unknown stack that is not the profiler's."""
 
 
 def descriptors() -> dict[int, str]:
@@ -236,7 +239,7 @@ def _lines_with(file: str, text: str) -> list[int]:
 
 
 def _by_site(things: Iterable[tuple[str, Stack]]) -> list[dict[str, Any]]:
-    """Return the number of each name and site, with one stack."""
+    """Return the number of things for each pair of name and site, with one of the stacks."""
     return _counted(Counter((name, stack) for name, stack in things if stack))
 
 
@@ -251,5 +254,5 @@ def _counted(counts: Mapping[tuple[str, Stack], int]) -> list[dict[str, Any]]:
 
 
 def traced_bytes() -> int:
-    """Return the bytes that tracing itself has allocated now."""
+    """Return the bytes that tracing itself occupies."""
     return int(tracemalloc.get_tracemalloc_memory())

@@ -1,7 +1,7 @@
-"""Examines an agent in use: windows over some seconds, each reported when it is taken, then the findings.
+"""Examines an agent in use: windows of some seconds, each of which is reported when it ends, and then the findings.
 
-The examination ends with its time, on request, when tracing takes too much memory, when the requesting command
-disconnects, and with any error. All of these remove it completely.
+The examination ends when its time is over, on request, when tracing takes too much memory, when the requesting command
+disconnects, and with any error. In each case it removes itself completely.
 """
 
 import asyncio
@@ -22,9 +22,9 @@ from profiles.windows import LONGEST_LOOK
 from soak.inside.count import count
 
 MOST_TRACED: Final = 64 << 20
-"""Most bytes that tracing may take."""
+"""Most bytes that tracing may occupy."""
 LOOK_SECONDS: Final = 0.25
-"""Interval at which the memory of tracing is checked."""
+"""Interval, in seconds, at which the memory of tracing is checked."""
 PULSE_SECONDS: Final = 0.01
 FEWEST_WINDOWS: Final = 5
 MOST_WINDOWS: Final = 60
@@ -33,7 +33,7 @@ MOST_WINDOWS: Final = 60
 def watch_handler(tracing: AllocationTracer, subject: PluginContext, early: EarlyStop) -> StreamingHandler:
     """Return the handler of `profile.watch {seconds, windows, run}`, which yields each window, findings and overhead.
 
-    A window counts as a cycle. A watch that is ended early reports its findings if it has enough windows.
+    A window counts as a cycle. An examination that is ended early reports its findings if it has enough windows.
     """
 
     async def watch(arguments: dict[str, Any]) -> AsyncGenerator[object, None]:
@@ -67,7 +67,7 @@ def watch_handler(tracing: AllocationTracer, subject: PluginContext, early: Earl
 
 
 class LoopLagMeter:
-    """Measures the longest delay of a due callback of the event loop, until `stop`."""
+    """Measures the longest delay of a due callback of the event loop, from its creation until `stop`."""
 
     def __init__(self) -> None:
         self.longest = 0.0

@@ -1,1 +1,1 @@
-"""Measurements in fresh agents that say what grows and with what."""
+"""Investigates in fresh agents what grows, and which actions of a phone cause the growth."""

@@ -1,4 +1,4 @@
-"""Captures evidence of one scenario in a fresh agent: a warm-up, a base, then windows of one block each.
+"""Captures evidence of one scenario in a fresh agent: a warm-up, a base, and then windows of one block each.
 
 Owns the scenario run and its agent. Draws no conclusions.
 """
@@ -19,10 +19,10 @@ from soak.run.scenario_run import ScenarioRun, open_scenario_run
 
 UNTRACED_BLOCKS: Final = 4
 LEAD_BLOCKS: Final = 2
-"""Blocks under tracing before the base, so that what bounded caches hold was allocated while tracing."""
+"""Blocks that are traced before the base, so that the contents of bounded caches were allocated while tracing."""
 WINDOWS: Final = 6
 WARM_UP_BLOCKS: Final = (2, 4)
-"""Least and most blocks of the warm-up. The blocks under tracing warm up too."""
+"""Fewest and most blocks of the warm-up. The blocks that are traced before the base belong to it."""
 MOST_EXAMINED: Final = 40
 
 
@@ -42,7 +42,7 @@ class Capture:
         self._untraced_names: set[str] = set()
 
     async def take(self) -> tuple[Evidence, Overhead]:
-        """Warm up, take all windows, and return the evidence and its cost. Raises what cycles raise, StateError."""
+        """Warm up, run all windows, and return the evidence and its cost. Raises what cycles raise, StateError."""
         run, report = self._run, self._report_progress
         await run.warm_up(report, WARM_UP_BLOCKS)
         await self._rehearse()
@@ -87,14 +87,14 @@ class Capture:
         return [name if self._process == AGENT else f"{self._process}/{name}" for name in REQUIRED]
 
     async def _rehearse(self) -> None:
-        """Ask every question once, so that what tracing imports and allocates is not taken for growth."""
+        """Send every request once, so that the imports and allocations of tracing itself do not look like growth."""
         for question in ("profile.begin", "profile.window", "profile.histories"):
             await self._ask(question)
         await self._ask("profile.examine", {"sites": [], "containers": [], "folders": []})
         await self._ask("profile.end")
 
     async def _rises_without_tracing(self) -> dict[str, float]:
-        """Return the growth gauges that rise without tracing, by name.
+        """Return the rise per cycle of the growth gauges that rise without tracing, by name.
 
         Tracing itself allocates memory, which Python before 3.12.5 does not free.
         """
@@ -122,7 +122,7 @@ class Capture:
         return await self._run.target.ask_in(self._process, question, arguments)
 
     def _rising_counts(self) -> dict[str, float]:
-        """Return the counts that must return to their base at rest and do not, by name."""
+        """Return the rise per cycle of the counts that must return to their base at rest but rise, by name."""
         names = {name for values in self._values for name in values if gauge_of(name).kind is GaugeKind.REST}
         found = {}
         for name in sorted(names | {"children.bytes"}):
@@ -142,6 +142,6 @@ async def capture(
     installation: Installation = HERE,
     process: str = AGENT,
 ) -> tuple[Evidence, Overhead]:
-    """Capture a process of a fresh agent under one scenario. Raises TargetFailed, StateError, what cycles raise."""
+    """Capture a process of a fresh agent under one scenario. Raises TargetFailed, StateError, and what cycles raise."""
     async with open_scenario_run(scenario, plan, folder, clock, installation=installation) as run:
         return await Capture(run, clock, report_progress, process).take()

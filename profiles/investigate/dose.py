@@ -1,6 +1,6 @@
 """The dose test: one, two and four doses of connects, terminals, prompts and refusals, one kind at a time.
 
-A leak grows in proportion to the primitive that causes it. A cache that fills, or growth with time, does not.
+A leak grows in proportion to the primitive that causes it. A filling cache does not, nor does growth with time.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -31,14 +31,14 @@ from soak.scenarios.terminal_checks import CheckedTabs
 
 DOSES: Final = (1, 2, 4)
 PORTION: Final = 5
-"""Primitives in one dose. A leak at every fifth one shows in the first dose."""
+"""Primitives in one dose. A leak at every fifth primitive shows in the first dose."""
 REHEARSAL: Final = 12
-"""Primitives of each kind before anything is counted."""
+"""Warm-up: primitives of each kind before the first count."""
 SLACK: Final = 2.0
-"""Allowed error of a count: each run of doses needs a phone and a terminal."""
+"""Allowed error of a count, because each run of doses uses a phone and a terminal of its own."""
 TOLERANCE: Final = 0.35
 LEAST: Final = 0.15
-"""Objects for each primitive; less is not growth."""
+"""Fewest objects for each primitive that count as growth."""
 
 
 class Primitives:
@@ -88,7 +88,7 @@ class Primitives:
 
 
 class DoseTest:
-    """Gives doses to one agent and measures what grew with each."""
+    """Gives doses to one agent and measures the growth after each dose."""
 
     def __init__(
         self, target: AgentUnderTest, primitives: Primitives, report_progress: ProgressCallback, process: str = AGENT
@@ -145,10 +145,10 @@ class DoseTest:
         )
 
     def _amounts(self, culprit: Culprit, sites: Sequence[Mapping[str, Any]]) -> tuple[list[float], str]:
-        """Return the amount of a culprit at each window, and its unit.
+        """Return the amount of a culprit after each dose, and its unit.
 
-        The amount is the blocks that its function allocated, else a count that it explains. Without either there are no
-        values, and nothing is known about its scaling.
+        The amount is the number of blocks that the culprit's function allocated, or else a count that the culprit
+        explains. If neither exists, there are no values, and what the culprit scales with remains unknown.
         """
         wanted = culprit.file, culprit.function
         made = {(one.file, one.function) for one in culprit.made_at}
@@ -165,7 +165,7 @@ class DoseTest:
 
 
 def scale(primitive: str, grown: tuple[float, float, float]) -> DoseResult:
-    """Return the result of a primitive; it scales if what grew is in proportion to 1, 2 and 4 doses."""
+    """Return the result of a primitive. The culprit scales with it if `grown` is in proportion to 1, 2 and 4 doses."""
     rate = sum(dose * more for dose, more in zip(DOSES, grown, strict=True)) / sum(dose * dose for dose in DOSES)
     near = all(
         abs(more - rate * dose) <= TOLERANCE * rate * dose + SLACK for dose, more in zip(DOSES, grown, strict=True)
@@ -183,7 +183,10 @@ async def dose_test(
     installation: Installation = HERE,
     process: str = AGENT,
 ) -> list[Culprit]:
-    """Return the culprits of a process with what each scales with. Raises TargetFailed, PhoneError, StateError."""
+    """Return the culprits of a process, with the result of the dose test in each.
+
+    Raises TargetFailed, PhoneError, StateError.
+    """
     scenario = mixed.Mixed()
     own = folder / "scenario"
     own.mkdir(parents=True)

@@ -19,13 +19,13 @@ from soak.run.replay import shell_command
 from soak.scenarios import scenarios
 
 NOT_GROWTH: Final = ("failure", "integrity", "harness")
-"""Kinds of findings that are no growth, so that no line can be named."""
+"""Kinds of findings that are not growth, so that no line can be named for them."""
 RESUME: Final = shell_command("soak", "--resume")
 NAME_ONE: Final = "name the directory of a soak report (its --report DIR)"
 
 
 class _PlanInReport(msgspec.Struct, frozen=True):
-    """The part of a report's plan that an investigation needs."""
+    """The part of the plan in a soak report that an investigation needs."""
 
     time_scale: float = 20.0
     phones: int = 2
@@ -45,7 +45,7 @@ def directory_of(place: Path) -> Path:
 
 
 def nothing_to_explain(report: Report, names: Sequence[str]) -> str:
-    """Return why there is nothing to investigate, in a sentence, or an empty text."""
+    """Return a sentence that says why there is nothing to investigate, or an empty text."""
     if names or _findings(report):
         return ""
     if report.verdict == "failed":
@@ -56,7 +56,7 @@ def nothing_to_explain(report: Report, names: Sequence[str]) -> str:
 
 
 def steps_to_findings(report: Report, place: Path) -> list[NextStep]:
-    """Return the steps that lead to findings: those of the soak report, and never this command alone."""
+    """Return the steps that lead to findings: those of the soak report, and then this command."""
     folder = directory_of(place).absolute()
     steps = [NextStep(step.why, step.command) for step in next_steps(report, folder)]
     if any(step.command.startswith(RESUME) for step in steps):
@@ -69,15 +69,15 @@ def steps_to_findings(report: Report, place: Path) -> list[NextStep]:
 def explain_request(report: Report, request: InvestigationRequest, names: Sequence[str]) -> InvestigationRequest:
     """Return the request that explains a report's findings, or investigates the named scenarios.
 
-    Raises ProfileError if that run held and no scenario is named, or if its plan can't be used.
+    Raises ProfileError if no scenario is named and the soak run found nothing, or if its plan can't be used.
     """
     found = [one for one in _findings(report) if one.scenario in scenarios()]
     if names:
         found = [one for one in found if one.scenario in names]
     elif report.verdict == "held":
-        raise ProfileError("that run held: there is nothing to explain; name a SCENARIO to investigate it anyway")
+        raise ProfileError("the soak run found nothing to explain; name a SCENARIO to investigate it anyway")
     elif _findings(report) and not found:
-        raise ProfileError("that run found nothing that a scenario can reproduce: there is nothing to explain")
+        raise ProfileError("the soak run found nothing that a scenario can reproduce, so there is nothing to explain")
     chosen = tuple(dict.fromkeys([*names, *(one.scenario for one in found)]))
     return replace(request, plan=_plan(report, chosen), findings=found, mode="from")
 

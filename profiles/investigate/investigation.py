@@ -1,6 +1,7 @@
 """An investigation: each scenario in fresh processes, examined in several ways, and the culprits of all of them.
 
-Owns the order of the examinations and the folder of each. However it ends, there is a report of what was found by then.
+Owns the order of the examinations and the folder of each. However an investigation ends, there is a report of what was
+found by then.
 """
 
 import asyncio
@@ -55,7 +56,7 @@ class Examinations:
 
 @dataclass
 class Investigation:
-    """One investigation. `save` is called with the report so far whenever it has changed."""
+    """One investigation. `save` is called with the report so far whenever the report has changed."""
 
     request: InvestigationRequest
     folder: Path
@@ -72,17 +73,17 @@ class Investigation:
     _notes: list[str] = field(default_factory=list)
     _overhead: Overhead = field(default_factory=Overhead)
     _coverage: list[ScenarioCoverage] = field(default_factory=list)
-    """Of the scenarios that are done."""
+    """The coverage of the scenarios that are done."""
     _unmeasured: list[tuple[str, str]] = field(default_factory=list)
     """Gauges that this system can't measure, as (scenario, gauge)."""
     _unjudged: list[Unjudged] = field(default_factory=list)
     _why_remaining: str = "it was not examined yet"
     """Why the remaining scenarios are not judged."""
     _verdict: ProfileVerdict | None = None
-    """Set when the run ended before it could reach a verdict."""
+    """The verdict of a run that ended early, else None."""
 
     async def run(self) -> ProfileReport:
-        """Examine all scenarios and return the report, which also states failures."""
+        """Examine all scenarios and return the report. A failure is stated in the report and not raised."""
         watching = asyncio.ensure_future(self.pauses.watch(self._report_pause))
         try:
             for number, scenario in enumerate(self.request.plan.scenarios):
@@ -90,7 +91,7 @@ class Investigation:
                 self._save()
             self._why_remaining = ""
         except asyncio.CancelledError:
-            self._verdict, self._why_remaining = "inconclusive", "the run was interrupted before it was through"
+            self._verdict, self._why_remaining = "inconclusive", "the run was interrupted before it had finished"
         except Exception as error:
             self._verdict, self._why_remaining = "failed", "the run failed"
             known = isinstance(error, MobiFaiError)
@@ -105,7 +106,7 @@ class Investigation:
         self.save(msgspec.structs.replace(self.report(), verdict="unfinished"))
 
     async def _examine_scenario(self, scenario: str, folder: Path) -> None:
-        """Examine one process after the other, as long as something rises that another one may explain."""
+        """Examine the processes of a scenario in turn, while growth is left that the next process may explain."""
         examined: list[str] = []
         counts = (0, 0, 0)
         while (process := self._next_process(scenario, examined)) is not None:
@@ -127,7 +128,7 @@ class Investigation:
         return next((one for one in self._candidates(scenario, examined) if one in known and one not in examined), None)
 
     def _candidates(self, scenario: str, examined: Sequence[str]) -> Iterator[str]:
-        """Yield the processes where something rises or a leak was planted; at first the agent if none is known."""
+        """Yield processes to examine: where a leak was planted or found, or else the agent, then where gauges rise."""
         request, rising = self.request, [one.name for one in self._unattributed if one.scenario == scenario]
         if not examined:
             found = [one.name for one in request.findings if one.scenario == scenario and not is_shared(one.name)]
@@ -164,7 +165,7 @@ class Investigation:
         return evidence
 
     async def _dosed(self, label: str, found: Sequence[Culprit], process: str, folder: Path) -> list[Culprit]:
-        """Return the culprits with what each of them scales with."""
+        """Return the culprits with the results of the dose test."""
         request, report = self.request, self._reporter(label)
         return await self._repeated_after_a_pause(
             folder,
@@ -172,7 +173,7 @@ class Investigation:
         )
 
     async def _with_native(self, scenario: str, evidence: Evidence, folder: Path) -> Evidence:
-        """Return the evidence with the memory of the C heap that stays."""
+        """Return the evidence, completed with the memory of the C heap that is not freed."""
         request, report = self.request, self._reporter(scenario)
         report("examining the C heap with memray, in a fresh agent")
         native = await self._repeated_after_a_pause(
@@ -187,7 +188,7 @@ class Investigation:
         return msgspec.structs.replace(evidence, native=native.rows)
 
     def _drop_explained(self, scenario: str) -> None:
-        """Drop gauges that one process could not explain and another one can."""
+        """Drop unattributed gauges that a culprit in another process explains."""
         explained = {name for one in self._culprits if one.scenario == scenario for name in one.explains}
         own = {one.name: one for one in self._unattributed if one.scenario == scenario and one.name not in explained}
         self._unattributed = [*(one for one in self._unattributed if one.scenario != scenario), *own.values()]
@@ -220,7 +221,7 @@ class Investigation:
         return self._verdict == "inconclusive"
 
     def report(self) -> ProfileReport:
-        """Return the report of what is known now."""
+        """Return the report of what is known so far."""
         request, coverage = self.request, self._all_coverage()
         outcomes = finding_outcomes(request.findings, self._culprits, self._unattributed, coverage, self._unmeasured)
         left = [*unjudged(coverage, self._unmeasured), *self._unjudged, *self._undosed()]
@@ -245,12 +246,12 @@ class Investigation:
         )
 
     def _undosed(self) -> list[Unjudged]:
-        """Return what is unjudged if the dose test did not cover every culprit."""
+        """Return an entry if the dose test did not cover every culprit, else an empty list."""
         if all(one.scales for one in self._culprits):
             return []
-        why = self._why_remaining or "nothing that the dose test counts belongs to them"
+        why = self._why_remaining or "the dose test counts nothing that belongs to them"
         if not self.request.dose:
-            why = "it was not asked for (--no-dose)"
+            why = "--no-dose was given"
         return [Unjudged("what the culprits scale with", why)]
 
     def _all_coverage(self) -> list[ScenarioCoverage]:

@@ -1,8 +1,8 @@
-"""Growth of the C heap by line, from memray: windows of one, two and four blocks of cycles in a fresh agent.
+"""Growth of the C heap by line, measured by memray in a fresh agent: windows of one, two and four blocks of cycles.
 
-Memory that is replaced now and then remains in every window, as much in a long one as in a short one. A leak remains in
-proportion to the cycles. Owns the agent. Another process reads the windows (`python -m profiles.investigate.native
-FILE`).
+Memory that is replaced now and then is left at the end of every window, as much after a long window as after a short
+one. A leak leaves memory in proportion to the cycles. Owns the agent. Another process reads the windows (`python -m
+profiles.investigate.native FILE`).
 """
 
 import json
@@ -28,17 +28,17 @@ from soak.run.plan import SoakPlan
 from soak.run.scenario_run import open_scenario_run
 
 LENGTHS: Final = (1, 2, 4)
-"""Blocks of each window."""
+"""Number of blocks in each window."""
 READ_SECONDS: Final = 120.0
 MOST_FRAMES: Final = 24
 NEAR: Final = 0.4
-"""Relative deviation from proportion that a window may have."""
+"""Largest relative deviation from proportionality that a window may have."""
 MOST_FUNCTIONS: Final = 6
 
 
 @dataclass(frozen=True)
 class NativeWindow:
-    """A window: its cycles, and the allocations that remained at its end."""
+    """A window: its number of cycles, and the allocations that remained at its end."""
 
     cycles: int
     rows: Sequence[Mapping[str, Any]]
@@ -46,7 +46,7 @@ class NativeWindow:
 
 @dataclass
 class NativeGrowth:
-    """The memory that stays, and why it could not be measured."""
+    """The lines whose memory is not freed (`rows`), or the reasons why they could not be measured (`notes`)."""
 
     rows: list[NativeAllocation] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -60,7 +60,7 @@ async def native_growth(
     installation: Installation = HERE,
     process: str = AGENT,
 ) -> NativeGrowth:
-    """Trace a process of a fresh agent under a scenario. Raises TargetFailed, StateError, what cycles raise."""
+    """Trace a process of a fresh agent under a scenario. Raises TargetFailed, StateError, and what cycles raise."""
     async with open_scenario_run(scenario, plan, folder, time.monotonic, installation=installation) as run:
         await run.warm_up(report_progress, WARM_UP_BLOCKS)
         windows = []
@@ -77,7 +77,7 @@ async def native_growth(
 
 
 def in_proportion(windows: Sequence[NativeWindow]) -> list[NativeAllocation]:
-    """Return the lines whose memory stays in proportion to the cycles, the largest first."""
+    """Return the lines that keep memory in proportion to the cycles, the largest first."""
     rows = [{stack_of([row["line"]]): row for row in window.rows} for window in windows]
     cycles = [window.cycles for window in windows]
     longest = rows[-1]
@@ -96,7 +96,7 @@ def _native(rows: Sequence[Mapping[str, Any] | None], cycles: Sequence[int]) -> 
 
 
 def _rate(values: Sequence[float], cycles: Sequence[int]) -> float:
-    """Return the slope of the best fitting line through zero."""
+    """Return the slope of the best-fitting line through zero."""
     products = sum(length * value for length, value in zip(cycles, values, strict=True))
     return products / max(1, sum(length * length for length in cycles))
 
@@ -117,7 +117,10 @@ async def read(file: Path) -> list[dict[str, Any]]:
 
 
 def rows_of(file: Path) -> list[dict[str, Any]]:
-    """Return what each responsible line keeps, with the stack that keeps most. Raises what memray raises."""
+    """Return the memory that each responsible line keeps, with the stack that keeps most of it.
+
+    Raises what memray raises.
+    """
     from memray import FileReader  # noqa: PLC0415 - heavy
 
     rows: dict[Frame, dict[str, Any]] = {}  # bounded by the lines of the program

@@ -18,20 +18,20 @@ from soak.gauges.results import FindingResult
 from soak.run.plan import SoakPlan
 
 BY_OTHER_MEANS: Final = {
-    "bound": "a limit that was passed is no growth; the command that shows it again shows where",
-    "integrity": "a lost byte is no growth",
-    "failure": "a run that failed shows no growth",
-    "harness": "it is in the harness, which is not examined",
+    "bound": "an exceeded limit is not growth; the command that reproduces it shows where",
+    "integrity": "a lost byte is not growth",
+    "failure": "a failed run shows no growth",
+    "harness": "the harness is not examined",
 }
-"""Kinds of findings for which no line can be named, and why."""
+"""The reason why no line can be named, for each kind of finding to which that applies."""
 
 OBJECTS: Final = "python.blocks"
 KEEP_OBJECTS: Final = ("container", "allocation")
-"""Culprits of these kinds are Python objects, even if the count of all objects fluctuated by more than their growth."""
+"""Kinds of culprits that are Python objects. They explain a rise of the total, even if that fluctuates by more."""
 
 
 def settings_of(plan: SoakPlan, *, dose: bool, memray: bool | None, process: str | None = None) -> ProfileSettings:
-    """Return what an investigation was asked for."""
+    """Return the settings of an investigation, as its report states them."""
     asked = ProfileSettings(list(plan.scenarios), plan.time_scale, plan.phones, plan.plant, dose, memray)
     return replace(asked, process=process)
 
@@ -70,7 +70,7 @@ def finding_outcomes(
 
 
 def unjudged(coverage: Iterable[ScenarioCoverage], unmeasured: Iterable[tuple[str, str]]) -> list[Unjudged]:
-    """Return everything that an investigation was to judge and did not."""
+    """Return everything that an investigation should have judged but did not judge."""
     parts = [Unjudged(f"scenario {one.scenario}", one.why, one.scenario) for one in coverage if one.state == "unjudged"]
     here = "it can't be measured on this system"
     return [*parts, *(Unjudged(f"{name} in {scenario}", here, scenario) for scenario, name in unmeasured)]
@@ -82,7 +82,10 @@ def conclude(
     left: Sequence[Unjudged],
     findings: Sequence[FindingOutcome],
 ) -> ProfileVerdict:
-    """Return the verdict of a complete investigation. A soak finding that did not rise here may still exist."""
+    """Return the verdict of a complete investigation.
+
+    Without a culprit, findings of soak that did not rise here make it inconclusive: they may still exist.
+    """
     if culprits or open_:
         return "found"
     return "inconclusive" if left or findings else "clean"

@@ -11,12 +11,12 @@ KEEPER, RELAY = "keeper", "relay"
 
 
 def processes_of(scenario: str) -> tuple[str, ...]:
-    """Return the processes of a scenario; the relay only if it is a separate process that is not restarted."""
+    """Return the processes of a scenario. The relay is one only if it is a separate process that is not restarted."""
     return (AGENT, KEEPER, *((RELAY,) if scenario_class(scenario).relay == "separate" else ()))
 
 
 def scenarios_with(process: str | None) -> tuple[str, ...]:
-    """Return the default scenarios for a process that only some scenarios have; empty if all have it."""
+    """Return the scenarios that have a process if only some scenarios have it, or an empty tuple if all do."""
     names = workloads()
     having = tuple(name for name in names if process in processes_of(name))
     return () if process is None or having == names else having
@@ -28,6 +28,6 @@ def check_process(names: Sequence[str], process: str | None) -> None:
     if without:
         having = " or ".join(name for name in scenarios() if process in processes_of(name))
         raise ProfileError(
-            f"expected a scenario with a process {process} of its own that is not restarted ({having}); "
+            f"expected a scenario with a separate {process} process that is not restarted ({having}); "
             f"found {', '.join(without)}: name {having}, or leave out --process"
         )

@@ -14,9 +14,10 @@ from soak.run.plan import SoakPlan
 class InvestigationRequest:
     """The scenarios with their seed and plant (`plan`), and the examinations to do.
 
-    `memray`: examine the C heap always, never, or (None) when it rises and nothing else explains that. `findings` are
-    those of a soak report that are to be explained. `process` is the process to examine; without one, examination
-    begins where a leak was planted or found, else with the agent, and goes on wherever something rises.
+    `memray`: examine the C heap always (True), never (False), or if it rises and nothing else explains the rise (None).
+    `findings` are those of a soak report that are to be explained. `process` is the process to examine. If it is None,
+    the examination begins where a leak was planted or found, or else with the agent, and continues wherever a gauge
+    rises.
     """
 
     plan: SoakPlan
@@ -29,5 +30,5 @@ class InvestigationRequest:
 
     @property
     def settings(self) -> ProfileSettings:
-        """The request as a report states it."""
+        """The settings of the request, as a report states them."""
         return settings_of(self.plan, dose=self.dose, memray=self.memray, process=self.process)

@@ -1,1 +1,1 @@
-"""Reports of `mobifai profile run` and `attach`: text, HTML, Markdown and JSON. Judges nothing."""
+"""Reports of `mobifai profile run` and `attach`: text, HTML, Markdown and JSON. Draws no conclusions."""

@@ -1,4 +1,7 @@
-"""The directory of a report of `mobifai profile run` and `attach`: its files, and to whom it belongs."""
+"""The directory of a report of `mobifai profile run` and `attach`:
+
+its files, and a check that no other command owns them.
+"""
 
 from contextlib import suppress
 from pathlib import Path
@@ -14,11 +17,11 @@ from soak.report.files import ReportError, make_directory, plain_values, reason,
 ADVICE = "name an empty or new directory with --report"
 NAME_ANOTHER = "name the directory of a `mobifai profile` report (its --report DIR), or its report.json"
 OTHERS = ("report.html", "junit.xml", "samples.jsonl")
-"""Files of other reports, if there is no report.json. A soak run under way has samples.jsonl."""
+"""Files that belong to other reports if there is no report.json. A soak run in progress has samples.jsonl."""
 
 
 class ProfileDirectory:
-    """The directory of a report: a new one, one without our files, or that of an earlier run."""
+    """The directory of a report: a new directory, one without reports, or that of an earlier run."""
 
     def __init__(self, path: Path) -> None:
         """Create the directory or take it over. Raises ReportError if its files belong to something else."""
@@ -45,7 +48,7 @@ class ProfileDirectory:
 
     def _refuse_others(self) -> None:
         if (self.path / "report.json").exists():
-            with suppress(OtherSchemaVersion):  # also ours
+            with suppress(OtherSchemaVersion):  # also a report of `mobifai profile`
                 _read(self.path / "report.json", f"move it away, or {ADVICE}")
             return
         for name in OTHERS:
@@ -58,7 +61,7 @@ def read_profile(path: Path) -> ProfileReport:
     try:
         file = path / "report.json" if path.is_dir() else path
     except OSError:
-        file = path  # reading it says why
+        file = path  # reading it raises the reason
     return _read(file, NAME_ANOTHER)
 
 
@@ -87,7 +90,7 @@ def _is_soak(data: bytes) -> bool:
 def encoded(report: ProfileReport) -> bytes:
     r"""Return a report as JSON, which `read_profile` reads.
 
-    JSON has no NaN and no infinity: they are written as 0. Bytes that are not valid UTF-8 are written as `\udc80`.
+    JSON has neither NaN nor infinity: both are written as 0. Bytes that are not valid UTF-8 are written as `\udc80`.
     """
     clean = plain_values(msgspec.to_builtins(report))
     return msgspec.json.format(msgspec.json.encode(clean), indent=1) + b"\n"

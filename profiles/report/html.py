@@ -1,6 +1,6 @@
 """report.html: a self-contained page, with the source lines of culprits where the source exists.
 
-Owns the content; style, tables and escaping are those of soak's page.
+This module has the content. Style, tables and escaping come from soak's page.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +29,7 @@ from soak.report.tables import Column, mark, table
 
 TONES = {"clean": "good", "found": "bad", "failed": "bad", "inconclusive": "warn", "unfinished": "warn"}
 AROUND = 5
-"""Lines of source before and after the responsible one."""
+"""Number of source lines shown before and after the responsible line."""
 LONGEST_LINE = 200
 MOST_SOURCE = 4 << 20
 MOST_CARDS = 100
@@ -46,7 +46,7 @@ pre mark{background:transparent;color:var(--bad);font-weight:700}
 
 
 def page(report: ProfileReport) -> str:
-    """Return the page, which is valid UTF-8 for any names. Reads the source of culprits if possible."""
+    """Return the page, which is valid UTF-8 whatever the names contain. Reads the source of culprits if possible."""
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
@@ -133,7 +133,7 @@ def _facts(culprit: Culprit) -> Markup:
 
 
 def source(file: str, line: int) -> Markup | None:
-    """Return the lines around a marked one, or None without source."""
+    """Return a marked line with the lines around it, or None without source."""
     lines = _source_lines(file)
     first = max(1, line - AROUND)
     shown = [_source_line(at, text, at == line) for at, text in enumerate(lines[first - 1 : line + AROUND], first)]
@@ -141,7 +141,7 @@ def source(file: str, line: int) -> Markup | None:
 
 
 def _source_lines(file: str) -> list[str]:
-    """Return the lines as Python counts them (a form feed ends none); none for special or huge files."""
+    """Return the lines of a file as Python counts them (a form feed ends none). Special and huge files have none."""
     try:
         path = Path(file)
         readable = path.is_file() and path.stat().st_size <= MOST_SOURCE
@@ -163,7 +163,7 @@ def _listed(lines: Sequence[str]) -> Markup | None:
 
 
 def _places(title: str, places: Sequence[CodeLocation]) -> Markup | None:
-    """Return a collapsed list of lines. A single one is stated elsewhere on the card."""
+    """Return a collapsed list of lines, or None for a single line, which is stated elsewhere on the card."""
     if len(places) < 2:
         return None
     items = [tag("li", location_text(one), title=one.file) for one in places[:MOST_NOTES]]
@@ -176,7 +176,7 @@ def _doses(scales: Sequence[DoseResult]) -> Markup | None:
         *(Column(f"{times}x", partial(_dose, at), figure=True) for at, times in enumerate((1, 2, 4))),
         Column("Outcome", lambda one: mark("bad", "✗ scales") if one.scales else mark("dim", "does not scale")),
     ]
-    return table("The dose test: growth after 1, 2 and 4 doses of each primitive.", columns, scales) if scales else None
+    return table("The dose test: growth after 1, 2 and 4 doses of each action.", columns, scales) if scales else None
 
 
 def _dose(at: int, scale: DoseResult) -> str:

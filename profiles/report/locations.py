@@ -9,7 +9,7 @@ _LIBRARIES = ("/site-packages/", "/dist-packages/")
 
 
 def short_path(file: str) -> str:
-    """Return a path relative to the current directory or to the directory of packages, if it is below one."""
+    """Return a path relative to the current directory or to the directory of packages, if it is below one of them."""
     for part in _LIBRARIES:
         if part in file:
             return file.rpartition(part)[2]
@@ -23,7 +23,7 @@ def location_text(place: CodeLocation) -> str:
 
 
 def rate_text(culprit: Culprit) -> str:
-    """Return the growth of a culprit per cycle (or window), and in a day."""
+    """Return the growth of a culprit per cycle (or per window), and in 24 hours."""
     parts, step = [], step_of(culprit.scenario)
     if culprit.bytes_per_cycle:
         parts.append(f"{rate(culprit.bytes_per_cycle, 'bytes')} a {step}")

@@ -20,7 +20,7 @@ from soak.report.github import Level, annotation
 from soak.report.text import markdown_text
 
 MOST_ROWS: Final = 20
-"""Most culprits, and most rows of each kind, on the page; report.json has all."""
+"""Maximum number of culprits, and of rows of each kind, on the page. report.json has all."""
 
 
 def markdown(report: ProfileReport) -> str:
@@ -55,7 +55,7 @@ def _sentences(report: ProfileReport) -> Iterator[str]:
 
 
 def annotations(report: ProfileReport) -> Iterator[str]:
-    """Yield workflow commands that annotate the lines of culprits in a change on GitHub."""
+    """Yield GitHub workflow commands that annotate the lines of culprits in a pull request."""
     for one in report.culprits[:MOST_ROWS]:
         message = f"held by {one.retained_by or NOBODY}; {rate_text(one)}; {one.replay}".removesuffix("; ")
         yield annotation("error", f"{one.what or one.kind} grows", message, short_path(one.file), one.line)

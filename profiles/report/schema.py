@@ -1,6 +1,6 @@
 """JSON schemas of the reports of `mobifai profile`, and the check of a report's schema version.
 
-python -m profiles.report.schema docs/schemas      # writes them
+python -m profiles.report.schema docs/schemas      # write the schemas
 """
 
 import sys
@@ -17,11 +17,11 @@ T = TypeVar("T")
 
 
 class OtherSchemaVersion(ReportError):
-    """A report of MobiFai with another schema version."""
+    """The report is one of MobiFai's, but has another schema version."""
 
 
 class _Versioned(msgspec.Struct):
-    """The field that every versioned report has."""
+    """The field that all reports with a version have."""
 
     schema_version: int | None = None
 
@@ -33,12 +33,12 @@ def decoded(file: Path, data: bytes, form: type[T], version: int) -> T:
         raise _other(file, version, str(found))
     report = msgspec.json.decode(data, type=form)
     if found is None:
-        raise _other(file, version, "none (it is from before the first version)")
+        raise _other(file, version, "none (the report is older than the first version)")
     return report
 
 
 def _has_required_fields(data: bytes, form: type) -> bool:
-    """Return whether a document is a report of this kind, of any version."""
+    """Return whether a document looks like a report of this kind, whatever its version."""
     required = {one.encode_name for one in msgspec.structs.fields(form) if one.required}
     return required <= {*msgspec.json.decode(data, type=dict[str, msgspec.Raw])}
 
@@ -51,7 +51,7 @@ def _other(file: Path, version: int, found: str) -> OtherSchemaVersion:
 
 
 def schemas() -> Mapping[str, dict[str, Any]]:
-    """Return the schema of each document by file name."""
+    """Return the schemas of all documents, by file name."""
     from profiles.comparison import ProfileComparison  # noqa: PLC0415 - these write reports themselves
     from profiles.gate.results import GateReport  # noqa: PLC0415
     from profiles.heap_results import HeapReport  # noqa: PLC0415

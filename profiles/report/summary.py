@@ -1,4 +1,4 @@
-"""A report for the terminal: culprits, what holds the memory, and how to reproduce it. Pure."""
+"""A report for the terminal: culprits, what holds the memory, and how to reproduce the growth. Pure."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -49,13 +49,13 @@ MOST_CULPRITS = 20
 MOST_LINES = 8
 MOST_PLACES = 4
 NOBODY = "nothing that is known"
-"""The holder of memory that no path leads to."""
+"""Stands for the holder of memory to which no path leads."""
 
 StyledLine = tuple[str, str]
 
 
 def summary(report: ProfileReport, place: Path | None = None) -> Text:
-    """Return the report for a person. Lines are not wrapped or cut, so that commands can be copied."""
+    """Return the report for a terminal. Lines are not wrapped or cut, so that commands can be copied."""
     text = Text(no_wrap=True, overflow="ignore")
     for line, style in _lines(report, place):
         text.append(one_line(line) + "\n", style)
@@ -77,7 +77,7 @@ def headline(report: ProfileReport) -> str:
 
 
 def _where(report: ProfileReport) -> str:
-    """Return the scenarios: a clean report says nothing about others."""
+    """Return the judged scenarios: a clean report says nothing about others."""
     names = [one.scenario for one in report.scenarios]
     return f" in {', '.join(names)}" if names and report.mode != "attach" else ""
 
@@ -93,7 +93,7 @@ def _because(report: ProfileReport) -> str:
 
 
 def looked_at(report: ProfileReport) -> str:
-    """Return how much was judged: `120 cycles judged in 1 min 32 s`."""
+    """Return how much was judged, such as `120 cycles judged in 1 min 32 s`."""
     unit = "window" if report.mode == "attach" else "cycle"
     return f"{count(report.cycles, unit)} judged in {duration(report.duration_s)}"
 
@@ -145,7 +145,10 @@ def facts(culprit: Culprit) -> list[tuple[str, str]]:
 
 
 def scaling(culprit: Culprit) -> str:
-    """Return what a culprit scales with, and what not: `terminal: with 5, 10, 20 ... it kept ...; not with connect`."""
+    """Return what a culprit scales with, and what it does not scale with:
+
+    `terminal: with 5, 10, 20 ... it kept ...; not with connect`.
+    """
     scales = [_dosed(one) for one in culprit.scales if one.scales] or [culprit.scales_with]
     others = ", ".join(one.primitive for one in culprit.scales if not one.scales)
     parts = [one for one in scales if one]
@@ -155,7 +158,7 @@ def scaling(culprit: Culprit) -> str:
 
 
 def overhead(cost: Overhead) -> str:
-    """Return the cost of the examination for the examined process, as far as it was measured."""
+    """Return the measured cost of the examination for the examined process."""
     parts = [f"the examination took {duration(cost.seconds)}: at most {byte_count(cost.peak_bytes)} for traces"]
     if cost.longest_pause_s is not None:
         blocked = f"the event loop was blocked for {number(1000 * cost.longest_pause_s)} ms at most"
@@ -166,7 +169,7 @@ def overhead(cost: Overhead) -> str:
 
 
 def _left_over(size: int, objects: int) -> str:
-    """Return the change in use: `263 KB more and 12 objects fewer are in use`."""
+    """Return the change in memory use, such as `263 KB more and 12 objects fewer are in use`."""
     of_heap = f"{byte_count(abs(size))} {'less' if size < 0 else 'more'}"
     of_objects = f"{count(abs(objects), 'object')} {'fewer' if objects < 0 else 'more'}"
     return f"{of_heap} and {of_objects} are in use"
@@ -214,12 +217,12 @@ def _lines(report: ProfileReport, place: Path | None) -> Iterator[StyledLine]:
 
 
 def _looked_at(report: ProfileReport) -> str:
-    """Return how much was judged, or an empty text if nothing began."""
+    """Return how much was judged, or an empty text if the examination did not begin."""
     return f"; {looked_at(report)}" if report.cycles or report.duration_s else ""
 
 
 def _unsaid(report: ProfileReport) -> list[Unjudged]:
-    """Return what was not judged, without what the headline states."""
+    """Return whatever was not judged and is not in the headline."""
     said = report.verdict == "inconclusive" and [one.what for one in report.unjudged[:1]] == [EVERYTHING]
     return report.unjudged[1:] if said else report.unjudged
 

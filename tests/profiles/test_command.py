@@ -122,7 +122,7 @@ async def test_what_a_soak_run_found_is_explained_and_can_be_seen_again(tmp_path
         (("run", "--plant", "zombi"), "no plant is called 'zombi'; there are zombie"),
         (("run", "--from", "nowhere"), "there is no nowhere; name the directory of a soak report"),
         (("run", "--from", "nowhere", "--seed", "1"), "--seed can't be used with --from, because"),
-        (("run", "terminals", "--process", "relay"), "process relay of its own that is not restarted (relay); found"),
+        (("run", "terminals", "--process", "relay"), "separate relay process that is not restarted (relay); found"),
         (("run", "reconnects", "relay", "--process", "relay"), "found reconnects: name relay, or leave out --process"),
         (("attach", "--for", "soon"), "expected a length of time as 90s"),
         (("compare", "nowhere", "nowhere"), "nowhere"),
@@ -214,6 +214,6 @@ async def test_a_flame_graph_needs_nothing_from_elsewhere(tmp_path: Path) -> Non
     page = (tmp_path / "flame.html").read_text()
     assert "<script src=" not in page
     assert "flamegraph" in page
-    assert "still allocated at its end" in said
+    assert "not freed by the end" in said
     assert status == 2
     assert "expected a file in a directory that exists" in err

@@ -46,7 +46,7 @@ def test_a_scenario_that_is_named_is_looked_into_whatever_was_found() -> None:
 
 
 def test_a_run_that_held_leaves_nothing_to_explain() -> None:
-    with pytest.raises(MobiFaiError, match="held: there is nothing to explain; name a SCENARIO"):
+    with pytest.raises(MobiFaiError, match="found nothing to explain; name a SCENARIO"):
         explain_request(soaked("held"), ANY, ())
 
 

@@ -217,13 +217,13 @@ def test_entries_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "reported"),
     [
-        ("figure =", "expected TOML"),
+        ("figure =", "expected valid TOML"),
         ('[other]\nname = "x"', "expected only [[accepted]] tables; found other"),
         ('[[accepted]]\nfigure = "idle.heap"', "entry 1: Object missing required field"),
-        ("{}expires = 2027-13-01", "expected TOML"),
+        ("{}expires = 2027-13-01", "expected valid TOML"),
         ('{}expires = "soon"', "entry 1: Invalid"),
         ('{}expires = 2027-01-01\nowner = "me"', "found owner too"),
-        ('{}expires = 2027-01-01\nfigure = "slopes:mixed"', "expected TOML"),
+        ('{}expires = 2027-01-01\nfigure = "slopes:mixed"', "expected valid TOML"),
     ],
 )
 def test_what_is_no_entry_is_refused_with_its_number(tmp_path: Path, text: str, reported: str) -> None:
@@ -236,7 +236,7 @@ def test_what_is_no_entry_is_refused_with_its_number(tmp_path: Path, text: str, 
 @pytest.mark.parametrize(
     ("figure", "grows_by", "reason", "reported"),
     [
-        ("slopes:mixed", 5, "for the tests", "expected a figure of imports.modules"),
+        ("slopes:mixed", 5, "for the tests", "expected one of imports.modules"),
         ("idle.heap", 0, "for the tests", "expected grows_by above 0"),
         ("idle.heap", 5, "  because ", "expected a reason that a reviewer can judge"),
     ],
@@ -432,7 +432,7 @@ async def test_figures_of_another_environment_are_no_pass_and_nothing_is_run(tmp
     status, out, _ = await run_command("profile", "gate", "--baseline", str(file), "--report", str(place))
     assert status == 4
     assert "? No verdict" in out
-    assert "found those of CPython 2.7, glibc 2.36, x86_64; create one with --update" in out
+    assert "found figures for CPython 2.7, glibc 2.36, x86_64; create one with --update" in out
     first = read_gate(place)
     assert first.fits is False
     typed = await run_line(first.replay, tmp_path / "a person's folder")

@@ -54,7 +54,7 @@ async def test_an_interrupted_gate_says_what_it_had_not_come_to(
     assert EXIT_STATUS[report.verdict] == 4
     assert [one.what for one in report.unjudged] == [AT_REST, "scenario mixed", "scenario terminals"]
     for shown in every_format(report):
-        assert "interrupted before it was through" in shown
+        assert "interrupted before it had finished" in shown
         assert "does not grow" not in shown
 
 

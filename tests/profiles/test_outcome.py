@@ -54,14 +54,14 @@ def test_each_finding_has_one_state_and_a_reason_where_nothing_is_known() -> Non
     ]  # fmt: skip
     assert [why for _, why in reported[2:]] == [
         "over 120 cycles in 6 windows", "it can't be measured on this system",
-        "a limit that was passed is no growth; the command that shows it again shows where",
+        "an exceeded limit is not growth; the command that reproduces it shows where",
         "its scenario was not examined",
     ]  # fmt: skip
 
 
 def test_a_finding_in_a_scenario_that_was_interrupted_is_not_called_gone() -> None:
-    cut = [ScenarioCoverage("terminals", "unjudged", why="the run was interrupted before it was through")]
-    assert states(finding("zombies"), looked=cut) == [("unjudged", "the run was interrupted before it was through")]
+    cut = [ScenarioCoverage("terminals", "unjudged", why="the run was interrupted before it had finished")]
+    assert states(finding("zombies"), looked=cut) == [("unjudged", "the run was interrupted before it had finished")]
 
 
 def test_what_soak_found_and_did_not_rise_here_is_no_verdict() -> None:

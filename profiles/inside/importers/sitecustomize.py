@@ -1,6 +1,6 @@
-"""Records which line of mobifai imported each module. Python imports this module first if its folder is on the path.
+"""Records which line of mobifai imported each module. Python imports this module at its start if it is on the path.
 
-Its finder is asked for every module and finds none. `MOBIFAI_SIDE` names the folder that contains the package.
+The finder is asked for every module and finds none. `MOBIFAI_SIDE` names the folder that contains the package.
 """
 
 import os
@@ -9,7 +9,7 @@ import sys
 HOME = os.path.join(os.environ.get("MOBIFAI_SIDE", "/nowhere"), "mobifai", "")  # noqa: PTH118 - pathlib is not loaded yet
 
 found: dict[str, tuple[str, int]] = {}
-"""File (relative to that folder) and line by module. Bounded by the modules."""
+"""The importing file (relative to `MOBIFAI_SIDE`) and line, by module. Bounded by the modules."""
 
 
 class Importers:
