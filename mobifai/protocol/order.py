@@ -12,7 +12,6 @@ from typing import Generic, TypeVar
 
 from mobifai.bounds import BoundedMap
 from mobifai.errors import EncryptionError, LimitReached
-from mobifai.protocol.codec import encode_frame
 
 T = TypeVar("T")
 
@@ -33,27 +32,23 @@ class Way(StrEnum):
 
 
 class Numbering:
-    """Numbers the messages that are sent. A session without order has frames without numbers."""
+    """Numbers the messages that are sent. `next` is the number of the next one; None in a session without order."""
 
     def __init__(self) -> None:
-        self._next: int | None = None
+        self.next: int | None = None
 
     def begin(self, *, ordered: bool) -> None:
         """Start a session."""
-        self._next = 1 if ordered else None
-
-    def frame(self, event: str, payload: object) -> bytes:
-        """Return the frame of the next message. `sent` counts it."""
-        return encode_frame(event, payload, self._next)
+        self.next = 1 if ordered else None
 
     def sent(self, event: str) -> None:
-        """Count a message whose frame was passed to a path."""
-        if self._next is not None and not event.startswith(SIGNALS):
-            self._next += 1
+        """Count a message that was passed to a path with the number `next`."""
+        if self.next is not None and not event.startswith(SIGNALS):
+            self.next += 1
 
     def take(self, event: str) -> int | None:
-        """Return the number of a message that is sent in another form, and count it."""
-        number = self._next
+        """Return the number of a message that is about to be sent, and count it."""
+        number = self.next
         self.sent(event)
         return number
 
@@ -73,9 +68,28 @@ class Arrivals(Generic[T]):
         self._has_channel = False
 
     def take(self, way: Way, number: int | None, message: T) -> list[T]:
-        """Return the messages that can be processed now. A message without a number is dropped.
+        """Return the messages that can be processed now, after the arrival of this one. Raises as `hold` does."""
+        return [message, *self.ready()] if self.advance(number) else self.hold(way, number, message)
 
-        Raises EncryptionError for a late or repeated message, or if too many are held.
+    def advance(self, number: int | None) -> bool:
+        """Count a message that is the next one. Then process it, and after it those that are `ready`.
+
+        Returns False for any other message; pass that to `hold`.
+        """
+        if number != self._next:
+            return False
+        self._next += 1
+        return True
+
+    def ready(self) -> list[T]:
+        """Return the held messages that can be processed now."""
+        return [*self._following(), *self._without_lost()] if self._held else []
+
+    def hold(self, way: Way, number: int | None, message: T) -> list[T]:
+        """Hold a message that is not the next one. A message without a number is dropped.
+
+        Returns the messages that can be processed now. Raises EncryptionError for a late or repeated message, or if too
+        many are held.
         """
         if number is None:
             return []
@@ -83,16 +97,11 @@ class Arrivals(Generic[T]):
             raise EncryptionError(
                 f"expected message {self._next} of this session; found {number}, which is late or repeated"
             )
-        if number > self._next:
-            try:
-                self._held[number] = way, message
-            except LimitReached as full:
-                raise EncryptionError(
-                    f"expected message {self._next} of this session; it did not arrive: {full}"
-                ) from None
-            return self._without_lost()
-        self._next += 1
-        return [message, *self._following(), *self._without_lost()]
+        try:
+            self._held[number] = way, message
+        except LimitReached as full:
+            raise EncryptionError(f"expected message {self._next} of this session; it did not arrive: {full}") from None
+        return self._without_lost()
 
     @property
     def missing_on(self) -> Way | None:

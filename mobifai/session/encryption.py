@@ -13,6 +13,7 @@ from mobifai.access.known_phones import KnownPhones
 from mobifai.errors import EncryptionError, LimitReached
 from mobifai.limits import MAX_FRAME, MAX_ID
 from mobifai.protocol import e2e, messages
+from mobifai.protocol.codec import encode_frame
 from mobifai.protocol.e2e import E2eStage, Reason
 from mobifai.protocol.noise import KeyPair
 from mobifai.protocol.order import Numbering
@@ -162,7 +163,7 @@ class EncryptedSession:
         """
         if not self.room_for_control():
             raise TransportClosed("the encrypted transport by relay is not open, or has no room")
-        frame = self.numbering.frame(event, payload)
+        frame = encode_frame(event, payload, self.numbering.next)
         if len(frame) > MAX_FRAME:
             _log.warning("%s has %d bytes, too many for a phone, and is not sent", event[:64], len(frame))
             return

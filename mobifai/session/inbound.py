@@ -131,12 +131,17 @@ class Inbound:
     def _in_order(self, way: Way, number: int | None, event: str, payload: msgspec.Raw) -> None:
         if self._closed:
             return
+        arrivals = self._ordering.arrivals
+        is_next = arrivals.advance(number)
         try:
-            ready = self._ordering.arrivals.take(way, number, (event, payload))
+            ready = arrivals.ready() if is_next else arrivals.hold(way, number, (event, payload))
         except EncryptionError as error:
             self._failed(Failure.ORDER_BROKEN, str(error))
             return
-        self._accept_all(ready)
+        self._ordering.watch(progressed=is_next or bool(ready))
+        if is_next:
+            self._accept(event, payload)
+        self._accept_each(ready)
 
     def channel_ended(self) -> None:
         """Note that the data channel is gone, with the messages that were under way on it."""
@@ -154,6 +159,9 @@ class Inbound:
     def _accept_all(self, ready: list[tuple[str, msgspec.Raw]]) -> None:
         if not self._closed:
             self._ordering.watch(progressed=bool(ready))
+        self._accept_each(ready)
+
+    def _accept_each(self, ready: list[tuple[str, msgspec.Raw]]) -> None:
         for event, payload in ready:
             self._accept(event, payload)
 

@@ -14,6 +14,7 @@ from mobifai.bounds import Bound, ItemQueue, Ledger
 from mobifai.errors import BadMessage
 from mobifai.limits import CANDIDATES, CHANNEL_BUFFER, CHANNEL_INBOUND, LISTENERS, MAX_FRAME
 from mobifai.protocol import messages
+from mobifai.protocol.codec import encode_frame
 from mobifai.protocol.order import Numbering
 from mobifai.transport.session_description import require_usable
 from mobifai.transport.transport import TransportClosed
@@ -302,7 +303,7 @@ class PeerConnection:
         """Send a message. Raises TransportClosed."""
         if not self.open:
             raise TransportClosed("the data channel is not open")
-        frame = self._numbering.frame(event, payload)
+        frame = encode_frame(event, payload, self._numbering.next)
         if len(frame) > MAX_FRAME:
             _log.warning("%s has %d bytes, too many for a phone; it was not sent", event[:64], len(frame))
             return

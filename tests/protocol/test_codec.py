@@ -91,8 +91,14 @@ def test_what_is_framed_is_read_back(uuid: str, data: str) -> None:
 
 
 def test_a_frame_is_what_the_phones_expect() -> None:
-    text = codec.encode_frame("process:exited", messages.ProcessExited(uuid="u"))
-    assert json.loads(text) == {"type": "process:exited", "payload": {"uuid": "u"}}
+    message = messages.ProcessExited(uuid="u")
+    frame = {"type": "process:exited", "payload": {"uuid": "u"}}
+    assert json.loads(codec.encode_frame("process:exited", message)) == frame
+    assert json.loads(codec.encode_frame("process:exited", message, 7)) == {**frame, "seq": 7}
+
+
+def test_a_number_is_read_with_its_frame() -> None:
+    assert codec.decode_frame('{"type":"a","seq":7}') == ("a", msgspec.Raw(b"null"), 7)
 
 
 @given(any_text)
