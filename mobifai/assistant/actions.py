@@ -181,3 +181,18 @@ def typed_text(keystroke: Keystroke, application: bool) -> str:
     if keystroke.key is not None:
         return keys.encode(keystroke.key, application)
     return (keystroke.text or "").replace("\r\n", "\r").replace("\n", "\r")
+
+
+def described(action: ModelAction) -> str:
+    """Return an action as the audit log describes it."""
+    match action:
+        case Keystroke(key=None):
+            return f"text {action.text}"
+        case Keystroke():
+            return f"key {action.key}"
+        case Delay():
+            return f"delay {action.ms} ms"
+        case SendMessage():
+            return f"message {action.text}"
+        case _:
+            return "request_screen"

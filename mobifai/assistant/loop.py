@@ -23,7 +23,7 @@ from enum import Enum, auto
 from mobifai.assistant import prompts
 from mobifai.assistant.action_parser import NotUnderstood, understand
 from mobifai.assistant.action_runner import ActionRunner
-from mobifai.assistant.actions import TOOLS, Delay, Keystroke, ModelAction, Plan, SendMessage, within_bounds
+from mobifai.assistant.actions import TOOLS, ModelAction, Plan, described, within_bounds
 from mobifai.assistant.approvals import Approvals
 from mobifai.assistant.audit import Audit, Record
 from mobifai.assistant.command_reader import CommandReader
@@ -33,7 +33,7 @@ from mobifai.assistant.guard import Guard
 from mobifai.assistant.model import ModelClient, ModelRequest, OpenModel
 from mobifai.assistant.redaction import Secrets
 from mobifai.assistant.risk import Judge
-from mobifai.assistant.terminal import Slice, look, quiet
+from mobifai.assistant.screen_reader import ScreenReader
 from mobifai.bounds import Ledger
 from mobifai.errors import AssistantError
 from mobifai.limits import (
@@ -173,6 +173,7 @@ class AgentLoop:
             self._bounds = {name: scope.enter_context(ledger.bound(limit)) for name, limit in _BOUNDS.items()}
             self._conversation = Conversation(self._bounds["messages"], self._bounds["bytes"])
             scope.callback(self._conversation.clear)
+            self._screen = ScreenReader(self._terminal, self._config, self._bounds["screen"], self._record)
             seconds = self._bounds["seconds"].capacity
             try:
                 async with asyncio.timeout(seconds) as limit:
@@ -191,7 +192,7 @@ class AgentLoop:
         async with self._context.open_model() as model:
             self._record.secrets = self._record.secrets.also(model.secret)
             self._conversation.begin(
-                prompts.request(self._record.secrets.blank(self.prompt), await self._screen(), self._turns)
+                prompts.request(self._record.secrets.blank(self.prompt), await self._screen.show(), self._turns)
             )
             while TRANSITIONS[self.state]:
                 event = await self._handle(model)
@@ -230,7 +231,7 @@ class AgentLoop:
         if isinstance(meaning, NotUnderstood):
             self._conversation.add_result(prompts.not_understood(meaning.why), meaning.calls, failed=True)
             return LoopEvent.NOT_UNDERSTOOD
-        self._record.write("asked", "\n".join(map(_in_words, meaning.actions)))
+        self._record.write("asked", "\n".join(map(described, meaning.actions)))
         self._turn = _Turn(meaning.actions, meaning.calls)
         return LoopEvent.UNDERSTOOD
 
@@ -276,29 +277,10 @@ class AgentLoop:
         """Report to the model what was run, and what the screen shows now."""
         plan, failure = self._outcome.plan, self._outcome.failure
         words = [failure or f"{len(plan.actions)} of {len(self._turn.actions)} actions were run.", *plan.words]
-        screen = await self._next_screen(plan, words)
-        report = prompts.report(" ".join(words), screen, self.turn + 1, self._turns)
+        screen, notes = await self._screen.show_next(plan.looks_on)
+        report = prompts.report(" ".join([*words, *notes]), screen, self.turn + 1, self._turns)
         self._conversation.add_result(report, self._turn.calls)
         return LoopEvent.REPORTED
-
-    async def _next_screen(self, plan: Plan, words: list[str]) -> str:
-        config, most = self._config, self._bounds["screen"].capacity
-        if not await quiet(self._terminal, config.quiet_seconds, config.quiet_limit_seconds, self._clock):
-            words.append(f"The terminal still prints after {config.quiet_limit_seconds:g} s.")
-        asked = plan.looks_on
-        if asked is None or (asked.start is None and asked.end is None):
-            return await self._screen()
-        view = await look(self._terminal, Slice(most, asked.start, asked.end), self._record.secrets)
-        if (view.start, view.end) != (asked.start, asked.end):
-            words.append(f"A slice has at most {most} characters within 0 to {view.total}; yours was adjusted.")
-        self._bounds["screen"].set(len(view.text))
-        return str(view)
-
-    async def _screen(self) -> str:
-        length = min(self._config.screen_characters, self._bounds["screen"].capacity)
-        view = await look(self._terminal, Slice(length), self._record.secrets)
-        self._bounds["screen"].set(len(view.text))
-        return str(view)
 
     # -- the user
 
@@ -315,18 +297,3 @@ class AgentLoop:
         text = self._record.secrets.blank(text)
         payload = messages.AiMessage(uuid=self._uuid, conversation=self.number, text=text, source="agent")
         self._say("ai:message", payload)
-
-
-def _in_words(action: ModelAction) -> str:
-    """Return an action as the audit log describes it."""
-    match action:
-        case Keystroke(key=None):
-            return f"text {action.text}"
-        case Keystroke():
-            return f"key {action.key}"
-        case Delay():
-            return f"delay {action.ms} ms"
-        case SendMessage():
-            return f"message {action.text}"
-        case _:
-            return "request_screen"

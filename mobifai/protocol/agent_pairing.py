@@ -16,13 +16,24 @@ logged.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum, auto
 
 from mobifai.errors import HandshakeFailed
 from mobifai.protocol import messages
+from mobifai.protocol.agent_commands import (
+    ClosePeer,
+    DropToken,
+    KeepToken,
+    LogEntry,
+    OpenPeer,
+    PairingCommand,
+    SendToRelay,
+    ShowLogin,
+)
 from mobifai.protocol.features import FEATURES, NO_FEATURES, Features
-from mobifai.protocol.handshake import Identity, Party, bound_text, sign, verifies
+from mobifai.protocol.handshake import Identity, sign
+from mobifai.protocol.phone_verification import Peer, is_reflected, signed_texts
 from mobifai.protocol.plain_text import one_line
 
 
@@ -92,72 +103,6 @@ TRANSITIONS: Mapping[PairingStage, Mapping[PairingEvent, PairingStage]] = {
     },
 }
 """The stage that follows each event. A signature that is invalid in PAIRED proves nothing, so it undoes nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class SendToRelay:
-    """Send an event to the relay."""
-
-    event: str
-    payload: object
-
-
-@dataclass(frozen=True, slots=True)
-class KeepToken:
-    """Store the token for the next connection."""
-
-    token: str
-    email: str
-
-
-@dataclass(frozen=True, slots=True)
-class DropToken:
-    """Delete the stored token."""
-
-
-@dataclass(frozen=True, slots=True)
-class ShowLogin:
-    """Ask the user to sign this agent in, at a path on the relay."""
-
-    login_url: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class OpenPeer:
-    """Open a peer connection to this phone, in place of any other."""
-
-    peer_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class ClosePeer:
-    """Close the peer connection. Terminals keep running."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class LogEntry:
-    """Write to the log, as a warning if the user should look at it."""
-
-    text: str
-    warning: bool = False
-
-
-PairingCommand = SendToRelay | KeepToken | DropToken | ShowLogin | OpenPeer | ClosePeer | LogEntry
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """The phone of a handshake. `to_verify` is the text that it signs; None if the relay gives no challenge for it."""
-
-    peer_id: str
-    secret: bytes
-    to_verify: str | None
-    our_signature: str
-    features: tuple[str, ...] = ()
-    verified: bool = False
 
 
 RejectionReason = Callable[[str, Features], str | None]
@@ -244,42 +189,20 @@ class Pairing:
     def initiate(self, message: messages.HandshakeInitiate) -> list[PairingCommand]:
         """Begin a handshake with a phone: sign the agent's challenge, unless the phone is rejected."""
         reason = self._rejection_reason(message.peer_id, Features.common(message.peer_features))
+        if reason is None and is_reflected(message, self._device_id, self._identity):
+            reason = "the relay gives both devices of the handshake the same id, key or challenge"
         if reason is not None:
-            return self._reject(PairingEvent.PHONE_REJECTED, reason)
-        if self._is_reflected(message):
-            reason = "the relay gives both sides of the handshake the same id, key or challenge"
             return self._reject(PairingEvent.PHONE_REJECTED, reason)
         try:
             secret = self._identity.shared_secret(message.peer_public_key)
         except HandshakeFailed as error:
             return self._reject(PairingEvent.PHONE_REJECTED, str(error))
-        to_sign, to_verify = self._texts(message)
+        to_sign, to_verify = signed_texts(message, self._device_id, self._identity)
         signature = sign(secret, to_sign)
         self._follow(PairingEvent.PHONE_ACCEPTED)
         self.peer = Peer(message.peer_id, secret, to_verify, signature, message.peer_features)
-        return [
-            SendToRelay(
-                "handshake:response", messages.HandshakeSignature(peer_id=message.peer_id, signature=signature)
-            ),
-            *self._warn_unverified(),
-        ]
-
-    def _is_reflected(self, message: messages.HandshakeInitiate) -> bool:
-        """Return whether the agent's own signature would also pass as the other side's."""
-        return (
-            message.peer_id == self._device_id
-            or message.peer_public_key.lower() == self._identity.public_hex.lower()
-            or message.challenge.lower() == (message.peer_challenge or "").lower()
-        )
-
-    def _texts(self, message: messages.HandshakeInitiate) -> tuple[str, str | None]:
-        """Return the texts that the agent signs and that the phone signs."""
-        theirs = message.peer_challenge
-        if theirs is None or not Features.common(message.peer_features).binds:
-            return message.challenge, theirs
-        agent = Party("mac", self._device_id, self._identity.public_hex, message.challenge)
-        phone = Party("mobile", message.peer_id, message.peer_public_key, theirs)
-        return bound_text(agent, phone), bound_text(phone, agent)
+        response = messages.HandshakeSignature(peer_id=message.peer_id, signature=signature)
+        return [SendToRelay("handshake:response", response), *self._warn_unverified()]
 
     def _warn_unverified(self) -> list[PairingCommand]:
         if self._warned_unverified or (self.peer is not None and self.peer.to_verify is not None):
@@ -293,16 +216,12 @@ class Pairing:
         peer = self.peer
         if peer is None:
             return []
-        if peer.to_verify is not None and not self._is_signed_by(peer, peer.to_verify, message.signature):
+        if not peer.accepts(message.signature):
             return self._reject(PairingEvent.SIGNATURE_INVALID, "the phone's signature does not match its key")
         if not self._follow(PairingEvent.SIGNATURE_VALID):
             return []
         self.peer = replace(peer, verified=True)
         return [SendToRelay("handshake:confirmed", messages.HandshakeConfirmed(peer_id=peer.peer_id))]
-
-    @staticmethod
-    def _is_signed_by(peer: Peer, text: str, signature: str) -> bool:
-        return signature.lower() != peer.our_signature and verifies(peer.secret, text, signature)
 
     def _reject(self, event: PairingEvent, reason: str) -> list[PairingCommand]:
         """End the handshake, and tell the relay and the log why. Do nothing where the event does not count."""

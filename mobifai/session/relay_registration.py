@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from mobifai.bounds import Ledger
 from mobifai.errors import BadMessage, StateError
-from mobifai.protocol import agent_pairing, messages
+from mobifai.protocol import agent_commands, agent_pairing, messages
 from mobifai.protocol.features import Features
 from mobifai.protocol.plain_text import one_line
 from mobifai.session.inbound import SIGNALS
@@ -203,27 +203,27 @@ class RelayRegistration:
 
     # -- what the pairing decides
 
-    def _do(self, commands: Iterable[agent_pairing.PairingCommand]) -> None:
+    def _do(self, commands: Iterable[agent_commands.PairingCommand]) -> None:
         for command in commands:
             self._do_one(command)
 
-    def _do_one(self, command: agent_pairing.PairingCommand) -> None:
+    def _do_one(self, command: agent_commands.PairingCommand) -> None:
         match command:
-            case agent_pairing.SendToRelay(event, payload):
+            case agent_commands.SendToRelay(event, payload):
                 self.send(event, payload)
-            case agent_pairing.KeepToken(token):
+            case agent_commands.KeepToken(token):
                 self._keep_token(token)
-            case agent_pairing.DropToken():
+            case agent_commands.DropToken():
                 self._keep_token(None)
-            case agent_pairing.ShowLogin(login_url, message):
+            case agent_commands.ShowLogin(login_url, message):
                 self._show_sign_in(login_url, message)
-            case agent_pairing.OpenPeer(peer_id):
+            case agent_commands.OpenPeer(peer_id):
                 self._cancel_leaving()
                 self._phone = PairedPhone(peer_id, self._pairing.features, self)
                 self._listener.phone_paired(self._phone)
-            case agent_pairing.ClosePeer(reason):
+            case agent_commands.ClosePeer(reason):
                 self._listener.phone_unpaired(reason)
-            case agent_pairing.LogEntry(text, warning):
+            case agent_commands.LogEntry(text, warning):
                 _log.log(logging.WARNING if warning else logging.INFO, "%s", text)
 
     def _show_sign_in(self, path: str, message: str) -> None:

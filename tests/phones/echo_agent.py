@@ -15,8 +15,8 @@ import socketio
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.sdp import candidate_from_sdp
 
-from mobifai.protocol import agent_pairing as pairing
-from mobifai.protocol import messages
+from mobifai.protocol import agent_commands, messages
+from mobifai.protocol.agent_pairing import Pairing
 from mobifai.protocol.codec import decode_frame, encode_frame
 from mobifai.protocol.handshake import Identity
 from soak.phone.event_log import Json
@@ -37,7 +37,7 @@ class EchoAgent:
         self.peer: RTCPeerConnection | None = None
         self.channel: Any = None
         self._url, self._token = relay_url, token
-        self._machine = pairing.Pairing(self.device_id, "echo", identity or Identity.generate(), token)
+        self._machine = Pairing(self.device_id, "echo", identity or Identity.generate(), token)
         self._signals: asyncio.Queue[tuple[str, Any] | None] = asyncio.Queue(100)
         self._terminals: dict[str, str] = {}
         self._text: dict[str, str] = {}
@@ -77,7 +77,7 @@ class EchoAgent:
         self._signals.put_nowait(None)
         await self._answering
 
-    def _decide(self, event: str, message: Json) -> list[pairing.PairingCommand]:
+    def _decide(self, event: str, message: Json) -> list[agent_commands.PairingCommand]:
         decisions = {
             "authenticated": self._machine.authenticated,
             "login_required": self._machine.login_required,
@@ -88,16 +88,16 @@ class EchoAgent:
         }
         return decisions[event](message) if event in decisions else []
 
-    async def _obey(self, commands: list[pairing.PairingCommand]) -> None:
+    async def _obey(self, commands: list[agent_commands.PairingCommand]) -> None:
         for command in commands:
             match command:
-                case pairing.SendToRelay(event, payload):
+                case agent_commands.SendToRelay(event, payload):
                     await self._relay.emit(event, msgspec.to_builtins(payload))
-                case pairing.OpenPeer():
+                case agent_commands.OpenPeer():
                     await self._offer()
-                case pairing.ClosePeer():
+                case agent_commands.ClosePeer():
                     await self.close_peer()
-                case pairing.LogEntry(text):
+                case agent_commands.LogEntry(text):
                     self.said.append(text)
 
     # -- the peer connection

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from mobifai.bounds import Ledger
 from mobifai.errors import PairingRefused
 from mobifai.protocol import messages
-from mobifai.protocol.agent_pairing import ClosePeer, OpenPeer, Pairing, SendToRelay
+from mobifai.protocol.agent_commands import ClosePeer, OpenPeer, SendToRelay
+from mobifai.protocol.agent_pairing import Pairing
 from mobifai.protocol.handshake import Identity, sign, verifies
 from mobifai.protocol.relay_pairing import ConnectedDevice, Emit, PairStage, RelayCommand, RelayRegistry
 

@@ -11,20 +11,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from mobifai.protocol import messages
-from mobifai.protocol.agent_pairing import (
-    TRANSITIONS,
+from mobifai.protocol.agent_commands import (
     ClosePeer,
     DropToken,
     KeepToken,
     LogEntry,
     OpenPeer,
-    Pairing,
     PairingCommand,
-    PairingEvent,
-    PairingStage,
     SendToRelay,
     ShowLogin,
 )
+from mobifai.protocol.agent_pairing import TRANSITIONS, Pairing, PairingEvent, PairingStage
 from mobifai.protocol.handshake import Identity, Party, bound_text, sign
 from tests.support.playbook import Playbook, only, when
 

@@ -1,0 +1,48 @@
+"""The phone's proof of its key to the agent: the texts that both devices sign, and the check of the signature.
+
+Each device signs the challenge that the relay made for it. If both support it, the signed text also contains the ids
+and the public keys of both devices (section 2), which binds the signature to this handshake.
+"""
+
+from dataclasses import dataclass
+
+from mobifai.protocol import messages
+from mobifai.protocol.features import Features
+from mobifai.protocol.handshake import Identity, Party, bound_text, verifies
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The phone of a handshake. `to_verify` is the text that it signs; None if the relay gives no challenge for it."""
+
+    peer_id: str
+    secret: bytes
+    to_verify: str | None
+    our_signature: str
+    features: tuple[str, ...] = ()
+    verified: bool = False
+
+    def accepts(self, signature: str) -> bool:
+        """Return whether this is the phone's signature, or the relay gives no way to verify one."""
+        if self.to_verify is None:
+            return True
+        return signature.lower() != self.our_signature and verifies(self.secret, self.to_verify, signature)
+
+
+def is_reflected(message: messages.HandshakeInitiate, device_id: str, identity: Identity) -> bool:
+    """Return whether the agent's own signature would also pass as the phone's."""
+    return (
+        message.peer_id == device_id
+        or message.peer_public_key.lower() == identity.public_hex.lower()
+        or message.challenge.lower() == (message.peer_challenge or "").lower()
+    )
+
+
+def signed_texts(message: messages.HandshakeInitiate, device_id: str, identity: Identity) -> tuple[str, str | None]:
+    """Return the text that the agent signs, and the one that the phone signs."""
+    theirs = message.peer_challenge
+    if theirs is None or not Features.common(message.peer_features).binds:
+        return message.challenge, theirs
+    agent = Party("mac", device_id, identity.public_hex, message.challenge)
+    phone = Party("mobile", message.peer_id, message.peer_public_key, theirs)
+    return bound_text(agent, phone), bound_text(phone, agent)
