@@ -2,7 +2,7 @@
 
 To add one, write a class in one of the modules of this package: derive it from `LeakPlant` (or `DecoyPlant`), name the
 lifecycle event that it follows, leak in `on_event` on a line that ends in `# leak`, and add it to the `LEAKS` (or
-`DECOYS`) of its module. `python_objects.DictBySession` is a small example. Its name in `--plant` is derived from the
+`DECOYS`) of its module. `python_objects.DictBySession` is a small example. Its name for `--plant` is derived from the
 class: `dict-by-session`.
 
 `plant` has the base classes and the kinds of events, `hooks` subscribes plants to the events of a running agent or
@@ -35,7 +35,7 @@ _FAMILIES = (
 
 
 _KEEPER_FAMILIES = ("keeper", "shell_start")
-"""Families whose plants live in the keeper, which must not import the libraries of the others."""
+"""Families with plants for the keeper. The keeper must not import the libraries that other families need."""
 
 
 def plants() -> tuple[Plant, ...]:
@@ -52,7 +52,7 @@ def _plants_of(names: tuple[str, ...]) -> tuple[Plant, ...]:
 
 
 def plant(name: str) -> Plant:
-    """Return the plant of this name. Raises PlantError, which suggests similar names."""
+    """Return the plant with this name. Raises PlantError, which suggests similar names."""
     return _named(name, plants())
 
 
@@ -61,7 +61,7 @@ def _named(name: str, among: tuple[Plant, ...]) -> Plant:
     if name not in known:
         near = difflib.get_close_matches(name, known, n=5, cutoff=0.4) or [*known][:5]
         raise PlantError(
-            f"no plant is called {name!r}; there are {', '.join(near)} (all: `mobifai soak --list-plants`)"
+            f"no plant is called {name!r}; similar names: {', '.join(near)} (`mobifai soak --list-plants` lists all)"
         )
     return known[name]
 
@@ -81,8 +81,8 @@ def _install(source: type[LeakPlant], subject: PluginContext) -> LeakPlant:
 
     process = subject.keeper if source.process == "keeper" else subject.agent
     if process is None:
-        found = "a keeper" if subject.keeper else "an agent" if subject.agent else "a relay alone"
-        raise PlantError(f"expected the {source.process}'s process to plant in; found {found}")
+        found = "a keeper" if subject.keeper else "an agent" if subject.agent else "a relay without an agent"
+        raise PlantError(f"{source.name} can be planted only in the process of the {source.process}; found {found}")
     plant = source(subject)
     listen(process, source.on, plant.on_event)
     return plant

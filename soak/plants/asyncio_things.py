@@ -1,4 +1,4 @@
-"""Plants that keep what belongs to the event loop: tasks, futures, timers, readers and queues."""
+"""Plants that leak objects of the event loop: tasks, futures, timers, readers and queues."""
 
 import asyncio
 import socket
@@ -10,18 +10,18 @@ DAY_SECONDS = 86_400.0
 
 
 class TaskInSet(LeakPlant, on=LifecycleEvent.CONNECT):
-    """A set keeps a task for each phone that came; it waits for something that never happens."""
+    """Each time a phone connects, a set keeps one more task, which waits for an event that never happens."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.tasks: set[asyncio.Task[None]] = set()
 
     def on_event(self, _: PlantEvent) -> None:
-        """Start to wait."""
+        """Start a task that never ends."""
         self.tasks.add(asyncio.get_running_loop().create_task(_wait_for_ever(), name="planted"))  # leak
 
     def leaked(self) -> int:
-        """Tasks that go on."""
+        """Return the number of tasks that still run."""
         return sum(not task.done() for task in self.tasks)
 
 
@@ -30,27 +30,29 @@ async def _wait_for_ever() -> None:
 
 
 class PendingFuture(LeakPlant, on=LifecycleEvent.TERMINAL):
-    """A list keeps a future for each terminal that nobody ever gives a result."""
+    """For each terminal, a list keeps one more future, which never gets a result."""
 
     def on_event(self, _: PlantEvent) -> None:
-        """Expect an answer."""
+        """Create a future that is never done."""
         self.store.append(asyncio.get_running_loop().create_future())  # leak
 
 
 class TimerNeverCancelled(LeakPlant, on=LifecycleEvent.TERMINAL):
-    """A timer of 24 hours holds a buffer of 256 bytes for each terminal, and is not cancelled when that is closed."""
+    """For each terminal, a timer of 24 hours holds a buffer of 256 bytes. It is not cancelled when the terminal is
+    closed.
+    """
 
     def on_event(self, _: PlantEvent) -> None:
-        """Set a timer, and forget it."""
+        """Start a timer without keeping its handle."""
         asyncio.get_running_loop().call_later(DAY_SECONDS, self.store.remove, _Held(self))  # leak
 
     def leaked(self) -> int:
-        """Timers that run."""
+        """Return the number of running timers."""
         return _Held.living
 
 
 class _Held:
-    """The object that a timer holds; it counts itself, because a loop does not list its timers."""
+    """The object that a timer holds. The class counts its objects, because a loop does not list its timers."""
 
     living = 0
 
@@ -63,28 +65,28 @@ class _Held:
 
 
 class ReaderLeftOnLoop(LeakPlant, on=LifecycleEvent.CONNECT):
-    """The loop watches one end of a pair of sockets more for each phone that came: two descriptors each."""
+    """Each time a phone connects, the loop watches one end of another pair of sockets: two descriptors each."""
 
     def on_event(self, _: PlantEvent) -> None:
-        """Watch a socket on which nothing ever comes."""
+        """Watch a socket that never receives anything."""
         pair = socket.socketpair()
         asyncio.get_running_loop().add_reader(pair[0], self.store.append, pair)  # leak
         self.store.append(pair)
 
 
 class QueueWithoutReader(LeakPlant, on=LifecycleEvent.TERMINAL):
-    """An asyncio.Queue without a size, which nobody reads, gets a dictionary for each terminal."""
+    """For each terminal, an unbounded asyncio.Queue that nobody reads gets one more dictionary."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.queue: asyncio.Queue[dict[str, object]] = asyncio.Queue()
 
     def on_event(self, event: PlantEvent) -> None:
-        """Tell who would listen."""
+        """Put a notification into the queue."""
         self.queue.put_nowait({"created": event.key, "number": event.number})  # leak
 
     def leaked(self) -> int:
-        """Waiting items."""
+        """Return the number of items in the queue."""
         return self.queue.qsize()
 
 

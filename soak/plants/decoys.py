@@ -20,54 +20,52 @@ CAP = 64
 
 
 class CacheFilling(DecoyPlant, on=LifecycleEvent.TERMINAL):
-    """A cache gets an entry for each terminal, of 64 different sizes, until it has its cap of 64; then the oldest
-    goes.
-    """
+    """For each terminal, a cache gets an entry, of 64 different sizes. A full cache (64 entries) drops its oldest."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.cache: collections.OrderedDict[str, bytes] = collections.OrderedDict()
 
     def on_event(self, event: PlantEvent) -> None:
-        """Add, and make room."""
+        """Add an entry. Remove the oldest if there are too many."""
         self.cache[event.key] = bytes(100 + 37 * (event.number % CAP))
         if len(self.cache) > CAP:
             self.cache.popitem(last=False)
 
     def leaked(self) -> int:
-        """Bytes."""
+        """Return the size of the cache in bytes."""
         return sum(map(len, self.cache.values()))
 
 
 class RingFilling(DecoyPlant, on=LifecycleEvent.TERMINAL):
-    """A deque gets 512 bytes for each terminal, until it has its cap of 64."""
+    """For each terminal, a deque gets 512 bytes. It holds at most 64 entries."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.ring: collections.deque[bytes] = collections.deque(maxlen=CAP)
 
     def on_event(self, event: PlantEvent) -> None:
-        """Add; the ring makes room."""
+        """Add an entry; a full deque drops its oldest."""
         self.ring.append(event.key.encode().ljust(512))
 
     def leaked(self) -> int:
-        """Bytes."""
+        """Return the size of the deque in bytes."""
         return sum(map(len, self.ring))
 
 
 class SizedLruCache(DecoyPlant, on=LifecycleEvent.CLOSED):
-    """A functools.lru_cache of at most 64 gets an entry for each closed terminal."""
+    """For each closed terminal, a functools.lru_cache of at most 64 entries gets one more entry."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.title = functools.lru_cache(maxsize=CAP)(str.upper)
 
     def on_event(self, event: PlantEvent) -> None:
-        """Look up a key that is not cached yet."""
+        """Look up a key that is not in the cache."""
         self.title(event.key)
 
     def leaked(self) -> int:
-        """Entries."""
+        """Return the number of cached entries."""
         return int(self.title.cache_info().currsize)
 
 
@@ -81,13 +79,15 @@ class LazyImports(DecoyPlant, on=LifecycleEvent.TERMINAL):
     """Each of the first 12 terminals imports one more module of the standard library."""
 
     def on_event(self, event: PlantEvent) -> None:
-        """Import what is needed now."""
+        """Import the next module."""
         if event.number <= len(LATE_MODULES):
             self.store.append(importlib.import_module(LATE_MODULES[event.number - 1]))
 
 
 class DictionaryResizing(DecoyPlant, on=LifecycleEvent.TERMINAL):
-    """A dictionary of at most 512 numbers is filled and emptied again; its table grows and shrinks."""
+    """For each terminal, up to 504 numbers are added to a dictionary, which is then cut to 64: its table grows and
+    shrinks.
+    """
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
@@ -101,7 +101,7 @@ class DictionaryResizing(DecoyPlant, on=LifecycleEvent.TERMINAL):
             del self.table[next(iter(self.table))]
 
     def leaked(self) -> int:
-        """Entries."""
+        """Return the number of entries in the dictionary."""
         return len(self.table)
 
 
@@ -115,29 +115,31 @@ class ThreadPoolRampingUp(DecoyPlant, on=LifecycleEvent.TERMINAL):
         self.pool = ThreadPoolExecutor(self.threads, thread_name_prefix="decoy-pool")
 
     def on_event(self, event: PlantEvent) -> None:
-        """Submit as many short tasks as there should be threads."""
+        """Submit one short task for each thread that the pool should have."""
         for _ in range(min(self.threads, 1 + event.number // 4)):
             self.pool.submit(time.sleep, 0.01)
 
     def leaked(self) -> int:
-        """Threads."""
+        """Return the number of threads in the pool."""
         return sum(thread.name.startswith("decoy-pool") for thread in threading.enumerate())
 
 
 class FragmentationAfterBurst(DecoyPlant, on=LifecycleEvent.TERMINAL):
-    """At the tenth terminal 20 MB of mixed sizes are allocated; all is freed but one in 200, some 100 KB here and
-    there.
+    """At the tenth terminal, 20 MB in pieces of mixed sizes are allocated. All but every 200th piece are freed: about
+    100 KB stay, scattered over the heap.
     """
 
     def on_event(self, event: PlantEvent) -> None:
-        """Allocate the burst, once."""
+        """Allocate the pieces, once."""
         if event.number == 10:
             burst = [bytes(16 + 61 * number % 4000) for number in range(10_000)]
             self.store = burst[::200]
 
 
 class LogRotation(DecoyPlant, on=LifecycleEvent.TERMINAL):
-    """A log file of its own gets 1 KB for each terminal and is rotated at 16 KB, with two old ones kept."""
+    """For each terminal, 1 KB is written to a separate log file. The file is rotated at 16 KB, and two old files are
+    kept.
+    """
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
@@ -146,26 +148,26 @@ class LogRotation(DecoyPlant, on=LifecycleEvent.TERMINAL):
         self.logger.addHandler(RotatingFileHandler(self.path, maxBytes=16 << 10, backupCount=2))
 
     def on_event(self, event: PlantEvent) -> None:
-        """Log."""
+        """Write 1 KB to the log."""
         self.logger.warning("%s", event.key.ljust(1000))
 
     def leaked(self) -> int:
-        """Files."""
+        """Return the number of log files."""
         return len(list(self.path.parent.glob("decoy.log*")))
 
 
 class AllocatorWarmUp(DecoyPlant, on=LifecycleEvent.TERMINAL):
-    """16 buffers of 64 different sizes are allocated for each terminal, and freed in another order."""
+    """For each terminal, 16 buffers of varying sizes are allocated, and freed in another order."""
 
     def on_event(self, event: PlantEvent) -> None:
-        """Free everything; only the allocator's reserves stay."""
+        """Allocate the buffers and free them. Only the allocator's reserves remain."""
         self.store = [bytearray(32 << (number % 8)) + bytes(event.number % CAP) for number in range(16)]
         while self.store:
             self.store.pop(len(self.store) // 2)
 
 
 class LongTimer(DecoyPlant, on=LifecycleEvent.TERMINAL):
-    """A timer of 5 seconds holds 512 bytes for each terminal, and releases them when it ends."""
+    """For each terminal, a timer of 5 seconds holds 512 bytes and releases them when it expires."""
 
     seconds = 5.0
 
@@ -174,28 +176,28 @@ class LongTimer(DecoyPlant, on=LifecycleEvent.TERMINAL):
         self.waiting: dict[int, bytes] = {}
 
     def on_event(self, event: PlantEvent) -> None:
-        """Hold a buffer until the timer ends."""
+        """Hold a buffer until a timer expires."""
         self.waiting[event.number] = bytes(512)
         asyncio.get_running_loop().call_later(self.seconds, self.waiting.pop, event.number)
 
     def leaked(self) -> int:
-        """Running timers."""
+        """Return the number of running timers."""
         return len(self.waiting)
 
 
 class WeakRegistry(DecoyPlant, on=LifecycleEvent.TERMINAL):
-    """A WeakSet has each terminal until it ends, and not longer."""
+    """A WeakSet refers to each terminal, but does not keep it alive."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.terminals: weakref.WeakSet[object] = weakref.WeakSet()
 
     def on_event(self, event: PlantEvent) -> None:
-        """Add the terminal."""
+        """Add the terminal to the set."""
         self.terminals.add(event.thing)
 
     def leaked(self) -> int:
-        """Terminals."""
+        """Return the number of terminals in the set."""
         gc.collect()  # a closed terminal is in a reference cycle
         return len(self.terminals)
 

@@ -1,4 +1,4 @@
-"""Plants that leave descriptors open, and what they leave on disk."""
+"""Plants that leave descriptors open, or leave data on disk."""
 
 import os
 import socket
@@ -12,17 +12,17 @@ from soak.plants.plant import LeakPlant, LifecycleEvent, PlantEvent
 
 
 class PtyMasterLeftOpen(LeakPlant, on=LifecycleEvent.TERMINAL):
-    """A list keeps the master of a pseudo-terminal for each terminal: one descriptor each."""
+    """For each terminal, a list keeps the open master of another pseudo-terminal: one descriptor each."""
 
     def on_event(self, _: PlantEvent) -> None:
-        """Open a pseudo-terminal, and close one side of it."""
+        """Open a pseudo-terminal, and close only its slave."""
         master, slave = os.openpty()
         os.close(slave)
         self.store.append(master)  # leak
 
 
 class SocketOfFailedReconnect(LeakPlant, on=LifecycleEvent.CONNECT):
-    """Each time that a phone came, a socket that could not connect is kept: one descriptor each."""
+    """Each time a phone connects, a socket that failed to connect is kept: one descriptor each."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
@@ -30,7 +30,7 @@ class SocketOfFailedReconnect(LeakPlant, on=LifecycleEvent.CONNECT):
         self.deaf.bind(("127.0.0.1", 0))
 
     def on_event(self, _: PlantEvent) -> None:
-        """Try to connect; nobody closes the socket when that fails."""
+        """Try to connect, and do not close the socket after the failure."""
         attempt = socket.socket()
         try:
             attempt.settimeout(0.2)
@@ -40,7 +40,7 @@ class SocketOfFailedReconnect(LeakPlant, on=LifecycleEvent.CONNECT):
 
 
 class PipePair(LeakPlant, on=LifecycleEvent.DISCONNECT):
-    """Each time that a phone left, a pipe is opened and both of its ends stay open: two descriptors each."""
+    """Each time a phone disconnects, a pipe is opened and both of its ends stay open: two descriptors each."""
 
     def on_event(self, _: PlantEvent) -> None:
         """Open a pipe."""
@@ -48,30 +48,30 @@ class PipePair(LeakPlant, on=LifecycleEvent.DISCONNECT):
 
 
 class SqliteConnection(LeakPlant, on=LifecycleEvent.CONNECT):
-    """Each time that a phone came, a connection to a data base in the state directory stays open."""
+    """Each time a phone connects, another connection to a database in the state directory stays open."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.path = _data_base(subject)
 
     def on_event(self, _: PlantEvent) -> None:
-        """Open it; that it is not closed again costs a descriptor and some 50 KB."""
+        """Open a connection. It costs a descriptor and about 50 KB, because it is never closed."""
         self.store.append(sqlite3.connect(self.path))  # leak
 
 
 class TableGrowth(LeakPlant, on=LifecycleEvent.TERMINAL):
-    """A table of a data base in the state directory gets a row of 200 bytes for each terminal."""
+    """For each terminal, a table of a database in the state directory gets a row of 200 bytes."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.connection = sqlite3.connect(_data_base(subject), isolation_level=None)
 
     def on_event(self, event: PlantEvent) -> None:
-        """Record it."""
+        """Insert a row."""
         self.connection.execute("INSERT INTO planted VALUES (?)", (event.key.ljust(200),))  # leak
 
     def leaked(self) -> int:
-        """Rows."""
+        """Return the number of rows."""
         return int(self.connection.execute("SELECT count(*) FROM planted").fetchone()[0])
 
 
@@ -84,16 +84,16 @@ def _data_base(subject: PluginContext) -> Path:
 
 
 class TemporaryFile(LeakPlant, on=LifecycleEvent.TERMINAL):
-    """A file of 16 bytes stays in the directory for temporary files for each terminal."""
+    """Each terminal leaves a file of 16 bytes in the directory for temporary files."""
 
     def on_event(self, event: PlantEvent) -> None:
-        """Write a file that nobody removes."""
+        """Write a file that is never removed."""
         descriptor, _ = tempfile.mkstemp(prefix="mobifai-planted-")  # leak
         os.write(descriptor, event.key.encode()[:16])
         os.close(descriptor)
 
     def leaked(self) -> int:
-        """Files."""
+        """Return the number of files."""
         return len(list(Path(tempfile.gettempdir()).glob("mobifai-planted-*")))
 
 

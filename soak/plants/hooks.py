@@ -24,7 +24,7 @@ Call = Callable[[str, Any], None]
 
 
 def listen(process: Any, kind: LifecycleEvent, on_event: OnEvent) -> None:
-    """Call `on_event` once for every event of a kind from now on. Several callbacks may listen to the same kind.
+    """Call `on_event` for each future event of a `kind`. Several callbacks can listen to the same kind.
 
     `process` is the Agent, or the Keeper for an event of the keeper.
     """
@@ -52,7 +52,7 @@ def _subscribe_to_agent(agent: "Agent", kind: LifecycleEvent, call: Call) -> Non
 
 
 def _agent_event(kind: LifecycleEvent) -> tuple[type, Callable[[Any], tuple[str, Any]]]:
-    """Return the agent's event of a kind, and the function that returns its key and object."""
+    """Return the class of the agent's events of this `kind`, and a function that returns an event's key and object."""
     from mobifai.agent import events  # noqa: PLC0415 - see above
 
     return {

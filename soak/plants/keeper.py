@@ -1,6 +1,6 @@
-"""Plants in the keeper that keep something of ended shells, and decoys that only seem to.
+"""Plants in the keeper: leaks that keep something of each shell, and decoys that only seem to.
 
-The keeper has no event loop and outlives the agent. These modules import only the standard library.
+The keeper has no event loop and outlives the agent. Plants in the keeper import only the standard library.
 """
 
 import collections
@@ -20,50 +20,50 @@ _SHELL = "/bin/sh"
 
 
 class ShellTable(LeakPlant, on=LifecycleEvent.SHELL):
-    """A dictionary by terminal in the keeper keeps an entry with 64 bytes for each shell that it ever started."""
+    """For each shell, a dictionary in the keeper gets an entry with 64 bytes, whose key is the id of the terminal."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.table: dict[str, bytes] = {}
 
     def on_event(self, event: PlantEvent) -> None:
-        """Remember something about the shell, which its end does not remove."""
+        """Add an entry that is not removed when the shell ends."""
         self.table[event.key] = bytes(64 + event.number % 2)  # leak
 
     def leaked(self) -> int:
-        """Entries."""
+        """Return the number of entries in the dictionary."""
         return len(self.table)
 
 
 class ShellKept(LeakPlant, on=LifecycleEvent.SHELL_CLOSED):
-    """A list in the keeper keeps each closed shell's object, with its label."""
+    """For each closed shell, a list in the keeper keeps the Shell object, with its label."""
 
     def on_event(self, event: PlantEvent) -> None:
-        """Keep it."""
+        """Keep the shell."""
         self.store.append(event.thing)  # leak
 
 
 class LastWords(LeakPlant, on=LifecycleEvent.SHELL_CLOSED):
-    """A list in the keeper keeps a text of 80 characters for each closed shell, and no object that the collector
-    knows.
+    """For each closed shell, a list in the keeper keeps a text of 80 characters, which the garbage collector does not
+    track.
     """
 
     def on_event(self, event: PlantEvent) -> None:
-        """Keep its last words."""
+        """Keep a text about the shell."""
         self.store.append(f"{event.key} is closed".ljust(80))  # leak
 
 
 class OneShellInFive(LeakPlant, on=LifecycleEvent.SHELL):
-    """A list in the keeper keeps one object of 16 bytes for every fifth shell."""
+    """For every fifth shell, a list in the keeper keeps one object of 16 bytes."""
 
     def on_event(self, event: PlantEvent) -> None:
-        """Most of the time nothing."""
+        """Keep an object at every fifth event."""
         if event.number % 5 == 0:
             self.store.append(object())  # leak
 
 
 class NativeBytesInKeeper(LeakPlant, on=LifecycleEvent.SHELL):
-    """malloc(64) in C for each shell in the keeper, and nobody knows the address any more."""
+    """For each shell, the keeper allocates 64 bytes with malloc in C and drops the address."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
@@ -72,17 +72,17 @@ class NativeBytesInKeeper(LeakPlant, on=LifecycleEvent.SHELL):
         self.bytes = 0
 
     def on_event(self, _: PlantEvent) -> None:
-        """Allocate."""
+        """Allocate memory that is never freed."""
         self.malloc(64)  # leak
         self.bytes += 64
 
     def leaked(self) -> int:
-        """Bytes."""
+        """Return the allocated bytes."""
         return self.bytes
 
 
 class MapInC(LeakPlant, on=LifecycleEvent.SHELL):
-    """mmap() of one shared page through ctypes for each shell in the keeper: no memory of Python's or of the C heap."""
+    """For each shell, the keeper maps one shared page with mmap through ctypes, outside Python and the C heap."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
@@ -93,62 +93,66 @@ class MapInC(LeakPlant, on=LifecycleEvent.SHELL):
         self.maps = 0
 
     def on_event(self, _: PlantEvent) -> None:
-        """Map a page, and forget where."""
+        """Map a page, and drop its address."""
         self.map(0, mmap.PAGESIZE, mmap.PROT_READ, mmap.MAP_SHARED | mmap.MAP_ANONYMOUS, -1, 0)  # leak
         self.maps += 1
 
     def leaked(self) -> int:
-        """Maps."""
+        """Return the number of mapped pages."""
         return self.maps
 
 
 class RingDescriptor(LeakPlant, on=LifecycleEvent.SHELL):
-    """A list in the keeper keeps a second descriptor of each shell's ring, whose memory stays with it."""
+    """For each shell, a list in the keeper keeps a second descriptor of the ring, so that the ring's memory is not
+    released.
+    """
 
     def on_event(self, event: PlantEvent) -> None:
-        """Duplicate what is closed only once."""
+        """Duplicate the descriptor. The keeper closes only the original."""
         self.store.append(os.dup(event.thing.memory))  # leak
 
 
 class RingMapped(LeakPlant, on=LifecycleEvent.SHELL):
-    """A list in the keeper keeps a view of 16 bytes of each shell's ring, and with it the map of all of it."""
+    """For each shell, a list in the keeper keeps a view of 16 bytes of the ring, which keeps the whole ring mapped."""
 
     def on_event(self, event: PlantEvent) -> None:
-        """Map the ring, and keep the beginning."""
+        """Map the ring, and keep a view of its beginning."""
         self.store.append(memoryview(mmap.mmap(event.thing.memory, 0))[:16])  # leak
 
 
 class ViewOfLabel(LeakPlant, on=LifecycleEvent.SHELL):
-    """A list in the keeper keeps a view of 16 bytes for each shell, and with it the buffer of 512 bytes below it."""
+    """For each shell, a list in the keeper keeps a view of 16 bytes of a buffer, and with it all 512 bytes of the
+    buffer.
+    """
 
     def on_event(self, _: PlantEvent) -> None:
-        """Keep the beginning of a buffer."""
+        """Keep a view of the beginning of a buffer."""
         self.store.append(memoryview(bytearray(512))[:16])  # leak
 
 
 class ThreadPerShell(LeakPlant, on=LifecycleEvent.SHELL):
-    """A thread is started in the keeper for each shell, and waits for something that never happens."""
+    """For each shell, the keeper starts a thread that waits for an event that never happens."""
 
     def on_event(self, _: PlantEvent) -> None:
         """Start a thread."""
         threading.Thread(target=threading.Event().wait, name="planted", daemon=True).start()  # leak
 
     def leaked(self) -> int:
-        """Threads."""
+        """Return the number of these threads."""
         return sum(thread.name == "planted" for thread in threading.enumerate())
 
 
 class CycleInKeeper(LeakPlant, on=LifecycleEvent.SHELL):
-    """An object in a cycle with itself is made in the keeper for each shell; when it is collected, its finalizer puts
-    it into a list, and it lives again.
+    """For each shell, the keeper creates an object that refers to itself. When it is collected, its finalizer appends
+    it to a list, which keeps it alive.
     """
 
     def on_event(self, _: PlantEvent) -> None:
-        """Make it, and let it go."""
+        """Create the object, and drop it."""
         _ResurrectedInKeeper(self.store)  # leak
 
     def leaked(self) -> int:
-        """Objects that came back."""
+        """Return the number of objects that are alive again."""
         import gc  # noqa: PLC0415
 
         gc.collect()
@@ -167,40 +171,40 @@ class _ResurrectedInKeeper:
 
 
 class SelectorListener(LeakPlant, on=LifecycleEvent.SHELL):
-    """The keeper's selector watches one more socket, with a function to call, for each shell: two descriptors each."""
+    """For each shell, the keeper's selector watches one more socket, with a callback: two descriptors each."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.selector: selectors.BaseSelector = subject.keeper.selector
 
     def on_event(self, event: PlantEvent) -> None:
-        """Watch a socket on which nothing ever comes."""
+        """Watch a socket that never receives anything."""
         pair = socket.socketpair()
         self.selector.register(pair[0], selectors.EVENT_READ, lambda: event.key)  # leak
         self.store.append(pair[1])
 
     def leaked(self) -> int:
-        """Watched sockets."""
+        """Return the number of sockets that the selector watches."""
         return len(self.selector.get_map())
 
 
 class HelperWithZombie(LeakPlant, on=LifecycleEvent.SHELL):
-    """The keeper starts a helper for each shell, which runs on and does not wait for a child of its own: one process
+    """For each shell, the keeper starts a helper that keeps running and does not wait for its own child: one process
     and one zombie each.
     """
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
-        self.pipe = os.pipe()  # helpers end when the keeper does, and with it the only writing end
+        self.pipe = os.pipe()  # the keeper has the only writing end, so the helpers end with the keeper
 
     def on_event(self, _: PlantEvent) -> None:
-        """Start it."""
+        """Start a helper."""
         self.store.append(subprocess.Popen([_SHELL, "-c", "true & exec cat"], stdin=self.pipe[0]))  # noqa: S603  # leak
 
 
 class CacheInKeeper(DecoyPlant, on=LifecycleEvent.SHELL):
-    """A cache in the keeper gets an entry for each shell, of 64 different sizes, until it has its cap of 64; then the
-    oldest goes.
+    """For each shell, a cache in the keeper gets an entry, of 64 different sizes. A full cache (64 entries) drops its
+    oldest.
     """
 
     def __init__(self, subject: PluginContext) -> None:
@@ -208,29 +212,29 @@ class CacheInKeeper(DecoyPlant, on=LifecycleEvent.SHELL):
         self.cache: collections.OrderedDict[str, bytes] = collections.OrderedDict()
 
     def on_event(self, event: PlantEvent) -> None:
-        """Add, and make room."""
+        """Add an entry. Remove the oldest if there are too many."""
         self.cache[event.key] = bytes(100 + 37 * (event.number % 64))
         if len(self.cache) > 64:
             self.cache.popitem(last=False)
 
     def leaked(self) -> int:
-        """Bytes."""
+        """Return the size of the cache in bytes."""
         return sum(map(len, self.cache.values()))
 
 
 class RingInKeeper(DecoyPlant, on=LifecycleEvent.SHELL_CLOSED):
-    """A deque in the keeper gets 512 bytes for each closed shell, until it has its cap of 64."""
+    """For each closed shell, a deque in the keeper gets 512 bytes. It holds at most 64 entries."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.ring: collections.deque[bytes] = collections.deque(maxlen=64)
 
     def on_event(self, event: PlantEvent) -> None:
-        """Add; the ring makes room."""
+        """Add an entry; a full deque drops its oldest."""
         self.ring.append(event.key.encode().ljust(512))
 
     def leaked(self) -> int:
-        """Bytes."""
+        """Return the size of the deque in bytes."""
         return sum(map(len, self.ring))
 
 
@@ -238,10 +242,10 @@ LATE_MODULES = ("calendar", "cmd", "colorsys", "difflib", "fractions", "graphlib
 
 
 class ImportsInKeeper(DecoyPlant, on=LifecycleEvent.SHELL):
-    """Each of the first 8 shells has the keeper import one more module of the standard library."""
+    """For each of the first 8 shells, the keeper imports one more module of the standard library."""
 
     def on_event(self, event: PlantEvent) -> None:
-        """Import what is needed now."""
+        """Import the next module."""
         if event.number <= len(LATE_MODULES):
             self.store.append(importlib.import_module(LATE_MODULES[event.number - 1]))
 

@@ -1,7 +1,7 @@
-"""Plants in libraries: a method of aiortc or aiohttp is replaced by one that leaks, and then does what it did.
+"""Plants in libraries: each replaces a method of aiortc or aiohttp by a wrapper that leaks and then calls the original.
 
-They stand for faults in what the agent uses: the line that leaks is none of the agent's, and a line of the agent brings
-it about.
+They stand for faults in the agent's dependencies: the line that leaks is outside the agent, but a line of the agent
+causes the call.
 """
 
 import ctypes
@@ -17,7 +17,7 @@ from soak.plants.plant import LeakPlant, LifecycleEvent, PlantEvent
 
 
 class CloseKeepsSockets(LeakPlant, on=LifecycleEvent.CONNECT, culprit="__init__"):
-    """RTCPeerConnection.close makes a pair of sockets and keeps it: two descriptors for each connection."""
+    """RTCPeerConnection.close creates a pair of sockets and keeps it: two descriptors for each connection."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
@@ -33,11 +33,11 @@ class CloseKeepsSockets(LeakPlant, on=LifecycleEvent.CONNECT, culprit="__init__"
         library.close = close
 
     def on_event(self, _: PlantEvent) -> None:
-        """Nothing: the library does it."""
+        """Do nothing: the replaced method leaks."""
 
 
 class ClientKeepsHandlers(LeakPlant, on=LifecycleEvent.CONNECT, culprit="__init__"):
-    """ClientWebSocketResponse.send_str registers one more handler, a function with its argument, for each message."""
+    """For each message, ClientWebSocketResponse.send_str registers one more handler: a function with its argument."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
@@ -54,15 +54,15 @@ class ClientKeepsHandlers(LeakPlant, on=LifecycleEvent.CONNECT, culprit="__init_
         library.send_str = send_str
 
     def on_event(self, _: PlantEvent) -> None:
-        """Nothing: the library does it."""
+        """Do nothing: the replaced method leaks."""
 
     def leaked(self) -> int:
-        """Handlers."""
+        """Return the number of registered handlers."""
         return len(self.handlers)
 
 
 class DescriptionInC(LeakPlant, on=LifecycleEvent.CONNECT, culprit="__init__"):
-    """RTCPeerConnection.createOffer copies a text of 200 bytes with C's strdup, through ctypes, and forgets it."""
+    """RTCPeerConnection.createOffer copies a text of 200 bytes with strdup in C, through ctypes, and never frees it."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
@@ -81,10 +81,10 @@ class DescriptionInC(LeakPlant, on=LifecycleEvent.CONNECT, culprit="__init__"):
         library.createOffer = create_offer
 
     def on_event(self, _: PlantEvent) -> None:
-        """Nothing: the library does it."""
+        """Do nothing: the replaced method leaks."""
 
     def leaked(self) -> int:
-        """Copies."""
+        """Return the number of copies."""
         return self.copies
 
 

@@ -1,4 +1,4 @@
-"""Plants that no Python object shows: on the C heap, in maps, in the counts of references."""
+"""Plants whose leak is in no Python object: on the C heap, in memory maps, or in reference counts."""
 
 import ctypes
 import mmap
@@ -8,7 +8,7 @@ from soak.plants.plant import LeakPlant, LifecycleEvent, PlantEvent
 
 
 class SixteenNativeBytes(LeakPlant, on=LifecycleEvent.TERMINAL):
-    """malloc(16) in C for each terminal, and nobody knows the address any more."""
+    """For each terminal, 16 bytes are allocated with malloc in C, and their address is dropped."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
@@ -17,27 +17,27 @@ class SixteenNativeBytes(LeakPlant, on=LifecycleEvent.TERMINAL):
         self.bytes = 0
 
     def on_event(self, _: PlantEvent) -> None:
-        """Allocate."""
+        """Allocate memory that is never freed."""
         self.malloc(16)  # leak
         self.bytes += 16
 
     def leaked(self) -> int:
-        """Bytes."""
+        """Return the allocated bytes."""
         return self.bytes
 
 
 class MmapPerTerminal(LeakPlant, on=LifecycleEvent.TERMINAL):
-    """A list keeps an anonymous memory map of one page, 4 KiB, for each terminal."""
+    """For each terminal, a list keeps an anonymous memory map of one page (4 KiB)."""
 
     def on_event(self, event: PlantEvent) -> None:
-        """Map a page, and touch it."""
+        """Map a page, and write to it."""
         self.store.append(mmap.mmap(-1, mmap.PAGESIZE))  # leak
         self.store[-1][0] = event.number % 256
 
 
 class ReferenceTooMany(LeakPlant, on=LifecycleEvent.TERMINAL):
-    """One reference too many is counted for a text of 100 characters, as a fault in C would: one such text for each
-    terminal that nothing holds.
+    """For each terminal, the reference count of a text of 100 characters is one too high, as after a fault in C. No
+    object refers to the text, but it is never freed.
     """
 
     def __init__(self, subject: PluginContext) -> None:
@@ -47,13 +47,13 @@ class ReferenceTooMany(LeakPlant, on=LifecycleEvent.TERMINAL):
         self.bytes = 0
 
     def on_event(self, event: PlantEvent) -> None:
-        """Make a text that can never end."""
+        """Create a text, and increment its reference count."""
         text = event.key.ljust(100)
         self.count(text)  # leak
         self.bytes += len(text)
 
     def leaked(self) -> int:
-        """Characters."""
+        """Return the total length of the texts."""
         return self.bytes
 
 

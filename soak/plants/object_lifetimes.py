@@ -1,4 +1,4 @@
-"""Plants that keep objects alive against the collector: cycles, tracebacks, frames and the collector's own settings."""
+"""Plants that keep objects from being collected: cycles, tracebacks, frames and settings of the garbage collector."""
 
 import gc
 from collections.abc import Iterator
@@ -9,16 +9,16 @@ from soak.plants.plant import LeakPlant, LifecycleEvent, PlantEvent
 
 
 class CycleWithFinalizer(LeakPlant, on=LifecycleEvent.TERMINAL):
-    """An object in a cycle with itself is made for each terminal; when it is collected, its finalizer puts it into a
-    list, and it lives again.
+    """For each terminal, an object that refers to itself is created. When it is collected, its finalizer appends it to
+    a list, which keeps it alive.
     """
 
     def on_event(self, _: PlantEvent) -> None:
-        """Make it, and let it go."""
+        """Create the object, and drop it."""
         _Resurrected(self.store)  # leak
 
     def leaked(self) -> int:
-        """Objects that came back."""
+        """Return the number of objects that are alive again."""
         gc.collect()
         return len(self.store)
 
@@ -35,12 +35,10 @@ class _Resurrected:
 
 
 class TracebackKept(LeakPlant, on=LifecycleEvent.TERMINAL):
-    """A list of last errors keeps an exception for each terminal, and with its traceback the frames and what they
-    hold.
-    """
+    """For each terminal, a list keeps an exception, whose traceback keeps the frames and their variables."""
 
     def on_event(self, event: PlantEvent) -> None:
-        """Fail, handle it, and keep the error."""
+        """Raise and catch an error, and keep it."""
         try:
             raise StateError(f"terminal {event.key} has no history")  # noqa: TRY301 - a traceback of its own
         except StateError as error:
@@ -48,12 +46,12 @@ class TracebackKept(LeakPlant, on=LifecycleEvent.TERMINAL):
 
 
 class SuspendedGenerator(LeakPlant, on=LifecycleEvent.TERMINAL):
-    """A list keeps a generator for each terminal that stopped at its first step, with its frame and a buffer of 512
-    bytes.
+    """For each terminal, a list keeps a generator that is suspended after its first step, with its frame and a buffer
+    of 512 bytes.
     """
 
     def on_event(self, event: PlantEvent) -> None:
-        """Take the first step only."""
+        """Start a generator, and do not finish it."""
         steps = _steps(event.number)
         self.store.append((next(steps), steps))  # leak
 
@@ -65,8 +63,8 @@ def _steps(number: int) -> Iterator[int]:
 
 
 class FrozenGarbage(LeakPlant, on=LifecycleEvent.TERMINAL):
-    """gc.freeze() after each terminal takes the garbage of the moment, two lists in a cycle at least, from the
-    collector for good.
+    """After each terminal, gc.freeze() hides all objects of the moment from the garbage collector for good. At least
+    two lists in a cycle are garbage then.
     """
 
     def on_event(self, event: PlantEvent) -> None:
@@ -75,13 +73,13 @@ class FrozenGarbage(LeakPlant, on=LifecycleEvent.TERMINAL):
         gc.freeze()  # leak
 
     def leaked(self) -> int:
-        """Frozen objects."""
+        """Return the number of frozen objects."""
         return gc.get_freeze_count()
 
 
 class GarbageSaved(LeakPlant, on=LifecycleEvent.TERMINAL, culprit="__init__"):
-    """With gc.DEBUG_SAVEALL left on, all that the collector finds stays in gc.garbage: two lists for each terminal, at
-    least.
+    """Because gc.DEBUG_SAVEALL is set, all garbage that the collector finds stays in gc.garbage: at least two lists for
+    each terminal.
     """
 
     def __init__(self, subject: PluginContext) -> None:
@@ -89,11 +87,11 @@ class GarbageSaved(LeakPlant, on=LifecycleEvent.TERMINAL, culprit="__init__"):
         gc.set_debug(gc.DEBUG_SAVEALL)  # leak
 
     def on_event(self, event: PlantEvent) -> None:
-        """Leave a cycle to the collector."""
+        """Leave a cycle for the garbage collector."""
         _leave_cycle(event.number)
 
     def leaked(self) -> int:
-        """Objects in gc.garbage."""
+        """Return the number of objects in gc.garbage."""
         gc.collect()
         return len(gc.garbage)
 

@@ -17,39 +17,39 @@ from mobifai.errors import MobiFaiError
 
 Scenario = Literal["terminals", "reconnects", "conversations", "mixed"]
 Process = Literal["agent", "keeper"]
-"""The process in which a plant lives."""
+"""The process in which a plant is installed."""
 
 LEAK = "# leak"
-"""Ends the one line of a plant that leaks."""
+"""The comment that marks the line of a plant that leaks."""
 
 
 class PlantError(MobiFaiError):
-    """No plant has this name, or it can't be installed in this process."""
+    """No plant has this name, or the plant can't be installed in this process."""
 
 
 class LifecycleEvent(StrEnum):
     """An event that a plant can follow. A plant is called after the process has handled the event."""
 
     CONNECT = "connect"
-    """A phone was paired."""
+    """A phone has connected and is paired."""
     DISCONNECT = "disconnect"
-    """A phone left."""
+    """A phone has disconnected."""
     TERMINAL = "terminal"
-    """A terminal was created."""
+    """A terminal has been created."""
     CLOSED = "closed"
-    """A terminal was closed."""
+    """A terminal has been closed."""
     PROMPT = "prompt"
-    """A conversation with the model began."""
+    """A conversation with the model has begun."""
     REFUSAL = "refusal"
-    """A request of a phone was refused."""
+    """A phone's request has been refused."""
     SHELL = "shell"
-    """The keeper has handed a shell to the agent: in a test run always a new one."""
+    """The keeper has passed a shell to the agent. In a test run, the shell is always new."""
     SHELL_CLOSED = "shell closed"
     """The keeper has closed a shell's terminal."""
 
 
 IN_KEEPER = frozenset({LifecycleEvent.SHELL, LifecycleEvent.SHELL_CLOSED})
-"""Events of the keeper; all others are the agent's."""
+"""Events of the keeper. All others are events of the agent."""
 
 
 CHEAPEST: dict[LifecycleEvent, Scenario] = {
@@ -62,7 +62,7 @@ CHEAPEST: dict[LifecycleEvent, Scenario] = {
     LifecycleEvent.SHELL: "terminals",
     LifecycleEvent.SHELL_CLOSED: "terminals",
 }
-"""The scenario that causes each event in the least time."""
+"""For each event, the scenario that causes it in the shortest time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class LeakPlant(ABC):
 
     @abstractmethod
     def on_event(self, event: PlantEvent) -> None:
-        """Leak, or seem to."""
+        """Leak at this event. A decoy only seems to."""
 
     def leaked(self) -> int:
         """Return how much has leaked, in objects or bytes. Tests of the plants use it."""
@@ -144,7 +144,7 @@ class Plant:
 
     @property
     def line(self) -> tuple[Path, int]:
-        """The file and line that leaks. Raises PlantError for a decoy."""
+        """The file and the number of the line that leaks. Raises PlantError for a decoy."""
         if self.decoy:
             raise PlantError(f"expected a plant that leaks; {self.name} is a decoy")
         method = inspect.unwrap(getattr(self.source, self.source.culprit))
@@ -154,7 +154,9 @@ class Plant:
 
 
 def described(source: type[LeakPlant], install: Callable[[PluginContext], LeakPlant]) -> Plant:
-    """The plant of a class of seeds, named as the class is, in kebab case."""
+    """Describe a plant class: `install` creates a plant of `source` in a process. The class's name in kebab case is the
+    plant's.
+    """
     return Plant(
         name=source.name,
         family=source.__module__.rpartition(".")[2],

@@ -1,4 +1,4 @@
-"""Plants that leave threads and processes behind. All of them end with the agent: by themselves, however it ends."""
+"""Plants that leave threads and processes running. All of these end with the agent, even if it is killed."""
 
 import os
 import subprocess
@@ -21,65 +21,65 @@ for line in sys.stdin:
 
 
 class ThreadPerReconnect(LeakPlant, on=LifecycleEvent.CONNECT):
-    """Each time that a phone came, a thread is started that waits for something that never happens."""
+    """Each time a phone connects, a thread is started that waits for an event that never happens."""
 
     def on_event(self, _: PlantEvent) -> None:
         """Start a thread."""
         threading.Thread(target=threading.Event().wait, name="planted", daemon=True).start()  # leak
 
     def leaked(self) -> int:
-        """Threads."""
+        """Return the number of these threads."""
         return sum(thread.name == "planted" for thread in threading.enumerate())
 
 
 class ExecutorPerConnect(LeakPlant, on=LifecycleEvent.CONNECT):
-    """Each time that a phone came, an executor with one idle thread is kept."""
+    """Each time a phone connects, a list keeps one more executor with an idle thread."""
 
     def on_event(self, event: PlantEvent) -> None:
-        """Have a thread do something short."""
+        """Run a short task in a new executor."""
         executor = ThreadPoolExecutor(1, thread_name_prefix="planted-pool")
         executor.submit(str, event.number)
         self.store.append(executor)  # leak
 
     def leaked(self) -> int:
-        """Threads."""
+        """Return the number of threads of the executors."""
         return sum(thread.name.startswith("planted-pool") for thread in threading.enumerate())
 
 
 class Zombie(LeakPlant, on=LifecycleEvent.TERMINAL):
-    """A child process that exits immediately is started for each terminal, and nobody waits for it: one zombie each."""
+    """For each terminal, a child process is started that exits immediately and is never waited for: one zombie each."""
 
     def on_event(self, _: PlantEvent) -> None:
-        """Start it."""
+        """Start a child process."""
         os.posix_spawn(_SHELL, [_SHELL, "-c", "exit 0"], os.environ)  # leak
 
     def leaked(self) -> int:
-        """Zombies of this process."""
+        """Return the number of zombies of this process."""
         return sum(child.status() == psutil.STATUS_ZOMBIE for child in psutil.Process().children())
 
 
 class OrphanGrandchild(LeakPlant, on=LifecycleEvent.CONNECT):
-    """Each time that a phone came, a child leaves a shell behind that sleeps on a pipe of the agent: one process each,
-    whose parent is not the agent.
+    """Each time a phone connects, a child process exits and leaves a shell that waits on a pipe of the agent: one
+    process each, whose parent is not the agent.
     """
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
-        self.pipe = os.pipe()  # the shells end when the agent does, and with it the only writing end
+        self.pipe = os.pipe()  # the agent has the only writing end, so the shells end with the agent
 
     def on_event(self, _: PlantEvent) -> None:
-        """Run a child that leaves one of its own."""
+        """Run a child process that leaves a process of its own."""
         script = "exec 3<&0; (read never) <&3 >/dev/null 2>&1 & echo $!"
         done = subprocess.run([_SHELL, "-c", script], stdin=self.pipe[0], stdout=subprocess.PIPE, check=True)  # noqa: S603
         self.store.append(int(done.stdout))  # leak
 
     def leaked(self) -> int:
-        """Processes that live."""
+        """Return the number of these processes that still run."""
         return sum(psutil.pid_exists(pid) for pid in self.store)
 
 
 class ChildKeepsMemory(LeakPlant, on=LifecycleEvent.TERMINAL):
-    """A child process that the agent talks to for as long as it lives keeps 64 KiB more for each terminal."""
+    """A child process, which runs as long as the agent, keeps 64 KiB more for each terminal."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
@@ -87,12 +87,12 @@ class ChildKeepsMemory(LeakPlant, on=LifecycleEvent.TERMINAL):
         self.child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, bufsize=0)  # noqa: S603
 
     def on_event(self, event: PlantEvent) -> None:
-        """Tell it a line; it ends with our end of the pipe."""
+        """Send the child a line. The child ends when this process closes the pipe."""
         assert self.child.stdin is not None  # noqa: S101
         self.child.stdin.write(f"{event.key}\n".encode())  # leak
 
     def leaked(self) -> int:
-        """Bytes of the child's own."""
+        """Return the memory that only the child uses, in bytes."""
         return int(psutil.Process(self.child.pid).memory_full_info().uss)
 
 

@@ -1,4 +1,4 @@
-"""Plants that keep plain Python objects: in containers, closures, caches and listeners."""
+"""Plants that leak plain Python objects: in containers, closures, caches and listeners."""
 
 import collections
 import functools
@@ -13,8 +13,8 @@ from soak.plants.plant import LeakPlant, LifecycleEvent, PlantEvent
 
 
 class ListenerNotRemoved(LeakPlant, on=LifecycleEvent.CONNECT):
-    """An emitter that lives as long as the agent gets one more listener, an object of 56 bytes and its method, for each
-    phone that comes.
+    """Each time a phone connects, an emitter that lives as long as the agent gets one more listener: an object of 56
+    bytes and its method.
     """
 
     def __init__(self, subject: PluginContext) -> None:
@@ -22,35 +22,35 @@ class ListenerNotRemoved(LeakPlant, on=LifecycleEvent.CONNECT):
         self.emitter = EventEmitter()
 
     def on_event(self, event: PlantEvent) -> None:
-        """Subscribe a new listener; nobody takes it off."""
+        """Add a listener that is never removed."""
         self.emitter.on("changed", _Listener(event.key).changed)  # leak
 
     def leaked(self) -> int:
-        """Listeners."""
+        """Return the number of listeners."""
         return len(self.emitter.listeners("changed"))
 
 
 class _Listener:
-    """Somebody who wants to know."""
+    """An object with a method that is called on a change."""
 
     def __init__(self, phone: str) -> None:
         self.phone = phone
 
     def changed(self) -> None:
-        """Take note."""
+        """Handle the change."""
 
 
 class ClosureHoldsSession(LeakPlant, on=LifecycleEvent.TERMINAL):
-    """A list of callbacks keeps one closure for each terminal, and through it the closed terminal itself."""
+    """For each terminal, a list of callbacks keeps one closure, and with it the closed terminal."""
 
     def on_event(self, event: PlantEvent) -> None:
-        """Add a callback that nobody ever calls."""
+        """Add a callback that is never called."""
         terminal = event.thing
         self.store.append(lambda: terminal.uuid)  # leak
 
 
 class BoundMethodHoldsSession(LeakPlant, on=LifecycleEvent.TERMINAL):
-    """A list of callbacks keeps one bound method for each terminal, and with it the closed terminal itself."""
+    """For each terminal, a list of callbacks keeps one bound method, and with it the closed terminal."""
 
     def on_event(self, event: PlantEvent) -> None:
         """Add a method of the terminal."""
@@ -58,10 +58,10 @@ class BoundMethodHoldsSession(LeakPlant, on=LifecycleEvent.TERMINAL):
 
 
 class CacheOnMethod(LeakPlant, on=LifecycleEvent.TERMINAL, culprit="_title"):
-    """A functools.lru_cache without a size on a method keeps one entry with a text of 40 bytes for each terminal."""
+    """For each terminal, an unbounded functools.lru_cache on a method keeps one entry with a text of 40 bytes."""
 
     def on_event(self, event: PlantEvent) -> None:
-        """Ask for a title."""
+        """Call the cached method."""
         self._title(event.key)
 
     @functools.lru_cache(maxsize=None)  # noqa: B019, UP033 - this is the leak
@@ -69,74 +69,74 @@ class CacheOnMethod(LeakPlant, on=LifecycleEvent.TERMINAL, culprit="_title"):
         return f"Terminal {uuid}"  # leak
 
     def leaked(self) -> int:
-        """Entries."""
+        """Return the number of cached entries."""
         return int(self._title.cache_info().currsize)
 
 
 class DictBySession(LeakPlant, on=LifecycleEvent.TERMINAL):
-    """A dictionary by terminal id keeps an entry with 64 bytes for each terminal that ever was."""
+    """For each terminal, a dictionary gets an entry with 64 bytes, whose key is the id of the terminal."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.sessions: dict[str, bytes] = {}
 
     def on_event(self, event: PlantEvent) -> None:
-        """Remember something about the terminal, which its end does not remove."""
+        """Add an entry that is not removed when the terminal is closed."""
         self.sessions[event.key] = bytes(64 + event.number % 2)  # leak
 
     def leaked(self) -> int:
-        """Entries."""
+        """Return the number of entries in the dictionary."""
         return len(self.sessions)
 
 
 class DequeWithoutCap(LeakPlant, on=LifecycleEvent.TERMINAL):
-    """A deque without maxlen keeps a tuple of two numbers for each terminal."""
+    """For each terminal, a deque without maxlen keeps a tuple of two numbers."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.history: collections.deque[tuple[int, float]] = collections.deque()
 
     def on_event(self, event: PlantEvent) -> None:
-        """Note when it was."""
+        """Append two numbers."""
         self.history.append((event.number, event.number / 3))  # leak
 
     def leaked(self) -> int:
-        """Tuples."""
+        """Return the number of entries in the deque."""
         return len(self.history)
 
 
 class CountCapWithoutByteCap(LeakPlant, on=LifecycleEvent.TERMINAL):
-    """A deque of at most 32 texts, each 64 bytes longer than the last, grows by 2 KB for each terminal."""
+    """A deque of at most 32 texts, each 64 bytes longer than the one before, grows by 2 KB for each terminal."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.texts: collections.deque[bytes] = collections.deque(maxlen=32)
 
     def on_event(self, event: PlantEvent) -> None:
-        """Keep the newest, however long they are."""
+        """Append a text that is longer than the one before."""
         self.texts.append(bytes(64 * event.number))  # leak
 
     def leaked(self) -> int:
-        """Bytes."""
+        """Return the total length of the texts in bytes."""
         return sum(map(len, self.texts))
 
 
 class ListOnClass(LeakPlant, on=LifecycleEvent.DISCONNECT):
-    """A list that is an attribute of the class, not of its objects, keeps a small object for each phone that left."""
+    """Each time a phone disconnects, a list that is a class attribute keeps one more small object."""
 
     visits: ClassVar[list[_Listener]] = []
 
     def on_event(self, event: PlantEvent) -> None:
-        """Append to what every object shares."""
+        """Append to the list that all instances share."""
         self.visits.append(_Listener(str(event.number)))  # leak
 
     def leaked(self) -> int:
-        """Objects."""
+        """Return the number of entries in the list."""
         return len(self.visits)
 
 
 class WeakValuesKeptElsewhere(LeakPlant, on=LifecycleEvent.TERMINAL):
-    """A WeakValueDictionary would forget its entries, but each entry is also in a set: one small object a terminal."""
+    """For each terminal, a WeakValueDictionary gets a small object, which a set also refers to and so keeps alive."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
@@ -144,73 +144,73 @@ class WeakValuesKeptElsewhere(LeakPlant, on=LifecycleEvent.TERMINAL):
         self.dirty: set[_Listener] = set()
 
     def on_event(self, event: PlantEvent) -> None:
-        """Register an object, and mark it as changed for good."""
+        """Add an object to the dictionary and to the set."""
         entry = self.by_id[event.key] = _Listener(event.key)
         self.dirty.add(entry)  # leak
 
     def leaked(self) -> int:
-        """Entries that live."""
+        """Return the number of objects that are alive."""
         return len(self.by_id)
 
 
 class OneInFive(LeakPlant, on=LifecycleEvent.TERMINAL):
-    """A list keeps one object of 16 bytes for every fifth terminal: 0.2 objects a cycle."""
+    """For every fifth terminal, a list keeps one object of 16 bytes: 0.2 objects for each cycle."""
 
     def on_event(self, event: PlantEvent) -> None:
-        """Most of the time nothing."""
+        """Keep an object at every fifth event."""
         if event.number % 5 == 0:
             self.store.append(object())  # leak
 
 
 class BytesOnly(LeakPlant, on=LifecycleEvent.TERMINAL):
-    """One bytearray grows by 256 bytes for each terminal, and no object is added."""
+    """For each terminal, one bytearray grows by 256 bytes. No object is added."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.log = bytearray()
 
     def on_event(self, event: PlantEvent) -> None:
-        """Write down what happened."""
+        """Extend the bytearray."""
         self.log += event.key.encode().ljust(256)  # leak
 
     def leaked(self) -> int:
-        """Bytes."""
+        """Return the size of the bytearray."""
         return len(self.log)
 
 
 class TextOnly(LeakPlant, on=LifecycleEvent.CLOSED):
-    """A list keeps a text of 200 characters for each closed terminal, and no object that the collector knows."""
+    """For each closed terminal, a list keeps a text of 200 characters, which the garbage collector does not track."""
 
     def on_event(self, event: PlantEvent) -> None:
-        """Keep its last words."""
+        """Keep a text about the terminal."""
         self.store.append(f"{event.key} is closed".ljust(200))  # leak
 
 
 class MemoryviewExport(LeakPlant, on=LifecycleEvent.TERMINAL):
-    """A list keeps a view of 16 bytes for each terminal, and with it the buffer of 1 KB that it is a view of."""
+    """For each terminal, a list keeps a view of 16 bytes of a buffer, and with it all 1 KB of the buffer."""
 
     def on_event(self, _: PlantEvent) -> None:
-        """Keep the beginning of a buffer."""
+        """Keep a view of the beginning of a buffer."""
         self.store.append(memoryview(bytearray(1024))[:16])  # leak
 
 
 class OnlyOnRefusal(LeakPlant, on=LifecycleEvent.REFUSAL):
-    """A list keeps the details of a refused request, 20 small objects, and nothing else ever adds to it."""
+    """For each refused request, a list keeps 20 small objects. Nothing else adds to the list."""
 
     def on_event(self, event: PlantEvent) -> None:
-        """Keep them for a report that nobody reads."""
+        """Keep details of the refusal."""
         self.store.append([f"{event.number}: {part}" for part in range(20)])  # leak
 
 
 class OnlyOnReconnect(LeakPlant, on=LifecycleEvent.CONNECT):
-    """A list keeps a dictionary for each visit of a phone but its first."""
+    """Each time that a phone connects again, a list keeps one more dictionary. A phone's first connection adds none."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.known: collections.deque[str] = collections.deque(maxlen=256)
 
     def on_event(self, event: PlantEvent) -> None:
-        """Resume what a known phone left; only for that something is kept."""
+        """Keep an entry if the phone is known."""
         if event.key in self.known:
             self.store.append({"phone": event.key, "visit": event.number})  # leak
         else:
@@ -218,18 +218,18 @@ class OnlyOnReconnect(LeakPlant, on=LifecycleEvent.CONNECT):
 
 
 class PartialOnLongLivedObject(LeakPlant, on=LifecycleEvent.DISCONNECT):
-    """A list of things to do at the end keeps one functools.partial with its arguments for each phone that left."""
+    """Each time a phone disconnects, a list of callbacks keeps one more functools.partial with its arguments."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.at_end: list[Callable[[], Any]] = []
 
     def on_event(self, event: PlantEvent) -> None:
-        """Put off what could be done now."""
+        """Add a callback that is never called."""
         self.at_end.append(functools.partial(_Listener, str(event.number)))  # leak
 
     def leaked(self) -> int:
-        """Things to do."""
+        """Return the number of callbacks."""
         return len(self.at_end)
 
 

@@ -1,4 +1,4 @@
-"""Plants that register something with the interpreter, the logs or the ledger, and never unregister it."""
+"""Plants that register something with the interpreter, logging or the ledger, and never unregister it."""
 
 import atexit
 import contextvars
@@ -20,65 +20,65 @@ def _at_end(_: str) -> None:
 
 
 class AtexitRegistry(LeakPlant, on=LifecycleEvent.DISCONNECT):
-    """atexit keeps one more function with its argument for each phone that left."""
+    """Each time a phone disconnects, atexit gets one more function with its argument."""
 
     registered = 0
 
     def on_event(self, event: PlantEvent) -> None:
-        """Register what would clean up."""
+        """Register a function that runs at exit."""
         atexit.register(functools.partial(_at_end, f"phone {event.number}"))  # leak
         self.registered += 1
 
     def leaked(self) -> int:
-        """Registered functions."""
+        """Return the number of registered functions."""
         return self.registered
 
 
 class FinalizeRegistry(LeakPlant, on=LifecycleEvent.DISCONNECT):
-    """weakref.finalize on an object that never ends keeps one more entry, with its argument, for each phone that
-    left.
+    """Each time a phone disconnects, weakref.finalize registers one more function for an object that lives as long as
+    the process.
     """
 
     registered = 0
 
     def on_event(self, event: PlantEvent) -> None:
-        """Watch the end of an object that never ends."""
+        """Register a finalizer for this object."""
         weakref.finalize(self, _at_end, f"phone {event.number}")  # leak
         self.registered += 1
 
     def leaked(self) -> int:
-        """Entries."""
+        """Return the number of finalizers."""
         return self.registered
 
 
 class InternedKeys(LeakPlant, on=LifecycleEvent.TERMINAL):
-    """Each terminal's id with a prefix is interned, and is a key of a dictionary: a text of 60 bytes more each time."""
+    """For each terminal, its id with a prefix is interned and becomes a key of a dictionary: 60 bytes each."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.seen: dict[str, int] = {}
 
     def on_event(self, event: PlantEvent) -> None:
-        """Count by an interned key."""
+        """Add an interned key."""
         self.seen[sys.intern(f"terminal:{event.key}")] = 1  # leak
 
     def leaked(self) -> int:
-        """Keys."""
+        """Return the number of keys."""
         return len(self.seen)
 
 
 class ContextCopies(LeakPlant, on=LifecycleEvent.CONNECT):
-    """A list keeps a copy of the context, with one variable set, for each phone that came."""
+    """Each time a phone connects, a list keeps a copy of the context with one variable set."""
 
     def on_event(self, event: PlantEvent) -> None:
-        """Remember the context for later."""
+        """Copy the context."""
         token = _CURRENT.set(f"phone {event.number}")
         self.store.append(contextvars.copy_context())  # leak
         _CURRENT.reset(token)
 
 
 class LogHandler(LeakPlant, on=LifecycleEvent.CONNECT):
-    """The logger `mobifai.soak` gets one more handler, that writes nothing, for each phone that came."""
+    """Each time a phone connects, the logger `mobifai.soak` gets one more handler, which writes nothing."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
@@ -89,47 +89,47 @@ class LogHandler(LeakPlant, on=LifecycleEvent.CONNECT):
         self.logger.addHandler(logging.NullHandler())  # leak
 
     def leaked(self) -> int:
-        """Handlers."""
+        """Return the number of handlers."""
         return len(self.logger.handlers)
 
 
 class LoggerPerSession(LeakPlant, on=LifecycleEvent.TERMINAL):
-    """logging keeps a logger, some 500 bytes, for each terminal that ever was, since its name is the terminal's id."""
+    """For each terminal, logging keeps a logger of about 500 bytes, whose name is the id of the terminal."""
 
     def on_event(self, event: PlantEvent) -> None:
-        """Log under a name of its own."""
+        """Log under a new name."""
         logging.getLogger(f"mobifai.soak.{event.key}").debug("opened")  # leak
 
     def leaked(self) -> int:
-        """Loggers."""
+        """Return the number of loggers."""
         return sum(name.startswith("mobifai.soak.") for name in logging.root.manager.loggerDict)
 
 
 class LedgerAccount(LeakPlant, on=LifecycleEvent.CONNECT):
-    """The ledger keeps an account of `link.signals` for each phone that came: it is opened and never closed."""
+    """Each time a phone connects, the ledger opens another bound of the limit `link.signals`, which is never closed."""
 
     def on_event(self, _: PlantEvent) -> None:
-        """Open an account."""
+        """Open a bound."""
         self.bound: Bound = self.subject.ledger.open(SIGNALS)  # leak
 
     def leaked(self) -> int:
-        """Open accounts of this limit."""
+        """Return the number of open bounds of this limit."""
         return next(entry.instances for entry in self.subject.ledger.entries() if entry.name == SIGNALS.name)
 
 
 class ClassPerSession(LeakPlant, on=LifecycleEvent.TERMINAL):
-    """A dictionary keeps a class, some 1.5 KB, that was made for each terminal."""
+    """For each terminal, a dictionary keeps a new class of about 1.5 KB."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.classes: dict[str, type] = {}
 
     def on_event(self, event: PlantEvent) -> None:
-        """Make a class."""
+        """Create a class."""
         self.classes[event.key] = type("Session", (), {"uuid": event.key})  # leak
 
     def leaked(self) -> int:
-        """Classes."""
+        """Return the number of classes."""
         return len(self.classes)
 
 

@@ -1,6 +1,6 @@
-"""Plants where a shell is started: around the fork and the exec, in the process that starts it.
+"""Plants in the start of a shell: before and after the fork, in the process that starts the shell.
 
-The start function of ptyprocess is replaced by one that leaks, and then does what it did.
+They replace ptyprocess's start function by a wrapper that leaks and also calls the original.
 """
 
 import ctypes
@@ -13,7 +13,9 @@ from soak.plants.plant import LeakPlant, LifecycleEvent, PlantEvent
 
 
 class ShellStartPlant(LeakPlant):
-    """A base: `started` is called with what a shell is started with, before its fork, and `forked` after it."""
+    """Base class of these plants. `started` is called before the fork, with the arguments of the start; `forked` after
+    it.
+    """
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
@@ -30,43 +32,41 @@ class ShellStartPlant(LeakPlant):
         PtyProcess.spawn = classmethod(spawn)
 
     def on_event(self, _: PlantEvent) -> None:
-        """Nothing: the start of the shell does it."""
+        """Do nothing: the start of the shell leaks."""
 
     def started(self, argv: list[str], named: dict[str, Any]) -> None:
-        """A shell is about to be started."""
+        """Handle the arguments with which a shell is about to be started."""
 
     def forked(self, process: Any) -> None:
-        """It was started."""
+        """Handle the process that was started."""
 
 
 class EnvironmentKept(ShellStartPlant, on=LifecycleEvent.SHELL, culprit="started"):
-    """A list keeps a copy of the environment with which each shell is started."""
+    """For each shell, a list keeps a copy of the environment that it is started with."""
 
     def started(self, argv: list[str], named: dict[str, Any]) -> None:
-        """Keep it."""
+        """Keep the environment."""
         self.store.append(dict(named["env"]))  # leak
 
 
 class PreexecKept(ShellStartPlant, on=LifecycleEvent.SHELL, culprit="started"):
-    """A list keeps the function that runs between fork and exec, a closure with the working directory, for each
-    shell.
-    """
+    """For each shell, a list keeps the function that runs between fork and exec: a closure with a directory."""
 
     def started(self, argv: list[str], named: dict[str, Any]) -> None:
-        """Keep it."""
+        """Keep the function."""
         self.store.append(named["preexec_fn"])  # leak
 
 
 class ExecPipe(ShellStartPlant, on=LifecycleEvent.SHELL, culprit="started"):
-    """A list keeps a pipe, which would report a failed exec, for each shell: two descriptors each."""
+    """For each shell, a list keeps a pipe, as used to report a failed exec: two descriptors each."""
 
     def started(self, argv: list[str], named: dict[str, Any]) -> None:
-        """Open it; nobody closes it."""
+        """Open a pipe that is never closed."""
         self.store.append(os.pipe())  # leak
 
 
 class ArgumentsInC(ShellStartPlant, on=LifecycleEvent.SHELL, culprit="started"):
-    """The arguments of each shell are copied with C's strdup, through ctypes, and nobody frees them."""
+    """For each shell, its arguments are copied with strdup in C, through ctypes, and never freed."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
@@ -75,20 +75,20 @@ class ArgumentsInC(ShellStartPlant, on=LifecycleEvent.SHELL, culprit="started"):
         self.copies = 0
 
     def started(self, argv: list[str], named: dict[str, Any]) -> None:
-        """Copy them as exec wants them."""
+        """Copy the arguments."""
         self.strdup("\0".join(argv).encode().replace(b"\0", b" "))  # leak
         self.copies += 1
 
     def leaked(self) -> int:
-        """Copies."""
+        """Return the number of copies."""
         return self.copies
 
 
 class PtyProcessKept(ShellStartPlant, on=LifecycleEvent.SHELL, culprit="forked"):
-    """A list keeps the object of ptyprocess for each shell, whose descriptors are closed."""
+    """For each shell, a list keeps the object of ptyprocess, whose descriptors are closed."""
 
     def forked(self, process: Any) -> None:
-        """Keep it."""
+        """Keep the object."""
         self.store.append(process)  # leak
 
 

@@ -119,7 +119,7 @@ async def test_what_a_soak_run_found_is_explained_and_can_be_seen_again(tmp_path
     ("words", "expected"),
     [
         (("run", "nothing"), f"expected one of {', '.join(scenarios())}; found 'nothing'"),
-        (("run", "--plant", "zombi"), "no plant is called 'zombi'; there are zombie"),
+        (("run", "--plant", "zombi"), "no plant is called 'zombi'; similar names: zombie"),
         (("run", "--from", "nowhere"), "there is no nowhere; name the directory of a soak report"),
         (("run", "--from", "nowhere", "--seed", "1"), "--seed can't be used with --from, because"),
         (("run", "terminals", "--process", "relay"), "separate relay process that is not restarted (relay); found"),

@@ -61,19 +61,19 @@ def test_no_two_plants_share_a_line() -> None:
 
 
 def test_an_unknown_name_is_answered_with_those_that_come_near() -> None:
-    with pytest.raises(MobiFaiError, match=r"no plant is called 'zombies'; there are zombie"):
+    with pytest.raises(MobiFaiError, match=r"no plant is called 'zombies'; similar names: zombie"):
         plant("zombies")
     with pytest.raises(MobiFaiError, match="listener-not-removed"):
         plant("0")
 
 
 def test_a_relay_alone_takes_no_plant() -> None:
-    with pytest.raises(MobiFaiError, match="a relay alone"):
+    with pytest.raises(MobiFaiError, match="found a relay without an agent"):
         install("zombie", PluginContext(Ledger()))
 
 
 def test_a_plant_of_the_keeper_is_planted_nowhere_else() -> None:
-    with pytest.raises(MobiFaiError, match="the keeper's process to plant in; found an agent"):
+    with pytest.raises(MobiFaiError, match="can be planted only in the process of the keeper; found an agent"):
         install("shell-table", PluginContext(Ledger(), agent=object()))
     with pytest.raises(MobiFaiError, match="no plant is called 'zombie'"):
         install("zombie", PluginContext(Ledger(), keeper=object()))
