@@ -34,8 +34,9 @@ from mobifai.protocol.features import FEATURES
 from mobifai.session.context import SessionContext
 from mobifai.session.encryption import Identity
 from mobifai.session.key_combinations import Combinations
-from mobifai.session.registry import Seat, SessionRegistry
+from mobifai.session.registry import SessionRegistry
 from mobifai.session.relay_registration import RelayRegistration
+from mobifai.session.router import SessionRouter
 from mobifai.session.sessions import Sessions
 from mobifai.state import StateDir
 from mobifai.terminals.shells import ShellSpec, Spawner, home_directory, shell_environment
@@ -240,7 +241,15 @@ async def open_agent(
         progress = SignInProgress(presenter)
         registrations = [
             RelayRegistration(
-                state, target, ledger, pairings[seat], tabs, Seat(registry, sessions), progress, config.time_scale, seat
+                state,
+                target,
+                ledger,
+                pairings[seat],
+                tabs,
+                SessionRouter(registry, sessions),
+                progress,
+                config.time_scale,
+                seat,
             )
             for seat in seats
         ]

@@ -1,7 +1,7 @@
 """A paired phone that encrypts and has not proven yet who it is: nothing is sent to it or done for it before."""
 
-from collections.abc import Callable
 from dataclasses import replace
+from typing import Protocol
 
 from mobifai.access.known_phones import KnownPhones
 from mobifai.protocol.e2e import PhoneProven, Reason
@@ -12,22 +12,31 @@ from mobifai.session.encryption import EncryptedSession, Identity, Refusal
 from mobifai.session.relay_registration import PairedPhone
 
 
+class CandidateOwner(Protocol):
+    """The owner of the candidates."""
+
+    def candidate_proven(self, candidate: "Candidate", features: Features) -> None:
+        """A candidate has proven who it is. The features are those that it shares with the agent."""
+
+    def candidate_refused(self, candidate: "Candidate") -> None:
+        """A candidate can't prove who it is. It has been sent the reason."""
+
+
 class Candidate:
-    """One such phone. `proven` is called when it has proven who it is, `refused` when it can't."""
+    """One such phone."""
 
     def __init__(
         self,
         phone: PairedPhone,
         identity: Identity,
         phones: KnownPhones,
-        proven: "Callable[[Candidate, Features], None]",
-        refused: "Callable[[Candidate, Refusal], None]",
+        owner: CandidateOwner,
     ) -> None:
         self.phone = phone
         self.device_id = phone.device_id
-        self._proven = proven
+        self._owner = owner
         self.encryption = EncryptedSession(
-            phone.transport, phone.device_id, identity, phones, Numbering(), lambda refusal: refused(self, refusal)
+            phone.transport, phone.device_id, identity, phones, Numbering(), self._refused
         )
 
     def receive(self, event: str, payload: object) -> None:
@@ -44,7 +53,10 @@ class Candidate:
         if features.binds and not self.phone.features.binds:
             self.encryption.refuse(Reason.BROKEN, "the relay hides what this phone can do")
         else:
-            self._proven(self, replace(features, e2e=True))
+            self._owner.candidate_proven(self, replace(features, e2e=True))
+
+    def _refused(self, _: Refusal) -> None:
+        self._owner.candidate_refused(self)
 
     def close(self) -> None:
         """End the handshake. Idempotent."""

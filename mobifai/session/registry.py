@@ -14,7 +14,7 @@ from mobifai.protocol.e2e import Reason
 from mobifai.protocol.features import Features
 from mobifai.session.candidate import Candidate
 from mobifai.session.context import SessionContext
-from mobifai.session.encryption import EncryptedSession, Identity, Refusal
+from mobifai.session.encryption import EncryptedSession, Identity
 from mobifai.session.events import SessionClosed, SessionOpened
 from mobifai.session.relay_registration import PairedPhone
 from mobifai.session.session import Session
@@ -72,7 +72,7 @@ class SessionRegistry:
 
     def _await_proof(self, phone: PairedPhone) -> None:
         try:
-            candidate = Candidate(phone, self._identity(), self._phones, self._proven, self._refused)
+            candidate = Candidate(phone, self._identity(), self._phones, self)
         except StateError as error:
             _log.warning("no end-to-end encryption: %s", error)
             phone.end_pairing()
@@ -81,12 +81,16 @@ class SessionRegistry:
         phone.receive = candidate.receive
         candidate.encryption.start()
 
-    def _proven(self, candidate: Candidate, features: Features) -> None:
+    # -- events of candidates (CandidateOwner)
+
+    def candidate_proven(self, candidate: Candidate, features: Features) -> None:
+        """Open the session of a phone that has proven who it is."""
         _log.info("the phone %s is there, end to end", candidate.device_id)
         self._sessions.discard(candidate)
         self._open(candidate.phone, features, candidate.encryption)
 
-    def _refused(self, candidate: Candidate, _: Refusal) -> None:
+    def candidate_refused(self, candidate: Candidate) -> None:
+        """Forget a candidate, and end its pairing."""
         self._sessions.discard(candidate)
         candidate.close()
         candidate.phone.end_pairing()
@@ -110,7 +114,7 @@ class SessionRegistry:
         closing.clear()  # a cancelled task keeps its error, and with that its session
         await session.run()
 
-    # -- closing
+    # -- events of sessions (SessionOwner)
 
     def session_closed(self, session: Session) -> None:
         """Forget a session, and end its data channel."""
@@ -119,57 +123,3 @@ class SessionRegistry:
         if task is not None:
             task.cancel()
         self._context.publish(SessionClosed(session.device_id))
-
-
-class Seat:
-    """One phone's place at the relay: passes on what the relay reports of it. `registry` opens its session."""
-
-    def __init__(self, registry: SessionRegistry, sessions: Sessions) -> None:
-        self._registry = registry
-        self._sessions = sessions
-        self._phone: PairedPhone | None = None
-
-    @property
-    def _member(self) -> Candidate | Session | None:
-        """The session or candidate of this seat's phone, unless the phone has come by another seat since."""
-        member = self._sessions.get(self._phone.device_id) if self._phone is not None else None
-        return member if member is not None and member.phone is self._phone else None
-
-    @property
-    def _session(self) -> Session | None:
-        member = self._member
-        return member if isinstance(member, Session) else None
-
-    @property
-    def has_channel(self) -> bool:
-        """Whether the data channel of the phone is open."""
-        return self._session is not None and self._session.transports.channel_open
-
-    def phone_paired(self, phone: PairedPhone) -> None:
-        """Admit a phone. It replaces the one before."""
-        self.phone_unpaired("another pairing replaces this session")
-        self._phone = phone
-        self._registry.admit(phone)
-
-    def phone_unpaired(self, reason: str) -> None:
-        """End the session of the phone."""
-        if self._member is not None:
-            self._registry.end(self._member, reason)
-
-    def phone_left_relay(self) -> None:
-        """Go on with an open data channel."""
-        member = self._member
-        if isinstance(member, Session):
-            member.relay_ended()
-        elif member is not None:
-            self._registry.end(member, "the phone left before it had proven who it is")
-
-    def relay_has_room(self) -> None:
-        """Send on."""
-        if self._session is not None:
-            self._session.outbound.flush()
-
-    def relay_echoed(self, nonce: str) -> None:
-        """Pass on what the relay sent back."""
-        if self._session is not None:
-            self._session.transports.relay_echoed(nonce)
