@@ -42,15 +42,17 @@ def run_with_signals(context: click.Context, stop: Interruption, command: Callab
     context.meta[_KEY] = stop
     stop.handle()
     try:
-        return command(context)
+        try:
+            return command(context)
+        finally:
+            stop.ignore()  # before the error is handled: a second signal must not replace its exit status
     except KeyboardInterrupt:
+        stop.ignore()  # the second signal came before that
         raise CommandError("interrupted before anything was done", INTERRUPTED) from None
     except (click.ClickException, click.exceptions.Exit, CommandError):
         raise
     except Exception as error:
         raise CommandError(reason_of(error), FAILED) from error
-    finally:
-        stop.ignore()
 
 
 def interruption() -> Interruption:

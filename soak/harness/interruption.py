@@ -54,6 +54,7 @@ class Interruption:
 
     def ignore(self) -> None:
         """Ignore these signals from now on: the command is done and its exit status is known."""
+        self.hold()
         for number in self._handled:
             signal.signal(number, signal.SIG_IGN)
 

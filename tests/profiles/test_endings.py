@@ -340,6 +340,8 @@ def suspended(place: Place, name: str, _: str) -> None:
     with at_work(place, name) as command:
         with stopped(psutil.Process(command.process.pid)):
             command.process.send_signal(signal.SIGINT)
+        if name == "compare":
+            again_until_ended(command, signal.SIGINT)
         is_in_order(command, name, command.wait(), 4)
 
 
