@@ -26,7 +26,7 @@ SECRET_LENGTH = 26
 ATTEMPTS_PER_MINUTE = 10
 """Failed sign-ins allowed for one address per minute; people mistype once or twice."""
 SITE_ATTEMPTS_PER_MINUTE = 40
-"""The same for an IPv6 /48, the largest network that a provider assigns to one customer."""
+"""The same limit for an IPv6 /48, the largest network that a provider assigns to one customer."""
 
 DeviceType = Literal["mac", "mobile"]
 
@@ -130,7 +130,7 @@ def _same(code: str, typed: str) -> bool:
 
 
 def is_secret(typed: str) -> bool:
-    """Return whether this has the length of a link's code, which no typed code has."""
+    """Return whether `typed` has the length of a link's code. Codes that people type are shorter."""
     return len(_plain(typed)) == SECRET_LENGTH
 
 

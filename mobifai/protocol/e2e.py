@@ -2,14 +2,14 @@
 
 A session waits for the phone's hello (HELLO). The hello begins a Noise handshake, in which the phone shows that it
 holds a key that the agent has pinned, or the secret of an invitation link. The agent answers with its welcome and waits
-for the first sealed message (READY). Until that message opens, the phone has proven nothing that a recording could not
-contain, so nothing may be sent to it or done for it. It has to be `e2e:ready`; then the phone is proven, and frames are
-sealed and opened in both directions (ESTABLISHED). A message that can't be opened or read, and a phone that is not
-trusted, end the session (ENDED); the phone may pair again.
+for the first sealed message (READY). Until that message is decrypted, the phone's hello may be a replayed recording, so
+the agent sends nothing to the phone and does nothing for it. The message has to be `e2e:ready`. It proves the phone,
+and frames are then sealed and opened in both directions (ESTABLISHED). A message that can't be opened or read, and a
+phone that is not trusted, end the session (ENDED); the phone may pair again.
 
-`TRANSITIONS` is the whole machine: for each stage, the messages that count in it and the stage that follows. All others
-are ignored: anyone who controls the relay can send them. A message that counts may also be refused, which leads to
-ENDED.
+`TRANSITIONS` is the whole machine: for each stage, the messages that are accepted in it and the stage that follows. All
+others are ignored: anyone who controls the relay can send them. An accepted message may still fail a check, which leads
+to ENDED.
 
 `E2eSession` does no I/O and stores no phones: it asks `Trust` about keys and links. Commands are msgspec structs
 because defining a dataclass takes several times as long, and every start of an agent would pay for it.
@@ -52,7 +52,7 @@ def fingerprint(key: bytes) -> str:
 
 
 class E2eStage(Enum):
-    """The state of a session; HELLO and READY are named by the message that it waits for."""
+    """The state of a session; HELLO and READY are named after the message that the session waits for."""
 
     HELLO = "hello"
     READY = "ready"
@@ -70,7 +70,7 @@ TRANSITIONS: Mapping[E2eStage, Mapping[str, E2eStage]] = {
 
 
 class Reason(StrEnum):
-    """Why a phone is refused, as the phone is informed."""
+    """The reason that a refused phone receives."""
 
     UNKNOWN = "unknown"
     LINK_USED = "link-used"
@@ -87,7 +87,7 @@ class KeyStatus(Enum):
 
 
 class Trust(Protocol):
-    """The keys and links that the agent accepts. Both may change during a session, so every question is current."""
+    """The keys and links that the agent accepts. Both may change during a session, so no answer is cached."""
 
     def key_status(self, key: bytes) -> KeyStatus:
         """Return whether the agent knows a public key."""
@@ -107,7 +107,7 @@ class SendToPhone(msgspec.Struct, frozen=True):
 
 
 class PhoneProven(msgspec.Struct, frozen=True):
-    """Serve the phone and pin its key. `psk` is that of the link it came by, which is used up now."""
+    """Serve the phone and pin its key. `psk` is that of the link by which it came, which is now used up."""
 
     key: bytes
     name: str
@@ -129,7 +129,7 @@ class SessionRefused(msgspec.Struct, frozen=True):
 
 
 class MessageIgnored(msgspec.Struct, frozen=True):
-    """Log a message that does not count in this stage, or that was forged."""
+    """Log a message that is not accepted in this stage, or that was forged."""
 
     what: str
 
@@ -138,7 +138,7 @@ E2eCommand = SendToPhone | PhoneProven | FrameOpened | SessionRefused | MessageI
 
 
 class _Phone(msgspec.Struct, frozen=True):
-    """The phone of a handshake. `psk` is that of the link it came by, if it came by one."""
+    """The phone of a handshake. `psk` is that of the link by which the phone came, if it came by a link."""
 
     key: bytes
     introduction: messages.Introduction
@@ -146,7 +146,7 @@ class _Phone(msgspec.Struct, frozen=True):
 
 
 class E2eSession:
-    """One phone's session. `introduction` is what the handshake tells the phone about the agent."""
+    """One phone's session. `introduction` is sent to the phone in the handshake: the agent's name and features."""
 
     def __init__(
         self, static: KeyPair, agent_id: str, phone_id: str, introduction: messages.Introduction, trust: Trust

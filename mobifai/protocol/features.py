@@ -16,7 +16,7 @@ E2E = "e2e"
 """Messages by relay are encrypted end to end (`protocol.e2e`)."""
 
 UNSEEN = "unseen"
-"""The phone is notified when a terminal prints that it does not show (`process:printed`)."""
+"""The phone is notified when a terminal that it does not show prints output (`process:printed`)."""
 
 KEYS = "keys"
 """A phone that encrypts synchronizes its key combinations through the agent (`keys:get`, `keys:set`)."""

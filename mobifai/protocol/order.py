@@ -1,7 +1,8 @@
 """One order for the messages of a session, over both of its paths. Pure.
 
-Each side numbers its messages from 1, whichever path they take, and processes the other side's messages by number. A
-path keeps its messages in order, so a missing number is on the path other than the one that brought the next number.
+Each side numbers its messages from 1, whichever path they take, and processes the other side's messages in the order of
+their numbers. Each path keeps the order of its messages. So if a message arrives early, the missing one is on the other
+path.
 
 A data channel that ends loses the messages in flight. So an offer and its answer, which go by relay, carry the number
 of the next message: smaller numbers that the relay has not delivered by then were lost with an earlier channel.

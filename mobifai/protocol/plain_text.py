@@ -21,7 +21,8 @@ _BLANK = frozenset(
 
 
 def is_shown(character: str) -> bool:
-    """Return whether a character is visible and affects nothing else: no control, format or line end."""
+    """Return whether a character is visible and affects nothing else, unlike a control or format character or a line
+    end."""
     return character.isprintable() and ord(character) not in _BLANK
 
 

@@ -29,7 +29,7 @@ _BRIDGE = re.compile(
 
 
 class Rank(IntEnum):
-    """How likely a phone can reach an address; the most likely first."""
+    """How likely it is that a phone can reach an address; the most likely first."""
 
     DEFAULT_ROUTE = 0
     NETWORK = 1
@@ -96,7 +96,7 @@ def machine_addresses(*, ipv6: bool = True) -> list[IPv4Address | IPv6Address]:
 def sort_by_reachability(
     interfaces: list[Interface], sources: set[IPv4Address | IPv6Address]
 ) -> list[IPv4Address | IPv6Address]:
-    """Sort addresses by how likely phones reach them. `sources` are those of the default routes."""
+    """Return the addresses, those first that phones most likely reach. `sources` are those of the default routes."""
     usable = [one for one in interfaces if not _is_useless(one.address)]
     keyed = [
         (_SortKey(_rank(one, sources), one.address.version, number), one.address) for number, one in enumerate(usable)
@@ -149,5 +149,5 @@ def _interfaces() -> Iterator[Interface]:
 
 
 def _is_bridge(name: str) -> bool:
-    """Return whether Linux reports a bridge. Other systems only have the name to go by."""
+    """Return whether an interface is a bridge, as Linux reports it or, on other systems, by its name."""
     return Path("/sys/class/net", name, "bridge").is_dir()

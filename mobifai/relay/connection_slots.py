@@ -21,7 +21,8 @@ from mobifai.limits import RELAY_KNOWN_ADDRESSES
 K = TypeVar("K", bound=Hashable)
 
 KNOWN_FACTOR = 2
-"""Factor by which the limit of a known address is higher: a household behind one router reconnects all together."""
+"""Factor by which the limit of a known address is higher: all devices of a household behind one router reconnect
+together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +111,11 @@ class ConnectionSlots(Generic[K]):
         return sum(not group.known for group in self._groups.values())
 
     def pick_evicted(self, new: AddressGroup, key: K | None = None) -> K | None:
-        """Return the connection to evict for a new one; None if there is none. `key` is its own slot.
+        """Return the connection to evict for a new connection from `new`, or None.
 
-        It is the oldest of the address that has most slots. Unknown addresses are evicted first. For an unknown
-        address, a known one only loses slots beyond its first.
+        `key` is the slot of the new connection itself. The evicted connection is the oldest of the address that has
+        most slots. Unknown addresses are evicted first. For an unknown address, a known one only loses slots beyond its
+        first.
         """
         slots = [(other, group) for other, group in self._groups.items() if other != key]
         unknown = [(other, group) for other, group in slots if not group.known]

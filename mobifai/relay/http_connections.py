@@ -103,7 +103,7 @@ class HttpConnection(asyncio.Protocol):
         return self._transport is not None and self._transport.get_write_buffer_size() > 0
 
     def abort(self) -> None:
-        """Close it now, and discard unsent bytes."""
+        """Close the connection now, and discard unsent bytes."""
         self._owner.close(self)
         if self._transport is not None:
             self._transport.abort()

@@ -1,7 +1,7 @@
 """The queue of packets for one device.
 
-A packet counts against the limit until `get` is called for the one after it, since it has left for the network by then.
-`put` never blocks: a caller that forwards awaits `wait_for_room` first, and a device whose queue overflows is dropped.
+A packet counts against the limit until `get` is called for the next packet: by then it has left for the network. `put`
+never blocks: a caller that forwards awaits `wait_for_room` first, and a device whose queue overflows is dropped.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Outbox(Generic[T]):
-    """A bounded queue of packets. It has no room for forwarded packets from `most_bytes` on.
+    """A bounded queue of packets. Once it holds `most_bytes`, it has no room for forwarded packets.
 
     `size` returns the bytes of a packet. `overflow` is called if a packet does not fit.
     """
@@ -91,7 +91,7 @@ class Outbox(Generic[T]):
             self._drop_first()
 
     async def get(self) -> T | None:
-        """Return the next packet, or None at the end. The previous one counts as sent."""
+        """Return the next packet, or None at the end. From then on, the previous packet counts as sent."""
         if self._leaving and self._first < self._next:
             self._drop_first()
         self._leaving = False

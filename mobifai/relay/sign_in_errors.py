@@ -25,7 +25,7 @@ def wrong_kind(found: ClientKind, wanted: Set[ClientKind]) -> str:
 
 
 def wrong_code(typed: str, wanted: Set[ClientKind]) -> str:
-    """Return the message for text that is no valid code, with the remedy for this kind of client."""
+    """Return the message for text that is not a valid code, with the remedy for this kind of client."""
     if "#" in typed or "://" in typed:
         problem = "expected a pairing code; found the link of a client that encrypts"
     else:

@@ -1,4 +1,4 @@
-"""Sign-in of devices: invitations, tokens, and the decision which device has access to which account.
+"""Sign-in of devices: invitations, tokens, and the decision about which device has access to which account.
 
 Owns the accounts, the failed attempts and the tokens. Its decisions are kept in the store. It knows no connections: the
 relay disconnects a device that is revoked.
@@ -229,7 +229,7 @@ class SignIn:
                 self._tokens.check_time(claims, now)
 
     def record_connected(self, account: str, device_id: str) -> None:
-        """Record that a device is connected, or was until now."""
+        """Record that a device is connected, or has just disconnected."""
         self._store.record_connected(account, device_id, self._now())
 
     def _claim(self, account: Account, grant_id: str, register: messages.Register) -> None:

@@ -1,7 +1,7 @@
 """The relay's database: accounts, devices, and each account's settings.
 
-Owns `relay.sqlite` in the state directory (mode 0600), and decides nothing. It only keeps invitations of agents, which
-may be created while no relay runs. Invitations of phones are lost on a restart.
+Owns `relay.sqlite` in the state directory (mode 0600), and decides nothing. Of the invitations, it keeps only those of
+agents, which may be created while no relay runs. Invitations of phones are lost on a restart.
 """
 
 import logging
@@ -164,7 +164,7 @@ class RelayStore:
         )
 
     def record_connected(self, user_id: str, device_id: str, now: float) -> None:
-        """Record that a device is connected, or was until now."""
+        """Record that a device is connected, or has just disconnected."""
         self._connection.write_best_effort(
             "UPDATE devices SET last_seen = ? WHERE user_id = ? AND device_id = ?", (now, user_id, device_id)
         )

@@ -1,1 +1,1 @@
-"""How bytes reach a phone: through a relay elsewhere, a relay in this process, or a data channel."""
+"""The transports to a phone: through a relay elsewhere, through a relay in this process, or by data channel."""

@@ -1,4 +1,4 @@
-"""HTTP to a relay elsewhere: one way to create a client session, and one to explain an error.
+"""HTTP to a relay elsewhere: creates client sessions, and explains errors.
 
 Requests go to the address that the user gave and nowhere else: redirects are not followed, cookies are not kept, and
 bodies are not decompressed.

@@ -43,7 +43,7 @@ class PeerConnectorListener(PeerListener, Protocol):
 class PeerConnector:
     """Keeps at most one peer connection, which is `peer` while there is one.
 
-    `offers` numbers the offers to one phone, so that a late answer to an earlier offer is known.
+    `offers` numbers the offers to one phone, so that a late answer to an earlier offer is recognized.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class PeerConnector:
         self.disconnect()
 
     def check_channel(self) -> None:
-        """See whether the phone still confirms what it is sent on the channel: it has just used another transport."""
+        """Check whether the phone still acknowledges data on the channel, since it has just used another transport."""
         if self.peer is not None:
             self.peer.doubt()
 

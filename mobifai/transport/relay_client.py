@@ -56,7 +56,8 @@ class RelayListener(Protocol):
 
 
 class RelayClient:
-    """A transport to the phone through the relay. `url` is the relay's address; `token` returns what to sign in with.
+    """A transport to the phone through the relay. `url` is the relay's address; `token` returns the token to sign in
+    with, or None.
 
     Pauses between connections are `time_scale` times as short as usual.
     """
@@ -89,7 +90,7 @@ class RelayClient:
 
     @property
     def open(self) -> bool:
-        """Whether the relay is connected. Whether a phone is there is the pairing's to say."""
+        """Whether the relay is connected; a phone may still be missing."""
         return self._connected
 
     @property
@@ -135,7 +136,8 @@ class RelayClient:
             self._ledger.close(self._bound)
 
     async def _one_connection(self) -> bool:
-        """Connect and serve until the connection ends. Return whether it lasted, or was ended from here."""
+        """Connect and serve until the connection ends. Return True if the connection lasted, or if this agent ended it.
+        """
         self._drop = asyncio.Event()
         self._lasted = False
         socket = RelaySocket(self.url, self._ledger.capacity(RELAY_MESSAGE))
@@ -229,7 +231,7 @@ class RelayClient:
         self._said_lost = False
 
     def _report_lost(self, reason: str, error: Exception) -> None:
-        """Log the reason once per outage instead of once per attempt, but a fault of the agent always."""
+        """Log why the connection failed: once per outage, but for an error of the agent itself each time."""
         if not isinstance(error, (RelayUnreachable, OSError, aiohttp.ClientError)):
             _log.error("the connection to the relay failed: %s", reason, exc_info=error)
         elif not self._said_lost:

@@ -26,11 +26,12 @@ BULK_BYTES = 32 << 10
 """Bytes in the phone's outbox at which output waits in the terminals: more only delays the echo."""
 
 BULK_PACKETS = 16
-"""Packets there at which output waits too: the outbox takes 48, and all parts of one chunk have to fit."""
+"""Packets in the phone's outbox at which output waits too: it takes 48, and all parts of one chunk have to fit."""
 
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 30.0
-"""Seconds until it connects again after the relay closed the connection: the device was revoked, or connected twice."""
+"""Seconds until the agent connects again after the relay closed the connection: the device was revoked, or connected
+twice."""
 
 LASTING_SECONDS = 5.0
 """A connection that ends sooner does not reset the delay."""
@@ -54,7 +55,7 @@ class InProcessRelayTransport:
 
     @property
     def open(self) -> bool:
-        """Whether the agent is connected. Whether a phone is there is the pairing's to say."""
+        """Whether the agent is connected; a phone may still be missing."""
         return self._connection is not None and not self._connection.outbox.ended
 
     @property
@@ -72,7 +73,8 @@ class InProcessRelayTransport:
         return self._has_room(Outbox.has_room)
 
     def _has_room(self, enough: "Callable[[Outbox[Any]], bool]") -> bool:
-        """Return whether the phone's outbox has room. If not, the listener is notified once it has sent something."""
+        """Return whether the phone's outbox has room. If not, the listener is notified once the outbox has sent a
+        packet."""
         peer = self._peer()
         if peer is None or enough(peer.outbox):
             return self.open
@@ -89,7 +91,7 @@ class InProcessRelayTransport:
     def send(self, event: str, payload: object) -> None:
         """Send a message. Raises TransportClosed without a connection, or without room."""
         if self._connection is None or not self.open:
-            raise TransportClosed("the agent is not on its relay")
+            raise TransportClosed("the agent is not connected to its own relay")
         try:
             self._connection.emit(event, payload)
         except LimitReached as error:
@@ -113,7 +115,8 @@ class InProcessRelayTransport:
             delay = min(delay * 2, LONGEST_DELAY)
 
     async def _one_connection(self) -> bool:
-        """Connect and receive until the connection ends. Return whether it lasted, or was ended from here."""
+        """Connect and receive until the connection ends. Return True if the connection lasted, or if this agent ended
+        it."""
         began, self._was_dropped = self._loop.time(), False
         try:
             with self._relay.local(self._seat) as connection:
@@ -123,7 +126,8 @@ class InProcessRelayTransport:
         return self._was_dropped or self._loop.time() - began >= self._lasting_seconds
 
     async def _serve(self, connection: LocalConnection) -> None:
-        """Handle messages of the relay until it closes the connection. An agent that stops gets no `relay_lost`."""
+        """Handle messages of the relay until it closes the connection, then report `relay_lost`; not if the agent
+        itself stops."""
         self._connection = connection
         try:
             self._listener.relay_connected()

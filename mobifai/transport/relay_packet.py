@@ -100,7 +100,7 @@ def read_opening(text: str) -> float:
 
 
 def read(text: str) -> Packet:
-    """Parse a packet that follows the opening. Raises nothing."""
+    """Parse a packet that follows the opening. Never raises."""
     short = _SHORT.get(text[:1])
     if short is not None:
         return short

@@ -1,4 +1,4 @@
-"""The transport by relay: in this process for a relay of the agent's own, Socket.IO for one elsewhere."""
+"""Creates the transport through a relay: a direct one if the relay runs in this process, otherwise Socket.IO."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
@@ -34,7 +34,8 @@ def create_relay_transport(
     time_scale: float,
     seat: int,
 ) -> RelayTransport:
-    """Create the transport for a relay. `token` returns what to sign in with; timers run `time_scale` times as fast.
+    """Create the transport for a relay. `token` returns the token to sign in with, or None; timers run `time_scale`
+    times as fast.
 
     Only the relay in this process has more than one `seat`.
     """

@@ -17,7 +17,7 @@ class Transport(Protocol):
         """Whether a message sent now may arrive."""
 
     def room_for_bulk(self, piece: int) -> bool:
-        """Return whether a chunk of output of so many bytes may be sent now."""
+        """Return whether a chunk of output of `piece` bytes may be sent now."""
 
     def room_for_control(self) -> bool:
         """Return whether a short message may be sent now."""

@@ -10,7 +10,7 @@ from mobifai.protocol.messages.fields import Id, Message
 
 
 class Prompt(Message, frozen=True):
-    """`ai:prompt`."""
+    """`ai:prompt`: a task for the assistant."""
 
     prompt: Annotated[str, Meta(min_length=1, max_length=limits.MAX_PROMPT)]
     uuid: Id | None = None
@@ -52,7 +52,7 @@ class AiStep(Message, frozen=True):
 
 
 class AiAction(Message, frozen=True):
-    """`ai:action`: an action that the assistant performs now, in this turn (from 1)."""
+    """`ai:action`: an action that the assistant performs now. `turn` counts from 1."""
 
     uuid: str
     conversation: int

@@ -26,7 +26,7 @@ class HandshakeInitiate(Message, frozen=True):
 
 
 class HandshakeSignature(Message, frozen=True):
-    """`handshake:response` and `handshake:verify`."""
+    """`handshake:response` and `handshake:verify`: a device's signature over its challenge."""
 
     peer_id: Id
     signature: Hex

@@ -44,7 +44,7 @@ class LoginRequired(Message, frozen=True):
 
 
 class Notice(Message, frozen=True):
-    """`auth_error`, `error`, `waiting_for_peer` and `paired_device_disconnected`."""
+    """`auth_error`, `error`, `waiting_for_peer` and `paired_device_disconnected`: a text for the user."""
 
     message: Remark = ""
 

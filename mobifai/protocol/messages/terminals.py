@@ -10,7 +10,7 @@ from mobifai.protocol.messages.fields import Id, Message, Name, Number, Position
 
 
 class ProcessCreate(Message, frozen=True):
-    """`process:create`."""
+    """`process:create`: open a tab with a new shell."""
 
     uuid: Id
     name: Name | None = None
@@ -19,7 +19,7 @@ class ProcessCreate(Message, frozen=True):
 
 
 class ProcessRef(Message, frozen=True):
-    """`process:terminate`, and the agent's `process:terminated`."""
+    """`process:terminate`: close this tab. The agent's `process:terminated`: this tab was closed."""
 
     uuid: Id
 
@@ -40,7 +40,7 @@ class ProcessExited(Message, frozen=True):
 
 
 class ProcessNamed(Message, frozen=True):
-    """`process:rename`, and the agent's `process:created` and `process:renamed`."""
+    """`process:rename`, and the agent's `process:created` and `process:renamed`: a tab, and its name from now on."""
 
     uuid: Id
     name: Annotated[str, Meta(min_length=1, max_length=limits.MAX_NAME)]
@@ -53,14 +53,14 @@ class ProcessSwitch(Message, frozen=True, omit_defaults=False):
 
 
 class ProcessData(Message, frozen=True):
-    """`terminal:input`."""
+    """`terminal:input`: text to type into a terminal."""
 
     uuid: Id
     data: Text
 
 
 class Output(Message, frozen=True):
-    """`process:screen` and `terminal:output`.
+    """`process:screen` and `terminal:output`: part of a replay, or new output.
 
     Phones with `ack` or `resume` also get byte positions in the terminal's stream: `offset` of the first byte, and
     `end` after the last one. Of a screen, only the last part has `end`, and no part has `offset`. `skipped` is the
@@ -103,7 +103,7 @@ class ProcessError(Message, frozen=True):
 
 
 class ProcessPrinted(Message, frozen=True):
-    """`process:printed`: a terminal that the phone does not show printed up to `end`; sent once until it is shown."""
+    """`process:printed`: a terminal that the phone does not show has printed. Sent once until the phone shows it."""
 
     uuid: str
     end: int
@@ -125,7 +125,7 @@ class ProcessInfo(Message, frozen=True, omit_defaults=False):
 
 
 class ProcessesSync(Message, frozen=True, omit_defaults=False):
-    """`processes:sync`.
+    """`processes:sync`: all terminals of the agent.
 
     `resume`: the agent waits for a `terminal:resume`. `window`: how many bytes of a terminal's output the agent sends
     before it waits for a `terminal:ack`.
@@ -146,7 +146,7 @@ class TypedAction(Message, frozen=True):
 
 
 class TerminalActions(Message, frozen=True):
-    """`terminal:actions`."""
+    """`terminal:actions`: entries to type into a terminal, in order."""
 
     uuid: Id
     actions: Annotated[tuple[TypedAction, ...], Meta(max_length=limits.MAX_ACTIONS)]
@@ -161,7 +161,7 @@ class TerminalResize(Message, frozen=True):
 
 
 class SystemMessage(Message, frozen=True):
-    """`system:message`."""
+    """`system:message`: a text for the user."""
 
     type: str
 

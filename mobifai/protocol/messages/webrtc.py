@@ -16,13 +16,13 @@ class Description(Message, frozen=True):
 
 
 class Offer(Message, frozen=True):
-    """`webrtc:offer`."""
+    """`webrtc:offer`: the agent's offer of a data channel."""
 
     offer: Description
 
 
 class Answer(Message, frozen=True):
-    """`webrtc:answer`."""
+    """`webrtc:answer`: the phone's answer to an offer."""
 
     answer: Description
 
@@ -38,6 +38,6 @@ class Candidate(
 
 
 class IceCandidate(Message, frozen=True):
-    """`webrtc:ice-candidate`. None ends the list."""
+    """`webrtc:ice-candidate`: one candidate of a device. None ends the list."""
 
     candidate: Candidate | None = None
