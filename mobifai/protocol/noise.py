@@ -142,7 +142,7 @@ class _Symmetric:
         self.mix_hash(responder_static)
 
     def copy(self) -> "_Symmetric":
-        """Return a copy to try a key with. Valid until something was sealed."""
+        """Return a copy on which a key can be tried. Call this before `seal`, since the cipher is shared."""
         twin = object.__new__(_Symmetric)
         twin.hash, twin._chaining_key, twin._cipher = self.hash, self._chaining_key, self._cipher
         return twin

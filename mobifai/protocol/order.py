@@ -110,10 +110,10 @@ class Arrivals(Generic[T]):
         return self._held[min(self._held)][0].other if self._held else None
 
     def channel_begins(self, number: int | None) -> list[T]:
-        """Expect messages from this number on, if the other side names one, from a new data channel.
+        """Begin with a new data channel. Returns the messages that can be processed now.
 
-        Missing messages with smaller numbers were lost with an earlier channel. Returns the messages that can be
-        processed now.
+        `number` is that of the first message that may be expected, if the other side names it: missing messages with
+        smaller numbers were lost with an earlier channel.
         """
         self._has_channel = True
         found = []
@@ -123,7 +123,10 @@ class Arrivals(Generic[T]):
         return found + self._following()
 
     def channel_lost(self) -> list[T]:
-        """Give up messages on a data channel that ended. Returns the messages that were held for them."""
+        """Stop waiting for messages on a data channel that ended.
+
+        Returns the messages that were held until those arrive.
+        """
         self._has_channel = False
         return self._without_lost()
 

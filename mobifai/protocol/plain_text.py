@@ -22,7 +22,8 @@ _BLANK = frozenset(
 
 def is_shown(character: str) -> bool:
     """Return whether a character is visible and affects nothing else, unlike a control or format character or a line
-    end."""
+    end.
+    """
     return character.isprintable() and ord(character) not in _BLANK
 
 

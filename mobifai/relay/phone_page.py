@@ -38,7 +38,8 @@ _HEADERS = {
 }
 _ISOLATED = {"Cross-Origin-Opener-Policy": "same-origin"}
 _TRUSTED_SIGN = "Sec-Fetch-Dest"
-"""Browsers send it only over HTTPS and to loopback. Elsewhere they log an error for the header above."""
+"""A header that browsers send only over HTTPS and to loopback. Elsewhere they log an error for the header in
+`_ISOLATED`."""
 
 
 def encodings(accepts: str) -> set[str]:

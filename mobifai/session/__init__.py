@@ -1,1 +1,1 @@
-"""A phone that is connected: what it sends, what it gets, its encryption and its paths."""
+"""Sessions: each serves one connected phone, with its rights, encryption, transports and queues."""

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SessionOpened:
-    """A viewer is connected, and has proven who it is if it encrypts."""
+    """A viewer is connected. If it encrypts, it has proven its key."""
 
     device_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class SessionClosed:
-    """A viewer has no transport left, or was sent away."""
+    """A viewer has no transport left, or its session was ended."""
 
     device_id: str
 

@@ -1,17 +1,19 @@
 """The handover of a phone's messages from the relay to a data channel that has just opened.
 
-Messages that the relay still carries have to arrive first. So the relay is asked to send an echo behind them, and
-nothing may be left to send there. A legacy app also needs a moment until it listens on the channel. Owns one timer.
+Messages that the relay still carries have to arrive first. So the handover waits until nothing is left to send there,
+and until the relay has sent back an echo that it was asked for after them. A legacy app also needs a moment until it
+listens on the channel. Owns one timer.
 """
 
 import asyncio
 from collections.abc import Callable
 
 SETTLE_SECONDS = 0.1
-"""From the open channel to the first message on it (section 4). The phone installs its listeners in this time."""
+"""Seconds from the opening of the channel to the first message on it (section 4). A phone installs its listeners
+meanwhile."""
 
 FLUSH_SECONDS = 2.0
-"""How long a relay may take to carry earlier messages. After that the screens are sent again."""
+"""How long a relay may take to carry earlier messages. After that, replays are sent instead."""
 
 _LOOK_SECONDS = 0.01
 
@@ -22,7 +24,7 @@ _MARK = "until-channel:"
 class ChannelHandover:
     """One handover at a time. `waits` returns whether the relay's transport has messages that are not on the wire.
 
-    `go` is called once for each `begin`, unless `stop` comes first: with True when all earlier messages have arrived.
+    `go` is called once for each `begin`, unless `stop` comes first: with True if all earlier messages have arrived.
     """
 
     def __init__(self, waits: Callable[[], bool], go: Callable[[bool], None]) -> None:
@@ -40,9 +42,10 @@ class ChannelHandover:
         return self._timer is not None
 
     def begin(self, echo: Callable[[str], None] | None, *, listens: bool) -> None:
-        """Begin: a channel has opened. `echo` asks the relay for an echo; None if it sends none, or carries nothing.
+        """Begin, since a channel has opened.
 
-        `listens`: the phone receives messages on a channel from its first moment on.
+        `echo` asks the relay for an echo; None if the relay sends none, or carries no messages. `listens`: the phone
+        receives messages on a channel as soon as it opens.
         """
         self.stop()
         self._settle_seconds = 0.0 if listens else SETTLE_SECONDS
@@ -53,7 +56,7 @@ class ChannelHandover:
             echo(self._mark)
 
     def echoed(self, text: str) -> bool:
-        """Take an echo of the relay. Return whether it belongs to a handover."""
+        """Process an echo of the relay. Return whether it belongs to a handover."""
         if text == self._mark and self._timer is not None:
             self._mark = ""
             self._timer.cancel()

@@ -1,8 +1,8 @@
-"""The person's own key combinations, which phones that encrypt share through the agent.
+"""The user's own key combinations, which phones that encrypt share through the agent.
 
-A combination types when it is tapped. So the agent accepts combinations only from phones whose key is pinned, and sends
-them only to those. Owns `keys.json` of the state directory (0600, written whole). Each combination names the phone that
-wrote it, so that revoking a phone removes its combinations.
+Tapping a combination types into a terminal. So the agent accepts combinations only from phones whose key is pinned, and
+sends them only to those. Owns `keys.json` of the state directory (0600, written whole). Each combination names the
+phone that wrote it, so that revoking a phone removes its combinations.
 """
 
 import logging
@@ -22,7 +22,7 @@ from mobifai.state import write_secret
 _log = logging.getLogger(__name__)
 
 _JOINERS = frozenset("\u200c\u200d")
-"""They have no width, and belong to letters and emoji."""
+"""Joiners and selectors without a width of their own, which are parts of letters and emoji."""
 
 
 class _Kept(msgspec.Struct, frozen=True):
@@ -35,7 +35,7 @@ class _File(msgspec.Struct, frozen=True):
 
 
 class Combinations:
-    """What is kept; None before anything was."""
+    """The stored key combinations. `listed` is None until a phone has sent some."""
 
     def __init__(self, path: Path, ledger: Ledger) -> None:
         self._path = path
@@ -49,17 +49,17 @@ class Combinations:
 
     @property
     def listed(self) -> tuple[messages.Combination, ...] | None:
-        """The combinations in their order."""
+        """The combinations in their order; None if none were ever stored."""
         return None if self._kept is None else tuple(kept.combination for kept in self._kept)
 
     def replace(self, combinations: tuple[messages.Combination, ...], by: str) -> None:
-        """Keep these in place of all others. Raises BadMessage, LimitReached, StateError, and changes nothing then."""
+        """Replace all combinations. If it raises BadMessage, LimitReached or StateError, nothing has changed."""
         _check(combinations)
         writers = {kept.combination: kept.by for kept in self._kept or ()}
         self._keep(tuple(_Kept(one, writers.get(one, by)) for one in combinations))
 
     def forget(self, device_id: str) -> None:
-        """Remove what a phone wrote: it was revoked."""
+        """Remove the combinations of a phone that was revoked."""
         left = tuple(kept for kept in self._kept or () if kept.by != device_id)
         if self._kept is None or len(left) == len(self._kept):
             return
@@ -76,7 +76,7 @@ class Combinations:
     def _keep(self, kept: tuple[_Kept, ...]) -> None:
         content = msgspec.json.encode(_File(kept))
         if len(content) > self._bound.capacity:
-            raise self._bound.refuse("these key combinations are too long together")
+            raise self._bound.refuse("key combinations that are too long together")
         write_secret(self._path, content)
         self._kept = kept
         self._bound.set(len(content))
@@ -84,7 +84,7 @@ class Combinations:
     def _read(self) -> tuple[_Kept, ...] | None:
         try:
             with self._path.open("rb") as file:
-                content = file.read(self._bound.capacity)  # what is longer is cut, and so no JSON
+                content = file.read(self._bound.capacity)  # a longer file is cut, and so it is not valid JSON
             kept = msgspec.json.decode(content, type=_File).combinations
             _check(one.combination for one in kept or ())
         except FileNotFoundError:
@@ -97,7 +97,7 @@ class Combinations:
 
 
 class KeySync:
-    """One session's requests about them. `device_id` is the phone, `send` answers it."""
+    """Handles one session's requests about key combinations. `device_id` is the phone; `send` sends it the answers."""
 
     def __init__(
         self, combinations: Combinations, rights: Rights, device_id: str, send: Callable[[str, object], None]
@@ -138,7 +138,7 @@ def _check(combinations: Iterable[messages.Combination]) -> None:
         if one.id in seen:
             raise BadMessage("keys:set", f"expected each id once; found {one.id} twice")
         if any(map(_is_hidden, one.label + one.sequence)):
-            raise BadMessage("keys:set", f"expected letters that can be seen in {one.id}; write keys by their names")
+            raise BadMessage("keys:set", f"expected visible characters in {one.id}; write keys by their names")
         seen.add(one.id)
 
 

@@ -1,7 +1,7 @@
-"""The order of one session's messages over all transports, and how long a missing message is waited for.
+"""Puts one session's messages from all transports in order, and times the wait for a missing message.
 
-Owns the messages that came too early, and one timer. A message that is missing on the relay is held back there: after a
-while the session is broken. One that is missing on the data channel is lost with the channel.
+Owns the messages that arrived early, and one timer. If a message is missing on the relay, the relay holds it back, and
+the session ends after a while. If it is missing on the data channel, it is lost with the channel.
 """
 
 import asyncio
@@ -15,23 +15,24 @@ from mobifai.protocol.order import Arrivals, Way
 T = TypeVar("T")
 
 RELAY_SECONDS = 5.0
-"""How long a relay may take to carry what was sent by it before something that came by the data channel."""
+"""How long to wait for a message by relay after a later message has arrived on the data channel."""
 
 CHANNEL_SECONDS = 2.0
-"""The same for the data channel, before something that came by the relay: then the channel counts as dead. A lost
-packet is sent again after a second."""
+"""How long to wait for a message on the data channel after a later message has arrived by relay. After that, the
+channel counts as dead. A lost packet is sent again after a second."""
 
 _PATIENCE = {Way.RELAY: RELAY_SECONDS, Way.CHANNEL: CHANNEL_SECONDS}
 
 LOOKS = 2
-"""Parts of that time, timed one after the other: after a pause of the whole process its first timer is due before the
-messages that came meanwhile are read."""
+"""The number of timers into which a wait is split. After a suspension of the process, the first timer is due before the
+messages that arrived meanwhile are read."""
 
 
 class Ordering(Generic[T]):
-    """The order of one session: `arrivals`, and a timer for a missing message. Call `watch` after each change.
+    """The order of one session: `arrivals`, and a timer for a missing message. Call `watch` after each change of
+    `arrivals`.
 
-    `missing` is called when a message did not come in time on this transport.
+    `missing` is called with the transport on which a message did not arrive in time.
     """
 
     def __init__(self, ledger: Ledger, missing: Callable[[Way], None]) -> None:
@@ -43,7 +44,7 @@ class Ordering(Generic[T]):
         self._awaited: Way | None = None
 
     def close(self) -> None:
-        """Forget what is held. Idempotent."""
+        """Discard the held messages. Idempotent."""
         self._stop_timer()
         self.arrivals.begin()
         self._ledger.close(self._bound)

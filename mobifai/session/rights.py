@@ -7,11 +7,14 @@ from mobifai.protocol.features import Features
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """The rights of one session. `keys`: it may read and write the key combinations that phones share."""
+    """The rights of one session. `keys`: the viewer may read and write the key combinations that phones share."""
 
     keys: bool = False
 
     @classmethod
     def of(cls, features: Features) -> "Rights":
-        """Return the rights of a phone with these features. Key combinations type: only a proven phone shares them."""
+        """Return the rights of a phone with these features.
+
+        Only a phone that encrypts shares key combinations, since they type.
+        """
         return cls(keys=features.e2e and features.shares_keys)

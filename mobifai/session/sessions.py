@@ -1,4 +1,4 @@
-"""Who is connected to the agent: the sessions, and the phones that have not proven yet who they are."""
+"""The sessions of the agent, and its candidates: phones that have not proven their keys yet."""
 
 from mobifai.bounds import BoundedMap, Ledger
 from mobifai.limits import SESSIONS
@@ -7,7 +7,10 @@ from mobifai.session.session import Session
 
 
 class Sessions:
-    """The sessions and candidates by the ids of their devices, oldest first: at most `sessions` of them together."""
+    """The sessions and candidates by the ids of their devices, oldest first.
+
+    The limit `sessions` applies to both together.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -16,7 +19,7 @@ class Sessions:
 
     @property
     def members(self) -> list[Candidate | Session]:
-        """All of them, oldest first."""
+        """All sessions and candidates, oldest first."""
         return list(self._members.values())
 
     @property
@@ -29,17 +32,20 @@ class Sessions:
         return self._members.get(device_id)
 
     def in_the_way(self, device_id: str) -> Candidate | Session | None:
-        """Return what has to end before this device can come: its own session, or the oldest when there is no room."""
+        """Return the session or candidate that has to end before this device can connect, or None.
+
+        That is its own earlier one or, if there is no room, the oldest.
+        """
         if device_id in self._members or self._bound.room:
             return self._members.get(device_id)
         return next(iter(self._members.values()))
 
     def add(self, member: Candidate | Session) -> None:
-        """Add one. There is room for it, see `in_the_way`."""
+        """Add a session or candidate. There must be room for it (see `in_the_way`)."""
         self._members[member.device_id] = member
 
     def discard(self, member: Candidate | Session) -> None:
-        """Forget one. Idempotent."""
+        """Remove a session or candidate. Idempotent."""
         if self._members.get(member.device_id) is member:
             del self._members[member.device_id]
 

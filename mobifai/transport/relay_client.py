@@ -136,8 +136,7 @@ class RelayClient:
             self._ledger.close(self._bound)
 
     async def _one_connection(self) -> bool:
-        """Connect and serve until the connection ends. Return True if the connection lasted, or if this agent ended it.
-        """
+        """Connect and serve until the connection ends. Return True if it lasted, or if this agent ended it."""
         self._drop = asyncio.Event()
         self._lasted = False
         socket = RelaySocket(self.url, self._ledger.capacity(RELAY_MESSAGE))

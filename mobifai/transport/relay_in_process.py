@@ -73,8 +73,10 @@ class InProcessRelayTransport:
         return self._has_room(Outbox.has_room)
 
     def _has_room(self, enough: "Callable[[Outbox[Any]], bool]") -> bool:
-        """Return whether the phone's outbox has room. If not, the listener is notified once the outbox has sent a
-        packet."""
+        """Return whether the phone's outbox has room.
+
+        If not, the listener is notified once the outbox has sent a packet.
+        """
         peer = self._peer()
         if peer is None or enough(peer.outbox):
             return self.open
@@ -115,8 +117,10 @@ class InProcessRelayTransport:
             delay = min(delay * 2, LONGEST_DELAY)
 
     async def _one_connection(self) -> bool:
-        """Connect and receive until the connection ends. Return True if the connection lasted, or if this agent ended
-        it."""
+        """Connect and receive until the connection ends.
+
+        Return True if the connection lasted, or if this agent ended it.
+        """
         began, self._was_dropped = self._loop.time(), False
         try:
             with self._relay.local(self._seat) as connection:
@@ -127,7 +131,8 @@ class InProcessRelayTransport:
 
     async def _serve(self, connection: LocalConnection) -> None:
         """Handle messages of the relay until it closes the connection, then report `relay_lost`; not if the agent
-        itself stops."""
+        itself stops.
+        """
         self._connection = connection
         try:
             self._listener.relay_connected()

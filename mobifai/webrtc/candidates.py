@@ -1,7 +1,7 @@
 """The addresses of a phone that the agent may send datagrams to (ICE candidates), and how many there may be. Pure.
 
-The agent checks every address that it is given, so a phone or a relay could make it send to any host. It sends to a
-limited number of addresses, and to none that a phone can't have.
+The agent checks every address that it is given, so a phone or a relay could make it send to any host. So it sends to a
+limited number of addresses, and only to those that a phone can have.
 """
 
 import ipaddress
@@ -19,8 +19,8 @@ _MDNS = re.compile(r"[0-9A-Za-z-]{1,63}\.local\Z")
 
 
 class Addresses:
-    """The addresses of one connection. `loopback`: the agent itself is reached there, as on a machine without a
-    network.
+    """The addresses of one connection. `loopback`: loopback addresses are allowed, since the agent itself is reached at
+    one, as on a machine without a network.
     """
 
     def __init__(self, *, loopback: bool = False) -> None:
@@ -57,7 +57,7 @@ class Addresses:
 
 
 def _count(known: set[tuple[str, int]], host: str, port: int) -> bool:
-    """Return whether an address is known already or there is room for it; if so, add it."""
+    """Add an address unless too many are known. Return whether it is known now."""
     if not _LOWEST_PORT <= port < 1 << 16 or ((host, port) not in known and len(known) >= MOST_ADDRESSES):
         return False
     known.add((host, port))

@@ -18,15 +18,15 @@ _log = logging.getLogger(__name__)
 _APPLICATION_DATA = 23
 _LONGEST = 1500
 _OVERHEAD = 64
-"""Bytes of a record beside its content, at most."""
+"""The most bytes that a record has in addition to its content."""
 
 
 class _OpenedRecord(bytes):
-    """The decrypted content of a record, where a datagram is expected."""
+    """The decrypted content of a record, passed where a datagram is expected."""
 
 
 class FastDtlsTransport(RTCDtlsTransport):
-    """A DTLS transport that an aiortc transport is turned into. `begin` has to be called first."""
+    """The class that a DTLS transport of aiortc is switched to. `begin` has to be called first."""
 
     _ice: Any
     _ssl: SSL.Connection
@@ -65,7 +65,7 @@ class FastDtlsTransport(RTCDtlsTransport):
         self._ice._queue.put_nowait((datagram, component))
 
     def _open_record(self, datagram: bytes) -> bytes | None:
-        """Return the content of a record: nothing if it is not valid data, None if the phone closed the connection."""
+        """Return the content of a record: empty if it is not valid data, None if the phone closed the connection."""
         self._RTCDtlsTransport__rx_bytes += len(datagram)
         self._RTCDtlsTransport__rx_packets += 1
         self._ssl.bio_write(datagram)

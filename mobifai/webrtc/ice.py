@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 GATHER_SECONDS = 2
 PACE_SECONDS = 0.02
-"""Seconds between two checks, as aioice has it (Ta, RFC 8445, section 14.2)."""
+"""Seconds between two checks, as in aioice (Ta, RFC 8445, section 14.2)."""
 
 MOST_LOOKUPS = 8
 """Concurrent name lookups of one connection; a browser has one name for each of its addresses."""
@@ -36,7 +36,7 @@ _PASSWORD = re.compile(r"[A-Za-z0-9+/]{22,256}\Z")
 """Valid ICE user names and passwords (RFC 8839, section 5.4)."""
 
 _LOOKUPS = ("_remote_candidates_resolving", "_add_remote_candidate")
-"""The attributes by which aioice notices the end of the candidates during a lookup, and adds the resolved address."""
+"""Attributes of aioice that `Lookups` uses: the end of the candidates, and the method that adds a resolved address."""
 
 _CHECKS = ("_check_periodic", "_check_list", "_closing", "_nominated", "_query_consent_task", "build_request")
 

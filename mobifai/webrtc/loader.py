@@ -55,15 +55,15 @@ class StubClass(metaclass=_StubMeta):
 
 
 class MediaNotLoaded(Exception):
-    """Raised for audio and video. A stub for `av.FFmpegError` and `pylibsrtp.Error`."""
+    """The error for audio and video, which are not supported. A stub for `av.FFmpegError` and `pylibsrtp.Error`."""
 
 
 class StubSrtpSession(StubClass):
-    """A stub for an SRTP session, whose packets count as ones that don't decrypt and are ignored."""
+    """A stub for an SRTP session. Its packets count as undecryptable, and are ignored."""
 
     def unprotect(self, _: bytes) -> bytes:
         """Raise MediaNotLoaded."""
-        raise MediaNotLoaded("no sound and no pictures are carried")
+        raise MediaNotLoaded("audio and video are not supported")
 
     unprotect_rtcp = unprotect
     protect = unprotect
@@ -153,7 +153,7 @@ def _checked(aiortc: Any) -> Any:
     """Return the module if the parts that a data channel needs are real. Raises ImportError."""
     real = (aiortc.RTCPeerConnection, aiortc.RTCDataChannel, aiortc.RTCSessionDescription, aiortc.RTCIceServer)
     if not all(kind.__module__.startswith("aiortc.") for kind in real):
-        raise ImportError("expected real classes for the data channel; found stubs")
+        raise ImportError("expected aiortc's own classes for the data channel; found stubs in their place")
     aiortc.RTCCertificate.generateCertificate()._create_ssl_context(aiortc.rtcdtlstransport.SRTP_PROFILES)
     return aiortc
 

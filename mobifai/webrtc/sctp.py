@@ -1,9 +1,9 @@
 """The SCTP transport of a data channel: a subclass of aiortc's with a fast path for plain input and output.
 
-The chunks on the network are the same, under the same congestion window; the path to it is shorter. There is no task
-per message and no coroutine per chunk. Acknowledgements that arrive together are processed together, and the data that
-they allow leaves together (for each, the burst that RFC 9260, section 6.1 allows). Acknowledgements leave with outgoing
-data, or a little later (section 6.2). Everything that is not plain (loss, gaps, other kinds of messages, other
+The chunks on the network are the same, under the same congestion window; only the code path is shorter. There is no
+task per message and no coroutine per chunk. Acknowledgements that arrive together are processed together, and the data
+that they allow leaves together (for each, the burst that RFC 9260, section 6.1 allows). Acknowledgements leave with
+outgoing data, or a little later (section 6.2). Everything that is not plain (loss, gaps, other kinds of messages, other
 channels, opening, closing) is left to aiortc.
 """
 
@@ -31,17 +31,17 @@ from mobifai.webrtc.sctp_validation import is_valid
 _log = logging.getLogger(__name__)
 
 BURST = 4
-"""Most packets that one acknowledgement or one message may send (Max.Burst, RFC 9260, section 16)."""
+"""The most packets that one acknowledgement or one message may send (Max.Burst, RFC 9260, section 16)."""
 MOST_AT_ONCE = 32
-"""Most packets that leave together, however many acknowledgements arrived: the phone's socket has to hold them."""
+"""The most packets that leave together, however many acknowledgements arrived: the phone's socket has to hold them."""
 
 ACKNOWLEDGES_AFTER = 0.02
 """Seconds that an acknowledgement may wait for outgoing data; RFC 9260 allows 0.2, and every second packet."""
 
 _SMALL = USERDATA_MAX_LENGTH - SACK_BYTES
-"""Most bytes of a chunk that leaves room for an acknowledgement in its packet."""
+"""The most bytes of a chunk whose packet has room for an acknowledgement."""
 _LONGEST_ROUND_TRIP = 60.0
-"""Seconds; aiortc too ignores longer round trips."""
+"""In seconds. Longer round trips are ignored, as in aiortc."""
 
 _TSNS = 1 << 32
 _SEQUENCES = 1 << 16
@@ -71,7 +71,7 @@ class OutboundChunk(DataChunk):
 
 
 class FastSctpTransport(RTCSctpTransport):
-    """An SCTP transport that aiortc's is turned into, on a `FastDtlsTransport`. `begin` has to be called first."""
+    """The class that an SCTP transport of aiortc is switched to, on a `FastDtlsTransport`. Call `begin` first."""
 
     _loop: asyncio.AbstractEventLoop
     _last_received_tsn: int
@@ -318,12 +318,12 @@ class FastSctpTransport(RTCSctpTransport):
         return count, length
 
     def _update_rto(self, seconds: float) -> None:
-        """Use a round trip, unless the system clock, by which it was measured, was set meanwhile."""
+        """Update the timeout with a measured round trip, unless the system clock was set during the measurement."""
         if 0 <= seconds < _LONGEST_ROUND_TRIP:
             super()._update_rto(seconds)
 
     def _get_timestamp(self) -> int:
-        """Return the seconds for an association's cookie, of a clock that is never set."""
+        """Return the time for an association's cookie, in seconds of a monotonic clock."""
         return int(time.monotonic()) & 0xFFFFFFFF
 
     def _grow_cwnd(self, length: int) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from struct import Struct
 
 MOST_EARLY = 1024
-"""Most chunks that may arrive before a missing one; a phone may have about 900 full ones in flight."""
+"""The most chunks that may arrive before a missing one; a phone may have about 900 full ones in flight."""
 MOST_GAP = 4096
 """How far behind the newest acknowledged chunk a gap may end; this side has at most about 450 in flight."""
 
@@ -60,7 +60,7 @@ def _is_init(body: bytes) -> bool:
 
 
 def _is_acknowledgement(body: bytes) -> bool:
-    """Return whether a SACK has the gaps and duplicates that it counts, with the gaps in order and not too far away."""
+    """Return whether a SACK has the gaps and duplicates that it declares, the gaps in order and not too far away."""
     if len(body) < _SACK_BYTES:
         return False
     _, _, gaps, duplicates = _SACK.unpack_from(body)

@@ -16,13 +16,13 @@ _log = logging.getLogger(__name__)
 
 _UDP_SEGMENT = 103  # <linux/udp.h>; Python does not name it
 _MOST = 40
-"""Most records in one call: the kernel takes 64, and 64 KiB."""
+"""The most records in one call: the kernel takes 64, and 64 KiB."""
 _HEADER = 13
 _LENGTH_AT = 11
 _NEVER = frozenset(
     {errno.EINVAL, errno.EIO, errno.EMSGSIZE, errno.ENOPROTOOPT, errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM}
 )
-"""Errors that mean that this kernel or network card can't do it; others are temporary."""
+"""Errors by which a kernel or network card shows that it can't split records. Other errors are temporary."""
 
 
 class UdpSegmentSender:
@@ -79,7 +79,7 @@ class UdpSegmentSender:
 
 
 def _groups(records: bytes) -> list[tuple[bytes, int]]:
-    """Split at the ends of records, so that all records of a group have the given length; the last may be shorter."""
+    """Split into groups of records, each with the length of its records; the last record of a group may be shorter."""
     groups: list[tuple[bytes, int]] = []
     start = at = length = count = 0
     while at < len(records):
