@@ -140,4 +140,4 @@ AssistantHandlers = TypedDict(
         "ai:approve": Callable[[AiApprove], None],
     },
 )
-"""What a phone may ask of the assistant."""
+"""Handlers of the requests of a phone about the assistant, by event."""

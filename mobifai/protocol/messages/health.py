@@ -46,4 +46,4 @@ SystemHandlers = TypedDict(
         "system:echo": Callable[[Echo], None],
     },
 )
-"""What a phone may ask of the agent as a whole."""
+"""Handlers of the requests of a phone about the agent as a whole, by event."""

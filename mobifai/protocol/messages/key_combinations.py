@@ -36,4 +36,4 @@ KeyHandlers = TypedDict(
         "keys:set": Callable[[KeysSet], None],
     },
 )
-"""What a phone may ask about key combinations."""
+"""Handlers of the requests of a phone about key combinations, by event."""

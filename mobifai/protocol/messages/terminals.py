@@ -184,4 +184,4 @@ TerminalHandlers = TypedDict(
         "terminal:resume": Callable[[TerminalResume], None],
     },
 )
-"""What a phone may ask of terminals."""
+"""Handlers of the requests of a phone about terminals, by event."""
