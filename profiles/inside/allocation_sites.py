@@ -1,8 +1,9 @@
 """Counts live memory by allocation site at the end of each window, with tracemalloc.
 
 Owns the histories of the sites, which are bounded by the lines of the program. Memory that was allocated before tracing
-is unknown. Uses private functions of tracemalloc: `take_snapshot` copies every trace into objects of its own, which is
-too slow and too large for a running agent, and no public function returns the trace of an address.
+is unknown. Uses private functions of tracemalloc where the public ones are not enough: `take_snapshot` copies every
+trace into objects of its own, which is too slow and too large for a running agent, and no public function returns the
+trace of an address.
 """
 
 import _tracemalloc
@@ -103,8 +104,8 @@ def allocation_stack(thing: object) -> Stack:
 
     CPython 3.11 looks at the wrong address if the object's type has a managed dictionary; 3.12 does not.
     """
-    traceback: Any = _tracemalloc._get_object_traceback(thing)
-    found: Stack = traceback or ()
+    traceback = tracemalloc.get_object_traceback(thing)
+    found = tuple((frame.filename, frame.lineno) for frame in reversed(traceback or ()))  # the innermost first
     if not found and _IS_3_11 and type(thing).__flags__ & _MANAGED_DICT:
         return _stack_at(id(thing) - _PRE_HEADER)
     return found

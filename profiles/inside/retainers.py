@@ -298,7 +298,7 @@ def _future(step: _PathStep) -> str | None:
     for name in ("_result", "_exception", "_fut_waiter", "_loop"):
         if getattr(owner, name, None) is held:
             return f".{name}"
-    callbacks = owner._callbacks or ()
+    callbacks = asyncio.Future._callbacks.__get__(owner) or ()
     return "(callback)" if any(held is callbacks or held is pair or held is pair[0] for pair in callbacks) else None
 
 

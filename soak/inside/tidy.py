@@ -53,7 +53,8 @@ def _way(kind: type) -> Callable[[Any], None] | None:
     return _empty_addresses if (kind.__module__, kind.__name__) == ("uvloop.loop", "LruCache") else None
 
 
-def _empty(cache: "functools._lru_cache_wrapper[object]") -> None:
+def _empty(cache: Any) -> None:
+    """Empty the cache of a function, if it is bounded."""
     information = cache.cache_info()
     if information.maxsize is None:
         return

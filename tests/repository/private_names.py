@@ -27,6 +27,13 @@ PUBLIC_ALL_THE_SAME = frozenset(
     )
 )
 """Documented by Python in spite of their names."""
+WITHOUT_ALTERNATIVE = {
+    "_tracemalloc._get_traces": "`tracemalloc.take_snapshot` copies each trace, too much for a running agent",
+    "_PyTraceMalloc_GetTraceback": "no public function returns the traceback of an address",
+    "asyncio.Future._callbacks": "no public method lists the callbacks",
+}
+"""Private names of CPython that may be used because nothing public does the same, and why."""
+ALLOWED = PUBLIC_ALL_THE_SAME | set(WITHOUT_ALTERNATIVE)
 BY_NAME = {
     **dict.fromkeys(("getattr", "setattr", "hasattr", "delattr", "object", "getattr_static"), 1),
     **dict.fromkeys(("__getattribute__", "__setattr__", "__delattr__"), 1),
@@ -76,7 +83,7 @@ def private_uses(source: str) -> list[tuple[int, str]]:
 
 def is_private(name: object) -> bool:
     """Return whether a name is private by convention; `__name__` is not, nor is `_`."""
-    return isinstance(name, str) and PRIVATE.fullmatch(name) is not None and name not in PUBLIC_ALL_THE_SAME
+    return isinstance(name, str) and PRIVATE.fullmatch(name) is not None and name not in ALLOWED
 
 
 class _Visitor(ast.NodeVisitor):
@@ -155,7 +162,7 @@ class _Visitor(ast.NodeVisitor):
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
         full = ast.unparse(node)
-        if is_private(node.attr) and full not in PUBLIC_ALL_THE_SAME and not self._is_own(node.value):
+        if is_private(node.attr) and full not in ALLOWED and not self._is_own(node.value):
             self.found.append((node.lineno, node.attr))
         self.generic_visit(node)
 
