@@ -213,7 +213,7 @@ def run_tests(session: nox.Session, *which: str) -> None:
     except CommandFailed:
         if not failed.exists():
             raise
-        session.warn("once more, alone: a test that passes now is flaky, which is a bug of its own to be found")
+        session.warn("once more, alone: a test that passes now is flaky, and has to be fixed too")
         session.run("pytest", "--last-failed", "--last-failed-no-failures", "none", env=INSTALLED_ONLY)
 
 

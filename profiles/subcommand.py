@@ -8,6 +8,7 @@ import click
 from mobifai.errors import CommandError, MobiFaiError
 from mobifai.resource_limits import describe_shortage
 from soak.harness.interruption import Interruption
+from soak.internal_error import internal_error
 from soak.output import checked_output
 
 FAILED: Final = 3
@@ -67,4 +68,4 @@ def reason_of(error: Exception) -> str:
         return str(error)
     if isinstance(error, OSError) and error.strerror:
         return describe_shortage(error) or f"the system refused an operation: {error}"
-    return describe_shortage(error) or f"an internal error, which is a bug: {error!r}"
+    return describe_shortage(error) or internal_error(error)

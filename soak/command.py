@@ -19,6 +19,7 @@ from soak.harness import network_namespace as network
 from soak.harness.environment import environment
 from soak.harness.identity import product
 from soak.harness.preflight import preflight
+from soak.internal_error import internal_error
 from soak.option_table import usable
 from soak.options import DEFAULT_REPORT, TABLE, check_plan, check_planted, plan_of, soak_options
 from soak.output import show
@@ -38,7 +39,7 @@ class RunFailed(CommandError):
     """The run could not start, or has no report: exit status 3, because 1 means a leak."""
 
     def __init__(self, reason: Exception) -> None:
-        message = str(reason) if isinstance(reason, MobiFaiError) else f"an internal error: {reason!r}"
+        message = str(reason) if isinstance(reason, MobiFaiError) else internal_error(reason)
         super().__init__(message, EXIT_STATUS["failed"])
 
 

@@ -87,7 +87,7 @@ class ConversationTask:
             return str(error)
         except Exception as error:
             _log.exception("a conversation with the model failed")
-            return f"an internal error: {error!r}"
+            return f"internal error: {error!r}. This is a bug: report it, with logs/mobifai.log in the state directory"
         return ""
 
     def _finish(self, task: asyncio.Task[str]) -> None:

@@ -134,7 +134,7 @@ def _explain(error: Exception) -> int:
         return 1
     if named is None:
         logging.getLogger("mobifai").debug("internal error", exc_info=error)
-        internal = f"internal error: {error!r}; --log-level debug shows where it happened"
+        internal = f"internal error: {error!r}. This is a bug: report it, with the command and this message"
         report_failure(internal)
         _complain(internal)
         return 1

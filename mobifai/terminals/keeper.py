@@ -86,7 +86,9 @@ class Keeper:
             self.reap()
             self._supervisor.act(time.monotonic())
         except Exception as error:  # no error may end the shells
-            self._reports.problem(f"an internal error: {error!r}", "every terminal is kept", 0, time.monotonic())
+            self._reports.problem(
+                f"internal error of the keeper: {error!r}", "every terminal is kept", 0, time.monotonic()
+            )
             time.sleep(1)
 
     def _watch_signals(self) -> None:
