@@ -42,7 +42,7 @@ export class CipherState {
     return sealed;
   }
 
-  /** Throws for anything but the next message of the peer, and does not count it then. */
+  /** Decrypt the peer's next message. Throws for any other, which is not counted. */
   decrypt(sealed: Uint8Array, associated: Uint8Array = NOTHING): Uint8Array {
     const plain = chacha20poly1305(this.key, this.#nonce(), associated).decrypt(sealed);
     this.#counter += 1;

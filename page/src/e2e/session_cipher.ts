@@ -33,7 +33,7 @@ export class SessionCipher {
     return base64(this.sending.encrypt(utf8(encodeFrame(type, payload, seq))));
   }
 
-  /** Throws for a message that was changed or repeated, and for one that does not follow the last one. */
+  /** Decrypt the agent's next message. Throws for one that was changed, repeated or is out of order. */
   decrypt(data: string): Frame {
     return decodeFrame(text(this.receiving.decrypt(unbase64(data))));
   }
@@ -52,7 +52,7 @@ export class Handshake {
     return base64(this.#initiator.hello(utf8(JSON.stringify(introduction))));
   }
 
-  /** Throws for an answer that the machine did not write. */
+  /** Process the machine's answer, and return the cipher of the session. Throws for an answer that is not the machine's. */
   welcome(message: string): SessionCipher {
     const { payload, sending, receiving } = this.#initiator.welcome(unbase64(message));
     const { name, features } = JSON.parse(text(payload)) as Partial<Introduction>;

@@ -5,12 +5,12 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
 
 export const utf8 = (text: string): Uint8Array => encoder.encode(text);
 
-/** Throws for invalid UTF-8. */
+/** Decode UTF-8. Throws for invalid bytes. */
 export const text = (bytes: Uint8Array): string => decoder.decode(bytes);
 
 export const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 
-/** Throws for invalid hex digits. */
+/** Decode hex digits. Throws for others. */
 export function unhex(digits: string): Uint8Array {
   if (!/^([0-9a-f]{2})*$/i.test(digits)) throw new Error("expected hex digits");
   return Uint8Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16));
@@ -35,7 +35,7 @@ export function base64(bytes: Uint8Array): string {
   return btoa(binary);
 }
 
-/** Throws for invalid Base64. */
+/** Decode Base64 with padding. Throws for invalid text. */
 export function unbase64(coded: string): Uint8Array {
   const binary = atob(coded);
   const bytes = new Uint8Array(binary.length);
@@ -43,7 +43,7 @@ export function unbase64(coded: string): Uint8Array {
   return bytes;
 }
 
-/** Throws for invalid Base64 for URLs. */
+/** Decode Base64 for URLs. Throws for invalid text. */
 export function unbase64url(coded: string): Uint8Array {
   if (!/^[A-Za-z0-9_-]*$/.test(coded)) throw new Error("expected Base64 for URLs");
   return unbase64(coded.replaceAll("-", "+").replaceAll("_", "/"));

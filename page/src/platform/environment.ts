@@ -17,7 +17,7 @@ export interface Environment {
   readonly deviceName: string;
   /** Return a monotonic time in milliseconds. */
   now(): number;
-  /** Call after some milliseconds. Returns a function that cancels the call. */
+  /** Call `call` after `milliseconds`. Returns a function that cancels the call. */
   after(milliseconds: number, call: () => void): () => void;
   random(): number;
   randomBytes(length: number): Uint8Array;

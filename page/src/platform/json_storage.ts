@@ -1,4 +1,4 @@
-/** JSON values by name, in the browser's storage. Without one they last as long as the page. */
+/** JSON values by name, in the browser's storage. Without a storage they last as long as the page. */
 
 import { unbase64 } from "./bytes";
 import type { Environment } from "./environment";

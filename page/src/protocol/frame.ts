@@ -9,7 +9,7 @@ export interface Frame {
 
 export const encodeFrame = (type: string, payload: unknown, seq?: number): string => JSON.stringify({ type, payload, seq });
 
-/** Throws for text that is not a frame. */
+/** Decode a frame. Throws for other text. */
 export function decodeFrame(text: string): Frame {
   const { type, payload, seq } = (JSON.parse(text) ?? {}) as Partial<Frame>;
   if (typeof type !== "string") throw new Error("expected a frame with a type");

@@ -6,7 +6,7 @@ export type Handlers<Messages, Context extends readonly unknown[] = []> = {
 };
 
 /**
- * Call the handler of an event. An event without one is ignored: it comes from a newer peer.
+ * Call the handler of an event. An event without a handler is ignored: it comes from a newer peer.
  *
  * Only own properties count, since the event's name comes from outside. An empty payload is an empty object to handlers.
  */

@@ -24,7 +24,7 @@ export class AccountSettings {
     return this.storage.machine?.credentials.token ?? null;
   }
 
-  /** Take settings that the relay sent, which may be anything. */
+  /** Apply settings that the relay sent. `found` may be any value. */
   received(found: unknown): void {
     this.#take(readSettings(found));
   }
@@ -37,7 +37,7 @@ export class AccountSettings {
     if (settings !== null) this.#take(settings);
   }
 
-  /** Merge changes into the settings, here and at the relay. Rejects when the relay does not take them. */
+  /** Merge changes into the settings, here and at the relay. Rejects when the relay does not accept them. */
   async put(changes: Settings): Promise<void> {
     this.#take(readSettings({ ...this.#current, ...changes }));
     const token = this.#token;

@@ -1,5 +1,5 @@
 /**
- * Chooses the credentials for each attempt to connect: those of a new link first, then the earlier ones in turn with them,
+ * Chooses the credentials for each attempt to connect: those of a new link first, then alternately the earlier ones,
  * until the machine has accepted one. A forged link costs time, but never the access that this browser had.
  */
 
@@ -14,11 +14,11 @@ export interface Attempt extends Credentials {
 export class Attempts {
   /** The next attempt uses the credentials of the new link, if there is one. */
   #renews = true;
-  /** The link's secret was reported as used, so the machine may know this browser: try without it, but keep it. */
+  /** The link's secret was reported as used, so the machine may know this browser: try without the secret, but keep it. */
   #withoutSecret = false;
   readonly #refused = new Set<boolean>(); // bounded: one entry for each kind of credentials
 
-  /** The person opened a link, or wants another try. */
+  /** Start over: the user opened a link, or wants another attempt. */
   reset(): void {
     this.#renews = true;
     this.#withoutSecret = false;
@@ -31,7 +31,7 @@ export class Attempts {
     return { token, secret: this.#withoutSecret ? null : secret, isRenewal };
   }
 
-  /** An attempt failed. Returns whether another one is no use. */
+  /** Record that an attempt failed. Returns whether further attempts are useless. */
   failed({ isRenewal }: Attempt, { final, linkUsed }: Ending, machine: Machine | null): boolean {
     this.#withoutSecret = linkUsed ?? false;
     if (this.#withoutSecret || machine === null || machine.renewal === null) return final;
@@ -40,14 +40,14 @@ export class Attempts {
     return this.#refused.size === 2;
   }
 
-  /** The machine has accepted these credentials. Returns the changes to store. */
+  /** Record that the machine has accepted these credentials. Returns the changes to store. */
   proven({ isRenewal }: Attempt, { credentials, renewal }: Machine): Pick<Machine, "credentials" | "renewal"> {
     this.reset();
     const { token } = isRenewal && renewal !== null ? renewal : credentials;
     return { credentials: { token, secret: null }, renewal: null };
   }
 
-  /** The relay gave this browser a token. Returns the changes to store. */
+  /** Record the token that the relay gave this browser. Returns the changes to store. */
   signedIn({ isRenewal }: Attempt, token: string, { credentials, renewal }: Machine): Partial<Machine> {
     if (!isRenewal) return { credentials: { ...credentials, token } };
     return renewal === null ? {} : { renewal: { ...renewal, token } };

@@ -15,7 +15,7 @@ export class Backoff {
     return wait;
   }
 
-  /** An attempt succeeded. */
+  /** Make the next delay short again, since an attempt succeeded. */
   reset(): void {
     this.#next = FIRST_MS;
   }

@@ -1,5 +1,5 @@
 /**
- * The person's own key combinations for one machine. They type text, so they come only from the machine's agent, encrypted.
+ * The user's own key combinations for one machine. They type text, so they come only from the machine's agent, encrypted.
  *
  * An agent with the feature `keys` stores them for all phones of the machine. This browser stores a copy. A change that
  * has not reached the agent yet is newer than the agent's list.
@@ -12,7 +12,7 @@ import type { Combination, OwnKeys, Send } from "./types";
 export const KEYS_FEATURE = "keys";
 
 export class Combinations {
-  /** Whether this connection's agent stores them; null before that is known. */
+  /** Whether this connection's agent stores key combinations; null before that is known. */
   #isStoredByAgent: boolean | null = null;
   #isSettled = false;
   /** The local change was sent on this connection. */
@@ -28,7 +28,7 @@ export class Combinations {
     return { list: this.storage.combinations.list, isSettled: this.#isSettled };
   }
 
-  /** A session with the agent has begun. */
+  /** Begin: a session with the agent was established. */
   begin(features: readonly string[]): void {
     this.#isStoredByAgent = features.includes(KEYS_FEATURE);
     this.#isSent = false;
@@ -37,14 +37,14 @@ export class Combinations {
     else this.changed();
   }
 
-  /** Another machine is used from now on. */
+  /** Start over, since another machine is used from now on. */
   end(): void {
     this.#isStoredByAgent = null;
     this.#isSettled = false;
     this.changed();
   }
 
-  /** Take the agent's list. Null: no phone has sent one yet. */
+  /** Apply the agent's list; null means that no phone has sent a list yet. */
   take(found: unknown): void {
     const kept = found === null ? null : readCombinations(found);
     if (this.#isStoredByAgent !== true || (kept === null && found !== null)) return;
@@ -56,14 +56,14 @@ export class Combinations {
     this.changed();
   }
 
-  /** The person changed them. */
+  /** Replace the combinations by the user's new list. */
   put(list: readonly Combination[]): void {
     this.storage.combinations = { list, isUnsent: true };
     if (this.#isStoredByAgent && this.#isSettled) this.#put(list, true);
     this.changed();
   }
 
-  /** Send them once on each connection, and after a change: an agent that refuses a list would refuse it again. */
+  /** Send the list once on each connection, and after a change: an agent that refuses a list would refuse it again. */
   #put(list: readonly Combination[], isNew = false): void {
     if (this.#isSent && !isNew) return;
     this.#isSent = this.send("keys:set", { combinations: list });

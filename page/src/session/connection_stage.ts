@@ -1,4 +1,4 @@
-/** How far the connection to a machine is, and what it waits for. Pure. */
+/** The stage of the connection to a machine, and the event that it waits for. Pure. */
 
 import type { Progress } from "../transport/relay_session";
 import type { ConnectionStage, Path } from "./types";
@@ -20,7 +20,7 @@ export function connectionStage({ hasMachine, path, isRefused, progress }: Conne
   return progress === "ready" ? "waiting" : progress;
 }
 
-/** A phrase for people for each stage: the event that it waits for. */
+/** The event that each stage waits for, as a phrase for people. */
 export const WAITS_FOR: Readonly<Record<ConnectionStage, string | null>> = {
   unpaired: "a link to a machine",
   offline: "the relay",

@@ -1,4 +1,4 @@
-/** How a shell ended, in words. Pure. */
+/** Describes how a shell ended, in words. Pure. */
 
 import type { Exit } from "../protocol/messages";
 

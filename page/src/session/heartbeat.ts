@@ -1,9 +1,9 @@
-/** Whether the path to the agent is alive, and its round-trip time, measured with `system:echo`. */
+/** Checks that the path to the agent is alive, and measures its round-trip time, with `system:echo`. */
 
 const INTERVAL_MS = 5000;
 /** How long an answer may take on a path that is believed to be alive. */
 const TIMEOUT_MS = 10_000;
-/** How long it may take when the path is in doubt, such as after sleep. */
+/** How long an answer may take when the path may be dead, such as after sleep. */
 const SHORT_TIMEOUT_MS = 1500;
 
 export interface HeartbeatEnvironment {
@@ -12,29 +12,29 @@ export interface HeartbeatEnvironment {
   isVisible(): boolean;
   /** Send an echo. Returns false when there is no path. */
   send(nonce: string): boolean;
-  /** An answer came after this many milliseconds. */
+  /** An answer arrived after this many milliseconds. */
   answered(milliseconds: number): void;
-  /** No answer came in time. */
+  /** No answer arrived in time. */
   timedOut(): void;
 }
 
 export class Heartbeat {
   #count = 0;
   #sentAt = 0;
-  /** The nonce of the echo that is under way. */
+  /** The nonce of the echo whose answer is awaited. */
   #awaited: string | null = null;
   #cancelNext: () => void = () => undefined;
   #cancelTimeout: () => void = () => undefined;
 
   constructor(private readonly environment: HeartbeatEnvironment) {}
 
-  /** Begin, on a new path. */
+  /** Start checking a new path. */
   start(): void {
     this.stop();
     this.#send(TIMEOUT_MS);
   }
 
-  /** Send an echo now, since the path is in doubt. */
+  /** Send an echo now, since the path may be dead. */
   check(): void {
     this.#cancelNext();
     this.#cancelTimeout();
@@ -67,7 +67,7 @@ export class Heartbeat {
     });
   }
 
-  /** A page that is not visible sends nothing. */
+  /** Plan the next echo. A page that is not visible sends none. */
   #scheduleNext(): void {
     this.#cancelNext = this.environment.after(INTERVAL_MS, () => {
       if (this.environment.isVisible()) this.#send(TIMEOUT_MS);

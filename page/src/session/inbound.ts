@@ -1,5 +1,5 @@
 /**
- * What is done with each message of the agent.
+ * Handles each message of the agent.
  *
  * `Handlers<FromAgent>` comes from the generated message types: a message without a handler here is a type error.
  */

@@ -7,17 +7,17 @@ import type { PageStorage } from "./page_storage";
 import { signIn } from "./sign_in";
 import type { KnownMachine, UnknownMachineLink } from "./types";
 
-/** Ask the person whether a link to an unknown machine is used. */
+/** Ask the user whether a link to an unknown machine is used. */
 export type ConfirmLink = (link: UnknownMachineLink) => Promise<boolean>;
 
 export interface MachineChoiceListener {
-  /** Another machine is used from now on: leave the current one, then call `change`. */
+  /** Use another machine from now on: leave the current one, then call `change`. */
   use(change: () => void): void;
   changed(): void;
 }
 
 export class MachineChoice {
-  /** The person is being asked about a link. */
+  /** The user is being asked about a link. */
   #isAsking = false;
 
   constructor(
@@ -30,7 +30,7 @@ export class MachineChoice {
     return this.storage.machines.map((machine) => this.#described(machine));
   }
 
-  /** Pair with the machine of an invitation link, and use it. Throws LinkError; nothing has changed then. */
+  /** Pair with the machine of an invitation link, and use it. If it throws LinkError, nothing has changed. */
   async pair(text: string, confirm: ConfirmLink): Promise<void> {
     const link = parseLink(text);
     const unknown = this.#unknown(link);
@@ -66,7 +66,7 @@ export class MachineChoice {
     return confirm(link).finally(() => (this.#isAsking = false));
   }
 
-  /** What the person has to confirm before the link is used; null for the first machine, and for one that is known. */
+  /** Return what the user has to confirm before the link is used; null for the first machine, and for a known one. */
   #unknown(link: Link): UnknownMachineLink | null {
     const { machines, machine } = this.storage;
     const named = machines.find(({ id }) => id === link.machine);

@@ -18,10 +18,10 @@ import type { PageStorage } from "./page_storage";
 import { RelayConnection } from "./relay_connection";
 import type { Connection, Path } from "./types";
 
-/** On waking up, an attempt to connect that is older than this is given up for another one. */
+/** When the page wakes up, it replaces an attempt to connect that is older than this. */
 const MAX_ATTEMPT_MS = 1500;
 
-const HELD_BACK = "The relay held messages back, so that they came late or not at all; the connection was ended.";
+const HELD_BACK = "The relay delayed or dropped messages, so the connection was ended.";
 
 export interface MachineConnectionListener {
   changed(): void;
@@ -114,7 +114,7 @@ export class MachineConnection {
     this.#heartbeat.stop();
   }
 
-  /** The page is back: check the path, or connect now. */
+  /** Check the path, or connect now, since the page is visible again. */
   wake(): void {
     if (!this.#relay.isOpen) return;
     if (this.path !== null) return this.#heartbeat.check();
@@ -163,7 +163,7 @@ export class MachineConnection {
   }
 
   #secured(peer: Introduction): void {
-    this.#channel?.close(); // the agent offers another one in this session
+    this.#channel?.close(); // the agent offers another channel in this session
     this.#channel = null;
     this.#problem = null;
     this.#heartbeat.start();
@@ -238,7 +238,7 @@ export class MachineConnection {
     this.listener.lost();
   }
 
-  /** Nothing comes back on the path: do without it. */
+  /** Stop using the path, since no answer arrives on it. */
   #pathIsDead(): void {
     if (this.#channel?.open) {
       this.#channel.close();

@@ -1,5 +1,5 @@
 /**
- * The page's session with a machine, as views use it (see `types.ts`). Puts its parts together, and owns none of their jobs:
+ * The page's session with a machine, as views use it (see `types.ts`). Connects its parts, which do the work:
  *
  * - `MachineConnection`: the paths to the agent
  * - `Inbound`, `Outbound`: messages from the agent and to it

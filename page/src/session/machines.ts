@@ -12,14 +12,14 @@ const MAX_NAME = 60;
 const ID = /^[0-9a-f-]{36}$/;
 
 export interface Machine extends MachineIdentity {
-  /** The agent's name for it. */
+  /** The agent's name for the machine. */
   readonly name: string | null;
-  /** The person's name for it. */
+  /** The user's name for the machine. */
   readonly label: string | null;
   readonly credentials: Credentials;
   /** Credentials of a later link. They replace the others once the machine has accepted them. */
   readonly renewal: Credentials | null;
-  /** No terminal was seen on it since the link was opened. */
+  /** The machine has listed no terminal since the link was opened. */
   readonly isNew: boolean;
 }
 
@@ -46,7 +46,7 @@ export class Machines {
     return this.all.find((one) => one.id === id) ?? null;
   }
 
-  /** Add one, or change the one with its id. */
+  /** Add a machine, or change the one with its id. */
   put(machine: Machine): void {
     const all = this.all;
     const isKnown = all.some(({ id }) => id === machine.id);

@@ -1,8 +1,8 @@
 /**
  * Delivers the messages of a session in the order in which the agent sent them, whichever paths they take.
  *
- * Each side numbers its messages from 1. A path keeps the order of its messages, so a number that is missing before one
- * that came by one path is still on the other path. A message that the relay holds back for too long breaks the session.
+ * Each side numbers its messages from 1. A path keeps the order of its messages, so if a message arrives early, the
+ * missing one is still on the other path. A message that the relay holds back for too long breaks the session.
  * One that is missing on the data channel is lost with that channel.
  *
  * A WebRTC offer and its answer carry the number of the next message. Smaller numbers that the relay has not delivered by
@@ -32,14 +32,14 @@ const OFFER = "webrtc:offer";
 type Mode =
   | "unnumbered" // the agent does not number its messages: they are delivered as they come
   | "numbered"
-  | "broken"; // the order can't be restored: nothing is delivered any more in this session
+  | "broken"; // the order can't be restored: this session delivers nothing more
 
 export interface MessageOrderListener {
   /** The next message, in order. */
   deliver(frame: Frame, path: Path): void;
   /** Messages are missing on the data channel while the machine uses the relay. */
   channelLost(): void;
-  /** A message came late or twice, or is held back. */
+  /** A message arrived late or twice, or the relay holds it back. */
   broken(): void;
 }
 
@@ -49,7 +49,7 @@ export class MessageOrder {
   #expected = 1;
   #hasChannel = false;
   readonly #held = new Map<number, readonly [Frame, Path]>(); // bounded by MAX_HELD
-  /** The path that a missing message is awaited on. */
+  /** The path on which a missing message is awaited. */
   #awaited: Path | null = null;
   #cancelWait: (() => void) | null = null;
 
@@ -95,7 +95,7 @@ export class MessageOrder {
     this.#advance();
   }
 
-  /** A data channel will carry messages from this number on. The earlier channel carries none any more. */
+  /** Begin with a new data channel, whose first message has this number. The earlier channel carries none any more. */
   channelBegins(seq: number | undefined): void {
     this.#hasChannel = true;
     if (seq === undefined) return;
@@ -104,7 +104,7 @@ export class MessageOrder {
     this.#advance();
   }
 
-  /** The data channel ended, and what was under way on it is lost. */
+  /** Stop waiting for messages on the data channel, which ended: those in flight are lost. */
   channelEnded(): void {
     this.#hasChannel = false;
     this.#advance();
@@ -121,7 +121,7 @@ export class MessageOrder {
     return first === undefined ? null : first[1] === "relay" ? "channel" : "relay";
   }
 
-  /** Deliver what is next, and wait for what is missing before the rest. */
+  /** Deliver the messages that are next, and wait for the one that is missing. */
   #advance(): void {
     this.#deliver();
     while (this.#missingOn === "channel" && !this.#hasChannel) this.#skip();

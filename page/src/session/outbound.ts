@@ -27,12 +27,12 @@ export class Outbound {
     return this.#sendBy("channel", event, payload) || this.#sendBy("relay", event, payload);
   }
 
-  /** Send something that the person asked for in a terminal, or report that it could not be sent. */
+  /** Send something that the user asked for in a terminal, or report that it could not be sent. */
   request<Event extends keyof FromPhone>(event: Event, payload: FromPhone[Event], uuid: string): void {
     if (!this.send(event, payload)) this.unsent(uuid);
   }
 
-  /** Send by the path that the agent's message came by: the agent tells the paths apart by that. */
+  /** Send answers by the path of the agent's message, since the agent tells its paths apart by them. */
   answer(messages: readonly Outgoing[], path: Path): void {
     for (const [event, payload] of messages) this.#sendBy(path, event, payload);
   }

@@ -1,4 +1,4 @@
-/** What this browser stores: the machines that it is paired with, which one is used, and the person's arrangement of each. */
+/** What this browser stores: the machines that it is paired with, which one is used, and the user's arrangement of each. */
 
 import { newSecret } from "../transport/identity";
 import type { Device } from "../transport/machine_identity";
@@ -10,7 +10,7 @@ import { moveOneMachine } from "./single_machine_migration";
 import { readSettings } from "./relay_settings";
 import type { Combination, Settings } from "./types";
 
-/** `isUnsent`: changed here, and not sent to the machine's agent yet. */
+/** `isUnsent`: the list was changed here, and not sent to the machine's agent yet. */
 export interface StoredCombinations {
   readonly list: readonly Combination[] | null;
   readonly isUnsent: boolean;

@@ -57,7 +57,7 @@ export class RelayConnection {
     return this.#progress;
   }
 
-  /** The machine or the relay refused this browser: reconnecting is no use. */
+  /** Whether the machine or the relay refused this browser, so that reconnecting is useless. */
   get isRefused(): boolean {
     return this.#isRefused;
   }

@@ -31,7 +31,7 @@ export class TabList {
     return this.#tabs.some((tab) => tab.uuid === uuid);
   }
 
-  /** Take the agent's list of terminals. Returns the uuids of those that are gone. */
+  /** Apply the agent's list of terminals. Returns the uuids of those that are gone. */
   sync(listed: readonly ProcessInfo[], active: readonly string[]): string[] {
     const gone = this.#tabs.filter((tab) => !listed.some(({ uuid }) => uuid === tab.uuid)).map(({ uuid }) => uuid);
     this.#tabs = listed.map(({ uuid, name, createdAt, exited }) => {
@@ -44,7 +44,7 @@ export class TabList {
     return gone;
   }
 
-  /** Sort by the person's order; new terminals come last. */
+  /** Sort by the user's order; new terminals come last. */
   #sort(): void {
     const order = this.storage.order;
     const rank = (uuid: string) => (order.includes(uuid) ? order.indexOf(uuid) : order.length);
@@ -57,7 +57,7 @@ export class TabList {
     this.#tabs = this.#tabs.map((tab) => (uuids.includes(tab.uuid) && tab.unseen ? { ...tab, unseen: false } : tab));
   }
 
-  /** Show these terminals. One that was requested may not be in the list yet. */
+  /** Show these terminals. A terminal that was just requested may not be in the list yet. */
   show(uuids: readonly string[]): void {
     this.#show(uuids);
   }
@@ -72,7 +72,7 @@ export class TabList {
     this.#tabs = this.#tabs.map((tab) => (tab.uuid === uuid ? { ...tab, name: shownName(name) } : tab));
   }
 
-  /** The shell ended, and the tab stays. */
+  /** Record that a tab's shell has ended. The tab stays. */
   exited(uuid: string, exit: string): void {
     this.#tabs = this.#tabs.map((tab) => (tab.uuid === uuid ? { ...tab, exit } : tab));
   }

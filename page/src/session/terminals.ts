@@ -1,4 +1,4 @@
-/** The machine's terminals, as this page has them: their tabs, sizes, and how far the output of each one was shown. */
+/** The machine's terminals on this page: their tabs, their sizes, and the position up to which their output was shown. */
 
 import type { Output, ProcessExited, ProcessesSync } from "../protocol/messages";
 import { Offsets } from "../transport/offsets";
@@ -13,9 +13,9 @@ export class Terminals {
   readonly #tabs: TabList;
   readonly #sizes = new Map<string, readonly [number, number]>(); // bounded by the tabs
   #offsets = new Offsets();
-  /** The view was asked for a first terminal on this machine. */
+  /** The view was already asked to create a first terminal on this machine. */
   #hasAskedForFirst = false;
-  /** The terminals are being closed: what views show instead is not the person's choice. */
+  /** The terminals are being closed: what views show instead is not the user's choice. */
   #isClearing = false;
 
   constructor(
@@ -34,7 +34,7 @@ export class Terminals {
     this.emitter.emit("tabs", this.#tabs.tabs);
   }
 
-  // -- what the agent reports
+  // -- events of the agent
 
   sync(sync: ProcessesSync, path: Path): void {
     const gone = this.#tabs.sync(sync.processes, sync.activeUuids ?? []);
@@ -63,7 +63,7 @@ export class Terminals {
     this.#tabsChanged();
   }
 
-  /** The shell ended. The tab stays while the agent keeps the terminal's last screen. */
+  /** Record that a shell has ended. The tab stays while the agent keeps the terminal's last screen. */
   exited({ uuid, exited, kept }: ProcessExited): void {
     const exit = exitText(exited);
     if (kept !== true || exit === null) return this.terminated(String(uuid));
@@ -78,12 +78,12 @@ export class Terminals {
     this.#tabsChanged();
   }
 
-  /** A terminal that is not shown printed something. */
+  /** Mark the tab of a hidden terminal that has printed. */
   printed(uuid: string): void {
     if (this.#tabs.printed(uuid)) this.#tabsChanged();
   }
 
-  /** Show output, unless a part before it is missing or it was shown already. */
+  /** Show output, unless it was shown already or earlier output is missing. */
   output(type: "process:screen" | "terminal:output", output: Output, path: Path): void {
     const { uuid, data, offset, end, skipped } = output;
     const stream = this.#offsets.stream(uuid);
@@ -101,7 +101,7 @@ export class Terminals {
     this.emitter.emit("output", { uuid, data, reset, replayed, skipped: skipped ?? 0, rendered });
   }
 
-  /** Ask the view for a terminal: once for each invitation link, and not on each path that the list comes by. */
+  /** Ask the view to create a terminal, once for each invitation link. The list may arrive more often. */
   #askForFirst(): void {
     if (this.#hasAskedForFirst || this.storage.machine?.isNew !== true) return;
     this.#hasAskedForFirst = true;
@@ -118,7 +118,7 @@ export class Terminals {
     this.emitter.emit("ended", uuid);
   }
 
-  // -- what the person does
+  // -- actions of the user
 
   create(uuid: string, cols: number, rows: number, name?: string): void {
     this.outbound.request("process:create", { uuid, cols, rows, ...(name === undefined ? {} : { name }) }, uuid);
@@ -155,14 +155,14 @@ export class Terminals {
     this.outbound.send("terminal:resize", { uuid, cols, rows });
   }
 
-  /** The view threw away what it shows of a terminal. */
+  /** Record that the view has discarded a terminal's screen. */
   dropScreen(uuid: string): void {
     for (const [event, payload] of this.#offsets.drop(uuid)) this.outbound.send(event, payload);
   }
 
   // -- another machine
 
-  /** Close the tabs of the machine, which is not used any more. */
+  /** Close the tabs of the machine, which is no longer used. */
   clear(): void {
     const open = this.#tabs.tabs;
     this.#tabs.clear();

@@ -2,7 +2,7 @@
  * The interface between the page's views and a machine's agent.
  *
  * A `Session` connects, pairs, encrypts, resumes and reconnects; views show its state and call its methods. No method
- * throws because there is no connection: what can't be sent is dropped. `input` says so in its result, since typed text
+ * throws because there is no connection: messages that can't be sent are dropped. `input` reports this in its result, since typed text
  * must not arrive later at another prompt.
  */
 
@@ -10,7 +10,7 @@ import type { Combination, FromAgent, FromPhone, Health } from "../protocol/mess
 
 export type { AiStep, BoundState, Combination, Health } from "../protocol/messages";
 
-/** How far the connection is. */
+/** The stage of the connection. */
 export type ConnectionStage =
   | "unpaired" // no machine is known: scan a QR code or paste a link
   | "offline" // no connection to the relay
@@ -40,7 +40,7 @@ export interface Connection {
 /** A machine that this browser is paired with. */
 export interface KnownMachine {
   readonly id: string;
-  /** The name that the person gave it, or else its agent's; null before the agent has answered. */
+  /** The name that the user gave the machine, or else its agent's; null before the agent has answered. */
   readonly name: string | null;
   /** The fingerprint of its key, as the machine shows it. */
   readonly fingerprint: string;
@@ -61,9 +61,9 @@ export interface Tab {
   readonly uuid: string;
   readonly name: string;
   readonly createdAt: number;
-  /** It has output that was not shown yet. */
+  /** The tab has output that was not shown yet. */
   readonly unseen: boolean;
-  /** How its shell ended, in words. Its last screen stays until the tab is closed. */
+  /** How the tab's shell ended, in words. Its last screen stays until the tab is closed. */
   readonly exit?: string | null;
 }
 
@@ -71,11 +71,11 @@ export interface Tab {
 export interface TerminalOutput {
   readonly uuid: string;
   readonly data: string;
-  /** A whole screen begins: discard what was shown before. */
+  /** A replay begins: discard the output that was shown before. */
   readonly reset: boolean;
-  /** It repeats a stored screen: a terminal must not answer queries in it, since their programs no longer wait. */
+  /** The output is a replay: a terminal must not answer queries in it, since the programs no longer wait for answers. */
   readonly replayed?: boolean;
-  /** Bytes that were printed and are never shown here; usually 0. */
+  /** The number of bytes that were printed and are never shown here; usually 0. */
   readonly skipped: number;
   /** Call this once, when the output is rendered: it acknowledges the output to the agent. */
   rendered(): void;
@@ -100,9 +100,9 @@ export interface Settings {
 }
 
 export interface OwnKeys {
-  /** Null: the person has never changed them. */
+  /** Null: the user has never changed them. */
   readonly list: readonly Combination[] | null;
-  /** The agent has sent its list, or it is one that keeps none. */
+  /** The agent has sent its list, or does not store any. */
   readonly isSettled: boolean;
 }
 
@@ -117,9 +117,9 @@ export interface SessionEvents {
   output: (output: TerminalOutput) => void;
   /** A terminal is gone: its shell ended, or it was closed. */
   ended: (uuid: string) => void;
-  /** The machine of a new link has no terminal: the view makes one, so that the person can type right away. */
+  /** The machine of a new link has no terminal: the view makes one, so that the user can type right away. */
   firstContact: () => void;
-  /** Something could not be done: a sentence for people. */
+  /** A request failed, for the reason in `message`, a sentence for people. */
   trouble: (message: string, uuid: string | null) => void;
   assistant: (event: AssistantEvent) => void;
   settings: (settings: Settings) => void;
@@ -133,7 +133,7 @@ export interface Session {
   readonly settings: Settings;
   readonly ownKeys: OwnKeys;
 
-  /** Listen. Returns a function that stops listening. */
+  /** Call `listener` for each event of this kind. Returns a function that stops this. */
   on<K extends keyof SessionEvents>(event: K, listener: SessionEvents[K]): () => void;
 
   /** Connect, and stay connected until `close`. */
@@ -147,12 +147,12 @@ export interface Session {
    * Pair with the machine of an invitation link: a whole address, or its fragment. Rejects with a sentence for people
    * when the link can't be used.
    *
-   * While another machine is known, `confirm` asks the person first: otherwise nothing is used, sent or replaced.
+   * While another machine is known, `confirm` asks the user first: otherwise nothing is used, sent or replaced.
    */
   pair(link: string, confirm?: (link: UnknownMachineLink) => Promise<boolean>): Promise<void>;
   /** Use another machine. */
   choose(id: string): void;
-  /** Give a machine a name in this browser. An empty one brings the agent's own name back. */
+  /** Give a machine a name in this browser. An empty name restores the agent's own. */
   renameMachine(id: string, name: string): void;
   /** Forget a machine and its keys; by default the one that is used. */
   forget(id?: string): void;
@@ -168,7 +168,7 @@ export interface Session {
   /** Type text. Returns false when it could not be sent; it is not sent later. */
   input(uuid: string, data: string): boolean;
   resize(uuid: string, cols: number, rows: number): void;
-  /** The view discarded what it showed of a terminal: the next `show` brings the whole screen. */
+  /** Report that the view has discarded a terminal's screen: the next `show` brings all of it. */
   dropScreen(uuid: string): void;
 
   prompt(text: string, uuid: string): void;
@@ -179,6 +179,6 @@ export interface Session {
   health(): Promise<Health>;
   /** Merge changes into the account's settings at the relay. */
   putSettings(changes: Settings): Promise<void>;
-  /** Change the person's own keys for this machine, here and at its agent. */
+  /** Change the user's own keys for this machine, here and at its agent. */
   putOwnKeys(list: readonly Combination[]): void;
 }

@@ -5,14 +5,14 @@ import type { Candidate, Description, FromPhone } from "../protocol/messages";
 
 export type DataChannelState =
   | "negotiating" // the offer is answered
-  | "connecting" // there is a channel, on which nothing came yet
+  | "connecting" // there is a channel, on which no message has arrived yet
   | "open" // the agent has sent a message: messages can be sent
   | "closed";
 
 type DataChannelEvent = "announced" | "message" | "close";
 
 /**
- * Which event leads where; others are ignored.
+ * The next state for each event. Other events are ignored.
  *
  * The agent's first message opens the channel. A browser can call a channel open before its own transport does, and then
  * drops what is sent without an error.
@@ -31,14 +31,14 @@ export interface DataChannelListener {
   answer(description: Description): void;
   opened(): void;
   received(frame: Frame): void;
-  /** The last call, once. */
+  /** The connection ended. This is the last call. */
   ended(): void;
 }
 
 export class DataChannel {
   #state: DataChannelState = "negotiating";
   #channel: RTCDataChannel | null = null;
-  /** Candidates that came before the offer was set. */
+  /** Candidates that arrived before the offer was set. */
   #early: Candidate[] = []; // bounded by MAX_EARLY_CANDIDATES
 
   constructor(
@@ -57,7 +57,7 @@ export class DataChannel {
     return this.#state === "open" && this.#channel?.readyState === "open";
   }
 
-  /** Move to the next state. Returns whether the event counts now. */
+  /** Move to the next state. Returns false if the event is ignored in this state. */
   #move(event: DataChannelEvent): boolean {
     const next = DATA_CHANNEL_TRANSITIONS[this.#state][event];
     if (next === undefined) return false;
@@ -120,7 +120,7 @@ export class DataChannel {
     this.listener.received(frame);
   }
 
-  /** Send a message. Returns whether the browser took it. */
+  /** Send a message. Returns whether the browser accepted it. */
   send<Event extends keyof FromPhone>(event: Event, payload: FromPhone[Event], seq?: number): boolean {
     if (!this.open) return false;
     try {

@@ -1,8 +1,8 @@
 /**
- * How far this page is in each terminal's output stream: decides which output is shown, and what is answered.
+ * This page's position in each terminal's output stream. Decides which output is shown, and which answers are sent.
  *
- * The rules are those of docs/reference/protocol-additions.md ("Offsets"). Output has arrived as soon as it came, since
- * it stays in memory until it is rendered. Acknowledgements are for what was rendered. Pure.
+ * The rules are those of docs/reference/protocol-additions.md ("Offsets"). Output counts as arrived immediately, since
+ * it stays in memory until it is rendered. Only rendered output is acknowledged. Pure.
  */
 
 import type { FromPhone, Output, ProcessesSync } from "../protocol/messages";
@@ -28,7 +28,7 @@ type OutputKind =
   | "old" // output that has arrived already
   | "gap" // output that does not continue at the page's offset
   | "probe-match" // the agent asks for the page's offset, which is the one that it expects
-  | "probe-mismatch"; // it expects another one
+  | "probe-mismatch"; // the agent expects another offset than the page's
 
 type OutputAction = "show" | "ignore" | "resume" | "acknowledge";
 
@@ -65,7 +65,7 @@ export class Offsets {
   #window = 0;
   #used = false;
 
-  /** Take a `processes:sync` that came by this path. Returns the answers. */
+  /** Process a `processes:sync` that arrived by this path. Returns the answers. */
   sync(sync: Pick<ProcessesSync, "processes" | "resume" | "window">, path: string): Outgoing[] {
     this.#used = sync.resume !== undefined || sync.window !== undefined;
     this.#window = sync.window ?? 0;
@@ -99,7 +99,7 @@ export class Offsets {
     return this.#used;
   }
 
-  /** The view discarded what it showed of a terminal. Returns the messages to send. */
+  /** Record that the view has discarded a terminal's screen. Returns the messages to send. */
   drop(uuid: string): Outgoing[] {
     const position = this.#positions.get(uuid);
     if (position === undefined) return [];
@@ -107,7 +107,7 @@ export class Offsets {
     return this.#used ? [this.#resume([uuid])] : [];
   }
 
-  /** Take a screen or output that came by this path. Returns whether it is shown, and the answers. */
+  /** Process a screen or output that arrived by this path. Returns whether it is shown, and the answers. */
   take(type: OutputType, output: OutputSpan, path: string): [isShown: boolean, answers: Outgoing[]] {
     if (!this.#used) return [true, []];
     if (this.#paths !== null && !this.#paths.has(path)) return [false, []];
@@ -128,7 +128,7 @@ export class Offsets {
     }
   }
 
-  /** Everything up to this offset is rendered. Returns the acknowledgement, if one is due. */
+  /** Record that all output up to this offset is rendered. Returns the acknowledgement, if one is due. */
   rendered(uuid: string, end: number | null, stream: string | null): Outgoing[] {
     const position = this.#positions.get(uuid);
     if (!this.#used || position === undefined || position.stream !== stream || end === null || position.end === null || end > position.end) return [];

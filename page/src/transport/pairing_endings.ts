@@ -1,13 +1,13 @@
-/** How a pairing ends, in words for people. */
+/** The reasons for which a pairing ends, in words for people. */
 
 import { relayWords } from "../protocol/untrusted_text";
 
 export interface Ending {
-  /** A sentence for people; null when there is nothing to say. */
+  /** The problem as a sentence for people; null when there is none. */
   readonly problem: string | null;
-  /** Trying again is no use: a person has to do something first. */
+  /** Trying again is useless: the user has to do something first. */
   readonly final: boolean;
-  /** Another page of this browser took over. This one must not take the connection back. */
+  /** Another page of this browser took over. This page must not take the connection back. */
   readonly replaced?: boolean;
   /** The link's secret was used before: the machine may have pinned this browser's key already. */
   readonly linkUsed?: boolean;
@@ -26,7 +26,7 @@ export const UNPROTECTED: Ending = {
   final: true,
 };
 export const REPLACED: Ending = {
-  problem: "Another page of this browser has taken over. Come back to this one to use the machine here.",
+  problem: "Another page of this browser has taken over. Return to this page to use the machine here.",
   final: false,
   replaced: true,
 };
@@ -37,7 +37,7 @@ export const notKnown = (): Ending => ({ problem: `The relay does not know this 
 /** The relay refuses this browser's token. */
 export const notLetIn = (message: unknown): Ending => ({ problem: `The relay does not let this browser in. ${relayWords(message)} ${NEW_LINK}`, final: true });
 
-/** By the reasons of `e2e:refused`. It comes in clear, so the relay may have made it up. */
+/** The texts for the reasons of `e2e:refused`. That message is not encrypted, so the relay may have forged it. */
 const REFUSALS: ReadonlyMap<string, string> = new Map([
   ["unknown", `The relay reports that the machine does not know this browser. A link lets one browser in, for 10 minutes. ${NEW_LINK}`],
   ["revoked", `The relay reports that this browser was revoked on the machine. ${NEW_LINK}`],

@@ -2,7 +2,7 @@
 
 import type { Environment } from "../platform/environment";
 
-/** Characters of a token; longer ones are not valid. */
+/** The most characters of a valid token. */
 const MAX_TOKEN = 4096;
 
 const MAX_BYTES = 64 << 10;
@@ -10,7 +10,7 @@ const MAX_BYTES = 64 << 10;
 export interface RelayAnswer {
   readonly ok: boolean;
   readonly status: number;
-  /** Empty when the answer was not an object, or too long. */
+  /** The answer's JSON object; empty when the answer was something else, or too long. */
   readonly content: Readonly<Record<string, unknown>>;
 }
 

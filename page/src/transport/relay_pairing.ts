@@ -2,7 +2,7 @@
  * Pairing with one machine through the relay, from registration to an encrypted session, as a state machine without I/O.
  *
  * Events come in: those of the socket, of the relay, and timers. Commands go out, for `RelaySession` to carry out.
- * `TRANSITIONS` says which events count in which stage. A pairing ends once and does not start again.
+ * `TRANSITIONS` lists the events that are accepted in each stage. A pairing ends once and does not start again.
  */
 
 import { keyPair } from "../e2e/noise";
@@ -31,11 +31,11 @@ export type PairingStage =
 interface LocalEvents {
   readonly connect: null;
   readonly connect_error: string;
-  /** With the reason that Socket.IO gives. */
+  /** The reason that Socket.IO gives. */
   readonly disconnect: string;
-  /** The stage has lasted for as long as it may. */
+  /** The time limit of the stage is over. */
   readonly timeout: null;
-  /** The time after a refused request is over. */
+  /** The pause after a refused request is over. */
   readonly retry: null;
 }
 
@@ -51,7 +51,7 @@ const STAYS: Row = {
 };
 
 /**
- * The stages that an event may lead to, by the stage in which it comes. In other stages it is ignored.
+ * The stages to which an event may lead, by the stage in which it arrives. In other stages it is ignored.
  *
  * Each event may also lead to "ended": a message that does not follow the protocol ends the pairing.
  */
@@ -87,19 +87,19 @@ export type PairingCommand =
   | Emit
   /** Another stage began, or (in "waiting") a request was refused. */
   | { readonly type: "progress"; readonly stage: PairingStage; readonly problem: string | null }
-  /** The relay let this browser in: keep this token. */
+  /** Store this token, with which the relay accepts this browser. */
   | { readonly type: "keep-token"; readonly token: string }
-  /** Send a `retry` in a moment. */
+  /** Send the event `retry` after a pause. */
   | { readonly type: "retry-later" }
   | { readonly type: "secured"; readonly peer: Introduction }
-  /** The first encrypted message came: it is the machine, and it has pinned this browser's key. */
+  /** The first encrypted message arrived: it proves the machine, which has pinned this browser's key. */
   | { readonly type: "proven" }
   | { readonly type: "receive"; readonly frame: Frame }
   | { readonly type: "settings"; readonly settings: unknown }
   /** Close the socket. The last command. */
   | { readonly type: "end"; readonly ending: Ending };
 
-/** What both sides have proved, or are about to. */
+/** The data for the proof of both keys. */
 interface Proof {
   readonly shared: Uint8Array;
   /** The text that the machine signs. */
@@ -128,7 +128,7 @@ export class RelayPairing {
   #state: State = { stage: "connecting" };
   /** The machine is connected to the relay. */
   #isAvailable = false;
-  /** A pairing was requested, and the request was not refused. */
+  /** A pairing was requested, and the relay has not refused the request. */
   #isRequested = false;
   /** The invitation link's secret, until the machine has pinned this browser's key. */
   #secret: Uint8Array | null;
@@ -149,7 +149,7 @@ export class RelayPairing {
     return this.#state.stage === "ready" ? this.#state.cipher : null;
   }
 
-  /** Take an event. Its payload may be anything: what does not follow the protocol ends the pairing. */
+  /** Process an event. A payload that violates the protocol ends the pairing. */
   receive(event: string, payload: unknown): readonly PairingCommand[] {
     if (!isPairingEvent(event)) return []; // of a newer relay
     const next = TRANSITIONS[event][this.stage];
@@ -230,14 +230,14 @@ export class RelayPairing {
     return this.#request();
   }
 
-  /** Request a pairing, once for as long as the machine is there. */
+  /** Request a pairing, unless this was done since the machine connected. */
   #request(): readonly PairingCommand[] {
     if (this.stage !== "waiting" || !this.#isAvailable || this.#isRequested) return [];
     this.#isRequested = true;
     return [{ type: "emit", event: "request_connection", payload: { targetDeviceId: this.#options.machine.id } }];
   }
 
-  /** The relay reports an error: it ends a handshake, and refuses a request. */
+  /** Handle an error that the relay reports: it ends a handshake, or refuses a request. */
   #failed(problem: string): readonly PairingCommand[] {
     if (this.stage !== "waiting") return this.end({ problem, final: false });
     return [...this.#enter({ stage: "waiting" }, problem), { type: "retry-later" }];
@@ -296,7 +296,7 @@ export class RelayPairing {
     return [...first, { type: "receive", frame }];
   }
 
-  /** The agent refuses this browser. The message comes in clear, so it changes nothing that is stored. */
+  /** End the pairing, since the agent refuses this browser. The message is not encrypted, so nothing stored is changed. */
   #refused({ reason, message }: E2eRefused): readonly PairingCommand[] {
     return this.end(refusal(String(reason), message, this.#secret !== null));
   }
@@ -307,6 +307,6 @@ const SERVER_DISCONNECT = "io server disconnect";
 
 const isPairingEvent = (event: string): event is keyof PairingEvents => Object.prototype.hasOwnProperty.call(TRANSITIONS, event);
 
-/** Whether the relay gave both sides the same key or challenge: each could pass off the other's signature as its own. */
+/** Whether the relay gave both sides the same key or challenge, so that the relay could reflect a side's own signature. */
 const isReflected = (own: Party, theirs: Party): boolean =>
   own.publicHex === theirs.publicHex.toLowerCase() || own.challenge.toLowerCase() === theirs.challenge.toLowerCase();

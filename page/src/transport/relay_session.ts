@@ -1,7 +1,7 @@
 /**
  * One connection to the relay, and the encrypted session with one machine's agent on it.
  *
- * Carries out the commands of a `RelayPairing`: owns the socket and the timers. It ends once, with the reason, and never
+ * Carries out the commands of a `RelayPairing`: owns the socket and the timers. It ends once, with a reason, and never
  * connects again: that is up to its listener.
  */
 
@@ -12,7 +12,7 @@ import type { Credentials, MachineIdentity } from "./machine_identity";
 import { CLOSED, type Ending, TAMPERED } from "./pairing_endings";
 import { type PairingCommand, type PairingStage, RelayPairing } from "./relay_pairing";
 
-/** How far a connection is, as people see it. */
+/** The progress of a connection, as people see it. */
 export type Progress = "offline" | "signing-in" | "waiting" | "securing" | "ready";
 
 const PROGRESS: Readonly<Record<PairingStage, Progress>> = {
@@ -27,23 +27,23 @@ const PROGRESS: Readonly<Record<PairingStage, Progress>> = {
 
 export interface RelaySessionListener {
   progress(progress: Progress, problem: string | null): void;
-  /** The relay let this browser in, with this token from now on. */
+  /** The relay accepted this browser, which uses this token from now on. */
   signedIn(token: string): void;
   secured(peer: Introduction): void;
-  /** The first encrypted message came: the machine has pinned this browser's key. */
+  /** The first encrypted message arrived: the machine has pinned this browser's key. */
   proven(): void;
   received(frame: Frame): void;
   settings(settings: unknown): void;
   ended(ending: Ending): void;
 }
 
-/** How long the relay and the machine have for each step; longer than they give each other. */
+/** How long each step of the relay and the machine may take; longer than their own limits. */
 const STEP_MS = 20_000;
 
-/** Progress that may last for as long as it takes. */
+/** Progress without a time limit. */
 const LASTING: readonly Progress[] = ["waiting", "ready"];
 
-/** How long after a refused request the machine is requested again. */
+/** The pause after a refused request before the next one. */
 const RETRY_MS = 2000;
 
 export class RelaySession {

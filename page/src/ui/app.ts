@@ -64,12 +64,12 @@ export class App {
     this.#observe();
   }
 
-  /** Pair with the machine of a link. The person confirms an unknown machine, if another one is known. */
+  /** Pair with the machine of a link. The user confirms an unknown machine, if another one is known. */
   pair(text: string): Promise<void> {
     return this.#session.pair(text, askAboutLink);
   }
 
-  /** Report a failure to the person. */
+  /** Report a failure to the user. */
   report(reason: unknown): void {
     this.#notices.show(sentence(reason), { key: "failure", seconds: 12 });
   }
@@ -174,7 +174,7 @@ export class App {
     this.terminals.sync();
   }
 
-  /** Ask about keys of an earlier version. A notice does not interrupt typing, and appears on each load until the person decides. */
+  /** Ask about keys of an earlier version. A notice does not interrupt typing, and appears on each load until the user decides. */
   #review(combos: readonly Combo[]): Promise<readonly Combo[] | null> {
     return new Promise((resolve) => {
       const act = (): void => void reviewCombos(combos).then(resolve);
@@ -182,7 +182,7 @@ export class App {
     });
   }
 
-  /** Open a terminal and focus it, so that the person can type right after pairing. */
+  /** Open a terminal and focus it, so that the user can type right after pairing. */
   #openFirst(): void {
     this.terminals.create();
     this.terminals.screen?.focus();

@@ -107,7 +107,7 @@ export class Commands {
     if (name !== null) this.#session.renameMachine(machine.id, name);
   }
 
-  /** Forget a machine; by default the one that is used. */
+  /** Forget a machine; by default the one that is in use. */
   async forget(machine = this.#store.state.machines.find(({ isUsed }) => isUsed)): Promise<void> {
     if (machine === undefined) return;
     const text = "This browser deletes its keys for this machine. Terminals keep running there. To use it again, pair with a new QR code.";
@@ -126,7 +126,7 @@ export class Commands {
     this.#notices.show((await copyText(text)) ? "Copied." : "The browser did not allow copying.", { key: "copied", seconds: 2 });
   }
 
-  /** A program wants to write to the clipboard: show the text, and let the person decide. */
+  /** A program wants to write to the clipboard: show the text, and let the user decide. */
   offerCopy(text: string): void {
     const copy = { label: "Copy", act: () => void this.copy(text) };
     this.#notices.show(`A program wants to copy ${text.length} characters to the clipboard.`, { key: "osc52", detail: plainLine(text, 120), actions: [copy] });

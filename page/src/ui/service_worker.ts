@@ -3,7 +3,7 @@
 /** How often a page that becomes visible again looks for a new build, at most. */
 const UPDATE_INTERVAL_MS = 3_600_000;
 
-/** Register it, and call `updated` when a build other than the running one is cached. Lasts as long as the page. */
+/** Register the service worker, and call `updated` when a build other than the running one is cached. Lasts as long as the page. */
 export function registerServiceWorker(updated: () => void): void {
   if (!window.isSecureContext || !("serviceWorker" in navigator)) return;
   const { serviceWorker } = navigator;

@@ -60,7 +60,7 @@ describe("the messages of a session", () => {
     const deliver = bed.agent.later("process:error", { uuid: "", error: "first" });
     bed.agent.send("process:error", { uuid: "", error: "second" });
     await bed.pass(5001);
-    expect(observed.problems.some((problem) => problem.includes("held messages back"))).toBe(true);
+    expect(observed.problems.some((problem) => problem.includes("delayed or dropped messages"))).toBe(true);
     deliver();
     await bed.settle();
     expect(observed.troubles).toEqual([]);

@@ -22,7 +22,7 @@ export interface Approval {
   readonly id: string;
   readonly uuid: string;
   readonly actions: readonly AiStep[];
-  /** By the page's clock, in milliseconds. */
+  /** The time by the page's clock, in milliseconds. */
   readonly expiresAt: number;
 }
 
@@ -110,7 +110,7 @@ export function removeApproval(state: AssistantState, id: string, now: number): 
   return approvals.length === state.approvals.length ? state : { ...state, approvals };
 }
 
-/** Drop what does not belong to these terminals. */
+/** Drop the conversations and approvals of all other terminals. */
 export function keepTerminals(state: AssistantState, uuids: readonly string[]): AssistantState {
   const known = new Set(uuids);
   const gone = Object.keys(state.conversations).filter((uuid) => !known.has(uuid));

@@ -1,5 +1,5 @@
 /**
- * The person's preferences: stored in this browser; colours and the font size also at the relay.
+ * The user's preferences: stored in this browser; colours and the font size also at the relay.
  *
  * Each field is validated, since another version or another app may have written it.
  */
@@ -69,7 +69,7 @@ export function savePreferences(storage: Storage | null, preferences: Preference
   }
 }
 
-/** Whether a change was not saved at the relay yet. */
+/** Whether a change still has to be saved at the relay. */
 export function isUnsaved(storage: Storage | null): boolean {
   try {
     return storage?.getItem(UNSAVED) === "yes";

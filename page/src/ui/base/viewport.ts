@@ -10,7 +10,7 @@ import type { Scope } from "./scope";
 export function followViewport(root: HTMLElement, moved: () => void, scope: Scope): void {
   const viewport = window.visualViewport;
   const follow = (): void => {
-    const zoomed = viewport !== null && viewport.scale > 1.01; // the person magnified the page: leave it alone
+    const zoomed = viewport !== null && viewport.scale > 1.01; // the user magnified the page: leave it alone
     const height = viewport === null || zoomed ? window.innerHeight : viewport.height;
     const top = viewport === null || zoomed ? 0 : viewport.offsetTop;
     root.style.setProperty("--seen-height", `${Math.round(height)}px`);

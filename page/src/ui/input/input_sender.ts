@@ -12,9 +12,9 @@ import type { Screen } from "../screen/screen";
 import { ask } from "../sheets/sheet";
 import type { AppState } from "../state";
 
-/** Bytes. Longer pastes are refused: the agent buffers 1 MiB for a program that is slow to read, and drops the rest. */
+/** The most bytes of a paste. Longer ones are refused: the agent buffers 1 MiB for a program that is slow to read, and drops the rest. */
 const MAX_PASTE = 1_000_000;
-/** Characters. Longer pastes are confirmed first, even if the program supports bracketed paste. */
+/** Pastes with more characters than this are confirmed first, even if the program supports bracketed paste. */
 const LONG_PASTE = 20_000;
 
 export class InputSender {
@@ -30,7 +30,7 @@ export class InputSender {
     this.#screen = screen;
   }
 
-  /** Text from a keyboard of any kind. */
+  /** Send text from a keyboard of any kind. */
   typed(data: string): void {
     const { modifiers } = this.#store.state;
     const combined = anyHeld(modifiers) ? withHeldOf(data, modifiers, this.#application) : null;
@@ -68,7 +68,7 @@ export class InputSender {
     this.#press(bracketed(clean, bracketsPastes));
   }
 
-  /** Release all modifiers: another terminal is shown. */
+  /** Release all modifiers, since another terminal is shown. */
   release(): void {
     this.#store.set({ modifiers: RELEASED });
   }

@@ -8,7 +8,7 @@ import type { AppState } from "../state";
 import { type Combo, readCombos } from "./combos";
 import { forgetOldCombos, oldCombos } from "./old_combos";
 
-/** Ask which combinations to keep. Null: the person has not decided. */
+/** Ask which combinations to keep. Null: the user has not decided. */
 export type ReviewCombos = (combos: readonly Combo[]) => Promise<readonly Combo[] | null>;
 
 export class CombosSync {
@@ -16,7 +16,7 @@ export class CombosSync {
   readonly #store: Store<AppState>;
   readonly #storage: Storage | null;
   readonly #review: ReviewCombos;
-  /** The person was asked on this load. */
+  /** The user was asked on this load. */
   #isReviewed = false;
 
   constructor(session: Session, store: Store<AppState>, storage: Storage | null, scope: Scope, review: ReviewCombos) {

@@ -1,7 +1,7 @@
 /**
  * The bar of keys that soft keyboards lack. Which keys it has is in `key_bar_keys.ts`.
  *
- * It stays above the soft keyboard, since the page ends where that begins.
+ * The bar stays above the soft keyboard, since the page ends where the keyboard begins.
  */
 
 import { el, setText } from "../base/dom";

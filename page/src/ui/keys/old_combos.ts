@@ -1,6 +1,6 @@
 /**
  * Combinations that an earlier version of this page stored. A relay could change them then, so they type nothing until
- * the person has reviewed each one.
+ * the user has reviewed each one.
  */
 
 import { readCombination } from "../../session/combination_list";
@@ -21,12 +21,12 @@ export function oldCombos(storage: Storage | null): readonly Combo[] {
   }
 }
 
-/** Delete them: the person has decided. */
+/** Delete them: the user has decided. */
 export function forgetOldCombos(storage: Storage | null): void {
   try {
     storage?.removeItem(TO_REVIEW);
   } catch {
-    // forbidden: the person is asked again
+    // forbidden: the user is asked again
   }
 }
 

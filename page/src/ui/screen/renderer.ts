@@ -35,7 +35,7 @@ export class Renderer {
     addon?.dispose();
   }
 
-  /** The colours or the font changed: glyphs that were drawn before are void. */
+  /** Draw all glyphs again, since the colours or the font changed. */
   renew(): void {
     this.#addon?.clearTextureAtlas();
   }

@@ -3,7 +3,7 @@
  *
  * A replayed screen contains the queries that programs once sent (DA, DSR, colours, focus). xterm answers them as it
  * parses them, and the answers would be typed into the program that runs now. So while a replayed screen is parsed, only
- * what a person caused is sent.
+ * what a user caused is sent.
  */
 
 import type { Scope } from "../base/scope";
@@ -12,7 +12,7 @@ import type { Scope } from "../base/scope";
 const REPLY = /^\u001b(?:\[[?>=]?[\d;]*\$?[cnRtyIO]$|\]|P)/;
 const CAUSES = ["keydown", "keypress", "keyup", "input", "compositionend", "paste", "mousedown", "mouseup", "mousemove", "wheel"] as const;
 
-/** Tracks whether a person caused the running task. */
+/** Tracks whether a user caused the running task. */
 export class UserActivity {
   #active = 0;
 
@@ -42,17 +42,17 @@ export class ReplayGate {
     return this.#parsing > 0;
   }
 
-  /** The parser reached the start of a replayed screen. */
+  /** Record that the parser has reached the start of a replayed screen. */
   enter(): void {
     this.#parsing += 1;
   }
 
-  /** The parser reached its end. */
+  /** Record that the parser has reached its end. */
   leave(): void {
     this.#parsing = Math.max(0, this.#parsing - 1);
   }
 
-  /** Whether the terminal may send this. */
+  /** Whether the terminal may send this text. */
   allows(data: string): boolean {
     return this.#parsing === 0 || (this.#activity.active && !REPLY.test(data));
   }

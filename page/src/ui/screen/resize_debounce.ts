@@ -44,13 +44,13 @@ export class ResizeDebounce {
     this.#timers = timers;
   }
 
-  /** The layout changed. */
+  /** Measure again once the layout is stable, since it changed. */
   layoutChanged(): void {
     this.stop();
     this.#timer = this.#timers.set(() => this.flush(), SETTLE_MS);
   }
 
-  /** Measure and apply the size now: a hidden terminal is shown. */
+  /** Measure and apply the size now, since a hidden terminal is shown. */
   flush(): void {
     this.stop();
     const size = usable(this.#measure());

@@ -21,13 +21,13 @@ import { type Size, usable } from "./resize_debounce";
 import { styledDocument, whileStyled } from "./styled_document";
 
 export interface ScreenListener extends Typing {
-  /** The terminal answered a program, or reported the mouse: no person typed this. */
+  /** The terminal answered a program, or reported the mouse: no user typed this. */
   answered(data: string): void;
   titled(title: string): void;
   rang(): void;
   /** A program wants to copy text. */
   copied(text: string): void;
-  /** The person tapped an address. */
+  /** The user tapped an address. */
   tappedAddress(address: string): void;
   /** The scroll position or the text changed. */
   scrolled(): void;
@@ -93,7 +93,7 @@ export class Screen {
     this.#input.focus();
   }
 
-  /** A key was sent without the text field. */
+  /** Forget the typed text, since a key was sent without the text field. */
   forgetTyped(): void {
     this.#input.forget();
   }
@@ -108,7 +108,7 @@ export class Screen {
     });
   }
 
-  /** Return the size that fits; null while it is hidden or can't be measured. */
+  /** Return the size in cells that fits; null while the terminal is hidden or can't be measured. */
   measure(): Size | null {
     const { clientWidth, clientHeight } = this.host;
     if (clientWidth < 40 || clientHeight < 20) return null;
@@ -161,7 +161,7 @@ export class Screen {
     terminal.attachCustomKeyEventHandler((event) => !(event.type === "keydown" && this.#listener.shortcut(event)));
   }
 
-  /** Report at most once per frame: output scrolls line by line. */
+  /** Report scrolling at most once per frame: output scrolls line by line. */
   #scrolled(): void {
     this.#frame ??= requestAnimationFrame(() => {
       this.#frame = null;
@@ -175,7 +175,7 @@ export class Screen {
     else this.#listener.answered(data);
   }
 
-  /** Programs may write to the clipboard if the person agrees, and never read it. */
+  /** Programs may write to the clipboard if the user agrees, and never read it. */
   #osc52(payload: string): boolean {
     const text = this.#gate.replaying ? null : parseOsc52(payload);
     if (text !== null) this.#listener.copied(text);

@@ -55,7 +55,7 @@ export class TerminalArea {
     setText(this.#mark, `${bytes(state.skipped)} not shown`);
   }
 
-  /** The bell: flash, and vibrate if that is chosen. A bell soon after another one is ignored. */
+  /** Ring the bell: flash, and vibrate if `vibrate`. A bell soon after another one is ignored. */
   ring(vibrate: boolean): void {
     const now = performance.now();
     if (now - this.#rangAt < BELL_INTERVAL_MS) return;

@@ -92,7 +92,7 @@ export class TerminalViews {
     if (focused || hasRealKeyboard()) screen.focus();
   }
 
-  /** The session's tabs changed: drop the screens of terminals that are gone, and show one that exists. */
+  /** Follow a change of the session's tabs: drop the screens of terminals that are gone, and show one that exists. */
   sync(): void {
     const { tabs, shown } = this.#store.state;
     const known = new Set(tabs.map((tab) => tab.uuid));
@@ -104,7 +104,7 @@ export class TerminalViews {
     else if (shown !== null) this.#showNone();
   }
 
-  /** A terminal is gone: show its neighbour. */
+  /** Show the neighbour of a terminal that is gone. */
   ended(uuid: string): void {
     const { tabs, shown } = this.#store.state;
     const order = tabs.map((tab) => tab.uuid);
@@ -116,7 +116,7 @@ export class TerminalViews {
     else this.#showNone();
   }
 
-  /** A terminal could not be created. */
+  /** Handle a terminal that could not be created. */
   failed(uuid: string): void {
     if (uuid === this.#expected) this.ended(uuid);
   }

@@ -55,7 +55,7 @@ function openAdd(pair: (text: string) => Promise<void>): void {
   const sheet = openSheet("Add a machine", words, form);
 }
 
-/** Ask before a link to an unknown machine is used. Returns whether the person agrees. */
+/** Ask before a link to an unknown machine is used. Returns whether the user agrees. */
 export function askAboutLink({ known, replaces, machine, fingerprint }: UnknownMachineLink): Promise<boolean> {
   const name = machineTitle(known);
   const text = replaces

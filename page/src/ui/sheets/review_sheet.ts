@@ -4,7 +4,7 @@ import { el } from "../base/dom";
 import type { Combo } from "../keys/combos";
 import { openSheet } from "./sheet";
 
-/** Return the combinations to keep; null when the person closed the sheet without a decision. */
+/** Return the combinations to keep; null when the user closed the sheet without a decision. */
 export function reviewCombos(combos: readonly Combo[]): Promise<readonly Combo[] | null> {
   return new Promise((resolve) => {
     const boxes = combos.map(() => el("input", { type: "checkbox" }));

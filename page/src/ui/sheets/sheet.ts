@@ -2,7 +2,7 @@
  * A sheet over the page: a modal dialog at the bottom of a phone, in the middle of a larger screen.
  *
  * When it closes, the browser immediately returns the focus to the element that had it before. Nothing here may move the
- * focus later, in the `close` event: by then the person may type elsewhere, or a menu item may have moved it.
+ * focus later, in the `close` event: by then the user may type elsewhere, or a menu item may have moved it.
  */
 
 import { type Child, el } from "../base/dom";
@@ -71,7 +71,7 @@ export function ask(question: Question): Promise<boolean> {
   });
 }
 
-/** One line of text from a person; null when they cancel. */
+/** Ask the user for one line of text. Returns null when the user cancels. */
 export function askText(title: string, label: string, value: string, yes: string, longest: number): Promise<string | null> {
   return new Promise((resolve) => {
     const field = el("input", { type: "text", maxlength: longest, autocapitalize: "off", autocomplete: "off", enterkeyhint: "done" });

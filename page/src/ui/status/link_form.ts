@@ -2,7 +2,7 @@
 
 import { el, setText } from "../base/dom";
 
-/** `pair` gets the pasted link. The form shows why it rejects. */
+/** Create the form. `pair` gets the pasted link; if it rejects, the form shows the reason. */
 export function linkForm(pair: (text: string) => Promise<void>): HTMLElement {
   const field = el("input", {
     type: "url", name: "link", inputmode: "url", autocapitalize: "off", autocomplete: "off", autocorrect: "off", spellcheck: "false", enterkeyhint: "go",

@@ -13,7 +13,7 @@ export function step(order: readonly string[], moved: string, by: number): reado
   return index < 0 ? order : place(order, moved, index + by);
 }
 
-/** Return the tab to show instead of `gone`: the one after it, or else the one before it. */
+/** Return the tab to show instead of `gone`: the next one, or else the previous one. */
 export function neighbour(order: readonly string[], gone: string): string | null {
   const index = order.indexOf(gone);
   return order[index + 1] ?? order[index - 1] ?? null;

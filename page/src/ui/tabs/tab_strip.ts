@@ -1,4 +1,4 @@
-/** The strip of tabs. Renders them, and reports what the person wants. */
+/** The strip of tabs. Renders them, and reports what the user wants. */
 
 import type { Tab } from "../../session/types";
 import { el, setText } from "../base/dom";
