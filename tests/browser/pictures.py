@@ -1,7 +1,7 @@
-"""Makes the pictures of the phone page that the README shows: `python -m tests.browser.pictures [FOLDER]`.
+"""Take the pictures of the phone page for the README: `python -m tests.browser.pictures [FOLDER]`.
 
-It drives a real agent with real programs in a browser of a phone's size, and writes PNG files into docs/pictures, each
-of 200 KB at most. What is in them is made up: a small shop, its tests, and an assistant whose answers are in a script.
+A real agent with real programs is shown in a browser of a phone's size. The PNG files go into docs/pictures, each of
+200 KB at most. The content is made up: a small shop, its tests, and an assistant with scripted answers.
 """
 
 import asyncio
@@ -32,9 +32,9 @@ syntax on
 
 HISTORY = [
     "Till: totals in decimals",
-    "Stock: a thing may be on two shelves",
-    "Taxes: the new rates",
-    "Receipts fit the roll",
+    "Stock: items on two shelves",
+    "Taxes: new rates",
+    "Receipts: fit the paper",
 ]
 
 SHOP = '''\
@@ -46,7 +46,7 @@ from decimal import Decimal
 
 @dataclass(frozen=True)
 class Line:
-    """So many of one thing."""
+    """One item and its count."""
 
     name: str
     price: Decimal
@@ -58,7 +58,7 @@ class Line:
 
 
 def total(lines: list[Line]) -> Decimal:
-    """What is to be paid."""
+    """Return the amount to pay."""
     return sum((line.total for line in lines), Decimal())
 
 
@@ -84,13 +84,13 @@ time.sleep(600)
 
 ANSWERS = [
     [
-        {"type": "message", "text": "I look at what is there first."},
+        {"type": "message", "text": "I'll look around first."},
         {"type": "keystroke", "text": "ls -d *"},
         {"type": "keystroke", "key": "Enter"},
         {"type": "request_screen"},
     ],
     [
-        {"type": "message", "text": "The folder build is older than till.py. I would delete it and build again."},
+        {"type": "message", "text": "The build directory is older than till.py. I'd delete it and rebuild."},
         {"type": "keystroke", "text": "rm -r build && make"},
         {"type": "keystroke", "key": "Enter"},
     ],
@@ -98,7 +98,7 @@ ANSWERS = [
 
 
 class Studio:
-    """A page with a session in it, and where its pictures go."""
+    """A page with a connected session, and the folder of its pictures."""
 
     def __init__(self, phone: PhonePage, home: Path, folder: Path) -> None:
         self.phone = phone
@@ -106,7 +106,7 @@ class Studio:
         self._folder = folder
 
     async def shoot(self, name: str) -> None:
-        """Take one picture. Raises ValueError when it is too large."""
+        """Take one picture. Raises ValueError if it is too large."""
         await self.phone.page.evaluate("document.fonts.ready")
         path = self._folder / f"{name}.png"
         await self.phone.page.screenshot(path=path, animations="disabled")
@@ -116,7 +116,7 @@ class Studio:
         print(f"{path}: {size / 1000:.0f} KB")
 
     async def start(self) -> None:
-        """Tabs with names, and a prompt to be seen."""
+        """Open tabs with names, each at a prompt."""
         await self.phone.first_terminal()
         for number, name in enumerate(("shop", "editor", "server")):
             if number:
@@ -127,12 +127,12 @@ class Studio:
         await self.phone.switch("shop")
 
     async def build(self) -> None:
-        """A build that runs."""
+        """Show a running build."""
         await self.phone.enter("git log --oneline -4; make")
         await self.phone.shows("71 %")
 
     async def edit(self) -> None:
-        """An editor."""
+        """Show an editor."""
         await self.phone.switch("editor")
         await self.phone.enter("vim -u ../vimrc till.py")
         await self.phone.shows("The till of")
@@ -141,7 +141,7 @@ class Studio:
 
 
 async def main(folder: Path) -> None:
-    """Make them all."""
+    """Take all pictures."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="mobifai-pictures-") as made:
         home = Path(made)
@@ -162,14 +162,14 @@ async def main(folder: Path) -> None:
 
 
 async def session(studio: Studio) -> None:
-    """One after the other, as a person would go through them."""
+    """Take the pictures in the order of a usual session."""
     phone = studio.phone
     await studio.build()
     await studio.shoot("terminal-dark")
     await studio.edit()
     await studio.shoot("vim-dark")
     await phone.switch("server")
-    await phone.ask("Why is the receipt still narrow? Mend it.")
+    await phone.ask("Why is the receipt too narrow?")
     await phone.assistant_asks("rm -r build")
     await studio.shoot("assistant-dark")
     await phone.refuse()
@@ -183,7 +183,7 @@ async def session(studio: Studio) -> None:
 
 
 def furnish(home: Path) -> None:
-    """A small project with a history."""
+    """Create a small project with a history."""
     shop = home / "shop"
     shop.mkdir()
     (home / "rc").write_text(SHELL)

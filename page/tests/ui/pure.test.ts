@@ -135,7 +135,7 @@ describe("the assistant's conversation", () => {
 
   test("actions in words", () => {
     const actions: AiStep[] = [{ type: "keystroke", text: "ls" }, { type: "keystroke", key: "Enter" }, { type: "delay", ms: 1500 }, { type: "request_screen" }];
-    expect(actions.map(describeAction)).toEqual(["Types ls", "Presses Enter", "Waits 1.5 s", "request_screen"]);
+    expect(actions.map(describeAction)).toEqual(["Types ls", "Presses Enter", "Waits 1.5 s", "Reads the screen"]);
   });
 });
 

@@ -123,7 +123,7 @@ export function describe(action: AiStep): string {
   if (action.text !== undefined) return `Types ${visible(action.text)}`;
   if (action.key !== undefined) return action.line === undefined ? `Presses ${action.key}` : `Presses ${action.key}, which runs ${visible(action.line)}`;
   if (action.ms !== undefined) return `Waits ${action.ms < 1000 ? `${action.ms} ms` : `${(action.ms / 1000).toFixed(1)} s`}`;
-  return action.type;
+  return action.type === "request_screen" ? "Reads the screen" : action.type;
 }
 
 /** Escape invisible characters, and those that look like a space, so that people approve exactly what they see. */
