@@ -36,7 +36,7 @@ from soak.shell_quoting import joined
 
 
 class RunFailed(CommandError):
-    """The run could not start, or has no report: exit status 3, because 1 means a leak."""
+    """The run could not start, or has no report. The exit status is 3, because 1 means that a leak was found."""
 
     def __init__(self, reason: Exception) -> None:
         message = str(reason) if isinstance(reason, MobiFaiError) else internal_error(reason)
@@ -105,7 +105,9 @@ def soak(context: click.Context, /, **params: Any) -> int:
 
 @contextmanager
 def _taken(directory: ReportDirectory, as_json: bool) -> Iterator[Invocation]:
-    """Lock the directory for this run; a refused run leaves no empty one. Raises OptionsError if another run has it."""
+    """Lock the directory for this run. If the run is refused, do not leave an empty directory. Raises OptionsError if
+    another run has locked the directory.
+    """
     with ExitStack() as scope:
         scope.callback(directory.remove_if_empty)
         yield usable(lambda: scope.enter_context(invocation(directory, as_json=as_json)))

@@ -47,7 +47,7 @@ class WithCompare(click.Command):
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """Pass the arguments of `compare` to it, all others to this command."""
+        """If the first argument is `compare`, create the context of that command; otherwise that of this command."""
         with checked_output():
             if args[:1] == [compare_reports.name]:
                 return compare_reports.make_context(f"{info_name} {args[0]}", args[1:], parent=parent, **extra)

@@ -17,19 +17,21 @@ from mobifai.protocol.plain_text import one_line
 T = TypeVar("T")
 
 MOST_MESSAGE: Final = 2000
-"""Most shown characters of a message."""
+"""Most characters of a message that are shown."""
 
 
 class OptionsError(click.UsageError):
-    """Options that are invalid, alone or together: exit status 2. File names in the message may have any characters."""
+    """Options that are invalid, alone or together. The exit status is 2. File names in the message may contain any
+    characters.
+    """
 
     def __init__(self, message: str, ctx: click.Context | None = None) -> None:
-        """Make the message safe to show."""
+        """Create the error, with a message that is safe to print."""
         super().__init__(one_line(message.encode(errors="backslashreplace").decode(), MOST_MESSAGE), ctx)
 
 
 def usable(make: Callable[[], T]) -> T:
-    """Return the result of `make`. Raises OptionsError in place of MobiFaiError."""
+    """Return the result of `make`. Raises OptionsError instead of MobiFaiError."""
     try:
         return make()
     except MobiFaiError as error:
@@ -38,7 +40,7 @@ def usable(make: Callable[[], T]) -> T:
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """A mode of a command. `takes` and `needs` are parameters; `why` is the reason why it takes no others."""
+    """A mode of a command. It accepts the parameters in `takes` and requires `needs`. `why`: why others are refused."""
 
     takes: frozenset[str]
     why: str = ""
@@ -47,9 +49,10 @@ class Mode:
 
 @dataclass(frozen=True, slots=True)
 class OptionTable:
-    """Modes by the parameter that selects each; the first given one counts.
+    """The modes of a command, by the parameter that selects each. If several of these are given, the first one in
+    `modes` counts.
 
-    At most one of the parameters in an entry of `alternatives` may be given; its value is the reason.
+    `alternatives` maps groups of parameters, of which at most one may be given, to the reason.
     """
 
     modes: Mapping[str, Mode]

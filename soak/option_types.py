@@ -43,14 +43,14 @@ class NumberInRange(click.ParamType, Generic[N]):  # type: ignore[type-arg,unuse
 
 
 class PathName(click.Path):
-    """A path that is not empty: an empty one, as from an unset variable, would mean the working directory."""
+    """A path that is not empty. An empty path, as from an unset variable, would mean the working directory."""
 
     def __init__(self, **more: Any) -> None:
-        """Take what `click.Path` takes."""
+        """Accept the arguments of `click.Path`."""
         super().__init__(path_type=Path, **more)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the path. Fails for an empty one."""
+        """Return the path. Fails if the path is empty."""
         if value in ("", b""):
             self.fail("expected a path; found an empty one: name a file or directory", param, ctx)
         return super().convert(value, param, ctx)

@@ -116,12 +116,12 @@ OPTIONS: Final = (
 
 
 def soak_options(command: F) -> F:
-    """Add all options of `mobifai soak`, in the order of its help."""
+    """Add all options of `mobifai soak` to `command`, in the order of the help text."""
     return reduce(lambda made, option: option(made), reversed(OPTIONS), command)
 
 
 def plan_of(params: Mapping[str, Any]) -> SoakPlan:
-    """Return the plan of parsed options, with a random seed if none is given."""
+    """Return the plan for parsed options, with a random seed if none is given."""
     seed = params["seed"]
     return SoakPlan(
         tuple(dict.fromkeys(params["scenario_names"])) or scenarios(),
@@ -152,7 +152,7 @@ def check_scenarios(names: Iterable[str]) -> None:
 
 
 def check_planted(names: Iterable[str]) -> None:
-    """Raise OptionsError for a scenario of a self-test without plants."""
+    """Raise OptionsError if a scenario that is selected for a self-test has no plants."""
     planted = {one.scenario for one in plants()}
     for name in names:
         if name not in planted:

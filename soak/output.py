@@ -1,4 +1,4 @@
-"""Standard output of a command with its own exit statuses: a failed write must not look like a result."""
+"""Standard output of a command that has its own exit statuses. A failed write must not look like a result."""
 
 import errno
 import io
@@ -20,9 +20,10 @@ _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def show(text: str | bytes, status: int) -> int:
-    """Print to standard output; return the exit status after that.
+    """Print to standard output. Return the exit status after printing.
 
-    A closed pipe changes nothing. Other write errors replace 0 and 1, which stand for the content of the output.
+    A closed pipe does not change `status`. After any other write error, the status is 3 instead of 0 or 1, because
+    these two describe the printed content.
     """
     try:
         click.echo(text, nl=False)
@@ -48,7 +49,7 @@ def rendered(text: Any) -> str:
 
 @contextmanager
 def checked_output() -> Iterator[None]:
-    """Use the same exit statuses for click's own output (`--help`). Raises CommandError, Exit."""
+    """Use the same exit statuses for click's own output (`--help`). Raises CommandError or Exit."""
     try:
         yield
     except BrokenPipeError:
@@ -66,6 +67,6 @@ def _not_written(error: OSError) -> str:
 
 
 def _discard_output() -> None:
-    """Redirect standard output, so that buffered data does not fail again."""
+    """Redirect standard output, so that flushing buffered data at exit does not fail again."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

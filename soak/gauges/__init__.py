@@ -1,6 +1,6 @@
-"""Measured values and their judgement.
+"""Gauges: measured values, and the judgement of their growth.
 
-`gauge.GAUGES` lists every gauge with its unit and how it is judged. To add one, add its family there and a value with
-that name where it is counted: `soak.inside.count` inside a process, `process_stats` from outside. `trend` judges one
-gauge over a window, `verdict` a whole run.
+`gauge.GAUGES` lists every gauge with its unit and how it is judged. To add a gauge, add its family to that table, and a
+value with the family's name where the value is counted: in `soak.inside.count` inside a process, or in `process_stats`
+from outside. `trend` judges one gauge over a window of samples, `verdict` a whole run.
 """

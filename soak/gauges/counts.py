@@ -11,7 +11,7 @@ import msgspec
 
 
 class CyclePurpose(StrEnum):
-    """The purpose of a cycle."""
+    """The purpose for which a cycle runs."""
 
     WARM_UP = "warm-up"
     JUDGED = "judged"
@@ -21,8 +21,8 @@ class CyclePurpose(StrEnum):
 class CycleCounts(msgspec.Struct, frozen=True):
     """Cycles, blocks and rounds of a scenario or of a whole run.
 
-    A round is one block of every scenario in turn. `rounds` and `blocks` count completed ones; `blocks` counts only
-    judged ones. `confirmation_cycles` includes the warm-up of the second processes.
+    A round is one block of every scenario in turn. `rounds` and `blocks` count completed ones, and `blocks` only judged
+    ones. `confirmation_cycles` includes the warm-up of the confirmations.
     """
 
     judged_cycles: int = 0
@@ -33,17 +33,17 @@ class CycleCounts(msgspec.Struct, frozen=True):
     rounds: int = 0
 
     def __add__(self, other: "CycleCounts") -> "CycleCounts":
-        """Return the sum of both."""
+        """Return the sum of these counts and `other`."""
         return CycleCounts(*(getattr(self, name) + getattr(other, name) for name in self.__struct_fields__))
 
     @property
     def cycles(self) -> int:
-        """All cycles, for any purpose."""
+        """The number of all cycles, for any purpose."""
         return self.judged_cycles + self.warm_up_cycles + self.confirmation_cycles + self.traced_cycles
 
     @property
     def as_confirmation(self) -> "CycleCounts":
-        """These counts as those of a confirmation, whose cycles are not judged cycles of the run."""
+        """The same counts, with all cycles counted as confirmation cycles, which are not judged cycles of the run."""
         return CycleCounts(confirmation_cycles=self.cycles)
 
 
@@ -54,15 +54,19 @@ def total(parts: Iterable[CycleCounts], rounds: int = 0) -> CycleCounts:
 
 
 def fewest(by_scenario: Mapping[str, int], planned: Iterable[str]) -> int:
-    """Return the fewest cycles or blocks of any scenario; 0 if one of `planned` never began."""
+    """Return the smallest number of cycles or blocks of any scenario; 0 if a scenario in `planned` has not begun."""
     return min((by_scenario.get(name, 0) for name in planned), default=0)
 
 
 def cycles_for(blocks: int, counts: CycleCounts, usual: int = 20) -> int:
-    """Return about how many cycles `blocks` blocks take, judging by those that ran."""
+    """Return about how many cycles `blocks` blocks have, estimated from `counts`. Before any block has run, a block has
+    `usual` cycles.
+    """
     return blocks * (ceil(counts.judged_cycles / counts.blocks) if counts.blocks else usual)
 
 
 def time_left(share_done: float, seconds: float) -> float | None:
-    """Return the estimated time left of the judged part; None before any of it is done."""
+    """Return the estimated time left of the judged part, or None at its start. `seconds` is the time it has taken so
+    far.
+    """
     return seconds * (1 - share_done) / share_done if share_done > 0 else None

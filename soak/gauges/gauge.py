@@ -12,8 +12,8 @@ from typing import Final
 class GaugeKind(StrEnum):
     """How a gauge is judged.
 
-    REST: a count that must return to its value from before, once all phones have left. GROWTH: an amount that varies,
-    and must not rise from block to block. BUDGET: shown, never judged.
+    REST: a count that must return to its earlier value once all phones have left. GROWTH: an amount that varies, and
+    must not rise from block to block. BUDGET: shown, but never judged.
     """
 
     REST = "rest"
@@ -23,10 +23,10 @@ class GaugeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Gauge:
-    """A family of values.
+    """A family of measured values.
 
-    `floor` is the least total rise over all judged blocks that counts, `per_cycle` the least rise for each cycle, both
-    in `unit`. The larger of the two applies.
+    A rise counts only if it reaches both thresholds, in `unit`: `floor` over all judged blocks together, and
+    `per_cycle` for each cycle.
     """
 
     unit: str
@@ -37,10 +37,10 @@ class Gauge:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Values at one moment: `at` seconds after the start of the run, after `cycle` cycles of its scenario.
+    """Values at one moment: `at` seconds after the start of the run, after `cycle` cycles of the scenario.
 
-    A name is `FAMILY` or `FAMILY:MEMBER`, as in `descriptors:socket`. A missing name means 0. Names of processes other
-    than the agent begin with `PROCESS/`, as in `keeper/python.blocks`.
+    A name is `FAMILY` or `FAMILY:MEMBER`, as in `descriptors:socket`. A name that is missing has the value 0. Names of
+    processes other than the agent begin with `PROCESS/`, as in `keeper/python.blocks`.
     """
 
     at: float
@@ -76,35 +76,35 @@ GAUGES: Final[Mapping[str, Gauge]] = {
     "rss.bytes": Gauge("bytes", GaugeKind.BUDGET),
     "uncollected": Gauge("objects", GaugeKind.BUDGET),
 }
-"""The gauges by family. `types`: objects by type; `canaries`: objects that must end with a phone or a terminal."""
+"""The gauges by family. `types`: objects by type. `canaries`: objects that must end with a phone or a terminal."""
 
 
 def gauge_of(name: str) -> Gauge:
-    """Return the gauge of a value by its name. Raises KeyError for an unknown family."""
+    """Return the gauge for the name of a value. Raises KeyError for an unknown family."""
     return GAUGES[family_of(name)]
 
 
 def family_of(name: str) -> str:
-    """Return the family of a value, without its process."""
+    """Return the family in the name of a value, without the process."""
     return bare(name).partition(":")[0]
 
 
 def bare(name: str) -> str:
-    """Return a name without its process."""
+    """Return the name of a value without the process."""
     return name[len(prefix_of(name)) :]
 
 
 def prefix_of(name: str) -> str:
-    """Return the process prefix of a name, as in `keeper/`; empty for the agent."""
+    """Return the process prefix of a name, such as `keeper/`. It is empty for the agent."""
     process, slash, _ = name.partition(":")[0].rpartition("/")
     return process + slash
 
 
 def process_of(name: str) -> str:
-    """Return the process of a value. Values of all processes together belong to the agent."""
+    """Return the process in the name of a value. Values that cover all processes together belong to the agent."""
     return prefix_of(name).rstrip("/") or AGENT
 
 
 def of_process(process: str, values: Mapping[str, float]) -> dict[str, float]:
-    """Return values with their names prefixed by a process."""
+    """Return `values` with the prefix of `process` on each name."""
     return {f"{process}/{name}": value for name, value in values.items()}

@@ -1,7 +1,7 @@
-"""Reads a memray window: the lines whose allocations still existed at its end.
+"""Reads a memray window: the lines of code whose allocations still existed at its end.
 
-Reading takes much memory, by which the harness must not grow, so `leaked_lines` runs this module as a process:
-`python -m soak.gauges.leaked_lines FILE`.
+Reading takes much memory, which must not count as growth of the harness. So `leaked_lines` runs this module as a
+separate process: `python -m soak.gauges.leaked_lines FILE`.
 """
 
 import json
@@ -17,9 +17,10 @@ SECONDS = 60.0
 
 
 async def leaked_lines(file: Path, temporary: Path) -> list[dict[str, Any]]:
-    """Return the lines that kept most, as `line`, `bytes`, `allocations`; [] if the window can't be read.
+    """Return the lines that kept the most memory, as `line`, `bytes`, `allocations`; [] if the window can't be read.
 
-    `temporary` is the process's temporary directory, by which `soak.harness.cleanup` finds it.
+    `temporary` is the temporary directory of the process that reads the window. `soak.harness.cleanup` finds the
+    process by it.
     """
     command = module_command("soak.gauges.leaked_lines", str(file.absolute()))
     environment = helper_environment(temporary)
@@ -31,7 +32,7 @@ async def leaked_lines(file: Path, temporary: Path) -> list[dict[str, Any]]:
 
 
 def read(file: Path) -> list[dict[str, Any]]:
-    """Read a window in this process. Raises what memray raises."""
+    """Read a window in this process. Raises the errors of memray."""
     from memray import FileReader  # noqa: PLC0415 - heavy
 
     totals: dict[str, list[int]] = {}  # bounded by the lines of the program

@@ -1,6 +1,6 @@
 """Counts a process from outside: descriptors, threads, child processes, files, and rows of databases.
 
-Stores nothing between two counts. Values that the system does not provide are left out.
+Keeps nothing between two counts. Values that the system does not provide are missing in the results.
 """
 
 import collections
@@ -21,7 +21,9 @@ FILES_COUNTED = 100_000
 
 
 def process_values(pid: int, label: str = "") -> dict[str, float]:
-    """Return descriptors by kind and threads of a process; {} if it is gone. `label` precedes each kind."""
+    """Return the number of threads of a process, and of its descriptors by kind; {} if the process has ended. Each kind
+    is prefixed with `label`.
+    """
     kind_of, threads = (f"{label} ", f"{label}, of the system") if label else ("", "of the system")
     try:
         process = psutil.Process(pid)
@@ -50,7 +52,7 @@ def is_alive(pid: int) -> bool:
 
 
 def budgets(pid: int) -> dict[str, float]:
-    """Return the memory of a process as the system counts it: shown, never judged."""
+    """Return the memory of a process as the system counts it. It is shown, but never judged."""
     with suppress(psutil.Error):
         memory = psutil.Process(pid).memory_info()
         return {"rss.bytes": memory.rss, "maps.bytes": memory.vms}
@@ -58,9 +60,10 @@ def budgets(pid: int) -> dict[str, float]:
 
 
 def family_values(mark: Path, counted: Collection[int]) -> dict[str, float]:
-    """Return the processes with this temporary directory by name, including orphans, and their memory.
+    """Return the number of processes whose temporary directory is `mark`, by name and including orphans, and their
+    memory.
 
-    The memory of processes that are counted from inside is not added.
+    The memory of the processes in `counted`, which are counted from inside, is not added.
     """
     names: collections.Counter[str] = collections.Counter()
     memory = 0
@@ -73,7 +76,7 @@ def family_values(mark: Path, counted: Collection[int]) -> dict[str, float]:
 
 
 def marked(mark: Path) -> Iterator[psutil.Process]:
-    """Yield every process of this user with this temporary directory."""
+    """Yield every process of this user whose temporary directory is `mark`."""
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
             if process.environ().get("TMPDIR") == str(mark):
@@ -81,7 +84,7 @@ def marked(mark: Path) -> Iterator[psutil.Process]:
 
 
 def zombies(root: int) -> dict[str, float]:
-    """Return how many descendants of a process have ended without being waited for."""
+    """Return how many descendants of the process `root` have ended but were not waited for."""
     with suppress(psutil.Error):
         children = psutil.Process(root).children(recursive=True)
         return {"zombies": sum(_is_zombie(child) for child in children)}
@@ -95,7 +98,7 @@ def _is_zombie(process: psutil.Process) -> bool:
 
 
 def disk_values(folders: Mapping[str, Path]) -> dict[str, float]:
-    """Return the number of files in each folder, and of rows in each table of its databases."""
+    """Return the number of files in each folder, and the number of rows in each table of the databases there."""
     values: dict[str, float] = {}
     for label, folder in folders.items():
         files = list(_files(folder))

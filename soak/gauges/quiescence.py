@@ -1,4 +1,6 @@
-"""Waits until an agent is at rest: no phone is connected and every count has returned. Judges nothing."""
+"""Waits until an agent is at rest: no phone is connected, and every count has returned to its earlier value. Judges
+nothing.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,11 +17,11 @@ Counted = tuple[dict[str, float], list[dict[str, Any]]]
 
 
 class NotAtRest(MobiFaiError):
-    """Phones or terminals are still present long after all phones have left."""
+    """Phones or terminals are still present a long time after all phones have left."""
 
 
 async def everybody_gone(status: Callable[[], Awaitable[Mapping[str, Any]]], seconds: float) -> None:
-    """Wait until the agent has no phone and no terminal. Raises NotAtRest, StateError."""
+    """Wait until the agent has no phone and no terminal. Raises NotAtRest after `seconds`, and StateError."""
     latest: Mapping[str, Any] = {}
     try:
         async with asyncio.timeout(seconds):
@@ -35,9 +37,10 @@ async def everybody_gone(status: Callable[[], Awaitable[Mapping[str, Any]]], sec
 async def at_rest(
     count: Callable[[], Awaitable[Counted]], expected: Mapping[str, float] | None, seconds: float
 ) -> Counted:
-    """Count until the steady part is as `expected` (None: any) and equal in two counts, objects included.
+    """Count until two successive counts are equal, objects included, and their steady part equals `expected` (None:
+    any).
 
-    The pause between two counts increases. After `seconds` the latest count is returned.
+    The pause between two counts gets longer. After `seconds`, the latest count is returned.
     """
     clock = asyncio.get_running_loop().time
     end, pause = clock() + seconds, PAUSE_SECONDS
@@ -55,5 +58,5 @@ async def at_rest(
 
 
 def steady_part(values: Mapping[str, float]) -> dict[str, float]:
-    """Return the counts that must return to their values, without those that are 0."""
+    """Return the values of the kind REST, without those that are 0."""
     return {name: value for name, value in values.items() if value and gauge_of(name).kind is GaugeKind.REST}

@@ -19,7 +19,7 @@ ATTACHED: Final = "attached"
 """The scenario name of a run that watched a running agent."""
 
 SoakVerdict = Literal["held", "leak", "breach", "failed", "inconclusive", "unfinished"]
-"""`unfinished`: written during the run, with no finding so far. It remains if the run is killed."""
+"""`unfinished`: written during the run, without a finding so far. If the run is killed, this verdict remains."""
 
 EXIT_STATUS: dict[SoakVerdict, int] = {
     "held": 0,
@@ -36,8 +36,8 @@ class Installed(StrEnum):
     """How MobiFai was installed.
 
     `checkout`: a git work tree that tracks it. `editable`: a source tree without git. `repository`: pip, from a version
-    control system. `archive`: a wheel or source archive by its path or URL. `directory`: a source tree, copied.
-    `index`: a package index, or an installer that does not say.
+    control system. `archive`: a wheel or source archive, by path or URL. `directory`: a copied source tree. `index`: a
+    package index, or an installer that does not say.
     """
 
     CHECKOUT = "checkout"
@@ -62,7 +62,9 @@ class Product(msgspec.Struct, frozen=True):
 
 
 class BoundOutcome(StrEnum):
-    """The state of a limit. UNFILLED: it never reached its capacity, so nothing is known about it there."""
+    """The state of a limit. UNFILLED: the limit never reached its capacity, so nothing is known about its behaviour
+    there.
+    """
 
     HELD = "held"
     BROKEN = "broken"
@@ -70,10 +72,10 @@ class BoundOutcome(StrEnum):
 
 
 class BoundResult(msgspec.Struct, frozen=True):
-    """One limit over the whole run. `peak` and `evicted` are in `unit`.
+    """The result of one limit over the whole run. `peak` and `evicted` are in `unit`.
 
-    `why` says what filled it, or why nothing did. `capacity` is the tested value, which may be
-    below the default in a provocation.
+    `why` says what filled the limit, or why nothing did. `capacity` is the tested value, which may be below the default
+    in a provocation.
     """
 
     name: str
@@ -86,12 +88,14 @@ class BoundResult(msgspec.Struct, frozen=True):
 
     @property
     def exercised(self) -> bool:
-        """Whether it reached its capacity."""
+        """Whether the limit reached its capacity."""
         return self.state is not BoundOutcome.UNFILLED
 
 
 class RestResult(msgspec.Struct, frozen=True):
-    """A count without phones, after the warm-up and at the end. `reason` says why nothing is known."""
+    """A count without phones, after the warm-up (`before`) and at the end (`after`). `reason` says why the result is
+    unknown.
+    """
 
     name: str
     before: float
@@ -103,10 +107,11 @@ class RestResult(msgspec.Struct, frozen=True):
 
 
 class GaugeResult(msgspec.Struct, frozen=True):
-    """The result of one gauge. `smallest_leak` is the smallest rise for each cycle that would have been found; null if
-    the gauge was not judged. So is `per_cycle`, except for gauges that are only shown.
+    """The result of one gauge. `per_cycle` is its rise for each cycle. `smallest_leak` is the smallest rise for each
+    cycle that would have been found. Both are null if the gauge was not judged, but gauges that are only shown have a
+    `per_cycle`.
 
-    `reason` says why nothing is known, or how a suspicion was cleared.
+    `reason` says why the result is unknown, or how a suspicion was cleared.
     """
 
     name: str
@@ -121,8 +126,8 @@ class GaugeResult(msgspec.Struct, frozen=True):
 class FindingResult(msgspec.Struct, frozen=True):
     """A finding.
 
-    `kind`: `bound`, `rest`, `canary`, `growth`, `process`, `integrity`, `failure`, `harness`. `replay` is the command
-    that reproduces it; `detail` says what was expected and what was found.
+    `kind`: `bound`, `rest`, `canary`, `growth`, `process`, `integrity`, `failure` or `harness`. `replay` is the command
+    that reproduces the finding. `detail` says what was expected and what was found.
     """
 
     kind: str
@@ -143,15 +148,15 @@ class TrafficResult(msgspec.Struct, frozen=True):
     lost: int = 0
 
     def __add__(self, other: "TrafficResult") -> "TrafficResult":
-        """Return the sum of both."""
+        """Return the sum of these totals and `other`."""
         return TrafficResult(
             self.bytes_sent + other.bytes_sent, self.bytes_received + other.bytes_received, self.lost + other.lost
         )
 
 
 class Phase(StrEnum):
-    """The phase that a scenario reached. JUDGED: all its gauges were judged; CONFIRMED: suspicions also in a second
-    process.
+    """The phase that a scenario has reached. JUDGED: all its gauges were judged. CONFIRMED: a confirmation has also
+    judged those that were suspected.
     """
 
     WARM_UP = "warm-up"
@@ -161,9 +166,9 @@ class Phase(StrEnum):
 
 
 class ScenarioResult(msgspec.Struct, frozen=True):
-    """The result of one scenario. `judged_blocks` ran in one process: of a resumed run, in the longest part.
+    """The result of one scenario. `judged_blocks` are those of one process: in a resumed run, of the longest part.
 
-    `duration_s` is the time spent on cycles. `reason` says why nothing is known.
+    `duration_s` is the time spent on cycles. `reason` says why the result is unknown.
     """
 
     name: str
@@ -231,5 +236,5 @@ class Report(msgspec.Struct, frozen=True):
 
     @property
     def is_watch(self) -> bool:
-        """Whether it watched a running agent instead of driving one."""
+        """Whether the run watched a running agent instead of driving its own."""
         return [one.name for one in self.scenarios] == [ATTACHED]

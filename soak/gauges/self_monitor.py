@@ -1,6 +1,6 @@
-"""Measures the harness itself by the gauges that agents are judged by. Owns their series.
+"""Measures the harness itself by the same gauges as an agent. Owns the series of their values.
 
-Its heap is shown and not judged, because the series of a run fill up to their limit.
+The heap of the harness is shown but not judged, because it holds the series of the run, which fill up to their limit.
 """
 
 import os
@@ -20,7 +20,7 @@ SHOWN = {"heap.bytes": "never judged: it stores the measured series", "rss.bytes
 """Families that are shown and never judged, with the reason."""
 JUDGED = ("python.blocks", "types", "descriptors", "threads", "tasks")
 FEWEST_SAMPLES = 64
-"""Fewer are the start, in which everything is loaded for the first time."""
+"""Fewest samples for a judgement. Before that, everything is imported for the first time."""
 
 
 class SelfMonitor:
@@ -42,14 +42,14 @@ class SelfMonitor:
         self._rounds += 1
 
     def results(self) -> list[GaugeResult]:
-        """Return a result for each family. Rates are for each round instead of each cycle."""
+        """Return a result for each family. Rates are for each round, not for each cycle."""
         names: dict[str, list[str]] = {family: [] for family in (*JUDGED, *SHOWN)}  # bounded by the families
         for name in self._book.series:
             names.get(name.partition(":")[0], []).append(name)
         return [self._result(family, members) for family, members in names.items()]
 
     def _result(self, family: str, members: list[str]) -> GaugeResult:
-        """Return the result of a family: the worst of its members, and the rise of all of them."""
+        """Return the result of a family: the worst judgement of its members, and the sum of their rises."""
         judged = self._judged()
         state, reason = self._state(family, [name for name in members if name in judged])
         least = max((judged[name][0].smallest_leak for name in members if name in judged), default=None)
@@ -94,7 +94,9 @@ class SelfMonitor:
         return first, judge([point for point in window if point[0] >= middle], gauge_of(name))
 
     def _since_start(self, name: str) -> list[tuple[int, float]]:
-        """Return the points of a gauge without the first third, in which everything is loaded for the first time."""
+        """Return the points of a gauge without the first third of the run, in which everything is imported for the
+        first time.
+        """
         return self._book.window(name, self._rounds // 3)
 
 

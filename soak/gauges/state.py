@@ -1,15 +1,15 @@
-"""The state of anything that is judged, and the reasons for an unknown one. The same in every format."""
+"""The state of anything that is judged, and the reasons why a result is unknown. All formats use the same ones."""
 
 from enum import StrEnum
 from typing import Final
 
 
 class Trend(StrEnum):
-    """One state for everything that is judged.
+    """The state of anything that is judged.
 
-    FLAT: judged, and it does not grow. RISING: a finding. SUSPECTED: it rose in the first process, and no second one
-    has confirmed or cleared it. UNJUDGED and UNMEASURED: nothing is known, for the given reason; UNMEASURED if the
-    platform can't measure it.
+    FLAT: judged, and it does not grow. RISING: a finding. SUSPECTED: it rose in the first process, and no confirmation
+    has confirmed or cleared it. UNJUDGED and UNMEASURED: the result is unknown, for the given reason. UNMEASURED means
+    that the platform can't measure the value.
     """
 
     FLAT = "flat"
@@ -20,16 +20,16 @@ class Trend(StrEnum):
 
     @property
     def is_judged(self) -> bool:
-        """Whether this is a result."""
+        """Whether this state is the result of a judgement."""
         return self in (Trend.FLAT, Trend.RISING)
 
 
 BUDGET: Final = "shown for orientation, never judged"
 NOT_HERE: Final = "not measurable on this platform"
-UNCONFIRMED: Final = "it rose, and no second process has confirmed or cleared it"
+UNCONFIRMED: Final = "it rose, and no confirmation has confirmed or cleared it"
 CLEARED: Final = "it rose at first; a second process did not confirm it"
 
 
 def too_few(found: int, needed: int, what: str = "block") -> str:
-    """Return how many are needed: `too few blocks (3 of 8 needed)`."""
+    """Return a reason with the found and the needed number: `too few blocks (3 of 8 needed)`."""
     return f"too few {what}s ({found:,} of {needed:,} needed)"

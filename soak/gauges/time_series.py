@@ -1,4 +1,4 @@
-"""The values of each gauge over a run, in bounded memory: a full series is thinned out and keeps its minima.
+"""The values of each gauge over a run, in bounded memory. A full series is thinned out, and keeps its minima.
 
 Judges nothing (`soak.gauges.trend` does) and does no I/O.
 """
@@ -18,10 +18,10 @@ MOST_NAMES: Final = 4096
 """Most series of one book: an agent has about 1,500 types, a keeper about 800."""
 
 MANY: Final = "types"
-"""The family that nearly all series belong to..."""
+"""The family to which nearly all series belong."""
 
 FEW_POINTS: Final = 64
-"""...and the most points of each of them: enough for nine intervals, and full after an hour rather than days."""
+"""Most points of each series of that family: enough for nine intervals, and full after an hour instead of days."""
 
 MOST_TOGETHER: Final = 1 << 19
 """Most points of all series of a book: 12 MiB. With more series, each may have fewer points."""
@@ -29,14 +29,15 @@ MOST_TOGETHER: Final = 1 << 19
 FEWEST_POINTS: Final = 8
 
 Point: TypeAlias = tuple[float, int, float]
-"""Seconds, cycle, value; the value is NaN where it could not be measured."""
+"""Seconds, cycle and value. The value is NaN if it could not be measured."""
 
 
 class Series:
-    """At most `capacity` points, in the order of insertion.
+    """A series of at most `capacity` points, in the order of insertion.
 
-    A full series keeps of each two neighbours the one with the smaller value, and merges later points in the same way,
-    so that old and new points are equally dense. The first and the newest point are always kept.
+    When the series is full, each pair of neighbours is replaced by the point with the smaller value. Later points are
+    merged in the same way, so that old and new points are equally dense. The first and the newest point are always
+    kept.
     """
 
     def __init__(self, capacity: int = MOST_POINTS) -> None:
@@ -55,7 +56,7 @@ class Series:
             yield self._newest
 
     def add(self, at: float, cycle: int, value: float | None) -> None:
-        """Add a point that is not older than the newest one; None is a value that could not be measured."""
+        """Add a point that is not older than the newest one. None is a value that could not be measured."""
         self._newest = (at, cycle, nan if value is None else value)
         if self._place() >= self._room():
             self._halve()
@@ -76,7 +77,7 @@ class Series:
         return deepcopy(self)
 
     def window(self, since: int = 0) -> list[tuple[int, float]]:
-        """Return (cycle, value) of every point from cycle `since` on."""
+        """Return the (cycle, value) pairs of all points from cycle `since` on."""
         return [(cycle, value) for _, cycle, value in self if cycle >= since]
 
     def measured(self) -> list[Point]:
@@ -84,11 +85,15 @@ class Series:
         return [point for point in self if not isnan(point[2])]
 
     def _place(self) -> int:
-        """Return the index of the next point: the first has its own, every `stride` others share one."""
+        """Return the index of the next point. The first point has its own index; after it, `stride` points share each
+        index.
+        """
         return 0 if self._count == 0 else 1 + (self._count - 1) // self._stride
 
     def _room(self) -> int:
-        """Return how many points may be stored beside the newest, which is among them until the first halving."""
+        """Return how many points may be stored beside the newest point. Until the first halving, the newest is one of
+        them.
+        """
         return self._capacity if self._stride == 1 else self._capacity - 1
 
     def _append(self, point: Point) -> None:
@@ -111,9 +116,9 @@ class Series:
 
 
 class SeriesBook:
-    """A series for every name, up to `MOST_NAMES`. `refused` counts the values of further names.
+    """A series for every name, up to `MOST_NAMES` names. `refused` counts the values of further names.
 
-    A name is 0 before its first sample, and in later samples that do not have it.
+    A name has the value 0 before its first sample, and in later samples that do not contain it.
     """
 
     def __init__(self, most_points: int = MOST_POINTS, most_names: int = MOST_NAMES) -> None:
@@ -140,7 +145,9 @@ class SeriesBook:
         self._moments.add(sample.at, sample.cycle, 0)
 
     def window(self, name: str, since: int = 0) -> list[tuple[int, float]]:
-        """Return (cycle, value) of a name from cycle `since` on; an unknown name is always 0."""
+        """Return the (cycle, value) pairs of a name from cycle `since` on. An unknown name has the value 0 in every
+        sample.
+        """
         return self._series.get(name, self._moments).window(since)
 
     def _know(self, name: str) -> None:
@@ -164,5 +171,5 @@ class SeriesBook:
 
 
 def _is_smaller(value: float, than: float) -> bool:
-    """Return whether `value` is smaller; a value that was not measured never is."""
+    """Return whether `value` is smaller than `than`. A value that was not measured is never smaller."""
     return value < than or (isnan(than) and not isnan(value))

@@ -1,7 +1,7 @@
-"""Judges whether a gauge rises with the cycles: permissive suspicion, strict conviction.
+"""Judges whether a gauge rises with the cycles. Little is needed to suspect a gauge, and much to convict it.
 
-Gets the points of one window of a running process after its warm-up, and does no I/O. `benchmarks/verdict.py` measures
-how often its rules are wrong.
+The input is the points of one window: all samples of one process after its warm-up. Does no I/O.
+`benchmarks/verdict.py` measures how often the rules are wrong.
 """
 
 from collections.abc import Sequence
@@ -15,37 +15,37 @@ from soak.gauges.gauge import Gauge, GaugeKind
 from soak.gauges.state import BUDGET, NOT_HERE, Trend, too_few
 
 STRETCHES: Final = 9
-"""Intervals of a window: a base and eight blocks that may rise. Each counts with its minimum."""
+"""Intervals of a window: a base, and eight blocks that may rise. The level of an interval is its minimum."""
 
 FEWEST_BLOCKS: Final = 4
 """Fewest blocks for a judgement of growth."""
 
 ONE_STEP: Final = 0.6
-"""Largest share of a rise in one block; more is a cache, a late import or a resized dictionary."""
+"""Largest share of a rise that may be in one block. More is a cache, a late import or a resized dictionary."""
 
 LEAP: Final = 4.0
-"""A step is a leap, and not part of a steady rise, if it is this many times the median step and..."""
+"""Least size of a leap, as a multiple of the median step. A leap is a step that is no part of a steady rise."""
 
 LEAP_PART: Final = 0.25
-"""...more than this share of the total rise."""
+"""Least size of a leap, as a share of the total rise. A leap has both sizes."""
 
 BELOW: Final = 0.25
-"""How far a block may be below the base, as a share of the rise: a high base could hide a leak."""
+"""How far a block may be below the base, as a share of the rise. A base that is high by chance must not hide a leak."""
 
 UNSTEADY_BLOCKS: Final = 1
 """Blocks of a confirmation that need not rise; for a count at rest, half of them."""
 
 SLIGHT: Final = 0.25
-"""Smaller steps, as a share of the average one, do not count as a rise."""
+"""Steps that are smaller than this share of the average step do not count as a rise."""
 
 SLOWING: Final = 0.5
-"""Least rise of the second half, as a share of the first half's: a cache that fills up slows down."""
+"""Least rise of the second half, as a share of the rise of the first half. A cache that fills up slows down."""
 
 SLOWER: Final = 0.6
-"""Least rate of the confirmation, as a share of the first rate; it starts later in the life of its process..."""
+"""Least rate of the confirmation, as a share of the first rate. The confirmation starts later in its process's life."""
 
 FASTER: Final = 4.0
-"""...and the largest."""
+"""Largest rate of the confirmation, as a multiple of the first rate."""
 
 CONFIRMATION: Final = 3
 """Blocks of a confirmation are about this many times as long."""
@@ -57,10 +57,10 @@ HALVINGS: Final = 16
 """Bisections of the range of the smallest leak."""
 
 CLEARLY: Final = 4.0
-"""A rise of this many times the threshold is clear..."""
+"""Least size of a clear rise, as a multiple of the threshold."""
 
 FEWEST_CLEAR_BLOCKS: Final = 5
-"""...after this many blocks."""
+"""Fewest blocks after which a rise is clear."""
 
 ROUNDING: Final = 1e-9
 
@@ -70,12 +70,12 @@ Level: TypeAlias = tuple[int, float]
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The judgement of one gauge by one window.
+    """The judgement of one gauge in one window.
 
-    `total` and `threshold` are in the gauge's unit, `per_cycle` and `smallest_leak` in its unit for each cycle.
-    `smallest_leak` is the smallest steady leak that this window would have shown; `blocks` is the number of intervals
-    beside the base, `cycles` the length of the window. `reason` says why nothing is known. One window alone convicts
-    nothing: a gauge that rises in it is suspected.
+    `total` and `threshold` are in the gauge's unit, `per_cycle` and `smallest_leak` in that unit for each cycle.
+    `smallest_leak` is the smallest steady leak that would have been noticed in this window. `blocks` is the number of
+    intervals after the base, `cycles` the length of the window. `reason` says why the result is unknown. One window is
+    never enough to convict: a gauge that rises in it is suspected.
     """
 
     state: Trend
@@ -91,12 +91,12 @@ class Judgement:
 
     @property
     def suspicious(self) -> bool:
-        """Whether it needs a confirmation."""
+        """Whether the gauge needs a confirmation."""
         return self.state is Trend.SUSPECTED
 
 
 def judge(points: Sequence[tuple[int, float | None]], gauge: Gauge) -> Judgement:
-    """Judge (cycle, value) points; None and NaN are values that could not be measured."""
+    """Judge a gauge by (cycle, value) points. None and NaN are values that could not be measured."""
     measured = sorted(
         ((cycle, value) for cycle, value in points if value is not None and not isnan(value)), key=lambda at: at[0]
     )
@@ -121,10 +121,10 @@ def _unknown(counted: int, measured: int, needed: int) -> tuple[Trend, str]:
 
 
 def convicted(first: Judgement, second: Judgement) -> bool:
-    """Return whether a confirmation (fresh process, new seed, longer warm-up, longer blocks) shows the same leak.
+    """Return whether a confirmation (`second`: fresh process, new seed, longer warm-up and blocks) shows the same leak.
 
-    An amount must rise in nearly every block, without slowing down, and at a rate like the first one. A count at rest
-    must rise in every other block: a single increase is a pool or a late start, not a leak.
+    An amount must rise in nearly every block, without slowing down, and at a rate like that of `first`. A count at rest
+    must rise in at least every other block: a single increase is a pool or a late start, not a leak.
     """
     if not (first.suspicious and second.suspicious):
         return False
@@ -135,13 +135,15 @@ def convicted(first: Judgement, second: Judgement) -> bool:
 
 
 def is_warm(values: Sequence[float], gauge: Gauge | None = None) -> bool:
-    """Return whether the last two of these values of blocks rose by at most half the gauge's floor."""
+    """Return whether the value rose by at most half the gauge's floor in each of the last two blocks."""
     slack = 0.0 if gauge is None else gauge.floor / 2
     return len(values) > 2 and all(after - before <= slack for before, after in pairwise(values[-3:]))
 
 
 def is_even(values: Sequence[float]) -> bool:
-    """Return whether the last three blocks rose about equally, which a longer warm-up would not change."""
+    """Return whether the value rose by about the same amount in each of the last three blocks. A longer warm-up would
+    not change that.
+    """
     steps = [after - before for before, after in pairwise(values[-4:])]
     return len(steps) == 3 and min(steps) > 0 and max(steps) - min(steps) <= SLIGHT * max(steps)
 
@@ -152,7 +154,7 @@ def is_clear(judgement: Judgement) -> bool:
 
 
 def _judge_rest(measured: Sequence[Level], levels: tuple[Level, ...], gauge: Gauge) -> Judgement:
-    """Judge a count that must return to its value: an increase is suspicious, a decrease is not."""
+    """Judge a count that must return to its earlier value. An increase is suspicious, a decrease is not."""
     total = measured[-1][1] - measured[0][1]
     cycles = max(1, measured[-1][0] - measured[0][0])
     state = Trend.SUSPECTED if total > 0 else Trend.FLAT
@@ -204,7 +206,9 @@ def _is_suspicious(levels: Sequence[Level], threshold: float, cycles: int) -> bo
 
 
 def _is_spread(steps: Sequence[float], total: float, threshold: float) -> bool:
-    """Return whether the rise is more than one step: that step is small, or the rest alone reaches the threshold."""
+    """Return whether the rise is more than a single step: the largest step is small, or the others alone reach the
+    threshold.
+    """
     return _at_least(ONE_STEP * total, max(steps)) or _at_least(sum(_without_leaps(steps)), threshold)
 
 
@@ -217,14 +221,16 @@ def _is_steady(levels: Sequence[Level]) -> bool:
 
 
 def _comes_again(levels: Sequence[Level]) -> bool:
-    """Return whether a count rises repeatedly: in at least half of the blocks, to the end, and never falls much."""
+    """Return whether a count rises repeatedly: in at least half of the blocks, up to the end, and never falls much."""
     steps = _steps(levels)
     often = 2 * sum(step > 0 for step in steps) >= len(steps)
     return often and min(steps) >= -max(1, _total(levels) / len(steps)) and _keeps_rising(levels, quantum=1)
 
 
 def _keeps_rising(levels: Sequence[Level], quantum: float = 0) -> bool:
-    """Return whether it rises in both halves without slowing down by more than `quantum`, with or without leaps."""
+    """Return whether the value rises in both halves without slowing down by more than `quantum`, with and without
+    leaps.
+    """
     steps, middle = _steps(levels), len(levels) // 2
     return any(
         first > 0 and second > 0 and _at_least(second + quantum, SLOWING * first)
@@ -240,7 +246,7 @@ def _without_leaps(steps: Sequence[float]) -> list[float]:
 
 
 def _smallest_leak(levels: Sequence[Level], threshold: float, cycles: int) -> float:
-    """Return the least rate of a leak that, added to these levels, would have been suspected and convicted.
+    """Return the smallest rate of a leak that would have been suspected and convicted if it were added to these levels.
 
     The noise is multiplied by MARGIN, because it differs from run to run.
     """
@@ -258,7 +264,7 @@ def _smallest_leak(levels: Sequence[Level], threshold: float, cycles: int) -> fl
 
 
 def _unrest(steps: Sequence[float]) -> float:
-    """Return the median distance of the steps from the median step."""
+    """Return the median difference between a step and the median step."""
     usual = median(steps)
     return median(abs(step - usual) for step in steps)
 

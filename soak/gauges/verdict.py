@@ -1,4 +1,4 @@
-"""Judges a run: broken limits, counts that did not return, leaks, and the verdict.
+"""Judges a run: broken limits, counts that did not return to their earlier value, leaks, and the verdict.
 
 Turns counts and the judgements of `soak.gauges.trend` into the parts of a report. Does no I/O.
 """
@@ -29,7 +29,7 @@ ENOUGH_BLOCKS: Final = 8
 """Blocks that a scenario needs for the verdict that everything held."""
 
 ENOUGH_LOOKS: Final = 2 * FEWEST_BLOCKS + 1
-"""Samples of a watched agent at rest that two judged windows need."""
+"""Samples at rest of a watched agent that are needed to judge two windows."""
 
 SECONDS_A_DAY: Final = 86_400.0
 
@@ -45,7 +45,7 @@ _KINDS: Final = ("failure", "integrity", "harness", "bound", "canary", "process"
 """Kinds of findings, most informative first."""
 
 _GROWTH: Final = ("types:mobifai.", "types:", "python.blocks", "heap.bytes", "children.bytes")
-"""Growing gauges, most informative first; objects of builtin types come last."""
+"""Gauges that can grow, most informative first. Objects of builtin types come last."""
 
 
 # -- bounds
@@ -57,7 +57,7 @@ def breaches(entries: Iterable[Mapping[str, Any]], scenario: str = "", replay: s
 
 
 def bounds(so_far: Iterable[BoundResult], entries: Iterable[Mapping[str, Any]]) -> list[BoundResult]:
-    """Merge newer entries of the same process, whose counters only rise. The order of the first entries is kept."""
+    """Merge newer ledger entries of the same process, whose counters only rise. The first entries set the order."""
     known = {result.name: result for result in so_far}
     for entry in entries:
         name, result = str(entry["name"]), _bound(entry)
@@ -99,7 +99,9 @@ def _state(peak: int, capacity: int, filled: bool) -> BoundOutcome:
 
 
 def _joined(one: BoundResult, other: BoundResult, evicted: Callable[[int, int], int]) -> BoundResult:
-    """Merge two results of one limit. If capacities differ, the filled one counts, or else the larger one."""
+    """Merge two results of one limit. If the capacities differ, the filled one counts; if both or none are filled, the
+    larger one.
+    """
     if one.capacity != other.capacity:
         return max(one, other, key=lambda result: (*_precedence(result), result.capacity))
     peak, filled = max(one.peak, other.peak), one.exercised or other.exercised
@@ -118,9 +120,9 @@ def _precedence(result: BoundResult) -> tuple[bool, bool]:
 def rest(
     before: Mapping[str, float], after: Mapping[str, float], results: Iterable[GaugeResult], scenario: str = ""
 ) -> list[RestResult]:
-    """Return every count that must return to its value, after the warm-up and at the end; a missing name is 0.
+    """Return every count that must return to its earlier value, after the warm-up and at the end. A missing name is 0.
 
-    `results` has the judgement of the same counts as gauges.
+    `results` has the judgements of the same counts as gauges.
     """
     known = {result.name: result for result in results if result.scenario == scenario}
     names = sorted(name for name in {*before, *after} if gauge_of(name).kind is GaugeKind.REST)
@@ -144,9 +146,9 @@ def gauges(
     scenario: str = "",
     blocks: int = ENOUGH_BLOCKS,
 ) -> list[GaugeResult]:
-    """Return the result of each gauge after `blocks` blocks; `second` is None before a confirmation.
+    """Return the result of each gauge after `blocks` blocks. `second` is None if there was no confirmation.
 
-    Required gauges without values are unmeasured, in every process that was counted from inside.
+    A required gauge without values is unmeasured in every process that was counted from inside.
     """
     processes = {"": None, **dict.fromkeys(prefix_of(name) for name in first if bare(name) in REQUIRED)}
     required = [f"{process}{name}" for process in processes for name in REQUIRED]
@@ -177,7 +179,7 @@ def leaks(
 
 
 def ordered(findings: Iterable[FindingResult]) -> list[FindingResult]:
-    """Return findings, most informative first; among equals the fastest rise comes first."""
+    """Return findings, most informative first. Among equally informative ones, the fastest rise comes first."""
     return sorted(findings, key=lambda finding: (*_rank(finding), -finding.per_cycle, finding.name))
 
 
@@ -208,7 +210,7 @@ def _confirmed(first: Judgement, second: Judgement | None) -> tuple[Trend, str]:
 
 
 def _is_unripe(judgement: Judgement, blocks: int) -> bool:
-    """Return whether an amount needs more blocks; a count can be judged after any block."""
+    """Return whether an amount needs more blocks. A count can be judged after any number of blocks."""
     is_amount = judgement.gauge.kind is GaugeKind.GROWTH and judgement.state is not Trend.UNMEASURED
     return is_amount and blocks < ENOUGH_BLOCKS
 
@@ -249,7 +251,7 @@ def _number(value: float) -> str:
 def scenario_state(
     name: str, phase: Phase, blocks: int, results: Iterable[GaugeResult], findings: Iterable[FindingResult]
 ) -> tuple[Trend, str]:
-    """Return the state of a whole scenario, and the reason if it is unknown."""
+    """Return the state of a whole scenario. If it is unknown, also return the reason."""
     own = [result for result in results if result.scenario == name]
     found = sum(finding.scenario == name for finding in findings)
     if found:
@@ -270,7 +272,9 @@ def conclude(
     scenarios: Sequence[ScenarioResult],
     planned: Iterable[str] = (),
 ) -> SoakVerdict:
-    """Return the verdict: failed > breach > leak > inconclusive > held. `planned` names the requested scenarios."""
+    """Return the verdict. The first that applies counts: failed, breach, leak, inconclusive, held. `planned` names the
+    requested scenarios.
+    """
     kinds = {finding.kind for finding in findings}
     if kinds & FAILED_KINDS:
         return "failed"

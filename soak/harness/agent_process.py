@@ -1,6 +1,6 @@
-"""The agent under test: `mobifai serve` as a process, optionally with a separate relay, and how to query and count it.
+"""The agent under test: `mobifai serve` as a process, optionally with a separate relay.
 
-Owns these processes and their directory; both are removed at the end of the scope.
+Owns these processes and their directory. All are removed at the end of the scope.
 """
 
 import asyncio
@@ -36,7 +36,9 @@ class TargetFailed(MobiFaiError):
 
 
 class AgentUnderTest:
-    """A running agent (see `context.TargetAgent`)."""
+    """A running agent, with the requests and counts that scenarios and the runner need. Implements
+    `context.TargetAgent`.
+    """
 
     def __init__(
         self,
@@ -78,7 +80,9 @@ class AgentUnderTest:
         return StateDir(self.state_dir).control_socket
 
     async def ask_relay(self, question: str, arguments: Mapping[str, object] | None = None) -> Any:
-        """Send a request to the separate relay. Raises StateError, and RuntimeError if there is none."""
+        """Send a request to the separate relay and return the answer. Raises StateError, or RuntimeError without a
+        separate relay.
+        """
         if self._relay is None:
             raise RuntimeError("the agent uses its own relay")
         return await self._relay.ask(question, arguments)
@@ -89,7 +93,7 @@ class AgentUnderTest:
         return self._relay.pid if self._relay else 0
 
     async def ask_in(self, process: str, question: str, arguments: Mapping[str, object] | None = None) -> Any:
-        """Send a request to a MobiFai process by its name. Raises StateError, also if there is no such process."""
+        """Send a request to the MobiFai process named `process`. Raises StateError, also for an unknown process."""
         if process == AGENT:
             return await self.ask(question, arguments)
         for one in self.others:
@@ -103,14 +107,16 @@ class AgentUnderTest:
         return [AGENT, *(one.name for one in self.others if one.inside)]
 
     async def token(self, number: int, *, encrypted: bool = False) -> str:
-        """Return the token of a phone, created once; that of a legacy app unless `encrypted`."""
+        """Return the token of a phone. It is created once. Without `encrypted`, it is the token of a legacy app."""
         if number not in self._tokens:
             invitation = await self.ask("pair", {"legacy": not encrypted})
             self._tokens[number] = str(invitation["token"])
         return self._tokens[number]
 
     async def keys(self, number: int) -> PhoneKeys | None:
-        """Return a phone's encryption keys, from one link. None if the agent is a version without encryption."""
+        """Return a phone's encryption keys, from a link that is used once. Return None if the agent's version has no
+        encryption.
+        """
         if number not in self._keys:
             link = (await self.ask("pair")).get("link")
             if link is None:
@@ -119,7 +125,7 @@ class AgentUnderTest:
         return self._keys[number]
 
     async def restart_relay(self, *, politely: bool) -> None:
-        """Restart the separate relay. Raises RuntimeError if there is none."""
+        """Restart the separate relay. Raises RuntimeError without a separate relay."""
         if self._relay is None:
             raise RuntimeError("the agent uses its own relay")
         await self._relay.restart(politely=politely)
@@ -134,7 +140,7 @@ class AgentUnderTest:
     async def ready(self, ready_file: Path, *, older: bool = False) -> None:
         """Wait until phones can pair. Raises TargetFailed, StateError.
 
-        Processes of an `older` revision may not support being counted from inside.
+        With `older`, the processes may be of a revision that can't be counted from inside.
         """
         if self._relay is not None:
             await self._relay.sign_in(self.log_file)
@@ -168,7 +174,9 @@ class AgentUnderTest:
             raise TargetFailed(f"the agent crashed and its keeper restarted it; {self.log_end()}")
 
     async def check_for(self, seconds: float) -> None:
-        """Check repeatedly, because phones notice the end of an agent before its parent does. Raises TargetFailed."""
+        """Repeat `check_alive` for some seconds, because phones notice the end of an agent before its parent does.
+        Raises TargetFailed.
+        """
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while True:
@@ -206,7 +214,7 @@ class AgentUnderTest:
         return [process.pid() for process in self.others if process.inside]
 
     async def stop(self) -> None:
-        """Stop the agent, and kill whatever does not end."""
+        """Stop the agent, and kill the processes that do not end."""
         if self.alive:
             self._process.terminate()
             try:
@@ -232,10 +240,11 @@ async def agent_under_test(
     installation: Installation = HERE,
     variables: Mapping[str, str] | None = None,
 ) -> AsyncIterator[AgentUnderTest]:
-    """Start `mobifai serve` in an empty folder, with a planted leak if one is named; yield it once phones can pair.
+    """Start `mobifai serve` in an empty folder, with the leak `plant` if it is given. Yield the agent once phones can
+    pair.
 
-    Its environment is `child_environment` plus `variables`; `settings` is its settings file. A separate relay that is
-    restarted is not counted from inside. Raises TargetFailed, StateError.
+    The environment is `child_environment` plus `variables`. `settings` is the path of the settings file. A separate
+    relay is not counted from inside if `relay_restarts` is set. Raises TargetFailed, StateError.
     """
     folder.mkdir(parents=True)
     make_folders(folder)

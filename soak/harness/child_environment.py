@@ -1,7 +1,7 @@
-"""The environment variables of every process that the harness starts, independent of the user's environment.
+"""The environment variables of every process that the harness starts. They do not depend on the user's environment.
 
-An agent under test must not depend on who runs the harness, or where. A few variables are kept because the interpreter
-or the shells need them; the others have fixed values.
+An agent under test must behave the same for every user and in every directory. A few variables are kept because the
+interpreter or the shells need them. The others have fixed values.
 """
 
 import os
@@ -14,7 +14,7 @@ from types import MappingProxyType
 import mobifai
 
 KEPT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-"""Variables that keep the person's value. Without the last two, an interpreter with a shared library may not start."""
+"""Variables that keep the user's value. Without the last two, an interpreter with a shared library may not start."""
 
 _LOCALE = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"
 
@@ -52,7 +52,7 @@ def helper_environment(temporary: Path, usual: Mapping[str, str] = os.environ) -
 
 
 def stated(usual: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the variables for a report, with words in place of the run's folder."""
+    """Return the variables for a report, in which words replace the path of the run's folder."""
     own = {"HOME": "a folder of the run", "TMPDIR": "a folder of the run"}
     return dict(sorted({**_without_folder(usual), **own}.items()))
 
@@ -70,7 +70,7 @@ def _without_folder(usual: Mapping[str, str]) -> dict[str, str]:
 
 
 def _absolute(path: str) -> str:
-    """Return a search path without entries that depend on the working directory."""
+    """Return a search path without the entries that depend on the working directory."""
     return os.pathsep.join(part for part in path.split(os.pathsep) if os.path.isabs(part)) or os.defpath  # noqa: PTH117
 
 

@@ -1,8 +1,8 @@
 """Removes the processes and the directory of a run whose harness was killed.
 
-Runs as a separate process (`python -m soak.harness.cleanup FOLDER`) that waits at the end of a pipe, which the system
-closes when the harness ends for any reason. After a normal end there is nothing to do. It kills only processes whose
-temporary directory is inside the folder.
+Runs as a separate process (`python -m soak.harness.cleanup FOLDER`) that reads from a pipe until the system closes it,
+which happens when the harness ends for any reason. After a normal end there is nothing to do. It kills only processes
+whose temporary directory is inside the folder.
 """
 
 import os
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import psutil
 
 ROUNDS = 50
-"""Most passes over all processes: a killed one may just have started another."""
+"""Most passes over all processes. A process may start another one just before it is killed."""
 
 GONE_SECONDS = 1.0
 """How long to wait for the processes killed in one pass."""
@@ -31,7 +31,7 @@ END_SECONDS = 10.0
 
 @contextmanager
 def cleaned_up_if_killed(folder: Path) -> Iterator[None]:
-    """Clean up the folder if this process is killed within this scope."""
+    """Start a process that cleans up the folder if this process is killed within the scope."""
     process = subprocess.Popen(  # noqa: S603
         module_command("soak.harness.cleanup", str(folder)),
         env=helper_environment(folder.parent),

@@ -1,6 +1,7 @@
-"""A MobiFai process other than the agent, counted from inside through its control socket and from outside.
+"""A MobiFai process other than the agent, counted from inside through its control socket, and from outside.
 
-To count another process, add one of these; its control socket must answer `soak.sample` (`soak.inside`).
+To count another process, add a `CountedProcess` for it. Its control socket must answer `soak.sample` (see
+`soak.inside`).
 """
 
 import asyncio
@@ -17,10 +18,10 @@ from soak.gauges.gauge import of_process
 
 @dataclass(frozen=True)
 class CountedProcess:
-    """A process to count. Its gauges have the prefix `name`; `pid` and `socket` may change with a restart.
+    """A process to count. Its gauges have the prefix `name`. `pid` and `socket` return other values after a restart.
 
-    `inside` says whether it is counted from inside too. A process that is restarted often is not, because every new
-    process grows while it warms up.
+    `inside` says whether the process is also counted from inside. A process that is restarted often is not, because
+    every new process grows while it warms up.
     """
 
     name: str
@@ -29,13 +30,13 @@ class CountedProcess:
     inside: bool = True
 
     async def ask(self, question: str, arguments: Mapping[str, object] | None = None) -> Any:
-        """Send a request to its control socket and return the answer. Raises StateError."""
+        """Send a request to the process's control socket and return the answer. Raises StateError."""
         return await send_request(self.socket(), question, arguments)
 
     async def prepared(self, *, older: bool = False) -> "CountedProcess":
-        """Prepare the process and return how to count it: an `older` revision that refuses only from outside.
+        """Prepare the process for counting, and return how to count it. Raises StateError.
 
-        Raises StateError.
+        An `older` revision that refuses to be prepared is counted only from outside.
         """
         if self.inside:
             try:

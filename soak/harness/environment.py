@@ -15,7 +15,7 @@ LIBRARIES = (
 
 
 def environment(network: str) -> dict[str, Any]:
-    """Return facts by name. `network` describes the run's network."""
+    """Return the facts for a report by name. `network` describes the network of the run."""
     return {
         "platform": platform.platform(),
         "architecture": platform.machine(),

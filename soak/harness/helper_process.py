@@ -27,7 +27,7 @@ class HelperResult:
 
     @property
     def last_words(self) -> str:
-        """The end of its output and error output, for an error message."""
+        """The end of the process's output and error output, for an error message."""
         return (self.output + self.errors).decode(errors="replace").strip()[-SHOWN_CHARACTERS:]
 
 
@@ -39,10 +39,10 @@ async def run_helper(
     timeout: float,
     grace: float = 0.0,
 ) -> HelperResult:
-    """Run `command` in `folder` without input. Raises HelperTimeout after `timeout` seconds, OSError.
+    """Run `command` in `folder` without input. Raises HelperTimeout after `timeout` seconds, and OSError.
 
-    A process that is cut short, by the time limit or by cancellation, gets SIGTERM and `grace` seconds to end; without
-    `grace` it is killed.
+    At the time limit or when cancelled, the process gets SIGTERM and has `grace` seconds to end. Without `grace` it is
+    killed.
     """
     process = await asyncio.create_subprocess_exec(
         *command, env=dict(environment), cwd=folder, stdin=DEVNULL, stdout=PIPE, stderr=PIPE
@@ -59,7 +59,7 @@ async def run_helper(
 
 
 async def _end(process: asyncio.subprocess.Process, grace: float) -> None:
-    """End a process. Its output is read meanwhile, so that a full pipe does not keep it from ending."""
+    """End a process. Its output is read meanwhile, because a full pipe would keep it from ending."""
     if grace:
         process.terminate()
         with suppress(TimeoutError):

@@ -36,7 +36,7 @@ def _is_tracked(package: Path) -> bool:
 
 
 def _git(directory: Path, *words: str) -> str | None:
-    """Return the output of git in a directory, or None if it fails. GIT_DIR and the like are not inherited."""
+    """Return the output of git in a directory, or None if git fails. GIT_DIR and the like are not inherited."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     variables.update(GIT_OPTIONAL_LOCKS="0", LC_ALL="C")
     try:
@@ -57,7 +57,7 @@ def _git(directory: Path, *words: str) -> str | None:
 
 
 def _origin(package: Path) -> tuple[Installed, str | None]:
-    """Return how pip installed a package, and from which commit (PEP 610)."""
+    """Return how pip installed a package, and from which commit (see PEP 610)."""
     found = _distribution(package)
     if found is None:
         return Installed.UNKNOWN, None
@@ -80,7 +80,7 @@ def _from_url(source: Any) -> tuple[Installed, str | None]:
 
 
 def _distribution(package: Path) -> Distribution | None:
-    """Return the distribution of a package: the one beside it, or that of this Python."""
+    """Return the distribution of a package: the one in the same directory, or else the one of this Python."""
     for found in Distribution.discover(name="mobifai", path=[str(package.parent)]):
         return found
     try:

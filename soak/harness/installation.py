@@ -1,4 +1,4 @@
-"""The installation of MobiFai that an agent under test runs: that of the harness, or another revision."""
+"""The installation of MobiFai that an agent under test runs: the harness's own, or another revision."""
 
 import os
 import sys
@@ -11,9 +11,9 @@ from soak.harness.child_environment import child_environment
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """An installation. `python` is its interpreter; `path`, if given, comes first on the import path.
+    """An installation. `python` is its interpreter. `path`, if given, comes first on the import path.
 
-    With `seed` strings have the same hashes in every process, and sets and dictionaries the same layout.
+    With `seed`, strings have the same hashes in every process, so that sets and dictionaries have the same layout.
     """
 
     python: str = sys.executable
@@ -22,7 +22,7 @@ class Installation:
 
     @property
     def command(self) -> list[str]:
-        """The command `mobifai` as a list of words."""
+        """The command `mobifai` as a list of arguments."""
         return [self.python, "-P", "-m", "mobifai"]
 
     def environment(self, folder: Path, usual: Mapping[str, str] = os.environ) -> dict[str, str]:

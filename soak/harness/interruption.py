@@ -1,7 +1,7 @@
 """Handles SIGINT, SIGTERM and SIGHUP of a command until the process ends.
 
-Before `hold` a signal raises KeyboardInterrupt, because nothing needs cleaning up yet. Afterwards it is recorded and
-cancels the current job, so that no signal interrupts a command while it cleans up and writes its report.
+Before `hold`, a signal raises KeyboardInterrupt, because nothing needs cleaning up yet. After it, a signal is recorded
+and cancels the current job. So no signal interrupts a command while it cleans up and writes its report.
 """
 
 import signal
@@ -19,7 +19,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interruption:
-    """The signals that ask a command to end. Signals that are ignored at the start (nohup) stay ignored."""
+    """Records the signals that ask a command to end. Signals that are ignored at the start (as with nohup) stay
+    ignored.
+    """
 
     def __init__(self) -> None:
         self.count = 0
@@ -49,7 +51,7 @@ class Interruption:
         return self.count > 0
 
     def hold(self) -> None:
-        """Only record signals from now on."""
+        """Record signals from now on, instead of raising KeyboardInterrupt."""
         self._held = True
 
     def ignore(self) -> None:
@@ -66,9 +68,9 @@ class Interruption:
             self._wake()
 
     async def end(self, job: Awaitable[T], *, at: int = 1) -> T:
-        """Return the result of a job; cancel it once `at` signals have arrived. It may still return a result.
+        """Return the result of `job`. After `at` signals the job is cancelled, and may still return a result.
 
-        Raises what the job raises, and CancelledError.
+        Raises the job's errors, and CancelledError.
         """
         import asyncio  # noqa: PLC0415 - signals are handled before anything heavy is imported
 
@@ -106,7 +108,9 @@ class Interruption:
 
 @contextmanager
 def recorded_signals() -> Iterator[Interruption]:
-    """Record signals in this scope. If one has arrived, all are ignored afterwards: the process is ending."""
+    """Record signals in this scope. If a signal has arrived, all are ignored after the scope, because the process is
+    ending.
+    """
     interruption = Interruption()
     interruption.hold()
     interruption.handle()

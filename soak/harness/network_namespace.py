@@ -1,8 +1,8 @@
 """A network namespace for a run (Linux), so that the load never reaches the machine's real networks.
 
-WebRTC gathers no candidate on 127.0.0.1, so the namespace has a second loopback address. It exists as long as its
-processes. Without namespaces (macOS, no permission) runs use the machine's own addresses; packets to them do not leave
-the machine either.
+WebRTC gathers no candidate on 127.0.0.1, so the namespace has a second loopback address. The namespace exists as long
+as its processes. Without namespaces (macOS, or no permission), a run uses the machine's own addresses. Packets to these
+do not leave the machine either.
 """
 
 import ctypes
@@ -26,7 +26,9 @@ _IFF_UP = 1
 
 
 def enter(wire_up: Callable[[], None] | None = None) -> str:
-    """Move this process, which must have a single thread, into a network namespace. Return a description of it."""
+    """Move this process, which must have a single thread, into a network namespace. Return a description of the
+    network.
+    """
     if not sys.platform.startswith("linux"):
         return "the machine's own addresses (only Linux has network namespaces)"
     refused = _why_not(wire_up or add_address)
@@ -50,7 +52,7 @@ def interface_request(name: bytes, address: str) -> bytes:
 
 
 def _why_not(wire_up: Callable[[], None]) -> str:
-    """Return why a namespace can't be used, or "". Tried in a child, because a process can't leave a namespace."""
+    """Return why a namespace can't be used, or "". A child process tries it: a process can't leave a namespace."""
     if threading.active_count() > 1:
         return f"expected a process with one thread; this one has {threading.active_count()}"
     return _reason_from_child(lambda: _move(wire_up))

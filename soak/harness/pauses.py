@@ -1,7 +1,7 @@
 """Detects pauses, in which the harness did not run: the machine slept, its processes were stopped, or its loop blocked.
 
-A timeout that expires because of a pause says nothing about an agent. The clock continues while the machine sleeps; a
-pause is when more time has passed between two checks than the harness waited. Owns no task.
+A timeout that expires because of a pause says nothing about an agent. The clock continues while the machine sleeps. A
+pause is detected if the time between two checks is longer than the harness waited. Owns no task.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ class PauseDetector:
         return self._clock() - self._began - self.seconds
 
     def check(self) -> float:
-        """Return the seconds of a pause since the previous check, or 0."""
+        """Return the seconds of a pause since the previous check; 0 without a pause."""
         now = self._clock()
         missed, self._last = now - self._last - CHECK_SECONDS, now
         if missed < LEAST_SECONDS:
@@ -55,7 +55,9 @@ class PauseDetector:
 
     @contextmanager
     def guard(self, noticed: Callable[[float], None]) -> Iterator[None]:
-        """Raise Paused in place of an exception if there was a pause in this scope. `noticed` gets its seconds."""
+        """Replace an exception from this scope by Paused if there was a pause. `noticed` is called with the pause's
+        seconds.
+        """
         before = self.count
         try:
             yield
@@ -69,7 +71,9 @@ class PauseDetector:
     async def repeat(
         self, folder: Path, operation: Callable[[Path], Awaitable[T]], noticed: Callable[[float], None]
     ) -> T:
-        """Return the result of an operation in a folder. If a pause interrupts it, begin again in another folder."""
+        """Return the result of an operation in a folder. If a pause interrupts the operation, repeat it in another
+        folder.
+        """
         folders = (folder.with_name(f"{folder.name}p{number}") if number else folder for number in count())
 
         async def attempt() -> T:
@@ -87,7 +91,7 @@ class PauseDetector:
 
 
 async def repeat_if_paused(operation: Callable[[], Awaitable[T]]) -> T:
-    """Return the result of an operation. Begin it again each time it raises Paused."""
+    """Return the result of an operation. Repeat the operation each time it raises Paused."""
     while True:
         try:
             return await operation()
@@ -101,7 +105,7 @@ def pause_line(seconds: float) -> str:
 
 
 def pause_notes(pauses: PauseDetector) -> list[str]:
-    """Return the note of a report on the pauses; none if there were none."""
+    """Return the note of a report on the pauses; an empty list if there were none."""
     if not pauses.count:
         return []
     times = "once" if pauses.count == 1 else f"{pauses.count} times"

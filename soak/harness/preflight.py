@@ -31,14 +31,20 @@ class NotReady(MobiFaiError):
 
 
 def preflight(report: Path, scenarios: Collection[str], environ: Mapping[str, str] = os.environ) -> None:
-    """Check what a run of these scenarios needs; without scenarios, only the disk space for the report.
+    """Check that the machine has what a run of these scenarios needs. Without scenarios, only check the disk space for
+    the report.
 
     Raises NotReady for the first unmet need.
     """
     check_disk(report, REPORT_BYTES, "the report", "name another directory with --report")
     if not scenarios:
         return
-    check_disk(temporary_folder(environ), TEMPORARY_BYTES, "temporary files", "make room, or set TMPDIR")
+    check_disk(
+        temporary_folder(environ),
+        TEMPORARY_BYTES,
+        "temporary files",
+        "free some space, or set TMPDIR to another directory",
+    )
     files = DESCRIPTORS + sum(MORE_DESCRIPTORS.get(name, 0) for name in scenarios)
     check_limit(resource.RLIMIT_NOFILE, files, "open files", "ulimit -n")
     if os.geteuid() != 0:  # the limit does not apply to root
@@ -47,12 +53,14 @@ def preflight(report: Path, scenarios: Collection[str], environ: Mapping[str, st
 
 
 def temporary_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Return the directory for temporary files. Raises NotReady for an unusable TMPDIR, which Python would ignore."""
+    """Return the directory for temporary files. Raises NotReady if TMPDIR is unusable, which Python itself would
+    ignore.
+    """
     named = environ.get("TMPDIR")
     if named and not (Path(named).is_dir() and os.access(named, os.W_OK | os.X_OK)):
-        found = "one that can't be written" if Path(named).is_dir() else "none"
+        found = "one that is not writable" if Path(named).is_dir() else "none"
         raise NotReady(f"TMPDIR={named}: expected a directory for temporary files, found {found}; "
-                       "make it, or set TMPDIR to another")  # fmt: skip
+                       "create it, or set TMPDIR to another directory")  # fmt: skip
     if named:
         return Path(named)
     try:

@@ -29,7 +29,7 @@ class RelayFailed(MobiFaiError):
 
 
 class SeparateRelay:
-    """A running relay. It keeps its port and state over a restart."""
+    """A running relay. A restart does not change its port and state."""
 
     def __init__(
         self, folder: Path, settings: Path, environment: Mapping[str, str], installation: Installation = HERE
@@ -56,15 +56,15 @@ class SeparateRelay:
 
     @property
     def socket(self) -> Path:
-        """The path of its control socket."""
+        """The path of the relay's control socket."""
         return self._state.control_socket
 
     async def ask(self, question: str, arguments: Mapping[str, object] | None = None) -> Any:
-        """Send a request to its control socket and return the answer. Raises StateError."""
+        """Send a request to the relay's control socket and return the answer. Raises StateError."""
         return await send_request(self.socket, question, arguments)
 
     async def restart(self, *, politely: bool) -> None:
-        """Stop it with SIGTERM (`politely`) or SIGKILL, and start it again on its port."""
+        """Stop the relay with SIGTERM (`politely`) or SIGKILL, and start it again on the same port."""
         await self._stop(politely=politely)
         await self._start(urlsplit(self.url).port or 0)
 
@@ -111,7 +111,7 @@ class SeparateRelay:
         return ""
 
     async def sign_in(self, agent_log: Path) -> None:
-        """Sign the agent in on its sign-in page. Raises RelayFailed."""
+        """Sign the agent in on the relay's sign-in page, whose address is in `agent_log`. Raises RelayFailed."""
         url = await _page(agent_log)
         asked = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
         code = (await self.ask("pair"))["code"]
@@ -126,4 +126,4 @@ async def _page(agent_log: Path) -> str:
             while not (found := _SIGN_IN.findall(agent_log.read_text(errors="replace"))):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
             return str(found[-1])
-    raise RelayFailed("expected the agent to print the address of a sign-in page; it did not")
+    raise RelayFailed("expected the agent to print the address of a sign-in page; found none in its output")

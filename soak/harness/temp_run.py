@@ -1,6 +1,6 @@
-"""Runs a job with a temporary directory for its processes, until it ends or a signal stops it.
+"""Runs a job with a temporary directory for its processes, until the job ends or a signal stops it.
 
-Owns the directory: it is removed at the end, with every process that was started in it.
+Owns the directory. It is removed at the end, with every process that was started in it.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ SHORT_TEMPORARY = "/tmp"  # noqa: S108 - a private folder is created in it
 
 
 def run_in_temp_folder(job: Callable[[Path], Coroutine[Any, Any, T]]) -> T:
-    """Run a job with a directory for its processes, which is removed at the end."""
+    """Return the result of a job that gets a directory for its processes. The directory is removed at the end."""
     usual = tempfile.gettempdir()
     place = usual if len(os.fsencode(usual)) <= LONGEST_TEMPORARY else SHORT_TEMPORARY
     folder = Path(tempfile.mkdtemp(prefix="mobifai-soak-", dir=place))
@@ -36,7 +36,7 @@ def run_in_temp_folder(job: Callable[[Path], Coroutine[Any, Any, T]]) -> T:
 
 
 async def result_unless_stopped(job: Coroutine[Any, Any, T], stopped: T, stops: Interruption | None = None) -> T:
-    """Return the result of a job, or `stopped` if a signal stops it."""
+    """Return the result of a job, or the value `stopped` if a signal stops the job."""
     try:
         return await result_until_stopped(job, stops)
     except asyncio.CancelledError:
@@ -44,9 +44,9 @@ async def result_unless_stopped(job: Coroutine[Any, Any, T], stopped: T, stops: 
 
 
 async def result_until_stopped(job: Coroutine[Any, Any, T], stops: Interruption | None = None) -> T:
-    """Return the result of a job, even one that it returns when a signal cancels it. Raises CancelledError.
+    """Return the result of a job, including one that the job returns when a signal cancels it. Raises CancelledError.
 
-    `stops` are the signals of the whole command, by default those that arrive while the job runs.
+    `stops` are the signals of the whole command. By default, only signals that arrive while the job runs count.
     """
     if stops is None:
         with recorded_signals() as own:

@@ -1,4 +1,4 @@
 """The part of the harness inside the process under test: control handlers that count, plant leaks and trace memory.
 
-`questions` has the handlers; they are loaded on the first request.
+`control_handlers` has the handlers. The code that they need is imported on the first request.
 """

@@ -1,6 +1,7 @@
-"""Control handlers of the harness in the process under test (an entry point of `mobifai.control_handlers`).
+"""Control handlers of the harness in the process under test, installed by an entry point of `mobifai.control_handlers`.
 
-Planting needs a variable that the harness sets when it starts an agent, so no leak gets into an agent in real use.
+Planting requires an environment variable that the harness sets when it starts an agent. So no leak can be planted in an
+agent in real use.
 """
 
 import gc
@@ -23,7 +24,7 @@ RUN_VARIABLE = TEST_VARIABLE
 
 
 def control_handlers(subject: PluginContext) -> Mapping[str, ControlHandler]:
-    """Return the handlers by request name."""
+    """Return the control handlers by the names of their requests."""
     windows = MemoryWindows()
 
     async def sample(arguments: dict[str, Any]) -> object:

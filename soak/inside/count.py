@@ -1,6 +1,6 @@
-"""Counts the Python objects and the C heap of this process. Stores nothing between two counts, and changes nothing.
+"""Counts the Python objects and the C heap of this process. Keeps nothing between two counts, and changes nothing.
 
-Only exact numbers: blocks of the object allocator, bytes in use on the C heap, objects by type, tasks by coroutine,
+All numbers are exact: blocks of the object allocator, bytes in use on the C heap, objects by type, tasks by coroutine,
 threads and handlers by name.
 """
 
@@ -50,7 +50,8 @@ LISTENERS = ("link.listeners",)
 def count(ledger: Ledger, *, disturb: bool) -> dict[str, float]:
     """Return the values of a process with an event loop and a ledger, named as in `soak.gauges.gauge.GAUGES`.
 
-    With `disturb`, garbage is collected and caches of libraries are emptied first; `uncollected` counts the garbage.
+    With `disturb`, garbage is collected and the caches of libraries are emptied before counting. The value
+    `uncollected` is the number of collected objects.
     """
     return {**count_process(disturb=disturb), **_named("tasks", _tasks()), **_ledger(ledger)}
 
@@ -99,7 +100,7 @@ def _tasks() -> Iterable[str]:
 
 
 def _family(name: str) -> str:
-    """Return a thread's name without its number."""
+    """Return a thread's name without the number at its end."""
     return name.rstrip("0123456789").rstrip("-_") or name
 
 

@@ -1,7 +1,7 @@
 """Fills the free lists of the interpreter and of uvloop once, so that they do not grow while gauges are judged.
 
 A free list keeps up to 255 dead objects for reuse, and counts as memory in use. Its length is the largest number of
-objects that existed at one time, which rises ever more rarely: a slow growth that is not a leak.
+objects that existed at the same time. This number rises more and more rarely: a slow growth that is not a leak.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ AT_ONCE = 600
 
 
 async def fill_free_lists() -> None:
-    """Create this many handles, timers, tasks, futures and contexts at one time, and drop them."""
+    """Create many handles, timers, tasks, futures and contexts at the same time, and drop them."""
     loop = asyncio.get_running_loop()
     gate = loop.create_future()
     waiting = [asyncio.ensure_future(_pass(gate)) for _ in range(AT_ONCE)]

@@ -1,6 +1,6 @@
 """Empties caches of libraries, so that the next count has only what stays.
 
-Each of these caches is bounded by its library and grows and shrinks in turns, which would hide a leak of one object in
+Each of these caches is bounded by its library. It grows and shrinks by turns, which would hide a leak of one object in
 five cycles. MobiFai's own containers are never touched.
 """
 
@@ -29,10 +29,10 @@ LRU_CACHE = type(functools.lru_cache(str))
 
 
 def tidy() -> None:
-    """Empty bounded caches: of functions, methods, addresses, cursors. Unbounded ones stay as they are.
+    """Empty bounded caches of functions, methods, addresses and cursors. Unbounded caches are not changed.
 
-    CPython's method cache keeps the last 4,096 names that were looked up; names that C code creates on each lookup fill
-    it slowly (Objects/typeobject.c).
+    CPython's method cache keeps the last 4,096 names that were looked up. C code that creates a name for each lookup
+    fills it slowly (Objects/typeobject.c).
     """
     sys._clear_type_cache()
     known: dict[type, Callable[[Any], None] | None] = {}  # bounded by the types
@@ -45,7 +45,7 @@ def tidy() -> None:
 
 
 def _way(kind: type) -> Callable[[Any], None] | None:
-    """Return the function that empties objects of this type, or None."""
+    """Return the function that empties caches of the type `kind`, or None for other types."""
     if issubclass(kind, LRU_CACHE):
         return _empty
     if kind is sqlite3.Connection:

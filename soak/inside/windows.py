@@ -1,4 +1,4 @@
-"""Records memray windows in the process under test, one at a time. Owns the tracker."""
+"""Records memray windows in the process under test, one at a time. Owns memray's tracker."""
 
 from pathlib import Path
 from typing import Any
@@ -7,13 +7,15 @@ from mobifai.errors import StateError
 
 
 class MemoryWindows:
-    """Traces allocations between `begin` and `end` into a file; each may be a request of its own."""
+    """Records the allocations between `begin` and `end` to a file. Separate requests call `begin` and `end`."""
 
     def __init__(self) -> None:
         self._tracker: Any = None
 
     def begin(self, file: Path, *, native: bool = False) -> None:
-        """Start a window, with the frames of C functions if `native`. Raises StateError if memray can't trace here."""
+        """Start a window, with the frames of C functions if `native` is set. Raises StateError if memray can't trace in
+        this process.
+        """
         if self._tracker is not None:
             raise StateError("a window is open already; end it first")
         try:

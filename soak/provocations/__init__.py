@@ -1,4 +1,4 @@
-"""Provocations: each fills limits that ordinary use does not.
+"""Provocations: each fills limits that ordinary use does not fill.
 
 To add one, write a function that takes a `ProvocationEnvironment`, and describe it with `provocation(...)` in the
 `PROVOCATIONS` of a module of this package, with the limits that it fills.
@@ -8,7 +8,7 @@ from soak.provocations.provocation import Provocation
 
 
 def provocations() -> tuple[Provocation, ...]:
-    """Return all provocations, in their order of execution."""
+    """Return all provocations, in the order in which they run."""
     from soak.provocations import assistant, commands, one_process, phones, relay_storms, shared_relay  # noqa: PLC0415
 
     modules = (commands, relay_storms, phones, assistant, one_process, shared_relay)

@@ -1,4 +1,6 @@
-"""Provocations that fill the assistant's limits with a scripted model, except for those on a real model's replies."""
+"""Provocations that fill the assistant's limits with a scripted model. Limits on the replies of a real model are filled
+elsewhere (`one_process`).
+"""
 
 import asyncio
 import json
@@ -29,7 +31,7 @@ PAUSE: dict[str, object] = {"type": "delay", "ms": 0}
 
 
 async def busy_model(env: ProvocationEnvironment) -> None:
-    """Fill the limits on conversations, turns, actions, characters and tokens, with the longest prompts."""
+    """Fill the limits on conversations, turns, actions, characters and tokens, with prompts of the greatest length."""
     phone = await _phone(env)
     uuid = await env.tabs.open(phone)
     await fill_conversations(env.tabs, env.script, uuid)
@@ -37,7 +39,7 @@ async def busy_model(env: ProvocationEnvironment) -> None:
 
 
 async def long_stories(env: ProvocationEnvironment) -> None:
-    """Hold a conversation in more terminals than are stored, and one with a thousand short events."""
+    """Hold conversations in more terminals than the agent stores, one of them with a thousand short events."""
     phone = await _phone(env)
     uuids = [await env.tabs.open(phone) for _ in range(ASSISTANT_STORIES.value + 1)]
     env.script.write([TELL])
@@ -51,7 +53,7 @@ async def long_stories(env: ProvocationEnvironment) -> None:
 
 
 async def unread_answer(env: ProvocationEnvironment) -> None:
-    """Prompt the assistant by a command that reads nothing, until the agent ends the conversation."""
+    """Prompt the assistant with a command that does not read the answer, until the agent ends the conversation."""
     before = await refusals(env, ASSISTANT_EVENTS.name)
     phone = await _phone(env)
     uuid = await env.tabs.open(phone)

@@ -1,4 +1,6 @@
-"""A server for the part of the Messages API that huge answers, or none, need. Owns its socket within a scope."""
+"""A server for a small part of the Messages API, for answers that are huge or never come. Owns its socket within a
+scope.
+"""
 
 import asyncio
 import json
@@ -26,12 +28,12 @@ class Form(Enum):
 
 
 class ModelApi:
-    """The server. `answer_bytes` is the length of its answers, `form` their form."""
+    """The server. `answer_bytes` is the length of its answers, and `form` their form."""
 
     def __init__(self) -> None:
         self.url = ""
         self.answer_bytes: int | None = 0
-        """None: it accepts a request and sends no answer."""
+        """None: the server accepts a request and sends no answer."""
         self.form = Form.ANSWER
         self._closing = asyncio.Event()
 

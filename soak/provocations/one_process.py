@@ -1,6 +1,6 @@
 """Provocations of an agent without a keeper: huge answers, shells that do not end, and a flooded log.
 
-Runs its own agent, because these limits need other settings than those of a scenario's agent.
+Starts an agent of its own, because these limits need other settings than those of a scenario's agent.
 """
 
 from collections.abc import AsyncIterator
@@ -39,7 +39,7 @@ retries = 0
 "log.line" = 160
 "log.kinds" = 4
 """
-"""The lowest values at which each limit still has its effect: with the default ones it would take hours."""
+"""The lowest values at which the limits still have their effect. Filling the default ones would take hours."""
 
 STAYS = "/bin/sh -c 'trap \"\" HUP; exec sleep 3600'"
 """A program that does not end with its terminal."""
@@ -64,7 +64,7 @@ async def _agent(env: ProvocationEnvironment, api: ModelApi) -> AsyncIterator[Pr
 
 
 async def one_process(env: ProvocationEnvironment) -> None:
-    """Run the agent, fill its limits, and record its ledger."""
+    """Start the agent, fill its limits, and record its ledger."""
     async with ModelApi().listening() as api, _agent(env, api) as inner:
         phone = await visits.new_phone(inner.tabs, webrtc=False, features=())
         await visits.arrive(inner.context, phone)
@@ -88,7 +88,7 @@ async def _huge_answers(env: ProvocationEnvironment, phone: Phone, api: ModelApi
 
 
 async def _shells_that_stay(env: ProvocationEnvironment, phone: Phone) -> None:
-    """Close all terminals, whose shells keep running, and open as many again; the next one is refused."""
+    """Close all terminals while their shells keep running, and open as many again. The next terminal is refused."""
     await env.tabs.kill_all(phone)
     uuids = [await env.tabs.open(phone, greeted=False) for _ in range(TERMINAL_CHILDREN.value - TERMINALS.value)]
     await env.tabs.kill(phone, uuids[0])
@@ -98,11 +98,13 @@ async def _shells_that_stay(env: ProvocationEnvironment, phone: Phone) -> None:
         if TERMINAL_CHILDREN.name not in str(error):
             raise
     else:
-        raise PhoneError("error", f"expected the agent to refuse shell {TERMINAL_CHILDREN.value + 1}; it started it")
+        raise PhoneError(
+            "error", f"expected the agent to refuse shell {TERMINAL_CHILDREN.value + 1}; the shell was started"
+        )
 
 
 async def _flooded_log(env: ProvocationEnvironment, phone: Phone) -> None:
-    """Cause warnings and errors of many kinds, until the oldest log file goes."""
+    """Cause warnings and errors of many kinds, until the oldest log file is removed."""
 
     def is_flooded(status: visits.Status) -> bool:
         return any(one["name"] == LOG_FILES.name and one["evicted"] for one in status["bounds"])
@@ -111,7 +113,7 @@ async def _flooded_log(env: ProvocationEnvironment, phone: Phone) -> None:
     while not is_flooded(await env.context.target.ask("status")):
         number += 1
         if number > MOST_NUISANCES:
-            raise PhoneError("error", f"expected {MOST_NUISANCES} wrong messages to fill the log; they did not")
+            raise PhoneError("error", f"expected {MOST_NUISANCES} wrong messages to fill the log; the log is not full")
         await _nuisance(env, phone)
 
 

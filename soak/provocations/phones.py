@@ -1,4 +1,4 @@
-"""Provocations of phones that never acknowledge or finish, send too much or too early, or are too many."""
+"""Provocations by phones that never acknowledge or finish, send too much or too early, or are too many."""
 
 import asyncio
 from contextlib import suppress
@@ -48,7 +48,7 @@ LETTERS, TOO_MANY_LETTERS = 360, 400
 
 
 async def sealed_phone(env: ProvocationEnvironment, number: int, *features: str, webrtc: bool = False) -> Phone:
-    """Return a connected phone that encrypts end to end. It is among the context's phones."""
+    """Return a connected phone that encrypts end to end. It is added to the phones of the context."""
     invitation = await env.context.target.ask("pair")
     phone = Phone(
         env.url,
@@ -76,16 +76,16 @@ async def gone(env: ProvocationEnvironment, phone: Phone) -> None:
 
 
 async def refused(env: ProvocationEnvironment, limit: str, before: int) -> None:
-    """Wait until a limit has refused or dropped something. Raises PhoneError."""
+    """Wait until the limit named `limit` has refused or dropped more than `before`. Raises PhoneError."""
 
     def is_so(status: visits.Status) -> bool:
         return any(one["refused"] + one["evicted"] > before for one in status["bounds"] if one["name"] == limit)
 
-    await visits.status_when(env.context, is_so, f"the agent to hold its limit {limit}")
+    await visits.status_when(env.context, is_so, f"the agent to enforce the limit {limit}")
 
 
 async def refusals(env: ProvocationEnvironment, limit: str) -> int:
-    """Return how much a limit has refused or dropped so far."""
+    """Return the amount that a limit has refused or dropped so far."""
     entry = (await env.bounds())[limit]
     return int(entry["refused"]) + int(entry["evicted"])
 
@@ -141,7 +141,7 @@ async def silent_channel(env: ProvocationEnvironment) -> None:
 
 
 async def close_terminals(env: ProvocationEnvironment) -> None:
-    """Close all terminals, by a phone that connects for that. Raises PhoneError."""
+    """Close all terminals, with a phone that connects for this. Raises PhoneError."""
     phone = await visits.new_phone(env.tabs, webrtc=False, features=())
     env.tabs.ignore(phone)
     await visits.arrive(env.context, phone)
@@ -193,7 +193,7 @@ async def too_many_keys(env: ProvocationEnvironment) -> None:
 
 
 def _combinations(letters: int) -> dict[str, object]:
-    """Return the most combinations of one message, each with this many three-byte letters."""
+    """Return as many combinations as one message may have. Each has `letters` letters of three bytes."""
     listed = [{"id": str(number), "label": "soak", "sequence": "字" * letters} for number in range(MAX_KEYS)]
     return {"combinations": listed}
 
@@ -213,13 +213,13 @@ async def early_candidates(env: ProvocationEnvironment) -> None:
 
 
 def candidate(number: int) -> dict[str, object]:
-    """Return a candidate at the discard port, a different one for each number."""
+    """Return an ICE candidate at the discard port. Each number gives a different one."""
     line = f"candidate:{number} 1 udp {2122260223 - number} 10.64.0.1 9 typ host"
     return {"candidate": line, "sdpMid": "0", "sdpMLineIndex": 0}
 
 
 async def before_the_first(env: ProvocationEnvironment) -> None:
-    """Send messages through the relay while the preceding one never arrives by the data channel."""
+    """Send numbered messages through the relay, while the message before them never arrives on the data channel."""
     before = await refusals(env, SESSION_HELD.name)
     phone = await sealed_phone(env, FIRST_PHONE, *FEATURES, webrtc=True)
     await phone.pair(env.context.target.device_id, PATIENCE)
@@ -238,7 +238,7 @@ async def before_the_first(env: ProvocationEnvironment) -> None:
 
 
 async def phones_of_years(env: ProvocationEnvironment) -> None:
-    """Pair as many phones by link as the agent stores, and revoke more than it remembers."""
+    """Pair as many phones by link as the agent stores, and revoke more of them than it remembers."""
     for _ in range(E2E_LINKS.value + 1):
         await env.context.target.ask("pair")
     numbers = await _pin_phones(env)
@@ -255,7 +255,7 @@ async def phones_of_years(env: ProvocationEnvironment) -> None:
 
 
 async def _pin_phones(env: ProvocationEnvironment) -> list[int]:
-    """Pair phones by link until the agent refuses one. Return the numbers of the stored ones."""
+    """Pair phones by link until the agent refuses one. Return the numbers of the phones that it stores."""
     known: list[int] = []  # bounded by the agent's phones
     for number in range(FIRST_PHONE, FIRST_PHONE + E2E_PHONES.value + 1):
         phone = await sealed_phone(env, number)
@@ -266,7 +266,7 @@ async def _pin_phones(env: ProvocationEnvironment) -> list[int]:
         finally:
             await gone(env, phone)
         known.append(number)
-    raise PhoneError("error", f"expected the agent to refuse phone {E2E_PHONES.value + 1}; it knows it")
+    raise PhoneError("error", f"expected the agent to refuse phone {E2E_PHONES.value + 1}; the phone was accepted")
 
 
 async def forget_phone(env: ProvocationEnvironment, number: int) -> None:

@@ -1,4 +1,4 @@
-"""The type of provocations, which fill limits that ordinary use does not, and their environment.
+"""The type of provocations, which fill limits that ordinary use does not fill, and their environment.
 
 A provocation leaves no phone and no terminal behind.
 """
@@ -26,7 +26,7 @@ Entries = Iterable[Mapping[str, Any]]
 class ProvocationEnvironment:
     """The environment of a provocation: the agent under test, its scripted model, and an empty folder.
 
-    `record` takes the ledger entries of another MobiFai process that a provocation has filled.
+    `record` is called with the ledger entries of another MobiFai process whose limits the provocation has filled.
     """
 
     context: ScenarioContext
@@ -48,7 +48,7 @@ class ProvocationEnvironment:
 
 @dataclass(frozen=True)
 class Provocation:
-    """One way to fill limits. `fills` are their names. `many_addresses`: it connects from many loopback addresses."""
+    """A way to fill limits, whose names are in `fills`. `many_addresses`: it connects from many loopback addresses."""
 
     name: str
     summary: str
@@ -58,7 +58,7 @@ class Provocation:
 
     @property
     def possible(self) -> bool:
-        """Whether it works on this system: macOS has one loopback address, Linux has 127.0.0.0/8."""
+        """Whether the provocation works on this system: macOS has one loopback address, Linux has 127.0.0.0/8."""
         return not self.many_addresses or sys.platform.startswith("linux")
 
 

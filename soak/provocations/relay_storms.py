@@ -32,12 +32,12 @@ AT_ONCE = 24
 
 
 def address(number: int) -> str:
-    """Return a loopback address, a different one for each number below 16,000."""
+    """Return a loopback address. Each number below 16,000 gives a different one."""
     return f"127.7.{number // 250}.{1 + number % 250}"
 
 
 async def failed_sign_ins(env: ProvocationEnvironment) -> None:
-    """Fail a sign-in once from each of more addresses than a relay remembers."""
+    """Fail to sign in once from each address, from more addresses than a relay remembers."""
 
     async def fail(number: int) -> None:
         async with RawRelayClient(env.url, address(number)) as stranger:
@@ -49,9 +49,11 @@ async def failed_sign_ins(env: ProvocationEnvironment) -> None:
 
 
 async def household(env: ProvocationEnvironment) -> None:
-    """Let in as many devices as an account may have, from more addresses than are remembered; connect them together.
+    """Sign in as many devices as an account may have, from more addresses than the relay remembers. Connect all
+    together.
 
-    Known addresses have reserved connections and unknown ones get the others, so every kind is used up.
+    Known addresses have reserved connections, and unknown addresses share the others. So the provocation uses up both
+    kinds.
     """
     tokens = await _new_devices(env)
     try:
@@ -64,7 +66,7 @@ async def household(env: ProvocationEnvironment) -> None:
 
 
 async def _new_devices(env: ProvocationEnvironment) -> dict[int, str]:
-    """Yield tokens of new devices until the account is full. Raises PhoneError."""
+    """Return the tokens of new devices, created until the account is full. Raises PhoneError."""
     tokens: dict[int, str] = {}  # bounded by the relay's devices
     for number in range(FIRST_DEVICE, FIRST_DEVICE + RELAY_DEVICES.value + 1):
         token = str((await env.context.target.ask("pair", {"legacy": True}))["token"])
@@ -72,7 +74,7 @@ async def _new_devices(env: ProvocationEnvironment) -> dict[int, str]:
             if await device.register(token, visits.device_id(number)) != "authenticated":
                 return tokens
         tokens[number] = token
-    raise PhoneError("error", f"expected the relay to refuse device {RELAY_DEVICES.value + 1}; it let it in")
+    raise PhoneError("error", f"expected the relay to refuse device {RELAY_DEVICES.value + 1}; the device was accepted")
 
 
 async def _sign_in_from_everywhere(env: ProvocationEnvironment, tokens: dict[int, str]) -> None:
@@ -84,7 +86,7 @@ async def _sign_in_from_everywhere(env: ProvocationEnvironment, tokens: dict[int
 
 
 async def _take_places(env: ProvocationEnvironment, tokens: dict[int, str], scope: AsyncExitStack) -> None:
-    """Open the most WebSockets and plain connections, and try one more of each."""
+    """Open as many WebSockets and plain connections as the relay accepts, and try one more of each."""
     known = [address(count) for count in range(1, RELAY_KNOWN_ADDRESSES.value + 1)]
     for number in list(tokens)[: RELAY_SOCKETS.value - RELAY_UNSIGNED.value - 1]:  # the agent has one
         device = await scope.enter_async_context(RawRelayClient(env.url, known[number % len(known)]))
@@ -107,7 +109,7 @@ async def _hold(stranger: RawRelayClient, scope: AsyncExitStack, *, upgrade: boo
 
 
 async def longest_packet(env: ProvocationEnvironment) -> None:
-    """Sign in and send the longest packet of a device; the relay answers it normally."""
+    """Sign in and send the longest packet that a device may send. The relay answers it as usual."""
     async with RawRelayClient(env.url) as device:
         await device.register(await env.context.target.token(0), visits.device_id(0))
         begin, end = '42["relay:echo",{"nonce":"', '"}]'
@@ -116,7 +118,9 @@ async def longest_packet(env: ProvocationEnvironment) -> None:
 
 
 async def deaf_device(env: ProvocationEnvironment) -> None:
-    """Change an account's settings repeatedly while one of its devices reads nothing, until the relay drops it."""
+    """Change an account's settings repeatedly while one of its devices does not read, until the relay disconnects the
+    device.
+    """
     token = await env.context.target.token(0)
     largest = {"soak": "x" * (RELAY_SETTINGS.value - 20)}
     headers = {"Authorization": f"Bearer {token}", "Content_Type": "application/json"}
@@ -127,7 +131,7 @@ async def deaf_device(env: ProvocationEnvironment) -> None:
             "PUT", "/api/settings", json.dumps({"soak": "x" * (1 << 15)}).encode(), **headers
         )
         if status != 413:
-            raise PhoneError("error", f"expected the relay to refuse settings of 32 KiB; it said {status}")
+            raise PhoneError("error", f"expected status 413 for settings of 32 KiB; found {status}")
         async with asyncio.timeout(PATIENCE):
             while not (await env.bounds())[RELAY_BACKLOG.name]["refused"]:
                 await writer.request("PUT", "/api/settings", json.dumps(largest).encode(), **headers)

@@ -1,6 +1,6 @@
-"""Provocations of a shared relay, which is suspended: accounts, their connections, and queues for a slow relay.
+"""Provocations of a shared relay: many accounts, many connections, and a relay that is suspended, so that queues fill.
 
-Runs its own relay and agent.
+Starts a relay and an agent of its own.
 """
 
 import os
@@ -49,7 +49,7 @@ async def _agent(env: ProvocationEnvironment) -> AsyncIterator[tuple[AgentUnderT
 
 
 async def shared_relay(env: ProvocationEnvironment) -> None:
-    """Fill the accounts and their connections, suspend the relay, and record both ledgers."""
+    """Fill the limits on accounts and their connections, suspend the relay, and record both ledgers."""
     async with _agent(env) as (target, inner):
         await _many_accounts(target)
         await _many_connections(inner)
@@ -67,22 +67,26 @@ async def _many_accounts(target: AgentUnderTest) -> None:
             if RELAY_ACCOUNTS.name not in str(error):
                 raise
             return
-    raise PhoneError("error", f"expected the relay to refuse account {RELAY_ACCOUNTS.value + 1}; it created it")
+    raise PhoneError(
+        "error", f"expected the relay to refuse account {RELAY_ACCOUNTS.value + 1}; the account was created"
+    )
 
 
 async def _many_connections(env: ProvocationEnvironment) -> None:
-    """Connect more devices of one account than it may have connections."""
+    """Connect more devices of one account than the account may have connections."""
     async with AsyncExitStack() as scope:
         for number in range(FIRST_DEVICE, FIRST_DEVICE + RELAY_ACCOUNT_SOCKETS.value + 1):
             token = str((await env.context.target.ask("pair", {"legacy": True}))["token"])
             device = await scope.enter_async_context(RawRelayClient(env.url))
             if await device.register(token, visits.device_id(number)) != "authenticated":
                 return
-    raise PhoneError("error", f"expected the relay to refuse connection {RELAY_ACCOUNT_SOCKETS.value + 1}")
+    raise PhoneError(
+        "error", f"expected the relay to refuse connection {RELAY_ACCOUNT_SOCKETS.value + 1}; all were accepted"
+    )
 
 
 async def _burst_of_signals(env: ProvocationEnvironment) -> None:
-    """Receive all candidates of a phone together, before they can be processed."""
+    """Send all candidates of a phone together, so that the agent receives them faster than it processes them."""
     before = await refusals(env, SIGNALS.name)
     phone = await visits.new_phone(env.tabs, webrtc=False, features=())
     await visits.arrive(env.context, phone)
@@ -96,7 +100,7 @@ async def _burst_of_signals(env: ProvocationEnvironment) -> None:
 
 
 async def _relay_that_stops(target: AgentUnderTest, env: ProvocationEnvironment) -> None:
-    """Continue output and a conversation while the relay reads nothing, until the agent's packets queue up."""
+    """Continue output and a conversation while the relay does not read, until the agent's packets are queued."""
     phone = await visits.new_phone(env.tabs, webrtc=False, features=())
     await visits.arrive(env.context, phone)
     uuid = await env.tabs.open(phone)
@@ -120,12 +124,12 @@ def _prints(status: visits.Status) -> bool:
 
 
 SILENT_MS = 2000
-"""How long the model waits, until the relay is suspended."""
+"""How long the model waits. The relay is suspended meanwhile."""
 
 
 @contextmanager
 def stopped(pid: int) -> Iterator[None]:
-    """Suspend a process within a scope, as if its machine slept."""
+    """Suspend a process within a scope, as happens when its machine sleeps."""
     os.kill(pid, signal.SIGSTOP)
     try:
         yield

@@ -1,6 +1,6 @@
-"""A minimal client of the relay, of which hundreds can run: raw HTTP and WebSocket frames.
+"""A minimal client of the relay, so small that hundreds can run: raw HTTP and WebSocket frames.
 
-Owns one TCP connection. It can use any loopback address, and need not read.
+Owns one TCP connection. It can use any loopback address, and does not read unless it is asked to.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ PATIENCE = 20.0
 
 
 class RawRelayClient:
-    """One connection, from `address`, with a receive buffer of `receive_bytes`.
+    """One connection, from the local `address`, with a receive buffer of `receive_bytes`.
 
-    None: the system's choice.
+    If these are None, the system chooses.
     """
 
     def __init__(self, url: str, address: str | None = None, receive_bytes: int | None = None) -> None:
@@ -109,7 +109,7 @@ class RawRelayClient:
         try:
             answer = await self._head()
         except asyncio.IncompleteReadError:
-            raise ConnectionResetError("the relay ended the connection before it was a WebSocket") from None
+            raise ConnectionResetError("expected the relay to accept a WebSocket; found a closed connection") from None
         if " 101 " not in answer[0]:
             raise ConnectionRefusedError(f"expected the relay to accept a WebSocket; found {answer[0]!r}")
 
@@ -134,7 +134,7 @@ class RawRelayClient:
             return (await self._reader.readexactly(size)).decode(errors="replace")
 
     async def until(self, *events: str) -> tuple[str, Any]:
-        """Return the next of these events with its payload. Raises as `receive`."""
+        """Return the first of these events that arrives, with its payload. Raises the same errors as `receive`."""
         while True:
             text = await self.receive()
             if text.startswith("42"):

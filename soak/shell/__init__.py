@@ -22,26 +22,26 @@ LINE_BYTES = 7 + len(_REST)
 
 @dataclass(frozen=True, slots=True)
 class TypedLine:
-    """Input, and all output of the program for it."""
+    """Input, and all output that the program prints for it."""
 
     typed: str
     printed: bytes
 
 
 def say(text: str) -> TypedLine:
-    """Return input that makes the program print a text without line ends as a line."""
+    """Return input that makes the program print `text` as one line. `text` has no line ends."""
     return TypedLine(f"say {text}\n", f"{text}\n".encode())
 
 
 def flood(first: int, last: int) -> TypedLine:
-    """Return input that makes the program print numbered lines as fast as it can."""
+    """Return input that makes the program print the lines `first` to `last`, each with its number, without pauses."""
     return TypedLine(
         f"flood {first} {last}\n", b"".join(b"%d%b" % (number, _REST) for number in range(first, last + 1))
     )
 
 
 def echo(text: str) -> tuple[TypedLine, TypedLine]:
-    """Return two inputs that make the program print any text without CR; type the second after the first's output."""
+    """Return two inputs that make the program print any text without CR. Type the second after the first's output."""
     printed = text.encode()
     return TypedLine(f"echo {len(printed)}\n", b">"), TypedLine(text, printed)
 
