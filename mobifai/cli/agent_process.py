@@ -69,7 +69,7 @@ async def _serve(
             scope.callback(_remove, config.ready_file)
         restart = _AgentRestart(stop, spawner.keeper_pid if isinstance(spawner, KeeperClient) else None)
         agent = await scope.enter_async_context(open_agent(config, assistant, state, ledger, spawner, person, restart))
-        handlers = {**agent.control_handlers, "restart": restart.asked}
+        handlers = {**agent.control.handlers, "restart": restart.asked}
         plugins = DebugPlugins(PluginContext(ledger, agent))
         await scope.enter_async_context(control_server(state.socket_paths("control"), handlers, ledger, plugins.find))
         if isinstance(spawner, KeeperClient):

@@ -111,17 +111,16 @@ ON_PURPOSE = (
     Branch(
         "a-table-at-the-start", "terminals",
         (
-            Edit(AGENT, "        self._garbage_due = False\n        self.relay_target = relay_target\n",
-                 "        self._garbage_due = False\n        self._table = b'.' * 3_000_000\n"
-                 "        self.relay_target = relay_target\n"),
+            Edit(AGENT, "        self.relay_target = relay_target\n",
+                 "        self._table = b'.' * 3_000_000\n        self.relay_target = relay_target\n"),
         ),
         accepted=(("idle.heap", 3_100_000), ("idle.pages", 4_500_000), ("used.heap:*", 3_100_000)),
     ),
     Branch(
         "more-libraries-at-the-start", "terminals",
         (
-            Edit(AGENT, "import gc\n",
-                 "import gc\nimport pydoc_data.topics  # noqa: F401\nimport unittest.mock  # noqa: F401\n"
+            Edit(AGENT, "import asyncio\n",
+                 "import asyncio\nimport pydoc_data.topics  # noqa: F401\nimport unittest.mock  # noqa: F401\n"
                  "import xmlrpc.server  # noqa: F401\nimport wsgiref.simple_server  # noqa: F401\n"),
         ),
         accepted=(

@@ -1,0 +1,63 @@
+"""The devices of a running agent: invites new phones, and revokes devices at the relay and in the sessions."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from mobifai.access.devices import DeviceAdmin
+from mobifai.access.known_phones import KnownPhones
+from mobifai.access.registry import device_registry
+from mobifai.protocol.codes import ClientKind
+from mobifai.session.key_combinations import Combinations
+from mobifai.session.registry import SessionRegistry
+from mobifai.session.relay_registration import RelayRegistration
+from mobifai.transport.relay_address import RelayTarget
+
+
+class AgentDevices:
+    """Administers devices at the relay, among the known phones, and in the sessions.
+
+    The relay gives the agent its token, and a machine's addresses change, so each request uses the present ones.
+    """
+
+    def __init__(
+        self,
+        relay_target: RelayTarget,
+        phones: KnownPhones,
+        device_id: str,
+        public_key: bytes,
+        e2e: Literal["allow", "require"],
+        combinations: Combinations,
+        registry: SessionRegistry,
+        registrations: Sequence[RelayRegistration],
+    ) -> None:
+        self._relay_target = relay_target
+        self._phones = phones
+        self._device_id = device_id
+        self._public_key = public_key
+        self._e2e = e2e
+        self._combinations = combinations
+        self._registry = registry
+        self._registrations = registrations
+
+    async def invite(self, kind: ClientKind) -> dict[str, Any]:
+        """Return an invitation for one phone. Raises SignInRefused, RelayUnreachable."""
+        return await self._admin().invite(kind)
+
+    async def devices(self) -> dict[str, Any]:
+        """Return all devices. Raises SignInRefused, RelayUnreachable."""
+        return await self._admin().devices()
+
+    async def revoke(self, device_id: str) -> dict[str, Any]:
+        """Revoke a device and end its session. Raises SignInRefused, RelayUnreachable, StateError."""
+        return await self._admin().revoke(device_id, self._shut_out)
+
+    def _admin(self) -> DeviceAdmin:
+        registry = device_registry(self._relay_target, self._device_id, self._registrations[0].token)
+        urls = self._relay_target.find_urls()
+        return DeviceAdmin(registry, self._phones, urls, self._device_id, self._public_key, self._e2e)
+
+    def _shut_out(self, device_id: str) -> None:
+        self._combinations.forget(device_id)
+        self._registry.revoke(device_id)
+        for registration in self._registrations:
+            registration.revoke(device_id)

@@ -1,0 +1,68 @@
+"""The agent's periodic work: saves the directories of shells, adopts shells that have no tab, and collects garbage.
+
+Owns the lock that keeps this machine awake.
+"""
+
+import asyncio
+import gc
+import logging
+from contextlib import AsyncExitStack
+
+from mobifai.bounds import Ledger
+from mobifai.health.keep_awake import KeepAwake
+from mobifai.limits import TASKS
+from mobifai.session.sessions import Sessions
+from mobifai.terminals.tabs import Tabs
+
+_log = logging.getLogger(__name__)
+
+SAVE_SECONDS = 10.0
+"""How often the shells' directories are stored, for a restart without warning."""
+
+
+class Maintenance:
+    """The periodic work of one agent. `keep_awake`: the machine stays awake while it is in use."""
+
+    def __init__(self, tabs: Tabs, sessions: Sessions, ledger: Ledger, *, keep_awake: bool) -> None:
+        self._tabs = tabs
+        self._sessions = sessions
+        self._ledger = ledger
+        self._keep_awake = keep_awake
+        self._garbage_due = False
+        self._printed = 0
+
+    async def run(self) -> None:
+        """Do the work until cancelled."""
+        async with AsyncExitStack() as scope:
+            tasks = scope.enter_context(self._ledger.bound(TASKS))
+            awake = await scope.enter_async_context(KeepAwake()) if self._keep_awake else None
+            while True:
+                await asyncio.sleep(SAVE_SECONDS)
+                self._save_directories()
+                self._tabs.adopt_unclaimed()
+                self._collect_garbage()
+                for session in self._sessions.open:
+                    session.transports.check_inbound()
+                tasks.set(len(asyncio.all_tasks()))
+                if awake is not None:
+                    awake.need(self._is_in_use())
+
+    def session_closed(self) -> None:
+        """Collect what a session leaves, once its connection is closed."""
+        self._garbage_due = True
+
+    def _save_directories(self) -> None:
+        try:
+            self._tabs.save_directories()
+        except OSError as error:
+            _log.warning("the shells' directories could not be looked up: %s", error)
+
+    def _collect_garbage(self) -> None:
+        if self._garbage_due:
+            self._garbage_due = False
+            gc.collect()
+
+    def _is_in_use(self) -> bool:
+        """Return whether a terminal has printed since the last call, or a viewer is connected."""
+        before, self._printed = self._printed, self._tabs.printed_bytes
+        return self._printed != before or any(session.path is not None for session in self._sessions.open)
