@@ -4,6 +4,7 @@ The agent sends frames `{"type", "payload"}` (section 1), with a `seq` where mes
 same, or `{"namespace", "action", "payload"}`. Through a relay, events and payloads travel without a frame.
 """
 
+import binascii
 import json
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -11,7 +12,7 @@ from typing import Annotated, Any
 import msgspec
 
 from mobifai import limits
-from mobifai.errors import BadMessage
+from mobifai.errors import BadMessage, EncryptionError
 
 CODE = "code"
 LAST_NUMBER = 2**53
@@ -25,6 +26,19 @@ def encode(value: object) -> bytes:
         return _encoder.encode(value)
     except UnicodeEncodeError:  # a lone surrogate, as in a file name that is not UTF-8, is escaped
         return json.dumps(msgspec.to_builtins(value), separators=(",", ":")).encode()
+
+
+def encode_base64(data: bytes) -> str:
+    """Encode encrypted data for a payload."""
+    return binascii.b2a_base64(data, newline=False).decode()
+
+
+def decode_base64(text: str) -> bytes:
+    """Decode encrypted data of a payload. Raises EncryptionError."""
+    try:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except ValueError as error:
+        raise EncryptionError(f"expected Base64: {error}") from None
 
 
 # -- payloads

@@ -1,11 +1,11 @@
-"""End-to-end encryption with one phone for the length of one pairing: the agent's side, as a state machine without I/O.
+"""The handshake of end-to-end encryption with one phone: the agent's side, as a state machine without I/O.
 
 A session waits for the phone's hello (HELLO). The hello begins a Noise handshake, in which the phone shows that it
 holds a key that the agent has pinned, or the secret of an invitation link. The agent answers with its welcome and waits
 for the first sealed message (READY). Until that message is decrypted, the phone's hello may be a replayed recording, so
 the agent sends nothing to the phone and does nothing for it. The message has to be `e2e:ready`. It proves the phone,
-and frames are then sealed and opened in both directions (ESTABLISHED). A message that can't be opened or read, and a
-phone that is not trusted, end the session (ENDED); the phone may pair again.
+and further messages are encrypted with the session's `ciphers` (ESTABLISHED), without this machine. A message that
+can't be decrypted or read, and a phone that is not trusted, end the session (ENDED); the phone may pair again.
 
 `TRANSITIONS` is the whole machine: for each stage, the messages that are accepted in it and the stage that follows. All
 others are ignored: anyone who controls the relay can send them. An accepted message may still fail a check, which leads
@@ -15,7 +15,6 @@ to ENDED.
 because defining a dataclass takes several times as long, and every start of an agent would pay for it.
 """
 
-import binascii
 from collections.abc import Iterable, Mapping
 from enum import Enum, StrEnum
 from hashlib import sha256
@@ -25,7 +24,7 @@ import msgspec
 
 from mobifai.errors import BadMessage, EncryptionError, HandshakeFailed
 from mobifai.protocol import messages
-from mobifai.protocol.codec import decode_frame
+from mobifai.protocol.codec import decode_base64, decode_frame, encode_base64
 from mobifai.protocol.noise import NO_SECRET, KeyPair, Responder, TransportState
 
 SECRET_BYTES = 16
@@ -63,7 +62,7 @@ class E2eStage(Enum):
 TRANSITIONS: Mapping[E2eStage, Mapping[str, E2eStage]] = {
     E2eStage.HELLO: {"e2e:hello": E2eStage.READY},
     E2eStage.READY: {"e2e:sealed": E2eStage.ESTABLISHED},
-    E2eStage.ESTABLISHED: {"e2e:sealed": E2eStage.ESTABLISHED},
+    E2eStage.ESTABLISHED: {},
     E2eStage.ENDED: {},
 }
 """The stage that follows each message of the phone, unless the phone is refused."""
@@ -115,12 +114,6 @@ class PhoneProven(msgspec.Struct, frozen=True):
     psk: bytes | None
 
 
-class FrameOpened(msgspec.Struct, frozen=True):
-    """Process a frame of the phone, which arrived encrypted."""
-
-    frame: bytes
-
-
 class SessionRefused(msgspec.Struct, frozen=True):
     """End the session, and tell the phone why."""
 
@@ -134,7 +127,7 @@ class MessageIgnored(msgspec.Struct, frozen=True):
     what: str
 
 
-E2eCommand = SendToPhone | PhoneProven | FrameOpened | SessionRefused | MessageIgnored
+E2eCommand = SendToPhone | PhoneProven | SessionRefused | MessageIgnored
 
 
 class _Phone(msgspec.Struct, frozen=True):
@@ -146,7 +139,10 @@ class _Phone(msgspec.Struct, frozen=True):
 
 
 class E2eSession:
-    """One phone's session. `introduction` is sent to the phone in the handshake: the agent's name and features."""
+    """One phone's session. `introduction` is sent to the phone in the handshake: the agent's name and features.
+
+    `ciphers` encrypts and decrypts both directions. It is None unless the session is ESTABLISHED.
+    """
 
     def __init__(
         self, static: KeyPair, agent_id: str, phone_id: str, introduction: messages.Introduction, trust: Trust
@@ -158,7 +154,8 @@ class E2eSession:
         self._introduction = introduction
         self._trust = trust
         self._phone: _Phone | None = None
-        self._transport: TransportState | None = None
+        self._answered: TransportState | None = None
+        self.ciphers: TransportState | None = None
 
     # -- messages from the phone
 
@@ -177,23 +174,19 @@ class E2eSession:
 
     def _process(self, event: str, payload: object) -> E2eCommand:
         message = _read(event, payload)
-        match self.stage:
-            case E2eStage.HELLO:
-                return self._welcome(message.message)
-            case E2eStage.READY:
-                return self._prove(self._open(message.data))
-            case _:
-                return FrameOpened(self._open(message.data))
+        if self.stage is E2eStage.HELLO:
+            return self._welcome(message.message)
+        return self._prove(message.data)
 
     def _welcome(self, message: str) -> E2eCommand:
         """Answer the phone's hello with the second message of the handshake."""
         try:
-            responder = Responder(self._static, self._prologue, _bytes(message))
+            responder = Responder(self._static, self._prologue, decode_base64(message))
             self._phone = self._recognize(responder)
-            answer, self._transport = responder.second(msgspec.json.encode(self._introduction))
-        except HandshakeFailed as error:
+            answer, self._answered = responder.second(msgspec.json.encode(self._introduction))
+        except (EncryptionError, HandshakeFailed) as error:
             raise _RefusedError(Reason.BROKEN, str(error)) from None
-        return SendToPhone("e2e:welcome", messages.E2eHandshake(message=_base64(answer)))
+        return SendToPhone("e2e:welcome", messages.E2eHandshake(message=encode_base64(answer)))
 
     def _recognize(self, responder: Responder) -> _Phone:
         """Return the phone that says hello: one whose key is pinned, or one with a valid link. Refuse any other."""
@@ -214,37 +207,28 @@ class E2eSession:
         if reason is not None:
             raise _RefusedError(Reason.UNKNOWN, reason)
 
-    def _prove(self, frame: bytes) -> E2eCommand:
+    def _prove(self, data: str) -> E2eCommand:
         """Accept the phone by its first sealed message, unless its key or link became invalid during the handshake."""
-        phone = self._phone
+        phone, ciphers = self._phone, self._answered
         assert phone is not None  # noqa: S101 - the stage says so
+        assert ciphers is not None  # noqa: S101 - likewise
+        try:
+            frame = ciphers.open(decode_base64(data))
+        except EncryptionError as error:
+            raise _RefusedError(Reason.BROKEN, str(error)) from None
         if _event(frame) != READY:
             raise _RefusedError(Reason.BROKEN, f"expected {READY} as the first sealed message")
         if phone.psk is not None and phone.psk not in self._trust.psks():
             raise _RefusedError(Reason.LINK_USED, "this link is no longer valid; scan a new one")
         if phone.psk is None and (key_status := self._trust.key_status(phone.key)) is not KeyStatus.PINNED:
             raise _unknown_key(key_status)
+        self.ciphers = ciphers
         return PhoneProven(phone.key, phone.introduction.name, phone.introduction.features, phone.psk)
-
-    def _open(self, data: str) -> bytes:
-        assert self._transport is not None  # noqa: S101 - the stage says so
-        try:
-            return self._transport.open(_bytes(data))
-        except (EncryptionError, HandshakeFailed) as error:
-            raise _RefusedError(Reason.BROKEN, str(error)) from None
-
-    # -- messages to the phone
-
-    def seal(self, frame: bytes) -> messages.E2eSealed:
-        """Encrypt a frame. The result must be sent, or the session ended. Raises EncryptionError."""
-        if self.stage is not E2eStage.ESTABLISHED or self._transport is None:
-            raise EncryptionError(f"expected a session with a phone that is ready; this one is {self.stage.value}")
-        return messages.E2eSealed(data=_base64(self._transport.seal(frame)))
 
     def end(self) -> None:
         """Drop the keys. Idempotent."""
         self.stage = E2eStage.ENDED
-        self._transport = None
+        self.ciphers = self._answered = None
 
 
 class _RefusedError(Exception):
@@ -282,14 +266,3 @@ def _event(frame: bytes) -> str:
         return decode_frame(frame.decode())[0]
     except (BadMessage, UnicodeDecodeError):
         return ""
-
-
-def _bytes(text: str) -> bytes:
-    try:
-        return binascii.a2b_base64(text, strict_mode=True)
-    except ValueError as error:
-        raise HandshakeFailed(f"expected Base64: {error}") from None
-
-
-def _base64(data: bytes) -> str:
-    return binascii.b2a_base64(data, newline=False).decode()

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from mobifai.access.known_phones import KnownPhones
-from mobifai.protocol.e2e import PhoneProven, Reason
+from mobifai.protocol.e2e import Reason
 from mobifai.protocol.features import Features
 from mobifai.protocol.messages import SEALING
 from mobifai.protocol.order import Numbering
@@ -44,9 +44,9 @@ class Candidate:
         if event not in SEALING:
             self.encryption.ignore(event)
             return
-        for proof in self.encryption.receive(event, payload):
-            if isinstance(proof, PhoneProven):
-                self._check(Features.common(proof.features))
+        proof = self.encryption.receive(event, payload)
+        if proof is not None:
+            self._check(Features.common(proof.features))
 
     def _check(self, features: Features) -> None:
         """Refuse a phone whose relay has hidden that it signs with both names in the handshake."""

@@ -1,7 +1,7 @@
-"""End-to-end encryption with one phone over a relay: the handshake, and the transport on which everything is sealed.
+"""End-to-end encryption with one phone over a relay: the handshake, and the transport on which everything is encrypted.
 
-`protocol.e2e` decides; this module sends its messages, times its beginning and pins the phone's key. Owns the one
-`e2e.Session` and its timer.
+`protocol.e2e` decides about the handshake. This module sends its messages, limits its time and pins the phone's key;
+then it encrypts and decrypts. Owns the `E2eSession` and its timer.
 """
 
 import asyncio
@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from mobifai.access.known_phones import KnownPhones
-from mobifai.errors import EncryptionError, LimitReached
+from mobifai.errors import BadMessage, EncryptionError, LimitReached
 from mobifai.limits import MAX_FRAME, MAX_ID
 from mobifai.protocol import e2e, messages
-from mobifai.protocol.codec import encode_frame
+from mobifai.protocol.codec import decode_base64, encode_base64, encode_frame
 from mobifai.protocol.e2e import E2eStage, Reason
 from mobifai.protocol.noise import KeyPair
 from mobifai.protocol.order import Numbering
@@ -97,29 +97,40 @@ class EncryptedSession:
         self._timer = None
         self.refuse(Reason.BROKEN, f"expected {e2e.READY} within {HANDSHAKE_SECONDS:.0f} s; come again")
 
-    # -- what the relay forwards
+    # -- messages that the relay forwards
 
-    def receive(self, event: str, payload: object) -> "list[bytes | e2e.PhoneProven]":
-        """Return what an event of the phone says: frames that it sealed, and once that it has proven who it is."""
-        said: list[bytes | e2e.PhoneProven] = []
+    def receive(self, event: str, payload: object) -> e2e.PhoneProven | None:
+        """Process a message of the handshake. Return the phone once it has proven who it is."""
         for command in self._state.receive(event, payload):
             match command:
-                case e2e.FrameOpened(frame):
-                    said.append(frame)
                 case e2e.SendToPhone(reply, content):
                     self._send(reply, content)
                 case e2e.PhoneProven() if self._pin(command):
-                    said.append(command)
+                    return command
                 case e2e.SessionRefused(reason, message):
                     self.close()
                     self._end(Refusal(reason, message))
                 case e2e.MessageIgnored(what):
                     _log.debug("ignored: %s", what)
-        return said
+        return None
+
+    def decrypt(self, payload: object) -> bytes | None:
+        """Return the frame in a payload of `e2e:sealed`. If there is none, the session ends, or has ended before."""
+        ciphers = self._state.ciphers
+        if ciphers is None:
+            return None
+        try:
+            sealed: messages.E2eSealed = messages.decode(messages.SEALING, "e2e:sealed", payload)
+            return ciphers.open(decode_base64(sealed.data))
+        except (BadMessage, EncryptionError) as error:
+            self.refuse(Reason.BROKEN, str(error))
+            return None
 
     def ignore(self, event: str) -> None:
-        """Pass over an event that this phone does not send in clear. Warns once in each session."""
-        if not self._has_warned:
+        """Ignore an event that this phone does not send now, or not unencrypted. Warn of the latter once."""
+        if event in messages.SEALING:
+            _log.debug("ignored: %s at the wrong time", event)
+        elif not self._has_warned:
             self._has_warned = True
             _log.warning("ignored from the relay: %s; the phone encrypts, so it is not the phone's", event[:MAX_ID])
 
@@ -146,7 +157,7 @@ class EncryptedSession:
     @property
     def open(self) -> bool:
         """Whether something sent now may arrive."""
-        return self._state.stage is E2eStage.ESTABLISHED and self._relay.open
+        return self._state.ciphers is not None and self._relay.open
 
     def room_for_bulk(self, piece: int) -> bool:
         """Whether output may be sent now."""
@@ -161,14 +172,15 @@ class EncryptedSession:
 
         Without room it is not sealed: what is sealed has a number, which must arrive, or the session ends.
         """
-        if not self.room_for_control():
+        ciphers = self._state.ciphers
+        if ciphers is None or not self._relay.open or not self._relay.room_for_control():
             raise TransportClosed("the encrypted transport by relay is not open, or has no room")
         frame = encode_frame(event, payload, self.numbering.next)
         if len(frame) > MAX_FRAME:
             _log.warning("%s has %d bytes, too many for a phone, and is not sent", event[:64], len(frame))
             return
         try:
-            self._relay.send("e2e:sealed", self._state.seal(frame))
+            self._relay.send("e2e:sealed", messages.E2eSealed(data=encode_base64(ciphers.seal(frame))))
         except (TransportClosed, EncryptionError) as error:
             self.refuse(Reason.BROKEN, f"a sealed message could not be sent: {error}")
             raise TransportClosed(str(error)) from None

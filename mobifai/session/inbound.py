@@ -18,7 +18,6 @@ from mobifai.errors import BadMessage, EncryptionError, LimitReached, MobiFaiErr
 from mobifai.limits import MAX_ID
 from mobifai.protocol import messages
 from mobifai.protocol.codec import decode_frame
-from mobifai.protocol.e2e import PhoneProven
 from mobifai.protocol.messages import PhoneHandlers
 from mobifai.protocol.order import Way
 from mobifai.protocol.relay_pairing import CODE_ACTIONS
@@ -91,10 +90,10 @@ class Inbound:
             return
         if self._encryption is None:
             self._clear(event, payload)
-        elif event in messages.SEALING:
-            for frame in self._encryption.receive(event, payload):
-                if not isinstance(frame, PhoneProven):
-                    self._frame(frame.decode(errors="replace"), Way.RELAY)
+        elif event == "e2e:sealed":
+            frame = self._encryption.decrypt(payload)
+            if frame is not None:
+                self._frame(frame.decode(errors="replace"), Way.RELAY)
         else:
             self._encryption.ignore(event)
 

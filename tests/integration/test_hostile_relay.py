@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from mobifai.protocol import e2e
+from mobifai.protocol.codec import decode_base64, encode_base64
 from mobifai.protocol.noise import NO_SECRET, KeyPair, Responder
 from soak.phone.encryption import PhoneKeys
 from soak.phone.event_log import PhoneError
@@ -343,7 +344,7 @@ async def test_it_can_not_be_the_agent(tmp_path: Path) -> None:
         def answer(passing: Passing) -> list[tuple[str, Any]]:
             if passing.by == "agent" and passing.event == "e2e:welcome":
                 ephemeral = KeyPair.generate()
-                return [("e2e:welcome", {"message": e2e._base64(ephemeral.public + own.public + bytes(48))})]
+                return [("e2e:welcome", {"message": encode_base64(ephemeral.public + own.public + bytes(48))})]
             return lets_pass(passing)
 
         it.hostile.meddle = answer
@@ -352,7 +353,7 @@ async def test_it_can_not_be_the_agent(tmp_path: Path) -> None:
             await it.phone.pair(it.agent.device_id)
         hello = it.hostile.events("e2e:hello", by="phone")[0]["message"]
         with pytest.raises(Exception, match="another key or modified data"):
-            Responder(own, e2e.prologue(it.agent.device_id, it.phone.device_id), e2e._bytes(hello))
+            Responder(own, e2e.prologue(it.agent.device_id, it.phone.device_id), decode_base64(hello))
 
 
 @pytest.mark.parametrize("pinned", [True, False], ids=["known", "new"])
