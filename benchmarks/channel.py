@@ -2,8 +2,8 @@
 
     python -m benchmarks.channel [ROUNDS [BYTES]]
 
-Beside MobiFai, as in `benchmarks.bench`, a server that sends out of memory and does nothing else: by aiortc's own way,
-and by MobiFai's way through SCTP and DTLS. What it reaches is the library's limit.
+MobiFai is measured as in `benchmarks.bench`. Beside it runs a server that only sends from memory, either with aiortc's
+own code or with MobiFai's path through SCTP and DTLS. The throughput of that server is the library's limit.
 """
 
 import sys
@@ -39,7 +39,7 @@ WHO = (
 
 
 async def take(peer: BenchPeer, found: BenchTools, folder: Path, payload: Payload) -> tuple[float, float]:
-    """MB/s, and milliseconds of the server's processor time for a MB. The first file is not counted."""
+    """Return MB/s, and the milliseconds of the server's CPU time for a MB. The first file is not counted."""
     async with (
         serving(peer, found, folder) as server,
         client_of(found.node.program, found.client_home, server.options, folder) as client,
@@ -56,7 +56,7 @@ async def take(peer: BenchPeer, found: BenchTools, folder: Path, payload: Payloa
 
 
 async def rounds(count: int, size: int, found: BenchTools, folder: Path) -> None:
-    """Measure each in turn, so often, and print medians."""
+    """Measure each server in turn, `count` times, and print the medians."""
     payload = write(folder / "payload", size)
     figures: dict[str, list[tuple[float, float]]] = {peer.title: [] for peer in WHO}
     for number in range(count):
@@ -73,7 +73,7 @@ async def rounds(count: int, size: int, found: BenchTools, folder: Path) -> None
 
 
 def main(words: Sequence[str]) -> None:
-    """As the module says."""
+    """Measure, with the optional arguments ROUNDS and BYTES."""
     count, size = (int(word) for word in (*words, *("3", "100000000")[len(words) :]))
     found = tools(WHO)
     netns.enter()

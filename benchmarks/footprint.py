@@ -1,8 +1,9 @@
 """The smallest possible cost of a start: bare interpreters with the libraries that an agent needs, side by side.
 
-`python benchmarks/footprint.py [ROUNDS]` prints, for each step, the seconds until it is there and its memory (PSS;
-Linux only), the least of all rounds; then the same of `mobifai serve`, keeper and agent together: until its ready
-file is there, and two seconds later. The steps are run in turns, so that what else the machine does meets them all.
+`python benchmarks/footprint.py [ROUNDS]` prints for each step the seconds until it is ready and its memory (PSS; Linux
+only), the smallest values of all rounds. Then it prints the same for keeper and agent of `mobifai serve`: the time
+until the ready file exists, and the memory two seconds later. The steps take turns, so that other load on the machine
+affects all of them.
 """
 
 import json
@@ -26,13 +27,16 @@ STEPS = {
         "from mobifai.webrtc import loader; loader.load()",
     ),
 }
-"""Options, or a line of Python, by step. HTTP is needed at the first connection, WebRTC at the first pairing."""
+"""For each step, Python's options or a line of code.
+
+HTTP is needed at the first connection, WebRTC at the first pairing.
+"""
 
 SETTLED_SECONDS = 2.0
 START_SECONDS = 30.0
 
 StartCost = tuple[float, float]
-"""Seconds, and MB."""
+"""The cost of a start: seconds, and MB."""
 
 
 def main() -> None:
@@ -71,7 +75,7 @@ def serve() -> StartCost:
         with running([sys.executable, "-m", "mobifai", *words]) as process:
             while not ready.exists():
                 if process.poll() is not None or time.monotonic() > began + START_SECONDS:
-                    raise SystemExit(f"expected `mobifai {' '.join(words)}` to be ready; it is not")
+                    raise SystemExit(f"expected `mobifai {' '.join(words)}` to become ready; it did not")
                 time.sleep(0.002)
             seconds = time.monotonic() - began
             json.loads(ready.read_text())

@@ -23,7 +23,7 @@ SCRAPE_SECONDS = 15
 
 
 def read_status() -> AgentStatus:
-    """The status of an agent with 20 terminals; the figures of the process are read, all others are constant."""
+    """Return the status of an agent with 20 terminals. The figures of the process are read; all others are constant."""
     return AgentStatus(
         **part(ProcessStats, collect_process_stats()),
         webrtc="connected",

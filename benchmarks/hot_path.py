@@ -1,13 +1,14 @@
-"""The cost of one chunk of output and of one key, counted and not timed, so equal on every machine.
+"""The cost of one chunk of output and of one key, counted instead of timed, so that it is equal on every machine.
 
     python -m benchmarks.hot_path [--update] [--callgrind]
 
-The product's own code is driven without a network and with a clock that is set by hand: a terminal of which a
-`SOCK_SEQPACKET` socket plays the PTY (each read gives one packet, as the kernel gives a piece of a PTY), the outbound,
-and a path that encodes and counts. For each unit it counts Python's function calls, calls of C functions, bytecode
-instructions, and the most bytes allocated at a time. The figures beside this file are of one minor version of Python;
-a count that is more than STEP above them is said to have risen. `--update` stores the counts of this run in their
-place, on purpose. `--callgrind` also prints machine instructions a unit, where valgrind is installed.
+The benchmark drives MobiFai's own code without a network and with a clock that is set by hand: a terminal, its outbound
+queue, and a path that encodes and counts. A `SOCK_SEQPACKET` socket takes the place of the terminal's PTY (each read
+returns one packet, as the kernel returns a piece from a PTY). For each unit, one chunk or one key, it counts calls of
+Python functions, calls of C functions, bytecode instructions, and the most bytes allocated at a time. The counts stored
+beside this file apply to one minor version of Python each. A count that exceeds the stored one by more than STEP is
+reported. `--update` stores the counts of this run. `--callgrind` also prints machine instructions for each unit, if
+valgrind is installed.
 """
 
 import asyncio
@@ -45,16 +46,16 @@ from mobifai.terminals.terminal import Tab, Terminal
 
 STORED = Path(__file__).with_suffix(".json")
 STEP = 0.005
-"""The share by which a count may be above the stored one. Counts are exact: one call more for a chunk is more."""
+"""Share by which a count may exceed the stored one. Counts are exact: one more call for a chunk is noticed."""
 PEAK_SLACK = 256
-"""Bytes by which peaks of two processes may differ: in some, one small object more is made at the wrong time."""
+"""Bytes by which the peaks of two processes may differ: some create one more small object at the peak."""
 WARM_UP = 50
 UNITS = 50
 PIECE = 4096
-"""Bytes that one read of a PTY gives."""
+"""Bytes that one read of a PTY returns."""
 PIECES = 4
 UNIT_SECONDS = 0.01
-"""The time between two units, so that each is sent immediately."""
+"""Seconds between two units, so that each is sent immediately."""
 TRIES = 3
 
 UnitCounts = dict[str, int]
@@ -167,7 +168,7 @@ def output(*, forwarded: bool = True) -> Iterator[tuple[WorkUnit, CountingPath]]
 
 
 def hidden() -> AbstractContextManager[tuple[WorkUnit, CountingPath]]:
-    """Drive the same output of a terminal that is not shown, which only goes into the ring."""
+    """Drive the same output in a terminal that is not shown, so that it only goes into the ring."""
     return output(forwarded=False)
 
 
@@ -180,7 +181,7 @@ def key() -> Iterator[tuple[WorkUnit, CountingPath]]:
         def unit() -> None:
             event, payload, _ = decode_frame(text)
             message = messages.decode(messages.FROM_PHONE, event, payload)
-            made.program.send(b"x")  # the echo: with a PTY the kernel has it at the next call
+            made.program.send(b"x")  # the echo, which the kernel would have at the next call of a PTY
             made.terminal.write(message.data, by_hand=True)
             made.program.recv(16)
             made.turn()
@@ -190,7 +191,7 @@ def key() -> Iterator[tuple[WorkUnit, CountingPath]]:
 
 @contextmanager
 def relay() -> Iterator[tuple[WorkUnit, CountingPath]]:
-    """Drive a packet with 16 KiB of output through the relay: read, queue, take."""
+    """Drive a packet with 16 KiB of output through the relay: read it, queue it, and take it from the queue."""
     ledger = Ledger()
     payload = {"uuid": "uuid", "data": TEXT.decode(errors="replace")}
     text = "42" + json.dumps(["terminal:output", payload], ensure_ascii=False, separators=(",", ":"))
@@ -212,7 +213,7 @@ def _finished(coroutine: Coroutine[Any, Any, Any]) -> Any:
         coroutine.send(None)
     except StopIteration as done:
         return done.value
-    raise RuntimeError("expected nothing to wait for")
+    raise RuntimeError("expected a coroutine that does not wait; it waits")
 
 
 DrivenPath = Callable[[], AbstractContextManager[tuple[WorkUnit, CountingPath]]]
@@ -224,9 +225,9 @@ DRIVEN: Mapping[str, DrivenPath] = {one.__name__: one for one in (output, hidden
 
 
 def count(driven: DrivenPath) -> UnitCounts:
-    """Return the cost of UNITS units (`peak_bytes`: of one), after a warm-up."""
+    """Return the cost of UNITS units after a warm-up (`peak_bytes` is that of one unit)."""
     gc.collect()
-    gc.disable()  # it would come at another time with every change
+    gc.disable()  # a collection would come at another time after every change
     try:
         with driven() as (unit, path):
             for _ in range(WARM_UP):
@@ -278,7 +279,7 @@ def _instructions(unit: WorkUnit) -> int:
 
 
 def _peak(unit: WorkUnit) -> int:
-    """Return the smallest peak of some units; now and then one finds a cache empty that the others use."""
+    """Return the smallest peak of some units, because a unit may find a cache empty that the others use."""
     tracemalloc.start()
     try:
         unit()
@@ -372,10 +373,10 @@ def _drive(name: str, units: int) -> None:
 
 
 @click.command()
-@click.option("--update", is_flag=True, help="Store the counts of this run: what costs more now is meant to.")
-@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON, and compare nothing.")
-@click.option("--callgrind", is_flag=True, help="Print machine instructions too, by valgrind. Takes minutes.")
-@click.option("--drive", default="", hidden=True, help="NAME:UNITS; only do that.")
+@click.option("--update", is_flag=True, help="Store the counts of this run, if an increase is intended.")
+@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON, without a comparison.")
+@click.option("--callgrind", is_flag=True, help="Also count machine instructions with valgrind. Takes minutes.")
+@click.option("--drive", default="", hidden=True, help="Only drive UNITS units of the path NAME (NAME:UNITS).")
 def main(update: bool, as_json: bool, callgrind: bool, drive: str) -> None:
     """Count the cost of a chunk and of a key, and report what exceeds the stored counts."""
     if drive:
@@ -407,9 +408,9 @@ def _conclude(counted: Mapping[str, UnitCounts], update: bool) -> None:
         return
     rises = risen(counted, before)
     if rises:
-        advice = "If that is meant: python -m benchmarks.hot_path --update"
-        raise click.ClickException("\n".join(["it costs more than it did:", *rises, advice]))
-    click.echo(f"nothing costs more than is stored, give or take {STEP:.1%}")
+        advice = "If this is intended: python -m benchmarks.hot_path --update"
+        raise click.ClickException("\n".join(["these counts have increased:", *rises, advice]))
+    click.echo(f"no count exceeds the stored one by more than {STEP:.1%}")
 
 
 if __name__ == "__main__":

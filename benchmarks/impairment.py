@@ -1,10 +1,11 @@
-"""The effect of slow, far and lossy networks on echo, Ctrl-C and a file, as a table in Markdown (Linux, root).
+"""The effect of networks with low bandwidth, delay and loss on echo, Ctrl-C and a file, as a table in Markdown.
 
     python -m benchmarks.impairment [--peers ...] [--wires ...] [--presses N] [--page FILE]
 
-Client and server are in two networks that a wire joins (`tests/support/impairing_wire.py`): it delays, loses and paces
-the packets of TCP and UDP alike. Everything is set up over the clean wire, which is impaired afterwards; each peer
-has one server and one client for all wires, and fresh terminals for each. The client does the timing.
+Needs Linux and root. Client and server are in two networks, joined by a wire (`tests/support/impairing_wire.py`) that
+delays, loses and paces the packets of TCP and UDP. Everything is set up over the clean wire, which is impaired
+afterwards. Each peer has one server and one client for all wires, and new terminals for each wire. The client measures
+the times.
 """
 
 import asyncio
@@ -35,7 +36,7 @@ from tests.support.impaired_link import CLEAN, IMPAIRMENTS, ImpairedLink, Impair
 WIRES = {**IMPAIRMENTS, "50 ms RTT + 1 MB/s": Impairment(rtt=0.05, rate=1e6)}
 MEASURED = ("mobifai", "mobifai-relay", "node-wrtc", "node-socketio")
 FLOOD_BEGINS = 1_000_000
-"""Characters of a flood after which every buffer on its way is as full as it gets."""
+"""Number of characters of a flood after which every buffer on the way is as full as it can be."""
 STEP_SECONDS = 90.0
 EXPECTED = (ClientFailed, PeerFailed, MobiFaiError, TimeoutError, OSError)
 
@@ -172,7 +173,7 @@ async def measure(peer: BenchPeer, wires: Sequence[str], visit: NetworkVisit) ->
                 async with asyncio.timeout(STEP_SECONDS):
                     await step(line)
         except EXPECTED as error:
-            reason = str(error) or f"not done within {STEP_SECONDS:g} s"
+            reason = str(error) or f"not finished within {STEP_SECONDS:g} s"
             line.figures["after"] = f"{line.figures.get('after', '–')} (**{reason.replace('|', '/')[:120]}**)"
             yield line
             return
@@ -213,11 +214,11 @@ def _chosen(known: Sequence[str]) -> click.ParamType:
 
 
 @click.command()
-@click.option("--peers", type=_chosen(MEASURED), default="", help="Peers, by commas; all by default.")
-@click.option("--wires", type=_chosen(tuple(WIRES)), default="", help="Wires, by commas; all by default.")
+@click.option("--peers", type=_chosen(MEASURED), default="", help="Peers, separated by commas; all by default.")
+@click.option("--wires", type=_chosen(tuple(WIRES)), default="", help="Wires, separated by commas; all by default.")
 @click.option("--presses", default=7, show_default=True, type=click.IntRange(1, 1000), help="Keys for each figure.")
 @click.option("--file-bytes", default=4_000_000, show_default=True, type=click.IntRange(1000), help="Size of the file.")
-@click.option("--page", type=click.Path(path_type=Path), help="Where the table goes; by default it is printed.")
+@click.option("--page", type=click.Path(path_type=Path), help="File to write the table to; by default it is printed.")
 def main(peers: list[str], wires: list[str], presses: int, file_bytes: int, page: Path | None) -> None:
     """Measure each peer over each line, and write the table of medians."""
     chosen = [PEERS[name] for name in peers]
@@ -228,7 +229,7 @@ def main(peers: list[str], wires: list[str], presses: int, file_bytes: int, page
             lambda folder: result_unless_stopped(measure_all(chosen, wires, presses, file_bytes, found, folder), [])
         )
     except NoLink as error:
-        raise click.ClickException(f"an impaired network can't be had here: {error}") from None
+        raise click.ClickException(f"an impaired network can't be created on this machine: {error}") from None
     text = HEAD + "".join(map(str, lines))
     if page is None:
         click.echo(text, nl=False)

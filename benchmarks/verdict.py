@@ -1,9 +1,10 @@
-"""The error rate of the growth verdict on synthetic series: false alarms without a leak, misses with one.
+"""The error rates of soak's growth verdict on synthetic series: false alarms without a leak, misses with a leak.
 
     python benchmarks/verdict.py [TIMES]
 
-Each course is what one gauge does in a process. It is judged as a run does it: 8 blocks of 20 cycles after a warm-up of
-40, and if that is suspicious, 8 blocks of 60 after a warm-up of 120 in another process. The seeds are fixed.
+Each series has the values of one gauge in one process. It is judged as in a run of soak: 8 blocks of 20 cycles after a
+warm-up of 40 cycles, and if they are suspicious, 8 blocks of 60 after a warm-up of 120 in another process. The seeds
+are fixed.
 """
 
 import sys
@@ -19,7 +20,7 @@ HEAP, BLOCKS, TYPES, TASKS = (GAUGES[name] for name in ("heap.bytes", "python.bl
 WARM_UP, BLOCK, TIMES_LONGER = 40, 20, 3
 
 SeriesGenerator = Callable[[Random, Sequence[int]], list[float]]
-"""The values of a new process after so many cycles."""
+"""A function that returns the values of a gauge in a new process after the given numbers of cycles."""
 
 
 def wobble(size: float) -> SeriesGenerator:
@@ -88,7 +89,7 @@ def sawtooth(size: float) -> SeriesGenerator:
 
 
 def leak(size: float, every: float = 1) -> SeriesGenerator:
-    """Return a leak of `size` after every `every` cycles."""
+    """Return a leak of `size` that occurs once in `every` cycles."""
     return lambda _, cycles: [size * (cycle // every) for cycle in cycles]
 
 
@@ -165,13 +166,13 @@ NOISES: Sequence[tuple[str, Gauge, SeriesGenerator]] = (
 
 
 def judged(course: SeriesGenerator, gauge: Gauge, random: Random, start: int, block: int) -> Judgement:
-    """Judge one window in a new process."""
+    """Judge 8 blocks of a series in a new process: `start` cycles of warm-up, `block` cycles for each block."""
     cycles = [start + block * number for number in range(9)]
     return judge(list(zip(cycles, course(random, cycles), strict=True)), gauge)
 
 
 def run(course: SeriesGenerator, gauge: Gauge, number: int) -> tuple[bool, bool]:
-    """Return whether a series is suspicious in run `number`, and whether it is convicted."""
+    """Return whether a series is suspicious in run `number`, and whether it is then confirmed as a leak."""
     random = Random(number)  # noqa: S311 - the same every time
     first = judged(course, gauge, random, WARM_UP, BLOCK)
     if not first.suspicious:
@@ -181,7 +182,7 @@ def run(course: SeriesGenerator, gauge: Gauge, number: int) -> tuple[bool, bool]
 
 
 def smallest(noise: SeriesGenerator, gauge: Gauge, number: int) -> tuple[float, bool]:
-    """Return the smallest detectable leak that a clean run states, and whether a run with it is convicted."""
+    """Return the smallest detectable leak that a clean run states, and whether it is then confirmed as a leak."""
     said = judged(noise, gauge, Random(number), WARM_UP, BLOCK).smallest_leak  # noqa: S311 - the same every time
     return said, run(both(noise, leak(said)), gauge, -number - 1)[1]
 

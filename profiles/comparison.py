@@ -261,9 +261,9 @@ def _row(key: CauseKey, then: _CauseRates | None, now: _CauseRates | None) -> Ca
 
 
 def _unit(then: _CauseRates | None, now: _CauseRates | None) -> str:
-    """Return the unit to compare in:
+    """Return the unit to compare in.
 
-    one in which both causes have a rate, or else one of either. Bytes are preferred.
+    This is one in which both causes have a rate, or else one of either. Bytes are preferred.
     """
     causes = [cause for cause in (then, now) if cause is not None]
     units = sorted({unit for cause in causes for rates in cause.rates.values() for unit in rates})

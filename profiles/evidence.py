@@ -53,9 +53,9 @@ class Leftover(msgspec.Struct, frozen=True):
 
 
 class NativeAllocation(msgspec.Struct, frozen=True):
-    """Memory of the C heap that is not freed:
+    """Memory of the C heap that is not freed.
 
-    the Python line that requested it, and the C functions that the line called.
+    Has the Python line that requested it, and the C functions that the line called.
     """
 
     stack: Stack

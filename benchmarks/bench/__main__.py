@@ -1,4 +1,4 @@
-"""The command: takes missing measurements and writes the page. Owns the choice of rows and peers."""
+"""The benchmark's command: takes missing measurements and writes the page. Owns the choice of rows and peers."""
 
 import datetime
 import platform
@@ -49,7 +49,7 @@ def tools(peers: Sequence[BenchPeer]) -> BenchTools:
 
 
 def _tried(install: Callable[[], T]) -> tuple[T | None, str]:
-    """Return what was installed, or why it was not."""
+    """Return the installed tool, or None and the reason why the installation failed."""
     try:
         return install(), ""
     except node.NodeUnavailable as error:
@@ -102,11 +102,11 @@ def _check(wanted: Collection[str], known: Collection[str], what: str) -> None:
 
 @click.command()
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 100))
-@click.option("--rows", default="", help="Rows or stations, by commas; all by default.")
-@click.option("--peers", default="", help="Peers, by commas; all by default.")
-@click.option("--quick", is_flag=True, help="Little of everything, to see that it works.")
-@click.option("--out", type=click.Path(path_type=Path), default=PAGE, help="Where the page goes.")
-@click.option("--jsonl", type=click.Path(path_type=Path), default="bench.jsonl", help="Where results are kept.")
+@click.option("--rows", default="", help="Rows or stations, separated by commas; all by default.")
+@click.option("--peers", default="", help="Peers, separated by commas; all by default.")
+@click.option("--quick", is_flag=True, help="Do little of everything, to test the benchmark itself.")
+@click.option("--out", type=click.Path(path_type=Path), default=PAGE, help="File to write the page to.")
+@click.option("--jsonl", type=click.Path(path_type=Path), default="bench.jsonl", help="File of the results.")
 @click.option("--join", is_flag=True, help="Measure nothing, only write the page.")
 def main(rounds: int, rows: str, peers: str, quick: bool, out: Path, jsonl: Path, join: bool) -> None:
     """Measure MobiFai beside its peers, in interleaved rounds, and write the table."""
@@ -132,7 +132,7 @@ def _measure(course: BenchPlan, results: BenchResults, quick: bool, tables: Coll
             "Name another file with --jsonl, or delete it"
         )
     if results.cells:
-        click.echo(f"goes on from {len(results.cells)} figures that were measured before", err=True)
+        click.echo(f"continues from {len(results.cells)} figures that were measured before", err=True)
     found = tools(course.peers)
     results.add(machine_of(found, course.peers, quick, netns.enter(), results.machine))
 
@@ -147,7 +147,7 @@ def _measure(course: BenchPlan, results: BenchResults, quick: bool, tables: Coll
         return True
 
     if not run_in_temp_folder(lambda folder: result_unless_stopped(job(folder), False)):
-        click.echo("interrupted: what was measured is kept, and the same command goes on from there", err=True)
+        click.echo("interrupted: the measurements are kept, and the same command continues from there", err=True)
 
 
 if __name__ == "__main__":

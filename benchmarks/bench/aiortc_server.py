@@ -1,6 +1,6 @@
 """A minimal terminal server on a data channel of aiortc: the cost of the library alone.
 
-As with the agent on Node, nothing is bounded, nothing waits for the client, and nothing is kept.
+As in the server on Node, nothing is bounded, nothing waits for the client, and no output is stored.
 Signalling is one request: an offer with its candidates is posted, the answer with its candidates comes back.
 """
 
@@ -20,7 +20,7 @@ from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessi
 from ptyprocess import PtyProcess
 
 FRAME = 60_000
-"""Characters of one message, as the agent on Node has it."""
+"""Most characters of one message, as in the server on Node."""
 READ_BYTES = 65_536
 
 

@@ -1,4 +1,4 @@
-"""A minimal server that sends a file from memory over a data channel, by aiortc or with --short by MobiFai's path.
+"""A minimal server that sends a file from memory over a data channel, by aiortc, or with --short by MobiFai's path.
 
 Speaks as agent_wrtc.mjs does. Prints the port that it listens on as JSON, and ends when standard input does.
 """
@@ -20,7 +20,7 @@ from mobifai.webrtc import loader as webrtc
 
 CHUNK = 16_000
 HIGH, LOW = 64 << 10, 32 << 10
-"""As MobiFai has them."""
+"""The same values as in MobiFai."""
 
 
 class FileSender:

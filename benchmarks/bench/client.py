@@ -1,6 +1,6 @@
 """The client of all peers: one Node program, controlled by JSON lines over a pipe.
 
-Owns its process: whatever happens, it is gone at the end of the scope.
+Owns the client's process, which always ends with the scope.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ PROGRAM = Path(__file__).with_name("node") / "client.mjs"
 
 
 class ClientFailed(Exception):
-    """The client could not run a command; the text says what it expected and found."""
+    """The client could not run a command. The message says what was expected and found."""
 
 
 class BenchClient:
@@ -40,7 +40,7 @@ class BenchClient:
                 await self._process.stdin.drain()
                 line = await self._process.stdout.readline()
         except TimeoutError:
-            raise ClientFailed(f"expected {command} to be done within {COMMAND_SECONDS:g} s") from None
+            raise ClientFailed(f"expected {command} to finish within {COMMAND_SECONDS:g} s") from None
         except ConnectionError:
             line = b""
         if not line.endswith(b"\n"):
@@ -87,9 +87,9 @@ class BenchClient:
 async def client_of(
     node: str, home: Path, options: Mapping[str, object], folder: Path, inside: Sequence[str] = ()
 ) -> AsyncIterator[BenchClient]:
-    """Start a client for one peer, not connected yet. `home` has its packages, `options` describe the peer.
+    """Start a client for one peer, without connecting it. `home` has its packages, `options` describe the peer.
 
-    `inside`: words before its command, that put it into another network.
+    `inside` has words before its command, which put the client into another network.
     """
     with (folder / "client.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
@@ -108,7 +108,7 @@ async def client_of(
         yield client
     finally:
         with suppress(ProcessLookupError):
-            process.kill()  # it has nothing to lose, and goodbyes of libwebrtc take their time
+            process.kill()  # nothing is lost, and an orderly end of libwebrtc takes long
         await process.wait()
         if process.stdin is not None:
             process.stdin.close()

@@ -1,6 +1,6 @@
 """The cost of soak's instruments for the agent, and the smallest leak that they find. Owns its agent under test.
 
-One course of the scenario `terminals`, in which blocks with and without each means take turns.
+The scenario `terminals` runs once, and blocks with and without each instrument take turns.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ PLAIN, COUNTED, WINDOW, NATIVE = "plain", "counted", "memray", "memray-native"
 
 
 class HarnessCounts(msgspec.Struct, frozen=True):
-    """The workload: `turns` of one block of each kind, and blocks after which the smallest leak is read."""
+    """The workload: in each of `turns`, one block of each kind. The smallest leak is read after `judged` blocks."""
 
     turns: int
     warm_up: tuple[int, int] | None
@@ -47,7 +47,7 @@ class Cost(msgspec.Struct, frozen=True):
 
 
 async def measure(number: int, counts: HarnessCounts, folder: Path, results: BenchResults) -> None:
-    """Measure one round. Raises what scenario runs raise."""
+    """Measure one round. Raises what the run of a scenario raises."""
     folder.mkdir(parents=True)
     plan = SoakPlan((SCENARIO,), seed=number, time_scale=20.0, memray=True, confirm=False)
     async with open_scenario_run(SCENARIO, plan, folder / "0", time.monotonic) as course:
@@ -69,7 +69,7 @@ async def _cells(number: int, course: ScenarioRun, counts: HarnessCounts, folder
             yield BenchCell(number, f"{blocks} blocks", "least-seconds", seconds)
     for name, cost in (await _costs(course, counts.turns, folder)).items():
         yield BenchCell(number, name, "cycles", cost.cycles / cost.wall)
-        if name != PLAIN:  # it is the same block as the counted one, with the same CPU
+        if name != PLAIN:  # its CPU time is that of the counted block, which is the same block
             yield BenchCell(number, name, "cycle-cpu", 1000 * cost.cpu / cost.cycles)
 
 
@@ -109,7 +109,7 @@ def _silent(_text: str) -> None:
 
 
 async def rounds(many: int, counts: HarnessCounts, folder: Path, results: BenchResults) -> None:
-    """Run the rounds that are not measured yet. A failure becomes the reason of the round's last cell."""
+    """Run the rounds that are not measured yet. A failure ends its round and leaves a cell with the reason."""
     for number in range(1, many + 1):
         last = BenchCell(number, NATIVE, "cycle-cpu")
         if results.has(last.key):
@@ -117,5 +117,5 @@ async def rounds(many: int, counts: HarnessCounts, folder: Path, results: BenchR
         try:
             async with asyncio.timeout(ROUND_SECONDS):
                 await measure(number, counts, folder / f"harness-{number}", results)
-        except Exception as error:  # whatever it is, the others go on, and the page says it
+        except Exception as error:  # whatever the error is, the other rounds continue, and the page states it
             results.add(msgspec.structs.replace(last, reason=f"{type(error).__name__}: {error}"[:240]))

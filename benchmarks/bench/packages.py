@@ -1,8 +1,8 @@
 """Packages of the peers, installed once: npm packages of the servers on Node, and a separate Python for terminado.
 
-Each has a folder that is named after what is installed. The client needs no other packages than the tests' phone, which
-`tests.support.node` installs. terminado brings tornado, which python-socketio would load wherever it finds it: beside
-MobiFai it would make that larger than it is.
+Each has a folder whose name depends on its contents. The client needs the same packages as the tests' phone, which
+`tests.support.node` installs. terminado has a separate Python because it requires tornado, which python-socketio would
+import if it were installed beside MobiFai. That would increase MobiFai's memory.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ def servers_home(node: Node) -> Path:
         home.parent.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=home.parent, prefix=f"{home.name}.") as made:
             _install(node, Path(made, "servers"))
-            with suppress(OSError):  # somebody else was faster
+            with suppress(OSError):  # another process was faster
                 Path(made, "servers").rename(home)
     return home
 
@@ -75,7 +75,7 @@ def _install(node: Node, folder: Path) -> None:
     folder.mkdir()
     for name in ("package.json", "package-lock.json"):
         shutil.copy(SOURCE / name, folder)
-    # Scripts stay off: what is native comes ready-made, in a package for each platform.
+    # Scripts stay off: native code comes prebuilt, in a package for each platform.
     command = [*node.npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"]
     path = os.pathsep.join([str(Path(node.program).parent), os.environ.get("PATH", os.defpath)])
     _run(command, folder, {"PATH": path})
@@ -97,4 +97,4 @@ def _run(command: Sequence[str], folder: Path, variables: Mapping[str, str] | No
     except subprocess.CalledProcessError as error:
         raise NodeUnavailable(f"{name} ended with {error.returncode}: {error.stderr[-300:]}") from error
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise NodeUnavailable(f"{name} did not end well: {error}") from error
+        raise NodeUnavailable(f"{name} failed: {error}") from error

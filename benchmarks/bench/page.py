@@ -20,12 +20,15 @@ NOTHING = "–"
 
 
 def is_compared(ours: str, peer: str) -> bool:
-    """Return whether a peer is compared with a path of MobiFai: an earlier revision only on the same path."""
+    """Return whether a peer is compared with a path of MobiFai.
+
+    An earlier revision is compared only on the same path.
+    """
     return peer not in OURS and (peer not in EARLIER.values() or EARLIER[ours] == peer)
 
 
 class Behind(msgspec.Struct, frozen=True):
-    """A row in which MobiFai is worse than a peer, in `rounds` of `of` rounds."""
+    """A row in which MobiFai is worse than a peer in the median, and in `rounds` of `of` rounds."""
 
     row: MetricRow
     ours: str
@@ -62,7 +65,7 @@ class ResultTable:
         return {number: cell.value for number, cell in cells.items() if cell.value is not None}
 
     def reason(self, row: str, peer: str) -> str:
-        """Return why there is no figure, from the last round."""
+        """Return the reason why there is no figure, from the last round."""
         cells = self._cells.get((row, peer), {})
         return cells[max(cells)].reason if cells else ""
 
@@ -72,14 +75,14 @@ class ResultTable:
         return [row for row in ROWS if row.name in found]
 
     def ratio(self, row: MetricRow, ours: str, theirs: str) -> float | None:
-        """Return how many times as good the first is: the median of the ratios of all rounds."""
+        """Return how many times as good `ours` is as `theirs`: the median of the ratios of all rounds."""
         pairs = self.pairs(row.name, ours, theirs)
         ratios = [row.times_as_good(our, their) for our, their in pairs]
         known = [ratio for ratio in ratios if ratio is not None]
         return median(known) if known and len(known) == len(pairs) else None
 
     def pairs(self, row: str, ours: str, theirs: str) -> list[tuple[float, float]]:
-        """Return the figures of both, for each round in which both have one."""
+        """Return the figures of both peers, for each round in which both have a figure."""
         first, second = self.values(row, ours), self.values(row, theirs)
         return [(first[number], second[number]) for number in sorted(first.keys() & second.keys())]
 

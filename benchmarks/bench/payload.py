@@ -1,4 +1,4 @@
-"""The printed file: the same bytes on every machine, with characters of one to four bytes. Owns no file."""
+"""The file that the benchmarks print: the same bytes on every machine, with characters of one to four bytes."""
 
 import hashlib
 from pathlib import Path
@@ -31,5 +31,5 @@ def write(path: Path, size: int) -> Payload:
 
 
 def _line(number: int) -> bytes:
-    check = f"{number * 2654435761 % (1 << 32):08x}"  # no two lines near each other look alike
+    check = f"{number * 2654435761 % (1 << 32):08x}"  # lines that are near each other differ
     return LINE.format(number=number, check=check).encode()

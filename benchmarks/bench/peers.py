@@ -1,4 +1,4 @@
-"""The peers: how each is started, and its version. Starts nothing."""
+"""The peers: the command that starts each, and its version. Starts nothing."""
 
 import os
 import shutil
@@ -15,18 +15,19 @@ from tests.support.node import Node
 
 HERE = Path(__file__).parent
 EARLIER = os.environ.get("MOBIFAI_BEFORE", "")
-"""A Python in which an earlier revision of MobiFai is installed, to be measured beside this one."""
+"""The variable that names a Python with an earlier revision of MobiFai, to be measured beside this one."""
 SHELL = SOURCE / "shell.sh"
 
 
 class PeerFailed(Exception):
-    """A peer can't be measured; the text says why."""
+    """A peer can't be measured. The message says why."""
 
 
 class BenchTools(msgspec.Struct, frozen=True):
-    """The programs that peers and clients run on. Without the packages of servers, `missing` says why.
+    """The programs that peers and clients need. If the packages of the servers are missing, `missing` says why.
 
-    `terminado` is a Python that has it; empty where there is none, and then `missing_terminado` says why.
+    `terminado` is a Python that has terminado. If there is none, `terminado` is empty, and `missing_terminado` says
+    why.
     """
 
     node: Node
@@ -43,7 +44,7 @@ class Launch(msgspec.Struct, frozen=True):
     words: tuple[str, ...]
     ready_file: Path | None = None
     port: int | None = None
-    """It tells nothing: it can be reached when something listens here."""
+    """The port of a server that does not report its readiness: it is ready once something listens there."""
 
 
 class BenchPeer(msgspec.Struct, frozen=True):
@@ -57,7 +58,7 @@ class BenchPeer(msgspec.Struct, frozen=True):
     path: str = ""
     webrtc: bool = False
     on_node: bool = False
-    """It needs the servers' npm packages."""
+    """Whether the peer needs the npm packages of the servers."""
 
 
 def _mobifai(_tools: BenchTools, folder: Path) -> Launch:
@@ -66,13 +67,13 @@ def _mobifai(_tools: BenchTools, folder: Path) -> Launch:
 
 def _before(_tools: BenchTools, folder: Path) -> Launch:
     if not EARLIER:
-        raise PeerFailed("no earlier revision: MOBIFAI_BEFORE names a Python that has one")
+        raise PeerFailed("no earlier revision: set MOBIFAI_BEFORE to a Python that has one")
     return _served_by(EARLIER, folder)
 
 
 def _served_by(python: str, folder: Path) -> Launch:
     ready, settings = folder / "ready.json", folder / "config.toml"
-    settings.touch()  # nobody's own settings
+    settings.touch()  # not the user's own settings
     words = ("--config", str(settings), "serve", "--port", "0", "--state-dir", str(folder / "state"))
     options = ("--ready-file", str(ready), "--shell", f"/bin/sh {SHELL}")
     return Launch((python, "-P", "-m", "mobifai", *words, *options), ready)
@@ -81,7 +82,7 @@ def _served_by(python: str, folder: Path) -> Launch:
 def _on_node(program: str) -> Callable[[BenchTools, Path], Launch]:
     def launch(tools: BenchTools, _folder: Path) -> Launch:
         if tools.servers_home is None:
-            raise PeerFailed(f"its npm packages are not here: {tools.missing}")
+            raise PeerFailed(f"its npm packages are missing: {tools.missing}")
         return Launch((tools.node.program, str(SOURCE / program)))
 
     return launch

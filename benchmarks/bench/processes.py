@@ -1,6 +1,6 @@
 """Measures a server's processes from outside: memory, descriptors, threads, CPU time. Keeps nothing.
 
-Memory is PSS: pages that processes share are counted once, in parts. Where the system has no PSS it is USS.
+Memory is PSS: each process counts its share of a shared page. Where the system has no PSS, memory is USS.
 """
 
 import asyncio
@@ -52,13 +52,13 @@ def _one(process: psutil.Process) -> ProcessUsage | None:
 
 def _has_terminal(process: psutil.Process) -> bool:
     status = Path(f"/proc/{process.pid}/stat")
-    if status.exists():  # psutil knows only the terminals that were there when it was first asked
+    if status.exists():  # psutil knows only the terminals that existed at its first request
         return int(status.read_text().rpartition(")")[2].split()[4]) != 0  # proc_pid_stat(5): tty_nr
     return process.terminal() is not None
 
 
 def _cpu_seconds(process: psutil.Process) -> float:
-    """Return CPU seconds: to the nanosecond if the system reports them by thread, else in ticks of some 10 ms."""
+    """Return the CPU seconds: in nanoseconds if the system reports them by thread, else in ticks of some 10 ms."""
     threads = list(Path(f"/proc/{process.pid}/task").glob("*/schedstat"))
     if threads:
         return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
@@ -96,7 +96,7 @@ async def peak_memory(root: int, seconds: float) -> int:
 
 
 async def at_rest(root: int, patience: float) -> ProcessUsage:
-    """Measure once descriptors and threads have not changed for a second, or after `patience` seconds."""
+    """Measure after the numbers of descriptors and threads were constant for a second, or after `patience` seconds."""
     clock = asyncio.get_running_loop().time
     end, before = clock() + patience, count(root)
     while True:

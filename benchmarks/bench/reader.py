@@ -1,7 +1,7 @@
-"""The product's own reading of a terminal that is not shown: `reader.py DESCRIPTOR BYTES`.
+"""Reads a terminal that is not shown with MobiFai's own code: `reader.py DESCRIPTOR BYTES`.
 
-Prints what it took, as JSON. Beside `reader.c`, which does the same in a loop. It is a process of its own, on the loop
-that the agent uses.
+Prints the cost as JSON. `reader.c` does the same in a plain loop, for comparison. This program is a separate process
+with the event loop that the agent uses.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from mobifai.terminals.spawning import ring_bytes
 from mobifai.terminals.terminal import Tab, Terminal
 
 LOOKS = 0.002
-"""Seconds between two looks at how far it is."""
+"""Seconds between two checks of the progress."""
 
 
 async def read(master: int, wanted: int) -> dict[str, float]:

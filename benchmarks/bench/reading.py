@@ -36,7 +36,7 @@ HERE = Path(__file__).parent
 
 
 class ReadingFailed(Exception):
-    """There is no figure; the text says why."""
+    """A reading has no figure. The message says why."""
 
 
 @contextmanager
@@ -66,7 +66,7 @@ async def compiled(folder: Path) -> list[str]:
 
 
 async def read_by(command: list[str], payload: Payload) -> dict[str, float]:
-    """Return the cost of reading all of it. Raises ReadingFailed."""
+    """Return the cost of reading the whole output. Raises ReadingFailed."""
     wanted = TIMES * payload.size
     with printing(payload) as master:
         process = await asyncio.create_subprocess_exec(
@@ -78,7 +78,7 @@ async def read_by(command: list[str], payload: Payload) -> dict[str, float]:
         except TimeoutError:
             process.kill()
             await process.wait()
-            raise ReadingFailed(f"not done within {READ_SECONDS:g} s") from None
+            raise ReadingFailed(f"not finished within {READ_SECONDS:g} s") from None
     took = json.loads(output or b"{}")
     if took.get("bytes") != wanted:
         raise ReadingFailed(f"expected {wanted:,} bytes; got {took.get('bytes', 0):,}")
@@ -86,7 +86,7 @@ async def read_by(command: list[str], payload: Payload) -> dict[str, float]:
 
 
 async def rounds(many: int, payload: Payload, folder: Path, results: BenchResults) -> None:
-    """Run the rounds that are not measured yet. A failure becomes the reason of its cells."""
+    """Run the rounds that are not measured yet. A failed round leaves cells with the reason."""
     for number in range(1, many + 1):
         for peer in (OURS, LOOP):
             if not results.has((number, peer, SPEED)):
@@ -106,7 +106,7 @@ async def _measure(number: int, peer: str, payload: Payload, folder: Path) -> li
 
 
 class _ReaderFigures(msgspec.Struct, frozen=True):
-    """The figures of one reader, by round, or why there is none."""
+    """The figures of one reader by round, or the reason why there is none."""
 
     values: dict[tuple[str, int], float]
     reason: str

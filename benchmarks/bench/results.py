@@ -1,4 +1,4 @@
-"""Measurements, in memory and as JSON lines in a file. Owns that file; an interrupted run keeps its results."""
+"""Measurements, in memory and as JSON lines in a file. Owns that file. The results of an interrupted run are kept."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,11 +7,11 @@ import click
 import msgspec
 
 NOT_REPORTED = "not reported"
-"""The reason of a cell for which there will never be a figure."""
+"""The reason in a cell that can never have a figure."""
 
 
 class BenchMachine(msgspec.Struct, frozen=True, tag="machine"):
-    """The machine of a run, and whether the run is quick. `facts` and `versions` by name, `date` as in ISO 8601."""
+    """The machine of a run, and whether the run is quick. `facts` and `versions` are by name, `date` is in ISO 8601."""
 
     date: str
     quick: bool
@@ -53,12 +53,12 @@ class BenchResults:
         return list(self._cells.values())
 
     def has(self, key: tuple[int, str, str]) -> bool:
-        """Return whether a cell is final; one that failed is measured again."""
+        """Return whether a cell is final. A failed cell is measured again."""
         cell = self._cells.get(key)
         return cell is not None and (cell.value is not None or cell.reason == NOT_REPORTED)
 
     def add(self, line: ResultLine) -> None:
-        """Keep a result."""
+        """Add a result, in memory and to the file."""
         self._take(line)
         if self._path is not None:
             with self._path.open("ab") as file:

@@ -1,6 +1,6 @@
 """The rounds: each station runs at all peers in turn, so that a slow minute is slow for all of them.
 
-Owns nothing that stays: each visit has a folder, a server and a client of its own.
+Owns nothing permanently: each visit has its own folder, server and client.
 """
 
 import asyncio
@@ -55,7 +55,7 @@ class Rounds:
         self._visits = 0
 
     async def run(self) -> None:
-        """Take the missing measurements. A failure becomes the reason of its cells."""
+        """Take the missing measurements. A failed measurement leaves cells with the reason."""
         for number, station, peer in self._course.visits():
             rows = [row.name for row in ROWS if row.station == station and row.name in self._course.rows]
             if not all(self._results.has((number, peer.name, row)) for row in rows):

@@ -8,7 +8,7 @@ MB = 1e6
 
 
 class MetricRow(msgspec.Struct, frozen=True):
-    """A row. `difference`: a value after minus one before, which has no ratio."""
+    """A row of the table. `difference`: its value is a difference (after minus before), which has no ratio."""
 
     name: str
     title: str
@@ -90,7 +90,7 @@ class BenchWorkload(msgspec.Struct, frozen=True):
     churn: int = 300
     warm_up: int = 20
     churn_rounds: int = 2
-    """Coming and going takes minutes and says the same each time: it is left out of later rounds."""
+    """Rounds with reconnects and new terminals. They take minutes and hardly vary, so later rounds omit them."""
 
 
 FULL = BenchWorkload()

@@ -1,6 +1,6 @@
 """Starts a peer's server, waits until a client can connect, and ends it.
 
-Owns its processes for the length of a scope: whatever happens, they are gone then.
+Owns the server's processes for the length of a scope: they always end with it.
 """
 
 import asyncio
@@ -70,7 +70,7 @@ async def serving(
 
 
 def _environment(tools: BenchTools, folder: Path) -> dict[str, str]:
-    # TMPDIR is the mark by which what outlives a killed run is found and ended.
+    # Processes that outlive a killed run are found by their TMPDIR, and ended.
     own = {
         "TMPDIR": str(folder / "tmp"),
         "BENCH_SHELL": str(SHELL),

@@ -1,4 +1,4 @@
-"""Tests tracemalloc with the smallest planted leaks and clean runs. Owns the processes that it starts."""
+"""Tests tracemalloc with the smallest planted leaks and with clean runs. Owns the processes that it starts."""
 
 import asyncio
 import os
@@ -16,13 +16,13 @@ from benchmarks.leak_finders.host import NO_PLANT
 from soak.plants import plant
 
 SMALLEST = ("one-in-five", "bytes-only", "text-only", "pty-master-left-open", "sixteen-native-bytes")
-"""The plants that keep least: 0.2 objects, one object, or 16 bytes for each event."""
+"""The plants that leak least: 0.2 objects, one object, or 16 bytes for each event."""
 
 DIFFERENCE, RISING = "tracemalloc, a line with 1 KB more", "tracemalloc, a line that rises in 8 of 8 blocks"
 LEAST_DIFFERENCE = 1024
 CLEAN = "clean"
 CLEAN_RUNS = 2
-"""For each plant: of its kind of event."""
+"""Number of clean runs with the kind of event of each plant."""
 RUN_SECONDS = 300.0
 
 
@@ -40,7 +40,7 @@ def runs(clean_runs: int) -> Iterator[tuple[str, str, str]]:
 
 
 async def give_to_tracemalloc(folder: Path, results: BenchResults, clean_runs: int = CLEAN_RUNS) -> None:
-    """Take the missing measurements. A failure becomes the reason of its cells."""
+    """Take the missing measurements. A failed measurement leaves cells with the reason."""
     for number, (moment, planted, name) in enumerate(runs(clean_runs)):
         if results.has((1, RISING, found_row(name))):
             continue

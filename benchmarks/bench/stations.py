@@ -1,6 +1,6 @@
-"""The work that each peer does for each figure. A station gets a fresh server and a fresh client, and yields figures.
+"""The stations: the work that a peer does for some figures, with a fresh server and a fresh client.
 
-Each is an async generator of (row, value), so that what it has found is kept when it fails later.
+Each station is an async generator of (row, value), so that its figures are kept if it fails later.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from benchmarks.bench.serving import RunningServer
 FigureStream = AsyncGenerator[tuple[str, float], None]
 
 FLOOD_BEGINS = 200_000
-"""Characters of a flood after which it is said to go on."""
+"""Number of characters of a flood after which it counts as started."""
 PATIENCE = 10.0
 
 

@@ -1,6 +1,6 @@
 """tracemalloc used by hand: an agent in this process, with or without a plant, and its growth from block to block.
 
-`python -m benchmarks.bench.traced_host MOMENT PLANT FOLDER` prints a `TracemallocResult` as JSON. Judges nothing.
+`python -m benchmarks.bench.traced_host MOMENT PLANT FOLDER` prints a `TracemallocResult` as JSON. Draws no conclusions.
 """
 
 import gc
@@ -16,13 +16,13 @@ from benchmarks.leak_finders.host import SHORT_REST_SECONDS, HostedAgent
 WARM_UP, BLOCKS, EVENTS = 160, 8, 20
 
 IGNORED = [tracemalloc.Filter(False, file) for file in (tracemalloc.__file__, __file__)]
-"""What looks is not looked at."""
+"""Allocations of the measuring code, which are ignored."""
 
 BytesByLine = dict[tuple[str, int], int]
 
 
 class TracemallocResult(msgspec.Struct, frozen=True):
-    """`most` is the growth in bytes of the line that grew most, `rising` has lines that grew in every block."""
+    """`most` is the growth in bytes of the line that grew most. `rising` has the lines that grew in every block."""
 
     most: int
     rising: list[str]
@@ -44,7 +44,7 @@ def run_traced(moment: str, plant: str, folder: Path) -> TracemallocResult:
 
 
 def compared(looks: list[BytesByLine]) -> TracemallocResult:
-    """Return the course of each line, relative to the first look."""
+    """Return the result from the snapshots, each compared with the first one."""
     lines = {line for look in looks for line in look}
     courses = {line: [look.get(line, 0) for look in looks] for line in lines}
     rising = [line for line, course in courses.items() if all(b > a for a, b in pairwise(course))]

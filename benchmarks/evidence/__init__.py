@@ -5,6 +5,6 @@
     nox -s evidence -- --render
 
 Each run (one plant, one seed, one cell of a table) is a *unit*. Its result is a line of
-`docs/measurements/evidence/results.jsonl`, and the pages are rendered from these lines alone. `units` has the types,
-`kinds` what can be run, `runner` runs it.
+`docs/measurements/evidence/results.jsonl`, and the pages are rendered from these lines alone. The module `units` has
+the types, `kinds` lists the kinds of units, and `runner` runs them.
 """

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.evidence`: what `nox -s evidence` runs, with the wheel installed."""
+"""`python -m benchmarks.evidence`, which `nox -s evidence` runs with the wheel installed."""
 
 from pathlib import Path
 

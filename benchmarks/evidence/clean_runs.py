@@ -1,4 +1,4 @@
-"""Whole quick runs of soak, and whole runs of the memory gate, in which nothing leaks: each alarm is a false one."""
+"""Complete quick runs of soak, and complete runs of the memory gate, in which nothing leaks: each alarm is false."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,7 +32,7 @@ async def _run(unit: str, folder: Path, known: ResultsByUnit) -> RunResult:
 
 
 def clean_detail(report: Report) -> dict[str, Any]:
-    """Return what is kept of a run without a plant."""
+    """Return the details to store about a run without a plant."""
     return {
         "verdict": report.verdict,
         "cycles": report.cycles,
@@ -53,7 +53,10 @@ def _gate_seeds() -> Sequence[str]:
 
 
 async def _run_gate(unit: str, folder: Path, known: ResultsByUnit) -> RunResult:
-    """Run the gate with both sides of the same commit: the base is built from it, the other side is its wheel."""
+    """Run the gate with both sides at the same commit.
+
+    The base is built from the commit, the candidate is its wheel.
+    """
     del known
     words = ["profile", "gate", "--base", "HEAD", "--allow-identical", "--seed", unit, "--no-culprits"]
     ended = await mobifai(words, folder, GATE_RUN_SECONDS, ROOT)

@@ -1,4 +1,4 @@
-"""The command: states what is missing, runs it, renders the pages. Owns the options and the exit status."""
+"""The command that makes the evidence: lists missing units, runs them, renders the pages. Owns the options."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -20,14 +20,14 @@ ALL_RIGHT, WRONG, FAILED, INCOMPLETE = 0, 1, 3, 4
 
 
 class CannotRun(click.ClickException):
-    """The run can't begin or continue as requested: status 2, because 1 means a wrong unit."""
+    """The run can't begin or continue as requested. Its exit status is 2, because 1 means a wrong result."""
 
     exit_code = 2
 
 
 EPILOG = (
-    "Exit status: 0 all is there and right; 1 a unit is wrong; 2 usage; 3 a unit failed twice because of the machine; "
-    "4 units are missing."
+    "Exit status: 0 all results exist and are right; 1 a result is wrong; 2 wrong usage; 3 a unit failed twice because "
+    "of the machine; 4 results are missing."
 )
 
 
@@ -36,17 +36,17 @@ def make_command(kinds: Sequence[EvidenceKind], root: Path) -> click.Command:
     by_name = {kind.name: kind for kind in kinds}
 
     @click.command(epilog=EPILOG)
-    @click.option("--only", multiple=True, type=click.Choice([*by_name]), help="These kinds only; can be repeated.")
-    @click.option("--unit", "units", multiple=True, metavar="NAME", help="These units only; can be repeated.")
-    @click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Units at a time.")
+    @click.option("--only", multiple=True, type=click.Choice([*by_name]), help="Run only this kind; can be repeated.")
+    @click.option("--unit", "units", multiple=True, metavar="NAME", help="Run only this unit; can be repeated.")
+    @click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Units at the same time.")
     @click.option("--limit-minutes", type=click.FloatRange(min=0, min_open=True),
-                  help="Start nothing that would last longer, and stop in time.  [default: no limit]")  # fmt: skip
-    @click.option("--status", "status_only", is_flag=True, help="Say what is there and what is missing; run nothing.")
+                  help="Start no unit that would take longer.  [default: no limit]")  # fmt: skip
+    @click.option("--status", "status_only", is_flag=True, help="List existing and missing results; run nothing.")
     @click.option("--render", is_flag=True, help="Render the pages from the results; run nothing.")
     @click.option("--discard-earlier", is_flag=True, help="Discard results of another revision.")
-    @click.option("--allow-dirty", is_flag=True, help="Run a changed checkout, or no wheel; the pages say so.")
+    @click.option("--allow-dirty", is_flag=True, help="Accept a checkout with edits, or no wheel; the pages say so.")
     @click.option("--docs", type=click.Path(path_type=Path, file_okay=False), default=root / "docs" / "measurements",
-                  help="Where evidence/results.jsonl and the pages are.  [default: docs/measurements]")  # fmt: skip
+                  help="Directory of the results and the pages.  [default: docs/measurements]")  # fmt: skip
     @click.pass_context
     def command(
         context: click.Context,
@@ -60,9 +60,10 @@ def make_command(kinds: Sequence[EvidenceKind], root: Path) -> click.Command:
         allow_dirty: bool,
         docs: Path,
     ) -> None:
-        """Make what the documentation shows of soak and profile, on one revision.
+        """Make the results about soak and profile that the documentation shows, on one revision.
 
-        Each single run is kept as it ends, so the same command goes on after a stop. Ctrl-C loses the units under way.
+        The result of each run is stored when it ends, so the same command continues after a stop. Ctrl-C loses the
+        running units.
         """
         choice = UnitSelection(tuple(kind for kind in kinds if not only or kind.name in only), frozenset(units))
         _check(units, choice)

@@ -1,6 +1,6 @@
-"""Tests whether `mobifai profile run` names the right line, with every plant and every decoy.
+"""Tests with every plant and every decoy whether `mobifai profile run` names the right line.
 
-The words for how near it is are explained on the page (`pages/culprits.py`).
+The page (`pages/culprits.py`) explains the words that say how near the named line is to the right one.
 """
 
 from collections.abc import Sequence
@@ -51,7 +51,7 @@ async def _run(unit: str, folder: Path, known: ResultsByUnit) -> RunResult:
 
 
 def said(planted: Plant, report: ProfileReport) -> str:
-    """Return how near the first culprit is, in a word."""
+    """Return in one word how near the first culprit is to the plant's line."""
     if planted.decoy:
         return "alarmed" if report.culprits or report.unattributed else "silent"
     if not report.culprits:

@@ -1,4 +1,4 @@
-"""The same plants for other leak finders: each cell of that table is a unit. No result is right or wrong."""
+"""The same plants with other leak finders: each cell of their table is a unit. No result counts as right or wrong."""
 
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -22,13 +22,13 @@ def _units() -> Sequence[str]:
 
 
 def _ready(unit: str, known: ResultsByUnit) -> bool:
-    """Return whether a unit can run: a limit needs all clean runs that calibrate it."""
+    """Return whether a unit can run yet: a limit needs all clean runs that calibrate it."""
     judged_by_memray = unit.startswith("memray") and not unit.startswith("memray calibration")
     return not judged_by_memray or all(cell.key in known and known[cell.key].final for cell in calibrations())
 
 
 async def _run(unit: str, folder: Path, known: ResultsByUnit) -> RunResult:
-    del folder  # a cell has its own
+    del folder  # a cell has its own folder
     earlier = measured(known)
     cells = [*calibrations(), *judged(limits_of(earlier))]
     cell = next(cell for cell in cells if cell.key == unit)
@@ -43,7 +43,7 @@ async def _run(unit: str, folder: Path, known: ResultsByUnit) -> RunResult:
 
 
 def measured(known: ResultsByUnit) -> list[CellResult]:
-    """Return what the cells measured, of those that are done; one that failed has its error."""
+    """Return the results of the cells that are done. The result of a failed cell has the error."""
     return [
         msgspec.convert(one.detail["cell"], CellResult) for one in known.values() if one.outcome is UnitOutcome.RIGHT
     ]

@@ -1,6 +1,7 @@
 """The kinds of evidence, in the order in which they are run.
 
-The longest unit comes first, or it would never fit into the rest of a limited time; then what shows a fault soonest.
+The longest unit comes first, or it would never fit into the rest of a limited time. Then come the kinds that are most
+likely to show a fault.
 """
 
 from benchmarks.evidence.clean_runs import CLEAN_RUNS, GATE_RUNS_KIND

@@ -1,4 +1,4 @@
-"""Runs one `mobifai` command in a session of its own, as a user would. Owns the process."""
+"""Runs one `mobifai` command in its own process session, as a user would. Owns the process."""
 
 import asyncio
 import ctypes
@@ -22,9 +22,9 @@ _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 T = TypeVar("T")
 
 END_SECONDS = 60.0
-"""For a command that is asked to end: it writes its report and sweeps its own processes."""
+"""Seconds for a command that is asked to end, in which it writes its report and ends its own processes."""
 FOREIGN = ("PYTHONPATH", "GITHUB_", "MOBIFAI_")
-"""Variables that a command does not get, by how their names begin."""
+"""Prefixes of the environment variables that a command does not get."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class CompletedCommand:
     err: str
 
     def failed(self, why: str = "", detail: Mapping[str, Any] | None = None) -> RunResult:
-        """Return the result of a run that says neither right nor wrong, with the last lines that it wrote."""
+        """Return the result of a run that is neither right nor wrong, with the last lines that the command printed."""
         reason = why or f"exit status {self.status}, no report"
         last = " / ".join([line for line in self.err.splitlines() if line.strip()][-3:])
         return RunResult(UnitOutcome.FAILED, f"{reason}: {last}"[:500] if last else reason, detail or {}, self.command)
@@ -48,7 +48,7 @@ class CompletedCommand:
 
 
 async def mobifai(words: Sequence[str], folder: Path, seconds: float, cwd: Path | None = None) -> CompletedCommand:
-    """Run `mobifai` with these words and `--report report` in a folder; end it when the time is over."""
+    """Run `mobifai` with `words` and `--report report` in a folder, and end it after `seconds`."""
     words = [*words, "--report", "report" if cwd is None else str(folder / "report"), "--json"]
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "mobifai", *words),
@@ -79,7 +79,7 @@ def _end_with_the_parent() -> None:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Ask a running process to end; kill its whole session if it does not."""
+    """Ask a running process to end, and kill its whole session if it does not."""
     if process.returncode is not None:
         return
     with suppress(ProcessLookupError):

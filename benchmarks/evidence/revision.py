@@ -20,7 +20,7 @@ DIGITS = 12
 
 
 class RevisionError(MobiFaiError):
-    """The revision can't be determined: this is no git checkout, or git is missing."""
+    """The revision can't be determined: this is not a git checkout, or git is missing."""
 
 
 class Origin(NamedTuple):
@@ -47,13 +47,16 @@ def _sources(root: Path, paths: Iterable[str]) -> list[str]:
 
 
 def revision(root: Path, sources: tuple[str, ...] = ()) -> str:
-    """Return the revision of a kind: the product's digest, and that of the sources that only this kind depends on."""
+    """Return the revision of a kind.
+
+    It consists of the product's digest and the digest of `sources`, on which only this kind depends.
+    """
     product = digest(root, PRODUCT)
     return f"{product}-{digest(root, sources)}" if sources else product
 
 
 def origin(root: Path) -> Origin:
-    """Return the commit, with what keeps it from being exact, and the machine."""
+    """Return the commit (with the reasons if it does not describe the sources exactly) and the machine."""
     commit = _git(root, "rev-parse", f"--short={DIGITS}", "HEAD").strip()
     system = f"{platform.system()} {platform.machine()}, {os.cpu_count() or 1} CPUs"
     python = f"{platform.python_implementation()} {platform.python_version()}"
@@ -62,7 +65,7 @@ def origin(root: Path) -> Origin:
 
 
 def inexact(root: Path) -> list[str]:
-    """Return why results are not those of a commit's wheel. Changes in docs/ can't change a result."""
+    """Return the reasons why results are not those of a commit's wheel. Changes in docs/ are ignored."""
     changed = _git(root, "status", "--porcelain", "--", ".", ":(exclude)docs").strip()
     return [*(["dirty"] if changed else []), *([] if _is_installed(root) else ["not its wheel"])]
 

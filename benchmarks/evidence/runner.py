@@ -1,6 +1,6 @@
-"""Runs missing units, some at a time, until all are done, the time is over, or a stop is requested.
+"""Runs missing units, several at a time, until all are done, the time is over, or a stop is requested.
 
-Owns the tasks of the units under way and their folders. A unit under way that is stopped leaves nothing in the store.
+Owns the tasks of the running units and their folders. A unit that is stopped leaves nothing in the store.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from profiles.progress import ProgressCallback
 
 @dataclass(frozen=True, slots=True)
 class UnitSelection:
-    """The choice of kinds, and of their units (all if none is named)."""
+    """The chosen kinds, and the chosen units of these kinds (all if none is named)."""
 
     kinds: tuple[EvidenceKind, ...]
     units: frozenset[str] = frozenset()
@@ -35,7 +35,10 @@ class UnitSelection:
 
 
 def estimate(kind: EvidenceKind, unit: str, evidence: KindEvidence) -> float:
-    """Return how many seconds a unit will take: as its kind says, corrected by what the units took that are done."""
+    """Return how many seconds a unit will take.
+
+    This is the estimate of its kind, corrected by the durations of finished units.
+    """
     ratios = [one.seconds / kind.seconds(one.unit) for one in evidence.results if one.outcome is not UnitOutcome.FAILED]
     return kind.seconds(unit) * (median(ratios) if ratios else 1.0)
 
@@ -60,7 +63,7 @@ class EvidenceRunner:
         self._done, self._total = 0, len(list(choice.missing(store.evidence)))
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Run units until there is none left that fits, or `stop` is set. Raises what the store raises."""
+        """Run units until no missing unit fits into the time, or `stop` is set. Raises what the store raises."""
         stopping = asyncio.create_task(stop.wait())
         try:
             while not stop.is_set():
@@ -71,7 +74,7 @@ class EvidenceRunner:
                 ended, _ = await asyncio.wait({*self._going, stopping}, timeout=timeout,
                                               return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
                 if not ended:
-                    self._tell("the time is over: units under way are stopped, and run again next time")
+                    self._tell("the time is over: running units are stopped, and run again next time")
                     return
                 for task in [one for one in self._going if one in ended]:
                     del self._going[task]
@@ -85,7 +88,7 @@ class EvidenceRunner:
             self._going[asyncio.create_task(self._run(kind, unit))] = (kind.name, unit)
 
     def _next(self) -> tuple[EvidenceKind, str] | None:
-        """Return the first unit that is not under way, is ready, and fits into the time, or None."""
+        """Return the first unit that is not running, is ready, and fits into the time, or None."""
         evidence, under_way = self._store.evidence, set(self._going.values())
         left = self._deadline - self._clock()
         for kind, unit in self._choice.missing(evidence):

@@ -1,4 +1,4 @@
-"""Tests with every plant and every decoy, in a soak run each, that exactly the planted leaks are found."""
+"""Tests that soak finds exactly the planted leaks: one run of soak for every plant and every decoy."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Facts that the evidence takes from a soak report. Pure."""
+"""Extracts from a soak report the facts that the evidence needs. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -9,14 +9,14 @@ from soak.gauges.state import Trend
 SOURCE = "benchmarks/evidence/soak_report.py"
 
 FOUND = ("leak", "breach")
-"""Verdicts of a run that found something. A leak of what has a limit breaks the limit."""
+"""Verdicts of a run that found something. A leak in a container with a limit exceeds the limit."""
 SHOWN_FINDINGS = 3
 NOT_JUDGED = ("rss.bytes", "uncollected")
 """Gauges that are shown and never judged."""
 
 
 def outcome_of(report: Report, *, leaks: bool) -> UnitOutcome:
-    """Return whether the verdict is the true one. A lost byte is a fault of the product, not of the machine."""
+    """Return whether the verdict is correct. A lost byte is a fault of the product, not of the machine."""
     if report.verdict == "held":
         return UnitOutcome.WRONG if leaks else UnitOutcome.RIGHT
     if report.verdict in FOUND:
@@ -31,14 +31,14 @@ def findings(report: Report) -> list[str]:
 
 
 def suspected(report: Report) -> bool:
-    """Return whether anything was looked at again in a fresh process."""
+    """Return whether any scenario was repeated in a fresh process."""
     return any(one.phase is Phase.CONFIRMED for one in report.scenarios)
 
 
 def smallest_leaks(report: Report) -> dict[str, dict[str, float]]:
-    """Return the least leak a cycle that would have been seen: by scenario, then by process, gauge and unit.
+    """Return the smallest leak per cycle that the run would have found: by scenario, then by process, gauge and unit.
 
-    Gauges of one family (all types, all kinds of descriptors) are one: the bluntest of them counts.
+    The gauges of one family (all types, all kinds of descriptors) share an entry, that of the least sensitive gauge.
     """
     found: dict[str, dict[str, float]] = {}
     for gauge in report.gauges:
@@ -52,13 +52,16 @@ def smallest_leaks(report: Report) -> dict[str, dict[str, float]]:
 
 
 def process_and_family(name: str) -> tuple[str, str]:
-    """Return the process that a gauge counts in (`keeper/types:a`; the agent has no name) and its family."""
+    """Return the process of a gauge and the gauge's family.
+
+    `keeper/types:a` belongs to the keeper. The agent has no prefix.
+    """
     process, _, family = name.partition(":")[0].rpartition("/")
     return process or "agent", family
 
 
 def limits(report: Report) -> tuple[int, int]:
-    """Return how many limits the run filled, and how many there are."""
+    """Return the number of limits that the run filled, and the number of all limits."""
     return sum(one.exercised for one in report.bounds), len(report.bounds)
 
 
@@ -68,5 +71,5 @@ def unfilled(report: Report) -> dict[str, str]:
 
 
 def values_of(runs: Iterable[Mapping[str, Mapping[str, float]]], scenario: str, key: str) -> Sequence[float]:
-    """Return what the runs say of one gauge in one scenario, in order."""
+    """Return the values of one gauge in one scenario from all runs, sorted."""
     return sorted(run[scenario][key] for run in runs if key in run.get(scenario, {}))

@@ -9,7 +9,7 @@ ROW = "{:14} {:>6} {:>6} {:>6} {:>6} {:>6} {:>8} {:>9}"
 
 
 def status(choice: UnitSelection, evidence: Mapping[str, KindEvidence], jobs: int) -> str:
-    """Return a line for each kind, and the whole."""
+    """Return a line for each kind, and the total."""
     lines = [ROW.format("", "units", "right", "wrong", "failed", "again", "missing", "minutes")]
     lines += [_line(kind, evidence[kind.name], choice) for kind in choice.kinds]
     total = sum(_seconds(kind, evidence[kind.name], choice) for kind in choice.kinds)

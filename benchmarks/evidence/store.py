@@ -22,10 +22,13 @@ class ResultStoreError(Exception):
 
 
 def read(docs: Path) -> list[UnitPlan | UnitResult]:
-    """Return what the file of a folder of pages holds; nothing when there is none. Raises StoreError."""
+    """Return the contents of the file in the folder `docs`, or an empty list if there is no file.
+
+    Raises ResultStoreError.
+    """
     path = docs / FILE
     content = path.read_bytes() if path.exists() else b""
-    whole = content.rpartition(b"\n")[0]  # without a line that a kill cut off
+    whole = content.rpartition(b"\n")[0]  # without an incomplete last line, which a kill leaves
     found: list[UnitPlan | UnitResult] = []
     for number, line in enumerate(whole.splitlines(), 1):
         try:
@@ -36,14 +39,14 @@ def read(docs: Path) -> list[UnitPlan | UnitResult]:
 
 
 def evidence(lines: list[UnitPlan | UnitResult]) -> dict[str, KindEvidence]:
-    """Return the evidence of each kind that was planned, by its name."""
+    """Return the evidence of each planned kind, by the kind's name."""
     plans = {one.kind: one for one in lines if isinstance(one, UnitPlan)}
     results = [one for one in lines if isinstance(one, UnitResult)]
     return {name: KindEvidence.by(plan, results) for name, plan in plans.items()}
 
 
 class ResultStore:
-    """The file while units run. Enter it; a second runner is refused."""
+    """The file while units run. A context manager, which refuses a second runner."""
 
     def __init__(self, docs: Path) -> None:
         self._docs, self._path = docs, docs / FILE
@@ -65,7 +68,7 @@ class ResultStore:
 
     @property
     def evidence(self) -> dict[str, KindEvidence]:
-        """By kind."""
+        """Return the evidence by kind."""
         return evidence(self._lines)
 
     def known(self, kind: str) -> ResultsByUnit:
@@ -87,7 +90,7 @@ class ResultStore:
             self._write_all()
 
     def add(self, result: UnitResult, files: Mapping[str, bytes]) -> None:
-        """Keep a result with its files. Raises OSError."""
+        """Store a result with its files. Raises OSError."""
         for name, content in files.items():
             place = self._docs / name
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -99,6 +102,6 @@ class ResultStore:
         self._lines.append(result)
 
     def _write_all(self) -> None:
-        """Rewrite the file without a line that a kill cut off."""
+        """Rewrite the file without an incomplete last line, which a kill leaves."""
         if self._lines or self._path.exists():
             write_whole(self._path, b"".join(msgspec.json.encode(one) + b"\n" for one in self._lines))

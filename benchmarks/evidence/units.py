@@ -9,7 +9,10 @@ from typing import Any
 import msgspec
 
 MOST_ATTEMPTS = 2
-"""A unit that failed for a reason of the machine is run once more, not oftener. A wrong one is never run again."""
+"""Most runs of a unit.
+
+One that failed because of the machine is run once more. One with a wrong result is never repeated.
+"""
 
 
 class UnitOutcome(StrEnum):
@@ -17,9 +20,9 @@ class UnitOutcome(StrEnum):
 
     RIGHT = "right"
     WRONG = "wrong"
-    """The run came to its end, and what it says is not true, or is a fault of the product."""
+    """The run finished, and its result is wrong or shows a fault of the product."""
     FAILED = "failed"
-    """The run says neither, because of the machine: too slow, killed, no verdict."""
+    """The run has no result, because of the machine: it was too slow, was killed, or reached no verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class UnitResult(msgspec.Struct, frozen=True, tag="result"):
 
     @property
     def final(self) -> bool:
-        """Whether the unit is done: it has an answer, or was tried often enough."""
+        """Whether the unit is done: it has a result, or has failed too often."""
         return self.outcome is not UnitOutcome.FAILED or self.attempt >= MOST_ATTEMPTS
 
 
@@ -71,9 +74,10 @@ ResultsByUnit = Mapping[str, UnitResult]
 class EvidenceKind:
     """Units that are run in the same way.
 
-    `run` gets a unit, an empty folder that is removed afterwards, and what is known of its kind. It may raise OSError,
-    ValueError and LookupError. `seconds` is the first estimate for a unit. `sources` can change the results beside
-    those of the product. `ready` says whether a unit can be run before others of its kind are.
+    `run` gets a unit, an empty folder that is removed afterwards, and the known results of the kind. It may raise
+    OSError, ValueError and LookupError. `seconds` is the first estimate for a unit. `sources` are files that can change
+    the results, in addition to the product's files. `ready` says whether a unit can run yet, given the results of other
+    units of its kind.
     """
 
     name: str

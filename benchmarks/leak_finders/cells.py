@@ -1,4 +1,7 @@
-"""One cell of the table: one finder with one plant or none, in a separate process. Owns the process and its folder."""
+"""One cell of the table, which is measured in a separate process.
+
+A cell is one finder with one plant, or without a plant. Owns the process and its folder.
+"""
 
 import asyncio
 import json
@@ -19,10 +22,13 @@ from benchmarks.leak_finders.host import NO_PLANT, SHORT_REST_SECONDS
 from soak.plants import LifecycleEvent
 
 ROOT = Path(__file__).parents[2]
-"""Where `benchmarks` and `tests` are imported from. Not resolved: links to them keep the checkout's mobifai out."""
+"""Where `benchmarks` and `tests` are imported from.
+
+The paths are not resolved: symbolic links to them keep the checkout's own mobifai out.
+"""
 CELL_SECONDS = 300.0
 REST_SECONDS = 6.0
-"""Rest at the end of a test; a decoy's timer takes five seconds."""
+"""Seconds of rest at the end of a test. The timer of a decoy takes five seconds."""
 NO_LIMIT = 1 << 40
 MOST_PLACES = 500
 
@@ -71,8 +77,8 @@ class FinderCell:
 class CellResult(msgspec.Struct, frozen=True, omit_defaults=True):
     """The result of one cell. `alarm` is the finder's own answer (memray); `course` is RSS in bytes.
 
-    `largest` is what the worst location kept, in bytes; `at` that location's innermost line of Python; `names_plant`
-    whether any location over the limit was called by the plant. `error`: it said nothing, and why.
+    `largest` is the number of bytes that the worst location kept, and `at` is the innermost line of Python there.
+    `names_plant` is true if the plant called any location above the limit. `error` is the reason if there is no answer.
     """
 
     key: str
@@ -94,7 +100,7 @@ class CellResult(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 async def measure(cell: FinderCell, events: int) -> CellResult:
-    """Run a cell to its end. Errors are part of the result."""
+    """Run a cell to its end. An error becomes part of the result and is not raised."""
     started, folder = time.monotonic(), Path(tempfile.mkdtemp(prefix="leak-finders-"))
     run = _memray if cell.tool == "memray" else _rss
     try:

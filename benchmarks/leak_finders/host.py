@@ -1,7 +1,7 @@
-"""An agent in this process, with or without a plant, and the events that every finder drives it with.
+"""An agent in this process, with or without a plant, and the events that every finder causes in it.
 
-`python -m benchmarks.leak_finders.host MOMENT PLANT FOLDER EVENTS` (PLANT may be `-`) prints what RSS was at rest: a
-list of bytes as JSON, the first before the first event. Owns the loop that the agent lives in; judges nothing.
+`python -m benchmarks.leak_finders.host MOMENT PLANT FOLDER EVENTS` (PLANT may be `-`) prints RSS at rest as a JSON list
+of bytes. The first value is from before the first event. Owns the event loop of the agent. Draws no conclusions.
 """
 
 import asyncio
@@ -26,11 +26,11 @@ NO_PLANT = "-"
 EVENTS_A_SAMPLE = 4
 SHORT_REST_SECONDS = 0.05
 DESCRIPTORS = 4096
-"""Enough for plants that leave two open at each event."""
+"""Limit of open descriptors. It is enough for plants that leave two open at each event."""
 
 
 class HostedAgent:
-    """An agent that only runs during calls; enter and leave it in the same thread."""
+    """An agent that runs only during calls of the methods. Enter and leave it in the same thread."""
 
     def __init__(self, moment: str, plant: str, folder: Path) -> None:
         self._cause, self._plant, self._folder = CAUSES[LifecycleEvent(moment)], plant, folder
@@ -47,7 +47,7 @@ class HostedAgent:
         self._runner.close()
 
     def drive(self, events: int) -> None:
-        """Cause `events` events, each with its end."""
+        """Cause `events` events, such as opening a terminal, and end each of them."""
         self._runner.run(self._drive(events))
 
     def rest(self, seconds: float) -> None:
@@ -87,7 +87,7 @@ def _allow_descriptors() -> None:
 
 
 def rss_course(moment: str, plant: str, folder: Path, events: int) -> list[int]:
-    """Return RSS in bytes after a warm-up of `events`, and then after every four of as many again."""
+    """Return RSS in bytes after a warm-up of `events` events, and then after every four of another `events` events."""
     process = psutil.Process()
     with HostedAgent(moment, plant, folder) as hosted:
         hosted.drive(events)

@@ -1,4 +1,4 @@
-"""Calibrates pytest-memray by clean runs: limits, and locations that a filter ignores. Pure."""
+"""Calibrates pytest-memray with clean runs: finds its limits, and the locations that a filter ignores. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from soak.plants import LifecycleEvent, Plant, plants
 from tests.soak.plant_host import CAUSES
 
 KINDS = (LifecycleEvent.CONNECT, LifecycleEvent.TERMINAL, LifecycleEvent.PROMPT, LifecycleEvent.REFUSAL)
-"""One moment for each kind of event: a phone comes and goes, a terminal, a conversation, a refusal."""
+"""One moment for each kind of event: a connection of a phone, a terminal, a conversation, a refused request."""
 HOOKS = "soak/plants/hooks.py:"
-"""Lines of the harness that notify plants, leaks and decoys alike; clean runs have none of them."""
+"""Lines of the harness that notify plants (leaks and decoys) of events. Clean runs do not execute them."""
 CALIBRATION_RUNS, FILTER_RUNS = 5, 3
-"""Clean runs for each kind of event; of these, how many tell the filter what to let pass."""
+"""Number of clean runs for each kind of event, and how many of them determine the locations that the filter ignores."""
 
 
 def hosted() -> tuple[Plant, ...]:
-    """Return the plants whose moments occur in one process without a network: all but those in libraries."""
+    """Return the plants whose moments occur in a single process without a network, and that are not in libraries."""
     return tuple(one for one in plants() if one.family != "libraries" and one.on in CAUSES)
 
 
@@ -39,9 +39,9 @@ def limits_of(results: Iterable[CellResult]) -> dict[LifecycleEvent, int]:
 
 @dataclass(frozen=True, slots=True)
 class AllocationFilter:
-    """The places that a `filter_fn` for one kind of event ignores, and the smallest limit, in bytes, that goes with it.
+    """The locations that a `filter_fn` for one kind of event ignores, and the smallest limit in bytes for that filter.
 
-    The places are those of three calibration runs; the limit is the least at which the other two do not fail.
+    The locations are those of three calibration runs. The limit is the smallest at which the other two do not fail.
     """
 
     places: frozenset[str]
@@ -58,7 +58,7 @@ class AllocationFilter:
 
 
 def kept(one: CellResult, places: frozenset[str]) -> int:
-    """Return the most bytes kept by a call stack that ends at none of these locations and not in plants' hooks."""
+    """Return the most bytes that a call stack keeps, without those that end at `places` or in the hooks of plants."""
     return max((size for at, size in one.places if at not in places and not at.startswith(HOOKS)), default=0)
 
 

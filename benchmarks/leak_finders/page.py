@@ -46,7 +46,7 @@ def page_of(
     versions: Mapping[str, str],
     made: str,
 ) -> str:
-    """Return the page. `soak` are the answers of the self-test, `made` is the origin of the results."""
+    """Return the page. `soak` has the answers of soak's self-test, and `made` says where the results come from."""
     answers = answers_of(results, soak)
     scores = {finder: score_of(finder, answers) for finder in FINDERS}
     words = _figures(results, scores, plants)

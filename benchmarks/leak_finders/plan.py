@@ -7,9 +7,12 @@ from benchmarks.leak_finders.limits import CALIBRATION_RUNS, KINDS, hosted, kind
 from soak.plants import LifecycleEvent
 
 EVENTS = 160
-"""After a warm-up of as many; a multiple of 80, so that blocks and samples fall together."""
+"""Judged events of a cell, after a warm-up of the same number.
+
+It is a multiple of 80, so that blocks end at samples.
+"""
 CLEAN_RUNS = 5
-"""For each kind of event, and each finder."""
+"""Number of clean runs for each kind of event and each finder."""
 
 
 def calibrations() -> list[FinderCell]:

@@ -1,4 +1,4 @@
-"""Each finder's answer for each plant, and how often it was right. Pure."""
+"""Each finder's answer for each plant, and the number of correct answers. Pure."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ def answers_of(results: Sequence[CellResult], soak: Iterable[FinderAnswer] = ())
 
 
 def by_soak(plant: str, verdict: str, decoy: bool, seconds: float) -> FinderAnswer:
-    """Return the answer of `mobifai soak` from its verdict with a plant."""
+    """Return the answer of `mobifai soak`, given its verdict on a run with a plant."""
     said = {"leak": True, "breach": True, "held": False}.get(verdict)
     return FinderAnswer(SOAK, "decoy" if decoy else "leak", plant, said, seconds)
 
@@ -53,7 +53,10 @@ def _answer(finder: str, one: CellResult, says: Callable[[CellResult], bool]) ->
 
 @dataclass(frozen=True, slots=True)
 class FinderScore:
-    """The score of a finder by role. `seconds` is the median of a cell, `total_seconds` the sum."""
+    """The score of a finder by role of the cells.
+
+    `seconds` is the median duration of a cell, `total_seconds` the sum.
+    """
 
     alarms: dict[str, int]
     answered: dict[str, int]
@@ -63,7 +66,7 @@ class FinderScore:
 
 
 def score_of(finder: str, answers: Iterable[FinderAnswer]) -> FinderScore:
-    """Return alarms and answers by role."""
+    """Return the number of a finder's alarms and answers, by role of the cells."""
     own = [one for one in answers if one.finder == finder]
     return FinderScore(
         {role: sum(one.role == role and one.alarm is True for one in own) for role in ROLES},

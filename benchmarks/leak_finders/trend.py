@@ -1,4 +1,4 @@
-"""Common tests of whether a short series of RSS rises. Pure."""
+"""Common statistical tests that decide whether a short series of RSS rises. Pure."""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ from statistics import NormalDist, linear_regression, mean
 MEBIBYTE = 1 << 20
 P = 0.05
 _T_CRITICAL = {8: 2.4469, 20: 2.1009}
-"""Student's t, two-sided, p = 0.05, for n - 2 degrees of freedom; by n."""
+"""Critical values of Student's t (two-sided, p = 0.05, n - 2 degrees of freedom), by n."""
 
 
 def slope_rises(values: Sequence[float]) -> bool:
@@ -49,4 +49,4 @@ RULES: dict[str, Callable[[Sequence[float]], bool]] = {
     "Mann-Kendall, 20 blocks": lambda course: mann_kendall_rises(blocks(course, 20)),
     "rise > 1 MiB": over_threshold,
 }
-"""Return for each rule whether it calls a whole course a leak."""
+"""For each rule, a function that returns whether the rule calls a series a leak."""

@@ -1,6 +1,6 @@
-"""Names the lines of code that grow:
+"""Names the lines of code that grow.
 
-by an investigation for growth with each cycle, by comparison for memory at rest.
+Growth with each cycle is investigated. Memory at rest is compared with that of the base.
 """
 
 import asyncio

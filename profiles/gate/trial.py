@@ -58,9 +58,9 @@ class Measurement:
 
 @dataclass
 class ScenarioTrial:
-    """The measurements of a scenario:
+    """The measurements of a scenario.
 
-    `first`, and `again` if a gauge was suspected. Each has one measurement for each side, in their order.
+    `again` is empty unless a gauge was suspected in `first`. Each has one measurement for each side, in their order.
     """
 
     scenario: str

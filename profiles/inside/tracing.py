@@ -64,10 +64,7 @@ class AllocationTracer:
         self._births.begin()
 
     async def window(self) -> None:
-        """End a window:
-
-        take a snapshot of all live allocations and containers. The first is the base for comparison.
-        """
+        """End a window with a snapshot of all live allocations and containers. The first is the base for comparison."""
         self._loop = running_loop()
         await offload(self._look)
         self.peak_bytes = max(self.peak_bytes, traced_bytes())

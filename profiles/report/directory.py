@@ -1,7 +1,4 @@
-"""The directory of a report of `mobifai profile run` and `attach`:
-
-its files, and a check that no other command owns them.
-"""
+"""The directory of a report of `mobifai profile run` and `attach`. A directory of another command is refused."""
 
 from contextlib import suppress
 from pathlib import Path

@@ -145,9 +145,9 @@ def facts(culprit: Culprit) -> list[tuple[str, str]]:
 
 
 def scaling(culprit: Culprit) -> str:
-    """Return what a culprit scales with, and what it does not scale with:
+    """Return what a culprit scales with, and what it does not scale with.
 
-    `terminal: with 5, 10, 20 ... it kept ...; not with connect`.
+    For example `terminal: with 5, 10, 20 ... it kept ...; not with connect`.
     """
     scales = [_dosed(one) for one in culprit.scales if one.scales] or [culprit.scales_with]
     others = ", ".join(one.primitive for one in culprit.scales if not one.scales)

@@ -53,7 +53,7 @@ def test_nothing_costs_more_than_is_stored_and_two_processes_count_the_same() ->
         pytest.skip(f"nothing is stored for {hot_path.version()}: python -m benchmarks.hot_path --update does that")
     rises = hot_path.risen(first, before)
     advice = "if that is meant, `python -m benchmarks.hot_path --update` stores the new counts"
-    assert not rises, "\n".join(["it costs more than it did:", *rises, advice])
+    assert not rises, "\n".join(["these counts have increased:", *rises, advice])
 
 
 def planted_call(take: Any) -> Any:

@@ -32,7 +32,7 @@ PAGES: dict[str, EvidencePage] = {
     "example-soak/README.md": EvidencePage(("example",), "A soak of 75 minutes", example.page),
     "leak-finders.md": EvidencePage(("leak-finders",), "Other leak finders", _leak_finders),
 }
-"""By name below docs/measurements."""
+"""The pages by their names below docs/measurements."""
 
 
 def rendered(evidence: EvidenceByKind) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""clean-runs.md: alarms of runs without a leak, and the smallest leak that they would have found. Pure."""
+"""clean-runs.md: alarms in runs without a leak, and the smallest leak that these runs would have found. Pure."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""leak-finders.md: the same plants by other finders, beside the self-test of the same revision. Pure."""
+"""leak-finders.md: the same plants with other leak finders, beside the self-test of the same revision. Pure."""
 
 from collections.abc import Mapping
 

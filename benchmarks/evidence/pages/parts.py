@@ -17,12 +17,12 @@ def cell(value: object) -> str:
 
 
 def code(text: str) -> str:
-    """Return a text as code; nothing for an empty one."""
+    """Return a text as code in Markdown, or an empty text for an empty one."""
     return f"`{text}`" if text else ""
 
 
 def origin(evidence: KindEvidence, file: str = "evidence/results.jsonl") -> str:
-    """Return the paragraphs that say where a page's figures come from, and what is not as it should be."""
+    """Return the paragraphs that say where a page's figures come from, and which results are missing or not exact."""
     if not evidence.results:
         return f"Not run on this revision: `nox -s evidence -- --only {evidence.plan.kind}`.\n"
     days = sorted({one.finished[:10] for one in evidence.results})
