@@ -6,20 +6,19 @@ imported when the first phone pairs, without the parts that only audio and video
 
 import asyncio
 import logging
-import re
 from collections.abc import Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mobifai.bounds import Bound, ItemQueue, Ledger
-from mobifai.errors import BadMessage
+from mobifai.bounds import Bound, Ledger
 from mobifai.limits import CANDIDATES, CHANNEL_BUFFER, CHANNEL_INBOUND, LISTENERS, MAX_FRAME
 from mobifai.protocol import messages
 from mobifai.protocol.codec import encode_frame
 from mobifai.protocol.order import Numbering
-from mobifai.transport.session_description import require_usable
+from mobifai.transport.acknowledgement_check import AcknowledgementCheck
+from mobifai.transport.negotiation import Negotiation
 from mobifai.transport.transport import TransportClosed
-from mobifai.webrtc import fast_path as shortcut
-from mobifai.webrtc import ice
+from mobifai.webrtc import association, fast_path, ice
 from mobifai.webrtc.candidates import Addresses
 
 if TYPE_CHECKING:
@@ -31,20 +30,7 @@ BULK_MARK = 64 << 10
 """Bytes in the channel's buffer at which output waits: more only delays the echo. In the small chunks that output is
 sent in while the user types, an echo waits behind two of them.
 """
-_RECEIVE_WINDOW = 1 << 20
-"""The message size that aiortc announces to peers; it does not enforce it."""
-
 CLOSE_SECONDS = 1.5
-
-SEND_SECONDS = 1.0
-CONFIRM_SECONDS = 3.0
-"""How long the answer to a message that came by another transport may take to leave, and then to be acknowledged,
-before the channel counts as dead: a phone uses the channel while it has one. ICE alone needs 30 s to notice (RFC 7675).
-"""
-
-_LOOPBACK = re.compile(r"(?m)^a=candidate:(?:\S+ ){4}(?:127\.|::1 )")
-_OUR_MID = re.compile(r"(?m)^(a=mid:|a=group:BUNDLE )0(?=\r?$)")
-_MID = re.compile(r"(?m)^a=mid:([^\s]+)")
 
 
 class PeerListener(Protocol):
@@ -64,8 +50,7 @@ class PeerConnection:
     """A transport to the phone by WebRTC. `async with` closes it.
 
     `opened` is set when the channel opens or can no longer open, `ended` when the connection is of no further use.
-    `mid` names this offer. The answer repeats it (RFC 8829, section 5.3.1), so that a late answer to another offer is
-    recognized.
+    `mid` names its offer.
     """
 
     def __init__(
@@ -77,9 +62,6 @@ class PeerConnection:
         mid: str = "0",
         numbering: Numbering | None = None,
     ) -> None:
-        self._aiortc = aiortc
-        self._mid = mid
-        self._ice_servers = ice_servers
         self._ledger = ledger
         self._listener = listener
         self._numbering = numbering or Numbering()
@@ -89,25 +71,16 @@ class PeerConnection:
             ledger.open(LISTENERS),
             ledger.open(CHANNEL_INBOUND),
         )
-        self._early: ItemQueue[messages.Candidate | None] = ItemQueue(self._bounds[0])
-        self._connection, self._channel = self._connect()
-        assert self._connection.sctp is not None  # noqa: S101 - it has a channel
-        self._addresses = Addresses()
-        self._lookups = ice.shorten_waits(self._connection.sctp.transport.transport._connection, self._addresses)
-        self._association = shortcut.use_fast_path(self._connection)
+        self._connection, self._channel = _connect(aiortc, ice_servers)
+        addresses = Addresses()
+        self._lookups = ice.shorten_waits(ice.connection_of(self._connection), addresses)
+        self._association = fast_path.use_fast_path(self._connection)
+        self._negotiation = Negotiation(aiortc, self._connection, mid, addresses, self._bounds[0])
         self._gathering: asyncio.Task[None] | None = None
-        self._doubts: asyncio.TimerHandle | None = None
+        self._acknowledgements = AcknowledgementCheck(partial(association.oldest_unacknowledged, self._connection))
         self.opened = asyncio.Event()
         self.ended = asyncio.Event()
         self.was_open = False
-        self._candidates = 0
-
-    def _connect(self) -> "tuple[RTCPeerConnection, RTCDataChannel]":
-        servers = [self._aiortc.RTCIceServer(urls=url) for url in self._ice_servers]
-        connection = self._aiortc.RTCPeerConnection(self._aiortc.RTCConfiguration(iceServers=servers))
-        channel = connection.createDataChannel("terminal")
-        channel.bufferedAmountLowThreshold = BULK_MARK // 2
-        return connection, channel
 
     def _listen(self) -> None:
         self._connection.on("connectionstatechange", self._state_changed)
@@ -127,12 +100,11 @@ class PeerConnection:
 
     async def __aexit__(self, *exc_info: object) -> None:
         self._end()
-        if self._doubts is not None:
-            self._doubts.cancel()
+        self._acknowledgements.cancel()
         self._channel.remove_all_listeners()
         self._connection.remove_all_listeners()
         self._count_listeners()
-        await _to_the_end(self._close())
+        await _finish(self._close())
 
     async def _close(self) -> None:
         if self._gathering is not None:  # cancelled, it would leave its requests to servers behind
@@ -167,66 +139,26 @@ class PeerConnection:
 
     async def offer(self) -> messages.Offer:
         """Create the offer, with the gathered addresses. STUN servers that do not answer in time are left out."""
-        self._gathering = asyncio.create_task(self._gather(), name="gather")
+        self._gathering = asyncio.create_task(self._negotiation.gather(), name="gather")
         await asyncio.shield(self._gathering)
         self._listen()
-        sdp = self._connection.localDescription.sdp
-        self._addresses.loopback = _LOOPBACK.search(sdp) is not None
-        return messages.Offer(offer=messages.Description(type="offer", sdp=sdp))
-
-    async def _gather(self) -> None:
-        offer = await self._connection.createOffer()
-        offer.sdp = _OUR_MID.sub(rf"\g<1>{self._mid}", offer.sdp)
-        await self._connection.setLocalDescription(offer)
+        return self._negotiation.offer()
 
     async def answer(self, message: messages.Answer) -> None:
-        """Accept the phone's answer, and the candidates that came before it. Ignore a second answer, and one to another
-        offer.
-
-        Raises BadMessage if it can't be used.
-        """
-        if self._connection.signalingState != "have-local-offer" or message.answer.type != "answer":
-            return
-        mid = _MID.search(message.answer.sdp)
-        if mid is not None and mid[1] != self._mid:
-            return
-        description = self._aiortc.RTCSessionDescription(sdp=message.answer.sdp, type="answer")
-        try:
-            require_usable(self._aiortc.sdp.SessionDescription.parse(description.sdp))
-            await self._connection.setRemoteDescription(description)
-        except Exception as error:  # the SDP is the phone's, and aiortc's parser raises many kinds of errors
-            raise BadMessage("webrtc:answer", f"not a usable answer: {error!r}") from None
-        while len(self._early):
-            await self._add(self._early.take())
+        """Accept the phone's answer. Ignore a second answer, and one to another offer. Raises BadMessage."""
+        await self._negotiation.answer(message)
 
     async def candidate(self, message: messages.IceCandidate) -> None:
-        """Add one of the phone's addresses, or keep it until the answer is there. Raises BadMessage.
+        """Add one of the phone's addresses. Raises BadMessage.
 
         Candidates are ignored if there are too many, or once the channel is open.
         """
-        self._candidates += 1
-        if self._candidates > self._bounds[0].capacity or self.was_open:
-            return
-        if self._connection.remoteDescription is None:
-            self._early.append(message.candidate)
-        else:
-            await self._add(message.candidate)
-
-    async def _add(self, candidate: messages.Candidate | None) -> None:
-        try:
-            if candidate is None or not candidate.candidate:
-                await self._connection.addIceCandidate(None)
-                return
-            parsed = self._aiortc.sdp.candidate_from_sdp(candidate.candidate.removeprefix("candidate:"))
-            parsed.sdpMid, parsed.sdpMLineIndex = candidate.sdp_mid, candidate.sdp_mline_index
-            await self._connection.addIceCandidate(parsed)
-        except Exception as error:  # as above
-            raise BadMessage("webrtc:ice-candidate", f"not a usable candidate: {error!r}") from None
+        if not self.was_open:
+            await self._negotiation.candidate(message)
 
     def check_inbound(self) -> None:
         """Close a connection whose phone sends messages that never end: no other limit holds for their parts."""
-        sctp, bound = self._connection.sctp, self._bounds[3]
-        held = max(0, _RECEIVE_WINDOW - sctp._advertised_rwnd) if sctp is not None else 0
+        held, bound = association.unfinished_bytes(self._connection), self._bounds[3]
         bound.set(min(held, bound.capacity))
         if held > bound.capacity:
             refusal = bound.refuse(f"{held} bytes of messages that do not end")
@@ -237,28 +169,16 @@ class PeerConnection:
         """Count the connection as ended, so that its owner closes it."""
         self._end()
 
-    def doubt(self) -> None:
+    def check_acknowledgements(self) -> None:
         """Check whether the phone still acknowledges data on this channel, since it sent a message by another
-        transport.
+        transport. Drop a connection where it does not.
         """
-        if self._doubts is None and self.open:
-            self._doubts = asyncio.get_running_loop().call_later(SEND_SECONDS, self._look)
+        if self.open:
+            self._acknowledgements.start(self._unacknowledged)
 
-    def _look(self) -> None:
-        unconfirmed, self._doubts = self._oldest_unconfirmed(), None
-        if unconfirmed is not None:
-            self._doubts = asyncio.get_running_loop().call_later(CONFIRM_SECONDS, self._decide, unconfirmed)
-
-    def _decide(self, unconfirmed: int) -> None:
-        self._doubts = None
-        if self._oldest_unconfirmed() == unconfirmed:
-            _log.info("the phone acknowledges nothing on the data channel and uses the relay")
-            self.drop()
-
-    def _oldest_unconfirmed(self) -> int | None:
-        """Return the number of the oldest chunk that the phone has not acknowledged."""
-        sctp = self._connection.sctp
-        return int(sctp._sent_queue[0].tsn) if sctp is not None and sctp._sent_queue else None
+    def _unacknowledged(self) -> None:
+        _log.info("the phone acknowledges nothing on the data channel and uses the relay")
+        self.drop()
 
     # -- the transport
 
@@ -275,8 +195,7 @@ class PeerConnection:
     @property
     def confirmed(self) -> int:
         """A number that changes whenever the phone acknowledges data."""
-        sctp = self._connection.sctp
-        return int(sctp._last_sacked_tsn) if sctp is not None else 0
+        return association.last_acknowledged(self._connection)
 
     @property
     def behind_bytes(self) -> int:
@@ -319,7 +238,15 @@ class PeerConnection:
         self._buffer.set(self._channel.bufferedAmount)
 
 
-async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+def _connect(aiortc: Any, ice_servers: tuple[str, ...]) -> "tuple[RTCPeerConnection, RTCDataChannel]":
+    servers = [aiortc.RTCIceServer(urls=url) for url in ice_servers]
+    connection = aiortc.RTCPeerConnection(aiortc.RTCConfiguration(iceServers=servers))
+    channel = connection.createDataChannel("terminal")
+    channel.bufferedAmountLowThreshold = BULK_MARK // 2
+    return connection, channel
+
+
+async def _finish(work: Coroutine[Any, Any, None]) -> None:
     """Wait for the work to finish, even when cancelled: a connection that is half closed keeps its sockets."""
     task = asyncio.create_task(work)
     try:

@@ -93,7 +93,7 @@ class PeerConnector:
     def check_channel(self) -> None:
         """Check whether the phone still acknowledges data on the channel, since it has just used another transport."""
         if self.peer is not None:
-            self.peer.doubt()
+            self.peer.check_acknowledgements()
 
     async def run(self) -> None:
         """Keep a connection to the phone until cancelled or closed."""

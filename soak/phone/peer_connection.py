@@ -11,14 +11,14 @@ from typing import Any
 from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
 from aiortc.sdp import candidate_from_sdp
 
+from mobifai.webrtc import faults
+from mobifai.webrtc.ice import prevent_consent_checks
 from soak.phone.event_log import PhoneError
 
 LABEL = "terminal"
 BUFFERED = 1 << 20
 """Bytes that may be buffered in the channel before `send` waits."""
 DRAIN_SECONDS = 10.0
-TEXT_PROTOCOL = 51
-"""The protocol of a text message on a data channel (RFC 8831, section 8)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +103,14 @@ class PhonePeerConnection:
 
     def stop_acknowledging(self) -> None:
         """Stop acknowledging received data; sending continues to work."""
-        if self._connection.sctp is not None:
-            self._connection.sctp._send_sack = _say_nothing  # type: ignore[method-assign]
+        faults.stop_acknowledging(self._connection)
 
     async def begin_message(self, size: int) -> None:
         """Send a message of `size` bytes without its last chunk, so that the agent keeps waiting. Raises PhoneError."""
-        sctp = self._connection.sctp
         channel = self._channel.id if self._channel is not None else None
-        if channel is None or sctp is None or not self.is_open:
+        if channel is None or not self.is_open:
             raise PhoneError("not_connected", "the data channel is not open")
-        await sctp._send(channel, TEXT_PROTOCOL, bytes(size))
-        sctp._outbound_queue.pop()  # all chunks but the first few are queued there
+        await faults.send_unfinished(self._connection, channel, size)
 
     async def close(self) -> None:
         """Close the connection."""
@@ -131,22 +128,9 @@ class PhonePeerConnection:
 
 
 async def close_connection(connection: RTCPeerConnection) -> None:
-    """Close a peer connection, even one that is still connecting.
-
-    aioice 0.13 starts consent checks even if it was closed up to 20 ms before, and then never ends them.
-    """
-    if connection.sctp is not None:
-        ice = connection.sctp.transport.transport._connection
-        ice.query_consent = _ask_nothing  # type: ignore[method-assign]
+    """Close a peer connection, even one that is still connecting."""
+    prevent_consent_checks(connection)
     await connection.close()
-
-
-async def _ask_nothing() -> None:
-    """Replace the consent checks."""
-
-
-async def _say_nothing() -> None:
-    """Replace sending a SACK."""
 
 
 def _candidates(sdp: str) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ import pytest
 from mobifai.bounds import Ledger
 from mobifai.errors import BadMessage
 from mobifai.protocol import messages
-from mobifai.transport import peer_connection as peer_module
+from mobifai.transport import acknowledgement_check
 from mobifai.transport.peer_connection import PeerConnection
 from mobifai.transport.transport import TransportClosed
 from mobifai.webrtc.candidates import MOST_ADDRESSES
@@ -148,13 +148,13 @@ async def test_what_is_said_after_the_end_is_an_error_of_the_path() -> None:
 async def test_a_phone_that_confirms_nothing_while_it_speaks_elsewhere_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(peer_module, "SEND_SECONDS", 0.05)
-    monkeypatch.setattr(peer_module, "CONFIRM_SECONDS", 0.5)
+    monkeypatch.setattr(acknowledgement_check, "SEND_SECONDS", 0.05)
+    monkeypatch.setattr(acknowledgement_check, "CONFIRM_SECONDS", 0.5)
     async with calling(Listener()) as agent, answering(await agent.offer()) as phone:
         await agent.answer(phone.answer)
         await agent.opened.wait()
         for number in range(100):  # for longer than a doubt lasts, a phone that confirms is believed
-            agent.doubt()
+            agent.check_acknowledgements()
             agent.send("event", number)
             await eventually(lambda number=number: len(phone.heard) > number)
             await asyncio.sleep(0.01)
@@ -163,7 +163,7 @@ async def test_a_phone_that_confirms_nothing_while_it_speaks_elsewhere_is_given_
         agent.send("event", "into the void")
 
         def given_up() -> bool:
-            agent.doubt()
+            agent.check_acknowledgements()
             return agent.ended.is_set()
 
         await eventually(given_up)

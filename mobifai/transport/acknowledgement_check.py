@@ -1,0 +1,45 @@
+"""A check that the phone still acknowledges data on its channel, made when it sent a message by another transport.
+
+A phone uses the channel while it has one. ICE alone needs longer to notice that it is gone (RFC 7675). Owns one timer
+at a time.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+SEND_SECONDS = 1.0
+CONFIRM_SECONDS = 3.0
+"""How long the answer to a message that came by another transport may take to leave, and then to be acknowledged,
+before the channel counts as dead.
+"""
+
+
+class AcknowledgementCheck:
+    """Finds out whether the phone acknowledges the oldest chunk in time.
+
+    `oldest` returns the number of the oldest chunk that is not acknowledged, or None.
+    """
+
+    def __init__(self, oldest: Callable[[], int | None]) -> None:
+        self._oldest = oldest
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self, failed: Callable[[], None]) -> None:
+        """Start a check, unless one is running. It calls `failed` if the phone does not acknowledge the chunk."""
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(SEND_SECONDS, self._look, failed)
+
+    def cancel(self) -> None:
+        """End a running check without a result."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look(self, failed: Callable[[], None]) -> None:
+        unacknowledged, self._timer = self._oldest(), None
+        if unacknowledged is not None:
+            self._timer = asyncio.get_running_loop().call_later(CONFIRM_SECONDS, self._decide, unacknowledged, failed)
+
+    def _decide(self, unacknowledged: int, failed: Callable[[], None]) -> None:
+        self._timer = None
+        if self._oldest() == unacknowledged:
+            failed()

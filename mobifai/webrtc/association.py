@@ -1,0 +1,24 @@
+"""What an SCTP association knows about its data but aiortc does not publish. Owns nothing."""
+
+from typing import Any
+
+_RECEIVE_WINDOW = 1 << 20
+"""Bytes that aiortc announces to a peer as its receive window; it does not enforce the limit."""
+
+
+def unfinished_bytes(connection: Any) -> int:
+    """Return the bytes that have arrived of messages that are not complete."""
+    sctp = connection.sctp
+    return max(0, _RECEIVE_WINDOW - int(sctp._advertised_rwnd)) if sctp is not None else 0
+
+
+def last_acknowledged(connection: Any) -> int:
+    """Return the number (TSN) of the last chunk before which the peer has acknowledged all."""
+    sctp = connection.sctp
+    return int(sctp._last_sacked_tsn) if sctp is not None else 0
+
+
+def oldest_unacknowledged(connection: Any) -> int | None:
+    """Return the number (TSN) of the oldest sent chunk that the peer has not acknowledged, or None."""
+    sctp = connection.sctp
+    return int(sctp._sent_queue[0].tsn) if sctp is not None and sctp._sent_queue else None

@@ -1,0 +1,24 @@
+"""Faults of a peer that load and tests need, for which aiortc has no public methods. Owns nothing."""
+
+from typing import Any
+
+_TEXT_PROTOCOL = 51
+"""The protocol of a text message on a data channel (RFC 8831, section 8)."""
+
+
+def stop_acknowledging(connection: Any) -> None:
+    """Never acknowledge received data again; sending continues to work."""
+    if connection.sctp is not None:
+        connection.sctp._send_sack = _do_nothing
+
+
+async def send_unfinished(connection: Any, channel: int, size: int) -> None:
+    """Send a text message of `size` bytes without its last chunk. The message must have more chunks than are sent
+    immediately.
+    """
+    await connection.sctp._send(channel, _TEXT_PROTOCOL, bytes(size))
+    connection.sctp._outbound_queue.pop()
+
+
+async def _do_nothing() -> None:
+    """Replace the method that sends a SACK."""
