@@ -1,4 +1,4 @@
-"""What an SCTP association knows about its data but aiortc does not publish. Owns nothing."""
+"""The progress of an SCTP association, which aiortc does not publish. Owns nothing."""
 
 from typing import Any
 

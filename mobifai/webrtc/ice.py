@@ -47,7 +47,7 @@ def connection_of(connection: Any) -> Any:
 
 
 def prevent_consent_checks(connection: Any) -> None:
-    """Start no more consent checks on a peer connection that is about to close.
+    """Prevent further consent checks on a peer connection that is about to close.
 
     aioice 0.13 starts them even if it was closed up to 20 ms before, and then never ends them.
     """

@@ -1,27 +1,22 @@
-"""Product code uses private names of its own classes alone, by the check in `private_names`.
+"""Product code uses private names of its own classes alone, by the check in `private_names`."""
 
-`private_names_left.toml` has the number of findings that each file may still have. Numbers only fall.
-"""
-
-import tomllib
-from collections import Counter
-from pathlib import Path
+import ast
 
 import pytest
 
-from tests.repository.private_names import ROOT, findings, private_uses
-
-ALLOWED: dict[str, int] = tomllib.loads((Path(__file__).parent / "private_names_left.toml").read_text())
+from tests.repository.private_names import ROOT, SOURCES, WITHOUT_ALTERNATIVE, findings, private_uses
 
 
-def test_no_file_uses_more_private_names_of_others_than_it_may() -> None:
-    found = list(findings())
-    many = {file for file, count in Counter(one.file for one in found).items() if count > ALLOWED.get(file, 0)}
-    assert [str(one) for one in found if one.file in many] == []
+def test_no_file_uses_private_names_of_others() -> None:
+    assert [str(one) for one in findings()] == []
 
 
-def test_only_files_that_exist_are_excused() -> None:
-    assert [file for file in ALLOWED if not (ROOT / file).exists()] == []
+def test_each_name_without_an_alternative_is_used() -> None:
+    trees = [ast.parse(path.read_text()) for source in SOURCES for path in (ROOT / source).rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    used = {ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute)}
+    used |= {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    assert WITHOUT_ALTERNATIVE.keys() - used == set()
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 
 from mobifai.bounds import Ledger
 from mobifai.errors import BadMessage
+from mobifai.limits import CHANNEL_INBOUND
 from mobifai.protocol import messages
 from mobifai.transport import acknowledgement_check
 from mobifai.transport.peer_connection import PeerConnection
@@ -167,6 +168,35 @@ async def test_a_phone_that_confirms_nothing_while_it_speaks_elsewhere_is_given_
             return agent.ended.is_set()
 
         await eventually(given_up)
+
+
+async def test_a_phone_that_receives_data_but_acknowledges_none_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(acknowledgement_check, "SEND_SECONDS", 0.05)
+    monkeypatch.setattr(acknowledgement_check, "CONFIRM_SECONDS", 0.5)
+    async with calling(Listener()) as agent, answering(await agent.offer()) as phone:
+        await agent.answer(phone.answer)
+        await agent.opened.wait()
+        agent.send("event", 1)
+        await eventually(lambda: phone.heard)
+        phone.peer.stop_acknowledging()
+        agent.send("event", 2)
+        await eventually(lambda: len(phone.heard) == 2)
+        agent.check_acknowledgements()
+        await agent.ended.wait()
+
+
+async def test_a_message_that_grows_beyond_its_limit_without_an_end_closes_the_connection() -> None:
+    async with calling(Listener()) as agent, answering(await agent.offer()) as phone:
+        await agent.answer(phone.answer)
+        await agent.opened.wait()
+        await eventually(lambda: phone.peer.is_open)
+        await phone.peer.begin_message(CHANNEL_INBOUND.value + (1 << 20))
+
+        def is_closed() -> bool:
+            agent.check_inbound()
+            return agent.ended.is_set()
+
+        await eventually(is_closed)
 
 
 @pytest.mark.parametrize("end", ["\r\n", "\r", "\v", "\f", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"])
