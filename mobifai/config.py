@@ -19,7 +19,7 @@ EVERY_IPV4_ADDRESS = "0.0.0.0"
 
 @dataclass(frozen=True, slots=True)
 class RelayConfig:
-    """How a relay in this process listens, and how it is reached.
+    """The addresses on which a relay in this process listens, and by which it is reached.
 
     Port 0 picks any free port. `allowed_hosts` are the hosts (`NAME` or `NAME:PORT`) under which a proxy reaches or
     serves it. The relay believes `trusted_proxies` which client they forward for. `public_url` is the address for

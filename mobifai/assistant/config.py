@@ -23,7 +23,7 @@ _KEY_BYTES = 4096
 
 
 class ApprovalMode(StrEnum):
-    """When the user must approve input before it is typed."""
+    """Decides when the user must approve input before it is typed."""
 
     NEVER = "never"
     ALWAYS = "always"

@@ -9,8 +9,8 @@ result with the screen, and asks again. Otherwise the task is complete (DONE).
 next state. A handler that meets a limit (turns, tokens, time) raises AssistantError instead, which ends the
 conversation; so does cancelling the task, in any state.
 
-The loop owns what a conversation needs and leaves nothing of it behind. It decides neither who may ask nor where events
-go.
+The loop owns the resources of a conversation, and releases them at its end. It decides neither who may ask nor where
+events go.
 """
 
 import asyncio

@@ -48,7 +48,7 @@ _KEPT = frozenset({"ai:action", "ai:message", "ai:finished", "ai:error"})
 
 
 class Ending(Enum):
-    """Why a conversation was ended from outside. The text is the error that clients receive."""
+    """The reasons for ending a conversation from outside. Each text is the error that clients receive."""
 
     CANCELLED = ""
     TERMINAL_CLOSED = "the terminal was closed"
@@ -80,7 +80,7 @@ class ConversationTask:
             self._task.cancel()
 
     async def _serve(self) -> str:
-        """Run the conversation. Return why it failed, or nothing."""
+        """Run the conversation. Return why it failed, or an empty text."""
         try:
             await self.run.run()
         except MobiFaiError as error:

@@ -1,7 +1,7 @@
 """A ring buffer with the last bytes of a stream and their absolute positions.
 
-A ring never grows: its buffer is allocated once. Positions count from the first byte ever appended, so a reader can say
-how far it has read and see from `start` what is gone.
+A ring never grows: its buffer is allocated once. Positions count from the first byte ever appended, so a reader can
+store its position, and see from `start` which bytes are gone.
 
 A ring can live in memory that outlives the process. Everything beyond its end is kept zero, so that bytes that were
 read into the buffer (`window`) but not counted (`published`) when the process died can be found again (`recover`).

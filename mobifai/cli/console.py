@@ -41,7 +41,7 @@ class ConsolePresenter:
             self.close()
 
     def ready(self) -> None:
-        """Note that phones can pair."""
+        """Record that phones can pair."""
         self.is_ready.set()
 
     def close(self) -> None:

@@ -49,7 +49,7 @@ def _by_link(invitation: dict[str, Any]) -> str:
 
 
 def other_addresses(urls: list[str]) -> list[str]:
-    """Return a line with the other addresses of this machine, or nothing if it has none."""
+    """Return a line with the other addresses of this machine, or an empty list if it has none."""
     return [f"If the phone can't reach that address, try another of this machine:  {'  '.join(urls)}"] if urls else []
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Shown(Flag):
-    """Where a figure is shown beside `mobifai status --json`, which shows all of them."""
+    """The places that show a figure, in addition to `mobifai status --json`, which shows all figures."""
 
     NOWHERE = 0
     TEXT = auto()

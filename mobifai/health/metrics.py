@@ -22,7 +22,7 @@ class StatusCollector:
         self._status = status
 
     def collect(self) -> Iterator[Metric]:
-        """Yield a metric for every figure that names one."""
+        """Yield a metric for every figure that has the name of a metric."""
         status = self._status()
         for name, figure, value in figures(status):
             if name == "bounds":

@@ -16,7 +16,10 @@ _MOST_TEXT = 200
 
 @dataclass(frozen=True, slots=True)
 class RepeatSummary:
-    """A kind of message that was repeated `count` times in `seconds`. `message` is the last one, on one line."""
+    """A kind of message that was repeated `count` times in `seconds`.
+
+    `message` is the text of the last one, on one line.
+    """
 
     kind: MessageKind
     message: str

@@ -68,7 +68,7 @@ class RootLogHandler(logging.Handler):
     # -- the scope
 
     def install(self) -> None:
-        """Install the handler on the root logger, and close the one before."""
+        """Install the handler on the root logger, and close the previous handler."""
         root = logging.getLogger()
         for handler in list(root.handlers):
             if isinstance(handler, RootLogHandler):

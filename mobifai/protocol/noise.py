@@ -48,7 +48,7 @@ class KeyPair:
 
     @classmethod
     def of(cls, private: bytes) -> "KeyPair":
-        """Return the pair of a private key. Raises ValueError for an invalid one."""
+        """Return the pair of a private key. Raises ValueError for an invalid key."""
         from cryptography.hazmat.primitives.asymmetric import x25519  # noqa: PLC0415 - see above
 
         key = x25519.X25519PrivateKey.from_private_bytes(private)

@@ -114,8 +114,8 @@ class ConnectionSlots(Generic[K]):
         """Return the connection to evict for a new connection from `new`, or None.
 
         `key` is the slot of the new connection itself. The evicted connection is the oldest of the address that has
-        most slots. Unknown addresses are evicted first. For an unknown address, a known one only loses slots beyond its
-        first.
+        most slots. Unknown addresses are evicted first. For an unknown address, known addresses only lose slots beyond
+        their first.
         """
         slots = [(other, group) for other, group in self._groups.items() if other != key]
         unknown = [(other, group) for other, group in slots if not group.known]

@@ -30,7 +30,7 @@ _LAST_PORT = 65535
 _SEND_BUFFER = 256 << 10
 """The kernel's send buffer of one device. The default grows to megabytes of output that is out of date when sent."""
 _UNSENT = 16 << 10
-"""How much of that may be unsent, on systems with such a limit: later packets queue behind it."""
+"""How much of that buffer may be unsent, on systems with such a limit. Later packets queue behind these bytes."""
 _NOTSENT_LOWAT: int | None = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 
 

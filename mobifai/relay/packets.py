@@ -15,7 +15,7 @@ from mobifai.limits import MAX_ID
 from mobifai.protocol.codec import encode
 
 MALFORMED = ""
-"""The event that stands for a malformed one. A device can't send it, since an empty name is malformed."""
+"""The event name that stands for a malformed event. A device can't send it, since an empty name is malformed."""
 
 _RESERVED = frozenset({"connect", "disconnect", "connect_error", "*"})
 _FORM = re.compile(r"4([012])(?:(/[^,]{0,64}),?)?([0-9]{0,15})(.*)\Z", re.DOTALL)
@@ -61,7 +61,7 @@ _SHORT = {"1": ClientPacket(PacketType.CLOSE), "3": ClientPacket(PacketType.PONG
 
 
 def read(text: str) -> ClientPacket:
-    """Parse a frame. Raises ValueError for one that no client of this relay sends."""
+    """Parse a frame. Raises ValueError for a frame that no client of this relay sends."""
     short = _SHORT.get(text[:1])
     if short is not None:
         return short

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from mobifai.errors import ServiceError
 
 SECONDS = 60.0
-"""Time limit of a program. Starting or stopping a service takes as long as its own process needs for that."""
+"""Time limit of a program. Starting or stopping a service takes as long as the service's process needs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from mobifai.service.definition import ServiceDefinition, ServiceState, check_wo
 LABEL = "mobifai.agent"
 
 SETTLE_SECONDS = 15.0
-"""Time limit for a change. launchd answers before it has finished one, and a service takes time to stop."""
+"""Time limit for a change. launchd answers before a change is finished, and a service takes time to stop."""
 
 _IN_PROGRESS = (5, 17, 36, 37)
 """Exit statuses of `bootstrap` while the previous service is still being removed."""
@@ -59,7 +59,7 @@ def plist_text(service: ServiceDefinition) -> str:
 
 
 def argv_of(content: bytes) -> tuple[str, ...]:
-    """Return the command of a property list; () if it is not one."""
+    """Return the command of a property list; () for other content."""
     try:
         return tuple(str(word) for word in plistlib.loads(content).get("ProgramArguments", ()))
     except (plistlib.InvalidFileException, ExpatError, ValueError, AttributeError, TypeError):

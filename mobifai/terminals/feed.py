@@ -23,7 +23,7 @@ ASK_SECONDS = 1.0
 """How long a viewer may leave output unacknowledged before it is asked again: its acknowledgement may be lost."""
 
 STALL_SECONDS = 5.0
-"""How long a viewer that takes nothing may stop a program. One that is hidden or gone must not stop it longer."""
+"""How long a viewer that takes no output may stop a program: the viewer may be hidden or gone."""
 
 
 class TerminalFeed:
@@ -90,7 +90,7 @@ class TerminalFeed:
         return chunk
 
     def acknowledge(self, end: int) -> None:
-        """Note that the viewer has rendered all output up to this position."""
+        """Record that the viewer has rendered all output up to this position."""
         if self._cursor.acknowledge(end) and self.attached:
             self._progress()
             self._offer()

@@ -1,9 +1,9 @@
 """The keeper: a small process that holds the shells, so that no crash of the agent ends them.
 
 It starts shells, holds the master side of their terminals and the memory of their rings, passes both to the agent,
-reaps processes that end, and restarts the agent whenever that ends. The shells end only when the keeper gets a signal
-to stop: no number of failed agents stops the restarts. Between two agents a program blocks once the kernel's buffer
-of its terminal is full, so no output is lost.
+reaps processes that end, and restarts the agent whenever it ends. The shells end only when the keeper gets a signal to
+stop: no number of failed agents stops the restarts. Between two agents a program blocks once the kernel's buffer of its
+terminal is full, so no output is lost.
 
 The keeper never reads output and never uses the network. It imports only the standard library and ptyprocess, and of
 those as little as it can, because its memory is in use for as long as MobiFai runs: dataclasses, typing and subprocess

@@ -33,7 +33,7 @@ _UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticErr
 
 
 class KeeperClient:
-    """A spawner that uses a keeper. `lost` is called when the keeper is gone; the agent must then end, too."""
+    """A spawner that uses a keeper. `lost` is called when the keeper has ended; the agent must then end, too."""
 
     def __init__(self, descriptor: int, ledger: Ledger, lost: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
@@ -187,7 +187,7 @@ class KeeperClient:
         return self._receive_shell(uuid, answer, on_exit, adopted=False)
 
     def adopt(self, uuid: str, on_exit: OnExit) -> Spawned | None:
-        """Take over a shell of the agent before this one (see `Spawner`)."""
+        """Take over a shell of the previous agent (see `Spawner`)."""
         if uuid not in self._adoptable:
             return None
         answer = self._ask({"ask": "take", "uuid": uuid})

@@ -141,7 +141,7 @@ def map_ring(descriptor: int) -> mmap.mmap:
 
 
 def kill_first_without_memory(pid: int) -> None:
-    """Make Linux kill the process `pid` before this one and the shells when memory runs out, where permitted."""
+    """Make Linux kill the process `pid` before this process and the shells when memory runs out, if permitted."""
     try:
         with open("/proc/self/oom_score_adj") as own, open(f"/proc/{pid}/oom_score_adj", "w") as score:  # noqa: PTH123
             score.write(str(min(_MOST_OOM_SCORE, int(own.read()) + _OOM_SCORE_STEP)))

@@ -126,8 +126,8 @@ class PeerConnector:
     async def _try_connect(self, aiortc: object) -> bool:
         """Try one connection. Return whether its channel was open; an error counts as a phone that did not answer.
 
-        That includes a lack of descriptors or network, and errors caused by what the phone sent: the libraries raise
-        whatever their parsers meet.
+        Such errors include a lack of descriptors or network, and any exception that a library raises for data of the
+        phone.
         """
         try:
             return await self._connect_once(aiortc)

@@ -100,7 +100,7 @@ class FastDtlsTransport(RTCDtlsTransport):
             await self._take(came[0])
 
     async def _take(self, datagram: bytes) -> None:
-        """Handle one datagram as the parent does, but look for no answer after plain data."""
+        """Handle one datagram as the parent class does, but do not look for an answer after plain data."""
         if isinstance(datagram, _OpenedRecord):
             data: bytes | None = datagram
         elif 19 < datagram[0] < 64:
@@ -127,7 +127,7 @@ class FastDtlsTransport(RTCDtlsTransport):
         self._RTCDtlsTransport__tx_bytes += len(records)
 
     async def stop(self) -> None:
-        """Stop as the parent does, and close the socket."""
+        """Stop as the parent class does, and close the socket."""
         try:
             await super().stop()
         finally:

@@ -113,8 +113,8 @@ async def _gather(ice: Any, gather: Any, **arguments: Any) -> Any:
 
 
 def _receive(receive: Any, data: bytes, address: Any) -> None:
-    """Handle a datagram. Anybody can send one that aioice can't parse, and uvloop closes a socket whose protocol
-    raises.
+    """Handle a datagram. Anybody can send data that aioice can't parse, and uvloop closes a socket whose protocol
+    raises an exception.
     """
     try:
         receive(data, address)

@@ -132,8 +132,8 @@ def _in_the_background() -> Iterator[None]:
     """Keep an import on another thread from delaying the event loop more than it must.
 
     The import creates about 12,000 objects that stay. As they are young, the garbage collector would soon walk all
-    objects of the process, which takes 10 to 20 ms. So it is off until the end, and the new objects then count as old
-    ones.
+    objects of the process, which takes 10 to 20 ms. So the collector is off during the import, and the new objects then
+    count as old.
     """
     interval, collects = sys.getswitchinterval(), gc.isenabled()
     sys.setswitchinterval(IMPORT_SWITCH_SECONDS)

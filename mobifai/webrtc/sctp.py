@@ -91,7 +91,7 @@ class FastSctpTransport(RTCSctpTransport):
     # -- sending
 
     def send_text(self, channel: Any, text: bytes) -> None:
-        """Send a text message, given in UTF-8, as `RTCDataChannel.send` does. A long one leaves in the loop's next
+        """Send a text message, given in UTF-8, as `RTCDataChannel.send` does. A long message leaves in the loop's next
         iteration.
         """
         if not text or (self._remote_max_message_size and len(text) > self._remote_max_message_size):

@@ -59,7 +59,7 @@ def sack_chunk(cumulative: int, window: int) -> bytes:
 
 
 def read_plain(packet: bytes, tag: int) -> PlainPacket | None:
-    """Parse a plain packet. Return None for any other, a damaged one, or one with another verification tag."""
+    """Parse a plain packet. Return None for other or damaged packets, and for another verification tag."""
     if len(packet) < _COMMON_BYTES + SACK_BYTES or _PORTS.unpack_from(packet)[2] != tag:
         return None
     cumulative, messages, at_once = None, [], False

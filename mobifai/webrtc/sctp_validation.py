@@ -115,4 +115,4 @@ _FORMS: dict[int, Callable[[bytes], bool]] = {  # bounded by this table
     130: _is_reconfiguration,
     192: lambda body: len(body) >= 4 and len(body) % 4 == 0,
 }
-"""Validators by the type of a chunk. A chunk without one may have any body."""
+"""Validators by the type of a chunk. A chunk of any other type may have any body."""
