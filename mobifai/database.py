@@ -49,7 +49,7 @@ class Database:
         version: int,
         problems: Problems,
         upgrades: Mapping[int, str] = NO_UPGRADES,
-        contents: str = "what is in it",
+        contents: str = "its content",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._path = path

@@ -87,44 +87,44 @@ TERMINAL_CHILDREN = _declare(
     128,
     Unit.ITEMS,
     WhenFull.REJECT,
-    "shells: twice the terminals, since a shell takes a moment to end after its terminal is closed, or ignores it",
+    "shells: twice the terminals, since a shell may outlive its terminal for a moment, or until it is killed",
     fixed=True,
 )
 KEEPER_NEWS = _declare(
     "terminal.keeper_news", 256, Unit.ITEMS, WhenFull.REJECT,
-    "exits of shells during a request to the keeper: at most one for each shell", None,
+    "exits of shells that the keeper reports during a request: at most one for each shell", None,
     fixed=True,
     unfillable="a margin: there are at most half as many shells, and each exits once",
 )  # fmt: skip
 TERMINAL_RING = _declare(
     "terminal.ring", 160 << 10, Unit.BYTES, WhenFull.EVICT_OLDEST,
-    "the lines above the screen that a phone sees after a switch, and a full window and one read beside them, so that "
-    "output that a phone has not acknowledged is still there. A larger ring makes terminal.outbox larger", TERMINALS,
+    "the scrollback that a phone gets when it shows the terminal. It also holds a full window and one read, so that "
+    "unacknowledged output can be sent again. A larger ring makes terminal.outbox larger", TERMINALS,
 )  # fmt: skip
 SCREEN_ROOM = 88 << 10
-"""Bytes that the outbox holds beside a whole ring: 64 KiB at which reading stops, a read of 16 KiB, and the modes."""
+"""Bytes of the outbox in addition to a whole ring: 64 KiB at which reading stops, a read of 16 KiB, and the modes."""
 TERMINAL_INPUT = _declare(
     "terminal.input", 1 << 20, Unit.BYTES, WhenFull.REJECT,
     "a large paste for a busy program; the kernel only accepts about 4 KiB at a time", TERMINALS,
 )  # fmt: skip
 TERMINAL_OUTBOX = _declare(
     "terminal.outbox", TERMINAL_RING.value + SCREEN_ROOM, Unit.BYTES, WhenFull.BLOCK,
-    "a screen that is being sent, or output that is still in the ring: reading pauses at 64 KiB, and a screen of a "
-    "whole ring and one read fit",
+    "a replay that is being sent, or output that was not sent yet. Reading pauses at 64 KiB, and the replay of a whole "
+    "ring fits together with one read",
     TERMINALS, piece=32 << 10,
 )  # fmt: skip
 TERMINAL_WINDOW = _declare(
     "terminal.window", 128 << 10, Unit.BYTES, WhenFull.BLOCK,
-    "output that was sent and not yet acknowledged as rendered; less on a fast connection. It fits into the ring with "
-    "one read, so that a phone whose connection broke gets exactly the rest. With a round trip of 50 ms, it allows "
-    "2.6 MB/s",
+    "output that was sent and not yet acknowledged as rendered; less on a fast connection. The ring holds a window and "
+    "one read, so that a phone whose connection broke gets exactly the missing output. With a round trip of 50 ms, it "
+    "allows 2.6 MB/s",
     TERMINALS, item_bytes=0,
 )  # fmt: skip
 
 # The agent's sessions
 SESSIONS = _declare(
     "sessions", 1, Unit.ITEMS, WhenFull.EVICT_OLDEST,
-    "viewers at a time: a phone that pairs replaces the one before",
+    "viewers at a time: a phone that pairs replaces the previous one",
     item_bytes=64 << 10,
 )  # fmt: skip
 CONTROL_QUEUE = _declare(
@@ -138,7 +138,7 @@ RELAY_QUEUE = _declare(
 )  # fmt: skip
 CHANNEL_BUFFER = _declare(
     "link.channel_buffer", 512 << 10, Unit.BYTES, WhenFull.BLOCK,
-    "bytes in the data channel that are not acknowledged; bulk stops at 64 KiB, control messages at this limit", None,
+    "bytes in the data channel that are not acknowledged; output stops at 64 KiB, short messages at this limit", None,
     piece=64 << 10,
 )  # fmt: skip
 CHANNEL_INBOUND = _declare(
@@ -148,7 +148,7 @@ CHANNEL_INBOUND = _declare(
 )  # fmt: skip
 INBOUND = _declare(
     "link.inbound", 4 << 20, Unit.BYTES, WhenFull.DISCONNECT,
-    "messages of a phone that the agent has not handled yet; more than the largest paste, in pieces", None,
+    "messages of a phone that the agent has not handled yet; the largest paste fits, in pieces", None,
 )  # fmt: skip
 SIGNALS = _declare(
     "link.signals", 64, Unit.ITEMS, WhenFull.EVICT_OLDEST,
@@ -232,7 +232,7 @@ RELAY_SETTINGS = _declare(
 # End-to-end encryption
 E2E_PHONES = _declare(
     "e2e.phones", 64, Unit.ITEMS, WhenFull.REJECT,
-    "phones whose key is pinned: a household's, and old ones that nobody revoked",
+    "phones whose key is pinned: a household's, and old phones that nobody revoked",
     None, item_bytes=1 << 10,
 )  # fmt: skip
 E2E_REVOKED = _declare(
@@ -242,13 +242,13 @@ E2E_REVOKED = _declare(
 )  # fmt: skip
 E2E_LINKS = _declare(
     "e2e.links", 8, Unit.ITEMS, WhenFull.EVICT_OLDEST,
-    "secrets of open links; one for each phone, for 10 minutes, and each hello may have to try all of them",
+    "secrets of open links: one for each phone, for 10 minutes. The first message of a phone is tried with all of them",
     None,
 )  # fmt: skip
 
 SESSION_HELD = _declare(
     "e2e.held", 256, Unit.ITEMS, WhenFull.REJECT,
-    "messages of a session that overtook one on the other transport; a phone sends about 50 per second during typing",
+    "messages that arrived before an earlier message on the other transport; typing sends about 50 a second",
     None, item_bytes=60_000,
 )  # fmt: skip
 
@@ -313,12 +313,12 @@ ASSISTANT_EVENTS = _declare(
 )  # fmt: skip
 ASSISTANT_STORIES = _declare(
     "assistant.stories", 16, Unit.ITEMS, WhenFull.EVICT_OLDEST,
-    "terminals whose newest conversation is kept for a phone that reconnects; more than can have one concurrently",
+    "terminals whose newest conversation is kept for a phone that reconnects; more than run concurrently",
     item_bytes=1 << 10,
 )  # fmt: skip
 ASSISTANT_STORY_EVENTS = _declare(
     "assistant.story_events", 800, Unit.ITEMS, WhenFull.EVICT_OLDEST,
-    "events of all these conversations together: four with all their turns and many actions have about 600",
+    "events of all kept conversations together: four long conversations have about 600",
 )  # fmt: skip
 ASSISTANT_STORY_BYTES = _declare(
     "assistant.story_bytes", 160 << 10, Unit.BYTES, WhenFull.EVICT_OLDEST,

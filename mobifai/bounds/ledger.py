@@ -172,7 +172,7 @@ def _outbox_for(overrides: Mapping[str, int]) -> dict[str, int]:
     outbox = overrides.get(TERMINAL_OUTBOX.name, max(least, TERMINAL_OUTBOX.value))
     if outbox < least:
         raise ConfigError(
-            f"limits.{TERMINAL_OUTBOX.name}: expected at least {least} bytes beside {TERMINAL_RING.name} = {ring}; "
+            f"limits.{TERMINAL_OUTBOX.name}: expected at least {least} bytes for {TERMINAL_RING.name} = {ring}; "
             f"found {outbox}"
         )
     return {TERMINAL_OUTBOX.name: outbox}
