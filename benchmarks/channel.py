@@ -32,8 +32,8 @@ def _alone(name: str, title: str, *options: str) -> BenchPeer:
 
 
 WHO = (
-    _alone("aiortc", "aiortc alone, out of memory"),
-    _alone("short", "MobiFai's channel alone, out of memory", "--short"),
+    _alone("aiortc", "aiortc alone, from memory"),
+    _alone("short", "MobiFai's channel alone, from memory", "--short"),
     PEERS["mobifai"],
 )
 

@@ -70,12 +70,12 @@ COUNTS = {
 }
 
 
-# -- what is driven
+# -- the driven code
 
 
 @dataclass
 class CountingPath:
-    """A path that always has room, and counts the bytes of encoded messages."""
+    """A transport that always has room, and counts the bytes of encoded messages."""
 
     open: bool = True
     sent_bytes: int = 0
@@ -115,7 +115,7 @@ class HotPathBench:
         self.feed.attach()
 
     def turn(self) -> None:
-        """Run one loop iteration, some time later."""
+        """Advance the clock and run one loop iteration."""
         self.now += UNIT_SECONDS
         self.loop.call_soon(self.loop.stop)
         self.loop.run_forever()
@@ -127,7 +127,7 @@ def _nothing(*_: object) -> None:
 
 @contextmanager
 def bench() -> Iterator[HotPathBench]:
-    """Set up a terminal and an outbound on a loop whose clock is set by hand."""
+    """Set up a terminal and an outbound queue on a loop with a manual clock."""
     near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     near.setblocking(False)
     loop = asyncio.SelectorEventLoop()
@@ -221,7 +221,7 @@ DrivenPath = Callable[[], AbstractContextManager[tuple[WorkUnit, CountingPath]]]
 DRIVEN: Mapping[str, DrivenPath] = {one.__name__: one for one in (output, hidden, key, relay)}
 
 
-# -- how it is counted
+# -- counting
 
 
 def count(driven: DrivenPath) -> UnitCounts:
@@ -269,7 +269,7 @@ def _instructions(unit: WorkUnit) -> int:
         return trace
 
     if (here := inspect.currentframe()) is not None:
-        here.f_trace_opcodes = True  # before settrace, or Python 3.12 reports no opcodes at first
+        here.f_trace_opcodes = True  # before settrace, because otherwise Python 3.12 reports no opcodes at first
     sys.settrace(trace)
     try:
         _repeat(unit)
@@ -300,7 +300,7 @@ def count_all() -> dict[str, UnitCounts]:
     return {name: count(driven) for name, driven in DRIVEN.items()}
 
 
-# -- beside what is stored
+# -- stored counts
 
 
 def version() -> str:
@@ -361,7 +361,7 @@ def _instructions_of_process(name: str, units: int) -> int:
     )
     found = [line.split()[-1] for line in ended.stderr.splitlines() if "Collected" in line]
     if ended.returncode or not found:
-        raise click.ClickException(f"callgrind did not end well: {ended.stderr[-500:]}")
+        raise click.ClickException(f"callgrind failed: {ended.stderr[-500:]}")
     return int(found[0])
 
 
@@ -404,7 +404,7 @@ def _conclude(counted: Mapping[str, UnitCounts], update: bool) -> None:
         return
     before = stored()
     if before is None:
-        click.echo(f"nothing is stored for {version()}; --update does that")
+        click.echo(f"nothing is stored for {version()}; --update stores the counts")
         return
     rises = risen(counted, before)
     if rises:

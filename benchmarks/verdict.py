@@ -69,7 +69,7 @@ def filling(size: float, most: int) -> SeriesGenerator:
 
 
 def settling(size: float, most: int) -> SeriesGenerator:
-    """Return a cache with random keys, which fills ever more slowly."""
+    """Return a cache with random keys, which fills more and more slowly."""
 
     def course(random: Random, cycles: Sequence[int]) -> list[float]:
         keys = random.randint(1, most)
@@ -104,7 +104,7 @@ def rare(size: float, every: int) -> SeriesGenerator:
 
 
 def table(size: float) -> SeriesGenerator:
-    """Return a dictionary that gains one entry a cycle and doubles now and then."""
+    """Return a dictionary that gains one entry a cycle and sometimes doubles."""
     return lambda _, cycles: [size * 2.0 ** (cycle * 3 // 2).bit_length() for cycle in cycles]
 
 
@@ -195,7 +195,7 @@ def main(times: int) -> None:
             outcomes = [run(course, gauge, number) for number in range(times)]
             shares = [100 * sum(outcome[part] for outcome in outcomes) / times for part in (0, 1)]
             print(f"  {name:<38}{shares[0]:>14.2f}{shares[1]:>14.2f}")
-    print(f"{'the smallest leak, as it is said':<40}{'median':>14}{'convicted %':>14}   of {times:,}")
+    print(f"{'the smallest leak, as stated':<40}{'median':>14}{'convicted %':>14}   of {times:,}")
     for name, gauge, noise in NOISES:
         said = [smallest(noise, gauge, number) for number in range(times)]
         share = 100 * sum(found for _, found in said) / times

@@ -32,7 +32,7 @@ PAGE = ROOT / "docs" / "measurements" / "benchmarks.md"
 NOBODY = "nobody needed it"
 T = TypeVar("T")
 HARNESS = "harness"
-"""Names the second table, in place of a row."""
+"""The name of the second table, used where a row is expected."""
 
 
 def tools(peers: Sequence[BenchPeer]) -> BenchTools:
@@ -109,7 +109,7 @@ def _check(wanted: Collection[str], known: Collection[str], what: str) -> None:
 @click.option("--jsonl", type=click.Path(path_type=Path), default="bench.jsonl", help="File of the results.")
 @click.option("--join", is_flag=True, help="Measure nothing, only write the page.")
 def main(rounds: int, rows: str, peers: str, quick: bool, out: Path, jsonl: Path, join: bool) -> None:
-    """Measure MobiFai beside its peers, in interleaved rounds, and write the table."""
+    """Measure MobiFai and its peers, in interleaved rounds, and write the table."""
     results, wanted = BenchResults(jsonl), peers_named(peers)
     course = BenchPlan(wanted, rows_named(rows), rounds, QUICK if quick else FULL)
     if not join:

@@ -1,6 +1,6 @@
 """A minimal server that sends a file from memory over a data channel, by aiortc, or with --short by MobiFai's path.
 
-Speaks as agent_wrtc.mjs does. Prints the port that it listens on as JSON, and ends when standard input does.
+It uses the protocol of agent_wrtc.mjs. Prints the port that it listens on as JSON, and exits when standard input ends.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ class FileSender:
             self._go_on()
 
     def _frames_of(self, terminal: str, path: Path) -> list[bytes]:
-        """Return the messages to send, the last first. Built once, so that a second transfer only sends."""
+        """Return the messages to send, the last one first. They are built once, so a second transfer only sends."""
         text = f"\x01{path.read_text()}\x02"
         return [self._output(terminal, text[at : at + CHUNK]) for at in reversed(range(0, len(text), CHUNK))]
 

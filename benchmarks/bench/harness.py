@@ -1,4 +1,4 @@
-"""The cost of soak's instruments for the agent, and the smallest leak that they find. Owns its agent under test.
+"""Measures the cost of soak's instruments for the agent, and the smallest leak that they find.
 
 The scenario `terminals` runs once, and blocks with and without each instrument take turns.
 """
@@ -42,7 +42,7 @@ class Cost(msgspec.Struct, frozen=True):
     cycles: int = 0
 
     def plus(self, other: "Cost") -> "Cost":
-        """Return the sum of both."""
+        """Return the sum of both costs."""
         return Cost(self.wall + other.wall, self.cpu + other.cpu, self.cycles + other.cycles)
 
 

@@ -1,4 +1,4 @@
-"""The second table: the cost of soak's instruments, the smallest leak that they find, and other finders. Pure."""
+"""Renders the second table: the cost of soak's instruments, the smallest leak that they find, and other finders."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from statistics import median

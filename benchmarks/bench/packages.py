@@ -1,4 +1,4 @@
-"""Packages of the peers, installed once: npm packages of the servers on Node, and a separate Python for terminado.
+"""Installs the packages of the peers once: npm packages of the servers on Node, and a separate Python for terminado.
 
 Each has a folder whose name depends on its contents. The client needs the same packages as the tests' phone, which
 `tests.support.node` installs. terminado has a separate Python because it requires tornado, which python-socketio would

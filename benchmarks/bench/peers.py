@@ -113,7 +113,7 @@ def _aiortc(_tools: BenchTools, _folder: Path) -> Launch:
 def _ttyd(_tools: BenchTools, _folder: Path) -> Launch:
     program = shutil.which("ttyd")
     if program is None:
-        raise PeerFailed("ttyd: not on this machine")
+        raise PeerFailed("ttyd: not installed")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])

@@ -1,4 +1,4 @@
-"""Measures a server's processes from outside: memory, descriptors, threads, CPU time. Keeps nothing.
+"""Measures a server's processes from outside: memory, descriptors, threads, CPU time.
 
 Memory is PSS: each process counts its share of a shared page. Where the system has no PSS, memory is USS.
 """

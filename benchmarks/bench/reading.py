@@ -1,6 +1,6 @@
 """The speed at which the product reads a terminal that is not shown, compared with a loop in C.
 
-Owns the compiled loop for the length of a run, and each terminal with its producer for the length of one reading.
+The compiled loop exists during a run, and each terminal and its producer during one reading.
 """
 
 import asyncio
@@ -25,12 +25,12 @@ from benchmarks.bench.tables import table_of
 from mobifai.terminals.spawning import start_shell
 
 READING = "reading"
-"""Names this table, in place of a row."""
+"""The name of this table, used where a row is expected."""
 SPEED, CPU = "reading", "reading-cpu"
 OURS, LOOP = "mobifai-reader", "c-loop"
 TITLES = {OURS: "MobiFai's terminal, into its ring", LOOP: "a C loop of `read`, 64 KiB, into one buffer"}
 TIMES = 3
-"""How often the file is printed for one figure."""
+"""How many times the file is printed for one figure."""
 READ_SECONDS = 120.0
 HERE = Path(__file__).parent
 

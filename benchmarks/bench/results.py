@@ -38,7 +38,7 @@ ResultLine = BenchMachine | BenchCell
 
 
 class BenchResults:
-    """The results of a run by key; a later one replaces an earlier one."""
+    """The results of a run by key. A later result replaces an earlier one."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path

@@ -1,4 +1,4 @@
-"""The rounds: each station runs at all peers in turn, so that a slow minute is slow for all of them.
+"""The rounds: each station runs at all peers in turn, so that a slow minute affects all of them.
 
 Owns nothing permanently: each visit has its own folder, server and client.
 """
@@ -45,7 +45,7 @@ class BenchPlan(msgspec.Struct, frozen=True):
 
 
 class Rounds:
-    """Runs a plan."""
+    """The execution of a plan."""
 
     def __init__(
         self, course: BenchPlan, tools: BenchTools, results: BenchResults, folder: Path, payload: Payload

@@ -25,7 +25,7 @@ class MetricRow(msgspec.Struct, frozen=True):
         return ours > theirs if self.better == "less" else ours < theirs
 
     def times_as_good(self, ours: float, theirs: float) -> float | None:
-        """Return how many times as good `ours` is as `theirs`, or None if there is no ratio."""
+        """Return by which factor `ours` is better than `theirs`, or None if there is no ratio."""
         if self.difference or ours <= 0 or theirs <= 0:
             return None
         return theirs / ours if self.better == "less" else ours / theirs

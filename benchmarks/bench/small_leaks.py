@@ -32,7 +32,7 @@ def found_row(name: str) -> str:
 
 
 def runs(clean_runs: int) -> Iterator[tuple[str, str, str]]:
-    """Yield moment, plant and name of each run."""
+    """Yield the moment, the plant and the name of each run."""
     for name in SMALLEST:
         yield plant(name).on, name, name
         for number in range(clean_runs):

@@ -31,7 +31,7 @@ class StationVisit(msgspec.Struct, frozen=True):
     payload: Payload
 
     async def rest(self) -> processes.ProcessUsage:
-        """Wait for rest and measure the server."""
+        """Wait until the server is idle, and measure it."""
         await asyncio.sleep(self.counts.rest)
         return processes.count(self.server.pid)
 

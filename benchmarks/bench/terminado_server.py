@@ -17,7 +17,7 @@ class BenchTermSocket(TermSocket):
     """A terminal socket that accepts clients without an Origin header."""
 
     def check_origin(self, origin: str) -> bool:
-        """Accept every page: the server runs for a minute, on loopback."""
+        """Accept every origin: the server runs for a minute, on loopback."""
         return True
 
 

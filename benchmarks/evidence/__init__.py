@@ -1,4 +1,4 @@
-"""The evidence for soak and profile, made on one revision: single runs, their results, and the pages.
+"""The evidence for soak and profile on one revision: single runs, their results, and the pages.
 
     nox -s evidence -- --status
     nox -s evidence -- --jobs 2 --limit-minutes 100

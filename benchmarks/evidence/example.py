@@ -1,4 +1,4 @@
-"""example-soak: a soak run of 75 minutes, whose report is kept with its paths shortened."""
+"""The example of a soak: a run of 75 minutes, whose report is stored with shortened paths."""
 
 import hashlib
 import os

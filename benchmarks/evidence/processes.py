@@ -43,7 +43,7 @@ class CompletedCommand:
         return RunResult(UnitOutcome.FAILED, f"{reason}: {last}"[:500] if last else reason, detail or {}, self.command)
 
     def report(self, form: type[T]) -> T:
-        """Return the report on standard output. Raises ValueError when there is none."""
+        """Return the report on standard output. Raises ValueError if there is none."""
         return msgspec.json.decode(self.out, type=form)
 
 
@@ -73,7 +73,7 @@ async def mobifai(words: Sequence[str], folder: Path, seconds: float, cwd: Path 
 
 
 def _end_with_the_parent() -> None:
-    """Have the kernel end this process if the runner is killed (Linux only)."""
+    """Let the kernel end this process if the runner is killed (Linux only)."""
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 

@@ -15,7 +15,7 @@ from mobifai.errors import MobiFaiError
 PACKAGES = ("mobifai", "soak", "profiles")
 PRODUCT = (*PACKAGES, "requirements/lock.txt")
 STORED_FIGURES = ("profiles/baseline.json", "profiles/accepted.toml")
-"""Data of the memory gate, which no unit reads."""
+"""Data of the memory gate that no unit reads."""
 DIGITS = 12
 
 
@@ -24,7 +24,7 @@ class RevisionError(MobiFaiError):
 
 
 class Origin(NamedTuple):
-    """The origin of a result, for the reader of a page."""
+    """The origin of a result, for the page."""
 
     commit: str
     machine: str

@@ -12,7 +12,7 @@ FOUND = ("leak", "breach")
 """Verdicts of a run that found something. A leak in a container with a limit exceeds the limit."""
 SHOWN_FINDINGS = 3
 NOT_JUDGED = ("rss.bytes", "uncollected")
-"""Gauges that are shown and never judged."""
+"""Gauges that are shown but never judged."""
 
 
 def outcome_of(report: Report, *, leaks: bool) -> UnitOutcome:

@@ -1,4 +1,4 @@
-"""The state of the evidence: what exists, what is missing, and an estimate of the time. Pure."""
+"""The state of the evidence: the finished units, the missing ones, and an estimate of the time."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""The file of results: JSON Lines, appended when a unit ends, so that a kill loses only the units under way."""
+"""The file of results: JSON Lines, appended when a unit ends, so that a kill loses only the running units."""
 
 import fcntl
 import os
@@ -18,7 +18,7 @@ _LINE = msgspec.json.Decoder(UnitPlan | UnitResult)
 
 
 class ResultStoreError(Exception):
-    """The file is in use or invalid; the message says what to do."""
+    """The file is in use or invalid. The message says what to do."""
 
 
 def read(docs: Path) -> list[UnitPlan | UnitResult]:
@@ -58,7 +58,7 @@ class ResultStore:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._lock.close()
-            raise ResultStoreError(f"{self._path}: another run writes to it; wait for its end, or stop it") from None
+            raise ResultStoreError(f"{self._path}: another run writes to it; wait until it ends, or stop it") from None
         self._lines = read(self._docs)
         self._write_all()
         return self

@@ -94,7 +94,7 @@ class CellResult(msgspec.Struct, frozen=True, omit_defaults=True):
     at: str = ""
     names_plant: bool = False
     places: list[tuple[str, int]] = []
-    """The worst places (innermost line of Python) and what each call stack that ends there kept, in bytes."""
+    """The worst locations (innermost line of Python), with the bytes that each call stack ending there kept."""
     course: list[int] = []
     error: str = ""
 
@@ -144,7 +144,7 @@ def _failed_by_memray(junit: Path, said: str) -> bool:
 
 
 def _locations(recorded: Path, limit: int) -> dict[str, object]:
-    """Return the worst location, from the records that the plugin judges."""
+    """Return the worst location in the records that the plugin judges."""
     records = sorted(FileReader(recorded).get_leaked_allocation_records(), key=lambda one: one.size, reverse=True)
     over = [one.stack_trace() for one in records if one.size >= limit]
     places = [(_place(one.stack_trace(max_stacks=1)), one.size) for one in records[:MOST_PLACES]]

@@ -1,4 +1,4 @@
-"""The page of the comparison, as Markdown. Pure."""
+"""Renders the page of the comparison as Markdown."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""The cells of the table. Pure."""
+"""The cells of the table."""
 
 from collections.abc import Mapping
 

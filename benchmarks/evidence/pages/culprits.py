@@ -1,4 +1,4 @@
-"""culprits.md: what `mobifai profile run` named for each plant. Pure."""
+"""Renders culprits.md: the lines that `mobifai profile run` named for each plant."""
 
 from collections import Counter
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The common parts of all pages: origin of the results, missing and repeated runs, tables. Pure."""
+"""The common parts of all pages: origin of the results, missing and repeated runs, tables."""
 
 from collections.abc import Iterable, Sequence
 

@@ -1,4 +1,4 @@
-"""self-test.md: the confusion matrix and a line for each plant. Pure."""
+"""Renders self-test.md: the confusion matrix, and a row for each plant."""
 
 from collections.abc import Mapping
 
