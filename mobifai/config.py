@@ -22,7 +22,7 @@ class RelayConfig:
     """The addresses on which a relay in this process listens, and by which it is reached.
 
     Port 0 picks any free port. `allowed_hosts` are the hosts (`NAME` or `NAME:PORT`) under which a proxy reaches or
-    serves it. The relay believes `trusted_proxies` which client they forward for. `public_url` is the address for
+    serves it. The relay believes what `trusted_proxies` report about their clients. `public_url` is the address for
     phones, without a trailing slash; if it is None, the relay determines it.
     """
 

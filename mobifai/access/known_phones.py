@@ -22,7 +22,7 @@ from mobifai.state import StateDir, write_secret
 _log = logging.getLogger(__name__)
 
 KEPT_SECONDS = 60.0
-"""Write interval for `last_used` updates; after a crash the value may be this old."""
+"""The interval at which changes of `last_used` are written. A crash loses at most this much of them."""
 
 
 class PinnedPhone(msgspec.Struct, frozen=True):

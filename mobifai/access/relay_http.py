@@ -110,7 +110,7 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
 
 
 def _refusal(url: str, body: bytes, status: int) -> str:
-    """Return the relay's reason for refusing, if it gives one that can be shown."""
+    """Return the relay's reason for refusing a request, or a general text if it gives none that can be shown."""
     try:
         message = one_line(msgspec.json.decode(body, type=messages.Notice).message)
     except (msgspec.MsgspecError, ValueError, RecursionError):

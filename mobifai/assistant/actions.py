@@ -22,7 +22,7 @@ class _Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
 
 
 class Keystroke(_Action, frozen=True, tag="keystroke"):
-    """Type a text, or press one key. `risky`: the model declares it harmful."""
+    """Type a text, or press one key. `risky`: the model declares the keystroke harmful."""
 
     text: str | None = None
     key: str | None = None
@@ -49,7 +49,7 @@ class SendMessage(_Action, frozen=True, tag="message"):
 
 
 class RequestScreen(_Action, frozen=True, tag="request_screen"):
-    """Show the screen again, or part of it."""
+    """Show the model the screen again, or part of it."""
 
     start: int | None = None
     end: int | None = None

@@ -122,7 +122,7 @@ class AnthropicModel:
     # -- one attempt (middleware of the client)
 
     async def _attempt(self, request: anthropic.APIRequest, call_next: anthropic.AsyncCallNext) -> Any:
-        """Send one request and read its reply. Retries are announced; the exception raised here triggers them."""
+        """Send one request and read its reply. An exception makes the client retry, after a notice."""
         last = request.retries_taken >= self._config.retries
         try:
             response = await call_next(request)

@@ -50,7 +50,7 @@ _KNOWN = ("text", "tool_use", "thinking", "redacted_thinking")
 
 
 class Usage(Struct):
-    """Token counts. A stream reports its input first, and its output later."""
+    """Token counts. A stream reports the input tokens first, and the output tokens later."""
 
     input_tokens: int | None = None
     output_tokens: int | None = None

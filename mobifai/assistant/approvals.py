@@ -74,7 +74,7 @@ class Approvals:
 
 
 def step_of(action: ModelAction, risk: str | None = None) -> AiStep:
-    """Convert an action for phones; a message has an event of its own."""
+    """Convert an action to a step for phones. Messages are not steps: they have an event of their own."""
     if isinstance(action, Keystroke):
         return AiStep(type="keystroke", text=action.text, key=action.key, risk=risk)
     ms = getattr(action, "ms", None)

@@ -21,7 +21,7 @@ FIELD_CHARACTERS = 20_000
 
 
 class Audit:
-    """Writes records. `now` returns the time in seconds since the epoch."""
+    """Writes records to the audit log. `now` returns the time in seconds since the epoch."""
 
     def __init__(self, path: Path, ledger: Ledger, now: Callable[[], float]) -> None:
         self._path = path
@@ -73,7 +73,7 @@ class Audit:
 
 
 class Record:
-    """The records of one conversation; `secrets` are removed from them."""
+    """Writes the records of one conversation, without its `secrets`."""
 
     def __init__(self, audit: Audit, secrets: Secrets, terminal: str, conversation: int) -> None:
         self._audit = audit

@@ -75,7 +75,7 @@ class _Parser:
         return self._commands
 
     def _piece(self) -> str:
-        """Read the next word, redirection or operator. Returns the operator, if it is one."""
+        """Read the next word, redirection or operator. Returns the operator, or an empty text for the others."""
         if redirection := _REDIRECTION.match(self._line, self._at):
             self._redirect(redirection[0])
         elif operator := _OPERATOR.match(self._line, self._at):

@@ -38,7 +38,7 @@ class Conversation:
         return list(self._history)
 
     def begin(self, request: str) -> None:
-        """Add the first message, which is kept. Raises LimitReached."""
+        """Add the first message, which is never evicted. Raises LimitReached."""
         self._append({"role": "user", "content": [_text(request)]})
 
     def answered(self, blocks: Sequence[Block]) -> None:
@@ -76,7 +76,7 @@ def _acceptable(blocks: Sequence[Block]) -> list[Block]:
 
 
 def _without_thinking(message: ApiMessage) -> ApiMessage:
-    """Remove thinking, which is only valid after the same messages, some of which are gone."""
+    """Remove thinking from a message: it is only valid after the original messages, some of which are gone."""
     if message["role"] != "assistant":
         return message
     return {**message, "content": [block for block in message["content"] if block["type"] not in THINKING]}

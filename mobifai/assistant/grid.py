@@ -91,7 +91,7 @@ class Grid:
         self.lines[row] = line[:column] + line[column + count :]
 
     def erase_line(self, row: int, column: int, what: int) -> None:
-        """Erase a line from a column (0), up to it (1), or entirely (2)."""
+        """Erase a line: from a column on (`what` is 0), up to it (1), or entirely (2)."""
         line = self.lines[row]
         if what == 0:
             self.lines[row] = line[:column]
@@ -101,7 +101,7 @@ class Grid:
             self.lines[row] = ""
 
     def erase_screen(self, row: int, column: int, what: int) -> None:
-        """Erase the screen from a position (0), up to it (1), or entirely (2); 3 erases the history."""
+        """Erase the screen: from a position on (`what` is 0), up to it (1), all of it (2), or the history (3)."""
         if what == 0:
             self.erase_line(row, column, 0)
             self.lines[row + 1 :] = [""] * (self.rows - row - 1)

@@ -123,7 +123,7 @@ TRANSITIONS: Mapping[LoopState, Mapping[LoopEvent, LoopState]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """The actions that the model asked for, and the tool calls that want a result."""
+    """The actions that the model asked for, and the tool calls that need a result."""
 
     actions: Sequence[ModelAction]
     calls: Sequence[str]
@@ -131,14 +131,14 @@ class _Turn:
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """The actions that were to be run, and why not all of them were."""
+    """The planned actions, and the reason why some of them were not run."""
 
     plan: Plan
     failure: str
 
 
 class AgentLoop:
-    """Conversation `number`, about one prompt. `say` sends its events; it never fails or waits."""
+    """The loop of conversation `number`, for one prompt. `say` sends its events, and never fails or waits."""
 
     def __init__(
         self, number: int, prompt: str, terminal: Terminal, context: LoopContext, say: Callable[[str, object], None]

@@ -20,7 +20,7 @@ class ModelRequest:
 
 @dataclass(frozen=True, slots=True)
 class ModelResponse:
-    """An answer of the model: blocks of the API. `tokens` counts those read and written."""
+    """An answer of the model: blocks of the API. `tokens` is the number of tokens read and written."""
 
     blocks: Sequence[Block]
     tokens: int = 0

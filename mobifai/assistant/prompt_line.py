@@ -31,9 +31,9 @@ class ShellPrompt:
 
 @dataclass(frozen=True, slots=True)
 class PromptLine:
-    """The line that Enter would run: one of these texts, the longest first.
+    """The line that Enter would run. `texts` are its possible readings, the longest first.
 
-    `parts`: the texts before the cursor, including the prompt, and after it.
+    `parts` are, for each reading, the text before the cursor, including the prompt, and the text after it.
     """
 
     texts: tuple[str, ...]

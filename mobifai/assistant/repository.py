@@ -79,7 +79,7 @@ def _has_submodule(index: Path) -> bool:
 
 
 def _unknown_setting(file: Path) -> str:
-    """Return the first line of a settings file that is not known to be harmless."""
+    """Return the first line of a settings file that is not known to be harmless; empty if there is none."""
     if not file.exists() and file.name == "config.worktree":
         return ""
     known: frozenset[str] | None = None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from mobifai.assistant.grid import FILLER, Grid, cells, takes_no_cell
 
 SLICE = 500
-"""Tokens of output, and lines that they fill, between two pauses: about a millisecond of work."""
+"""The number of tokens or lines of output that are processed between two pauses: about a millisecond of work."""
 
 _PIECE = re.compile(
     r"([^\x00-\x1f\x7f-\x9f]{1,512})"  # text

@@ -248,7 +248,7 @@ class Assistant:
         return conversation
 
     def _report(self, uuid: str, event: str, payload: object) -> None:
-        """Record an event for viewers that connect later, and send it to those that are here."""
+        """Record an event for viewers that connect later, and send it to the connected viewers."""
         if isinstance(payload, messages.AiStarted):
             self._stories.begin(payload)
         elif event in _KEPT:

@@ -17,7 +17,7 @@ class AssistantViewer(Protocol):
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """The ids of the terminals that it shows."""
+        """The ids of the terminals that this viewer shows."""
 
     def send(self, event: str, payload: object) -> None:
         """Send this viewer an event. Never fails or waits."""

@@ -33,7 +33,7 @@ class Bound:
             self._totals.peak = used
 
     def evicted(self, amount: int) -> None:
-        """Record what was dropped to make room."""
+        """Record that `amount` was evicted to make room."""
         self._totals.evicted += amount
 
     def refuse(self, what: str) -> LimitReached:
@@ -131,7 +131,7 @@ class Ledger:
         return totals.capacity * limit.item_bytes * self._most(limit.per)
 
     def _most(self, per: str | None) -> int:
-        """Return the highest number of containers that this limit bounds."""
+        """Return how many containers may exist. `per` names the limit on their number; None means one."""
         return 1 if per is None else self._totals[per].capacity * self._most(LIMITS[per].per)
 
     def _entry(self, name: str, totals: _Totals) -> Entry:

@@ -133,7 +133,7 @@ class _RequestServer:
 
 
 async def _calmly(answer: Awaitable[object]) -> object:
-    """Await an answer. An OSError of the handler becomes a StateError, because the connection is not its cause."""
+    """Await a handler's answer. Its OSError becomes a StateError, since it is not an error of the connection."""
     try:
         return await answer
     except OSError as error:

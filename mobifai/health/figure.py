@@ -23,7 +23,7 @@ class Shown(Flag):
     LINE = auto()
     """A line of its own in `mobifai status`."""
     PAGE = auto()
-    """The phone page, by `system:health`: a row of its own if the figure has a label."""
+    """The phone page, through `system:health`. A figure with a label has a row of its own."""
     LOG = auto()
     """The log entry of the health check."""
 

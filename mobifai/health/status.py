@@ -84,7 +84,7 @@ class HealthCheck(ProcessStats, PhoneStatus):
 
 @dataclass(frozen=True, kw_only=True)
 class AgentStatus(ProcessStats, PhoneStatus, RelayStatus):
-    """The agent at one moment. It inherits the figures of the phone that connected last."""
+    """All figures of the agent at one moment. It inherits the figures of the phone that connected last."""
 
     phones: Annotated[tuple[PhoneStatus, ...], Figure("All connected phones, oldest first", shown=Shown.TEXT)] = ()
     version: Annotated[str, Figure("Version of MobiFai", shown=Shown.TEXT | Shown.PAGE, label="Version")]

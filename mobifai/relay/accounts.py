@@ -53,7 +53,7 @@ class Account:
         self.devices.set(self._store.count(self.name))
 
     def close(self) -> None:
-        """Cancel its invitations, and close its entries in the ledger."""
+        """Cancel the account's invitations, and close its ledger entries."""
         self.codes.close()
         self._ledger.close(self.devices)
         self._ledger.close(self.settings)

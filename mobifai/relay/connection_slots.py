@@ -45,7 +45,7 @@ class KnownAddresses:
         self._ledger = ledger
 
     def close(self) -> None:
-        """Close its entry in the ledger."""
+        """Close the ledger entry."""
         self._ledger.close(self._bound)
 
     def add(self, address: str) -> None:

@@ -66,7 +66,7 @@ class Outbox(Generic[T]):
         self._notify = notify
 
     def put(self, packet: T) -> None:
-        """Add a packet. After the end, it is ignored."""
+        """Add a packet. Once the queue has ended, packets are ignored."""
         if self._ended:
             return
         try:

@@ -119,7 +119,7 @@ def acknowledged_frame(number: str) -> bytes:
 
 
 def event_frame(event: str, payload: object) -> bytes:
-    """Return an event with its payload."""
+    """Return the frame of an event with its payload."""
     if isinstance(payload, msgspec.Raw):
         return b"".join((b"42[", encode(event), b",", payload, b"]"))
     return b"42" + encode([event, payload])

@@ -70,7 +70,7 @@ class SignIn:
         self.accounts = Accounts(store, ledger, pick, now, monotonic, shared=shared)
 
     def close(self) -> None:
-        """Close its entries in the ledger."""
+        """Close the ledger entries."""
         self.accounts.close()
 
     # -- new devices

@@ -67,7 +67,7 @@ def argv_of(content: bytes) -> tuple[str, ...]:
 
 
 class Launchd:
-    """launchd's domain of this user's desktop session. `home` is the directory of ~/Library."""
+    """The launchd domain of this user's desktop session. `home` is the directory of ~/Library."""
 
     def __init__(self, commands: SystemCommands, home: Path, uid: int, settle_seconds: float = SETTLE_SECONDS) -> None:
         self._commands = commands

@@ -76,7 +76,7 @@ def argv_of(text: str) -> tuple[str, ...]:
 
 
 class Systemd:
-    """systemd's manager of this user. `config_home` is $XDG_CONFIG_HOME."""
+    """The systemd manager of this user. `config_home` is $XDG_CONFIG_HOME."""
 
     def __init__(self, commands: SystemCommands, config_home: Path) -> None:
         self._commands = commands

@@ -144,7 +144,7 @@ class TerminalFeed:
 
     @property
     def room(self) -> int:
-        """Bytes that can be read without losing any for the viewer; always some."""
+        """Bytes that can be read without losing any for the viewer; always at least one."""
         return self._cursor.room
 
     @property
@@ -159,7 +159,7 @@ class TerminalFeed:
             self._on_output(self)
 
     def report_printed(self) -> None:
-        """Report new output of a terminal that the viewer does not show, once."""
+        """Report, once, new output of a terminal that the viewer does not show."""
         self.watch(False)
         self._on_unseen(self)
 

@@ -71,7 +71,10 @@ class KeeperClient:
     # -- requests
 
     def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
-        """Send a question and return its answer. News that arrive first are delivered later. Raises StateError."""
+        """Send a question and return its answer. Other messages that arrive first are delivered later.
+
+        Raises StateError.
+        """
         number = next(self._numbers)
         try:
             keeper_protocol.send(self._connection, {**question, "id": number})
@@ -133,7 +136,7 @@ class KeeperClient:
             self._keeper_lost()
 
     def _deliver_news(self) -> None:
-        """Deliver what has arrived. A keeper that sends invalid lines counts as gone."""
+        """Deliver the unasked messages that have arrived. A keeper that sends invalid lines counts as gone."""
         try:
             self._deliver()
         except _UNREADABLE as error:
@@ -145,7 +148,10 @@ class KeeperClient:
         self._lost()
 
     def _sort(self, message: dict[str, Any]) -> None:
-        """Queue news. An answer that came after its timeout is dropped, and a shell that it started is ended."""
+        """Queue an unasked message.
+
+        An answer that came after its timeout is dropped, and a shell that it started is ended.
+        """
         if "ended" in message:
             self._news.append(message)
             return

@@ -20,7 +20,7 @@ _STREAM_AT = RING_PAGE - _STREAM_BYTES
 
 
 class RingMemory:
-    """Views of a ring's memory. Owns the map; `close` unmaps it."""
+    """Views of a ring's memory. Owns the memory map; `close` unmaps it."""
 
     def __init__(self, memory: mmap.mmap, *, shared: bool) -> None:
         self._memory = memory

@@ -27,7 +27,8 @@ _INHERITED = re.compile(
 """Variables that a shell inherits. They exclude the agent's settings, keys and virtual environment."""
 
 _MOST_BYTES = 64 << 10
-"""Longer variables are dropped: all of them have to fit into one message to the keeper."""
+"""The most bytes of a variable. Longer ones are dropped, since all variables have to fit into one message to the
+keeper."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,7 +152,7 @@ class Terminal:
             self._memory.keep_modes(self.modes)
 
     def set_active(self, active: bool) -> None:
-        """Record whether a viewer shows the terminal, or did before it disconnected."""
+        """Record whether a viewer shows the terminal, or showed it when it disconnected."""
         if active:
             self.inactive_since = None
         elif self.inactive_since is None:

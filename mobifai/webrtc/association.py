@@ -13,7 +13,7 @@ def unfinished_bytes(connection: Any) -> int:
 
 
 def last_acknowledged(connection: Any) -> int:
-    """Return the number (TSN) of the last chunk before which the peer has acknowledged all."""
+    """Return the number (TSN) up to which the peer has acknowledged all chunks."""
     sctp = connection.sctp
     return int(sctp._last_sacked_tsn) if sctp is not None else 0
 

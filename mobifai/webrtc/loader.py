@@ -28,7 +28,7 @@ MEDIA = (
     *(f"aiortc.codecs.{name}" for name in ("g711", "g722", "h264", "opus", "vpx")),
     "pylibsrtp",
 )
-"""Modules that are replaced by stubs. One that is missing here is imported as it is."""
+"""Modules that are replaced by stubs. A module that is not listed is imported unchanged."""
 
 IMPORT_SWITCH_SECONDS = 0.0005
 """Python's switch interval during the import of aiortc, so that the event loop can echo keys by relay meanwhile. The

@@ -75,7 +75,7 @@ def _terminal_limits(proc: Path) -> tuple[int | None, int]:
 
 
 async def port(subject: CheckedInstallation) -> CheckResult:
-    """Check that the built-in relay can listen on its port, or does already."""
+    """Check that the built-in relay can listen on its port, or already listens there."""
     if subject.relay_url is not None:
         return ok("not needed: the relay is on another machine")
     if subject.port == 0:

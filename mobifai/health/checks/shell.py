@@ -14,7 +14,8 @@ import psutil
 from mobifai.health.checks.check import CheckedInstallation, CheckResult, ok, problem
 
 TYPED = b' echo mobi"fai"-answers\n'
-"""The shell's output lacks the quotes, unlike the terminal's echo. The space keeps it out of many histories."""
+"""The command that is typed. Its output lacks the quotes, unlike the terminal's echo. The space keeps it out of many
+histories."""
 
 _ANSWER = b"mobifai-answers"
 _AGAIN_SECONDS = 1.5

@@ -15,7 +15,7 @@ from mobifai.state import MAX_SOCKET_PATH, StateDir
 
 NEEDED_BYTES = 20 << 20
 WANTED_BYTES = LOG_FILES.value * LOG_FILE.value + (200 << 20)
-"""Enough for logs and databases, and for a day of other writes of the machine."""
+"""The free bytes that are wanted: enough for logs and databases, and for a day of other writes of the machine."""
 
 DATABASE_SECONDS = 5.0
 _MOST_FILES = 1000
