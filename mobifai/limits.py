@@ -170,6 +170,12 @@ TASKS = _declare(
     fixed=True,
     unfillable="a margin: everything that starts tasks has limits of its own, which together allow fewer tasks",
 )  # fmt: skip
+SUBSCRIBERS = _declare(
+    "agent.subscribers", 64, Unit.ITEMS, WhenFull.REJECT,
+    "subscribers to the agent's lifecycle events: the agent itself, and each leak that a debug plug-in plants",
+    fixed=True,
+    unfillable="only the agent's own code subscribes, once, and debug plug-ins of a test run",
+)  # fmt: skip
 
 # The relay
 RELAY_SOCKETS = _declare(

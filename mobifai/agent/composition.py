@@ -88,7 +88,8 @@ async def open_agent(
     """Open an agent with everything that it needs, for the length of this scope; `run` makes it serve."""
     async with AsyncExitStack() as scope:
         target = await open_relay_target(config, state, ledger, scope)
-        base = _Base(config, state, ledger, target, EventBus(), keeper, scope)
+        events = scope.enter_context(closing(EventBus(ledger)))
+        base = _Base(config, state, ledger, target, events, keeper, scope)
         tabs = _open_tabs(base, spawner)
         viewing = _open_viewing(base, tabs, assistant_config, presenter)
         agent = _compose(base, tabs, viewing)

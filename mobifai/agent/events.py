@@ -9,6 +9,8 @@ import logging
 from collections.abc import Callable
 
 from mobifai.assistant.events import ConversationStarted
+from mobifai.bounds import BoundedMap, Ledger
+from mobifai.limits import SUBSCRIBERS
 from mobifai.session.events import RequestRefused, SessionClosed, SessionEvent, SessionOpened
 from mobifai.terminals.events import ShellExited, TerminalClosed, TerminalEvent, TerminalOpened, TerminalRenamed
 
@@ -33,17 +35,27 @@ __all__ = [
 class EventBus:
     """Passes events on to their subscribers, in the order of the subscriptions."""
 
-    def __init__(self) -> None:
-        self._subscribers: tuple[Callable[[AgentEvent], None], ...] = ()
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._bound = ledger.open(SUBSCRIBERS)
+        self._subscribers: BoundedMap[Callable[[AgentEvent], None], None] = BoundedMap(self._bound)
 
     def subscribe(self, subscriber: Callable[[AgentEvent], None]) -> None:
-        """Call a subscriber with every event from now on, for as long as the agent runs. It must not wait."""
-        self._subscribers = (*self._subscribers, subscriber)
+        """Call a subscriber with every event from now on, for as long as the agent runs. It must not wait.
+
+        Raises LimitReached.
+        """
+        self._subscribers[subscriber] = None
 
     def publish(self, event: AgentEvent) -> None:
-        """Call every subscriber. One that fails is logged, and disturbs nobody."""
-        for subscriber in self._subscribers:
+        """Call every subscriber. The failure of one is logged, and the next ones are called."""
+        for subscriber in tuple(self._subscribers):
             try:
                 subscriber(event)
             except Exception:
                 _log.exception("a subscriber failed at %s", type(event).__name__)
+
+    def close(self) -> None:
+        """Remove the subscribers and close the account. Idempotent."""
+        self._subscribers.clear()
+        self._ledger.close(self._bound)

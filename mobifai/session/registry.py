@@ -9,7 +9,9 @@ import logging
 from collections.abc import Callable
 
 from mobifai.access.known_phones import KnownPhones
+from mobifai.bounds import BoundedMap
 from mobifai.errors import StateError
+from mobifai.limits import TASKS
 from mobifai.protocol.e2e import Reason
 from mobifai.protocol.features import Features
 from mobifai.session.candidate import Candidate
@@ -34,13 +36,15 @@ class SessionRegistry:
         self._sessions = sessions
         self._phones = phones
         self._identity = identity
-        self._tasks: dict[Session, asyncio.Task[None]] = {}  # bounded: those of closed sessions end within seconds
+        self._bound = context.ledger.open(TASKS)
+        self._tasks: BoundedMap[Session, asyncio.Task[None]] = BoundedMap(self._bound)
 
     async def close(self) -> None:
         """Close every session and wait for the end of its data channel. Idempotent."""
         for member in self._sessions.members:
             self.end(member, "the agent stops")
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        self._context.ledger.close(self._bound)
 
     def revoke(self, device_id: str) -> None:
         """End the session of a phone that was revoked."""
@@ -96,6 +100,9 @@ class SessionRegistry:
         candidate.phone.end_pairing()
 
     def _open(self, phone: PairedPhone, features: Features, encryption: EncryptedSession | None) -> None:
+        if not self._bound.room:
+            self._refuse(phone, encryption)
+            return
         session = Session(phone, features, encryption, self._context, self)
         self._sessions.add(session)
         phone.receive = session.inbound.from_relay
@@ -104,6 +111,14 @@ class SessionRegistry:
         task.add_done_callback(lambda _: self._tasks.pop(session, None))
         self._context.publish(SessionOpened(phone.device_id))
         session.start()
+
+    def _refuse(self, phone: PairedPhone, encryption: EncryptedSession | None) -> None:
+        """Send a phone away: the data channels of too many closed sessions have not ended yet."""
+        _log.warning("the phone has to pair again: %s", self._bound.refuse("one more session"))
+        if encryption is not None:
+            encryption.close()
+        phone.release()
+        phone.end_pairing()
 
     async def _run(self, session: Session, earlier: list[asyncio.Task[None]]) -> None:
         """Keep a session's data channel, once those of closed sessions have ended."""

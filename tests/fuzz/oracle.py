@@ -37,7 +37,7 @@ KEPT = (
     "relay.settings",
     "e2e.",
     "log.",
-    "agent.tasks",
+    "agent.",
     "terminal.ring",
     "assistant.audit",
     "assistant.stor",

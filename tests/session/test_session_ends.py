@@ -7,8 +7,9 @@ from pathlib import Path
 
 from mobifai.agent.agent import Agent
 from mobifai.bounds import Ledger
+from mobifai.limits import TASKS
 from mobifai.session.session import SessionStage
-from tests.support.agent_here import admit, agent_here, pair, receive
+from tests.support.agent_here import RESIDENT, admit, agent_here, pair, receive
 from tests.support.eventually import eventually
 
 OF_SESSIONS = ("session", "sessions", "terminal.outbox", "terminal.window", "link.", "e2e.held")
@@ -79,3 +80,21 @@ async def test_one_that_is_closed_never_starts_again(tmp_path: Path) -> None:
         session.transports.connection_ended(True)
         assert session.stage is SessionStage.CLOSED
         assert counted(agent.ledger) == before
+
+
+async def test_a_phone_is_sent_away_while_too_many_closed_sessions_have_not_ended(tmp_path: Path) -> None:
+    async with agent_here(tmp_path) as agent:
+        transport = agent.registrations[0].transport
+        tasks = agent.ledger.capacity(TASKS) - 1  # the resident phone has one
+        for _ in range(tasks):
+            admit(agent, "phone", transport)
+        assert len(agent.sessions.open) == 2
+        admit(agent, "phone", transport)
+        assert [session.device_id for session in agent.sessions.open] == [RESIDENT]
+
+        def ended() -> bool:
+            return all(one.total == 1 for one in agent.ledger.entries() if one.name == TASKS.name)
+
+        await eventually(ended)
+        admit(agent, "phone", transport)
+        assert len(agent.sessions.open) == 2
