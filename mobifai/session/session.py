@@ -2,7 +2,7 @@
 
 A session owns everything of one viewer: its rights and features, its encryption, its transports with the outbound
 queue, the inbound pipeline, its view of the terminals with its size, and the sync of its keys. `close` closes all of
-it.
+it. For viewers other than phones, see "Kinds of viewers" in docs/explanation/architecture.md.
 """
 
 import logging
