@@ -3,6 +3,7 @@
 A test that needs more of the agent's inside gets a function here: a change of the agent is followed in one file.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -44,15 +45,33 @@ class Absent:
 @asynccontextmanager
 async def agent_here(folder: Path) -> AsyncIterator[Agent]:
     """An agent with its own relay in this process, and a phone. It does not serve; its shells only wait."""
+    async with _open_agent(folder, "/bin/cat") as agent:
+        pair(agent, RESIDENT)
+        yield agent
+
+
+@asynccontextmanager
+async def serving_agent_here(folder: Path) -> AsyncIterator[Agent]:
+    """An agent that serves in this process, with its own relay and real shells."""
+    async with _open_agent(folder, "/bin/sh") as agent:
+        serving = asyncio.create_task(agent.run(), name="agent")
+        try:
+            yield agent
+        finally:
+            serving.cancel()
+            await asyncio.wait([serving])
+
+
+@asynccontextmanager
+async def _open_agent(folder: Path, shell: str) -> AsyncIterator[Agent]:
     script, ledger = folder / "script.json", Ledger({"sessions": 2})
     script.parent.mkdir(parents=True, exist_ok=True)
     script.write_text(json.dumps(["That is all."]))
-    config = Config(RelayConfig(port=0), ("/bin/cat",), "agent")
+    config = Config(RelayConfig(port=0), (shell,), "agent")
     with open_state(folder / "state") as state:
         async with LocalSpawner(ledger) as spawner:
             model = AssistantConfig(model=f"scripted:{script}")
             async with open_agent(config, model, state, ledger, spawner, Absent(), Absent()) as agent:
-                pair(agent, RESIDENT)
                 yield agent
 
 
