@@ -1,7 +1,7 @@
 """A phone's side of end-to-end encryption: its keys, and the session of one pairing. Does no I/O.
 
-A phone that returns knows the agent by its public key and needs no link. Plaintext messages of the relay can't change
-that.
+A phone that returns knows the agent by its public key and needs no link. Plaintext messages from the relay can't change
+which key it trusts.
 """
 
 import binascii
@@ -54,7 +54,7 @@ class InvitationLink:
 
 @dataclass
 class PhoneKeys:
-    """The keys of one phone and its agent. `psk` comes from the link until the agent has sent a sealed message."""
+    """The keys of one phone and its agent. `psk` is the link's secret, until the agent has sent a sealed message."""
 
     agent_key: bytes
     agent_id: str
@@ -68,7 +68,7 @@ class PhoneKeys:
 
 
 class EncryptionSession:
-    """One encrypted session. It is unusable after a message that can't be opened, which raises MobiFaiError."""
+    """One encrypted session. A message that can't be opened raises MobiFaiError and makes the session unusable."""
 
     def __init__(self, keys: PhoneKeys, phone_id: str, name: str, features: tuple[str, ...]) -> None:
         self._keys = keys
@@ -93,7 +93,7 @@ class EncryptionSession:
         self.agent = json.loads(said)
 
     def seal(self, event: str, payload: Any, number: int | None = None) -> dict[str, str]:
-        """Seal a message to the agent, with its sequence number if it has one. Raises EncryptionError."""
+        """Seal a message to the agent, with the sequence number `number` if it is given. Raises EncryptionError."""
         numbered = {} if number is None else {"seq": number}
         return self.seal_bytes(_json({"type": event, "payload": payload, **numbered}))
 
@@ -103,12 +103,14 @@ class EncryptionSession:
         return {"data": _base64(self._transport.seal(frame))}
 
     def open(self, payload: dict[str, Any]) -> tuple[str, Any]:
-        """Open a message of the agent, without its sequence number. Raises EncryptionError, ValueError."""
+        """Open a message from the agent, and drop its sequence number. Raises EncryptionError, ValueError."""
         event, said, _ = self.open_numbered(payload)
         return event, said
 
     def open_numbered(self, payload: dict[str, Any]) -> tuple[str, Any, int | None]:
-        """Open a message of the agent, which now knows the phone by its key. Raises EncryptionError, ValueError."""
+        """Open a message from the agent, which now knows the phone by its key. The third value is the sequence number,
+        if any. Raises EncryptionError, ValueError.
+        """
         assert self._transport is not None  # noqa: S101 - see `is_open`
         message = json.loads(self._transport.open(binascii.a2b_base64(payload["data"], strict_mode=True)))
         self._keys.psk = NO_SECRET
@@ -116,7 +118,7 @@ class EncryptionSession:
 
 
 def _json(message: object) -> bytes:
-    """Encode a message as a phone does: as UTF-8, with lone surrogates escaped."""
+    """Encode a message as a phone does: in UTF-8, with lone surrogates escaped."""
     try:
         return json.dumps(message, ensure_ascii=False).encode()
     except UnicodeEncodeError:

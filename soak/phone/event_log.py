@@ -1,6 +1,7 @@
 """The recent events of one phone, within limits, and a way to wait for later ones.
 
-Events are stored by name, so that many events of one name evict none of another. Nothing here acts on them.
+Events are stored by name, so that many events of one name do not evict events of another. This module does not process
+events.
 """
 
 import asyncio
@@ -27,8 +28,8 @@ CHARACTERS = 256 << 10
 class PhoneError(MobiFaiError):
     """An expected event did not arrive, or a request was refused.
 
-    `event` is the refusal's event (`login_required`, `auth_error`, `error`, `process:error`), or `timeout`,
-    `not_connected`, `handshake`; `payload` is what came with it.
+    `event` is the name of the refusal (`login_required`, `auth_error`, `error`, `process:error`), or `timeout`,
+    `not_connected` or `handshake`. `payload` is the payload of the refusal.
     """
 
     def __init__(self, event: str, detail: str, payload: Json = None) -> None:
@@ -39,7 +40,9 @@ class PhoneError(MobiFaiError):
 
 @dataclass(frozen=True, slots=True)
 class ReceivedEvent:
-    """One event. `number` counts all events of a phone. `path` is `channel`, `relay`, or `phone` for its own events."""
+    """One event. `number` counts all events of a phone. `path` is `channel`, `relay`, or `phone` for events of the
+    phone itself.
+    """
 
     number: int
     event: str
@@ -48,7 +51,7 @@ class ReceivedEvent:
 
 
 class ChangeNotifier:
-    """Wakes tasks that wait for a condition."""
+    """Wakes tasks that wait until a condition is true."""
 
     def __init__(self) -> None:
         self._waiting: dict[int, asyncio.Future[None]] = {}
@@ -88,7 +91,7 @@ class ChangeNotifier:
 
 
 class EventLog:
-    """The recent events. Taking an event removes it."""
+    """The recent events of a phone. Taking an event removes it from the log."""
 
     def __init__(self) -> None:
         self._events: dict[str, deque[ReceivedEvent]] = {}
@@ -97,7 +100,7 @@ class EventLog:
         """The number of events so far, which is the `number` of the next one."""
 
     def add(self, event: str, payload: Json, path: str) -> ReceivedEvent:
-        """Store an event; evict the oldest of its name if there is no room."""
+        """Store an event. If there is no room, evict the oldest event of the same name."""
         received = ReceivedEvent(self.count, event, payload, path)
         self.count += 1
         kept = self._events.get(event)

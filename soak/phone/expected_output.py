@@ -1,8 +1,8 @@
 """The output that a terminal must print, and the check that phones receive it byte for byte and in order. Does no I/O.
 
-An `ExpectedStream` holds what will be printed, as far back as a screen may still replay it or nobody has seen it. A
-`StreamView` is what one phone has seen of it: output continues where it was, a screen begins at an offset at which the
-agent's ring may begin (see mobifai.bounds.byte_ring and mobifai.terminals.replay), and nowhere else.
+An `ExpectedStream` holds the output that is still needed: what a screen may replay, and what no phone has seen. A
+`StreamView` records how much of it one phone has seen. Output must continue where the phone's view ends. A screen must
+begin at an offset at which the agent's ring may begin (see mobifai.bounds.byte_ring and mobifai.terminals.replay).
 """
 
 from soak.phone.traffic import IntegrityError
@@ -20,10 +20,10 @@ _SHOWN = 40
 
 
 class ExpectedStream:
-    """One terminal's output from its first byte on. Positions count bytes.
+    """The output of one terminal from its first byte on. Positions count bytes.
 
-    `capacity` is that of the agent's ring in bytes. `least_kept` is the least that a full ring holds; it is less
-    than `capacity` where the agent may have trimmed the ring.
+    `capacity` is the size of the agent's ring in bytes. `least_kept` is the smallest content of a full ring. It is less
+    than `capacity` if the agent may have trimmed the ring.
     """
 
     def __init__(self, capacity: int, least_kept: int | None = None) -> None:
@@ -45,17 +45,17 @@ class ExpectedStream:
         return self._base + len(self._kept)
 
     def will_print(self, data: bytes) -> None:
-        """Append expected output. Raises ValueError if more than MOST_AHEAD bytes of it are unseen."""
+        """Append expected output. Raises ValueError if more than MOST_AHEAD bytes of the output are unseen."""
         if self.total + len(data) - self.seen > MOST_AHEAD:
-            raise ValueError(f"expected at most {MOST_AHEAD} bytes that nobody has seen yet; found {len(data)} more")
+            raise ValueError(f"expected at most {MOST_AHEAD} bytes that no phone has seen; found {len(data)} more")
         self._kept += data
 
     def at(self, position: int, length: int) -> bytes:
-        """Return the expected bytes from a position on, as far as they are stored."""
+        """Return up to `length` expected bytes from a position on, as far as they are stored."""
         return bytes(self._kept[position - self._base : position - self._base + length])
 
     def saw(self, position: int) -> None:
-        """Record that a phone has seen everything up to a position."""
+        """Record that a phone has seen all output before a position."""
         self.seen = max(self.seen, position)
         superfluous = self.seen - self.capacity - SLACK - self._base
         if superfluous > _TRIM:
@@ -63,7 +63,7 @@ class ExpectedStream:
             self._base += superfluous
 
     def screens(self, data: bytes) -> list[int]:
-        """Return the positions at which a screen with this text may begin."""
+        """Return the positions at which a screen with the content `data` may begin."""
         places = [0] if self._base == 0 and self.seen <= self.capacity and self._kept.startswith(data) else []
         first = max(1, self.seen - self.capacity, self._base)
         last = self.total - self.least_kept + SLACK  # a ring that begins later than at 0 is full
@@ -72,7 +72,7 @@ class ExpectedStream:
         return places
 
     def places(self, data: bytes, first: int, last: int) -> list[int]:
-        """Return the positions of this text that lie between `first` and `last`, at most PLACES."""
+        """Return the positions of `data` that lie between `first` and `last`, at most PLACES."""
         found: list[int] = []
         at = first - self._base - 1
         end = last - self._base + len(data)
@@ -82,7 +82,7 @@ class ExpectedStream:
 
 
 class StreamView:
-    """The part of a stream that one phone has seen. A new view begins at position 0."""
+    """The part of a stream that one phone has seen. It begins at position 0."""
 
     def __init__(self, stream: ExpectedStream) -> None:
         self._stream = stream
@@ -91,7 +91,7 @@ class StreamView:
 
     @property
     def position(self) -> int:
-        """How far this phone has seen the stream."""
+        """The position up to which this phone has seen the stream."""
         return self._places[-1]
 
     @property
@@ -104,7 +104,7 @@ class StreamView:
         self._blinking = True
 
     def output(self, data: bytes) -> None:
-        """Process output. Raises IntegrityError if it does not continue the stream."""
+        """Process output. Raises IntegrityError if the output does not continue the stream."""
         stream = self._stream
         going = [place for place in self._places if stream.at(place, len(data)) == data]
         if not going and self._blinking:
@@ -114,7 +114,7 @@ class StreamView:
         self._moved([place + len(data) for place in going])
 
     def screen(self, data: bytes) -> None:
-        """Process the first part of a screen. Raises IntegrityError if it is not a current screen of this terminal."""
+        """Process the first part of a screen. Raises IntegrityError if this is not a current screen of the terminal."""
         if not data.startswith(RESET):
             raise IntegrityError(f"expected a screen that begins with a reset; found {_short(data)}", len(data))
         data = data.removeprefix(RESET)

@@ -1,4 +1,4 @@
-"""Frames of section 1 of the protocol, as the React Native and the Flutter app write them. Does no I/O."""
+"""Frames of section 1 of the protocol, in the styles of the React Native and the Flutter app. Does no I/O."""
 
 from typing import Literal
 
@@ -9,7 +9,7 @@ CODE = "code:"
 
 
 def action(event: str) -> str:
-    """Return the name of an event on the wire, where events of the code editor have no prefix."""
+    """Return the name of an event on the wire. Events of the code editor have no prefix there."""
     return event.removeprefix(CODE)
 
 

@@ -18,7 +18,7 @@ TYPED = 8_000
 
 
 class PhoneInterface(PhoneState, ABC):
-    """A phone. As a context manager it leaves on exit and closes everything it owns."""
+    """A phone. As a context manager, it disconnects on exit and closes everything that it owns."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -56,23 +56,24 @@ class PhoneInterface(PhoneState, ABC):
 
     @abstractmethod
     async def drop_channel(self) -> None:
-        """Close the peer connection, as an app does; the relay stays."""
+        """Close the peer connection, as an app does. The connection to the relay stays open."""
 
     @abstractmethod
     async def drop_relay(self) -> None:
-        """Close the connection to the relay, as an app does; the data channel stays."""
+        """Close the connection to the relay, as an app does. The data channel stays open."""
 
     @abstractmethod
     async def vanish(self) -> None:
-        """Disconnect without closing: TCP is cut and UDP is not answered any longer."""
+        """Disconnect without closing: TCP is cut, and UDP packets are no longer answered."""
 
     # -- connecting and leaving
 
     async def connect(self, timeout: float = 15) -> dict[str, Json]:
         """Connect, register, and return the `authenticated` payload.
 
-        Raises PhoneError with `login_required`, `auth_error` or `error`. The connection then stays open, so that a
-        sign-in can still arrive. After `auth_error` the token is dropped: the next `connect` registers without one.
+        Raises PhoneError with `login_required`, `auth_error` or `error`. The connection then stays open, so that the
+        user can still sign in. After `auth_error` the token is dropped, and the next `connect` registers without a
+        token.
         """
         mark = self.mark()
         if not self.relay_is_up:
@@ -102,7 +103,7 @@ class PhoneInterface(PhoneState, ABC):
         await self.until(lambda: self.channel_is_open, "the data channel to open", timeout)
 
     async def leave(self) -> None:
-        """Close every transport. Idempotent. `connect` returns as the same device."""
+        """Close every transport. Idempotent. A later `connect` returns as the same device."""
         await self.drop_channel()
         await self.drop_relay()
 
@@ -115,13 +116,14 @@ class PhoneInterface(PhoneState, ABC):
 
     @property
     def path(self) -> Path | None:
-        """The transport of the next message; None if there is none."""
+        """The transport of the next message; None if no transport is open."""
         if self.channel_is_open:
             return "channel"
         return "relay" if self.relay_is_up and self.paired_with is not None else None
 
     async def send(self, event: str, payload: Json, via: Path | None = None) -> None:
-        """Send to the agent on the data channel if it is open, else through the relay; `via` forces one of them.
+        """Send to the agent, on the data channel if it is open and otherwise through the relay. `via` forces one of the
+        two.
 
         Events of section 6 are named with their namespace (`code:getFile`). Raises PhoneError.
         """
@@ -150,7 +152,7 @@ class PhoneInterface(PhoneState, ABC):
         await self._ask("process:rename", {"uuid": uuid, "name": name}, "process:renamed", timeout)
 
     async def terminate(self, uuid: str, timeout: float = 10) -> None:
-        """End a terminal. Raises PhoneError."""
+        """Close a terminal and end its program. Raises PhoneError."""
         await self._ask("process:terminate", {"uuid": uuid}, "process:terminated", timeout)
 
     async def _ask(self, event: str, payload: dict[str, Json], answer: str, timeout: float) -> None:
@@ -161,7 +163,7 @@ class PhoneInterface(PhoneState, ABC):
             raise _refused(received)
 
     async def type(self, uuid: str, text: str, via: Path | None = None) -> None:
-        """Type into a terminal; long text is sent in several messages."""
+        """Type into a terminal. A long text is sent in several messages."""
         for start in range(0, len(text), TYPED):
             await self.send("terminal:input", {"uuid": uuid, "data": text[start : start + TYPED]}, via)
 
@@ -170,7 +172,7 @@ class PhoneInterface(PhoneState, ABC):
         await self.send("terminal:resize", {"uuid": uuid, "cols": cols, "rows": rows})
 
     async def switch(self, *active: str) -> None:
-        """Make these the only terminals that forward their output."""
+        """Make the terminals `active` the only ones whose output is sent to the phone."""
         await self.send("process:switch", {"activeUuids": list(active)})
 
 

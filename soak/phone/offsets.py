@@ -1,6 +1,6 @@
 """The stream offsets of a phone with the features `ack` and `resume`. Does no I/O.
 
-For each received message, and the path by which it came, it decides whether to show it and what to reply.
+For each received message and its transport, it decides whether to show the message and what to reply.
 docs/reference/protocol-additions.md has the rules.
 """
 
@@ -17,7 +17,8 @@ Reply = tuple[str, dict[str, Any]]
 
 @dataclass
 class StreamOffset:
-    """The offset in one terminal: the phone has `stream` up to `end`; None: nothing that later output could continue.
+    """The offset in one terminal. The phone has the output of `stream` up to `end`. None: it has nothing that could be
+    continued.
 
     `in_screen`: a screen has arrived in part. `asked`: the phone has asked for missing output.
     """
@@ -31,7 +32,7 @@ class StreamOffset:
 
 
 class StreamOffsets:
-    """The offsets of one phone with these features."""
+    """The offsets of one phone in all terminals."""
 
     def __init__(self, features: tuple[str, ...] = FEATURES) -> None:
         self._acknowledges = ACK in features
@@ -46,7 +47,7 @@ class StreamOffsets:
         return self._places.setdefault(uuid, StreamOffset())
 
     def sync(self, payload: Mapping[str, Any], path: str) -> list[Reply]:
-        """Process `processes:sync`: drop terminals that are gone, and reply if the agent waits for offsets."""
+        """Process `processes:sync`. Drop terminals that have ended, and reply if the agent waits for offsets."""
         self._used = "resume" in payload or "window" in payload  # else the agent does not know the features
         self._window = payload.get("window", 0)
         listed = {process["uuid"]: process.get("stream") for process in payload["processes"]}
@@ -107,14 +108,14 @@ class StreamOffsets:
         return self._paths is not None and path not in self._paths
 
     def _asked(self, uuid: str, place: StreamOffset, end: int) -> list[Reply]:
-        """Reply to the agent's request for the offset. Another offset than the agent's means that output was lost."""
+        """Reply to the agent's request for the offset. If it differs from the agent's, output was lost."""
         if place.end != end and self._resumes:
             place.asked = True
             return [self._resume(uuid)]
         return self._acknowledged(uuid, place)
 
     def _gap(self, uuid: str, place: StreamOffset, end: int) -> list[Reply]:
-        """Skip output that does not continue at the offset, and ask for the missing part if it has new bytes."""
+        """Skip output that does not continue at the offset. If it has new bytes, ask for the missing part."""
         if not self._resumes or place.asked or (place.end is not None and end <= place.end):
             return []
         place.asked = True

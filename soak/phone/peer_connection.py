@@ -53,14 +53,14 @@ class PhonePeerConnection:
         return self._connection.connectionState in ("failed", "closed")
 
     async def answer(self, offer: dict[str, Any]) -> SdpAnswer:
-        """Answer an offer. No timeout is needed: gathering waits for no server."""
+        """Answer an offer. It needs no timeout, because no server is asked for candidates."""
         await self._connection.setRemoteDescription(RTCSessionDescription(sdp=offer["sdp"], type=offer["type"]))
         await self._connection.setLocalDescription(await self._connection.createAnswer())
         local = self._connection.localDescription
         return SdpAnswer({"type": local.type, "sdp": local.sdp}, tuple(_candidates(local.sdp)))
 
     async def add_candidate(self, candidate: dict[str, Any] | None) -> None:
-        """Add a candidate of the agent; None ends the list."""
+        """Add a candidate of the agent. None ends the list."""
         if not candidate or not candidate.get("candidate"):
             await self._connection.addIceCandidate(None)
             return
@@ -87,7 +87,7 @@ class PhonePeerConnection:
         self._changed()
 
     async def send(self, text: str) -> None:
-        """Send a frame, after waiting while too much is buffered. Raises PhoneError."""
+        """Send a frame. Wait first while too much is buffered. Raises PhoneError."""
         try:
             async with asyncio.timeout(DRAIN_SECONDS):
                 while self._channel is not None and self.is_open and self._channel.bufferedAmount > BUFFERED:
@@ -95,14 +95,14 @@ class PhonePeerConnection:
                     await self._drained.wait()
         except TimeoutError:
             raise PhoneError(
-                "not_connected", f"the agent took nothing on the channel for {DRAIN_SECONDS:g} s"
+                "not_connected", f"the agent received nothing on the data channel for {DRAIN_SECONDS:g} s"
             ) from None
         if self._channel is None or not self.is_open:
             raise PhoneError("not_connected", "the data channel is not open")
         self._channel.send(text)
 
     def stop_acknowledging(self) -> None:
-        """Stop acknowledging received data; sending continues to work."""
+        """Stop acknowledging received data. Sending still works."""
         faults.stop_acknowledging(self._connection)
 
     async def begin_message(self, size: int) -> None:
@@ -117,24 +117,24 @@ class PhonePeerConnection:
         await close_connection(self._connection)
 
     async def silence(self) -> None:
-        """Close the sockets without a message to the other side."""
+        """Close the sockets without a message to the agent."""
         if self._connection.sctp is not None:
             await self._connection.sctp.transport.transport.stop()
 
     async def vanish(self) -> None:
-        """Disconnect without closing: the sockets are closed first, so that no later message can leave."""
+        """Disconnect without closing. The sockets are closed first, so that no later message can be sent."""
         await self.silence()
         await close_connection(self._connection)
 
 
 async def close_connection(connection: RTCPeerConnection) -> None:
-    """Close a peer connection, even one that is still connecting."""
+    """Close a peer connection, even while it is still connecting."""
     prevent_consent_checks(connection)
     await connection.close()
 
 
 def _candidates(sdp: str) -> list[dict[str, Any]]:
-    """Return the candidates of a session description with one section, as data channels have."""
+    """Return the candidates in a session description. It has a single section, as usual for data channels."""
     lines = sdp.splitlines()
     mid = next((line.removeprefix("a=mid:") for line in lines if line.startswith("a=mid:")), "0")
     return [

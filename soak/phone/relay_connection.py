@@ -1,4 +1,4 @@
-"""A phone's connection to its relay: Socket.IO over WebSocket only, like that of the apps.
+"""A phone's connection to its relay: Socket.IO, only over WebSocket, like that of the apps.
 
 Owns one connection from `open` to `close` or `cut`, with its HTTP session. Never reconnects.
 """
@@ -46,7 +46,7 @@ class TransportConnector(aiohttp.TCPConnector):
 
 
 class PhoneRelayConnection:
-    """One connection. `received` is called with every event in order, `lost` once when the connection is lost."""
+    """One connection. `received` is called with every event in order, and `lost` once when the connection is lost."""
 
     def __init__(self, received: Callable[[str, Json], None], lost: Callable[[], None]) -> None:
         self._on_event = received
@@ -61,7 +61,7 @@ class PhoneRelayConnection:
         return self._socket is not None and self._socket.connected
 
     async def open(self, url: str, token: str | None) -> None:
-        """Connect. Raises PhoneError, and then leaves nothing open."""
+        """Connect. Raises PhoneError, after closing everything that it opened."""
         # The client closes a session that it creates itself only if it was connected before.
         self._connector = TransportConnector()
         self._session = aiohttp.ClientSession(connector=self._connector, cookie_jar=aiohttp.DummyCookieJar())
@@ -130,7 +130,7 @@ class PhoneRelayConnection:
 
     @contextmanager
     def silent(self) -> Iterator[None]:
-        """Read nothing in this scope: neither answer nor close."""
+        """Stop reading in this scope. Events of the relay are not answered, and a close is not noticed."""
         transport = cast(asyncio.ReadTransport, self._connector.transport if self._connector is not None else None)
         if transport is None or not self.is_up:
             raise PhoneError("not_connected", "expected an open connection to the relay; found none")

@@ -1,6 +1,6 @@
 """The text that a phone shows: the newest text of each terminal, within limits, and exact totals of its output.
 
-Knows no transport.
+Does not use a transport.
 """
 
 from collections import deque
@@ -24,7 +24,7 @@ class Totals:
 
 
 class TerminalText:
-    """One terminal. With `keep_all` all of its text is stored."""
+    """The text of one terminal. With `keep_all`, all of it is stored."""
 
     def __init__(self, *, keep_all: bool) -> None:
         self._keep_all = keep_all
@@ -46,7 +46,7 @@ class TerminalText:
         self._show(data)
 
     def replace(self, screen: str) -> None:
-        """Replace the text by a screen."""
+        """Replace the text with a screen."""
         self.screen = screen
         self._parts.clear()
         self._length = 0
@@ -60,11 +60,11 @@ class TerminalText:
             self._length -= len(self._parts.popleft())
 
     def text(self) -> str:
-        """Return the stored text: the last screen and the output since."""
+        """Return the stored text: the last screen, and the output after it."""
         return "".join(self._parts)
 
     def tail(self, length: int) -> str:
-        """Return the last characters, at most `length`."""
+        """Return at most `length` characters from the end of the text."""
         wanted: deque[str] = deque()
         missing = min(length, self._length)
         for part in reversed(self._parts):
@@ -80,14 +80,14 @@ class TerminalText:
 
 
 class Screens:
-    """The terminals of a phone, by uuid. Beyond TERMINALS the oldest is dropped."""
+    """The text of a phone's terminals, by uuid. If there are more than TERMINALS, the oldest is dropped."""
 
     def __init__(self, *, keep_all: bool) -> None:
         self._keep_all = keep_all
         self._texts: dict[str, TerminalText] = {}
 
     def of(self, uuid: str) -> TerminalText:
-        """Return the text of a terminal; it is created empty if needed."""
+        """Return the text of a terminal. If there is none, create an empty one."""
         if uuid not in self._texts:
             if len(self._texts) >= TERMINALS:
                 del self._texts[next(iter(self._texts))]
@@ -100,7 +100,7 @@ class Screens:
 
 
 def shows(wanted: str | Callable[[str], bool]) -> Callable[[TerminalText], bool]:
-    """Return a predicate: whether a terminal's text contains `wanted`, or satisfies it.
+    """Return a predicate for the text of a terminal: the text contains `wanted`, or `wanted(text)` is true.
 
     Repeated calls search each character about once.
     """

@@ -1,4 +1,4 @@
-"""The order of a phone's encrypted sessions, one after the other. Owns the order of the present one."""
+"""The order of messages in a phone's encrypted sessions. Owns the order of the current session."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -12,8 +12,9 @@ T = TypeVar("T")
 
 
 class SessionOrder(Generic[T]):
-    """`handle` is called with each message in its turn, `lost` when messages are missing on the data channel, and
-    `broken` when they came late or are held back by the relay: nothing of the session is handled after that.
+    """Calls `handle` with each message in its order. `lost` is called when messages are missing on the data channel,
+    and `broken` when messages come too late or the relay holds them back. After `broken`, no message of the session is
+    handled.
     """
 
     def __init__(self, handle: Callable[[T], None], lost: Callable[[], None], broken: Callable[[str], None]) -> None:
@@ -26,7 +27,7 @@ class SessionOrder(Generic[T]):
 
     @property
     def is_on(self) -> bool:
-        """Whether the session has an order that holds."""
+        """Whether the session has an order, which is not broken."""
         return self._is_ordered
 
     def begin(self, *, ordered: bool) -> None:
@@ -42,7 +43,7 @@ class SessionOrder(Generic[T]):
         self._order = None
 
     def came(self, way: Way, number: int | None, message: T) -> None:
-        """Handle a message in its turn."""
+        """Handle a received message when it is its turn."""
         if self._order is None:
             return
         try:
@@ -53,12 +54,12 @@ class SessionOrder(Generic[T]):
             self._handle_all(ready)
 
     def channel_begins(self, number: int | None) -> None:
-        """Note that a data channel is about to carry messages from this number on."""
+        """Record that the data channel will carry messages from this number on."""
         if self._order is not None:
             self._handle_all(self._order.arrivals.channel_begins(number))
 
     def channel_ended(self) -> None:
-        """Note that the data channel is gone."""
+        """Record that the data channel is closed."""
         if self._order is not None:
             self._handle_all(self._order.arrivals.channel_lost())
 

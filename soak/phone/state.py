@@ -1,7 +1,7 @@
 """The state of a phone: token, available agents, recent events, and the text of its terminals.
 
-Owns that state, all of it bounded, and the waiting for events. Sends nothing and knows no transport. Payloads are JSON
-as Python values, as in protocol.md.
+Owns this state, all of which is bounded, and lets tasks wait for events. Sends nothing and does not use a transport.
+Payloads are JSON as Python values, as in protocol.md.
 """
 
 import uuid as uuids
@@ -19,9 +19,9 @@ Watcher = Callable[[str, Json], None]
 
 
 class PhoneState:
-    """The state of one phone. With `keep_output` it stores all text of its terminals, else only the end.
+    """The state of one phone. With `keep_output`, it stores all text of its terminals, otherwise only the end.
 
-    `features` are those that the phone supports beyond the legacy protocol.
+    `features` are the features that the phone supports beyond the legacy protocol.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class PhoneState:
         return await self._changes.until(lambda: self._log.take(events, where, since), timeout, missing)
 
     async def until(self, ready: Callable[[], bool], what: str, timeout: float = 10) -> None:
-        """Wait until `ready` is true; it is checked after every event of this phone. Raises PhoneError."""
+        """Wait until `ready` returns True. It is called after every event of this phone. Raises PhoneError."""
         await self._changes.until(lambda: ready() or None, timeout, lambda: what)
 
     def events(self, event: str, since: int = 0) -> int:
@@ -80,11 +80,13 @@ class PhoneState:
         return self._log.names(since).count(event)
 
     def output(self, uuid: str) -> str:
-        """Return the text of a terminal: the last screen and the output since (only the end, without `keep_output`)."""
+        """Return the text of a terminal: the last screen and the output after it. Without `keep_output`, only its end
+        is stored.
+        """
         return self._screens.of(uuid).text()
 
     def screen(self, uuid: str) -> str:
-        """Return the last `process:screen` of a terminal; it starts with a terminal reset."""
+        """Return the last `process:screen` of a terminal. It starts with a terminal reset."""
         return self._screens.of(uuid).screen
 
     def totals(self, uuid: str) -> Totals:
@@ -92,11 +94,13 @@ class PhoneState:
         return self._screens.of(uuid).totals()
 
     def forget_output(self, uuid: str) -> None:
-        """Clear a terminal's text, screen, totals and digest. Its offset stays."""
+        """Clear a terminal's text, screen, totals and digest. The offset is kept."""
         self._screens.forget(uuid)
 
     async def wait_output(self, uuid: str, wanted: str | Callable[[str], bool], timeout: float = 20) -> str:
-        """Wait until a terminal shows a text, or satisfies a condition. Return its text. Raises PhoneError."""
+        """Wait until a terminal's text contains `wanted`, or `wanted(text)` is true. Return the text. Raises
+        PhoneError.
+        """
         found = shows(wanted)
 
         def shown() -> str | None:
@@ -108,7 +112,7 @@ class PhoneState:
         )
 
     def receive(self, event: str, payload: Json, path: str) -> None:
-        """Process an event. Never raises, whatever the payload is."""
+        """Process an event. Never raises an exception, whatever the payload is."""
         if isinstance(payload, dict) and not self._follow(event, payload, path):
             self._changes.notify()
             return
@@ -138,7 +142,7 @@ class PhoneState:
         return shown
 
     def _reply(self, said: Reply, path: str) -> None:
-        """Schedule a reply on this path. It is dropped if the path is gone."""
+        """Schedule a reply on this transport. It is dropped if the transport is closed."""
         raise NotImplementedError
 
     def _show(self, watcher: Watcher, event: str, payload: Json) -> None:

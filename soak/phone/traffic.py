@@ -1,4 +1,4 @@
-"""Totals of the bytes typed and printed, and the error for lost bytes. Counts nothing itself."""
+"""Totals of typed and printed bytes, and the error for lost bytes. Does not count."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from mobifai.errors import MobiFaiError
 
 
 class IntegrityError(MobiFaiError):
-    """Bytes were lost, duplicated or reordered; `amount` is how many (at least 1), as far as this can be determined."""
+    """Bytes were lost, duplicated or reordered. `amount` is their number (at least 1), as far as it is known."""
 
     def __init__(self, detail: str, amount: int = 1) -> None:
         super().__init__(detail)
@@ -17,7 +17,8 @@ class IntegrityError(MobiFaiError):
 class Traffic:
     """Totals over a scenario, in bytes as UTF-8.
 
-    `bytes_sent` were typed, `bytes_received` arrived as output and screens, `lost` were lost, duplicated or reordered.
+    `bytes_sent` were typed, `bytes_received` arrived as output and screens, and `lost` were lost, duplicated or
+    reordered.
     """
 
     bytes_sent: int = 0

@@ -1,5 +1,5 @@
 """The files of a run: report.json, report.html, junit.xml, samples and memray windows.
 
-`directory` writes them. A new format is a module that turns a `Report` into bytes, and a line in
+`directory` writes the files. To add a format, write a module that turns a `Report` into bytes, and call it in
 `ReportDirectory.write`.
 """

@@ -14,7 +14,7 @@ from soak.report.sentences import planned
 SCHEMA_VERSION: Final = 1
 
 LARGER: Final = 1.25
-"""A rate this many times the earlier one is larger; smaller differences occur between equal runs."""
+"""A rate counts as larger if it is this many times the earlier one. Equal runs differ by less."""
 
 FACTS: Final = ("platform", "python", "c_library", "cpus", "network")
 """Compared facts of the environment."""
@@ -24,8 +24,8 @@ PLAN: Final = ("scenarios", "time_scale", "phones", "plant", "memray")
 
 
 class ComparisonOutcome(StrEnum):
-    """The verdict of a comparison. INCOMPARABLE: the reports can't show whether anything is new. Reports with
-    different seeds are comparable; the seeds are listed among the differences.
+    """The verdict of a comparison. INCOMPARABLE: the reports can't show whether anything is new. Reports with different
+    seeds are comparable; the seeds are listed among the differences.
     """
 
     NOT_WORSE = "not_worse"
@@ -41,7 +41,9 @@ EXIT_STATUS: Final[Mapping[ComparisonOutcome, int]] = {
 
 
 class Change(StrEnum):
-    """The change of a finding. UNKNOWN: it is not in the later report, which did not judge its scenario."""
+    """The change of a finding. UNKNOWN: the later report does not have the finding, but has not judged its scenario
+    either.
+    """
 
     NEW = "new"
     LARGER = "larger"
@@ -64,7 +66,7 @@ class ComparedReport(msgspec.Struct, frozen=True):
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """A fact that differs between the runs."""
+    """A fact that is not the same in both runs."""
 
     name: str
     before: str
@@ -72,7 +74,7 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 class FindingChange(msgspec.Struct, frozen=True):
-    """A finding of either report. A rate is null if that report does not have the finding."""
+    """A finding that is in at least one of the reports. A rate is null if that report does not have the finding."""
 
     kind: str
     name: str
@@ -84,8 +86,8 @@ class FindingChange(msgspec.Struct, frozen=True):
 
 
 class GaugeChange(msgspec.Struct, frozen=True):
-    """A gauge of both reports: states, rates for each cycle, and the smallest leaks that would have been
-    found; null if it was not judged.
+    """A gauge of both reports: its states, its rates for each cycle, and the smallest leaks that would have been found.
+    A number is null if the gauge was not judged.
     """
 
     name: str
@@ -100,7 +102,7 @@ class GaugeChange(msgspec.Struct, frozen=True):
 
 
 class LimitChange(msgspec.Struct, frozen=True):
-    """A limit whose state differs."""
+    """A limit whose state is not the same in both reports."""
 
     name: str
     before: BoundOutcome
@@ -108,7 +110,7 @@ class LimitChange(msgspec.Struct, frozen=True):
 
 
 class ReportComparison(msgspec.Struct, frozen=True):
-    """The result of a comparison. `reasons` say why it is incomparable."""
+    """The result of a comparison. `reasons` say why the reports are incomparable."""
 
     outcome: ComparisonOutcome
     reasons: list[str]
@@ -150,7 +152,7 @@ def _obstacles(before: Report, after: Report) -> Iterator[str]:
 
 
 def _driven_differently(before: Report, after: Report) -> Iterator[str]:
-    """Yield the differences of the plans that alone could make a finding new or gone."""
+    """Yield the differences between the plans that could make a finding new or gone even if MobiFai did not change."""
     one, other = _scenarios(before), _scenarios(after)
     if one != other:
         yield f"they ran different scenarios ({_text(one)} → {_text(other)}): run both with the same ones"

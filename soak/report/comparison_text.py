@@ -79,7 +79,7 @@ def _limits(found: ReportComparison) -> Iterator[str]:
 
 
 def _gauges(gauges: Sequence[GaugeChange]) -> Iterator[str]:
-    """Yield gauges that are no members of a family, and all with another state."""
+    """Yield the gauges that are no members of a family, and every gauge whose state has changed."""
     shown = [one for one in gauges if ":" not in one.name or one.before_state is not one.after_state]
     yield from _cut([_gauge(one) for one in shown], MOST_GAUGES)
 

@@ -1,4 +1,4 @@
-"""The directory of a report: its files, its ownership, and atomic writing."""
+"""The directory of a report: its files, the check that it is a report's directory, and atomic writing."""
 
 import math
 from collections.abc import Iterable
@@ -22,13 +22,16 @@ DOCUMENTS = ("report.json", "report.html", "junit.xml", "self-test.json", "self-
 
 
 class ReportDirectory:
-    """A report directory: a new one, one without files of the same names, or that of an earlier run.
+    """A report directory. It is new, or has the report of an earlier run, or has no files with the names of a report's
+    files.
 
     If the harness is killed, the last complete report remains.
     """
 
     def __init__(self, path: Path, *, samples_bytes: int = SAMPLES_FILE_BYTES) -> None:
-        """Create the directory with its parents, or take it over. Raises ReportError if it has foreign files."""
+        """Create the directory with its parents, or use the existing one. Raises ReportError if it has files of another
+        program.
+        """
         self.path = path
         self.windows = WindowFolder(path / "memray")
         self._samples = SamplesFile(path / "samples.jsonl", samples_bytes)
@@ -37,13 +40,13 @@ class ReportDirectory:
 
     @property
     def html(self) -> Path:
-        """Return the file that a user opens."""
+        """The path of the file that a user opens."""
         return self.path / "report.html"
 
     def begin(self, report: Report, *, keep_samples: bool = False) -> None:
-        """Replace the report of an earlier run by the first one of this run. Raises ReportError.
+        """Replace the report of an earlier run with the first report of this run. Raises ReportError.
 
-        `keep_samples`: the run continues the samples and windows of the earlier one.
+        With `keep_samples`, the run continues the samples and windows of the earlier run.
         """
         self._remove(DOCUMENTS[1:])  # report.json is replaced, so that the directory is always recognized
         self.write(report)
@@ -75,22 +78,22 @@ class ReportDirectory:
             raise ReportError(f"{self.path}: can't be cleared ({reason(error)}); {ADVICE}") from None
 
     def write(self, report: Report) -> None:
-        """Write the three files, each atomically. Raises ReportError."""
+        """Write report.json, report.html and junit.xml, each atomically. Raises ReportError."""
         write_whole(self.path / "report.json", encoded(report))
         write_whole(self.html, page(report, self.path).encode())
         write_whole(self.path / "junit.xml", junit(report))
 
     def append_samples(self, scenario: str, samples: Iterable[Sample]) -> None:
-        """Append samples to samples.jsonl; a full one is renamed to samples.1.jsonl. Raises ReportError."""
+        """Append samples to samples.jsonl. A full file is renamed to samples.1.jsonl. Raises ReportError."""
         self._samples.append(scenario, samples)
 
     def read(self) -> Report:
-        """Read the last written report. Raises ReportError."""
+        """Read the report in this directory. Raises ReportError."""
         return read_report(self.path)
 
     def _refuse_others(self) -> None:
         if (self.path / "report.json").exists():
-            with suppress(OtherSchema):  # ours too, of another version
+            with suppress(OtherSchema):  # a report of another version may be replaced too
                 self.read()
             return
         others = [name for name in ("report.html", "junit.xml") if (self.path / name).exists()]
@@ -100,7 +103,7 @@ class ReportDirectory:
 
 
 class OtherSchema(ReportError):
-    """A report of another schema version."""
+    """A report has another schema version."""
 
 
 class _Head(msgspec.Struct):
@@ -113,7 +116,7 @@ class _Head(msgspec.Struct):
 
 
 def read_report(path: Path) -> Report:
-    """Read the report in a directory. Raises ReportError if there is none or it is invalid.
+    """Read the report in the directory `path`. Raises ReportError if there is no report or it is invalid.
 
     Raises OtherSchema for another schema version.
     """
@@ -127,7 +130,7 @@ def read_report(path: Path) -> Report:
         raise ReportError(f"{path}: expected the directory of a soak report, found {found}; name one that a run wrote "
                           "(its --report DIR)") from None  # fmt: skip
     except OSError as error:
-        raise ReportError(f"{file}: can't be read ({reason(error)}); see who may read it") from None
+        raise ReportError(f"{file}: can't be read ({reason(error)}); check its permissions") from None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ReportError(f"{file}: expected the report of a soak run, found something else ({error}); "
                           "move it away, or name another directory") from None  # fmt: skip
@@ -146,10 +149,10 @@ def _check_schema(file: Path, found: int) -> None:
 
 
 def encoded(report: Report) -> bytes:
-    r"""A report as JSON that `read_report` takes back.
+    r"""Return a report as JSON, as `read_report` reads it.
 
-    JSON has no NaN and no infinity: as points they are left out, elsewhere they are written as 0 (a gauge's verdict
-    `unmeasured` says that it was not measured). Text that is no Unicode is written with its bytes as `\udc80`.
+    JSON has no NaN and no infinity. Points with such values are left out, and other values are written as 0 (the state
+    `unmeasured` of a gauge says that it was not measured). A byte that is not UTF-8 is written as the text `\udc80`.
     """
     head = plain_values(msgspec.to_builtins(msgspec.structs.replace(report, series=[])))
     del head["series"]

@@ -11,14 +11,14 @@ NOT_KNOWN = "–"
 
 
 def amount(value: float, unit: str) -> str:
-    """Return a value with its unit: `4.19 MB` for bytes, `1,234 objects` for the rest."""
+    """Return a value with its unit: `4.19 MB` for bytes, `1,234 objects` for other units."""
     if unit == "bytes":
         return byte_count(value)
     return f"{number(value)} {unit}".rstrip()
 
 
 def byte_count(value: float) -> str:
-    """Return bytes with at most three significant digits: `512 B`, `4.19 MB`."""
+    """Return a number of bytes with at most three significant digits: `512 B`, `4.19 MB`."""
     if not math.isfinite(value):
         return UNKNOWN
     step = 0
@@ -28,7 +28,9 @@ def byte_count(value: float) -> str:
 
 
 def number(value: float) -> str:
-    """Return three significant digits below a thousand, whole numbers with commas above: `0.021`, `48`, `12,345`."""
+    """Format a number: with three significant digits below a thousand, otherwise as a whole number with commas.
+    Examples: `0.021`, `48`, `12,345`.
+    """
     if not math.isfinite(value):
         return UNKNOWN
     if value == 0:
@@ -41,13 +43,13 @@ def number(value: float) -> str:
 
 
 def rate(value: float, unit: str) -> str:
-    """Return the growth for each cycle: `+48 B`; `0 B` for none."""
+    """Return the growth for each cycle: `+48 B`. Without growth: `0 B`."""
     sign = "+" if value > 0 and math.isfinite(value) else ""
     return sign + amount(value, unit)
 
 
 def significant(value: float) -> float:
-    """Round to three significant digits: a projection is not more exact than its rate."""
+    """Round to three significant digits, because a projection is not more exact than its rate."""
     return float(f"{value:.3g}")
 
 
@@ -74,12 +76,16 @@ def duration(seconds: float) -> str:
 
 
 def count(amount_of: int, one: str, many: str = "") -> str:
-    """Return a number with its noun: `1 cycle`, `2,400 cycles`."""
+    """Return a number with its noun: `1 cycle`, `2,400 cycles`. `one` is the noun; `many` is its plural, by default
+    with an s.
+    """
     return f"{amount_of:,} {one if amount_of == 1 else many or one + 's'}"
 
 
 def counted(counts: CycleCounts, cycle: str = "cycle") -> str:
-    """Return counts: `160 judged cycles, 40 warm-up cycles`. Kinds without cycles are left out, except judged ones."""
+    """Return counts: `160 judged cycles, 40 warm-up cycles`. Except for judged cycles, kinds without cycles are left
+    out.
+    """
     others = {
         "warm-up": counts.warm_up_cycles,
         "confirmation": counts.confirmation_cycles,

@@ -1,4 +1,4 @@
-"""Atomic writing of files, values that JSON can hold, and the error of report directories."""
+"""Atomic writing of files, values that JSON can represent, and the error of report directories."""
 
 import math
 import os
@@ -15,9 +15,9 @@ class ReportError(MobiFaiError):
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Replace a file by a rename, so that readers find either the old or the new one, even after a kill.
+    """Replace a file by a rename. Even if the process is killed, readers find either the old or the new file.
 
-    It is not synced: after a power loss the file may be older. Raises ReportError.
+    The file is not synced, so after a power failure it may be the old one. Raises ReportError.
     """
     draft = draft_of(path)
     try:
@@ -30,7 +30,7 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def draft_of(path: Path) -> Path:
-    """Return the path of the new file before it replaces the old one."""
+    """Return the path to which the new file is written before it replaces the old one."""
     return path.with_name(f".{path.name}.draft")
 
 
@@ -40,7 +40,8 @@ def reason(error: OSError) -> str:
 
 
 def make_directory(path: Path, advice: str) -> list[Path]:
-    """Create a directory with its parents, or check that it is writable. Return the created ones, innermost first.
+    """Create a directory with its parents, or check that it is writable. Return the created directories, innermost
+    first.
 
     Raises ReportError.
     """
@@ -64,7 +65,7 @@ def remove_empty(made: Iterable[Path]) -> None:
 
 
 def plain_values(value: Any) -> Any:
-    r"""Return builtin values for JSON: NaN and infinity as 0, invalid Unicode with its bytes as `\udc80`."""
+    r"""Return builtin values for JSON. NaN and infinity become 0, and bytes that are not UTF-8 text like `\udc80`."""
     if isinstance(value, str):
         return value.encode(errors="backslashreplace").decode()
     if isinstance(value, float):

@@ -22,9 +22,9 @@ def annotation(level: Level, title: str, message: str, file: str = "", line: int
 
 
 def publish(annotations: Iterable[str], page: str, *, as_json: bool, environ: Mapping[str, str] = os.environ) -> None:
-    """Print annotations and add a page to the job's summary on GitHub's runner; elsewhere do nothing.
+    """Print annotations and add a page to the job's summary, if this process runs on GitHub's runner.
 
-    With `as_json` annotations do not go to standard output. A summary that can't be written is reported on standard
+    With `as_json`, annotations do not go to standard output. A summary that can't be written is reported on standard
     error and does not change the result.
     """
     if environ.get("GITHUB_ACTIONS") == "true":

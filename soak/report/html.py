@@ -1,7 +1,7 @@
 """report.html: the whole report on one self-contained page.
 
-Owns the order of the sections. Tables, plots and the style have modules of their own; every string is escaped
-(`markup`).
+Owns the order of the sections. Tables, plots and the style are in separate modules. Every string is escaped (see
+`markup`).
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -35,7 +35,9 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def page(report: Report, place: Path | None = None) -> str:
-    """Return the page of a report in the directory `place`. Any name in it can be encoded as UTF-8."""
+    """Return the page of a report in the directory `place`. The page can be encoded as UTF-8, whatever names are in the
+    report.
+    """
     body = tag("body", tag("main", list(_sections(report, place))))
     return "<!DOCTYPE html>\n" + tag("html", _head(report), body, lang="en") + "\n"
 

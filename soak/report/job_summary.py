@@ -78,7 +78,7 @@ def _names(names: Sequence[str]) -> str:
 
 
 def _code(command: str) -> str:
-    """Return a command as code, within more backticks than it contains. In tables bars are escaped too."""
+    """Return a command as Markdown code, between more backticks than it contains. Bars are escaped for tables."""
     shown = one_line(command)
     longest = max(map(len, re.findall("`+", shown)), default=0)
     fence, blank = "`" * (longest + 1), " " if longest else ""
@@ -86,7 +86,7 @@ def _code(command: str) -> str:
 
 
 def annotations(report: Report) -> Iterator[str]:
-    """Return an annotation for the verdict and for each of the first findings; none if everything held."""
+    """Yield an annotation for the verdict and for each of the first findings. If everything held, yield none."""
     if report.verdict == "held":
         return
     level = LEVELS.get(report.verdict, "error")

@@ -1,4 +1,4 @@
-"""A report as JUnit XML for CI systems. The XML is valid for any names."""
+"""A report as JUnit XML for CI systems. The XML is valid, whatever names are in the report."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,7 +26,7 @@ SUITE_OF: Final = {
     "failure": "scenarios",
     "harness": "harness",
 }
-"""The suite of each kind of finding. A finding without a case there gets its own case among the findings."""
+"""The suite of each kind of finding. A finding without a case in its suite gets a case in the suite `findings`."""
 
 VERDICTS: Final[Mapping[SoakVerdict, CaseOutcome]] = {
     "held": "passed",
@@ -71,7 +71,7 @@ def junit(report: Report) -> bytes:
 
 
 def document(program: str, seconds: float, all_cases: Iterable[JUnitCase]) -> bytes:
-    """Return a document of cases, with suites in the order of their first cases."""
+    """Return an XML document with the cases. Its suites are in the order of their first cases."""
     root = ET.Element("testsuites", name=f"mobifai {program}", time=f"{seconds:.3f}")
     suites: dict[str, list[JUnitCase]] = {}
     for case in all_cases:
@@ -86,7 +86,7 @@ def document(program: str, seconds: float, all_cases: Iterable[JUnitCase]) -> by
 
 
 def cases(report: Report) -> Iterator[JUnitCase]:
-    """Yield every case of a report, with its findings."""
+    """Yield every case of a report, with the findings that concern it."""
     left = list(report.findings)
     yield _run(report)
     for case in _measured(report):

@@ -1,4 +1,4 @@
-"""A lock that allows one writer for a report's directory. The system releases it when the process ends.
+"""A lock that allows one writer for a report's directory. The system releases the lock when the process ends.
 
 The directory itself is locked, so no lock file is left behind.
 """
@@ -20,10 +20,10 @@ PID = "pid"
 
 @contextmanager
 def locked(directory: Path, *documents: str) -> Iterator[None]:
-    """Lock the directory within a scope. Raises ReportError if another process has it.
+    """Lock a directory within a scope. Raises ReportError if another process has locked it.
 
-    That process is named by the first unfinished one of `documents` (default `report.json`). On a file system without
-    locks the scope is entered without one.
+    The error names that process. Its id is read from the first unfinished report among `documents` (by default
+    `report.json`). On a file system without locks, the scope runs without a lock.
     """
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

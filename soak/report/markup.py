@@ -1,4 +1,4 @@
-"""HTML and SVG elements, escaped by construction: strings are text, only `Markup` is markup."""
+"""HTML and SVG elements. All strings are escaped unless they are of the type `Markup`."""
 
 import html
 import re
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from mobifai.protocol.plain_text import plain
 
 MOST_TEXT = 2000
-"""Most shown characters of one text; report.json has all of it."""
+"""Most characters of a text that are shown. report.json has the whole text."""
 
 _NO_CHARACTER = re.compile(r"[\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
@@ -24,17 +24,17 @@ Content = str | Markup | None | Iterable["Content"]
 
 
 def printable(text: object) -> str:
-    """Return foreign text without invalid characters and direction marks, shortened if necessary."""
+    """Return text from elsewhere without invalid characters and direction marks. A long text is shortened."""
     return _clean(shortened(str(text)))
 
 
 def shortened(text: str) -> str:
-    """Return at most `MOST_TEXT` characters of a text, with a mark where it is cut."""
+    """Return at most `MOST_TEXT` characters of a text. A mark shows where it was cut."""
     return text if len(text) <= MOST_TEXT else text[:MOST_TEXT] + "…"
 
 
 def tag(name: str, /, *content: Content, **attributes: object) -> Markup:
-    """Return an element. In attribute names `_` means `-`, and a trailing one is dropped (`class_`)."""
+    """Return an element. In attribute names, `_` stands for `-`, and a trailing `_` is dropped (as in `class_`)."""
     written = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{html.escape(_clean(str(value)))}"'
         for key, value in attributes.items()
@@ -47,7 +47,7 @@ def tag(name: str, /, *content: Content, **attributes: object) -> Markup:
 
 
 def markup(*content: Content) -> Markup:
-    """Return joined pieces; strings are escaped, None is left out."""
+    """Join the pieces into markup. Strings are escaped, and None is skipped."""
     return Markup("".join(_piece(one) for one in content))
 
 

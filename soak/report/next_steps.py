@@ -1,4 +1,4 @@
-"""Next steps after a run: a sentence and the exact shell command."""
+"""Next steps after a run. Each has a sentence, and the exact shell command if there is one."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class LongerRun:
 
 
 def next_steps(report: Report, place: Path) -> list[Suggestion]:
-    """Return the next steps for the report in the directory `place`."""
+    """Return the next steps for the report that is in the directory `place`."""
     if any(_is_growth(one) for one in report.findings):
         return [Suggestion("to find the responsible line", _name_the_line(report, place))]
     if report.findings:
@@ -75,7 +75,7 @@ def _go_on(report: Report, place: Path) -> Iterator[Suggestion]:
 
 
 def _watch_longer(report: Report) -> Suggestion:
-    """Return the command to watch longer. Samples are evenly spaced, at most one a second."""
+    """Return the command that watches longer. Samples are taken at equal intervals, at most once a second."""
     looks = report.counts.judged_cycles
     each = max(1.0, report.duration_s / looks) if looks else WATCH_SECONDS / ENOUGH_LOOKS
     seconds = max(2 * ENOUGH_LOOKS * each, report.duration_s)
@@ -95,7 +95,7 @@ def _has_more_to_do(report: Report) -> bool:
 
 
 def _longer(report: Report) -> LongerRun | None:
-    """Return the options with which a finished run would have enough blocks."""
+    """Return the options with which the run would have enough blocks; None if it has them or its plan is unknown."""
     plan: Any = report.environment.get("plan")
     if not isinstance(plan, dict) or not any(one.state is Trend.UNJUDGED for one in report.scenarios):
         return None
@@ -112,7 +112,7 @@ def _longer(report: Report) -> LongerRun | None:
 
 
 def _seconds_for(scenario: ScenarioResult, parts: int) -> float:
-    """Return about how long fresh processes take for a similar warm-up and enough blocks."""
+    """Return the estimated time in which fresh processes have a similar warm-up and enough blocks."""
     counts = scenario.counts
     cycles = counts.warm_up_cycles / parts + cycles_for(ENOUGH_BLOCKS, counts)
     each = scenario.duration_s / counts.cycles if counts.cycles else USUAL_CYCLE_SECONDS
@@ -120,7 +120,7 @@ def _seconds_for(scenario: ScenarioResult, parts: int) -> float:
 
 
 def _rounded_up(seconds: float) -> int:
-    """Round up to steps of 10 s, or of a minute from five minutes on."""
+    """Round up to a multiple of 10 s, or of a minute from five minutes on."""
     step = 10 if seconds <= 300 else 60
     return ceil(seconds / step) * step
 

@@ -1,6 +1,6 @@
-"""The plots of a page: one for each gauge, with a line for each scenario. Scalable SVG with HTML labels.
+"""The plots of a page: one for each gauge, with a line for each scenario. They are scalable SVG with HTML labels.
 
-A scenario in which a gauge grew, and the harness, have plots of their own, so that no other line hides the rise.
+Scenarios in which a gauge grew, and the harness, have separate plots, so that no other line hides the growth.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ COLOURS = 6
 
 @dataclass(frozen=True, slots=True)
 class PlotLine:
-    """A gauge in one scenario. Points are (cycle, value), or (seconds, value) where cycles are not counted."""
+    """A gauge in one scenario. Points are (cycle, value), or (seconds, value) if cycles are not counted."""
 
     scenario: str
     points: Sequence[Point]
@@ -43,7 +43,7 @@ class Plot:
 
     @property
     def of_harness(self) -> bool:
-        """Whether it belongs to the harness, whose cycles are rounds."""
+        """Whether the plot is about the harness, whose cycles are rounds."""
         return any(line.scenario == HARNESS for line in self.lines)
 
     @property
@@ -54,19 +54,21 @@ class Plot:
 
 @dataclass(frozen=True, slots=True)
 class PlotColours:
-    """The property that all plots of a page share: the colour of each scenario."""
+    """The colour of each scenario. All plots of a page share it."""
 
     colours: Mapping[str, int]
 
 
 def plot_colours(report: Report) -> PlotColours:
-    """Return the colours of the report's scenarios, then of those that only series have."""
+    """Return the colours of the report's scenarios, and of scenarios that only series name."""
     names = dict.fromkeys([*(one.name for one in report.scenarios), *(one.scenario for one in report.series)])
     return PlotColours({name: index for index, name in enumerate(names)})
 
 
 def plots(report: Report) -> list[Plot]:
-    """Return a plot for each gauge with points: those with findings first, then by name."""
+    """Return a plot for each gauge with points. Plots with findings come first, then those without, each in order of
+    their names.
+    """
     apart = {(one.name, one.scenario) for one in report.findings if one.kind != "harness"}
     groups: dict[tuple[str, str], list[SeriesResult]] = {}  # bounded by the series
     for series in report.series:

@@ -1,4 +1,5 @@
-"""The samples of a run as JSON lines in at most two files: a full one becomes the older file.
+"""The samples of a run as JSON lines, in at most two files. A full file replaces the older one, and a new file is
+begun.
 
 A line is `{"scenario", "at", "cycle", "values"}`. If the harness is killed, the last line may be incomplete.
 """
@@ -24,7 +25,7 @@ class _Line(msgspec.Struct):
 
 
 class SamplesFile:
-    """The two files of a run. They are not kept open between calls."""
+    """The two files with the samples of a run. They are not kept open between calls."""
 
     def __init__(self, path: Path, most_bytes: int = SAMPLES_FILE_BYTES) -> None:
         self._path = path
@@ -32,7 +33,7 @@ class SamplesFile:
         self._most = most_bytes
 
     def append(self, scenario: str, samples: Iterable[Sample]) -> None:
-        """Append a line for each sample; one that is larger than a file is left out. Raises ReportError."""
+        """Append a line for each sample. A line that is larger than a file is dropped. Raises ReportError."""
         try:
             for sample in samples:
                 line = _line(scenario, sample)
@@ -49,7 +50,7 @@ class SamplesFile:
         self._older.unlink(missing_ok=True)
 
     def is_ours(self) -> bool:
-        """Return whether there is no file yet, or its first line is a sample."""
+        """Return whether the file can be used: it does not exist, or its first line is a sample."""
         try:
             with self._path.open("rb") as file:
                 first = file.readline(self._most)

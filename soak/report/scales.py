@@ -9,13 +9,13 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A range of numbers that is drawn between 0 and a size."""
+    """A range of numbers for an axis."""
 
     low: float
     high: float
 
     def place(self, value: float, size: int) -> int:
-        """Return the position of a value, clamped to the range."""
+        """Return the position of a value between 0 (`low`) and `size` (`high`). Values outside are clamped."""
         if self.high <= self.low:
             return size // 2
         share = (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2)  # halves: the difference may be too large
@@ -23,7 +23,9 @@ class Span:
 
 
 def fewer(points: Sequence[Point], most: int) -> list[Point]:
-    """Return at most `most` points (at least 4): the first, the last, and the extremes of every interval."""
+    """Return at most `most` points (at least 4): the first, the last, and the smallest and the largest of every
+    interval.
+    """
     if len(points) <= most:
         return list(points)
     number = (most - 2) // 2
@@ -35,7 +37,9 @@ def fewer(points: Sequence[Point], most: int) -> list[Point]:
 
 
 def span(values: Sequence[float], capacity: float | None = None) -> Span:
-    """Return the range of a plot of these values: all of them, a margin, and the capacity unless it is far above."""
+    """Return the range of an axis for these values, with a margin. The capacity is included unless it is far above the
+    values.
+    """
     low, high = min(values), max(values)
     if capacity is not None and near(capacity, high):
         low, high = min(low, capacity), max(high, capacity)
@@ -49,7 +53,7 @@ def near(capacity: float, highest: float) -> bool:
 
 
 def ticks(low: float, high: float, about: int) -> list[float]:
-    """Return `about` round numbers within a range, at most twice as many."""
+    """Return about `about` round numbers within a range, at most twice as many."""
     if not (math.isfinite(high - low) and high > low):
         return [low]
     rough = (high - low) / about

@@ -14,7 +14,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schemas() -> Mapping[str, dict[str, Any]]:
-    """Return the schema of each document by its file name."""
+    """Return the schema of each document, by file name."""
     from soak.gauges.results import Report  # noqa: PLC0415 - pure, but the reports' own writers import this module
     from soak.report.comparison import ReportComparison  # noqa: PLC0415
 
@@ -25,7 +25,7 @@ def schemas() -> Mapping[str, dict[str, Any]]:
 
 
 def schema_of(type_: Any, title: str) -> dict[str, Any]:
-    """Return the schema of a report type with a `schema_version`."""
+    """Return the JSON schema of a report type that has a `schema_version`."""
     (found,), definitions = msgspec.json.schema_components([type_], ref_template="#/$defs/{name}")
     form = definitions[type_.__name__]
     form["properties"]["schema_version"] = {"const": _version(type_)}
@@ -34,12 +34,12 @@ def schema_of(type_: Any, title: str) -> dict[str, Any]:
 
 
 def written(schema: Mapping[str, Any]) -> bytes:
-    """Return a schema as its file has it."""
+    """Return the content of a schema's file."""
     return msgspec.json.format(msgspec.json.encode(schema), indent=1) + b"\n"
 
 
 def write_all(folder: Path, all_: Mapping[str, Mapping[str, Any]]) -> None:
-    """Write each schema to its file in a folder, which is created."""
+    """Write each schema to its file in `folder`. Create the folder if needed."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, schema in all_.items():
         (folder / name).write_bytes(written(schema))

@@ -62,7 +62,7 @@ def headline(report: Report) -> str:
 
 
 def gain(finding: FindingResult) -> str:
-    """Return a finding's growth for each cycle and in a day; empty for one that is no growth."""
+    """Return the growth of a finding for each cycle and in a day; an empty text for a finding that is not growth."""
     if not finding.per_cycle and not finding.per_24h:
         return ""
     each = cycle_word(finding.scenario == ATTACHED)
@@ -70,7 +70,7 @@ def gain(finding: FindingResult) -> str:
 
 
 def cycle_word(is_watch: bool) -> str:
-    """Return the counted unit: a watched agent is sampled, not driven through cycles."""
+    """Return the noun for a counted unit: a watched agent has samples, other runs have cycles."""
     return "sample" if is_watch else "cycle"
 
 
@@ -80,7 +80,7 @@ def ran(report: Report) -> str:
 
 
 def undecided(report: Report) -> list[str]:
-    """Return why there is no verdict: `terminals was not judged: too few blocks (3 of 8 needed)`."""
+    """Return the reasons why there is no verdict: `terminals was not judged: too few blocks (3 of 8 needed)`."""
     reasons = ["the run was interrupted"] if report.interrupted else []
     begun = {one.name for one in report.scenarios}
     reasons += [f"{name} was not judged: it was not begun" for name in planned(report) if name not in begun]
@@ -88,14 +88,16 @@ def undecided(report: Report) -> list[str]:
 
 
 def planned(report: Report) -> list[str]:
-    """Return the requested scenarios, as far as the report has them."""
+    """Return the names of the requested scenarios. The list is empty if the report has no plan or is about a watched
+    agent.
+    """
     plan = report.environment.get("plan")
     names = plan.get("scenarios") if isinstance(plan, dict) and not report.is_watch else None
     return [str(name) for name in names] if isinstance(names, list | tuple) else []
 
 
 def harness_text(report: Report) -> str:
-    """Describe the harness's own growth, most of which is judged in long runs only."""
+    """Return a sentence on the growth of the harness itself, most of which is judged only in long runs."""
     rising = [gauge.name for gauge in report.harness if gauge.state is Trend.RISING]
     judged = [gauge.name for gauge in report.harness if gauge.state.is_judged]
     if rising:

@@ -24,19 +24,19 @@ WORDS: Final[Mapping[Trend, str]] = {
 
 
 class HasState(Protocol):
-    """Anything that is judged."""
+    """A result that has a state."""
 
     @property
     def name(self) -> str:
-        """The name of the judged thing."""
+        """The name of the gauge, count or scenario."""
 
     @property
     def state(self) -> Trend:
-        """Its state."""
+        """The state of the result."""
 
     @property
     def reason(self) -> str:
-        """Why nothing is known."""
+        """The reason why the result is unknown."""
 
 
 def state_text(judged: HasState) -> str:
@@ -45,12 +45,12 @@ def state_text(judged: HasState) -> str:
 
 
 def unfilled(report: Report) -> list[BoundResult]:
-    """Return limits that nothing filled."""
+    """Return the limits that were not filled."""
     return [bound for bound in report.bounds if not bound.exercised]
 
 
 def unknown(report: Report) -> dict[str, list[str]]:
-    """Return the gauges with an unknown result by reason: `not judged: too few blocks (3 of 8 needed)`.
+    """Return the gauges with an unknown result, grouped by reason: `not judged: too few blocks (3 of 8 needed)`.
 
     Gauges that are never judged are left out.
     """
@@ -58,7 +58,7 @@ def unknown(report: Report) -> dict[str, list[str]]:
 
 
 def by_reason(judged: Iterable[HasState]) -> dict[str, list[str]]:
-    """Return names by their state text, each once."""
+    """Return the names of results, grouped by the text of their state. Each name is listed once."""
     found: dict[str, dict[str, None]] = {}  # bounded by what is judged
     for one in judged:
         found.setdefault(state_text(one), {})[one.name] = None

@@ -1,4 +1,4 @@
-"""The style of the page: light and dark, narrow and wide, and for print. It loads nothing from elsewhere."""
+"""The style sheet of the page: for light and dark, for narrow and wide screens, and for print. It loads nothing."""
 
 CSS = """
 :root{color-scheme:light dark;--bg:#fff;--card:#f5f6f8;--ink:#16191d;--dim:#525a65;--edge:#d4d9e0;--grid:#e3e7ec;

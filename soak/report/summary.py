@@ -23,9 +23,9 @@ Piece = tuple[str, str]
 
 
 def summary(report: Report, place: Path | None = None) -> Text:
-    """Return the summary of a report; `place` is its directory.
+    """Return the summary of a report. `place` is the report's directory.
 
-    `plain` is its unstyled text. Lines are not wrapped, so that commands can be copied.
+    Its `plain` is the text without styles. Lines are not wrapped, so that commands can be copied.
     """
     text = Text(no_wrap=True, overflow="ignore")
     for line, style in _lines(report, place):
@@ -79,7 +79,7 @@ def _unknown(report: Report) -> Iterator[Piece]:
 
 
 def _least(gauges: Sequence[GaugeResult]) -> str:
-    """Return the largest smallest leak of each gauge, without members of families."""
+    """Return for each gauge the largest of its smallest leaks in all scenarios. Members of families are left out."""
     worst: dict[str, tuple[float, str]] = {}
     for gauge in gauges:
         if gauge.smallest_leak is not None and ":" not in gauge.name:
@@ -93,7 +93,7 @@ def _names(names: Sequence[str]) -> str:
 
 
 def _command(words: str) -> str:
-    """Return a command on one line. Ours are already quoted; tabs in those of other reports would be expanded."""
+    """Return a command on one line. Tabs are escaped, because a terminal would expand them."""
     return one_line(words).replace("\t", "\\t")
 
 

@@ -1,4 +1,6 @@
-"""The tables of a page: findings, scenarios, limits, counts at rest, gauges. Signs and words repeat the colours."""
+"""The tables of a page: findings, scenarios, limits, counts at rest, gauges. A sign and a word repeat what each colour
+says.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,7 +47,9 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its heading, the content of a cell, and whether that is a number."""
+    """A column of a table. `head` is its heading, `cell` returns the content of a cell, and `figure` says that it is a
+    number.
+    """
 
     head: str
     cell: Callable[[Any], Content]
@@ -53,7 +57,7 @@ class Column:
 
 
 def table(caption: str, columns: Sequence[Column], rows: Sequence[Row]) -> Markup:
-    """Return a table whose first column names the row; on narrow screens every row is a card."""
+    """Return a table. The first column names the row. On narrow screens every row is shown as a card."""
     left = len(rows) - MOST_ROWS
     heads = [tag("th", one.head, scope="col", class_="figure" if one.figure else None) for one in columns]
     return tag(
@@ -66,7 +70,7 @@ def table(caption: str, columns: Sequence[Column], rows: Sequence[Row]) -> Marku
 
 
 def findings_table(findings: Sequence[FindingResult], places: Mapping[tuple[str, str], str]) -> Markup:
-    """Return the table of findings; `places` has the id of each finding's plot by name and scenario."""
+    """Return the table of findings. `places` has the id of each finding's plot, by name and scenario."""
     return table(
         "Click a command to select it.",
         [
@@ -81,7 +85,7 @@ def findings_table(findings: Sequence[FindingResult], places: Mapping[tuple[str,
 
 
 def scenarios_table(scenarios: Sequence[ScenarioResult]) -> Markup:
-    """Return the table of scenarios: their progress and their bytes."""
+    """Return the table of scenarios, with their progress and traffic."""
     return table(
         "Only judged cycles are compared; those of the warm-up, of confirmations and of traced windows are not.",
         [
@@ -99,7 +103,7 @@ def scenarios_table(scenarios: Sequence[ScenarioResult]) -> Markup:
 
 
 def bounds_table(bounds: Sequence[BoundResult]) -> Markup:
-    """Return the table of limits: broken ones first, then unfilled ones."""
+    """Return the table of limits. Broken limits come first, then unfilled ones."""
     ordered = sorted(bounds, key=lambda one: (one.peak <= one.capacity, one.exercised, one.name))
     return table(
         "Nothing is known about a limit that was never reached.",
@@ -117,7 +121,7 @@ def bounds_table(bounds: Sequence[BoundResult]) -> Markup:
 
 
 def rest_table(rest: Sequence[RestResult]) -> Markup:
-    """Return the table of counts at rest: those that differ first."""
+    """Return the table of counts at rest. Counts that differ come first."""
     ordered = sorted(rest, key=lambda one: (ORDER[one.state], one.before == one.after, one.name))
     return table(
         "Counted after the warm-up and at the end, with no phone connected and no terminal open.",
@@ -133,7 +137,9 @@ def rest_table(rest: Sequence[RestResult]) -> Markup:
 
 
 def gauges_table(gauges: Sequence[GaugeResult], caption: str, each: str = "A cycle") -> Markup:
-    """Return the table of gauges: how each changed, and the smallest leak that would have been found."""
+    """Return the table of gauges, with their growth and the smallest leak that would have been found. `each` heads the
+    growth.
+    """
     return table(
         caption,
         [
@@ -156,7 +162,7 @@ def traffic(bytes_: TrafficResult) -> str:
 
 
 def mark(class_: str, text: str) -> Markup:
-    """Return an outcome with colour and words."""
+    """Return an outcome with a colour and words."""
     return tag("span", text, class_=class_)
 
 
@@ -172,7 +178,7 @@ def _found(finding: FindingResult, place: str | None) -> Content:
 
 
 def _others(counts: CycleCounts) -> str:
-    """Return the cycles that are not judged: `40 warm-up cycles`."""
+    """Return the text for the cycles that are not judged: `40 warm-up cycles`."""
     return ", ".join(counted(counts).split(", ")[1:]) or "none"
 
 
@@ -181,7 +187,7 @@ def _growth(value: float, unit: str) -> str:
 
 
 def _peak(bound: BoundResult) -> str:
-    """Return the peak, unrounded if it exceeds the capacity."""
+    """Return the peak with its unit. It is not rounded if it exceeds the capacity."""
     return f"{bound.peak:,} {bound.unit}" if bound.peak > bound.capacity else amount(bound.peak, bound.unit)
 
 
@@ -196,7 +202,7 @@ def _bar(bound: BoundResult) -> Content:
 
 
 def outcome(judged: RestResult | GaugeResult | ScenarioResult) -> Content:
-    """Return a state with its reason."""
+    """Return a state with its reason as cell content."""
     reason = tag("p", judged.reason, class_="small dim") if judged.reason else None
     return [mark(TONES[judged.state], f"{SIGNS[judged.state]} {WORDS[judged.state]}"), reason]
 
@@ -210,5 +216,5 @@ def _rate(gauge: GaugeResult) -> str:
 
 
 def _least(gauge: GaugeResult) -> str:
-    """Return the smallest leak that would have been found, if the gauge was judged."""
+    """Return the text for the smallest leak that would have been found. It is not known without a judgement."""
     return NOT_KNOWN if gauge.smallest_leak is None else amount(gauge.smallest_leak, gauge.unit)

@@ -1,10 +1,12 @@
-"""Foreign text on one line, for terminals, logs and Markdown."""
+"""Makes text from elsewhere safe on one line of a terminal, a log or a Markdown table."""
 
 from mobifai.protocol.plain_text import plain
 
 
 def one_line(text: str) -> str:
-    """Return one line without control characters that can be encoded. Spaces are kept, for commands."""
+    """Return the text on one line, without control characters and without characters that can't be encoded. Spaces are
+    kept, because commands contain them.
+    """
     return plain(" ".join(text.splitlines()).encode(errors="backslashreplace").decode())
 
 

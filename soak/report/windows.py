@@ -1,4 +1,4 @@
-"""The folder of a run's memray windows, which keeps the newest ones within limits on number and bytes."""
+"""The folder of a run's memray windows. It keeps the newest windows, within limits on their number and bytes."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ MOST_WINDOW_BYTES = 64 * 10**6
 
 
 class WindowFolder:
-    """The folder `memray` of a report directory, created with the first window."""
+    """The folder `memray` in a report directory. It is created with the first window."""
 
     def __init__(self, folder: Path, most: int = MOST_WINDOWS, most_bytes: int = MOST_WINDOW_BYTES) -> None:
         self._folder = folder.absolute()  # the agent writes there, and has a working directory of its own
@@ -19,7 +19,7 @@ class WindowFolder:
         self._most_bytes = most_bytes
 
     def place(self, number: int) -> Path:
-        """Return the path of a new window, and remove old ones to make room. Raises ReportError."""
+        """Return the path for a new window. Remove old windows to make room. Raises ReportError."""
         path = self._folder / f"window-{number:06}.bin"
         try:
             self._folder.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""Writes the report during a run. If it can't be written, as on a full disk, the run continues and it is written later.
+"""Writes the report during a run. If writing fails, as on a full disk, the run continues, and later attempts catch up.
 
 Owns the queue of unwritten samples.
 """
@@ -16,7 +16,9 @@ MOST_WAITING = 1000
 
 
 class ReportWriter:
-    """The writer of one run. `problem` is why the latest report could not be written, or None."""
+    """The writer of one run's report. `problem` says why the latest report could not be written; it is None after a
+    success.
+    """
 
     def __init__(self, directory: ReportDirectory, say: Callable[[str], None]) -> None:
         self.problem: str | None = None
@@ -28,12 +30,12 @@ class ReportWriter:
 
     @property
     def notes(self) -> list[str]:
-        """Return notes for a reader of the report."""
+        """The notes about failed writing, for readers of the report."""
         notes = [f"the report temporarily could not be written: {self._failed}"] if self._failed else []
         return [*notes, *([f"{self._dropped} samples are not in samples.jsonl"] if self._dropped else [])]
 
     def write(self, report: Report) -> bool:
-        """Write the report and the queued samples. Return whether that succeeded."""
+        """Write the report and the queued samples. Return whether both were written."""
         try:
             self._directory.write(report)
             self._write_samples()

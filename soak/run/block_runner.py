@@ -1,7 +1,7 @@
-"""Runs a scenario in blocks: fresh processes, a warm-up, then blocks of cycles; and again to confirm a suspicion.
+"""Runs a scenario in blocks: fresh processes, a warm-up, then blocks of cycles. A confirmation is run in the same way.
 
-Soak has a block runner for each scenario, the memory gate one for each side. A block runner owns the processes of the
-current scenario run. It judges nothing; the figures are in the scenario run.
+Soak has a block runner for each scenario, and the memory gate has one for each side. A block runner owns the processes
+of the current scenario run. It judges nothing; the measured values are in the scenario run.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def ignore_progress(_: object) -> None:
 
 
 class OpenScenarioRun(Protocol):
-    """Starts the processes of a scenario run, as `open_scenario_run` does."""
+    """A function that starts the processes of a scenario run, as `open_scenario_run` does."""
 
     def __call__(
         self,
@@ -34,12 +34,12 @@ class OpenScenarioRun(Protocol):
         factor: int = 1,
         installation: Installation = HERE,
     ) -> AbstractAsyncContextManager[ScenarioRun]:
-        """Start them in an empty folder. Raises TargetFailed, StateError."""
+        """Start the processes in an empty folder. Raises TargetFailed, StateError."""
 
 
 @dataclass(frozen=True, slots=True)
 class WarmUp:
-    """Blocks of a warm-up as (least, most), and those of a confirmation's warm-up."""
+    """The least and the most blocks of a usual warm-up, and of the warm-up of a confirmation."""
 
     usual: tuple[int, int] = (WARM_UP_BLOCKS, MOST_WARM_UP_BLOCKS)
     confirmation: tuple[int, int] = LONGER_WARM_UP
@@ -49,7 +49,7 @@ class WarmUp:
 class BlockPlan:
     """The scenario of a block runner, with its seed and options (`plan`) and the folder of its processes.
 
-    A block has `factor` times the cycles of the scenario's own block.
+    A block has `factor` times as many cycles as the scenario's own block.
     """
 
     scenario: str
@@ -60,11 +60,11 @@ class BlockPlan:
     factor: int = 1
 
     def confirmation(self, number: int, folder: Path) -> "BlockPlan":
-        """Return the plan of confirmation `number`: another seed, and longer blocks."""
+        """Return the plan of confirmation `number`, with another seed and longer blocks."""
         return replace(self.with_later_seed(number, folder), factor=CONFIRMATION_BLOCKS)
 
     def with_later_seed(self, number: int, folder: Path) -> "BlockPlan":
-        """Return the same plan with a seed that is `number` later, in another folder."""
+        """Return the same plan in another folder, with a seed that is larger by `number`."""
         return replace(self, plan=self.plan.later(number), folder=folder)
 
     def on(self, installation: Installation, folder: Path) -> "BlockPlan":
@@ -72,20 +72,22 @@ class BlockPlan:
         return replace(self, installation=installation, folder=folder)
 
     def folder_of(self, start: int) -> Path:
-        """Return the folder of a start: processes that a pause interrupted have used the earlier ones."""
+        """Return the folder for start number `start`, counted from 0. After a pause, the processes start again in a new
+        folder.
+        """
         return self.folder.with_name(f"{self.folder.name}p{start}") if start else self.folder
 
     @property
     def warm_up_blocks(self) -> tuple[int, int]:
-        """The least and the most blocks of the warm-up."""
+        """The least and the most blocks of the warm-up of this plan."""
         return self.warm_up.usual if self.factor == 1 else self.warm_up.confirmation
 
 
 class BlockRunner:
-    """Runs the blocks of one plan. Enter it; leaving it ends the processes.
+    """Runs the blocks of one plan. Use it as a context manager; its exit ends the processes.
 
-    `start` comes first. After `Paused` call `start` again: the failure came with a pause of the harness and says
-    nothing about the agent, so fresh processes replace those that timed out.
+    Call `start` first, and again after `Paused`: the failure came with a pause of the harness and says nothing about
+    the agent, so fresh processes replace those whose requests timed out.
     """
 
     def __init__(
@@ -95,7 +97,7 @@ class BlockRunner:
         on_pause: Callable[[float], None] = ignore_progress,
         open_run: OpenScenarioRun | None = None,
     ) -> None:
-        """`on_pause` is called with the seconds of a pause that interrupted something."""
+        """Create a block runner. `on_pause` is called with the seconds of each pause that interrupted an operation."""
         self._plan = plan
         self._pauses = pauses
         self._on_pause = on_pause
@@ -122,7 +124,7 @@ class BlockRunner:
     async def start(
         self, on_progress: Callable[[str], None], on_start: Callable[[ScenarioRun], None] = ignore_progress
     ) -> None:
-        """Start fresh processes, ending earlier ones, and warm up. Raises Paused, and what cycles raise.
+        """End earlier processes, start fresh ones and warm them up. Raises Paused, and the errors of cycles.
 
         `on_start` is called with the scenario run before its warm-up.
         """
@@ -138,16 +140,16 @@ class BlockRunner:
             await self._run.warm_up(on_progress, plan.warm_up_blocks)
 
     async def block(self, on_progress: Callable[[str], None]) -> Sample:
-        """Run a block and return its sample. Raises Paused, and what cycles raise."""
+        """Run a block and return its sample. Raises Paused, and the errors of cycles."""
         with self._pauses.guard(self._on_pause):
             return await self.run.block(on_progress)
 
     async def blocks(
         self, count: int, on_progress: Callable[[str], None], enough: Callable[[ScenarioRun], bool] = lambda _: False
     ) -> None:
-        """Run blocks until there are `count`, or `enough` returns True; check the traffic after each.
+        """Run blocks until `count` blocks have run or `enough` returns True. Check the traffic after each block.
 
-        Raises Paused, IntegrityError, and what cycles raise.
+        Raises Paused, IntegrityError, and the errors of cycles.
         """
         while self.run.blocks < count and not enough(self.run):
             with self._pauses.guard(self._on_pause):

@@ -1,4 +1,4 @@
-"""One invocation of `mobifai soak`, from locking the directory to the exit status. A report exists at any time.
+"""One invocation of `mobifai soak`, from locking the directory to the exit status. A report exists at all times.
 
 Owns the lock on the report's directory, the signals that end the run, and the run's folder.
 """
@@ -43,7 +43,7 @@ class Invocation:
     as_json: bool
 
     def drive(self, plan: SoakPlan, info: RunInfo, earlier: Report | None) -> int:
-        """Run a plan. Return the exit status. Raises OptionsError if no report can be written."""
+        """Carry out a plan. Return the exit status. Raises OptionsError if no report can be written."""
 
         async def driven(folder: Path, writer: ReportWriter, shown: ProgressView) -> Report:
             runner = SoakRunner(plan, info, self.directory, shown, folder, earlier, writer)
@@ -101,6 +101,6 @@ class Invocation:
 
 @contextmanager
 def invocation(directory: ReportDirectory, *, as_json: bool) -> Iterator[Invocation]:
-    """Lock the directory for this run. Raises ReportError if another run has it."""
+    """Lock the directory for this run. Raises ReportError if another run has locked it."""
     with recorded_signals() as stops, locked(directory.path, "report.json", "self-test.json"):
         yield Invocation(directory, stops, as_json)

@@ -3,21 +3,21 @@
 from dataclasses import dataclass, replace
 
 QUICK_BLOCKS = 8
-"""Fewest judged blocks, and those of a run without `--duration` and `--cycles`."""
+"""Fewest judged blocks. A run without `--duration` and `--cycles` has this many."""
 
 WARM_UP_BLOCKS = 5
-"""Fewest blocks of a warm-up: they fill a cache of 64 entries with one entry in each cycle."""
+"""Fewest blocks of a warm-up: enough to fill a cache that has 64 entries and gets one in each cycle."""
 
 MOST_WARM_UP_BLOCKS = 10
 
 CONFIRMATION_BLOCKS = 3
-"""Factor on the cycles of a block in a confirmation."""
+"""A block of a confirmation has this many times as many cycles."""
 
 LONGER_WARM_UP = (9, 16)
 """The fewest and most blocks of a confirmation's warm-up."""
 
 REST_SECONDS = 10.0
-"""How long a count may take to return to its value."""
+"""How long a count may take to return to its earlier value, in seconds."""
 
 
 TIME_SCALE = 20.0
@@ -34,9 +34,10 @@ WATCH_SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True)
 class SoakPlan:
-    """The plan of a run. `duration` is in seconds. Without `duration` and `cycles` it has QUICK_BLOCKS blocks.
+    """The plan of a run. `duration` is in seconds. Without `duration` and `cycles`, the run has QUICK_BLOCKS blocks.
 
-    `cycles` are those of each scenario, without the warm-up. `time_scale` multiplies the speed of the agent's timers.
+    `cycles` is the number for each scenario, without the warm-up. `time_scale` multiplies the speed of the agent's
+    timers.
     """
 
     scenarios: tuple[str, ...]
@@ -52,5 +53,5 @@ class SoakPlan:
     rest_seconds: float = REST_SECONDS
 
     def later(self, number: int) -> "SoakPlan":
-        """Return the same plan with a seed that is `number` later, within the range of `--seed`."""
+        """Return the same plan with a seed that is larger by `number`, within the range of `--seed`."""
         return replace(self, seed=(self.seed + number) % (LARGEST_SEED + 1))

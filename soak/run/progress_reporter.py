@@ -16,13 +16,13 @@ CURVE_POINTS = 60
 RUNNING = "running"
 CONFIRMING = "confirming"
 DONE = "done"
-"""Names of phases: those with a known length, and the last one."""
+"""Names of phases: the judged part, the confirmation, and the end."""
 FIRST_ESTIMATE = 0.05
-"""The completed share from which the time left is estimated."""
+"""The time left is estimated once this share is completed."""
 
 
 class ProgressReporter:
-    """The reporter of one run. The runner sets `round`, the current one, and `rounds_done`."""
+    """The reporter of one run. The runner sets `round` (the current round) and `rounds_done`."""
 
     def __init__(self, view: ProgressView, plan: SoakPlan, elapsed: Callable[[], float]) -> None:
         self.round = self.rounds_done = 0
@@ -41,11 +41,11 @@ class ProgressReporter:
             self._began = self._elapsed()
 
     def say(self, line: str) -> None:
-        """Show a permanent line."""
+        """Print a line that stays."""
         self._view.say(line)
 
     def update(self, records: Sequence[ScenarioRecord], findings: Iterable[FindingResult]) -> None:
-        """Report the current progress. Cheap."""
+        """Report the current progress. It is cheap enough to call after every cycle."""
         counts = total((record.counts for record in records), self.rounds_done)
         share = self._share(records)
         self._view.update(
@@ -112,7 +112,9 @@ class ProgressReporter:
         return min(1.0, second.cycles / (QUICK_BLOCKS * second.factor * len(second.scenario.block)))
 
     def _seconds_left(self, share: float | None) -> float | None:
-        """Return the time left of the judged part or the confirmation, without later confirmations and windows."""
+        """Return the time left of the judged part or of the confirmation. Later confirmations and memray windows are
+        not included.
+        """
         if self._phase == CONFIRMING:
             return _estimated(share, self._confirming_since, self._elapsed())
         if share is None or self._phase == DONE or self._began is None:
@@ -124,6 +126,6 @@ class ProgressReporter:
 
 
 def _estimated(share: float | None, since: float | None, now: float) -> float | None:
-    """Return the estimated time left of a part that began at `since`; None at its start."""
+    """Return the estimated time left of a part that began at `since`; None while too little of it is done."""
     known = share is not None and since is not None and FIRST_ESTIMATE < share < 1
     return time_left(share or 0, now - (since or 0)) if known else None

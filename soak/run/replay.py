@@ -1,6 +1,6 @@
 """Turns a plan into its command line: the inverse of parsing the options.
 
-A scenario depends on its name, the seed and the plan, not on other scenarios: each has its own random generator,
+A scenario depends on its name, the seed and the plan, but not on other scenarios: each has its own random generator,
 processes and phones. So the command for a finding names only the finding's scenario.
 """
 
@@ -21,7 +21,8 @@ def soak_command(plan: SoakPlan) -> str:
 def scenario_command(plan: SoakPlan, scenario: str, cycles: int) -> str:
     """Return the command that repeats one scenario of a plan.
 
-    Scenarios share the time of `--duration`, so a single one is repeated with the `cycles` that it had by then.
+    Scenarios share the time of `--duration`. So a single scenario is repeated with the number of `cycles` that it has
+    run.
     """
     alone = replace(plan, scenarios=(scenario,))
     if plan.duration is not None and len(plan.scenarios) > 1:
@@ -35,7 +36,7 @@ def plan_words(plan: SoakPlan) -> list[str]:
 
 
 def drive_words(plan: SoakPlan) -> list[str]:
-    """Return the options that affect the load on the agent, which `mobifai profile run` has too."""
+    """Return the options that affect the load on the agent. `mobifai profile run` has them too."""
     words = ["--seed", str(plan.seed)]
     words += ["--time-scale", number_text(plan.time_scale)] if plan.time_scale != TIME_SCALE else []
     words += ["--phones", str(plan.phones)] if plan.phones != PHONES else []
@@ -53,7 +54,7 @@ def _judge_words(plan: SoakPlan) -> list[str]:
 
 
 def watch_command(state_dir: Path, seconds: float) -> str:
-    """Return the command that watches an agent for the same time."""
+    """Return the command that watches an agent for `seconds`."""
     return shell_command("soak", "--attach", str(state_dir.absolute()), "--duration", duration_text(seconds))
 
 

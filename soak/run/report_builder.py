@@ -1,6 +1,6 @@
 """Builds the report of a run from its records, at any time, and merges it with the report before a resume.
 
-Counts nothing; judges by `soak.gauges.trend` and `soak.gauges.verdict`.
+Counts nothing. The judgements come from `soak.gauges.trend` and `soak.gauges.verdict`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -73,7 +73,9 @@ def compose(
     notes: list[str],
     earlier: Report | None,
 ) -> Report:
-    """Return the current report. `findings` are those without a scenario; `earlier` is the report before a resume."""
+    """Return the current report. `findings` are those that belong to no scenario; `earlier` is the report before a
+    resume.
+    """
     records = list(records)
     found = ordered([*findings, *(one for record in records for one in record.findings)])
     results = [result for record in records for result in _gauges(record)]
@@ -109,7 +111,7 @@ def compose(
 def bare_report(
     info: RunInfo, earlier: Report | None, *, finished: bool, findings: Sequence[FindingResult] = ()
 ) -> Report:
-    """Return the report of a run without cycles: before its first agent, or if it failed before that."""
+    """Return the report of a run without cycles: before its first agent starts, or after a failure to start it."""
     return compose(
         info, [], rounds=0, duration=0.0, interrupted=False, finished=finished, findings=[*findings], harness=[],
         harness_series=[], memory=[], notes=[] if finished else [UNFINISHED], earlier=earlier,
@@ -117,7 +119,9 @@ def bare_report(
 
 
 def _verdict(verdict: SoakVerdict, interrupted: bool, finished: bool) -> SoakVerdict:
-    """Return the verdict: a running run is unfinished, an interrupted one can't have held; findings are kept."""
+    """Return the verdict, changed for an incomplete run. Findings keep theirs. Otherwise a running run is unfinished,
+    and an interrupted run is never `held`.
+    """
     if verdict not in ("held", "inconclusive"):
         return verdict
     if not finished:
@@ -138,7 +142,7 @@ def _rest(record: ScenarioRecord, results: list[GaugeResult]) -> list[RestResult
 
 
 def _gauges(record: ScenarioRecord) -> list[GaugeResult]:
-    """Return every gauge, with the types that never changed in one line."""
+    """Return every gauge, with all types that never changed in one entry for each process."""
     moved = {name: one for name, one in record.judgements.items() if not _is_quiet(name, one)}
     blocks = record.run.blocks
     results = gauges(moved, record.confirmation_judgements, record.name, blocks)
@@ -176,7 +180,9 @@ def _plot(record: ScenarioRecord, name: str) -> SeriesResult:
 
 
 def _joined(earlier: Report, report: Report, planned: Iterable[str]) -> Report:
-    """Merge reports of a resumed run: counts add up, findings stay, and the latest judgement of each gauge counts."""
+    """Merge the reports of a resumed run. Counts are added, findings are kept, and the latest judgement of each gauge
+    counts.
+    """
     findings = ordered([*earlier.findings, *(one for one in report.findings if one not in earlier.findings)])
     now = {one.name: one for one in report.scenarios}
     gauges_ = _newest(earlier.gauges, report.gauges)
@@ -204,7 +210,7 @@ def _joined(earlier: Report, report: Report, planned: Iterable[str]) -> Report:
 
 
 def _newest(earlier: list[Judged], now: list[Judged]) -> list[Judged]:
-    """Return the later of two results; an unknown one does not replace a known one."""
+    """Return the later result of each gauge. An unknown result does not replace a known one."""
     before: dict[tuple[str, str], Judged] = {(one.scenario, one.name): one for one in earlier}
     newer: dict[tuple[str, str], Judged] = {(one.scenario, one.name): one for one in now}
     stand = {key: one for key, one in newer.items() if one.state in KNOWN or before.get(key, one).state not in KNOWN}

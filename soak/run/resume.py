@@ -1,6 +1,6 @@
 """The remaining part of an unfinished run.
 
-Every part of a resumed run has fresh processes and a seed of its own, so it can be repeated alone.
+Every part of a resumed run has fresh processes and its own seed, so that it can be repeated alone.
 """
 
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from soak.run.plan import QUICK_BLOCKS, SoakPlan
 
 START_NEW: Final = "start a new run"
 ONE_ROUND: Final = 1.0
-"""Seconds for a run whose time was up in its warm-up: every run has at least one round."""
+"""Seconds that are left if the time was up in the warm-up. Every run has at least one round."""
 
 
 class ResumeError(MobiFaiError):
@@ -24,14 +24,16 @@ class ResumeError(MobiFaiError):
 
 @dataclass(frozen=True, slots=True)
 class RemainingRun:
-    """`whole` is the plan of all parts of the run, `left` that of the next part, with its own seed."""
+    """The rest of a run. `whole` is the plan of all parts of the run, and `left` the plan of the next part, with its
+    own seed.
+    """
 
     whole: SoakPlan
     left: SoakPlan
 
 
 def remaining_run(earlier: Report, duration: float | None = None, cycles: int | None = None) -> RemainingRun:
-    """Return what is left of a run, extended to `duration` or `cycles`. Raises ResumeError if nothing is."""
+    """Return the rest of a run, extended to `duration` or `cycles`. Raises ResumeError if the run is complete."""
     whole = _extended(_plan_of(earlier), duration, cycles)
     left = whole.later(earlier.segments)
     if whole.duration is not None:
@@ -50,7 +52,7 @@ def _plan_of(earlier: Report) -> SoakPlan:
     try:
         plan = msgspec.convert(earlier.environment["plan"], SoakPlan)
     except (KeyError, msgspec.ValidationError):
-        raise ResumeError("expected the report of a run that can be resumed; found one without its plan: "
+        raise ResumeError("expected the report of a run that can be resumed; found one that lacks the run's plan: "
                           f"{START_NEW}") from None  # fmt: skip
     if ATTACHED in plan.scenarios:
         raise ResumeError("expected the report of a run that drove an agent; found one that watched an agent: watch it "

@@ -31,15 +31,15 @@ from soak.view.lines import ProgressView
 
 CHECKPOINT_SECONDS = 5.0
 LAST_TRIES = 10
-"""Attempts to write the last report, `TRY_SECONDS` apart."""
+"""Number of attempts to write the last report, `TRY_SECONDS` apart."""
 TRY_SECONDS = 1.0
 LARGEST_FACTOR = 8
 BLOCKS_A_FACTOR = 64
-"""Blocks get longer each time this many are done, because every sample takes time."""
+"""Blocks get longer each time this many have run, because taking a sample takes time."""
 
 
 class RunAborted(Exception):
-    """The run can't continue; its finding is recorded."""
+    """The run can't continue. The finding that says why is already recorded."""
 
 
 class SoakRunner:
@@ -115,7 +115,7 @@ class SoakRunner:
             await self._start(number, name)
 
     async def _start(self, number: int, name: str) -> None:
-        """Start a scenario's processes and warm them up. Start over if a pause interrupts it."""
+        """Start a scenario's processes and warm them up. If a pause interrupts the warm-up, start again."""
         await repeat_if_paused(lambda: self._start_once(number, name))
         self._records[number].phase = Phase.RUNNING
 
@@ -162,7 +162,7 @@ class SoakRunner:
         self._checkpoint_now_and_then()
 
     async def _block(self, record: ScenarioRecord) -> Sample | None:
-        """Run a block of one scenario. Return None if a pause interrupted it; fresh processes then continue."""
+        """Run a block of one scenario. If a pause interrupts it, start fresh processes and return None."""
         with self._failing(record.name):
             with suppress(Paused):
                 return await self._block_runners[self._records.index(record)].block(self._update)
@@ -197,7 +197,7 @@ class SoakRunner:
     # -- suspicion and confirmation
 
     async def _judge_all(self) -> None:
-        """Judge every scenario, and confirm suspicions in a fresh process. At most once a round."""
+        """Judge every scenario, and confirm suspicions in a fresh process. Runs at most once in each round."""
         if self._judged_round == self._round:
             return
         self._judged_round = self._round
@@ -243,7 +243,9 @@ class SoakRunner:
             record.findings += breaches(run.entries, record.name, self._replay(record.name))
 
     def _is_clear(self, record: ScenarioRecord, run: ScenarioRun, suspected: list[str]) -> bool:
-        """Return whether --fail-fast has a finding that more blocks would not change."""
+        """Return whether the run ends at the first finding (`--fail-fast`) and has one that more blocks would not
+        change.
+        """
         if not self._plan.fail_fast or run.blocks < FEWEST_CLEAR_BLOCKS:
             return False
         again = {name: judge(run.book.window(name), gauge_of(name)) for name in suspected}
@@ -277,7 +279,7 @@ class SoakRunner:
 
     @contextmanager
     def _failing(self, scenario: str) -> Iterator[None]:
-        """Record an exception as a finding and end the run. Raises RunAborted."""
+        """Turn an exception in this scope into a finding, and end the run. Raises RunAborted."""
         try:
             yield
         except Exception as error:
@@ -302,7 +304,9 @@ class SoakRunner:
         self._reporter.update(self._records, self._all_findings())
 
     def _update_and_write(self, _: str = "") -> None:
-        """Update, and write a checkpoint. Only for the warm-up, where nothing is judged that writing could disturb."""
+        """Update the progress, and write a checkpoint. Used only in the warm-up, where writing can't disturb a
+        judgement.
+        """
         self._update()
         self._checkpoint_now_and_then()
 
@@ -312,7 +316,7 @@ class SoakRunner:
     # -- the report
 
     def _checkpoint_now_and_then(self) -> None:
-        """Write the report every few seconds, less often in a long run, so that a killed run has a recent one."""
+        """Write the report every few seconds, less often in a long run. A killed run so leaves a recent report."""
         pause = 0.0 if self._writer.problem else max(CHECKPOINT_SECONDS, self._elapsed() / 200)
         if self._elapsed() - self._last_checkpoint >= pause:
             for record in self._records:
@@ -320,7 +324,7 @@ class SoakRunner:
             self._checkpoint()
 
     async def _last_report(self, stop: asyncio.Event) -> Report:
-        """Write the final report; retry for a while if it can't be written."""
+        """Write the final report. If that fails, retry for a while."""
         report = self._checkpoint()
         for _ in range(LAST_TRIES):
             if self._writer.problem is None or await is_set_within(stop, TRY_SECONDS):

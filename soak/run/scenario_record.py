@@ -11,7 +11,7 @@ from soak.run.scenario_run import ScenarioRun
 
 @dataclass
 class ScenarioRecord:
-    """One scenario. `confirmation_judgements` is None until a confirmation has judged what is suspected."""
+    """One scenario of a run. `confirmation_judgements` is None until a confirmation has judged the suspected gauges."""
 
     run: ScenarioRun
     phase: Phase = Phase.WARM_UP
@@ -57,7 +57,7 @@ class ScenarioRecord:
         return [self.run.bounds, *(one.bounds for one in self._others)]
 
     def continue_with(self, run: ScenarioRun) -> None:
-        """Replace the processes after a pause. The counts of the earlier ones are kept, their series are not."""
+        """Replace the processes after a pause. The counts of the earlier processes are kept, but not their series."""
         before, self.run = process_totals(self.run), run
         lost = TrafficResult(lost=-before.traffic.lost)  # bytes lost in the interrupted cycle are not the agent's fault
         self.earlier_processes.append(replace(before, traffic=before.traffic + lost))

@@ -32,17 +32,17 @@ GONE_SECONDS = 45.0
 """The longest timeout after which an agent drops a silent phone."""
 
 LEAST_PATIENCE = 0.5
-"""Seconds to wait for counts that earlier waits did not bring back."""
+"""Seconds to wait for counts that did not return to their earlier values in an earlier wait."""
 
 BLAME_SECONDS = 1.0
-"""How long after a failure the end of the agent may be noticed."""
+"""How long after a failure to check whether the agent has ended."""
 
 CYCLE_SECONDS = 120.0
 """Timeout of one cycle, longer than any timeout within it, so that a run never hangs."""
 
 
 class ScenarioRun:
-    """One scenario and its agent. A block has `factor` times the cycles of the scenario's own block."""
+    """One scenario and its agent. A block has `factor` times as many cycles as the scenario's own block."""
 
     def __init__(
         self, scenario: Scenario, target: AgentUnderTest, plan: SoakPlan, factor: int, clock: Callable[[], float]
@@ -82,9 +82,9 @@ class ScenarioRun:
     # -- the parts of a run
 
     async def warm_up(self, on_progress: Callable[[str], None], blocks: tuple[int, int] | None = None) -> None:
-        """Fill the limits, then run blocks until objects and heap stop rising. Raises what cycles raise.
+        """Fill the limits, then run blocks until objects and heap stop rising. Raises the errors of cycles.
 
-        `blocks` are the least and the most blocks; the default is what a judgement needs.
+        `blocks` are the least and the most blocks. By default, they are as many as a judgement needs.
         """
         await self.target.ask("soak.fill")
         if self._plan.memray:
@@ -107,7 +107,7 @@ class ScenarioRun:
         self.baseline = steady_part(self.newest)
 
     async def block(self, on_progress: Callable[[str], None]) -> Sample:
-        """Run a block of cycles, wait for rest, and return one sample. Raises what cycles raise."""
+        """Run a block of cycles, wait for rest, and return one sample. Raises the errors of cycles."""
         await self._run_cycles(self.factor, on_progress)
         self.blocks += 1
         return await self._sample()
@@ -116,7 +116,9 @@ class ScenarioRun:
         """Raise IntegrityError if any byte was lost, duplicated or reordered."""
         lost = self.context.traffic.lost
         if lost:
-            raise IntegrityError(f"expected every byte once and in order; found {lost:,} that were not", lost)
+            raise IntegrityError(
+                f"expected every byte once and in order; found {lost:,} bytes lost, duplicated or reordered", lost
+            )
 
     async def traced(self, file: Path, seconds: float, on_progress: Callable[[str], None]) -> None:
         """Run blocks under memray for about `seconds`, then wait for rest. These cycles are not judged."""
@@ -153,7 +155,7 @@ class ScenarioRun:
             await self.scenario.back(self.context)
 
     async def _trace_empty_window(self) -> None:
-        """Open and close a window. The first one imports memray and opens a pipe that is never closed."""
+        """Open and close a memray window. The first window imports memray and opens a pipe that is never closed."""
         file = self.target.folder / "nothing.bin"
         with suppress(StateError):  # memray is not installed
             await self.target.ask("soak.trace", {"file": str(file)})
@@ -213,7 +215,7 @@ class ScenarioRun:
 
     @asynccontextmanager
     async def _blaming_a_dead_agent(self) -> AsyncIterator[None]:
-        """Report a failure as the agent's end if the agent is gone. Raises TargetFailed."""
+        """If the agent has ended, report a failure in this scope as the agent's end. Raises TargetFailed."""
         try:
             yield
         except Exception:
@@ -232,7 +234,7 @@ class ScenarioRun:
 
 
 def _settled(levels: dict[str, list[float]]) -> bool:
-    """Return whether every gauge is flat, or rises as evenly as a leak does."""
+    """Return whether every gauge is flat, or rises as evenly as a leak."""
     return all(is_warm(values, gauge_of(name)) or is_even(values) for name, values in levels.items())
 
 

@@ -1,4 +1,4 @@
-"""The self-test: runs every plant in a run of its own and tabulates what was found. Owns the processes of those runs.
+"""The self-test: runs each plant in a separate run, and tabulates what was found. Owns the processes of these runs.
 
 Each run is the command that a user would give: `mobifai soak SCENARIO --plant NAME`.
 """
@@ -31,13 +31,13 @@ END_SECONDS = 60.0
 """How long an interrupted run may take to write its report and end its processes."""
 
 FOUND = ("leak", "breach")
-"""Verdicts of a run that has found the plant; a leak in a limited container breaks its limit."""
+"""Verdicts of a run that has found the plant. A leak in a container with a limit exceeds the limit."""
 SHOWN_FINDINGS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class PlantOutcome:
-    """The outcome of one run. `right`: a leak was found, or a decoy was not."""
+    """The outcome of the run of one plant."""
 
     plant: Plant
     verdict: str
@@ -46,16 +46,17 @@ class PlantOutcome:
 
     @property
     def right(self) -> bool:
-        """Whether the verdict is correct."""
+        """Whether the verdict is correct: a leak was found, or a decoy was not."""
         return self.verdict == "held" if self.plant.decoy else self.verdict in FOUND
 
 
 async def self_test(
     plan: SoakPlan, chosen: Sequence[str], place: Path, folder: Path, environment: dict[str, Any], as_json: bool
 ) -> int:
-    """Run all plants (of the chosen scenarios), one for each CPU at a time. Return 1 on any miss or false alarm.
+    """Run the plants (those of the `chosen` scenarios, if any), in parallel on all CPUs. Return 1 after any miss or
+    false alarm.
 
-    Raises OptionsError if nothing can be written at first, MobiFaiError.
+    Raises OptionsError if the first output can't be written, and MobiFaiError.
     """
     place.mkdir(parents=True, exist_ok=True)
     wanted = [one for one in plants() if not chosen or one.scenario in chosen]
@@ -128,7 +129,7 @@ def plan_for(plant: Plant, plan: SoakPlan) -> SoakPlan:
 
 
 def matrix(outcomes: Iterable[PlantOutcome]) -> dict[str, int]:
-    """Return the confusion matrix; `failed` counts runs without either verdict."""
+    """Return the confusion matrix. `failed` counts the runs that neither found growth nor held."""
     outcomes = list(outcomes)
     counts = {"leaks_found": 0, "leaks_missed": 0, "decoys_silent": 0, "decoys_alarmed": 0, "failed": 0}
     for outcome in outcomes:
@@ -142,7 +143,7 @@ def matrix(outcomes: Iterable[PlantOutcome]) -> dict[str, int]:
 
 
 def table(outcomes: Iterable[PlantOutcome], command: str) -> str:
-    """Return the command, the confusion matrix and a line for each plant, as Markdown."""
+    """Return the command, the confusion matrix and a row for each plant, as Markdown."""
     outcomes = list(outcomes)
     counts = matrix(outcomes)
     head = [

@@ -1,6 +1,6 @@
-"""memray windows between judged blocks: when one is due, its file, and the lines that kept most memory in it.
+"""memray windows between judged blocks: when the next one is due, its file, and the lines that kept most memory in it.
 
-Owns their numbering; the report directory owns the files.
+Owns the numbers of the windows. The report directory owns their files.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,9 @@ NOT_THERE = "memray is not available on this platform, so there are no memory wi
 
 
 class MemoryTracing:
-    """The windows of one run. `found` has a row for each line that kept memory, newest window last."""
+    """The memray windows of one run. `found` has a row for each line that kept memory; those of the newest window are
+    last.
+    """
 
     def __init__(self, windows: WindowFolder, wanted: bool, elapsed: Callable[[], float]) -> None:
         self.on = wanted and find_spec("memray") is not None
@@ -36,7 +38,7 @@ class MemoryTracing:
         return self.on and self._elapsed() - self._last >= WINDOW_EVERY
 
     async def take(self, run: ScenarioRun, seconds: float, on_progress: Callable[[str], None]) -> None:
-        """Record a window of one scenario run for about `seconds`. Raises what cycles raise, ReportError."""
+        """Record a window of one scenario run for about `seconds`. Raises the errors of cycles, and ReportError."""
         self._last = began = self._elapsed()
         file = self._windows.place(self.taken)
         self.taken += 1

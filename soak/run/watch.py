@@ -1,8 +1,8 @@
 """Watches a running agent without driving it: its limits in every sample, its gauges while no phone is connected.
 
-Changes nothing in the agent and empties no caches. Only garbage is collected before each sample: each request leaves
-some, which would stay in an unused agent and look like a leak. A gauge that rises in two consecutive windows is a leak;
-with too few samples at rest, growth is not judged.
+Changes nothing in the agent and empties no caches. Only garbage is collected before each sample, because each request
+leaves some, which would stay in an unused agent and look like a leak. A gauge that rises in both halves of the watch is
+a leak. With too few samples at rest, growth is not judged.
 """
 
 import asyncio
@@ -51,15 +51,15 @@ from soak.run.report_builder import RunInfo
 from soak.view.lines import GaugeCurve, Progress, ProgressView
 
 LOOKS = 40
-"""Samples over the whole time: enough for two windows."""
+"""Number of samples over the whole time: enough to judge two windows."""
 LEAST_PAUSE = 1.0
 MOST_NOTES = 20
 LOOKS_FOR = {GaugeKind.REST: 3, GaugeKind.GROWTH: ENOUGH_LOOKS, GaugeKind.BUDGET: ENOUGH_LOOKS}
-"""Samples at rest that two windows need, by the kind of gauge."""
+"""For each kind of gauge, the samples at rest that are needed to judge two windows."""
 
 
 class Watch:
-    """Watches one agent, given by its state directory."""
+    """Watches one agent, which is given by its state directory."""
 
     def __init__(self, state_dir: Path, seconds: float | None, info: RunInfo, shown: ProgressView) -> None:
         self._socket = StateDir(state_dir).control_socket
@@ -79,7 +79,7 @@ class Watch:
         self._notes: list[str] = []
 
     async def run(self, stop: asyncio.Event, writer: ReportWriter) -> Report:
-        """Take samples until the time is up. Raises StateError if no agent is running at first."""
+        """Take samples until the time is up. Raises StateError if no agent is running at the start."""
         pauses = asyncio.ensure_future(self._pauses.watch(self._note_pause))
         try:
             report = await self._watch(stop, writer)
@@ -171,7 +171,7 @@ class Watch:
     # -- judging
 
     def _windows(self) -> tuple[dict[str, Judgement], dict[str, Judgement]]:
-        """Return the trends of each gauge in the first and the second half."""
+        """Return the judgements of each gauge in the first and in the second half."""
         middle = self._rests // 2
         first, second = {}, {}
         for name in self._book.series:
@@ -181,7 +181,7 @@ class Watch:
         return first, second
 
     def _judged(self, name: str, points: list[tuple[int, float]]) -> Judgement:
-        """Return the trend of one window, or the number of samples that it needs."""
+        """Return the judgement of one half. With too few samples, it says how many are needed."""
         gauge = gauge_of(name)
         judgement, needed = judge(points, gauge), LOOKS_FOR[gauge.kind]
         if gauge.kind is GaugeKind.BUDGET or self._rests >= needed:
@@ -217,7 +217,7 @@ class Watch:
         )
 
     def _counts(self) -> CycleCounts:
-        """Count a sample at rest as a cycle and a block, others only as rounds."""
+        """Count a sample at rest as a cycle and a block, and any other sample only as a round."""
         return CycleCounts(self._rests, blocks=self._rests, rounds=self._samples)
 
     def _scenario(self, results: list[GaugeResult], found: list[FindingResult]) -> ScenarioResult:
@@ -236,7 +236,7 @@ class Watch:
 
 
 def _never_at_rest() -> list[GaugeResult]:
-    """Return the required gauges as unjudged: a phone was connected all the time."""
+    """Return the required gauges as unjudged, because a phone was connected all the time."""
     reason = too_few(0, ENOUGH_LOOKS, "sample")
     return [GaugeResult(name, gauge_of(name).unit, None, Trend.UNJUDGED, None, ATTACHED, reason) for name in REQUIRED]
 

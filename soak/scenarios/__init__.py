@@ -48,7 +48,7 @@ def scenarios() -> tuple[str, ...]:
 
 
 def workloads() -> tuple[str, ...]:
-    """Return the names of scenarios with ordinary use: all but the one that fills every limit."""
+    """Return the names of the scenarios with ordinary use: all except the one that fills every limit."""
     return tuple(name for name in _CLASSES if name != "limits")
 
 

@@ -27,14 +27,15 @@ class TargetAgent(Protocol):
     async def token(self, number: int, *, encrypted: bool = False) -> str:
         """Return the token of phone `number`. It is created only once, so that no list of devices grows.
 
-        Without `encrypted` it is the token of a legacy app.
+        Without `encrypted`, it is the token of a legacy app.
         """
 
     async def keys(self, number: int) -> PhoneKeys | None:
         """Return the encryption keys of phone `number`, always the same ones; None if the agent can't encrypt."""
 
     async def restart_relay(self, *, politely: bool) -> None:
-        """Restart the separate relay on its port after SIGTERM (`politely`) or SIGKILL; wait until it answers.
+        """Stop the separate relay with SIGTERM (`politely`) or SIGKILL, start it again on its port, and wait until it
+        answers.
 
         Raises RuntimeError if the agent uses its own relay.
         """
@@ -42,7 +43,7 @@ class TargetAgent(Protocol):
 
 @dataclass
 class ScenarioContext:
-    """State that the cycles of one scenario share. There are at most `most_phones` `phones`; `back` leaves none.
+    """State that the cycles of one scenario share. `phones` has at most `most_phones` phones, and none after `back`.
 
     The agent's timers run `time_scale` times as fast as usual. `other_ledgers` has the ledger entries of other MobiFai
     processes whose limits the scenario has filled.

@@ -15,22 +15,22 @@ Step = str | list[dict[str, Any]]
 LOOK: dict[str, Any] = {"type": "request_screen"}
 TELL: dict[str, Any] = {"type": "message", "text": "done é€😀"}
 WAIT: dict[str, Any] = {"type": "delay", "ms": MAX_AI_DELAY}
-"""Longer than any cycle, so the conversation is always ended from outside."""
+"""A delay that is longer than any cycle, so that the model never ends the conversation."""
 
 
 def types(text: str) -> dict[str, Any]:
-    """Return an action that makes the terminal print a line."""
+    """Return an action that types a command, with which the terminal prints `text` as a line."""
     return {"type": "keystroke", "text": f"say {text}\n"}
 
 
 class ModelScript:
-    """The file with the answers of the model."""
+    """The file from which the scripted model reads its answers."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
 
     def write(self, *steps: Step) -> None:
-        """Set the answers, from the next conversation on."""
+        """Set the answers of the conversations that begin from now on."""
         draft = self._file.with_suffix(".new")
         draft.write_text(json.dumps(steps, ensure_ascii=False))
         draft.replace(self._file)
@@ -50,13 +50,13 @@ async def reported(phone: Phone, event: str, uuid: str) -> dict[str, Any]:
 
 
 async def finished(tabs: CheckedTabs, uuid: str) -> None:
-    """Wait until the model is done and its output is printed. Raises PhoneError, IntegrityError."""
+    """Wait until the conversation has ended and its output is printed. Raises PhoneError, IntegrityError."""
     await reported(tabs.context.phones[0], "ai:finished", uuid)
     await tabs.settled(tabs.context.phones[0], uuid)
 
 
 async def failed(tabs: CheckedTabs, uuid: str, because: str) -> None:
-    """Wait for an error that contains `because`. Raises PhoneError, IntegrityError."""
+    """Wait until the conversation fails with an error that contains `because`. Raises PhoneError, IntegrityError."""
     error = (await reported(tabs.context.phones[0], "ai:error", uuid))["error"]
     if because not in error:
         raise PhoneError("ai:error", f"expected {because!r}; found {error!r}")
@@ -64,7 +64,7 @@ async def failed(tabs: CheckedTabs, uuid: str, because: str) -> None:
 
 
 async def long(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
-    """A model that never finishes, until the limit on turns stops it."""
+    """Hold a conversation that the model never ends, until the limit on turns stops it."""
     script.write([types("again é€😀"), LOOK])
     await ask(tabs, uuid, PROMPT * 20)
     await failed(tabs, uuid, "turns; the task may be unfinished")

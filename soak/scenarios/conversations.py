@@ -1,7 +1,7 @@
 """Conversations with the assistant, whose model answers from a script.
 
-The agent reads the script at the start of each conversation, so each kind of cycle writes its own first. The model only
-types `say ...`; `CheckedTabs` expects the output when the agent reports the action.
+The agent reads the script at the start of each conversation, so each kind of cycle writes its own script first. The
+model types only `say ...`. `CheckedTabs` expects the output of the command when the agent reports the action.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -47,13 +47,13 @@ class Conversations(Scenario):
     )
 
     def serve_options(self, directory: Path) -> list[str]:
-        """A scripted model."""
+        """Use a scripted model."""
         self.script = ModelScript(directory / "script.json")
         self.script.write([TELL])
         return ["--model", f"scripted:{directory / 'script.json'}"]
 
     def settings(self) -> str:
-        """Neither wait for a quiet screen nor for a person's approval."""
+        """Do not wait for a quiet screen or for a user's approval."""
         return '[assistant]\nquiet_seconds = 0.0\napprovals = "never"\n'
 
     async def setup(self, context: ScenarioContext) -> None:
@@ -72,7 +72,7 @@ class Conversations(Scenario):
         await fill_conversations(self.tabs, self.script, self.uuid)
 
     async def back(self, context: ScenarioContext) -> None:
-        """Close the terminal and leave."""
+        """Close the terminal and disconnect the phone."""
         await self.tabs.kill_all(context.phones[0])
         await visits.everybody_leaves(context)
 
@@ -81,14 +81,14 @@ class Conversations(Scenario):
 
 
 async def short(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
-    """One answer."""
+    """Hold a conversation of one answer."""
     script.write([types("one é€😀"), TELL])
     await ask(tabs, uuid)
     await finished(tabs, uuid)
 
 
 async def typing(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
-    """Several turns with several actions each."""
+    """Hold a conversation of several turns with several actions each."""
     lines = [types(f"{number} é€😀" * 10) for number in range(5)]
     script.write([*lines, LOOK], "first I think", [*lines, {**LOOK, "start": 0, "end": 200}], [*lines, TELL])
     await ask(tabs, uuid)
@@ -96,7 +96,7 @@ async def typing(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
 
 
 async def cancel(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
-    """Cancel a conversation, then cancel again although none is running."""
+    """Cancel a conversation. Then cancel again although no conversation is running."""
     phone = tabs.context.phones[0]
     script.write([types("and then"), WAIT])
     await ask(tabs, uuid)
@@ -107,7 +107,7 @@ async def cancel(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
 
 
 async def two_conversations(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
-    """Two conversations at the same time, in two terminals."""
+    """Hold two conversations at the same time, in two terminals."""
     phone = tabs.context.phones[0]
     other = await tabs.open(phone)
     await phone.switch(uuid, other)
@@ -120,7 +120,7 @@ async def two_conversations(tabs: CheckedTabs, script: ModelScript, uuid: str) -
 
 
 async def leave(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
-    """The phone leaves during a conversation and comes back."""
+    """Disconnect the phone during a conversation, and connect it again."""
     phone = tabs.context.phones[0]
     script.write([WAIT])
     await ask(tabs, uuid)
@@ -133,14 +133,14 @@ async def leave(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
 
 
 async def misunderstood(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
-    """A model whose answers have no actions."""
+    """Hold a conversation with a model whose answers contain no actions."""
     script.write("I can't")
     await ask(tabs, uuid)
     await failed(tabs, uuid, "answered twice without actions")
 
 
 async def closed(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
-    """The terminal is closed during a conversation."""
+    """Close the terminal during a conversation."""
     phone = tabs.context.phones[0]
     other = await tabs.open(phone)
     script.write([WAIT])
@@ -152,7 +152,7 @@ async def closed(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
 
 
 async def busy(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
-    """A second prompt during a conversation."""
+    """Send a second prompt during a conversation."""
     phone = tabs.context.phones[0]
     script.write([WAIT])
     await ask(tabs, uuid)
@@ -163,7 +163,7 @@ async def busy(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
 
 
 async def unknown_terminal(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
-    """A prompt for a terminal that does not exist, while none is active."""
+    """Send a prompt for a terminal that does not exist, while no terminal is active."""
     phone, gone = tabs.context.phones[0], visits.device_id(1000)
     await phone.switch()
     await phone.send("ai:prompt", {"uuid": gone, "prompt": PROMPT})

@@ -1,4 +1,4 @@
-"""Fills the assistant's limits, except for those on time and on the replies of a real model."""
+"""Fills the assistant's limits, except the limits on time and on the replies of a real model."""
 
 from mobifai.assistant.audit import FIELD_CHARACTERS
 from mobifai.limits import (
@@ -27,11 +27,11 @@ from soak.scenarios.conversation_steps import (
 from soak.scenarios.terminal_checks import CheckedTabs
 
 LONG_PROMPT = "😀" * FIELD_CHARACTERS
-"""The longest prompt that the audit log stores whole; it takes four times as many bytes."""
+"""The length of the longest prompt that the audit log stores completely, at four bytes for each character."""
 
 
 async def fill_conversations(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
-    """Fill all of them."""
+    """Fill all limits of this module."""
     await long(tabs, script, uuid)
     await most_at_once(tabs, script)
     await most_said(tabs, script)
@@ -39,7 +39,7 @@ async def fill_conversations(tabs: CheckedTabs, script: ModelScript, uuid: str) 
 
 
 async def most_at_once(tabs: CheckedTabs, script: ModelScript) -> None:
-    """Fill `assistant.conversations`; the next one is refused."""
+    """Fill `assistant.conversations`. The next conversation is refused."""
     phone = tabs.context.phones[0]
     uuids = [await tabs.open(phone) for _ in range(ASSISTANT_CONVERSATIONS.value + 1)]
     script.write([WAIT])

@@ -1,4 +1,4 @@
-"""Fills limits of transports, relay and commands, and restores the state from before."""
+"""Fills limits of transports, relay and commands. Each function restores the state from before."""
 
 import asyncio
 from contextlib import AsyncExitStack, suppress
@@ -21,7 +21,7 @@ SILENT_SECONDS = 5.0
 
 
 async def fill_commands(context: ScenarioContext) -> None:
-    """Fill `control.clients` and `relay.codes`: more concurrent commands than are accepted, each for a code."""
+    """Fill `control.clients` and `relay.codes`: run more commands together than are accepted. Each requests a code."""
     asked = [context.target.ask("pair") for _ in range(max(CONTROL_CLIENTS.value + 4, RELAY_CODES.value + 4))]
     answers = await asyncio.gather(*asked, return_exceptions=True)
     for answer in answers:
@@ -32,7 +32,7 @@ async def fill_commands(context: ScenarioContext) -> None:
 
 
 async def fill_unsigned(context: ScenarioContext) -> None:
-    """Open more unauthenticated connections than an address may have; the oldest is closed. Raises PhoneError."""
+    """Open too many unauthenticated connections from one address. The relay closes the oldest. Raises PhoneError."""
     token = await context.target.token(0)
     closed = asyncio.Event()
     async with AsyncExitStack() as scope:
@@ -44,13 +44,13 @@ async def fill_unsigned(context: ScenarioContext) -> None:
             async with asyncio.timeout(SILENT_SECONDS):
                 await closed.wait()
         except TimeoutError:
-            raise PhoneError("error", "expected the relay to close the oldest connection; it did not") from None
+            raise PhoneError("error", "expected the relay to close the oldest connection; it is still open") from None
 
 
 async def fill_backlog(tabs: CheckedTabs, phone: Phone) -> None:
-    """Read nothing from the relay while a terminal prints, until its program is blocked; then read everything.
+    """Stop reading from the relay while a terminal prints, until its program is blocked. Then read everything.
 
-    If the kernel's buffers hold all of it, no program is blocked, and the limit is reported as not filled.
+    If the kernel's buffers hold all output, no program is blocked, and the limit is reported as not filled.
     """
     uuid = await tabs.open(phone)
     with phone.silent_relay():
@@ -62,7 +62,8 @@ async def fill_backlog(tabs: CheckedTabs, phone: Phone) -> None:
 
 
 async def fill_window(tabs: CheckedTabs, phone: Phone) -> None:
-    """Fill `terminal.window`: a phone with `ack` reads nothing while a terminal prints, then everything.
+    """Fill `terminal.window`: a phone with the feature `ack` stops reading while a terminal prints, then reads
+    everything.
 
     Raises PhoneError.
     """

@@ -1,4 +1,4 @@
-"""Every limit at its capacity: provocations fill those that ordinary use does not."""
+"""The scenario `limits`: every limit at its capacity. Provocations fill the limits that ordinary use does not fill."""
 
 import shutil
 from pathlib import Path
@@ -14,7 +14,7 @@ from soak.scenarios.terminal_checks import CheckedTabs
 
 
 class Limits(Scenario):
-    """All provocations once in the warm-up; then cycles with short ones and ordinary terminals."""
+    """Runs all provocations once in the warm-up, then cycles of short provocations and ordinary terminals."""
 
     name = "limits"
     summary = "every limit at its capacity: connection storms, phones that read nothing, huge answers of a model"
@@ -34,7 +34,7 @@ class Limits(Scenario):
         return self._talks.settings()
 
     async def setup(self, context: ScenarioContext) -> None:
-        """Connect nobody: each cycle has its own phones."""
+        """Connect no phone, because each cycle connects its own."""
         self.tabs = CheckedTabs(context)
 
     async def action(self, context: ScenarioContext, kind: str) -> None:
@@ -71,5 +71,5 @@ class Limits(Scenario):
             shutil.rmtree(folder, ignore_errors=True)
 
     async def back(self, context: ScenarioContext) -> None:
-        """Disconnect all phones; a cycle leaves no terminal open."""
+        """Disconnect all phones. No cycle leaves a terminal open."""
         await visits.everybody_leaves(context)

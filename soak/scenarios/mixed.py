@@ -1,4 +1,4 @@
-"""Cycles of all other scenarios in any order; half of them are reconnects."""
+"""The scenario `mixed`: cycles of all other scenarios in any order. Half of them are reconnects."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -13,7 +13,7 @@ from soak.scenarios.terminal_checks import CheckedTabs
 
 
 class Mixed(Scenario):
-    """All kinds of cycles on the agent's own relay, each with a phone that connects and leaves."""
+    """All kinds of cycles on the agent's own relay. Each cycle has a phone that connects and leaves."""
 
     name = "mixed"
     summary = "all kinds of cycles in any order, on the agent's own relay, half of them reconnects"
@@ -47,7 +47,7 @@ class Mixed(Scenario):
         return self._talks.script
 
     async def setup(self, context: ScenarioContext) -> None:
-        """Open one terminal that stays, by a phone that leaves."""
+        """Open a terminal that stays open, with a phone that leaves again."""
         self.tabs = CheckedTabs(context)
         phone = await reconnects.arrive(self.tabs)
         self.uuid = await self.tabs.open(phone)
@@ -82,7 +82,7 @@ class Mixed(Scenario):
         await terminals.fill_terminals(self.tabs, phone)
 
     async def back(self, context: ScenarioContext) -> None:
-        """Close the terminal and leave."""
+        """Close the terminal and disconnect the phone."""
         phone = context.phones[0] if context.phones else await reconnects.arrive(self.tabs)
         await self.tabs.kill_all(phone)
         await visits.everybody_leaves(context)

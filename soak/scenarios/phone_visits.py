@@ -1,4 +1,4 @@
-"""Connects and disconnects phones, always as the same devices. The phones belong to the scenario's context."""
+"""Connects and disconnects phones, always with the same device ids. The phones belong to the scenario's context."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from soak.scenarios.terminal_checks import PATIENCE, CheckedTabs
 
 LOOK_SECONDS = 0.02
 SEALED = 100
-"""Added to the number of an encrypting phone, which is another device."""
+"""Added to the number of a phone that encrypts, because it is another device than the legacy app with its number."""
 
 Status = dict[str, Any]
 
@@ -24,7 +24,7 @@ def device_id(number: int) -> str:
 
 
 def identity(number: int) -> Identity:
-    """Return the identity of phone `number`, always the same: it protects nothing."""
+    """Return the identity of phone `number`, always the same one. It protects nothing."""
     return Identity.from_hex(f"{number + 1:064x}")
 
 
@@ -37,10 +37,10 @@ async def new_phone(
     like: Phone | None = None,
     after: Phone | None = None,
 ) -> Phone:
-    """Add a phone to the context, not connected, with its output checked. Raises StateError.
+    """Add a phone to the context and check its output. The phone is not connected yet. Raises StateError.
 
-    Without `features`, one phone in three encrypts end to end and one is a legacy app. `like`: the same device,
-    restarted. `after`: the same phone again, with its stream offsets.
+    Without `features`, every third phone encrypts end to end, and every third is a legacy app. `like`: the new phone is
+    the same device after a restart. `after`: the new phone is the same app, with the stream offsets of the old one.
     """
     context = tabs.context
     known, encrypted = tabs.next_kind() if features is None else (features, False)
@@ -67,7 +67,9 @@ async def new_phone(
 
 
 async def arrive(context: ScenarioContext, phone: Phone, *, channel: bool = False) -> None:
-    """Connect and pair, retrying until the agent is available; with `channel`, wait for it. Raises PhoneError."""
+    """Connect and pair, retrying until the agent is available. With `channel`, also wait for the data channel. Raises
+    PhoneError.
+    """
     if not phone.relay_is_up:
         await phone.connect(PATIENCE)
     await pair(context, phone)
@@ -76,7 +78,7 @@ async def arrive(context: ScenarioContext, phone: Phone, *, channel: bool = Fals
 
 
 async def pair(context: ScenarioContext, phone: Phone) -> None:
-    """Pair, retrying while an earlier phone is still being disconnected. Raises PhoneError."""
+    """Pair, retrying while the agent is still disconnecting an earlier phone. Raises PhoneError."""
     async with asyncio.timeout(PATIENCE):
         while True:
             await on_offer(context, phone)
@@ -107,7 +109,7 @@ async def on_channel(context: ScenarioContext, phone: Phone) -> None:
 
 
 async def served(context: ScenarioContext, phone: Phone, path: str) -> Status:
-    """Wait until the agent uses this path to this phone. Raises PhoneError."""
+    """Wait until the agent sends to this phone by the transport `path`. Raises PhoneError."""
     return await status_when(
         context,
         lambda status: status["path"] == path and status["phone"] == phone.device_id,

@@ -1,4 +1,4 @@
-"""Phones that leave and return in every way, and a relay that restarts."""
+"""The scenario `reconnects`: phones that leave and return in every way, and a relay that restarts."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -24,7 +24,7 @@ AWAY = 60_000
 
 
 class Reconnects(Scenario):
-    """Reconnects in every form, while a terminal prints."""
+    """Phones reconnect in every way, while a terminal prints."""
 
     name = "reconnects"
     summary = "phones leave, vanish, fall silent and return, paths change, and the relay is restarted"
@@ -50,7 +50,7 @@ class Reconnects(Scenario):
     once: ClassVar[frozenset[str]] = frozenset({"relay restart"})
 
     async def setup(self, context: ScenarioContext) -> None:
-        """Open one terminal that stays, by a phone that leaves."""
+        """Open a terminal that stays open, with a phone that leaves again."""
         self._connected_at = self._connected_at or asyncio.get_running_loop().time()
         self.tabs = CheckedTabs(context)
         phone = await arrive(self.tabs)
@@ -58,7 +58,7 @@ class Reconnects(Scenario):
         await depart(self.tabs, phone)
 
     async def action(self, context: ScenarioContext, kind: str) -> None:
-        """Run one cycle, which begins and ends without a phone."""
+        """Run one cycle. It begins and ends without a phone."""
         if kind == "relay restart":
             await self._lasting_connection()
         await ACTIONS[kind](self.tabs, self.uuid)
@@ -66,12 +66,14 @@ class Reconnects(Scenario):
             self._connected_at = asyncio.get_running_loop().time()
 
     async def _lasting_connection(self) -> None:
-        """Wait until the agent regards its connection as stable; else it would delay each reconnect longer."""
+        """Wait until the agent regards its connection as stable. Otherwise it would delay each reconnect longer than
+        the one before.
+        """
         lasting_at = self._connected_at + LASTING_SECONDS / self.tabs.context.time_scale + 0.5
         await asyncio.sleep(max(0.0, lasting_at - asyncio.get_running_loop().time()))
 
     async def fill(self, context: ScenarioContext) -> None:
-        """Fill the output window, the relay's backlog, and the limits on commands and codes."""
+        """Fill the window of a terminal, the relay's backlog, and the limits on commands and codes."""
         phone = await arrive(self.tabs, features=FEATURES)
         await filling_limits.fill_window(self.tabs, phone)
         await depart(self.tabs, phone)
@@ -81,7 +83,7 @@ class Reconnects(Scenario):
         await self.tabs.kill_all(phone)
 
     async def back(self, context: ScenarioContext) -> None:
-        """Close the terminal and leave."""
+        """Close the terminal and disconnect the phone."""
         phone = context.phones[0] if context.phones else await arrive(self.tabs)
         await self.tabs.kill_all(phone)
         await visits.everybody_leaves(context)
@@ -95,7 +97,10 @@ async def arrive(
     like: Phone | None = None,
     after: Phone | None = None,
 ) -> Phone:
-    """Connect a new phone by one path (see `visits.new_phone`)."""
+    """Connect a new phone through the relay, or by the data channel if `channel` is set.
+
+    The other parameters are those of `visits.new_phone`.
+    """
     phone = await visits.new_phone(tabs, webrtc=channel, features=features, like=like, after=after)
     await visits.arrive(tabs.context, phone, channel=channel)
     return phone
@@ -110,13 +115,13 @@ async def depart(tabs: CheckedTabs, phone: Phone) -> None:
 
 
 async def use(tabs: CheckedTabs, phone: Phone, uuid: str) -> None:
-    """Wait for the terminal's output, and type into it."""
+    """Wait for all output of the terminal, then type into it."""
     await tabs.settled(phone, uuid)
     await tabs.run(phone, uuid, shell.say(WORDS))
 
 
 async def come_and_go(tabs: CheckedTabs, uuid: str, *, channel: bool, politely: bool) -> None:
-    """Leave while the terminal prints, and return."""
+    """Disconnect the phone while the terminal prints, and connect it again."""
     phone = await arrive(tabs, channel=channel)
     await use(tabs, phone, uuid)
     await tabs.type(phone, uuid, tabs.flood(uuid, AWAY))
@@ -130,7 +135,7 @@ async def come_and_go(tabs: CheckedTabs, uuid: str, *, channel: bool, politely: 
 
 
 async def half_open(tabs: CheckedTabs, uuid: str, *, channel: bool) -> None:
-    """Fall silent without closing, and return as the same device while the agent still serves the old connection."""
+    """Stop answering without closing, and return as the same device while the agent still serves the old connection."""
     silent = await arrive(tabs, channel=channel)
     await use(tabs, silent, uuid)
     await tabs.type(silent, uuid, tabs.flood(uuid, AWAY))
@@ -148,7 +153,7 @@ async def half_open(tabs: CheckedTabs, uuid: str, *, channel: bool) -> None:
 
 
 async def channel_to_relay(tabs: CheckedTabs, uuid: str) -> None:
-    """Close the channel while the terminal prints: less than a screen holds, or much more."""
+    """Close the data channel while the terminal prints, either less than a screen holds or much more."""
     phone = await arrive(tabs, channel=True)
     await use(tabs, phone, uuid)
     size = tabs.context.random.choice((AWAY, LARGE))
@@ -161,7 +166,7 @@ async def channel_to_relay(tabs: CheckedTabs, uuid: str) -> None:
 
 
 async def relay_to_channel(tabs: CheckedTabs, uuid: str) -> None:
-    """Open the channel while the terminal prints."""
+    """Open the data channel while the terminal prints."""
     phone = await visits.new_phone(tabs)
     await visits.arrive(tabs.context, phone)
     await tabs.settled(phone, uuid)
@@ -172,7 +177,7 @@ async def relay_to_channel(tabs: CheckedTabs, uuid: str) -> None:
 
 
 async def relay_drops(tabs: CheckedTabs, uuid: str) -> None:
-    """Lose the relay while the channel is in use, reconnect to it, and leave on both paths."""
+    """Lose the relay while the data channel is in use, reconnect to the relay, and disconnect from both."""
     phone = await arrive(tabs, channel=True)
     await use(tabs, phone, uuid)
     await tabs.type(phone, uuid, tabs.flood(uuid, LARGE))
@@ -185,7 +190,7 @@ async def relay_drops(tabs: CheckedTabs, uuid: str) -> None:
 
 
 async def second_phone(tabs: CheckedTabs, uuid: str) -> None:
-    """A second phone is refused while the first is connected, and accepted once that has left.
+    """Connect a second phone. It is refused while the first is connected, and accepted after the first has left.
 
     With a limit of one phone, only the first connects and leaves.
     """
@@ -206,7 +211,7 @@ async def second_phone(tabs: CheckedTabs, uuid: str) -> None:
 
 
 async def refused(tabs: CheckedTabs, uuid: str) -> None:
-    """Connect with an invalid token and ask for an unknown agent; then connect as usual."""
+    """Connect with an invalid token, and ask for an unknown agent. Then connect as usual."""
     phone = await visits.new_phone(tabs, webrtc=False)
     right = phone.token
     phone.token = "no.such.token"  # noqa: S105 - an invalid one
@@ -221,18 +226,18 @@ async def refused(tabs: CheckedTabs, uuid: str) -> None:
 
 
 async def refuses(phone: Phone, asking: Awaitable[object]) -> None:
-    """Expect a request to be refused. Raises PhoneError if it is granted or not answered."""
+    """Expect a request to be refused. Raises PhoneError if the request is granted or not answered."""
     try:
         await asking
     except PhoneError as error:
         if error.event in ("timeout", "not_connected"):
             raise
     else:
-        raise PhoneError("error", f"expected {phone.name} to be refused; it was not")
+        raise PhoneError("error", f"expected {phone.name} to be refused; the request was granted")
 
 
 async def relay_restart(tabs: CheckedTabs, uuid: str) -> None:
-    """Restart the relay, with or without a clean exit, while a phone is connected; agent and phone reconnect."""
+    """Restart the relay while a phone is connected, with or without a clean exit. Agent and phone reconnect."""
     phone = await arrive(tabs)
     await use(tabs, phone, uuid)
     await tabs.type(phone, uuid, tabs.flood(uuid, AWAY))

@@ -1,4 +1,6 @@
-"""Reconnects through a separate relay that is never restarted, so that it can be counted from inside."""
+"""The scenario `relay`: reconnects through a separate relay that is never restarted, so that it can be counted from
+inside.
+"""
 
 from typing import ClassVar, Literal
 
@@ -7,7 +9,7 @@ from soak.scenarios.reconnects import Reconnects
 
 
 class SteadyRelay(Reconnects):
-    """The reconnects that involve the relay, without its restarts."""
+    """The reconnects that involve the relay, without restarts of the relay."""
 
     name = "relay"
     summary = "phones leave, vanish, fall silent, are refused and return through a separate relay"

@@ -1,6 +1,6 @@
-"""The base class of scenarios: `setup`, `action`, `back`, which the runner calls in this order.
+"""The base class of scenarios. The runner calls `setup`, `action` and `back`, in this order.
 
-A block is `setup`, one `action` for each of its cycles, and `back`. Everything is counted after each block.
+A block is one `setup`, one `action` for each of its cycles, and one `back`. Everything is counted after each block.
 """
 
 from abc import ABC, abstractmethod
@@ -14,9 +14,9 @@ from soak.scenarios.context import ScenarioContext
 class Scenario(ABC):
     """One way to use an agent. `back` must release everything that `setup` and `action` created.
 
-    `block` lists the kinds of the cycles of one block. Every block has the same kinds in an order that depends on the
-    seed, so blocks can be compared. `relay` is the agent's own relay, a separate process, or a separate process that
-    cycles restart; the last is not counted from inside.
+    `block` lists the kinds of the cycles of one block. Every block has the same kinds, in an order that depends on the
+    seed, so that blocks can be compared. `relay` selects the agent's own relay, a separate process, or a separate
+    process that cycles restart. A relay that is restarted is not counted from inside.
     """
 
     name: ClassVar[str]
@@ -27,7 +27,10 @@ class Scenario(ABC):
     """Costly kinds, which a block has only once even if it is several times as long."""
 
     def plan(self, random: Random, part: int = 0) -> list[str]:
-        """Return the kinds of the next cycles: those of the first part of a block, or of a later part."""
+        """Return the kinds of the next cycles, in random order. `part` is 0 for the first part of a block.
+
+        Later parts do not contain the kinds in `once`.
+        """
         kinds = [kind for kind in self.block if not part or kind not in self.once]
         return random.sample(kinds, len(kinds))
 
@@ -44,12 +47,12 @@ class Scenario(ABC):
         """Prepare a block: connect phones and open what its cycles use."""
 
     async def fill(self, context: ScenarioContext) -> None:  # noqa: B027 - not every scenario has something to fill
-        """Drive limits to their capacity, between `setup` and `back` in the warm-up. By default none."""
+        """Drive limits to their capacity. Called in the warm-up, between `setup` and `back`. By default, fill none."""
 
     @abstractmethod
     async def action(self, context: ScenarioContext, kind: str) -> None:
-        """Run one cycle. Raises PhoneError, and IntegrityError for bytes that are lost, duplicated or reordered."""
+        """Run one cycle. Raises PhoneError, and IntegrityError if bytes are lost, duplicated or reordered."""
 
     @abstractmethod
     async def back(self, context: ScenarioContext) -> None:
-        """Release everything: afterwards no phone is connected and no terminal is open."""
+        """Release everything. Afterwards no phone is connected and no terminal is open."""

@@ -1,7 +1,7 @@
 """Open terminals whose output is checked byte for byte.
 
-Owns the expected output of each terminal and what each phone has seen of it, until the terminal ends. Knows no
-connections: `phone_visits` connects phones.
+Owns the expected output of each terminal and each phone's progress in it, until the terminal ends. Does not connect
+phones: `phone_visits` does.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,9 @@ OUTPUT, SCREEN, AI_ACTION = "terminal:output", "process:screen", "ai:action"
 
 @dataclass
 class CheckedTab:
-    """An open terminal: its expected output and each phone's view of it. `line` is the next number of a flood."""
+    """An open terminal: its expected output, and the part that each phone has seen. `line` is the next number of a
+    flood.
+    """
 
     uuid: str
     stream: ExpectedStream
@@ -55,7 +57,7 @@ class CheckedTabs:
     # -- checking output
 
     def next_kind(self) -> tuple[tuple[str, ...], bool]:
-        """Return the next phone's features and whether it encrypts end to end. One in three is a legacy app."""
+        """Return the next phone's features, and whether it encrypts end to end. Every third phone is a legacy app."""
         self._phones += 1
         return KINDS[self._phones % len(KINDS)]
 
@@ -98,14 +100,17 @@ class CheckedTabs:
             raise self._first_loss
 
     def _typed(self, uuid: str, text: str) -> None:
-        """Expect the output of what the assistant typed, always `say ...` (see `conversations`)."""
+        """Expect the output of a command that the assistant typed. The command is always `say ...` (see
+        `conversations`).
+        """
         if (tab := self._tabs.get(uuid)) is not None and text.startswith("say "):
             tab.stream.will_print(text.removeprefix("say ").encode())
 
     def blink(self, phone: Phone) -> None:
-        """Allow a gap in this phone's output until the next screens: it is about to lose a path with output in flight.
+        """Allow a gap in this phone's output until the next screens, because it is about to lose a transport with
+        output in flight.
 
-        A phone with stream offsets has no gap: it gets exactly the rest.
+        A phone with stream offsets has no gap: it receives exactly the rest.
         """
         for tab in self._tabs.values() if phone.watcher is not None and phone.offsets is None else ():
             if (view := tab.views.get(phone.device_id)) is not None:
@@ -117,12 +122,14 @@ class CheckedTabs:
         return view is not None and view.complete
 
     def position(self, phone: Phone, uuid: str) -> int:
-        """Return how far this phone has seen, in bytes since the start of the terminal."""
+        """Return the number of bytes that this phone has seen, since the start of the terminal."""
         view = self._tabs[uuid].views.get(phone.device_id)
         return view.position if view is not None else 0
 
     async def settled(self, phone: Phone, *uuids: str) -> None:
-        """Wait until this phone has seen all expected output of these terminals. Raises PhoneError, IntegrityError."""
+        """Wait until this phone has seen all expected output of the terminals `uuids`. Raises PhoneError,
+        IntegrityError.
+        """
         for uuid in uuids:
             await self._until(phone, uuid, lambda uuid=uuid: self.complete(phone, uuid))  # type: ignore[misc]
 
@@ -149,12 +156,12 @@ class CheckedTabs:
         return uuid
 
     def expect(self, uuid: str, stream: ExpectedStream) -> ExpectedStream:
-        """Check a terminal against an expected stream from now on. Return the stream."""
+        """Check a terminal against the expected output `stream` from now on. Return `stream`."""
         self._tabs[uuid] = CheckedTab(uuid, stream)
         return stream
 
     async def type(self, phone: Phone, uuid: str, line: TypedLine, via: Path | None = None) -> None:
-        """Type a line and expect its output; `settled` waits for the output. Raises PhoneError."""
+        """Type a line and expect its output. Use `settled` to wait for the output. Raises PhoneError."""
         self._tabs[uuid].stream.will_print(line.printed)
         self.context.traffic.bytes_sent += len(line.typed.encode())
         await phone.type(uuid, line.typed, via)

@@ -1,4 +1,4 @@
-"""Terminals are opened and closed by one phone that stays connected."""
+"""The scenario `terminals`: a phone that stays connected opens and closes terminals."""
 
 from typing import ClassVar
 
@@ -17,7 +17,7 @@ FLOOD = 300_000
 
 
 class TerminalChurn(Scenario):
-    """Terminal churn on the data channel."""
+    """Terminals are opened, used and closed on the data channel."""
 
     name = "terminals"
     summary = "terminals are opened, typed into, flooded, resized, renamed, switched and closed"
@@ -32,7 +32,7 @@ class TerminalChurn(Scenario):
     )
 
     async def setup(self, context: ScenarioContext) -> None:
-        """Connect one phone by the data channel."""
+        """Connect one phone, and wait for its data channel."""
         self.tabs = CheckedTabs(context)
         await visits.arrive(context, await visits.new_phone(self.tabs), channel=True)
 
@@ -45,13 +45,13 @@ class TerminalChurn(Scenario):
         await fill_terminals(self.tabs, context.phones[0])
 
     async def back(self, context: ScenarioContext) -> None:
-        """Close all terminals and leave."""
+        """Close all terminals and disconnect the phone."""
         await self.tabs.kill_all(context.phones[0])
         await visits.everybody_leaves(context)
 
 
 async def type_and_close(tabs: CheckedTabs, phone: Phone) -> None:
-    """Open a terminal, type in several ways, and let the program exit."""
+    """Open a terminal, type into it in several ways, and let the program exit."""
     uuid = await tabs.open(phone)
     await tabs.run(phone, uuid, shell.say(WORDS * tabs.context.random.randrange(1, 20)))
     for line in shell.echo(f"\x03\x04\x7f\t{WORDS}" * tabs.context.random.randrange(1, 20)):
@@ -60,14 +60,14 @@ async def type_and_close(tabs: CheckedTabs, phone: Phone) -> None:
 
 
 async def flood_and_exit(tabs: CheckedTabs, phone: Phone) -> None:
-    """Print more than a ring holds and receive all of it; the program exits with output in flight."""
+    """Print more than a ring holds and receive all of it. The program exits with output in flight."""
     uuid = await tabs.open(phone)
     await tabs.type(phone, uuid, tabs.flood(uuid, FLOOD))
     await tabs.leave(phone, uuid)
 
 
 async def resize(tabs: CheckedTabs, phone: Phone) -> None:
-    """Resize three times; the program sees each size."""
+    """Resize a terminal three times, and check that the program sees each size."""
     uuid = await tabs.open(phone)
     for _ in range(3):
         cols, rows = tabs.context.random.randrange(20, 200), tabs.context.random.randrange(5, 80)
@@ -85,7 +85,7 @@ async def rename(tabs: CheckedTabs, phone: Phone) -> None:
 
 
 async def switch(tabs: CheckedTabs, phone: Phone) -> None:
-    """Flood two inactive terminals; then make one of them and finally all three active."""
+    """Flood two inactive terminals. Then make one of them active, and finally all three terminals."""
     unseen = [await tabs.open(phone) for _ in range(2)]
     seen = await tabs.open(phone)
     for uuid, size in zip(unseen, (FLOOD, TERMINAL_RING.value // 2), strict=True):
@@ -112,7 +112,7 @@ async def kill(tabs: CheckedTabs, phone: Phone) -> None:
 
 
 async def refused(tabs: CheckedTabs, phone: Phone) -> None:
-    """Requests that are refused with an error, and change nothing."""
+    """Send requests that the agent refuses with an error and without a change."""
     uuid = await tabs.open(phone)
     await phone.create(uuid, timeout=PATIENCE)  # it exists, so this only makes it active
     gone = visits.device_id(1000)
@@ -131,7 +131,9 @@ async def expect_error(phone: Phone, uuid: str) -> str:
 
 
 async def fill_terminals(tabs: CheckedTabs, phone: Phone) -> None:
-    """Fill `terminals`, `terminal.ring` and `terminal.input`. Raises PhoneError unless the excess is refused."""
+    """Fill `terminals`, `terminal.ring` and `terminal.input`. Raises PhoneError if the agent accepts more than these
+    limits.
+    """
     uuids = [await tabs.open(phone, greeted=False) for _ in range(TERMINALS.value)]
     try:
         await phone.create(visits.device_id(1000), timeout=PATIENCE)
@@ -139,7 +141,9 @@ async def fill_terminals(tabs: CheckedTabs, phone: Phone) -> None:
         if error.event != "process:error":
             raise
     else:
-        raise PhoneError("error", f"expected the agent to refuse terminal {TERMINALS.value + 1}; it created it")
+        raise PhoneError(
+            "error", f"expected the agent to refuse terminal {TERMINALS.value + 1}; the terminal was created"
+        )
     await tabs.settled(phone, uuids[-1])
     await tabs.run(phone, uuids[-1], tabs.flood(uuids[-1], FLOOD))
     await tabs.run(phone, uuids[-1], shell.DEAF)

@@ -1,4 +1,4 @@
-"""A view that survives the loss of its terminal or pipe, so that the run continues."""
+"""A view that does not fail when its terminal or pipe is lost, so that the run continues."""
 
 from contextlib import suppress
 from typing import Self
@@ -18,7 +18,7 @@ class BestEffortView:
             self._inner.update(progress)
 
     def say(self, line: str) -> None:
-        """Show a permanent line."""
+        """Print a line that stays."""
         with suppress(OSError):
             self._inner.say(line)
 
@@ -28,6 +28,6 @@ class BestEffortView:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Stop; the output stays."""
+        """Stop updating. The output stays on the terminal."""
         with suppress(OSError):
             self._inner.__exit__(*error)

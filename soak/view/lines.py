@@ -13,12 +13,12 @@ from soak.report.figures import amount, count, counted, duration, number
 LINE_SECONDS = 10.0
 """Pause between two lines at the start of a run."""
 LINES_SHARE = 1 / 360
-"""After an hour the pause is this share of the elapsed time, so that the log of a day is short."""
+"""After an hour, the pause is this share of the elapsed time. So the log of a day is short."""
 
 
 @dataclass(frozen=True, slots=True)
 class GaugeCurve:
-    """A gauge in the live view. `values` are at most about 60, oldest first."""
+    """A gauge in the live view. `values` has at most about 60 values, oldest first."""
 
     label: str
     unit: str
@@ -29,8 +29,8 @@ class GaugeCurve:
 class Progress:
     """The progress of a run. `rate` is in cycles of any kind per second. `step` is the position within the phase.
 
-    `share` is the completed share, from 0 to 1, of the judged part or of a confirmation. It and `seconds_left` are None
-    if unknown. `findings` has a line for each finding so far; a view shows each once.
+    `share` is the completed share of the judged part or of a confirmation, from 0 to 1. `share` and `seconds_left` are
+    None if unknown. `findings` has a line for each finding so far; a view shows each finding once.
     """
 
     phase: str
@@ -48,18 +48,18 @@ class Progress:
 
 
 class ProgressView(Protocol):
-    """Progress lines of a run."""
+    """A view of the progress of a run."""
 
     def update(self, progress: Progress) -> None:
-        """Show the progress. Cheap: it is called after every cycle."""
+        """Show the progress. Called after every cycle, so it must be cheap."""
 
     def say(self, line: str) -> None:
-        """Show a permanent line."""
+        """Print a line that stays."""
 
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *error: object) -> None:
-        """Stop; the output stays."""
+        """Stop updating. The output stays."""
 
 
 class PlainLines:
@@ -73,7 +73,7 @@ class PlainLines:
         self._newest = ""
 
     def update(self, progress: Progress) -> None:
-        """Write new findings, and the progress when it is due."""
+        """Write new findings immediately, and the progress if it is due."""
         last, self._last = self._last, progress
         for finding in new_findings(last, progress):
             self.say(f"found: {finding}")
@@ -95,7 +95,7 @@ class PlainLines:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Write the final progress, unless it is the last line."""
+        """Write the final progress, unless the last line shows it already."""
         if self._last is not None and progress_line(self._last) != self._newest:
             self.say(progress_line(self._last))
 
@@ -108,7 +108,7 @@ class PlainLines:
 
 
 def new_findings(last: Progress | None, progress: Progress) -> list[str]:
-    """Return the findings that the previous progress does not have."""
+    """Return the findings in `progress` that are not in `last`."""
     known = frozenset(last.findings) if last is not None else frozenset()
     return [finding for finding in progress.findings if finding not in known]
 
@@ -140,6 +140,6 @@ def left(progress: Progress) -> str:
 
 
 def exchanged(traffic: TrafficResult) -> str:
-    """Return the traffic in a few words."""
+    """Return a short text for the traffic: `1.2 MB typed, 3.4 MB printed`."""
     lost = f", {traffic.lost:,} LOST" if traffic.lost else ""
     return f"{amount(traffic.bytes_sent, 'bytes')} typed, {amount(traffic.bytes_received, 'bytes')} printed{lost}"

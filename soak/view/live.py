@@ -43,7 +43,7 @@ class LiveView:
             self._draw()
 
     def say(self, line: str) -> None:
-        """Show a permanent line above the view."""
+        """Print a line that stays, above the view."""
         self._print(Text(_line(line)))
 
     def __enter__(self) -> Self:
@@ -51,7 +51,7 @@ class LiveView:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Draw the last state, which stays."""
+        """Draw the last state, which stays on the terminal."""
         try:
             self._draw()
         finally:
@@ -73,7 +73,7 @@ class ProgressPanel:
         self._progress = progress
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Yield rows, cut at the right. Gauges that do not fit are counted."""
+        """Yield rows, cut at the right edge. Gauges that do not fit are only counted."""
         width = min(MOST_WIDTH, max(1, options.max_width))
         blocks = ASCII_BLOCKS if options.ascii_only else BLOCKS
         for text in self.rows(width, max(1, console.size.height - 1), blocks):
@@ -117,7 +117,7 @@ class ProgressPanel:
 
 
 def _gauges(gauges: tuple[GaugeCurve, ...], width: int, room: int, blocks: str) -> Iterator[Text]:
-    """Yield a row for each gauge, as many as fit."""
+    """Yield a row for each gauge, for as many gauges as fit."""
     shown = gauges if len(gauges) <= room else gauges[: max(0, room - 1)]
     labels = min(28, width // 2, max((len(_line(gauge.label)) for gauge in shown), default=0))
     for gauge in shown:
@@ -131,7 +131,7 @@ def _gauges(gauges: tuple[GaugeCurve, ...], width: int, room: int, blocks: str) 
 def view(
     *, as_json: bool, environ: Mapping[str, str], out: TextIO | None = None, err: TextIO | None = None
 ) -> ProgressView:
-    """Return the view for this terminal: live, or plain lines if it is no terminal (with JSON on standard error)."""
+    """Return a live view, or plain lines if the output is no terminal. With `as_json`, the view uses standard error."""
     out, err = out or sys.stdout, err or sys.stderr
     if as_json:
         return PlainLines(err)

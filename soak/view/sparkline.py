@@ -9,7 +9,7 @@ ASCII_BLOCKS = "._-=+*#@"
 
 
 def sparkline(values: Sequence[float], width: int, blocks: str = BLOCKS) -> str:
-    """Return at most `width` characters, newest last; a character for several values shows the largest."""
+    """Return at most `width` characters, newest last. A character that stands for several values shows the largest."""
     known = [value for value in values if math.isfinite(value)]
     if not known or width < 1:
         return ""

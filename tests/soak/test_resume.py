@@ -86,7 +86,7 @@ def test_what_can_not_be_done_is_refused_and_not_ignored(
 @pytest.mark.parametrize("reported", [None, {}, {"scenarios": 5}, {"scenarios": ["mixed"], "duration": "long"}])
 def test_a_report_that_does_not_say_what_the_run_was_is_refused(reported: object) -> None:
     report = Report("inconclusive", CycleCounts(), 1.0, 1, {"plan": reported}, [], [], [], [], TrafficResult())
-    with pytest.raises(ResumeError, match=re.escape("found one without its plan")):
+    with pytest.raises(ResumeError, match=re.escape("found one that lacks the run's plan")):
         remaining_run(report)
 
 
