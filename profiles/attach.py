@@ -90,7 +90,7 @@ class AttachRun:
         )
 
     def _why_not(self) -> str:
-        """Return why an empty result would be no verdict, or an empty text."""
+        """Return the reason why finding nothing does not make the report `clean`, or an empty text."""
         length = self._seconds / WINDOWS
         if self.interrupted or not self.done:
             how = "was interrupted" if self.interrupted else "ended"

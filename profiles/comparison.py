@@ -35,10 +35,8 @@ GrowthChange: TypeAlias = Literal["new", "gone", "larger", "smaller", "same", "u
 class CauseRow(msgspec.Struct, frozen=True):
     """One cause of growth, with its rates in both reports.
 
-    Rates are per cycle, and 0 if a report does not name the cause.
-
-    `name` is the function and its file, or the gauge. `was_at` and `is_at` are its lines in the earlier and the later
-    report.
+    Rates are per cycle, and 0 if a report does not name the cause. `name` is the function and its file, or the gauge.
+    `was_at` and `is_at` are its lines in the earlier and the later report.
     """
 
     name: str
@@ -53,7 +51,7 @@ class CauseRow(msgspec.Struct, frozen=True):
 
 
 class ReportIdentity(msgspec.Struct, frozen=True):
-    """The identity of one of the reports."""
+    """The version and the command line of one of the reports."""
 
     verdict: str = ""
     started_at: str = ""
@@ -139,7 +137,7 @@ def _side(report: ProfileReport) -> ReportIdentity:
 
 
 def differences(before: ProfileReport, after: ProfileReport) -> list[str]:
-    """Return why two reports can't be compared at all, in sentences."""
+    """Return the reasons why two reports can't be compared at all, as sentences."""
     found = [
         f"the {name} report is {report.verdict}: a cause that it does not name may still exist"
         for name, report in (("earlier", before), ("later", after)) if report.verdict in UNDECIDED

@@ -48,10 +48,9 @@ async def flame(
 ) -> TracedWindow:
     """Trace for `seconds` and write the page to `out`.
 
-    If `kept`, it shows the memory that remains at the end, else at the peak.
-
-    The first signal ends the tracing early, and the page is drawn. The second signal ends the drawing too. Raises
-    StateError if the agent can't be reached, ProfileError if there is no page, and CancelledError.
+    The page shows the memory that remains at the end if `kept`, and else the memory at the peak. The first signal ends
+    the tracing early, and the page is drawn. The second signal ends the drawing too. Raises StateError if the agent
+    can't be reached, ProfileError if there is no page, and CancelledError.
     """
     with _folder() as folder:
         file = folder / "window.bin"
@@ -77,7 +76,7 @@ def _folder() -> Iterator[Path]:
 
 
 async def _traced(socket: Path, arguments: dict[str, Any], stop: Interruption) -> TracedWindow:
-    """Have the agent trace a window. Raises StateError, and CancelledError if there is nothing to draw."""
+    """Have the agent trace itself. Raises StateError, and CancelledError if there is nothing to draw."""
     run, seconds = uuid4().hex, float(arguments["seconds"])
 
     async def window() -> float:

@@ -62,7 +62,7 @@ def _native(heap: Mapping[str, Any]) -> str:
 def _table(title: str, heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
     table = Table(*heads, title=title, title_justify="left", box=None)
     for row in rows:
-        table.add_row(*(Text(plain(cell)) for cell in row))  # a name in brackets is no markup
+        table.add_row(*(Text(plain(cell)) for cell in row))  # not as markup, which a name in brackets would be
     if table.row_count:
         click.echo()
         print_table(table)

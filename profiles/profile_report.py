@@ -60,7 +60,7 @@ def run_and_report(
 
 
 def _with_verdict(report: ProfileReport, how: EarlyVerdict, note: str) -> ProfileReport:
-    """Return a report of a run that did not complete. `note` says why the rest is not judged."""
+    """Return the report of a run that ended early. `note` says why the rest was not judged."""
     notes = [*([note] if note else []), *report.notes]
     left = [Unjudged(EVERYTHING_ELSE, note)] if note else report.unjudged
     return msgspec.structs.replace(report, verdict=how, notes=notes, unjudged=left)

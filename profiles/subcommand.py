@@ -13,7 +13,7 @@ from soak.output import checked_output
 
 FAILED: Final = 3
 INTERRUPTED: Final = 4
-"""Not 1, which means a finding."""
+"""The status of an interrupted command. It is not 1, which means a finding."""
 
 EPILOG: Final = (
     "Exit status: 0 nothing grows; 1 something grows; 2 wrong usage; 3 the run itself failed, or the output can't be "

@@ -1,7 +1,7 @@
 """Finds the causes that explain the evidence of one scenario.
 
 Pure: it receives values, and functions that look up lines. Keeping memory counts for more than allocating it: a line
-that adds to a container which only grows is responsible for everything that the container holds.
+that adds to an ever-growing container is responsible for everything that the container holds.
 """
 
 import re
@@ -16,7 +16,7 @@ from soak.gauges.gauge import prefix_of
 
 LocationLookup = Callable[[Frame], CodeLocation]
 InsertionLookup = Callable[[str, str], Sequence[int]]
-"""Returns the lines of a file that add to a container with this name."""
+"""A function that returns the lines of a file that add to a container with a given name."""
 
 _ATTRIBUTE: Final = re.compile(r"[.\s](\w+): \w+$")
 
@@ -263,7 +263,7 @@ class CauseAnalysis:
 
     def _explain(self, name: str, per_cycle: float) -> None:
         """Add the gauge `name` to `explains` of each cause that accounts for its growth."""
-        if prefix_of(name):  # of a process that was not examined
+        if prefix_of(name):  # a gauge of a process that was not examined
             return
         for cause in self.causes:
             if name not in cause.explains and self._explains(cause, name, per_cycle):

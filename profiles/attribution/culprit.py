@@ -29,7 +29,7 @@ def find_culprits(
 
 
 def ranked(found: Iterable[Culprit]) -> list[Culprit]:
-    """Return the culprits with the most confident first, and those of equal confidence by size."""
+    """Return the culprits by confidence, and those of equal confidence by size; both descending."""
     order = {"high": 0, "medium": 1, "low": 2}
     return sorted(
         found, key=lambda one: (order[one.confidence], -one.bytes_per_cycle, -one.objects_per_cycle, one.file)

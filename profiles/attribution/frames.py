@@ -1,4 +1,6 @@
-"""Finds the responsible line of a stack by the role of each file. Pure, except that it knows installed paths.
+"""Finds the responsible line of a stack by the role of each file.
+
+Pure, except that it looks up where packages are installed.
 
 A stack is (file, line) pairs, the innermost call first, as tracemalloc and memray return them.
 """
@@ -29,7 +31,7 @@ class Role(StrEnum):
     TOOL = "tool"
     """The profiler."""
     WRAPPER = "wrapper"
-    """Wrappers around recorded functions: on every stack, and never responsible."""
+    """Wrappers around recorded functions. They are on every stack, and are never responsible."""
 
 
 _MOBIFAI: Final = str(Path(mobifai.__file__).parent)

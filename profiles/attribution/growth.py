@@ -1,4 +1,4 @@
-"""Finds what rises from window to window, by soak's rules. Pure."""
+"""Finds sites, containers and counts that rise from window to window, by soak's rules. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from soak.gauges.gauge import Gauge, GaugeKind
 from soak.gauges.trend import convicted, judge
 
 ENTRIES: Final = Gauge("entries", GaugeKind.GROWTH, 5, 0.05)
-"""Entries of one container."""
+"""How the number of entries of one container is judged."""
 BLOCKS: Final = Gauge("objects", GaugeKind.GROWTH, 8, 0.08)
-"""Blocks of memory of one site."""
+"""How the number of blocks of one allocation site is judged."""
 BYTES: Final = Gauge("bytes", GaugeKind.GROWTH, 1000, 8)
-"""Bytes of one site: blocks that get larger."""
+"""How the bytes of one allocation site are judged, to find blocks that get larger."""
 COUNT: Final = Gauge("things", GaugeKind.REST)
-"""Counts that must return to their base: descriptors, threads, rows."""
+"""How counts are judged that must return to their base: descriptors, threads, rows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from profiles.attribution.frames import Frame
 from profiles.results import CodeLocation
 
 MOST_BYTES = 4 << 20
-"""Larger files are generated; they are not parsed."""
+"""Largest file that is parsed, in bytes. Larger files are generated code."""
 
 
 def locate(frame: Frame) -> CodeLocation:

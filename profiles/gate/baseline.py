@@ -60,7 +60,10 @@ def read_baselines(file: Path) -> list[Baseline]:
 
 
 def write_baseline(file: Path, known: Sequence[Baseline], new: Baseline) -> None:
-    """Replace the entry of the same environment, and drop those of other workloads. Raises ReportError."""
+    """Store `new` in place of the entry for its environment, and drop entries for other workloads.
+
+    Raises ReportError.
+    """
     kept = [one for one in known if one.place != new.place and one.workload == new.workload]
     baselines = Baselines(sorted([*kept, new], key=lambda one: one.place))
     write_whole(file, msgspec.json.format(msgspec.json.encode(baselines), indent=1) + b"\n")
@@ -80,7 +83,7 @@ def misfit(known: Sequence[Baseline], wanted: Baseline) -> str:
 
 
 def here(environment: Mapping[str, Any], workload: str, figures: Mapping[str, float], measured: str) -> Baseline:
-    """Return the entry of this environment (`soak.harness.environment.environment`), with Python's minor version."""
+    """Return the entry to store for an environment as `soak.harness.environment.environment` describes it."""
     implementation, _, version = str(environment["python"]).partition(" ")
     return Baseline(
         python=f"{implementation} {'.'.join(version.split('.')[:2])}",

@@ -1,4 +1,4 @@
-"""Compares the measurements of both sides and decides about the change. Pure.
+"""Compares the measurements of both sides and decides whether the change passes. Pure.
 
 Limits are absolute: an exceeded limit fails the gate, even if the base exceeds it too. Growth fails the gate only if
 the base does not grow, or grows less: soak's rules for a gauge judge the difference between the sides.
@@ -158,7 +158,7 @@ def _is_also_in_base(name: str, trial: ScenarioTrial) -> bool:
 
 
 def difference(base: Points, now: Points) -> Points:
-    """Return how much more the candidate has after each block, at the candidate's cycles."""
+    """Return by how much the candidate's values exceed those of the base after each block."""
     return [(cycle, value - other) for (_, other), (cycle, value) in zip(base, now, strict=False)]
 
 
@@ -185,10 +185,7 @@ def _smallest(judgement: Judgement | None) -> float | None:
 
 
 def conclude(rows: Iterable[FigureRow], findings: Iterable[FindingResult], *, whole: bool) -> GateVerdict:
-    """Return the verdict.
-
-    A failure takes precedence over growth. `whole`: everything was judged, so that it may pass.
-    """
+    """Return the verdict. A failure counts before growth. The gate passes only if everything (`whole`) was judged."""
     rows, kinds = list(rows), {finding.kind for finding in findings}
     if kinds & FAILED_KINDS:
         return "failed"

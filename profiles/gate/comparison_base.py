@@ -43,7 +43,7 @@ class RevisionBase:
         return last_other(self._checkout, self.about.commit)
 
     def sides(self, folder: Path) -> list[GateSide]:
-        """Build and lay out the base and the candidate. Raises ProfileError."""
+        """Build and prepare the base and the candidate. Raises ProfileError."""
         now = lay_out_candidate(self.tried, folder / "b", interruption())
         print_progress(f"building {self.about.name}")
         return [lay_out_base(self._checkout, self.about.name, folder / "a", interruption()), now]
@@ -78,7 +78,7 @@ class StoredBase:
             return ""
 
     def sides(self, folder: Path) -> list[GateSide]:
-        """Lay out the candidate."""
+        """Prepare the candidate."""
         return [lay_out_candidate(self.tried, folder / "b", interruption())]
 
     def keep(self, figures: dict[str, float]) -> None:

@@ -14,7 +14,6 @@ class GateRequest:
     """The sides to run and the figures to compare with.
 
     The candidate is the last of `sides`; a base that runs is the first.
-
     `stored` has the figures of a base that does not run. `base` and `now` describe base and candidate for the report.
     `where` names the file of accepted growth, `replay` is the command that repeats the run. With one side and no stored
     figures, the candidate is compared with itself.

@@ -107,11 +107,11 @@ class GateReport(msgspec.Struct, frozen=True):
     """The report.
 
     `base` and `now` (the candidate) are the compared sides. `checked` has the scenarios that were judged. `unjudged`
-    has everything that was not judged, with reasons; a gate passes only if `unjudged` is empty. `findings` and grown
-    `rows` fail the change. Findings are exceeded limits, counts that did not return to their base, growth with each
-    cycle, and expired entries. `also_in_base` has growth that the base has too. `culprits` are the lines for growth,
-    `lines` those for memory at rest. `fits` is false if the stored figures are of another environment or workload;
-    nothing was run then.
+    has everything that was not judged, with reasons; a gate passes only if `unjudged` is empty. `findings`, and `rows`
+    above their allowed values, fail the change. Findings are exceeded limits, counts that did not return to their base,
+    growth with each cycle, and expired entries. `also_in_base` has growth that the base has too. `culprits` are the
+    lines for growth, `lines` those for memory at rest. `fits` is false if the stored figures are of another environment
+    or workload; nothing was run then.
     """
 
     verdict: GateVerdict

@@ -71,7 +71,7 @@ class ScenarioTrial:
 
 @dataclass(frozen=True)
 class TrialRunner:
-    """Runs scenarios on both sides; the candidate is the last one. `replay` is the command that repeats them.
+    """Runs scenarios on both sides. The candidate is the last of `sides`. `replay` is the command that repeats them.
 
     If a pause interrupts a scenario, it is repeated with fresh processes on both sides.
     """
@@ -110,7 +110,7 @@ class TrialRunner:
     async def _measure(
         self, plan: BlockPlan, sides: Sequence[GateSide], blocks: int = QUICK_BLOCKS
     ) -> list[Measurement]:
-        """Run blocks on all sides in turns, until the candidate fails."""
+        """Run blocks on all sides in turns. Stop if the candidate fails."""
         return await self.pauses.repeat(
             plan.folder, lambda folder: self._measure_once(plan, sides, folder, blocks), self.on_pause
         )

@@ -1,6 +1,6 @@
 """The identity of the gate's workload: a digest of the code that drives and counts the agents.
 
-Figures of two workloads differ for reasons other than growth. Comments and docstrings do not count.
+Figures of two workloads differ for reasons other than growth. Comments and docstrings do not affect the digest.
 """
 
 import ast

@@ -1,1 +1,4 @@
-"""The part of the profiler that runs inside the examined process. An examination leaves nothing behind."""
+"""The part of the profiler that runs inside the examined process.
+
+An examination leaves nothing behind in that process.
+"""

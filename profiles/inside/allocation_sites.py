@@ -63,7 +63,7 @@ class SiteTracker:
         self._prune()
 
     def _prune(self) -> None:
-        """Drop sites without live memory: they do not keep growing."""
+        """Drop sites without live memory, because they do not leak."""
         for site in [site for site, history in self.histories.items() if len(history.blocks) < self.windows]:
             del self.histories[site]
 
@@ -132,7 +132,7 @@ def _stack_at(address: int) -> Stack:
 
 _STORAGE: Final = {"list": 24, "dict": 32, "set": 40, "deque": 32, "bytearray": 32}
 """Offsets of the storage pointer in each container (Include/cpython/{list,dict,set,bytearray}object.h,
-Modules/_collectionsmodule.c; the same in CPython 3.11 to 3.14). With a wrong one no stack is found."""
+Modules/_collectionsmodule.c; the same in CPython 3.11 to 3.14). With a wrong offset no stack is found."""
 
 
 def storage_stack(container: object) -> Stack:

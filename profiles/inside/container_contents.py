@@ -24,12 +24,12 @@ NEWEST: Final = 16
 MOST_OBJECTS: Final = 20_000
 """Most objects that are examined below the elements."""
 MOST_SCANNED: Final = 100_000
-"""Most elements of a set that are searched for new ones, because a set has no order."""
+"""Most elements of a set that are searched for new elements, because a set has no order."""
 
 
 @dataclass
 class ContainerContents:
-    """Totals over the newest elements. `weak`: they are weak references, which keep nothing alive."""
+    """Totals over the newest elements. `weak`: the elements are weak references, which keep nothing alive."""
 
     elements: int = 0
     bytes: int = 0

@@ -22,7 +22,7 @@ class EarlyStop:
     def of(self, arguments: dict[str, Any]) -> Iterator[asyncio.Event]:
         """Yield the event that asks the examination with these arguments to end.
 
-        It is never set if they contain no name.
+        The event is never set if the arguments contain no name.
         """
         name, event = str(arguments.get("run", "")), asyncio.Event()
         if name:
@@ -34,7 +34,7 @@ class EarlyStop:
                 del self._going[name]
 
     async def conclude(self, arguments: dict[str, Any]) -> object:
-        """Answer `profile.conclude {run}`: end the examination with this name. The answer says whether it exists."""
+        """Answer `profile.conclude {run}`: end the examination with this name. The answer says if there was one."""
         event = self._going.get(str(arguments.get("run", "")))
         if event is not None:
             event.set()

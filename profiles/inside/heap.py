@@ -36,7 +36,7 @@ MOST_CHILDREN: Final = 100
 SAMPLE: Final = 200
 """Number of elements of a container whose size is measured."""
 OLDEST: Final = 2
-"""The collector's oldest generation."""
+"""The number of the collector's oldest generation."""
 
 
 def snapshot(loop: asyncio.AbstractEventLoop) -> dict[str, Any]:

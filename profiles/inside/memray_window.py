@@ -47,7 +47,7 @@ async def trace(arguments: dict[str, Any], early: EarlyStop) -> AsyncGenerator[o
 
 
 async def _end_of(file: Path, end: float, enough: asyncio.Event) -> float:
-    """Wait until tracing is to end. Return by how many seconds it was shortened."""
+    """Wait until tracing is to end. Return the number of seconds by which it ends early."""
     while (left := end - time.monotonic()) > 0 and _size(file) <= MOST_FILE and not enough.is_set():  # noqa: ASYNC110
         await asyncio.sleep(min(LOOK_SECONDS, left))
     return left

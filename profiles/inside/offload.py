@@ -68,4 +68,4 @@ def run_without_waiting(job: Coroutine[Any, Any, T]) -> T:
 
 
 async def no_yield() -> None:
-    """Do nothing. For jobs in a thread, which need not yield to other tasks."""
+    """Do nothing. Used by jobs in a thread, which need not yield to other tasks."""

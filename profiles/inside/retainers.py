@@ -1,8 +1,8 @@
 """Finds what holds an object: the shortest path from a module, a thread's frame, a task or the event loop, as text.
 
-Walks forward through what the collector can see, once for all requested objects. It visits at most `MOST_OBJECTS` (some
-100 bytes each during the walk), follows no weak references, runs no code of the objects, and keeps nothing. Its only
-side effect is that, before CPython 3.13, an object on a path may get its `__dict__` earlier.
+Walks forward through the references that the collector can see, once for all requested objects. It visits at most
+`MOST_OBJECTS` (some 100 bytes each during the walk), follows no weak references, runs no code of the objects, and keeps
+nothing. Its only side effect is that, before CPython 3.13, an object on a path may get its `__dict__` earlier.
 
 Private attributes of asyncio's futures are read because the public methods have side effects: `exception()` marks an
 exception as retrieved.

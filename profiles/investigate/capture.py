@@ -27,7 +27,7 @@ MOST_EXAMINED: Final = 40
 
 
 class Capture:
-    """Captures one process of a scenario run."""
+    """Captures the evidence about one process of a scenario run."""
 
     def __init__(
         self, run: ScenarioRun, clock: Callable[[], float], report_progress: ProgressCallback, process: str = AGENT
@@ -142,6 +142,9 @@ async def capture(
     installation: Installation = HERE,
     process: str = AGENT,
 ) -> tuple[Evidence, Overhead]:
-    """Capture a process of a fresh agent under one scenario. Raises TargetFailed, StateError, and what cycles raise."""
+    """Return the evidence about a process of a fresh agent, and its cost.
+
+    Raises TargetFailed, StateError, and what cycles raise.
+    """
     async with open_scenario_run(scenario, plan, folder, clock, installation=installation) as run:
         return await Capture(run, clock, report_progress, process).take()

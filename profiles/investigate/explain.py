@@ -56,7 +56,7 @@ def nothing_to_explain(report: Report, names: Sequence[str]) -> str:
 
 
 def steps_to_findings(report: Report, place: Path) -> list[NextStep]:
-    """Return the steps that lead to findings: those of the soak report, and then this command."""
+    """Return the steps that lead to findings: the next steps of the soak report, and then `mobifai profile run`."""
     folder = directory_of(place).absolute()
     steps = [NextStep(step.why, step.command) for step in next_steps(report, folder)]
     if any(step.command.startswith(RESUME) for step in steps):

@@ -1,8 +1,8 @@
 """Growth of the C heap by line, measured by memray in a fresh agent: windows of one, two and four blocks of cycles.
 
 Memory that is replaced now and then is left at the end of every window, as much after a long window as after a short
-one. A leak leaves memory in proportion to the cycles. Owns the agent. Another process reads the windows (`python -m
-profiles.investigate.native FILE`).
+one. A leak leaves memory in proportion to the cycles. Owns the agent. A separate process reads memray's files (`python
+-m profiles.investigate.native FILE`).
 """
 
 import json
@@ -60,7 +60,10 @@ async def native_growth(
     installation: Installation = HERE,
     process: str = AGENT,
 ) -> NativeGrowth:
-    """Trace a process of a fresh agent under a scenario. Raises TargetFailed, StateError, and what cycles raise."""
+    """Trace a process of a fresh agent, and return the lines that keep memory of the C heap.
+
+    Raises TargetFailed, StateError, and what cycles raise.
+    """
     async with open_scenario_run(scenario, plan, folder, time.monotonic, installation=installation) as run:
         await run.warm_up(report_progress, WARM_UP_BLOCKS)
         windows = []

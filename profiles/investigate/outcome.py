@@ -23,7 +23,7 @@ BY_OTHER_MEANS: Final = {
     "failure": "a failed run shows no growth",
     "harness": "the harness is not examined",
 }
-"""The reason why no line can be named, for each kind of finding to which that applies."""
+"""The kinds of findings for which no line can be named, and the reason for each."""
 
 OBJECTS: Final = "python.blocks"
 KEEP_OBJECTS: Final = ("container", "allocation")
@@ -43,7 +43,11 @@ def finding_outcomes(
     coverage: Sequence[ScenarioCoverage],
     unmeasured: Iterable[tuple[str, str]],
 ) -> list[FindingOutcome]:
-    """Return the outcome of each finding. `unmeasured` has (scenario, gauge) pairs that could not be measured."""
+    """Return the outcome of each finding.
+
+    `open_` has the gauges without a culprit, and `unmeasured` has the pairs (scenario, gauge) that could not be
+    measured.
+    """
     culprits = list(culprits)
     explained = {(one.scenario, name) for one in culprits for name in one.explains}
     explained |= {(one.scenario, OBJECTS) for one in culprits if one.kind in KEEP_OBJECTS and one.objects_per_cycle > 0}

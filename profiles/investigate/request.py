@@ -12,7 +12,7 @@ from soak.run.plan import SoakPlan
 
 @dataclass(frozen=True)
 class InvestigationRequest:
-    """The scenarios with their seed and plant (`plan`), and the examinations to do.
+    """The scenarios with their seed and plant (`plan`), and the examinations to make.
 
     `memray`: examine the C heap always (True), never (False), or if it rises and nothing else explains the rise (None).
     `findings` are those of a soak report that are to be explained. `process` is the process to examine. If it is None,

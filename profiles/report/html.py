@@ -133,7 +133,7 @@ def _facts(culprit: Culprit) -> Markup:
 
 
 def source(file: str, line: int) -> Markup | None:
-    """Return a marked line with the lines around it, or None without source."""
+    """Return the source lines around a line, which is marked, or None if there is no source."""
     lines = _source_lines(file)
     first = max(1, line - AROUND)
     shown = [_source_line(at, text, at == line) for at, text in enumerate(lines[first - 1 : line + AROUND], first)]

@@ -1,4 +1,4 @@
-"""Formats lines of code and rates: short, and so that an editor finds the line. Reads the current directory."""
+"""Formats lines of code, briefly and in the form that editors recognise, and rates. Looks up the current directory."""
 
 from pathlib import Path
 

@@ -24,7 +24,7 @@ MOST_ROWS: Final = 20
 
 
 def markdown(report: ProfileReport) -> str:
-    """Return the report as Markdown, for the summary of a job."""
+    """Return the report as Markdown, for the summary of a CI job."""
     lines = [f"### {SIGNS[report.verdict]} {markdown_text(headline(report))}; {looked_at(report)}", ""]
     if report.culprits:
         lines += ["| line | what grows | held by | rate | confidence |", "| --- | --- | --- | --- | --- |"]

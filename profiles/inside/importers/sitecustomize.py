@@ -1,6 +1,6 @@
 """Records which line of mobifai imported each module. Python imports this module at its start if it is on the path.
 
-The finder is asked for every module and finds none. `MOBIFAI_SIDE` names the folder that contains the package.
+Python asks the finder for every module, and it finds none. `MOBIFAI_SIDE` names the folder that contains the package.
 """
 
 import os
