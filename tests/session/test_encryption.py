@@ -1,4 +1,4 @@
-"""An encrypted session by relay: messages of both sides arrive once and in order, whoever carries them."""
+"""An encrypted session by relay: messages of both sides arrive once and in order, whichever path carries them."""
 
 import binascii
 import json
