@@ -66,8 +66,8 @@ def test_the_data_channel_alone_is_measured_beside_the_library_that_it_is_on() -
 
     assert ended.returncode == 0, ended.stderr
     rows = [line.split(" | ")[0] for line in ended.stdout.splitlines()]
-    assert "| aiortc alone, out of memory" in rows
-    assert "| MobiFai's channel alone, out of memory" in rows
+    assert "| aiortc alone, from memory" in rows
+    assert "| MobiFai's channel alone, from memory" in rows
     assert "| MobiFai, data channel" in rows
 
 
