@@ -1,4 +1,6 @@
-"""An agent with as much of its limits filled at one time as one phone, 60 devices, strangers and a model can fill."""
+"""An agent whose limits are filled at the same time, as far as a phone, 60 devices, other clients and a model can do
+it.
+"""
 
 import asyncio
 import json
@@ -40,7 +42,7 @@ BODY = 60_000
 
 
 class Fullest:
-    """The agent, and what fills it."""
+    """The agent, and the clients that fill it."""
 
     def __init__(self, target: AgentUnderTest, api: ModelApi, scope: AsyncExitStack) -> None:
         self.target = target
@@ -50,13 +52,13 @@ class Fullest:
         self.tabs = CheckedTabs(self.context)
 
     async def memory(self) -> int:
-        """Bytes of the agent and its keeper, pages that both have counted once."""
+        """Return the bytes of the agent and its keeper together. Pages that they share are counted once."""
         await self.target.ask("soak.sample")  # collects garbage
         pids = (self.target.agent_pid, self.target.keeper_pid)
         return sum(psutil.Process(pid).memory_full_info().pss for pid in pids)
 
     async def load(self) -> None:
-        """Have everything imported that is imported on first use, and leave."""
+        """Use each part of the agent once, so that everything is imported, and disconnect."""
         phone = await self._phone()
         uuid = await self.tabs.open(phone)
         self._api.answer_bytes, self._api.form = 2 * ASSISTANT_REPLY.value, Form.LINE
@@ -71,7 +73,7 @@ class Fullest:
         return phone
 
     async def fill(self) -> int:
-        """Fill it more and more. Return the most memory that it took."""
+        """Fill the agent step by step. Return the largest amount of memory that was measured."""
         phone = await self._phone()
         most = 0
         for step in (self._terminals(phone), self._devices(), self._strangers(), self._conversations(phone)):
@@ -80,7 +82,7 @@ class Fullest:
         return most
 
     async def _terminals(self, phone: Phone) -> None:
-        """Full rings, and pastes that no program reads."""
+        """Fill the rings of the terminals, and paste text that no program reads."""
         for _ in range(TERMINALS.value):
             uuid = await self.tabs.open(phone)
             await self.tabs.run(phone, uuid, self.tabs.flood(uuid, TERMINAL_RING.value))
@@ -89,7 +91,7 @@ class Fullest:
                 await phone.send("terminal:input", {"uuid": uuid, "data": "." * PASTE})
 
     async def _devices(self) -> None:
-        """Devices that read nothing while their account's settings change, each in the midst of a long packet."""
+        """Change an account's settings under devices that do not read. Each has sent half of a long packet."""
         token, devices = "", []
         for number in range(FIRST_DEVICE, FIRST_DEVICE + RELAY_SOCKETS.value - 4):
             token = str((await self.target.ask("pair", {"legacy": True}))["token"])
@@ -111,7 +113,7 @@ class Fullest:
                 await writer.request("PUT", "/api/settings", largest, **headers)
 
     async def _strangers(self) -> None:
-        """Requests whose bodies are never whole."""
+        """Send requests whose bodies are never complete."""
         head = "POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
         for number in range(RELAY_REQUESTS.value):
             stranger = await self._scope.enter_async_context(
@@ -120,7 +122,7 @@ class Fullest:
             await stranger.write(f"{head}Content-Length: {BODY + 1}\r\n\r\n".encode() + b"x" * BODY)
 
     async def _conversations(self, phone: Phone) -> None:
-        """As many as may be, each with a reply that is one long line."""
+        """Hold as many conversations as are allowed, each with a reply that is one long line."""
         self._api.answer_bytes = ASSISTANT_REPLY.value - 1000
         status = await self.target.ask("status")
         for terminal in status["terminals"][: ASSISTANT_CONVERSATIONS.value]:
@@ -139,7 +141,7 @@ def _replies_are_there(status: visits.Status) -> bool:
 
 @asynccontextmanager
 async def fullest(place: Path) -> AsyncIterator[Fullest]:
-    """An agent that is empty; `fill` fills it."""
+    """Start an empty agent and yield it. Its method `fill` fills it."""
     settings = place / "config.toml"
     settings.write_text(SETTINGS)
     async with AsyncExitStack() as scope:

@@ -1,4 +1,4 @@
-"""Command lines of a mode with one more option, and whether a table takes or refuses them as it says."""
+"""Checks of an option table: builds command lines of a mode with one more option, and expects the table's answer."""
 
 from collections.abc import Iterator, Mapping
 
@@ -11,7 +11,7 @@ SHOWN = {"scenario_names": "SCENARIO"}
 
 
 def pairs(command: click.Command, table: OptionTable) -> list[tuple[str, str]]:
-    """Every mode with every other parameter of a command."""
+    """Return every mode with every other parameter of a command."""
     return [*_pairs(command, table)]
 
 
@@ -21,13 +21,13 @@ def _pairs(command: click.Command, table: OptionTable) -> Iterator[tuple[str, st
 
 
 def checked(command: click.Command, table: OptionTable, *words: str) -> str:
-    """The mode of a command line. Raises OptionsError."""
+    """Return the mode of a command line. Raises OptionsError."""
     with command.make_context("x", list(words)) as context:
         return table.check(context)
 
 
 def check_pair(command: click.Command, table: OptionTable, values: Mapping[str, str], mode: str, name: str) -> None:
-    """A mode takes a parameter, or refuses it with both names. Raises AssertionError."""
+    """Check that a mode accepts a parameter, or refuses it with an error that has both names. Raises AssertionError."""
     known = [mode, *table.modes[mode].needs] if mode else []
     words = [word for one in dict.fromkeys([*known, name]) for word in _written(command, values, one)]
     if name in table.modes and [*table.modes].index(name) < [*table.modes].index(mode):
@@ -44,7 +44,7 @@ def check_pair(command: click.Command, table: OptionTable, values: Mapping[str, 
 
 
 def check_names(command: click.Command, table: OptionTable) -> None:
-    """The table knows every parameter and no other. Raises AssertionError."""
+    """Check that the table has exactly the parameters of the command. Raises AssertionError."""
     known = {*table.modes, *(name for mode in table.modes.values() for name in mode.takes)} - {""}
     assert known == {param.name for param in command.params}
 

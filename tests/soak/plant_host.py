@@ -1,7 +1,7 @@
-"""A real agent for each plant, in a process of its own that ends as programs end: what a plant grows, and by how much.
+"""Runs a real agent for each plant, in a separate process that ends normally, and measures what the plant leaks.
 
-`python -m tests.soak.plant_host FOLDER PLANT...` prints a line of JSON for each plant. Plants spoil the process
-that they are in; so each gets a fork, made before there is a loop or a thread.
+`python -m tests.soak.plant_host FOLDER PLANT...` prints a line of JSON for each plant. A plant changes its process for
+good, so each plant gets a fork, which is made before there is a loop or a thread.
 """
 
 import asyncio
@@ -38,31 +38,31 @@ DECOY_EVENTS = 80
 
 
 async def visit(agent: Agent, number: int) -> None:
-    """The same phone comes and goes."""
+    """Connect and disconnect a phone, always the same one."""
     pair_and_leave(agent)
 
 
 async def churn(agent: Agent, number: int) -> None:
-    """A terminal is opened and closed."""
+    """Open a terminal and close it."""
     receive(agent, "process:create", {"uuid": f"tab-{number}"})
     receive(agent, "process:terminate", {"uuid": f"tab-{number}"})
     await until_shells_are_reaped(agent)
 
 
 async def prompt(agent: Agent, number: int) -> None:
-    """A conversation, from beginning to end, in a terminal that stays."""
+    """Hold a whole conversation, in a terminal that stays open."""
     receive(agent, "process:create", {"uuid": "tab"})
     receive(agent, "ai:prompt", {"uuid": "tab", "prompt": f"do the thing {number}"})
     await until_assistant_is_idle(agent)
 
 
 async def refusal(agent: Agent, number: int) -> None:
-    """A request about a terminal that is not there."""
+    """Request something of a terminal that does not exist."""
     receive(agent, "process:rename", {"uuid": f"none-{number}", "name": "something"})
 
 
 async def library(agent: Agent, number: int) -> None:
-    """Do here what the agent does with its libraries when a phone comes and goes."""
+    """Use the libraries in this process as the agent does when a phone connects and disconnects."""
     connection = aiortc.RTCPeerConnection()
     connection.createDataChannel("terminal")
     await connection.createOffer()
@@ -100,7 +100,7 @@ def cause_of(name: str) -> Callable[[Agent, int], Awaitable[None]]:
 
 
 async def amounts_of_plant(name: str, folder: Path) -> list[int]:
-    """How much there is before any event, and after each ten; waits for what takes a moment to show."""
+    """Return the leaked amount before any event, and after each ten events. Amounts that appear late are waited for."""
     cause = cause_of(name)
     async with agent_here(folder) as agent:
         seed = install(name, PluginContext(agent.ledger, agent))
@@ -114,7 +114,7 @@ async def amounts_of_plant(name: str, folder: Path) -> list[int]:
 
 
 async def amounts_of_decoy(name: str, folder: Path) -> list[int]:
-    """The most there was in the first 80 events, in the next 40, and when some time has passed."""
+    """Return the largest amount in the first 80 events and in the next 40, and the amount some time later."""
     cause = cause_of(name)
     async with agent_here(folder) as agent:
         seed = install(name, PluginContext(agent.ledger, agent))
@@ -129,14 +129,14 @@ async def amounts_of_decoy(name: str, folder: Path) -> list[int]:
 
 @contextmanager
 def keeper_here() -> Iterator[Keeper]:
-    """A keeper without an agent, whose questions are asked by calling it."""
+    """Yield a keeper without an agent in this process. Its requests are made by function calls."""
     keeper = Keeper(["/bin/false"], 4096)
     yield keeper
     keeper.close()
 
 
 def churn_in(keeper: Keeper, number: int) -> None:
-    """The keeper starts a shell, and ends it."""
+    """Let the keeper start a shell and end it."""
     start = {"ask": "spawn", "id": number, "uuid": f"tab-{number}", "argv": ["/bin/cat"], "cwd": "/", "size": [24, 80]}
     keeper.handle({**start, "env": {"PATH": os.defpath}})
     shell = keeper.shells.find(f"tab-{number}")
@@ -146,7 +146,7 @@ def churn_in(keeper: Keeper, number: int) -> None:
 
 
 def amounts_in_keeper(name: str) -> list[int]:
-    """As `amounts_of_plant` and `amounts_of_decoy`, in a keeper."""
+    """Return the same as `amounts_of_plant` or `amounts_of_decoy`, for a plant in a keeper."""
     with keeper_here() as keeper:
         seed = install(name, PluginContext(Ledger(), keeper=keeper))
         amounts = [seed.leaked()]
@@ -169,7 +169,7 @@ def _look(name: str, folder: Path) -> None:
 
 
 def main(folder: str, *names: str) -> int:
-    """The exit status: how many plants failed."""
+    """Test the named plants. Return the number of plants that failed, as the exit status."""
     failed = 0
     for name in names:
         child = os.fork()

@@ -1,4 +1,4 @@
-"""Reports as runs write them, with findings of every kind, for tests of what people and programs read."""
+"""Reports as runs write them, with findings of every kind, for tests of the formats."""
 
 import math
 import random
@@ -31,7 +31,7 @@ DAY = 86_400 / 0.26
 def finding(
     kind: str, name: str, detail: str, per_cycle: float = 0, unit: str = "", scenario: str = "terminals"
 ) -> Any:
-    """One finding, with what it makes in a day."""
+    """Return a finding with the growth `per_cycle` and its projection for a day."""
     return FindingResult(kind, name, detail, per_cycle, unit, per_cycle * DAY, scenario, REPLAY)
 
 
@@ -48,7 +48,7 @@ FINDINGS = [
 
 
 def course(name: str, scenario: str, unit: str, points: int, rise: float, start: float, seed: int = 1) -> SeriesResult:
-    """A gauge that wavers and rises by `rise` a cycle."""
+    """Return the series of a gauge that varies, and rises by `rise` in each cycle."""
     chance = random.Random(f"{seed}{name}{scenario}")  # noqa: S311 - a course for plots
     noise = 0 if rise == 0 and start < 100 else start / 200
     values = [
@@ -59,19 +59,19 @@ def course(name: str, scenario: str, unit: str, points: int, rise: float, start:
 
 
 def bounded(series: SeriesResult, capacity: float) -> SeriesResult:
-    """The course of a bound."""
+    """Return `series` with a capacity."""
     return msgspec.structs.replace(series, capacity=capacity)
 
 
 def scenario(name: str, points: int) -> ScenarioResult:
-    """A scenario that was judged."""
+    """Return the result of a scenario that was judged."""
     counts = CycleCounts(points, points // 5, blocks=8)
     traffic_ = TrafficResult(4_600_000, 577_000_000)
     return ScenarioResult(name, counts, 8, 31.2, Phase.JUDGED, Trend.FLAT, traffic_)
 
 
 def held(points: int = 200) -> Report:
-    """A run in which everything held."""
+    """Return the report of a run in which everything held."""
     return Report(
         verdict="held",
         counts=CycleCounts(points * len(SCENARIOS), points // 5 * len(SCENARIOS), blocks=32, rounds=8),
@@ -122,7 +122,7 @@ def held(points: int = 200) -> Report:
 
 
 def leaking(points: int = 200) -> Report:
-    """A run with findings of every kind."""
+    """Return the report of a run with findings of every kind."""
     calm = held(points)
     bounds = [
         BoundResult("terminal.ring", 1_000_000, "bytes", 1_000_017, 88_000_000, BoundOutcome.BROKEN),
@@ -142,7 +142,7 @@ def leaking(points: int = 200) -> Report:
 
 
 def hostile(name: str) -> Report:
-    """A report that has `name` wherever text of others can be."""
+    """Return a report in which every text that comes from elsewhere is `name`."""
     points = [(float(i), i, float(i % 3)) for i in range(9)]
     return msgspec.structs.replace(
         held(5),

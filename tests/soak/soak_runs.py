@@ -1,6 +1,7 @@
-"""`mobifai soak` as people run it: a process of its own. Owns it, and all that it started: they are gone at the end.
+"""Runs of `mobifai soak` as users start them, in separate processes.
 
-Every run has a directory for temporary files of its own. Its processes are found by it: their TMPDIR is in it.
+Owns the process of a run and all processes that the run starts. They have ended when the owner is closed. Every run has
+a separate directory for temporary files, by which its processes are found: their TMPDIR is in that directory.
 """
 
 import json
@@ -28,7 +29,7 @@ LONGEST = 400.0
 
 @dataclass(frozen=True)
 class Ended:
-    """The output of a run. `out` and `err` are its two streams."""
+    """The output of a run. `out` is its standard output, `err` its standard error."""
 
     status: int
     out: str
@@ -37,20 +38,20 @@ class Ended:
 
     @property
     def report(self) -> Report:
-        """The report in its directory."""
+        """Return the report in the run's directory."""
         return read(self.place)
 
 
 @dataclass
 class Soaking:
-    """A run that goes on. `place` is its report's directory."""
+    """A run in progress. `place` is the directory of its report."""
 
     process: subprocess.Popen[str]
     temporary: Path
     place: Path
 
     def processes(self) -> list[psutil.Process]:
-        """Every process of the run that lives, its own too."""
+        """Return every running process of the run, including its own."""
         return list(self._processes())
 
     def _processes(self) -> Iterator[psutil.Process]:
@@ -61,47 +62,47 @@ class Soaking:
                     yield process
 
     def agents(self) -> list[psutil.Process]:
-        """The processes that speak to phones."""
+        """Return the processes of the run's agents."""
         return [one for one in self.processes() if _is_agent(_words(one))]
 
     def keepers(self) -> list[psutil.Process]:
-        """Their parents, which hold the shells."""
+        """Return the agents' parents, which own the shells."""
         named = [one for one in self.processes() if any(word.endswith("keeper.py") for word in _words(one))]
         # A process that a keeper is about to turn into an agent still has the keeper's name.
         return [one for one in named if not any(one.ppid() == other.pid for other in named)]
 
     def folder(self) -> Path:
-        """The run's directory of processes."""
+        """Return the directory of the run's processes."""
         found = re.search(r"\S*/mobifai-soak-[^/\s]+", " ".join(" ".join(_words(one)) for one in self.processes()))
         assert found is not None
         return Path(found[0])
 
     def interrupt(self) -> None:
-        """Press Ctrl-C."""
+        """Send SIGINT, as Ctrl-C does."""
         self.process.send_signal(signal.SIGINT)
 
     def phase(self, name: str) -> None:
-        """Wait until it says that it is in this phase, or beyond. Raises AssertionError."""
+        """Wait until the run reports this phase or a later one. Raises AssertionError."""
         self.until(lambda: f"{name} " in self.errors(), f"the phase {name}")
 
     def until(self, is_so: object, what: str, seconds: float = 120) -> None:
-        """Wait while it goes on. Raises AssertionError."""
+        """Wait until a condition is true, while the run is in progress. Raises AssertionError."""
         assert callable(is_so)
         wait_until(lambda: is_so() or self.process.poll() is not None, what, seconds)
         assert is_so(), f"expected {what}; the run ended with {self.process.poll()}:\n{self.errors()[-4000:]}"
 
     def errors(self) -> str:
-        """Return the error stream's content so far."""
+        """Return the content of standard error so far."""
         return self.place.with_suffix(".err").read_text(errors="replace")
 
     def wait(self, seconds: float = LONGEST) -> Ended:
-        """Wait for its end."""
+        """Wait until the run has ended."""
         status = self.process.wait(seconds)
         return Ended(status, self.place.with_suffix(".out").read_text(), self.errors(), self.place)
 
 
 def wait_until(is_so: object, what: str, seconds: float) -> None:
-    """Look again and again. Raises AssertionError."""
+    """Wait until a condition is true. Raises AssertionError."""
     import time  # noqa: PLC0415
 
     assert callable(is_so)
@@ -114,7 +115,7 @@ def wait_until(is_so: object, what: str, seconds: float) -> None:
 
 @contextmanager
 def soaking(place: Path, *words: str) -> Iterator[Soaking]:
-    """A run with `--json`, whose report goes to `place`, unless it resumes."""
+    """Start a run with `--json` and yield it. Its report is written to `place`, unless it is resumed."""
     place.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix="m-", dir="/tmp"))  # short: sockets are in it
     report = [] if {"--resume", "--report", "--list", "--list-plants"} & {*words} else ["--report", str(place)]
@@ -142,18 +143,18 @@ def soaking(place: Path, *words: str) -> Iterator[Soaking]:
 
 
 def soak(place: Path, *words: str) -> Ended:
-    """A whole run."""
+    """Run a whole run and return its output."""
     with soaking(place, *words) as run:
         return run.wait()
 
 
 def read(place: Path) -> Report:
-    """The report in a directory."""
+    """Read the report in a directory."""
     return msgspec.json.decode((place / "report.json").read_bytes(), type=Report)
 
 
 def plain(place: Path) -> dict[str, object]:
-    """The same, as any program reads it."""
+    """Return the content of report.json as builtin values."""
     return dict(json.loads((place / "report.json").read_bytes()))
 
 

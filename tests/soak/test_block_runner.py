@@ -1,4 +1,4 @@
-"""The dialogue of a block runner with its scenario runs: starts, warm-ups, blocks, pauses and confirmations."""
+"""A block runner and its scenario runs: starts, warm-ups, blocks, pauses and confirmations."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -18,7 +18,7 @@ PLAN = BlockPlan("terminals", SoakPlan(("terminals",), seed=7), Path("runs", "0"
 
 
 class FakeRun:
-    """A scenario run that only writes down what it is asked for. `steps` are called by warm-ups and blocks."""
+    """A scenario run that only records its calls. Warm-ups and blocks call `steps`."""
 
     def __init__(self, stage: "Stage", name: str) -> None:
         self.blocks = 0
@@ -42,7 +42,7 @@ class FakeRun:
 
 
 class Stage:
-    """Opens fake runs on a clock that is set by hand."""
+    """Opens fake runs, on a clock that the test sets."""
 
     def __init__(self) -> None:
         self.transcript: list[str] = []
@@ -54,7 +54,7 @@ class Stage:
         self.reported: list[float] = []
 
     def step(self) -> None:
-        """Take the next failure, if there is one."""
+        """Raise the next failure, if there is one."""
         failure = self.failures.pop(0) if self.failures else None
         if failure is not None:
             self.now += failure[0]
@@ -78,7 +78,7 @@ class Stage:
             self.transcript.append(f"{label}: close")
 
     def runner(self, plan: BlockPlan = PLAN) -> BlockRunner:
-        """A block runner on this stage."""
+        """Return a block runner on this stage."""
         return BlockRunner(plan, self.pauses, self.reported.append, self.open)
 
 

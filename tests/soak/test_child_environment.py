@@ -1,4 +1,4 @@
-"""What the harness's processes are given: variables from a stated list, and nothing of the working directory."""
+"""The environment of the harness's processes: variables from a fixed list, and nothing of the working directory."""
 
 import asyncio
 import os
@@ -44,7 +44,7 @@ PACKAGES = ("mobifai", "soak", "profiles")
 
 @pytest.fixture
 def hostile_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working directory whose every module ends the process that imports it."""
+    """A working directory in which every module ends the process that imports it."""
     place = tmp_path / "checkout"
     for name in PACKAGES:
         (place / name).mkdir(parents=True)

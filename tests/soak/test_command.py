@@ -1,4 +1,4 @@
-"""`mobifai soak` as people run it: what it says, what it writes, and the status that it ends with."""
+"""`mobifai soak` as users run it: its output, its files and its exit status."""
 
 import json
 import math
@@ -40,7 +40,7 @@ PLANTED = ("terminals", "--plant", "one-in-five", "--fail-fast", "--no-memray", 
 
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Ended]]:
-    """A clean run and one with a leak, side by side."""
+    """A clean run and a run with a leak, which run in parallel."""
     folder = tmp_path_factory.mktemp("soak")
     with ExitStack() as scope:
         runs = {
@@ -59,7 +59,7 @@ def clean(ended: dict[str, Ended]) -> Ended:
 
 @pytest.fixture
 def planted(ended: dict[str, Ended]) -> Ended:
-    """A run with one object that is kept in every fifth cycle."""
+    """A run with a plant that keeps one object in every fifth cycle."""
     return ended["planted"]
 
 
@@ -353,7 +353,7 @@ def test_a_keeper_that_dies_is_noticed(tmp_path: Path) -> None:
 
 
 def test_a_bound_that_is_passed_ends_with_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An agent whose ledger counts one terminal more than there may be: out of a source tree that patches it."""
+    """The agent runs from a patched source tree, in which the ledger counts one terminal more than the limit allows."""
     tree = tmp_path / "tree"
     tree.mkdir()
     for package in (mobifai, soak_package, profiles):
@@ -382,7 +382,7 @@ def test_a_bound_that_is_passed_ends_with_1(tmp_path: Path, monkeypatch: pytest.
 
 
 def _typed(command: str, folder: Path) -> Report:
-    """The report of a command that is copied into a shell, in a new folder."""
+    """Return the report of a command that is copied into a shell, in a new folder."""
     folder.mkdir()
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(["sh", "-c", command], cwd=folder, env={**os.environ, "PATH": path}, capture_output=True,
@@ -393,7 +393,7 @@ def _typed(command: str, folder: Path) -> Report:
 
 
 def _check_same(first: Report, again: Report) -> None:
-    """Both are the same run: what it was to do, how far it came, and what it found."""
+    """Check that two reports are about the same plan and have the same cycles and findings."""
     assert again.environment["plan"] == first.environment["plan"]
     assert (again.seed, again.verdict) == (first.seed, first.verdict)
     assert again.findings == first.findings

@@ -1,4 +1,4 @@
-"""`mobifai soak compare`: two reports side by side."""
+"""`mobifai soak compare`, which compares two reports."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ from tests.soak import sample_reports
 
 
 def with_findings(*findings: FindingResult, **changes: Any) -> Report:
-    """A run with these findings, or one that held."""
+    """Return the report of a run with these findings. Without findings, everything held."""
     verdict = "leak" if findings else "held"
     return msgspec.structs.replace(sample_reports.held(20), **{"verdict": verdict, "findings": [*findings], **changes})
 
@@ -36,7 +36,7 @@ def changes(before: Report, after: Report) -> dict[str, Change]:
 
 
 def run(*words: str) -> tuple[int, str]:
-    """The exit status of the command, and all that it prints."""
+    """Return the exit status of the command and its output."""
     result = CliRunner().invoke(cli, ["soak", "compare", *words], prog_name="mobifai", standalone_mode=False)
     status = result.exception.exit_code if isinstance(result.exception, click.ClickException) else result.return_value
     return int(status), result.output

@@ -1,4 +1,4 @@
-"""Every way in which `mobifai soak` can end leaves a report of that run, the promised status, and nothing else."""
+"""Every way in which `mobifai soak` can end leaves a report of that run, the promised status, and no process."""
 
 import json
 import os
@@ -27,7 +27,7 @@ SELF_TEST = ("--self-test", "terminals", "--seed", "7")
 
 @asynccontextmanager
 async def started(folder: Path, words: tuple[str, ...]) -> AsyncIterator[Soaking]:
-    """A run over the report of an earlier one in which everything held, in the middle of what it does."""
+    """Start a run in a directory that has the report of an earlier run. Wait until it is in progress."""
     place = folder / "report"
     ReportDirectory(place).write(sample_reports.held(1))
     if words is not ATTACH:
@@ -45,7 +45,7 @@ async def started(folder: Path, words: tuple[str, ...]) -> AsyncIterator[Soaking
 
 
 def written(run: Soaking) -> tuple[str, bool, bool]:
-    """What the report says that the run has left: verdict, whether it came to its end, whether it was interrupted."""
+    """Return the report's verdict, and the values of `finished` and `interrupted`."""
     report = read(run.place)
     assert "soak" in report.command
     assert report.environment["pid"] == run.process.pid, "the report of another run"

@@ -1,4 +1,4 @@
-"""The output that a phone must see: never a false alarm, and never a missing byte unnoticed."""
+"""The check of a phone's output: it never raises a false alarm, and never misses a missing byte."""
 
 import codecs
 import string
@@ -30,7 +30,7 @@ TEXT = shell.GREETING + lines(1, 400)
 
 @dataclass
 class Agent:
-    """The parts of an agent that a terminal's output goes through: the ring, its screen, and the decoder."""
+    """The parts of an agent that handle a terminal's output: the ring, its screen, and the decoder."""
 
     printed: int = 0
     watched: bool = True
@@ -38,14 +38,14 @@ class Agent:
     decoder: codecs.IncrementalDecoder = field(default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace"))
 
     def prints(self, amount: int) -> str:
-        """Print some more, and give what is sent of it."""
+        """Print more output, and return the part that is sent."""
         data = TEXT[self.printed : self.printed + amount]
         self.printed += len(data)
         self.ring.append(data)
         return self.decoder.decode(data) if self.watched else ""
 
     def screen(self, piece: int) -> list[str]:
-        """The screen, in pieces."""
+        """Return the screen in pieces."""
         self.decoder.reset()
         self.watched = True
         data = snapshot(self.ring, Modes())

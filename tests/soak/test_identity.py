@@ -1,4 +1,4 @@
-"""Which MobiFai a report is about: version, commit, and how it was installed."""
+"""The identity of the MobiFai that a report is about: version, commit, and kind of installation."""
 
 import json
 import os

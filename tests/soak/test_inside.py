@@ -36,7 +36,7 @@ HANDFUL = 8
 
 @pytest.fixture(autouse=True)
 def _frozen() -> Iterator[None]:
-    """What the tests before have left is none of ours, and thousands of collections are quick without it."""
+    """Hide the objects of earlier tests from the garbage collector, so that the many collections here are fast."""
     gc.collect()
     gc.freeze()
     yield
@@ -45,7 +45,7 @@ def _frozen() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="module")
 def _memray_is_loaded(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """With its first window it opens a pipe that stays for good."""
+    """Record a first window, because it opens a pipe that stays open."""
     if find_spec("memray") is not None:
         windows = MemoryWindows()
         windows.begin(tmp_path_factory.mktemp("memray") / "window.bin")
@@ -53,7 +53,7 @@ def _memray_is_loaded(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 class Thing:
-    """Something to count."""
+    """An object that is counted."""
 
 
 # -- counting
@@ -284,7 +284,7 @@ def test_a_window_that_can_not_be_written_leaves_none_open(tmp_path: Path) -> No
 
 @pytest.fixture
 def asked() -> MappingProxyType[str, ControlHandler]:
-    """Every question that this process would answer, by name."""
+    """Return the control handlers of this process, by name."""
     return MappingProxyType(dict(control_handlers(PluginContext(Ledger()))))
 
 

@@ -1,4 +1,4 @@
-"""Signals of a command: before anything has begun they end it, afterwards they are noted and raise nothing."""
+"""Signals of a command. Before `hold` they end it; afterwards they are recorded and raise nothing."""
 
 import asyncio
 import os
@@ -11,12 +11,12 @@ from soak.harness.interruption import SIGNALS, Interruption, recorded_signals
 
 
 def send(number: int) -> None:
-    """Send this process a signal, whose handler has run when this returns."""
+    """Send this process a signal. Its handler has run when this function returns."""
     os.kill(os.getpid(), number)
 
 
 async def hang(number: int, times: int, then: str) -> str:
-    """Send signals to this process, then wait without end; a result also when this is cancelled."""
+    """Send signals to this process, then wait without end. If this is cancelled, return a result anyway."""
     for _ in range(times):
         send(number)
     try:

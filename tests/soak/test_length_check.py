@@ -1,4 +1,4 @@
-"""What is said before a run whose cycles are too few for a verdict."""
+"""The warning before a run that has too few cycles for a verdict."""
 
 import pytest
 

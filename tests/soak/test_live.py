@@ -1,4 +1,4 @@
-"""The display of a running run: a view that fits any terminal, and few lines."""
+"""The display of a run in progress: a view that fits any terminal, and few lines in a log."""
 
 import io
 import os
@@ -32,7 +32,7 @@ PROGRESS = Progress(
 
 
 class Clock:
-    """A clock that a test turns."""
+    """A clock that a test advances."""
 
     def __init__(self) -> None:
         self.now = 0.0

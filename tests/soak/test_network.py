@@ -1,4 +1,4 @@
-"""A network of its own for a run: what it has, what it does not reach, and what is said where it can't be had."""
+"""The network namespace of a run: its addresses, its isolation, and the reason where it is not available."""
 
 import errno
 import os
@@ -15,7 +15,7 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="network
 
 
 def inside(code: str) -> str:
-    """Return the output of a process that has entered a network namespace; skip where it cannot."""
+    """Return the output of a process that has entered a network namespace. Skip the test if that is not possible."""
     start = "import os, socket\nfrom soak.harness import network_namespace as network\ndone = network.enter()\n"
     done = subprocess.run([sys.executable, "-c", start + code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -74,7 +74,7 @@ def test_a_process_with_more_threads_stays_where_it_is_and_says_why() -> None:
 
 @linux
 def test_what_fails_is_tried_in_a_child_so_that_this_process_stays_where_it_is() -> None:
-    """A permission that is missing, or a wire that can't be set up."""
+    """The permission is missing, or the interface can't be configured."""
 
     def no_wire() -> None:
         raise PermissionError(errno.EPERM, "no wire")

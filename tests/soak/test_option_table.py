@@ -1,4 +1,4 @@
-"""Which options go together: every mode of a command with every option, and the sentence for those that do not fit."""
+"""Combinations of options: every mode of a command with every option, and the error for those that are refused."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ VALUES = {"duration": "10m", "cycles": "5", "seed": "7", "time_scale": "20", "ph
 
 
 def checked(*words: str) -> str:
-    """The mode of a command line of soak. Raises OptionsError."""
+    """Return the mode of a command line of `mobifai soak`. Raises OptionsError."""
     return option_words.checked(soak, TABLE, *words)
 
 

@@ -1,4 +1,4 @@
-"""Numbers and paths on the command line: what is taken, and the sentence for what is not."""
+"""Numbers and paths on the command line: the accepted values, and the errors for others."""
 
 import math
 

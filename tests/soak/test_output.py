@@ -1,4 +1,4 @@
-"""Output of `mobifai soak` that can't be written, or that nobody reads: the status never means something else."""
+"""Output of `mobifai soak` that can't be written or is not read. The exit status must not look like a result."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ WORSE = ("compare", "one", "worse")
 
 
 def ended(folder: Path, words: tuple[str, ...], out: int) -> subprocess.CompletedProcess[str]:
-    """The command with standard output that goes to a descriptor."""
+    """Run the command with standard output on a descriptor, and return how it ended."""
     ReportDirectory(folder / "one").write(sample_reports.held(20))
     ReportDirectory(folder / "worse").write(sample_reports.leaking())
     words_ = [sys.executable, "-P", "-m", "mobifai", "soak", *words]

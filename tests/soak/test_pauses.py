@@ -1,4 +1,4 @@
-"""Time in which the harness did not run: noticed by the clock, and no part of a run's duration."""
+"""Pauses, in which the harness does not run: the clock reveals them, and they are no part of a run's duration."""
 
 import asyncio
 

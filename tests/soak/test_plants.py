@@ -1,4 +1,4 @@
-"""Each plant leaks what it says, each decoy comes to its end, and none of them disturbs the agent or outlives it."""
+"""Each plant leaks as its summary says, each decoy stops growing, and none disturbs the agent or outlives it."""
 
 import asyncio
 import json
@@ -159,7 +159,7 @@ runpy.run_module("tests.soak.plant_host", run_name="__main__", alter_sys=True)
 
 
 def host(folder: Path, names: list[str]) -> dict[str, list[int]]:
-    """Return the result of each plant in its own process, none of which is left."""
+    """Run each plant in its own process, and return the results. All of these processes have ended."""
     temporary = folder / "tmp"
     temporary.mkdir()
     done = subprocess.run(
@@ -177,7 +177,7 @@ def host(folder: Path, names: list[str]) -> dict[str, list[int]]:
 
 
 def gone_within_a_moment(temporary: Path) -> None:
-    """Wait, because a process that ends with its pipe may need a moment."""
+    """Wait until these processes have ended, because a process may need a moment after its pipe is closed."""
     left = list(outside.marked(temporary))
     _, living = psutil.wait_procs(left, timeout=5)
     assert not living, f"outlived the agent: {[process.cmdline() for process in living]}"
@@ -185,7 +185,7 @@ def gone_within_a_moment(temporary: Path) -> None:
 
 @pytest.fixture(scope="module")
 def grown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[int]]:
-    """The amounts of each leak, before and after each ten events."""
+    """The amounts of each leak, before any event and after each ten."""
     return host(tmp_path_factory.mktemp("leaks"), LEAKS)
 
 
@@ -292,7 +292,7 @@ VISIBLE = (
 
 
 async def use(agent: AgentUnderTest) -> None:
-    """A phone comes, opens a terminal, asks for nonsense, closes the terminal and leaves."""
+    """Connect a phone, open a terminal, send an invalid request, close the terminal and disconnect."""
     token, device_id = await agent.token(0), "00000000-0000-4000-8000-000000000001"
     async with Phone(agent.relay_url, token, name="phone", device_id=device_id, webrtc=False) as phone:
         for _ in range(EVENTS):
@@ -307,7 +307,7 @@ async def use(agent: AgentUnderTest) -> None:
 
 
 async def nobody_there(agent: AgentUnderTest) -> None:
-    """Wait until the agent has let the phone go."""
+    """Wait until the agent has closed the phone's session."""
     async with asyncio.timeout(10):
         while phone_in(await agent.ask("status")) is not None:
             await asyncio.sleep(0.02)
@@ -352,7 +352,7 @@ async def test_orphans_end_with_an_agent_that_is_killed(tmp_path: Path) -> None:
 
 
 def shells(agent: AgentUnderTest) -> int:
-    """Living shells of this run: no terminal is open, so that all are orphans."""
+    """Return the running shells of this run. They are orphans, because no terminal is open."""
     return sum(process.name() == "sh" for process in outside.marked(agent.folder / "tmp"))
 
 

@@ -1,4 +1,4 @@
-"""What a machine lacks is found before a run begins, with what was expected, what was found, and what to do."""
+"""The checks before a run. Each error says what was expected, what was found, and what to do."""
 
 import resource
 import subprocess
@@ -19,7 +19,7 @@ Done = subprocess.CompletedProcess[str]
 def said(
     folder: Path, *words: str, before: str = "", scenario: str = "terminals", **environ: str
 ) -> subprocess.CompletedProcess[str]:
-    """A quick run by a shell that does something before."""
+    """Return the output of a quick run, started by a shell that executes `before` first."""
     words_ = f"soak {scenario} --cycles 1 --report {folder / 'new' / 'report'}"
     command = f"{before} exec {sys.executable} -P -m mobifai {words_}"
     return subprocess.run(

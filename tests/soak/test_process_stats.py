@@ -1,4 +1,6 @@
-"""The system's figures of a process: descriptors by kind, zombies, orphans, files, rows. Its end is no error."""
+"""Counts of a process from outside: descriptors by kind, zombies, orphans, files, rows. A process that ends is no
+error.
+"""
 
 import mmap
 import os
@@ -24,7 +26,7 @@ linux = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="kinds of 
 
 @contextmanager
 def running(code: str, folder: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """A Python that has done `code`, said so, and waits for the end of its input."""
+    """Start a Python process that executes `code`, reports that it has done so, and waits for the end of its input."""
     environment = {**os.environ, **({"TMPDIR": str(folder)} if folder else {})}
     process = subprocess.Popen(
         [sys.executable, "-c", f"import os, sys\n{code}\nprint(1, flush=True)\nsys.stdin.read()"],

@@ -49,7 +49,7 @@ def test_the_documentation_lists_every_provocation_with_what_it_fills() -> None:
 
 @dataclass(frozen=True)
 class Filled:
-    """The result of a run of the scenario. `entries` are of all its processes."""
+    """The result of a run of the scenario. `entries` are the ledger entries of all its processes."""
 
     results: Mapping[str, BoundResult]
     entries: list[dict[str, Any]]
@@ -59,7 +59,7 @@ class Filled:
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
-    """One block with each kind of cycle, and all provocations."""
+    """Run all provocations, and one block with each kind of cycle."""
     yield asyncio.run(run_scenario(tmp_path_factory.mktemp("limits")))
 
 

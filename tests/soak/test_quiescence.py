@@ -1,4 +1,4 @@
-"""Waiting until an agent is at rest: it ends always, and gives what there is then."""
+"""Waiting until an agent is at rest: the wait always ends, and returns the latest count."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -33,7 +33,7 @@ class Counter:
 
 
 async def timed(job: Awaitable[Any]) -> tuple[Any, float]:
-    """Return its result, and the seconds that it took."""
+    """Return the result of an awaitable, and the seconds that it took."""
     clock = asyncio.get_running_loop().time
     began = clock()
     return await job, clock() - began
@@ -72,7 +72,7 @@ async def test_what_stays_is_what_is_given_when_the_time_is_up() -> None:
 
 
 async def test_less_than_expected_is_waited_for_too() -> None:
-    """A connection that reconnects on its own: for a moment there is one descriptor less."""
+    """A connection that is being reopened: for a moment there is one descriptor less."""
     less = {"tasks:serve": 2.0, "descriptors:agent socket": 3.0}
     values, _ = await at_rest(Counter([less, less, AT_REST]), AT_REST, LONG)
     assert values == AT_REST
@@ -138,7 +138,7 @@ def test_the_steady_part_has_no_zeros_and_nothing_that_wavers(counted: dict[str,
 
 
 def telling(*answers: tuple[str | None, list[str]]) -> Callable[[], Awaitable[Mapping[str, Any]]]:
-    """A status with one value after the other, which repeats the last one."""
+    """Return a function that returns one status after the other, then repeats the last one."""
     rest = chain(answers, repeat(answers[-1]))
 
     async def status() -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""The command of a plan: parsed again, it is the same plan."""
+"""The command for a plan: parsing it gives the same plan."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ plans = st.builds(
 
 
 def parsed(command: str) -> SoakPlan:
-    """The plan of a command line."""
+    """Return the plan of a command line."""
     program, name, *words = shell_words(command)
     assert (program, name) == ("mobifai", "soak")
     with soak.make_context("soak", words) as context:

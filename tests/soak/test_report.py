@@ -1,4 +1,4 @@
-"""The report: written whole, read back, bounded, for people and programs, whatever the names in it are."""
+"""The report: written completely, read back, bounded, and valid in all formats, whatever names are in it."""
 
 import html as entities
 import json

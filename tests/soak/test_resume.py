@@ -1,4 +1,4 @@
-"""What is left to do of a run that did not come to its end."""
+"""The remaining part of a run that did not come to its end."""
 
 import re
 from dataclasses import asdict
@@ -16,7 +16,7 @@ TWO = ("terminals", "mixed")
 
 
 def run(plan: SoakPlan, *, seconds: float = 0, done: dict[str, tuple[int, int]], **more: object) -> Report:
-    """A report: each scenario with its cycles and blocks."""
+    """Return a report with the cycles and blocks of each scenario."""
     parts = [_part(name, *amounts) for name, amounts in done.items()]
     environment = {"plan": msgspec.json.decode(msgspec.json.encode(asdict(plan)))}
     report = Report("inconclusive", CycleCounts(), seconds, plan.seed, environment, [], [], [], [], TrafficResult(),

@@ -1,6 +1,6 @@
-"""The course of a run: rounds, suspicion, confirmation, failures, and a report whatever happens.
+"""The course of a run: rounds, suspicion, confirmation, failures, and a report after any end.
 
-The runner, its courses and all judgements are the real ones; the agent is a table of numbers.
+The runner, its series and all judgements are the real ones. The agent is replaced by a table of numbers.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ KINDS = ("a", "b", "c", "d")
 
 
 class Shown:
-    """The user's view."""
+    """The progress view of a run."""
 
     def __init__(self) -> None:
         self.progress: list[Progress] = []
@@ -50,17 +50,17 @@ class Shown:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Nothing stays."""
+        """Do nothing."""
 
     @property
     def phases(self) -> list[str]:
-        """Each phase, when it began."""
+        """Return each phase, in the order in which they began."""
         phases = [one.phase for one in self.progress]
         return [phase for number, phase in enumerate(phases) if number == 0 or phases[number - 1] != phase]
 
 
 class Table:
-    """An agent with given figures after so many cycles, which answers a run's requests."""
+    """An agent that answers the requests of a run, with given values after each number of cycles."""
 
     relay_url = device_id = ""
 
@@ -88,7 +88,7 @@ class Table:
 
 
 class Four(Scenario):
-    """Four kinds of cycles, which only count."""
+    """A scenario with four kinds of cycles, which are only counted."""
 
     summary = "nothing"
     block: ClassVar[tuple[str, ...]] = KINDS
@@ -112,7 +112,7 @@ class Four(Scenario):
 
 
 class Stage:
-    """A run with tables for agents. `opened` is every plan that a process was started for."""
+    """A run whose agents are tables. `opened` has every plan for which a process was started."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder = folder
@@ -154,13 +154,13 @@ class Stage:
         self.act(context, kind)
 
     def runner(self, plan: SoakPlan, earlier: Report | None = None) -> SoakRunner:
-        """A runner of this plan."""
+        """Return a runner for this plan."""
         info = RunInfo("mobifai soak", "2026-01-01T00:00:00+00:00", plan.seed, {}, plan.scenarios)
         folder = self.folder / f"run {len(self.opened)}"
         return SoakRunner(plan, info, self.directory, self.shown, folder, earlier)
 
     async def run(self, plan: SoakPlan, earlier: Report | None = None) -> Report:
-        """A whole run."""
+        """Run a plan and return its report."""
         report = await self.runner(plan, earlier).run(asyncio.Event())
         assert self.closed == len(self.opened)
         assert self.directory.read().verdict == report.verdict
@@ -169,17 +169,17 @@ class Stage:
 
 @pytest.fixture
 def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
-    """Where the runs of one test take place."""
+    """The directory and the agents of the runs of one test."""
     return Stage(tmp_path, monkeypatch)
 
 
 def plan(*scenarios: str, **more: Any) -> SoakPlan:
-    """A quick run without memray, which does not wait long for rest."""
+    """Return the plan of a quick run without memray and with a short wait for rest."""
     return SoakPlan(scenarios or ("one",), **{"memray": False, "rest_seconds": 0.1, **more})
 
 
 def rising(cycles: int) -> Mapping[str, float]:
-    """An agent that keeps one object of a type in every cycle."""
+    """Return an agent that keeps one object of a type in every cycle."""
     return {"python.blocks": 1000.0 + cycles, "types:Kept": float(cycles)}
 
 
@@ -273,7 +273,7 @@ async def test_fail_fast_ends_with_the_first_scenario_that_has_a_finding_and_tel
 
 
 def entry(peak: int) -> dict[str, Any]:
-    """A line of a ledger."""
+    """Return an entry of a ledger."""
     return {"name": "terminals", "unit": "items", "capacity": 64, "used": 0, "peak": peak, "evicted": 0, "refused": 0}
 
 
@@ -364,7 +364,7 @@ async def test_lost_bytes_fail_a_run_in_which_all_else_held(stage: Stage) -> Non
 
 
 class Clock:
-    """A clock that goes on by hand, on top of the real one."""
+    """A clock that a test advances, on top of the real clock."""
 
     def __init__(self) -> None:
         self.ahead = 0.0
@@ -375,7 +375,7 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock by which runs notice that they were paused."""
+    """The clock by which runs detect pauses."""
     clock = Clock()
     monkeypatch.setattr(runner, "PauseDetector", lambda: PauseDetector(clock))
     return clock

@@ -1,4 +1,4 @@
-"""Every scenario with a real agent: a few cycles, and afterwards nothing is left."""
+"""Every scenario with a real agent: after a few cycles, nothing is left."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -28,7 +28,7 @@ def test_a_plan_has_the_kinds_of_a_block_in_an_order_that_the_seed_decides(name:
 
 
 async def run_blocks(one: Scenario, context: ScenarioContext) -> None:
-    """One block that fills what can be filled, with each kind of cycle once; then a block as planned."""
+    """Run a block that fills limits and has each kind of cycle once, and then a block as planned."""
     for kinds in (sorted(set(one.block)), one.plan(context.random)):
         await one.setup(context)
         for kind in kinds:

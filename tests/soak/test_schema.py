@@ -1,4 +1,6 @@
-"""The JSON of soak: as docs/schemas says, whatever the report is; and reports of other versions."""
+"""The JSON documents of soak: they are valid by docs/schemas, whatever the report is. Other schema versions are
+refused.
+"""
 
 import json
 from pathlib import Path
@@ -20,7 +22,7 @@ SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 
 
 def validator(name: str) -> Draft202012Validator:
-    """The schema as the documentation has it."""
+    """Return a validator for the schema in the documentation."""
     schema: dict[str, Any] = json.loads((SCHEMAS / name).read_text())
     Draft202012Validator.check_schema(schema)
     return Draft202012Validator(schema)

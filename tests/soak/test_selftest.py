@@ -1,6 +1,6 @@
-"""The table of the self-test, for outcomes of every kind; its real runs take minutes each and are not made here.
+"""The table of the self-test, for outcomes of every kind. Its real runs take minutes and are not made here.
 
-A run of one plant as the self-test starts it is the one that the tests of the command make.
+The tests of the command run one plant as the self-test does.
 """
 
 import json
@@ -23,7 +23,7 @@ DECOY = next(one for one in plants() if one.decoy)
 
 
 def outcome(which: Plant, verdict: str, *findings: str) -> PlantOutcome:
-    """Return the result of one run, in ten seconds."""
+    """Return the outcome of one run, which took ten seconds."""
     return PlantOutcome(which, verdict, findings, 10.2)
 
 
@@ -89,7 +89,7 @@ def test_every_run_is_in_one_cell(outcomes: list[PlantOutcome]) -> None:
 
 
 class Runs:
-    """The result of each plant's run: the self-test without the runs."""
+    """The self-test with a prepared result in place of each plant's run."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **verdicts: str) -> None:
         self.started: list[str] = []

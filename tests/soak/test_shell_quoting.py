@@ -1,4 +1,4 @@
-"""Commands that are printed can be copied: a shell reads exactly the words that were meant, from one line."""
+"""Printed commands can be copied: a shell reads exactly the intended words from one line."""
 
 import os
 import shutil

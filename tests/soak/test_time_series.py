@@ -1,4 +1,4 @@
-"""Series and their book: bounded, and what they decide on stays."""
+"""Series of measured values: bounded, and thinning does not change the judgement."""
 
 from itertools import pairwise
 from math import isnan, nan

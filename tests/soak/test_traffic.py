@@ -1,4 +1,4 @@
-"""The account of bytes: what a desk makes of what a phone hears."""
+"""The check of bytes: what `CheckedTabs` records of the output that a phone receives."""
 
 from collections.abc import Mapping
 from random import Random
@@ -19,7 +19,7 @@ UUID = "one"
 
 
 class NoTarget:
-    """An agent of which nothing is wanted."""
+    """An agent that no test uses."""
 
     relay_url = "http://nowhere.invalid"
     device_id = "agent"

@@ -1,4 +1,4 @@
-"""Growth: what is clean is never convicted, what leaks always is."""
+"""The judgement of growth: a clean gauge is never convicted, and a leak always is."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -31,13 +31,13 @@ def of(values: Sequence[float], block: int = 20) -> list[tuple[int, float]]:
 
 
 def both_windows(course: Callable[[int], float], gauge: Gauge, block: int = 20) -> tuple[Judgement, Judgement]:
-    """A run of blocks after a warm-up of two, and its confirmation."""
+    """Return the judgements of a run with a warm-up of two blocks, and of its confirmation."""
     first = judge(window(course, block, 2 * block), gauge)
     return first, judge(window(course, 3 * block, 6 * block), gauge)
 
 
 def least_rate(gauge: Gauge, block: int) -> float:
-    """The rate of a leak that reaches the threshold after 8 blocks."""
+    """Return the rate of a leak that reaches the threshold after 8 blocks."""
     return max(gauge.floor / (8 * block), gauge.per_cycle) or 1 / block
 
 

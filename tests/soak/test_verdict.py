@@ -1,4 +1,4 @@
-"""The verdict: what a run found, and what that makes of it."""
+"""The verdict, for every combination of findings and unknown results."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -41,7 +41,7 @@ from soak.gauges.verdict import (
 
 
 def entry(**changes: Any) -> dict[str, Any]:
-    """An entry as `mobifai status --json` shows it."""
+    """Return a ledger entry as `mobifai status --json` prints it."""
     plain = {"name": "terminals", "unit": "items", "capacity": 10, "used": 0, "peak": 0, "evicted": 0, "refused": 0}
     return {**plain, **changes}
 

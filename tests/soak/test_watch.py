@@ -1,4 +1,4 @@
-"""Watching a living agent: it is looked at and nothing in it is changed, planted or driven."""
+"""Watching a running agent: it is counted, but nothing in it is changed, planted or driven."""
 
 import asyncio
 import io
@@ -25,14 +25,14 @@ pytestmark = [pytest.mark.extended, pytest.mark.timeout(180)]
 
 
 async def looked_at(agent: RunningAgent) -> dict[str, float]:
-    """What an agent has that does not waver."""
+    """Return the counts of an agent that do not vary."""
     reported: Any = await send_request(StateDir(agent.state_dir).control_socket, "soak.sample", {"disturb": False})
     values = {**reported["values"], **outside.process_values(reported["pid"], "agent")}
     return {name: value for name, value in steady_part(values).items() if not name.startswith(("canaries", "tasks:_"))}
 
 
 async def no_more_than(before: dict[str, float], agent: RunningAgent) -> None:
-    """Wait until it has nothing more than before: the socket of a question is closed a moment after the answer."""
+    """Wait until nothing is more than before. The socket of a request is closed a moment after its answer."""
     more: dict[str, float] = before
     try:
         async with asyncio.timeout(10):
@@ -44,7 +44,7 @@ async def no_more_than(before: dict[str, float], agent: RunningAgent) -> None:
 
 
 async def ended(run: Soaking) -> Ended:
-    """Its end, without holding up the loop."""
+    """Wait until the watch has ended, without blocking the loop."""
     await eventually(lambda: run.process.poll() is not None, 90)
     return run.wait()
 

@@ -1,4 +1,4 @@
-"""The worst case of `mobifai status --limits` beside what an agent really takes that is as full as it can be made."""
+"""The worst case of `mobifai status --limits`, compared with the memory of an agent that is as full as possible."""
 
 import sys
 from pathlib import Path
