@@ -390,4 +390,4 @@ MAX_AI_KEYSTROKE = 2_000
 MAX_AI_MESSAGE = 4_000
 MAX_AI_DELAY = 10_000  # ms
 MAX_AI_HISTORY = 40_000  # bytes of one conversation's events in one message, which has to fit into MAX_FRAME
-MAX_AI_STORIES_FILE = 64 << 10  # bytes: which conversations go on, at most four with 200 characters each
+MAX_AI_STORIES_FILE = 64 << 10  # bytes: the running conversations, at most four with 200 characters each

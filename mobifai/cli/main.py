@@ -35,7 +35,7 @@ _COMMANDS = {
     "service": "mobifai.cli.service:service",
     "doctor": "mobifai.cli.doctor:doctor",
 }
-"""Where each command is. Its module is imported when it is used, which keeps the other commands fast."""
+"""The module and the name of each command. A module is imported when its command is used, so others stay fast."""
 
 MOST_COMPLAINT = 2000
 """Maximum length of a displayed error, in characters."""

@@ -91,7 +91,7 @@ class KeeperClient:
         except _UNREADABLE as error:
             raise StateError(f"the keeper sent an answer that can't be read: {error}") from None
         finally:
-            self._loop.call_soon(self._deliver_news)  # news that came before the answer, or after it
+            self._loop.call_soon(self._deliver_news)  # unasked messages that came before the answer, or after it
 
     def send(self, event: str, **details: object) -> None:
         """Send the keeper a message that it does not answer."""
@@ -112,7 +112,7 @@ class KeeperClient:
         self.send("alive")
         self._alive = self._loop.call_later(ALIVE_SECONDS, self._send_alive)
 
-    # -- news
+    # -- unasked messages
 
     def _readable(self) -> None:
         """Read until nothing is left.
