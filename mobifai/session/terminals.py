@@ -52,11 +52,11 @@ class SessionTerminals:
         self._resume_timer: asyncio.TimerHandle | None = None
         self.shown = tabs.active
         self.size = ViewerSize()
-        tabs.add_viewer(self)
+        tabs.viewers.add(self)
 
     def close(self) -> None:
         """Close every feed. The programs continue, into their rings. Idempotent."""
-        self._tabs.remove_viewer(self)
+        self._tabs.viewers.remove(self)
         self._close_feeds()
         self._ledger.close(self._bound)
 

@@ -1,15 +1,13 @@
-"""All terminals of the agent, as tabs (section 5 of the protocol), and their records in the store.
+"""All terminals of the agent, as tabs (section 5 of the protocol).
 
 `Tabs` opens, names and closes terminals, and restores them after a restart. It knows no sessions: viewers register, and
-receive the events of every terminal. Owns the terminals and their records in the store.
+receive the events of every terminal. Owns the terminals.
 """
 
 import asyncio
-import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
-from typing import Protocol
 
 from mobifai.bounds import BoundedMap, Ledger
 from mobifai.errors import LimitReached, StateError, TerminalError
@@ -17,28 +15,15 @@ from mobifai.limits import MAX_NAME, TERMINALS
 from mobifai.protocol.plain_text import one_line
 from mobifai.terminals.events import ShellExited, TerminalClosed, TerminalEvent, TerminalOpened, TerminalRenamed
 from mobifai.terminals.read_pacing import ReadPacer
-from mobifai.terminals.shells import ShellSpec, Spawned, Spawner, working_directory
+from mobifai.terminals.records import TabRecords, labelled
+from mobifai.terminals.shells import ShellSpec, Spawned, Spawner
 from mobifai.terminals.spawning import can_be_entered
 from mobifai.terminals.store import SavedTab, TabStore
 from mobifai.terminals.terminal import Tab, Terminal, check_size
+from mobifai.terminals.viewers import TabsViewers
 
 HOLD_SECONDS = 5.0
 """How long the programs in active tabs wait, after the agent restarts, for the phone that was watching them."""
-
-
-class TabsViewer(Protocol):
-    """One viewer of all terminals. No call may fail or wait."""
-
-    @property
-    def shown(self) -> tuple[str, ...]:
-        """The ids of the terminals that this viewer shows."""
-
-    @property
-    def shows_exits(self) -> bool:
-        """Whether this viewer shows terminals whose shell has ended."""
-
-    def handle(self, event: TerminalEvent) -> None:
-        """Receive an event."""
 
 
 def _ignore(_: TerminalEvent) -> None:
@@ -48,7 +33,7 @@ def _ignore(_: TerminalEvent) -> None:
 class Tabs:
     """The tabs. `new_shell` describes a shell to start; `now_ms` is the time in ms since the epoch.
 
-    `publish` receives every event after the viewers.
+    `publish` receives every event after the `viewers`.
     """
 
     def __init__(
@@ -64,13 +49,12 @@ class Tabs:
         self._bound = ledger.open(TERMINALS)
         self._terminals: BoundedMap[str, Terminal] = BoundedMap(self._bound)
         self._active: tuple[str, ...] = ()
-        self._viewers: tuple[TabsViewer, ...] = ()
+        self.viewers = TabsViewers(publish)
         self._pacer = ReadPacer(asyncio.get_running_loop().time)
         self._spawner = spawner
-        self._store = store
+        self._records = TabRecords(store, spawner, new_shell)
         self._new_shell = new_shell
         self._now_ms = now_ms
-        self._publish = publish
 
     # -- queries
 
@@ -111,28 +95,13 @@ class Tabs:
                 return terminal
         raise TerminalError("no terminal is active; switch to one or create one")
 
-    # -- viewers
-
-    def add_viewer(self, viewer: TabsViewer) -> None:
-        """Send events to a viewer from now on. There is one for each session."""
-        self._viewers = (*self._viewers, viewer)
-
-    def remove_viewer(self, viewer: TabsViewer) -> None:
-        """Stop sending events to a viewer. The terminals that it showed stay active for the next one."""
-        self._viewers = tuple(one for one in self._viewers if one is not viewer)
-
     def activate(self, uuids: tuple[str, ...]) -> None:
         """Record which terminals a viewer shows now."""
         self._active = uuids
-        shown = {*uuids, *(uuid for viewer in self._viewers for uuid in viewer.shown)}
+        shown = {*uuids, *self.viewers.shown}
         for uuid, terminal in self._terminals.items():
             terminal.set_active(uuid in shown)
-        self._store.set_active(uuids)
-
-    def _emit(self, event: TerminalEvent) -> None:
-        for viewer in self._viewers:
-            viewer.handle(event)
-        self._publish(event)
+        self._records.set_active(uuids)
 
     # -- opening, renaming, closing
 
@@ -144,8 +113,8 @@ class Tabs:
         newest = max((terminal.tab.created_at for terminal in self._terminals.values()), default=0)
         tab = Tab(uuid, self._name(name), max(self._now_ms(), newest + 1))
         terminal = self._start(tab, replace(spec, cols=cols, rows=rows))
-        self._store.save(tab, spec.cwd)
-        self._emit(TerminalOpened(terminal))
+        self._records.save(tab, spec.cwd)
+        self.viewers.emit(TerminalOpened(terminal))
         return terminal
 
     def _name(self, wanted: str | None) -> str:
@@ -171,22 +140,17 @@ class Tabs:
     def _add(self, tab: Tab, spawned: Spawned) -> Terminal:
         terminal = Terminal(tab, spawned, self._ledger, self._ended, self._pacer)
         self._terminals[tab.uuid] = terminal
-        self._describe(tab)
+        self._records.label(tab)
         return terminal
-
-    def _describe(self, tab: Tab, *, ended: bool = False) -> None:
-        """Store the tab with the shell's keeper too, in case the disk fails."""
-        label = {"name": tab.name, "created_at": tab.created_at}
-        self._spawner.describe(tab.uuid, {**label, "ended": True} if ended else label)
 
     def rename(self, uuid: str, name: str) -> None:
         """Rename a tab. Raises TerminalError."""
         terminal = self.find(uuid, also_ended=True)
         terminal.tab = replace(terminal.tab, name=self._name(name))
         if not terminal.ended:
-            self._store.save(terminal.tab, self._directory(terminal))
-        self._describe(terminal.tab, ended=terminal.ended)
-        self._emit(TerminalRenamed(terminal.tab))
+            self._records.save_running(terminal)
+        self._records.label(terminal.tab, ended=terminal.ended)
+        self.viewers.emit(TerminalRenamed(terminal.tab))
 
     def terminate(self, uuid: str) -> None:
         """Close a tab and end its shell. Raises TerminalError."""
@@ -203,11 +167,9 @@ class Tabs:
         if self._terminals.get(terminal.uuid) is not terminal:
             return
         kept = self._is_kept(terminal)
-        self._emit(ShellExited(terminal, kept))
+        self.viewers.emit(ShellExited(terminal, kept))
         if kept:
-            # The screen stays, here and with the keeper, until the terminal is closed; a cold start forgets it.
-            self._describe(terminal.tab, ended=True)
-            self._store.remove(terminal.uuid)
+            self._records.keep_ended(terminal.tab)  # until it is closed
         else:
             self._remove(terminal, by_request=False)
 
@@ -218,17 +180,15 @@ class Tabs:
         if a viewer can't show it.
         """
         ended_well = terminal.exit_status == 0 and terminal.typed.ever
-        can_be_shown = all(viewer.shows_exits for viewer in self._viewers)
-        return terminal.exit_status is not None and not ended_well and can_be_shown
+        return terminal.exit_status is not None and not ended_well and self.viewers.all_show_exits
 
     def _remove(self, terminal: Terminal, *, by_request: bool) -> None:
         self._discard(terminal)
         self._spawner.end(terminal.pid)
         try:
-            self._store.remove(terminal.uuid)
-            self._store.set_active(self._active)
+            self._records.remove(terminal.uuid, self._active)
         finally:
-            self._emit(TerminalClosed(terminal, by_request))
+            self.viewers.emit(TerminalClosed(terminal, by_request))
 
     def _discard(self, terminal: Terminal) -> None:
         del self._terminals[terminal.uuid]
@@ -240,7 +200,7 @@ class Tabs:
     def restore(self) -> list[TerminalError]:
         """Adopt or open the tabs that existed before, the active ones first. Return the errors of those that failed."""
         failed: list[TerminalError] = []
-        saved = self._store.load()
+        saved = self._records.load()
         for one in sorted(saved, key=lambda saved_tab: not saved_tab.active):
             try:
                 self._restore_one(one)
@@ -253,14 +213,14 @@ class Tabs:
     def _restore_one(self, saved: SavedTab) -> None:
         adopted = self._adopt(saved.tab.uuid)
         if adopted is not None:
-            terminal = self._add(self._described(saved.tab, adopted.label), adopted)
+            terminal = self._add(labelled(saved.tab, adopted.label), adopted)
             if saved.active:
                 terminal.flow.hold(HOLD_SECONDS)
         else:
             spec = self._new_shell()
             cwd = saved.cwd if can_be_entered(saved.cwd) else spec.cwd
             terminal = self._start(saved.tab, replace(spec, cwd=cwd))
-        self._emit(TerminalOpened(terminal))
+        self.viewers.emit(TerminalOpened(terminal))
 
     def _adopt(self, uuid: str) -> Spawned | None:
         self._require_room(uuid)
@@ -283,20 +243,10 @@ class Tabs:
         adopted = self._adopt(uuid)
         if adopted is None:
             return
-        tab = self._described(Tab(uuid, self._free_name(), self._now_ms()), adopted.label)
+        tab = labelled(Tab(uuid, self._free_name(), self._now_ms()), adopted.label)
         terminal = self._add(tab, adopted)
-        self._store.save(tab, self._directory(terminal))
-        self._emit(TerminalOpened(terminal))
-
-    @staticmethod
-    def _described(tab: Tab, label: Mapping[str, object]) -> Tab:
-        """Return the tab as its shell's keeper knows it: the store may have missed the latest change."""
-        name, created_at = label.get("name"), label.get("created_at")
-        return replace(
-            tab,
-            name=name if isinstance(name, str) and name else tab.name,
-            created_at=created_at if isinstance(created_at, int) else tab.created_at,
-        )
+        self._records.save_running(terminal)
+        self.viewers.emit(TerminalOpened(terminal))
 
     # -- upkeep
 
@@ -320,12 +270,7 @@ class Tabs:
     def save_directories(self) -> None:
         """Store the working directory of each shell."""
         for terminal in [one for one in self._terminals.values() if not one.ended]:
-            self._store.save(terminal.tab, self._directory(terminal))
-
-    def _directory(self, terminal: Terminal) -> str:
-        with contextlib.suppress(ImportError, OSError):  # the shell is gone, or no descriptor is left to look it up
-            return working_directory(terminal.pid)
-        return self._new_shell().cwd
+            self._records.save_running(terminal)
 
     def close(self) -> None:
         """Release every terminal. The tabs stay in the store, and the keeper keeps the shells."""
@@ -333,5 +278,5 @@ class Tabs:
         for terminal in self.terminals:
             self._discard(terminal)
             self._spawner.release(terminal.pid)
-            self._emit(TerminalClosed(terminal, by_request=False))
+            self.viewers.emit(TerminalClosed(terminal, by_request=False))
         self._ledger.close(self._bound)

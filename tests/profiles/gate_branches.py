@@ -85,8 +85,8 @@ LEAKS = (
     Branch(
         "a-task-for-each-terminal", "terminals",
         (
-            Edit(TABS, "        self._store.save(tab, spec.cwd)\n",
-                 "        self._store.save(tab, spec.cwd)\n"
+            Edit(TABS, "        self._records.save(tab, spec.cwd)\n",
+                 "        self._records.save(tab, spec.cwd)\n"
                  "        asyncio.ensure_future(self._look_after(tab.uuid))\n"),
             Edit(TABS, "    def _name(self, wanted: str | None) -> str:\n",
                  "    async def _look_after(self, uuid: str) -> None:\n"
@@ -152,7 +152,7 @@ CLEAN = (
                  '    """The name of a tab that was given none."""\n    return f"Tab {number}"\n\n\n'
                  "def _ignore(_: TerminalEvent) -> None:\n"),
             Edit(TABS, '(name := f"Tab {n}")', "(name := _label(n))"),
-            Edit(TABS, "import contextlib\n", "import contextlib\nimport functools\n"),
+            Edit(TABS, "import asyncio\n", "import asyncio\nimport functools\n"),
         ),
     ),
     Branch(
