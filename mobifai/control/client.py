@@ -95,9 +95,9 @@ async def _read_answer(reader: asyncio.StreamReader, patience: float) -> dict[st
         raise NotResponding("the running mobifai does not answer; see its log, or restart it") from None
     except (OSError, ValueError) as error:
         raise StateError(f"the connection to the running mobifai broke: {error}") from None
-    answer: dict[str, Any] = msgspec.json.decode(
-        line or b'{"error": "the running mobifai closed the connection without an answer"}'
-    )
+    if not line.endswith(b"\n"):
+        raise StateError("the running mobifai closed the connection before its answer was complete; try again")
+    answer: dict[str, Any] = msgspec.json.decode(line)
     if "error" in answer:
         raise StateError(answer["error"])
     return answer

@@ -164,6 +164,18 @@ async def test_a_process_that_says_nothing_is_given_up(tmp_path: Path, monkeypat
         await eventually(questions.ended.is_set)
 
 
+@pytest.mark.parametrize("answer", [b"", b'{"answer": {"a'])
+async def test_an_answer_that_is_cut_off_is_reported(tmp_path: Path, answer: bytes) -> None:
+    async def cut_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(answer)
+        writer.close()
+
+    async with await asyncio.start_unix_server(cut_off, tmp_path / "c.sock"):
+        with pytest.raises(StateError, match="before its answer was complete"):
+            await send_request(tmp_path / "c.sock", "echo")
+
+
 async def test_a_request_has_a_size(tmp_path: Path) -> None:
     async with a_process(tmp_path) as (_, path):
         with pytest.raises(StateError, match="at most 65536 bytes"):
