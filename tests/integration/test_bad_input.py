@@ -23,7 +23,7 @@ from tests.support.agent import RunningAgent, serving
 from tests.support.agent_status import answers, arrive, asked, nothing_went_wrong, on_path
 from tests.support.connected import both_paths, connected_phone
 from tests.support.eventually import eventually
-from tests.support.field_relay import FieldRelay
+from tests.support.legacy_relay import FieldRelay
 from tests.support.loops import loop_factory
 from tests.support.phones import Kind, open_phone, phone_kinds
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import netns, node
-from tests.support.field_relay import FieldRelay
+from tests.support.legacy_relay import FieldRelay
 from tests.support.phones import open_phone
 
 

@@ -10,7 +10,7 @@ from soak.phone.event_log import PhoneError
 from soak.phone.interface import PhoneInterface
 from tests.phones.echo_agent import RESET, EchoAgent
 from tests.support.eventually import eventually
-from tests.support.field_relay import FieldRelay
+from tests.support.legacy_relay import FieldRelay
 from tests.support.phones import Kind, open_phone, phone_kinds
 
 EVERY_PLANE = "".join(chr(plane << 16 | 0x4E2D) for plane in range(17)) + "\r\n\x1b[0m\0"

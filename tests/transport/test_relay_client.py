@@ -17,7 +17,7 @@ from mobifai.transport import relay_client
 from mobifai.transport.relay_client import RelayClient
 from mobifai.transport.transport import TransportClosed
 from tests.support.eventually import eventually
-from tests.support.field_relay import FieldRelay
+from tests.support.legacy_relay import FieldRelay
 
 
 @dataclass

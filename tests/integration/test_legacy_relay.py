@@ -26,7 +26,7 @@ from tests.support.agent_status import (
     until_stopped,
 )
 from tests.support.eventually import eventually
-from tests.support.field_relay import FieldRelay
+from tests.support.legacy_relay import FieldRelay
 from tests.support.phones import Kind, open_phone, phone_kinds
 
 pytestmark = pytest.mark.extended
