@@ -18,14 +18,14 @@ class TaskInSet(LeakPlant, on=LifecycleEvent.CONNECT):
 
     def on_event(self, _: PlantEvent) -> None:
         """Start a task that never ends."""
-        self.tasks.add(asyncio.get_running_loop().create_task(_wait_for_ever(), name="planted"))  # leak
+        self.tasks.add(asyncio.get_running_loop().create_task(_wait_forever(), name="planted"))  # leak
 
     def leaked(self) -> int:
         """Return the number of tasks that still run."""
         return sum(not task.done() for task in self.tasks)
 
 
-async def _wait_for_ever() -> None:
+async def _wait_forever() -> None:
     await asyncio.Event().wait()
 
 

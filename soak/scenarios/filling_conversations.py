@@ -33,12 +33,12 @@ LONG_PROMPT = "😀" * FIELD_CHARACTERS
 async def fill_conversations(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
     """Fill all limits of this module."""
     await long(tabs, script, uuid)
-    await most_at_once(tabs, script)
+    await most_concurrent_conversations(tabs, script)
     await most_said(tabs, script)
     await most_recorded(tabs, script, uuid)
 
 
-async def most_at_once(tabs: CheckedTabs, script: ModelScript) -> None:
+async def most_concurrent_conversations(tabs: CheckedTabs, script: ModelScript) -> None:
     """Fill `assistant.conversations`. The next conversation is refused."""
     phone = tabs.context.phones[0]
     uuids = [await tabs.open(phone) for _ in range(ASSISTANT_CONVERSATIONS.value + 1)]

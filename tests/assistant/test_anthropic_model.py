@@ -75,7 +75,7 @@ async def test_a_conversation_with_tools(tmp_path: Path, monkeypatch: pytest.Mon
         (413, "request_too_large", "too large for the model's API (413)"),
     ],
 )
-async def test_what_trying_again_can_not_help_ends_at_once(
+async def test_an_error_that_no_retry_can_help_ends_immediately(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, kind: str, words: str
 ) -> None:
     async with a_place_with_a_server(tmp_path, monkeypatch) as (place, server):
@@ -234,7 +234,9 @@ async def test_nobody_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("where", ["before the reply", "within the stream"])
-async def test_a_cancel_hangs_up_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+async def test_a_cancel_closes_the_connection_immediately(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
     async with a_place_with_a_server(tmp_path, monkeypatch) as (place, server):
         server.then(server.never_answers() if where == "before the reply" else server.streams(*GOOD[:3], end="hang"))
         place.prompt()

@@ -348,7 +348,7 @@ async def hangs(_: ModelRequest) -> Any:
 
 
 @pytest.mark.parametrize("step", [[waits(10_000)], hangs], ids=["in a delay", "in a request"])
-async def test_a_cancel_stops_at_once(tmp_path: Path, step: Any) -> None:
+async def test_a_cancel_stops_immediately(tmp_path: Path, step: Any) -> None:
     async with a_place(tmp_path, step) as place:
         place.prompt()
         await place.phone.until("ai:started")

@@ -112,7 +112,7 @@ with hatch_build.built(Path(sys.argv[2])) as built:
 """
 
 
-def test_of_two_builds_at_once_one_waits_and_takes_what_the_other_made(
+def test_of_two_concurrent_builds_one_waits_and_uses_the_result_of_the_other(
     checkout: Checkout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WAITS", "1")

@@ -83,7 +83,7 @@ async def test_a_process_that_hangs_is_a_finding_and_does_not_outlast_the_run(
     assert result.seconds < 60
 
 
-async def test_a_target_that_waits_for_ever_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_target_that_waits_forever_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Waiting(Target):
         name = "waiting"
         boundary = "a wait without a time limit"

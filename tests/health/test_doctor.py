@@ -116,10 +116,10 @@ async def test_a_check_that_fails_is_a_finding(
     def fail(_: CheckedInstallation) -> CheckResult:
         raise error
 
-    async def fail_at_once(subject: CheckedInstallation) -> CheckResult:
+    async def fail_immediately(subject: CheckedInstallation) -> CheckResult:
         return fail(subject)
 
-    finding = await look(in_thread(fail) if threaded else fail_at_once, subject)
+    finding = await look(in_thread(fail) if threaded else fail_immediately, subject)
     assert (finding.state, finding.found) == (Severity.PROBLEM, found)
 
 

@@ -23,7 +23,7 @@ from tests.support.agent import RunningAgent, serving
 from tests.support.agent_status import answers, arrive, asked, nothing_went_wrong, on_path
 from tests.support.connected import both_paths, connected_phone
 from tests.support.eventually import eventually
-from tests.support.legacy_relay import FieldRelay
+from tests.support.legacy_relay import LegacyRelay
 from tests.support.loops import loop_factory
 from tests.support.phones import Kind, open_phone, phone_kinds
 
@@ -267,7 +267,7 @@ async def test_a_frame_that_is_larger_than_was_agreed_blocks_nothing(tmp_path: P
 
 
 @phone_kinds
-async def test_a_message_that_no_relay_takes_costs_a_connection_and_no_more(tmp_path: Path, kind: Kind) -> None:
+async def test_a_message_that_no_relay_accepts_costs_only_the_connection(tmp_path: Path, kind: Kind) -> None:
     async with serving(tmp_path / "state") as agent:
         async with connected_phone(agent, kind, channel=False) as phone:
             terminal = await phone.create()
@@ -281,7 +281,7 @@ async def test_a_message_that_no_relay_takes_costs_a_connection_and_no_more(tmp_
 
 
 async def test_the_agent_reconnects_to_a_relay_that_sends_too_much(tmp_path: Path) -> None:
-    async with FieldRelay() as relay:
+    async with LegacyRelay() as relay:
         async with serving(tmp_path / "state", "--relay", relay.url, "--e2e", "allow", *NO_STUN, ready=False) as agent:
             await signed_in(agent, relay)
             sids = list(relay._devices)
@@ -293,7 +293,7 @@ async def test_the_agent_reconnects_to_a_relay_that_sends_too_much(tmp_path: Pat
             nothing_went_wrong(agent)
 
 
-async def signed_in(agent: RunningAgent, relay: FieldRelay) -> None:
+async def signed_in(agent: RunningAgent, relay: LegacyRelay) -> None:
     await eventually(relay.device_ids)
     await relay.sign_in(relay.device_ids()[0])
     await ready(agent)
@@ -325,8 +325,8 @@ def test_any_event_of_a_relay_is_survived(tmp_path: Path) -> None:
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         scope = AsyncExitStack()
 
-        async def begin() -> tuple[FieldRelay, RunningAgent]:
-            relay = await scope.enter_async_context(FieldRelay())
+        async def begin() -> tuple[LegacyRelay, RunningAgent]:
+            relay = await scope.enter_async_context(LegacyRelay())
             agent = await scope.enter_async_context(
                 serving(tmp_path / "state", "--relay", relay.url, "--e2e", "allow", *NO_STUN, ready=False)
             )

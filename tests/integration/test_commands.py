@@ -177,7 +177,7 @@ async def test_a_device_that_can_not_be_revoked_is_no_reason_to_fall_over(tmp_pa
 
 
 @phone_kinds
-async def test_a_revoked_phone_is_cut_off_on_both_paths_at_once(tmp_path: Path, kind: Kind) -> None:
+async def test_a_revoked_phone_is_disconnected_immediately_on_both_paths(tmp_path: Path, kind: Kind) -> None:
     async with serving(tmp_path / "state") as agent:
         tokens = [(await agent.invite_legacy())["token"] for _ in range(2)]
         async with (

@@ -383,7 +383,7 @@ async def test_a_phone_whose_features_it_hides_is_not_served_in_clear(tmp_path: 
         it.saw_nothing()
 
 
-async def test_it_can_not_pass_for_a_known_phone_of_the_field(tmp_path: Path) -> None:
+async def test_it_can_not_pass_for_a_known_legacy_app(tmp_path: Path) -> None:
     async with scene(tmp_path, *ALLOW) as it:
         terminal = await it.speak()
         await it.phone.leave()
@@ -398,7 +398,7 @@ async def test_it_can_not_pass_for_a_known_phone_of_the_field(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("options", [(), ("--e2e", "require")], ids=["default", "require"])
-async def test_with_require_it_can_not_pass_for_an_app_of_the_field(tmp_path: Path, options: tuple[str, ...]) -> None:
+async def test_with_require_it_can_not_pass_for_a_legacy_app(tmp_path: Path, options: tuple[str, ...]) -> None:
     async with scene(tmp_path, *options) as it:
         await it.speak()
         await it.phone.leave()
@@ -429,7 +429,7 @@ async def _relay_was_left(it: Scene) -> bool:
 
 
 @pytest.mark.parametrize("channel", [True, False], ids=["channel", "relay"])
-async def test_a_phone_is_revoked_although_the_relay_does_not_want_to(tmp_path: Path, channel: bool) -> None:
+async def test_a_phone_is_revoked_although_the_relay_does_not_cooperate(tmp_path: Path, channel: bool) -> None:
     """It does not shut the phone out, and lets none of its words about that pass."""
     async with scene(tmp_path, webrtc=channel) as it:
         if channel:
@@ -454,7 +454,7 @@ async def test_a_phone_is_revoked_although_the_relay_does_not_want_to(tmp_path: 
         assert not trace.exists()
 
 
-async def test_a_phone_of_the_field_that_is_revoked_goes_although_the_relay_does_not_want_to(tmp_path: Path) -> None:
+async def test_a_revoked_legacy_app_is_disconnected_although_the_relay_does_not_cooperate(tmp_path: Path) -> None:
     async with scene(tmp_path, *ALLOW, arrives=False) as it:
         token = (await it.agent.invite_legacy())["token"]
         async with sealed_phone(it.hostile.url, token, None, features=()) as app:

@@ -26,14 +26,14 @@ from tests.support.agent_status import (
     until_stopped,
 )
 from tests.support.eventually import eventually
-from tests.support.legacy_relay import FieldRelay
+from tests.support.legacy_relay import LegacyRelay
 from tests.support.phones import Kind, open_phone, phone_kinds
 
 pytestmark = pytest.mark.extended
 
 
 @asynccontextmanager
-async def agent_at(relay: FieldRelay, state_dir: Path) -> AsyncIterator[RunningAgent]:
+async def agent_at(relay: LegacyRelay, state_dir: Path) -> AsyncIterator[RunningAgent]:
     """An agent that uses this relay, signed in."""
     async with serving(state_dir, "--relay", relay.url, "--e2e", "allow", *NO_STUN, ready=False) as agent:
         await sign_in(agent, relay)
@@ -41,7 +41,7 @@ async def agent_at(relay: FieldRelay, state_dir: Path) -> AsyncIterator[RunningA
         nothing_went_wrong(agent)
 
 
-async def sign_in(agent: RunningAgent, relay: FieldRelay) -> None:
+async def sign_in(agent: RunningAgent, relay: LegacyRelay) -> None:
     if not tokens(agent):
         await login_url(agent)
         await relay.sign_in(relay.device_ids()[0])
@@ -54,13 +54,13 @@ def tokens(agent: RunningAgent) -> dict[str, str]:
     return dict(json.loads(file.read_text())) if file.exists() else {}
 
 
-def sent(relay: FieldRelay, agent: RunningAgent, event: str) -> list[Json]:
+def sent(relay: LegacyRelay, agent: RunningAgent, event: str) -> list[Json]:
     """Return the agent's messages of an event."""
     return [seen.payload for seen in relay.seen if seen.device_id == agent.device_id and seen.event == event]
 
 
 async def test_the_agent_is_signed_in_once_and_keeps_its_token(tmp_path: Path) -> None:
-    async with FieldRelay() as relay:
+    async with LegacyRelay() as relay:
         async with serving(tmp_path / "state", "--relay", relay.url, *NO_STUN, ready=False) as agent:
             url = await login_url(agent)
             assert url.startswith(f"{relay.url}/login?deviceId=")
@@ -79,13 +79,13 @@ async def test_the_agent_is_signed_in_once_and_keeps_its_token(tmp_path: Path) -
 
 
 async def test_a_refused_token_is_dropped_and_sign_in_starts_again(tmp_path: Path) -> None:
-    async with FieldRelay() as relay:
+    async with LegacyRelay() as relay:
         async with agent_at(relay, tmp_path / "state") as agent:
             old = tokens(agent)[relay.url]
             await relay.stop()
             await at_relay_stage(agent, "offline")
             # Another relay at the same address: it knows none of the tokens.
-            async with FieldRelay(port=relay.port) as other:
+            async with LegacyRelay(port=relay.port) as other:
                 await eventually(lambda: not tokens(agent))
                 await login_url(agent, times=2)
                 registered = [seen.payload for seen in other.seen if seen.event == "register"]
@@ -99,7 +99,7 @@ async def test_a_refused_token_is_dropped_and_sign_in_starts_again(tmp_path: Pat
 @phone_kinds
 @pytest.mark.parametrize("early", [False, True], ids=["twice", "early"])
 async def test_a_pairing_announced_twice_makes_one_channel(tmp_path: Path, kind: Kind, early: bool) -> None:
-    async with FieldRelay(stale_verified=early) as relay, agent_at(relay, tmp_path / "state") as agent:
+    async with LegacyRelay(stale_verified=early) as relay, agent_at(relay, tmp_path / "state") as agent:
         async with open_phone(kind, relay.url, relay.token()) as phone:
             before = None
             for number in (1, 2, 3):
@@ -121,7 +121,7 @@ async def test_a_pairing_announced_twice_makes_one_channel(tmp_path: Path, kind:
 
 @phone_kinds
 async def test_terminals_are_made_on_the_channel_and_go_on_over_the_relay(tmp_path: Path, kind: Kind) -> None:
-    async with FieldRelay() as relay, agent_at(relay, tmp_path / "state") as agent:
+    async with LegacyRelay() as relay, agent_at(relay, tmp_path / "state") as agent:
         async with open_phone(kind, relay.url, relay.token()) as phone:
             await arrive(phone, agent.device_id)
             terminal = await phone.create()
@@ -144,13 +144,13 @@ async def test_terminals_are_made_on_the_channel_and_go_on_over_the_relay(tmp_pa
             await phone.wait_output(terminal, "bare-42")
 
 
-async def only_dropped(relay: FieldRelay, phone: PhoneInterface) -> None:
+async def only_dropped(relay: LegacyRelay, phone: PhoneInterface) -> None:
     await phone.send("process:create", {"uuid": "never-made"}, "relay")
     await eventually(lambda: [seen.dropped for seen in relay.seen if seen.event == "process:create"][-1:] == [True])
 
 
 async def test_a_relay_that_lets_no_agent_manage_phones_is_explained(tmp_path: Path) -> None:
-    async with FieldRelay() as relay, agent_at(relay, tmp_path / "state") as agent:
+    async with LegacyRelay() as relay, agent_at(relay, tmp_path / "state") as agent:
         for words in (["pair"], ["devices", "list"], ["devices", "revoke", "some-device"]):
             status, out, err = await run_command(*words, "--state-dir", str(agent.state_dir))
             assert (status, out) == (1, "")
@@ -159,7 +159,7 @@ async def test_a_relay_that_lets_no_agent_manage_phones_is_explained(tmp_path: P
 
 
 async def test_a_relay_that_goes_just_as_the_channel_opens_leaves_no_program_waiting(tmp_path: Path) -> None:
-    async with FieldRelay() as relay, agent_at(relay, tmp_path / "state") as agent:
+    async with LegacyRelay() as relay, agent_at(relay, tmp_path / "state") as agent:
         async with open_phone("python", relay.url, relay.token(), keep_output=False) as phone:
             await arrive(phone, agent.device_id)
             terminal = await phone.create()
@@ -180,7 +180,7 @@ async def test_a_relay_that_goes_just_as_the_channel_opens_leaves_no_program_wai
             await until_running(program)
 
 
-class StuckRelay(FieldRelay):
+class StuckRelay(LegacyRelay):
     """While it is not released, it takes nothing more from an agent that has sent its offer.
 
     Phones' answers wait for `answers`.

@@ -147,7 +147,7 @@ async def test_a_phone_that_renders_nothing_costs_its_window_and_stops_no_progra
         ("terminal:resume", {"terminals": []}),
     ],
 )
-async def test_a_phone_of_the_field_has_no_use_for_it(tmp_path: Path, event: str, payload: dict[str, object]) -> None:
+async def test_a_legacy_app_does_not_use_it(tmp_path: Path, event: str, payload: dict[str, object]) -> None:
     async with following(tmp_path, "python", channel=False, features=()) as (_, phone, terminal):
         await phone.send(event, payload)
         refused = await phone.expect("process:error")

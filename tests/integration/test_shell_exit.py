@@ -35,7 +35,7 @@ async def a_phone(
     ],
     ids=["a status", "status 0", "a signal"],
 )
-async def test_a_shell_that_ends_at_once_leaves_its_last_words_and_its_status(
+async def test_a_shell_that_ends_immediately_leaves_its_last_output_and_its_status(
     tmp_path: Path, options: tuple[str, ...], script: str, ends: dict[str, object], words: str
 ) -> None:
     async with AsyncExitStack() as scope:

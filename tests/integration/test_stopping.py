@@ -65,7 +65,7 @@ async def test_a_stop_ends_everything_in_time(tmp_path: Path, options: tuple[str
 
 
 @modes
-async def test_ctrl_c_in_a_terminal_reaches_all_of_its_processes_at_once(
+async def test_ctrl_c_that_reaches_all_processes_of_a_terminal_stops_cleanly(
     tmp_path: Path, options: tuple[str, ...]
 ) -> None:
     async with AsyncExitStack() as scope:

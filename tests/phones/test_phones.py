@@ -10,7 +10,7 @@ from soak.phone.event_log import PhoneError
 from soak.phone.interface import PhoneInterface
 from tests.phones.echo_agent import RESET, EchoAgent
 from tests.support.eventually import eventually
-from tests.support.legacy_relay import FieldRelay
+from tests.support.legacy_relay import LegacyRelay
 from tests.support.phones import Kind, open_phone, phone_kinds
 
 EVERY_PLANE = "".join(chr(plane << 16 | 0x4E2D) for plane in range(17)) + "\r\n\x1b[0m\0"
@@ -25,7 +25,7 @@ async def open_channel(phone: PhoneInterface) -> None:
 
 @phone_kinds
 async def test_a_phone_pairs_and_types_on_the_data_channel(kind: Kind) -> None:
-    async with FieldRelay() as relay, EchoAgent(relay.url, relay.token()) as agent:
+    async with LegacyRelay() as relay, EchoAgent(relay.url, relay.token()) as agent:
         async with open_phone(kind, relay.url, relay.token()) as phone:
             assert (await phone.connect())["user"]["email"] == "ada@example.org"
             paired = await phone.pair(agent.device_id)
@@ -44,7 +44,7 @@ async def test_a_phone_pairs_and_types_on_the_data_channel(kind: Kind) -> None:
 
 @phone_kinds
 async def test_a_phone_without_webrtc_uses_the_relay(kind: Kind) -> None:
-    async with FieldRelay() as relay, EchoAgent(relay.url, relay.token()) as agent:
+    async with LegacyRelay() as relay, EchoAgent(relay.url, relay.token()) as agent:
         async with open_phone(kind, relay.url, relay.token(), webrtc=False) as phone:
             await phone.connect()
             await phone.pair()
@@ -56,7 +56,7 @@ async def test_a_phone_without_webrtc_uses_the_relay(kind: Kind) -> None:
 
 @phone_kinds
 async def test_the_relay_drops_what_it_does_not_forward(kind: Kind) -> None:
-    async with FieldRelay() as relay, EchoAgent(relay.url, relay.token()):
+    async with LegacyRelay() as relay, EchoAgent(relay.url, relay.token()):
         async with open_phone(kind, relay.url, relay.token(), webrtc=False) as phone:
             await phone.connect()
             await phone.pair()
@@ -74,7 +74,7 @@ async def test_the_relay_drops_what_it_does_not_forward(kind: Kind) -> None:
     ],
 )
 async def test_frames_have_the_form_of_an_app(kind: Kind, style: str, expected: dict[str, object]) -> None:
-    async with FieldRelay() as relay, EchoAgent(relay.url, relay.token()) as agent:
+    async with LegacyRelay() as relay, EchoAgent(relay.url, relay.token()) as agent:
         async with open_phone(kind, relay.url, relay.token(), frame_style=style) as phone:
             await open_channel(phone)
             await phone.switch("a", "b")
@@ -84,7 +84,7 @@ async def test_frames_have_the_form_of_an_app(kind: Kind, style: str, expected: 
 
 @phone_kinds
 async def test_terminals_are_managed_and_a_refusal_is_an_error(kind: Kind) -> None:
-    async with FieldRelay() as relay, EchoAgent(relay.url, relay.token()) as agent:
+    async with LegacyRelay() as relay, EchoAgent(relay.url, relay.token()) as agent:
         async with open_phone(kind, relay.url, relay.token()) as phone:
             await open_channel(phone)
             uuid = await phone.create()
@@ -104,7 +104,7 @@ async def test_terminals_are_managed_and_a_refusal_is_an_error(kind: Kind) -> No
 
 @phone_kinds
 async def test_sign_in_is_asked_for_and_arrives_later(kind: Kind) -> None:
-    async with FieldRelay() as relay, open_phone(kind, relay.url) as phone:
+    async with LegacyRelay() as relay, open_phone(kind, relay.url) as phone:
         with pytest.raises(PhoneError) as refused:
             await phone.connect()
         assert refused.value.event == "login_required"
@@ -116,7 +116,7 @@ async def test_sign_in_is_asked_for_and_arrives_later(kind: Kind) -> None:
 
 @phone_kinds
 async def test_a_bad_token_is_dropped(kind: Kind) -> None:
-    async with FieldRelay() as relay, open_phone(kind, relay.url, "no.such.token") as phone:
+    async with LegacyRelay() as relay, open_phone(kind, relay.url, "no.such.token") as phone:
         with pytest.raises(PhoneError, match="auth_error"):
             await phone.connect()
         assert phone.token is None
@@ -126,7 +126,7 @@ async def test_a_bad_token_is_dropped(kind: Kind) -> None:
 
 @phone_kinds
 async def test_a_device_that_is_not_on_offer_is_refused(kind: Kind) -> None:
-    async with FieldRelay() as relay, open_phone(kind, relay.url, relay.token()) as phone:
+    async with LegacyRelay() as relay, open_phone(kind, relay.url, relay.token()) as phone:
         await phone.connect()
         with pytest.raises(PhoneError, match="not available"):
             await phone.pair("nobody")
@@ -134,7 +134,7 @@ async def test_a_device_that_is_not_on_offer_is_refused(kind: Kind) -> None:
 
 @phone_kinds
 async def test_no_relay_is_an_error_that_names_it(kind: Kind) -> None:
-    async with FieldRelay() as relay:
+    async with LegacyRelay() as relay:
         url = relay.url
     async with open_phone(kind, url) as phone:
         with pytest.raises(PhoneError, match="not_connected"):
@@ -143,7 +143,7 @@ async def test_no_relay_is_an_error_that_names_it(kind: Kind) -> None:
 
 @phone_kinds
 async def test_a_phone_that_leaves_is_gone_on_both_paths_and_comes_back(kind: Kind) -> None:
-    async with FieldRelay() as relay, EchoAgent(relay.url, relay.token()) as agent:
+    async with LegacyRelay() as relay, EchoAgent(relay.url, relay.token()) as agent:
         async with open_phone(kind, relay.url, relay.token()) as phone:
             await open_channel(phone)
             channel = agent.channel
@@ -160,7 +160,7 @@ async def test_a_phone_that_leaves_is_gone_on_both_paths_and_comes_back(kind: Ki
 
 @phone_kinds
 async def test_a_phone_that_vanishes_says_nothing_and_comes_back(kind: Kind) -> None:
-    async with FieldRelay() as relay, EchoAgent(relay.url, relay.token()) as agent:
+    async with LegacyRelay() as relay, EchoAgent(relay.url, relay.token()) as agent:
         async with open_phone(kind, relay.url, relay.token()) as phone:
             await open_channel(phone)
             channel = agent.channel
@@ -180,7 +180,7 @@ async def test_a_phone_that_vanishes_says_nothing_and_comes_back(kind: Kind) -> 
 
 @phone_kinds
 async def test_the_channel_can_go_while_the_relay_stays(kind: Kind) -> None:
-    async with FieldRelay() as relay, EchoAgent(relay.url, relay.token()):
+    async with LegacyRelay() as relay, EchoAgent(relay.url, relay.token()):
         async with open_phone(kind, relay.url, relay.token()) as phone:
             await open_channel(phone)
             await phone.drop_channel()
@@ -191,7 +191,7 @@ async def test_the_channel_can_go_while_the_relay_stays(kind: Kind) -> None:
 
 @phone_kinds
 async def test_the_relay_can_go_while_the_channel_stays(kind: Kind) -> None:
-    async with FieldRelay() as relay, EchoAgent(relay.url, relay.token()) as agent:
+    async with LegacyRelay() as relay, EchoAgent(relay.url, relay.token()) as agent:
         async with open_phone(kind, relay.url, relay.token()) as phone:
             await open_channel(phone)
             await phone.drop_relay()
@@ -205,7 +205,7 @@ async def test_the_relay_can_go_while_the_channel_stays(kind: Kind) -> None:
 
 @phone_kinds
 async def test_a_relay_that_restarts_is_found_again(kind: Kind) -> None:
-    async with FieldRelay() as relay, open_phone(kind, relay.url, relay.token()) as phone:
+    async with LegacyRelay() as relay, open_phone(kind, relay.url, relay.token()) as phone:
         await phone.connect()
         await relay.stop()
         await phone.until(lambda: not phone.relay_is_up, "the relay to be lost")
@@ -215,7 +215,7 @@ async def test_a_relay_that_restarts_is_found_again(kind: Kind) -> None:
 
 @phone_kinds
 async def test_a_second_offer_replaces_the_first_connection(kind: Kind) -> None:
-    async with FieldRelay() as relay, EchoAgent(relay.url, relay.token()) as agent:
+    async with LegacyRelay() as relay, EchoAgent(relay.url, relay.token()) as agent:
         async with open_phone(kind, relay.url, relay.token()) as phone:
             await open_channel(phone)
             mark = phone.mark()
@@ -226,7 +226,7 @@ async def test_a_second_offer_replaces_the_first_connection(kind: Kind) -> None:
 
 @phone_kinds
 async def test_pairing_is_announced_early_by_a_relay_with_a_stale_flag(kind: Kind) -> None:
-    async with FieldRelay(stale_verified=True) as relay, EchoAgent(relay.url, relay.token()) as agent:
+    async with LegacyRelay(stale_verified=True) as relay, EchoAgent(relay.url, relay.token()) as agent:
         async with open_phone(kind, relay.url, relay.token()) as phone:
             await open_channel(phone)
             assert agent.offers == 1
@@ -237,17 +237,17 @@ async def test_a_secret_with_leading_zeros_pairs(kind: Kind) -> None:
     agent_key, phone_key = Identity.generate(), Identity.generate()
     while agent_key.shared_secret(phone_key.public_hex)[0] != 0:
         phone_key = Identity.generate()
-    async with FieldRelay() as relay, EchoAgent(relay.url, relay.token(), identity=agent_key):
+    async with LegacyRelay() as relay, EchoAgent(relay.url, relay.token(), identity=agent_key):
         async with open_phone(kind, relay.url, relay.token(), identity=phone_key) as phone:
             await phone.connect()
             await phone.pair()
 
 
-def sent_by(relay: FieldRelay, phone: PhoneInterface) -> list[str]:
+def sent_by(relay: LegacyRelay, phone: PhoneInterface) -> list[str]:
     return [seen.event for seen in relay.seen if seen.device_id == phone.device_id]
 
 
-async def until_gone(relay: FieldRelay, device_id: str) -> None:
+async def until_gone(relay: LegacyRelay, device_id: str) -> None:
     await eventually(lambda: device_id not in relay.device_ids())
 
 

@@ -54,7 +54,7 @@ def entry(figure: str, grows_by: float, expires: dt.date = TODAY) -> AcceptedGro
 
 
 @given(base=amounts, more=amounts, name=st.sampled_from(sorted(FIGURES)))
-def test_a_figure_may_grow_by_its_step_and_no_more(base: int, more: int, name: str) -> None:
+def test_a_figure_may_grow_by_its_step_only(base: int, more: int, name: str) -> None:
     step = max(figure_of(name).step, figure_of(name).share * base)
     assert only(base, base + more, name=name).verdict == ("ok" if base + more <= base + step else "grown")
 

@@ -453,7 +453,7 @@ def test_what_a_look_leaves_is_more_or_fewer_and_never_negative(size: int, objec
     assert reported in overhead(cost)
 
 
-def test_a_projection_is_no_more_exact_than_its_rate() -> None:
+def test_a_projection_is_as_exact_as_its_rate() -> None:
     one = msgspec.structs.replace(samples.DESCRIPTOR, per_24h=6_360_063.0)
     assert "+6,360,000 things in 24 h" in rate_text(one)
 

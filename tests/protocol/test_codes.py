@@ -104,7 +104,7 @@ class CodesAgainstModel(RuleBasedStateMachine):
                 self._forget(grant_id)
 
     @invariant()
-    def no_more_wait_than_may(self) -> None:
+    def waiting_codes_stay_within_the_limit(self) -> None:
         if hasattr(self, "codes"):
             assert len(self.waiting) <= self.capacity
             entry = next(entry for entry in self.ledger.entries() if entry.name == RELAY_CODES.name)
@@ -237,7 +237,7 @@ def test_a_failure_after_a_minute_begins_a_new_count() -> None:
 
 
 @pytest.mark.parametrize(("others", "remembered"), [(2, True), (3, False)])
-def test_it_remembers_no_more_addresses_than_it_may(others: int, remembered: bool) -> None:
+def test_the_number_of_remembered_addresses_is_limited(others: int, remembered: bool) -> None:
     ledger = Ledger({"relay.attempts": 3})
     attempts = Attempts(ledger)
     for _ in range(ATTEMPTS_PER_MINUTE):

@@ -294,7 +294,7 @@ def test_phones_hear_of_a_changed_number_of_tabs() -> None:
     ]
 
 
-def test_a_revoked_device_goes_at_once_and_agents_drop_its_data_channel() -> None:
+def test_a_revoked_device_is_disconnected_immediately_and_agents_drop_its_data_channel() -> None:
     rooms = paired(rooms_for())
     rooms.join(an_agent("E", user="other"))
     assert events(rooms.revoke("u", "phone")) == [

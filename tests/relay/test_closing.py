@@ -73,7 +73,7 @@ async def test_it_closes_within_two_seconds_even_if_a_device_stays(tmp_path: Pat
 @asynccontextmanager
 async def _talking(agent: Device) -> AsyncIterator[None]:
     """An agent that sends output, as fast as it may."""
-    talk = asyncio.create_task(_talk_for_ever(agent))
+    talk = asyncio.create_task(_talk_forever(agent))
     try:
         yield
     finally:
@@ -81,7 +81,7 @@ async def _talking(agent: Device) -> AsyncIterator[None]:
         await asyncio.gather(talk, return_exceptions=True)
 
 
-async def _talk_for_ever(agent: Device) -> None:
+async def _talk_forever(agent: Device) -> None:
     while True:
         await agent.say("terminal:output", {"uuid": "t", "data": "x" * 16_000})
 

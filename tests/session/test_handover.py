@@ -41,7 +41,7 @@ async def test_it_waits_for_what_is_not_on_the_wire() -> None:
 
 
 @pytest.mark.parametrize("waits", [True, False])
-async def test_a_relay_that_never_sends_it_back_is_not_waited_for_for_ever(
+async def test_the_wait_for_a_relay_that_never_sends_it_back_is_limited(
     monkeypatch: pytest.MonkeyPatch, waits: bool
 ) -> None:
     monkeypatch.setattr("mobifai.session.handover.FLUSH_SECONDS", 0.05)

@@ -78,7 +78,7 @@ def test_a_person_without_a_search_path_gets_none_of_the_working_directory() -> 
     assert helper_environment(Path("/run"), {"PATH": "."})["PATH"] == os.defpath
 
 
-def test_an_installation_that_python_finds_by_itself_needs_no_variable() -> None:
+def test_an_installation_that_python_finds_alone_needs_no_variable() -> None:
     root = Path(mobifai.__file__).parent.parent
     found = child_environment(Path("/run"), {}).get("PYTHONPATH")
     assert found == (None if str(root) in site.getsitepackages() else str(root))

@@ -202,7 +202,7 @@ def test_a_screen_begins_with_a_reset() -> None:
         StreamView(expected()).screen(TEXT[:100])
 
 
-def test_a_long_stream_takes_no_more_memory_than_a_ring_and_some() -> None:
+def test_the_memory_of_a_long_stream_is_about_that_of_a_ring() -> None:
     stream = ExpectedStream(CAPACITY)
     view = StreamView(stream)
     for first in range(1, 40_000, 1000):

@@ -96,7 +96,7 @@ def test_the_last_state_stays_on_the_screen() -> None:
     assert "1,234 judged cycles" in shown(console)
 
 
-def test_findings_and_phases_are_shown_at_once_and_once() -> None:
+def test_findings_and_phases_are_shown_immediately_and_once() -> None:
     console = terminal()
     with LiveView(console, Clock()) as live:
         live.update(PROGRESS)

@@ -537,7 +537,7 @@ def test_bytes_read_well(value: float, shown: str) -> None:
     ("value", "shown"),
     [(6_360_063.4, "+6,360,000 objects"), (-1_234.5, "-1,230 objects"), (0, "0 objects"), (0.12345, "+0.123 objects")],
 )
-def test_a_projection_is_no_more_exact_than_the_rate_that_it_comes_from(value: float, shown: str) -> None:
+def test_a_projection_is_as_exact_as_the_rate_that_it_comes_from(value: float, shown: str) -> None:
     assert projection(value, "objects") == shown
 
 

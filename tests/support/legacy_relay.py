@@ -83,7 +83,7 @@ class _Server(socketio.AsyncServer):
         return _Engine
 
 
-class FieldRelay:
+class LegacyRelay:
     """The relay. `stale_verified` plays what its kept flag does: the next pairings are announced by the first
     confirmation already, and again by the second.
     """

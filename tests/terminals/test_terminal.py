@@ -214,7 +214,9 @@ async def test_what_has_no_echo_or_shows_none_is_typed_all_the_same(why: str, mo
         assert feed.waiting == 0
 
 
-async def test_what_does_not_echo_is_looked_at_once_until_it_prints_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_program_without_echo_is_polled_once_until_it_prints_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A phone may send many keys to a program that shows none."""
     looks = 0
 

@@ -17,7 +17,7 @@ from mobifai.transport import relay_client
 from mobifai.transport.relay_client import RelayClient
 from mobifai.transport.transport import TransportClosed
 from tests.support.eventually import eventually
-from tests.support.legacy_relay import FieldRelay
+from tests.support.legacy_relay import LegacyRelay
 
 
 @dataclass
@@ -62,7 +62,7 @@ REGISTER = messages.Register(type="mac", device_id="device", public_key="04")
 
 async def test_it_connects_again_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="mobifai")
-    async with FieldRelay() as relay, connecting(relay.url) as (client, listener):
+    async with LegacyRelay() as relay, connecting(relay.url) as (client, listener):
         for _ in range(3):
             await eventually(lambda: client.open)
             await relay.stop()
@@ -76,7 +76,7 @@ async def test_it_connects_again_and_says_so_once(caplog: pytest.LogCaptureFixtu
 
 
 async def test_messages_arrive_in_their_order_and_are_answered() -> None:
-    async with FieldRelay() as relay, connecting(relay.url) as (client, listener):
+    async with LegacyRelay() as relay, connecting(relay.url) as (client, listener):
         await eventually(lambda: client.open)
         client.send("register", REGISTER)
         for number in range(RELAY_QUEUE.value - 1):
@@ -89,7 +89,7 @@ async def test_messages_arrive_in_their_order_and_are_answered() -> None:
 
 
 async def test_more_than_may_wait_is_refused() -> None:
-    async with FieldRelay() as relay, connecting(relay.url) as (client, _):
+    async with LegacyRelay() as relay, connecting(relay.url) as (client, _):
         await eventually(lambda: client.open)
         for number in range(RELAY_QUEUE.value):
             client.send("number", number)
@@ -102,14 +102,14 @@ async def test_more_than_may_wait_is_refused() -> None:
 
 
 async def test_a_connection_that_is_dropped_on_purpose_is_followed_by_another_each_time_as_soon() -> None:
-    async with FieldRelay() as relay, connecting(relay.url) as (client, listener):
+    async with LegacyRelay() as relay, connecting(relay.url) as (client, listener):
         for number in range(1, 12):  # with twice the delay each time, the last would come after twenty seconds
             await eventually(lambda number=number: listener.told.count("connected") == number)
             client.drop()
 
 
 async def test_where_nobody_listens_it_tries_on_and_can_be_stopped() -> None:
-    async with FieldRelay() as relay:
+    async with LegacyRelay() as relay:
         url = relay.url
     async with connecting(url) as (client, listener):
         await asyncio.sleep(0.2)
