@@ -186,7 +186,7 @@ class KnownPhones:
         """Record that a phone has connected. If it came by a link, use up the link and pin the key. Raises
         LimitReached.
 
-        A device has one key: pinning a new one drops the other.
+        A device has one key: pinning a new key drops the old one.
         """
         now, digits = self._now(), key.hex()
         known = self._pinned.get(digits)

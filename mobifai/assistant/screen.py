@@ -39,9 +39,9 @@ class Picture:
 class Cells:
     """The visible rows, one character for each cell (see `grid`). Row and column count from 0.
 
-    A row ends with its last written cell; one of `cols` cells may continue in the next. The column is `cols` after a
-    character in the last one. `alternate`: a full-screen program draws them. `plain`: the output of a shell appears
-    completely and where it was printed.
+    A row ends with its last written cell; a row of `cols` cells may continue in the next row. The cursor's column is
+    `cols` after a character in the last column. `alternate`: a full-screen program draws the rows. `plain`: the output
+    of a shell appears completely and where it was printed.
     """
 
     rows: tuple[str, ...]

@@ -65,7 +65,7 @@ async def control_server(
 ) -> AsyncIterator[None]:
     """Answer requests on a Unix socket within this scope, then remove the socket file.
 
-    It is in the first of `places` that is writable. `find_more` looks up requests that `handlers` lacks.
+    The socket is in the first of `places` that is writable. `find_more` looks up requests that `handlers` lacks.
     """
     listening, path = listen_in([places] if isinstance(places, Path) else places)
     with ledger.bound(CONTROL_CLIENTS) as bound:

@@ -232,7 +232,7 @@ class Responder:
     """The agent's side of one handshake, beginning with the initiator's first message.
 
     `initiator` is the static key in that message. The peer proves that it holds the key when `try_psk` succeeds, and
-    that the message is no replay when a transport message opens. Raises HandshakeFailed.
+    that the message is not a replay when a transport message opens. Raises HandshakeFailed.
     """
 
     def __init__(self, static: KeyPair, prologue: bytes, message: bytes) -> None:

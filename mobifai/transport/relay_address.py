@@ -14,8 +14,8 @@ from mobifai.state import StateDir
 class RelayTarget:
     """The relay in use: its address for the agent, its addresses for phones, and the stored token.
 
-    `find_urls` returns the addresses for phones, the likeliest first; those of a relay in this process change with the
-    machine's networks. `port` and `relay` are set for a relay in this process.
+    `find_urls` returns the addresses for phones, the most reachable first; those of a relay in this process change with
+    the machine's networks. `port` and `relay` are set for a relay in this process.
     """
 
     url: str

@@ -59,7 +59,7 @@ class RelayClient:
     """A transport to the phone through the relay. `url` is the relay's address; `token` returns the token to sign in
     with, or None.
 
-    Pauses between connections are `time_scale` times as short as usual.
+    Pauses between connections are divided by `time_scale`.
     """
 
     def __init__(

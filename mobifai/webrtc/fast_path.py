@@ -32,8 +32,8 @@ _ICE = ("_nominated", "_queue", "data_received")
 
 
 def use_fast_path(connection: Any) -> Any:
-    """Switch a connection to the faster transports, and return its SCTP transport. Return None if this aiortc is not
-    known.
+    """Switch a connection to the faster transports, and return its SCTP transport. Return None if this version of
+    aiortc is not known.
 
     The connection must have a data channel, and must not have sent anything yet.
     """

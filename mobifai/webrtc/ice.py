@@ -60,7 +60,8 @@ async def _ask_nothing() -> None:
 
 
 def shorten_waits(ice: Any, addresses: Addresses) -> "Lookups":
-    """Shorten this connection's waits, and make it send only to `addresses`. It must not have gathered candidates yet.
+    """Shorten this connection's waits, and make it send only to `addresses`. The connection must not have gathered
+    candidates yet.
 
     The returned object has to be stopped before the connection closes.
     """
@@ -190,7 +191,7 @@ async def _ask_for_consent(ice: Any) -> None:
     """Ask repeatedly whether the phone is still there (RFC 7675), and close the connection when it is silent.
 
     aioice itself asks every 5 s and gives up after 30 s, which is too long for a phone whose address has changed. An
-    answer may take as long as on the slowest network that a terminal is used on.
+    answer may take as long as it does on the slowest network on which a terminal is usable.
     """
     loop = asyncio.get_running_loop()
     answered = loop.time()
