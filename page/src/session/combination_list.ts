@@ -8,7 +8,7 @@ export const MAX_COMBINATIONS = 40;
 const MAX_ID = 64;
 const MAX_LABEL = 14;
 const MAX_SEQUENCE = 500;
-/** Bytes of a whole list as JSON. It is sent in one message, and the agent stores at most twice as much. */
+/** The most bytes of a list as JSON. The list is sent in one message, and the agent stores at most twice as much. */
 const MAX_BYTES = 24 << 10;
 const ID = /^[A-Za-z0-9_.:-]+$/;
 

@@ -104,7 +104,7 @@ export class TabList {
     this.#shown = [];
   }
 
-  /** Load what was shown on the machine that is used now. */
+  /** Load the stored order and selection of the machine that is now in use. */
   load(): void {
     this.#shown = this.storage.shown;
   }

@@ -174,7 +174,7 @@ export class Terminals {
     this.#hasAskedForFirst = false;
   }
 
-  /** Load what was shown on the machine that is used now. */
+  /** Load the stored tabs of the machine that is now in use. */
   load(): void {
     this.#tabs.load();
     this.#tabsChanged();

@@ -100,7 +100,7 @@ export interface Settings {
 }
 
 export interface OwnKeys {
-  /** Null: the user has never changed them. */
+  /** Null if the user has never changed the combinations. */
   readonly list: readonly Combination[] | null;
   /** The agent has sent its list, or does not store any. */
   readonly isSettled: boolean;
