@@ -78,15 +78,15 @@ async def test_a_phone_with_another_address_is_back_within_ten_seconds_and_misse
     async with far_away(tmp_path, features) as here:
         before = await holdings(here.agent)
         await start_counting(here.phone, here.terminal, tmp_path)
-        heard: list[int] = []
+        received: list[int] = []
         for _ in range(3):
             await here.phone.wait_output(here.terminal, lambda text: len(numbers(text)) > 300)
-            heard += numbers(here.phone.output(here.terminal))
+            received += numbers(here.phone.output(here.terminal))
             await here.link.move_far()
             async with asyncio.timeout(here.patience):
                 await here.come_back()
-        heard += await stop_counting(here.phone, here.terminal)
-        assert set(heard) == set(range(1, max(heard) + 1))
+        received += await stop_counting(here.phone, here.terminal)
+        assert set(received) == set(range(1, max(received) + 1))
         await same_holdings(here.agent, before)
 
 
@@ -98,7 +98,7 @@ async def test_an_address_that_is_gone_is_noticed_within_ten_seconds_and_stops_n
         before = await holdings(here.agent)
         await start_counting(here.phone, here.terminal, tmp_path)
         await here.phone.wait_output(here.terminal, lambda text: len(numbers(text)) > 300)
-        heard = numbers(here.phone.output(here.terminal))
+        received = numbers(here.phone.output(here.terminal))
         await here.link.move_far()
         status = await status_when(
             here.agent, lambda now: path_in(now) != "channel", "the channel to be missed", here.patience
@@ -107,6 +107,6 @@ async def test_an_address_that_is_gone_is_noticed_within_ten_seconds_and_stops_n
         status = await status_when(here.agent, lambda now: now["buffer_bytes"] > printed + 5000, "more to be printed")
         assert all(entry["used"] <= entry["capacity"] for entry in status["bounds"])
         await here.come_back()
-        heard += await stop_counting(here.phone, here.terminal)
-        assert set(heard) == set(range(1, max(heard) + 1))
+        received += await stop_counting(here.phone, here.terminal)
+        assert set(received) == set(range(1, max(received) + 1))
         await same_holdings(here.agent, before)

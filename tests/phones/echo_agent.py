@@ -26,11 +26,11 @@ RESET = "\x1bc"
 
 
 class EchoAgent:
-    """Registers, pairs, offers, and answers what phones do. `heard` holds the phone's messages with their path."""
+    """Registers, pairs, offers, and answers what phones do. `received` holds the phone's messages with their path."""
 
     def __init__(self, relay_url: str, token: str | None, *, identity: Identity | None = None) -> None:
         self.device_id = str(uuid.uuid4())
-        self.heard: list[tuple[str, str, Any]] = []
+        self.received: list[tuple[str, str, Any]] = []
         self.frames: list[str] = []
         self.said: list[str] = []
         self.offers = 0
@@ -140,7 +140,7 @@ class EchoAgent:
         if path == "channel":
             self.channel.send(encode_frame(event, payload).decode())
         else:
-            self._told = asyncio.ensure_future(self._relay.emit(event, payload))
+            self._sending = asyncio.ensure_future(self._relay.emit(event, payload))
 
     def _frame(self, text: str) -> None:
         self.frames.append(text)
@@ -152,7 +152,7 @@ class EchoAgent:
         return {"processes": processes, "activeUuids": []}
 
     def _from_phone(self, path: str, event: str, payload: Json) -> None:
-        self.heard.append((path, event, payload))
+        self.received.append((path, event, payload))
         match event:
             case "process:create" if payload["cols"] < 1:
                 self.say("process:error", {"uuid": payload["uuid"], "error": "expected columns from 1"}, path)

@@ -56,8 +56,8 @@ def test_an_event_is_taken_once_oldest_first_and_by_what_is_in_it() -> None:
 
 
 def take(log: EventLog, events: tuple[str, ...], payload: str, since: int = 0) -> tuple[str, int] | None:
-    heard = log.take(events, lambda found: found == payload, since)
-    return heard and (heard.event, heard.number)
+    received = log.take(events, lambda found: found == payload, since)
+    return received and (received.event, received.number)
 
 
 async def test_waiting_ends_with_the_news_the_failure_or_the_time() -> None:

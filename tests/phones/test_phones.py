@@ -37,7 +37,11 @@ async def test_a_phone_pairs_and_types_on_the_data_channel(kind: Kind) -> None:
             await phone.type(uuid, EVERY_PLANE + "end")
             assert await phone.wait_output(uuid, "end") == EVERY_PLANE + "end"
             assert phone.totals(uuid).sha256 == hashlib.sha256((EVERY_PLANE + "end").encode()).hexdigest()
-            assert ("channel", "process:create", {"uuid": uuid, "name": "work", "cols": 100, "rows": 30}) in agent.heard
+            assert (
+                "channel",
+                "process:create",
+                {"uuid": uuid, "name": "work", "cols": 100, "rows": 30},
+            ) in agent.received
             assert agent.offers == 1  # though `paired` came twice
             await eventually(lambda: "webrtc:ice-candidate" in sent_by(relay, phone))
 
@@ -51,7 +55,7 @@ async def test_a_phone_without_webrtc_uses_the_relay(kind: Kind) -> None:
             assert phone.path == "relay"
             await phone.type("some-tab", "ls\r")
             await phone.wait_output("some-tab", "ls\r")
-            assert agent.heard == [("relay", "terminal:input", {"uuid": "some-tab", "data": "ls\r"})]
+            assert agent.received == [("relay", "terminal:input", {"uuid": "some-tab", "data": "ls\r"})]
 
 
 @phone_kinds
@@ -96,7 +100,7 @@ async def test_terminals_are_managed_and_a_refusal_is_an_error(kind: Kind) -> No
             await phone.wait_output(uuid, lambda shown: shown == RESET + "before")
             assert phone.screen(uuid) == RESET + "before"
             await phone.terminate(uuid)
-            assert ("channel", "terminal:resize", {"uuid": uuid, "cols": 132, "rows": 50}) in agent.heard
+            assert ("channel", "terminal:resize", {"uuid": uuid, "cols": 132, "rows": 50}) in agent.received
             with pytest.raises(PhoneError, match="expected columns") as refused:
                 await phone.create(cols=0)
             assert refused.value.event == "process:error"

@@ -14,15 +14,15 @@ from soak.phone.peer_connection import PhonePeerConnection
 class Listener:
     """Writes down what the agent's end says (PeerListener, PeerConnectorListener)."""
 
-    told: list[str] = field(default_factory=list)
-    heard: list[str] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
+    received: list[str] = field(default_factory=list)
     offers: list[messages.Offer] = field(default_factory=list)
 
     def channel_opened(self) -> None:
-        self.told.append("opened")
+        self.events.append("opened")
 
     def channel_message(self, text: str) -> None:
-        self.heard.append(text)
+        self.received.append(text)
 
     def channel_has_room(self) -> None:
         pass
@@ -31,7 +31,7 @@ class Listener:
         self.offers.append(offer)
 
     def connection_ended(self, was_open: bool) -> None:
-        self.told.append("ended" if was_open else "never opened")
+        self.events.append("ended" if was_open else "never opened")
 
 
 @dataclass
@@ -39,7 +39,7 @@ class End:
     """A phone's end, with its answer to one offer as the agent receives it."""
 
     peer: PhonePeerConnection
-    heard: list[str]
+    received: list[str]
     answer: messages.Answer
     candidates: list[messages.IceCandidate]
 
@@ -47,8 +47,8 @@ class End:
 @asynccontextmanager
 async def answering(offer: messages.Offer) -> AsyncIterator[End]:
     """A phone that answers this offer."""
-    heard: list[str] = []
-    peer = PhonePeerConnection(heard.append, lambda: None)
+    received: list[str] = []
+    peer = PhonePeerConnection(received.append, lambda: None)
     try:
         made = await peer.answer({"type": offer.offer.type, "sdp": offer.offer.sdp})
         answer = messages.Answer(answer=messages.Description(type="answer", sdp=made.description["sdp"]))
@@ -60,7 +60,7 @@ async def answering(offer: messages.Offer) -> AsyncIterator[End]:
             )
             for one in made.candidates
         ]
-        yield End(peer, heard, answer, candidates)
+        yield End(peer, received, answer, candidates)
     finally:
         await peer.close()
 

@@ -52,13 +52,13 @@ class RelayInside:
 
 
 class Phone:
-    """A phone. `told` holds the messages that it received."""
+    """A phone. `received` holds the messages that it received."""
 
     def __init__(self, relay: RelayInside) -> None:
         self._relay = relay
         self._scope = ExitStack()
         self.connection = self._scope.enter_context(relay.local())
-        self.told: list[tuple[str, Any]] = []
+        self.received: list[tuple[str, Any]] = []
         self.connection.emit("register", register("mobile", PHONE))
 
     async def read(self, count: int = 1000) -> None:
@@ -66,13 +66,13 @@ class Phone:
         for _ in range(count):
             try:
                 async with asyncio.timeout(0.001):
-                    heard = await self.connection.receive()
+                    message = await self.connection.receive()
             except TimeoutError:
                 return
-            if heard is None:
+            if message is None:
                 return
-            event, payload = heard[0], json.loads(bytes(heard[1]))  # msgspec takes no half character
-            self.told.append((event, payload))
+            event, payload = message[0], json.loads(bytes(message[1]))  # msgspec takes no half character
+            self.received.append((event, payload))
             if event == "handshake:initiate":
                 self.connection.emit("handshake:confirmed", messages.HandshakeConfirmed(peer_id=AGENT))
 
@@ -90,33 +90,33 @@ class Phone:
 
 
 class Agent:
-    """The agent's listener, which accepts every phone. `told` holds the relay's messages and their results."""
+    """The agent's listener, which accepts every phone. `events` holds the relay's messages and their results."""
 
     def __init__(self, relay: RelayInside) -> None:
-        self.told: list[Any] = []
-        self.rooms_told = 0
+        self.events: list[Any] = []
+        self.room_notifications = 0
         self.during = lambda _event: None
         self.link = InProcessRelayTransport(relay, self)  # type: ignore[arg-type]
 
     def relay_connected(self) -> None:
-        self.told.append("connected")
+        self.events.append("connected")
         self.link.send("register", register("mac", AGENT))
 
     def relay_lost(self) -> None:
-        self.told.append("lost")
+        self.events.append("lost")
 
     def relay_message(self, event: str, payload: Any) -> None:
-        self.told.append((event, msgspec.json.decode(payload)))
+        self.events.append((event, msgspec.json.decode(payload)))
         if event == "handshake:initiate":
             self.link.send("handshake:confirmed", messages.HandshakeConfirmed(peer_id=PHONE))
         self.during(event)
 
     def relay_has_room(self) -> None:
-        self.rooms_told += 1
+        self.room_notifications += 1
 
-    def heard(self, event: str) -> list[Any]:
+    def payloads_of(self, event: str) -> list[Any]:
         """The payloads of an event, in order."""
-        return [one[1] for one in self.told if isinstance(one, tuple) and one[0] == event]
+        return [one[1] for one in self.events if isinstance(one, tuple) and one[0] == event]
 
 
 def register(kind: Any, device_id: str) -> messages.Register:

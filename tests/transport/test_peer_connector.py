@@ -41,15 +41,15 @@ async def test_a_call_that_breaks_is_made_again() -> None:
             async with answering(listener.offers[-1]) as phone:
                 connector.signal(phone.answer)
                 await eventually(lambda: connector.peer is not None and connector.peer.open)
-            await eventually(lambda: listener.told[-1] == "ended")
-        assert listener.told == ["opened", "ended"] * 3
+            await eventually(lambda: listener.events[-1] == "ended")
+        assert listener.events == ["opened", "ended"] * 3
 
 
 async def test_a_call_that_nobody_answers_is_made_again() -> None:
     async with calling() as (connector, listener):
         connector.connect("phone")
         await eventually(lambda: len(listener.offers) == 3)
-        assert listener.told == ["never opened"] * 2
+        assert listener.events == ["never opened"] * 2
         assert len({offer.offer.sdp for offer in listener.offers}) == 3
 
 

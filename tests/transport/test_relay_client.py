@@ -24,16 +24,16 @@ from tests.support.legacy_relay import LegacyRelay
 class Listener:
     """Records its calls."""
 
-    told: list[Any] = field(default_factory=list)
+    events: list[Any] = field(default_factory=list)
 
     def relay_connected(self) -> None:
-        self.told.append("connected")
+        self.events.append("connected")
 
     def relay_lost(self) -> None:
-        self.told.append("lost")
+        self.events.append("lost")
 
     def relay_message(self, event: str, payload: object) -> None:
-        self.told.append((event, payload))
+        self.events.append((event, payload))
 
     def relay_has_room(self) -> None:
         pass
@@ -71,7 +71,7 @@ async def test_it_connects_again_and_says_so_once(caplog: pytest.LogCaptureFixtu
                 client.send("register", REGISTER)
             await relay.start()
         await eventually(lambda: client.open)
-        assert listener.told == ["connected", "lost"] * 3 + ["connected"]
+        assert listener.events == ["connected", "lost"] * 3 + ["connected"]
     assert sum("trying again" in message for message in caplog.messages) == 1  # connections that do not last are one
 
 
@@ -84,7 +84,7 @@ async def test_messages_arrive_in_their_order_and_are_answered() -> None:
         await eventually(lambda: len(relay.seen) == RELAY_QUEUE.value)
         assert [seen.payload for seen in relay.seen][1:] == list(range(RELAY_QUEUE.value - 1))
         await eventually(lambda: client.in_flight == 0)
-        login = [payload for event, payload in listener.told[1:] if event == "login_required"]
+        login = [payload for event, payload in listener.events[1:] if event == "login_required"]
         assert msgspec.json.decode(login[0])["loginUrl"].startswith("/login?")
 
 
@@ -104,7 +104,7 @@ async def test_more_than_may_wait_is_refused() -> None:
 async def test_a_connection_that_is_dropped_on_purpose_is_followed_by_another_each_time_as_soon() -> None:
     async with LegacyRelay() as relay, connecting(relay.url) as (client, listener):
         for number in range(1, 12):  # with twice the delay each time, the last would come after twenty seconds
-            await eventually(lambda number=number: listener.told.count("connected") == number)
+            await eventually(lambda number=number: listener.events.count("connected") == number)
             client.drop()
 
 
@@ -114,4 +114,4 @@ async def test_where_nobody_listens_it_tries_on_and_can_be_stopped() -> None:
     async with connecting(url) as (client, listener):
         await asyncio.sleep(0.2)
         assert not client.open
-        assert listener.told == []
+        assert listener.events == []

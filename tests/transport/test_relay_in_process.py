@@ -38,7 +38,7 @@ async def inside(**limits: int) -> AsyncIterator[tuple[RelayInside, Agent]]:
     agent = Agent(relay)
     task = asyncio.create_task(agent.link.run())
     try:
-        await eventually(lambda: agent.heard("authenticated"))
+        await eventually(lambda: agent.payloads_of("authenticated"))
         yield relay, agent
     finally:
         task.cancel()
@@ -57,9 +57,9 @@ async def paired(**limits: int) -> AsyncIterator[tuple[RelayInside, Agent, Phone
 
 async def come(relay: RelayInside, agent: Agent) -> Phone:
     """A phone that is paired, and has read all."""
-    phone, before = Phone(relay), len(agent.heard("paired"))
+    phone, before = Phone(relay), len(agent.payloads_of("paired"))
     await phone.ask()
-    while len(agent.heard("paired")) == before:
+    while len(agent.payloads_of("paired")) == before:
         await phone.read()
         await settle()
     await phone.read()
@@ -72,7 +72,7 @@ async def test_what_the_agent_sends_is_there_at_once_and_in_order() -> None:
             agent.link.send("terminal:output", number)
         assert agent.link.in_flight == FORWARDED
         await phone.read()
-        assert phone.told[-FORWARDED:] == [("terminal:output", number) for number in range(FORWARDED)]
+        assert phone.received[-FORWARDED:] == [("terminal:output", number) for number in range(FORWARDED)]
         assert agent.link.in_flight == 0
 
 
@@ -87,7 +87,7 @@ async def test_a_phone_that_does_not_read_has_room_for_so_many(sent: int, has_ro
             with pytest.raises(TransportClosed, match="does not read"):
                 agent.link.send("terminal:output", -1)
         agent.link.send("relay:echo", messages.Echo(nonce="needs-no-room-at-the-phone"))
-        await eventually(lambda: agent.heard("relay:echo"))
+        await eventually(lambda: agent.payloads_of("relay:echo"))
         assert relay.used("relay.backlog").peak <= BACKLOG
 
 
@@ -109,7 +109,7 @@ async def test_one_message_has_a_size(size: int, fits: bool) -> None:
         if fits:
             agent.link.send("terminal:output", "x" * (size - 2))
             await phone.read()
-            assert phone.told[-1][0] == "terminal:output"
+            assert phone.received[-1][0] == "terminal:output"
         else:
             with pytest.raises(TransportClosed, match="at most 1000 bytes"):
                 agent.link.send("terminal:output", "x" * (size - 2))
@@ -125,24 +125,24 @@ async def test_output_waits_from_so_many_packets_on(count: int, has_room: bool) 
         assert agent.link.room_for_control()
 
 
-async def test_who_found_no_room_is_told_when_the_phone_reads_and_not_before() -> None:
+async def test_an_agent_without_room_is_notified_when_the_phone_reads_and_not_before() -> None:
     async with paired() as (_, agent, phone):
         while agent.link.room_for_control():
             agent.link.send("terminal:output", "x")
         await settle()
-        assert agent.rooms_told == 0
+        assert agent.room_notifications == 0
         await phone.read()
         await settle()
-        assert agent.rooms_told == 1
+        assert agent.room_notifications == 1
 
 
-async def test_who_found_no_room_is_told_when_the_phone_leaves() -> None:
+async def test_an_agent_without_room_is_notified_when_the_phone_leaves() -> None:
     async with paired() as (_, agent, phone):
         while agent.link.room_for_control():
             agent.link.send("terminal:output", "x")
         phone.leave()
-        await eventually(lambda: agent.heard("paired_device_disconnected"))
-        assert agent.rooms_told == 1
+        await eventually(lambda: agent.payloads_of("paired_device_disconnected"))
+        assert agent.room_notifications == 1
         assert agent.link.in_flight == 0
         agent.link.send("terminal:output", "nobody gets it")
 
@@ -151,23 +151,23 @@ async def test_half_a_character_passes() -> None:
     async with paired() as (_, agent, phone):
         agent.link.send("process:created", {"name": "\udcff"})
         await phone.read()
-        assert phone.told[-1] == ("process:created", {"name": "\udcff"})
+        assert phone.received[-1] == ("process:created", {"name": "\udcff"})
 
 
-async def test_a_phone_that_says_much_at_a_time_waits_until_the_agent_has_heard_it() -> None:
+async def test_a_phone_that_sends_many_messages_waits_until_the_agent_has_received_them() -> None:
     async with paired() as (relay, agent, phone):
         for number in range(10 * BACKLOG):
             await phone.say("terminal:input", {"uuid": "t", "data": str(number)})
-        await eventually(lambda: len(agent.heard("terminal:input")) == 10 * BACKLOG)
-        assert [said["data"] for said in agent.heard("terminal:input")] == [str(n) for n in range(10 * BACKLOG)]
+        await eventually(lambda: len(agent.payloads_of("terminal:input")) == 10 * BACKLOG)
+        assert [said["data"] for said in agent.payloads_of("terminal:input")] == [str(n) for n in range(10 * BACKLOG)]
         assert relay.used("relay.backlog").peak <= BACKLOG
 
 
-async def test_what_a_phone_says_is_heard_at_once_where_nothing_waits_before_it() -> None:
+async def test_a_message_of_a_phone_arrives_immediately_if_none_waits_before_it() -> None:
     async with paired() as (_, agent, phone):
         await settle()
         await phone.say("terminal:input", {"uuid": "t", "data": "l"})
-        assert agent.heard("terminal:input") == [{"uuid": "t", "data": "l"}]
+        assert agent.payloads_of("terminal:input") == [{"uuid": "t", "data": "l"}]
 
 
 async def test_what_a_phone_says_comes_after_what_waits_for_the_agent() -> None:
@@ -175,28 +175,28 @@ async def test_what_a_phone_says_comes_after_what_waits_for_the_agent() -> None:
         await settle()
         agent.link.send("relay:echo", messages.Echo(nonce="first"))
         await phone.say("terminal:input", "second")
-        assert not agent.heard("terminal:input")
-        await eventually(lambda: bool(agent.heard("terminal:input")))
-        assert [one[0] for one in agent.told[-2:]] == ["relay:echo", "terminal:input"]
+        assert not agent.payloads_of("terminal:input")
+        await eventually(lambda: bool(agent.payloads_of("terminal:input")))
+        assert [one[0] for one in agent.events[-2:]] == ["relay:echo", "terminal:input"]
 
 
 async def test_what_the_relay_answers_comes_after_the_call_that_asked_and_never_within_it() -> None:
     async with inside() as (_, agent):
-        before = list(agent.told)
+        before = list(agent.events)
         for number in range(3):
             agent.link.send("relay:echo", messages.Echo(nonce=str(number)))
-        assert agent.told == before
-        await eventually(lambda: len(agent.heard("relay:echo")) == 3)
-        assert [echo["nonce"] for echo in agent.heard("relay:echo")] == ["0", "1", "2"]
+        assert agent.events == before
+        await eventually(lambda: len(agent.payloads_of("relay:echo")) == 3)
+        assert [echo["nonce"] for echo in agent.payloads_of("relay:echo")] == ["0", "1", "2"]
 
 
-async def test_an_agent_that_asks_more_than_it_hears_is_refused_and_stays() -> None:
+async def test_an_agent_that_asks_more_than_the_relay_answers_is_refused_and_stays_connected() -> None:
     async with inside() as (relay, agent):
         with pytest.raises(TransportClosed):
             for number in range(BACKLOG):
                 agent.link.send("relay:echo", messages.Echo(nonce=str(number)))
         assert relay.used("relay.backlog").peak <= BACKLOG
-        await eventually(lambda: len(agent.heard("relay:echo")) == FORWARDED)
+        await eventually(lambda: len(agent.payloads_of("relay:echo")) == FORWARDED)
         assert agent.link.open
 
 
@@ -208,7 +208,7 @@ async def test_an_event_whose_handling_fails_ends_nothing(caplog: pytest.LogCapt
 
         agent.during = fail
         agent.link.send("relay:echo", messages.Echo(nonce="1"))
-        await eventually(lambda: agent.heard("relay:echo"))
+        await eventually(lambda: agent.payloads_of("relay:echo"))
         assert agent.link.open
     assert "'relay:echo' failed" in caplog.text
 
@@ -219,10 +219,10 @@ async def test_dropped_it_says_so_and_comes_again() -> None:
         assert not agent.link.open
         with pytest.raises(TransportClosed):
             agent.link.send("terminal:output", "x")
-        await eventually(lambda: len(agent.heard("authenticated")) == 2)
-        assert [one for one in agent.told if isinstance(one, str)] == ["connected", "lost", "connected"]
+        await eventually(lambda: len(agent.payloads_of("authenticated")) == 2)
+        assert [one for one in agent.events if isinstance(one, str)] == ["connected", "lost", "connected"]
         await phone.read()
-        assert ("paired_device_disconnected", {"message": "The paired device disconnected"}) in phone.told
+        assert ("paired_device_disconnected", {"message": "The paired device disconnected"}) in phone.received
 
 
 async def test_dropped_again_and_again_it_comes_again_as_soon(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,37 +230,37 @@ async def test_dropped_again_and_again_it_comes_again_as_soon(monkeypatch: pytes
     async with inside() as (_, agent):
         for number in range(2, 18):  # with twice the delay each time, the last would come after half a minute
             agent.link.drop()
-            await eventually(lambda number=number: len(agent.heard("authenticated")) == number)
+            await eventually(lambda number=number: len(agent.payloads_of("authenticated")) == number)
 
 
 async def test_a_newer_agent_of_the_same_id_takes_its_place_and_it_comes_back() -> None:
     async with inside() as (relay, agent):
         with relay.local() as other:
             other.emit("register", register("mac", AGENT))
-            await eventually(lambda: len(agent.heard("authenticated")) == 2)
+            await eventually(lambda: len(agent.payloads_of("authenticated")) == 2)
             assert other.outbox.ended
 
 
-async def test_revoked_it_hears_why() -> None:
+async def test_an_agent_that_is_revoked_receives_the_reason() -> None:
     async with paired() as (relay, agent, phone):
         relay.sockets.revoke(OWNER, AGENT)
-        await eventually(lambda: agent.heard("auth_error"))
+        await eventually(lambda: agent.payloads_of("auth_error"))
         await phone.read()
-        assert phone.told[-1][0] in ("paired_device_disconnected", "available_devices")
+        assert phone.received[-1][0] in ("paired_device_disconnected", "available_devices")
 
 
-async def test_of_a_phone_that_is_revoked_it_hears() -> None:
+async def test_an_agent_is_notified_of_a_revoked_phone() -> None:
     async with paired() as (relay, agent, phone):
         relay.sockets.revoke(OWNER, "phone-1")
-        await eventually(lambda: agent.heard("device_revoked"))
-        assert agent.heard("paired_device_disconnected")
+        await eventually(lambda: agent.payloads_of("device_revoked"))
+        assert agent.payloads_of("paired_device_disconnected")
         assert phone.connection.outbox.ended
 
 
-async def test_settings_are_told() -> None:
+async def test_the_agent_is_notified_of_settings() -> None:
     async with inside() as (relay, agent):
         relay.sockets.broadcast_settings(OWNER, {"theme": "dark"})
-        await eventually(lambda: agent.heard("settings:updated") == [{"theme": "dark"}])
+        await eventually(lambda: agent.payloads_of("settings:updated") == [{"theme": "dark"}])
 
 
 async def test_registered_again_under_way_it_stays_paired() -> None:
@@ -268,7 +268,7 @@ async def test_registered_again_under_way_it_stays_paired() -> None:
         agent.link.send("register", register("mac", AGENT))
         agent.link.send("terminal:output", "x")
         await phone.read()
-        assert phone.told[-1] == ("terminal:output", "x")
+        assert phone.received[-1] == ("terminal:output", "x")
 
 
 async def test_where_all_places_are_taken_it_tries_again() -> None:
@@ -279,7 +279,7 @@ async def test_where_all_places_are_taken_it_tries_again() -> None:
     await settle()
     assert not agent.link.open
     phone.leave()
-    await eventually(lambda: agent.heard("authenticated"))
+    await eventually(lambda: agent.payloads_of("authenticated"))
     task.cancel()
     await asyncio.wait([task])
 
@@ -288,7 +288,7 @@ async def test_a_relay_that_closes_lets_it_go() -> None:
     async with inside() as (relay, agent):
         await relay.endpoint.close()
         assert not agent.link.open
-        assert agent.told[-1] == "lost"
+        assert agent.events[-1] == "lost"
 
 
 class InsideMachine(RuleBasedStateMachine):
@@ -307,7 +307,7 @@ class InsideMachine(RuleBasedStateMachine):
         self.relay = RelayInside(Ledger({"relay.backlog": BACKLOG}))
         self.agent = Agent(self.relay)
         self.task = asyncio.create_task(self.agent.link.run())
-        await eventually(lambda: self.agent.heard("authenticated"))
+        await eventually(lambda: self.agent.payloads_of("authenticated"))
 
     def do(self, what: Awaitable[Any]) -> Any:
         async def done() -> Any:
@@ -344,9 +344,9 @@ class InsideMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.phone is not None)
     @rule(count=st.integers(1, BACKLOG))
     def the_phone_reads(self, count: int) -> None:
-        before = len(self.phone.told)
+        before = len(self.phone.received)
         self.do(self.phone.read(count))
-        for event, payload in self.phone.told[before:]:
+        for event, payload in self.phone.received[before:]:
             if event == "terminal:output":
                 assert int(payload[:8]) == self.under_way.popleft()
 
@@ -357,9 +357,9 @@ class InsideMachine(RuleBasedStateMachine):
             for _ in range(count):
                 await self.phone.say("terminal:input", {"uuid": "t", "data": "x"})
 
-        before = len(self.agent.heard("terminal:input"))
+        before = len(self.agent.payloads_of("terminal:input"))
         self.do(typing())
-        assert len(self.agent.heard("terminal:input")) == before + count
+        assert len(self.agent.payloads_of("terminal:input")) == before + count
 
     @rule(size=st.sampled_from([0, 1000, BULK_BYTES]), count=st.integers(1, BACKLOG + 1), bulk=st.booleans())
     def the_agent_sends(self, size: int, count: int, bulk: bool) -> None:
@@ -380,13 +380,13 @@ class InsideMachine(RuleBasedStateMachine):
             self.sent += 1
 
     @rule()
-    def the_agent_is_told_of_room(self) -> None:
-        told, link = self.agent.rooms_told, self.agent.link
+    def the_agent_is_notified_of_room(self) -> None:
+        notifications, link = self.agent.room_notifications, self.agent.link
         if link.room_for_control() or self.phone is None:
             return
         self.the_phone_reads(BACKLOG)
         self.the_phone_reads(BACKLOG)
-        assert self.agent.rooms_told > told
+        assert self.agent.room_notifications > notifications
 
     @rule()
     def the_link_is_dropped(self) -> None:
@@ -395,9 +395,9 @@ class InsideMachine(RuleBasedStateMachine):
             self.do(self._forget_phone())
 
     async def _drop(self) -> None:
-        before = len(self.agent.heard("authenticated"))
+        before = len(self.agent.payloads_of("authenticated"))
         self.agent.link.drop()
-        await eventually(lambda: len(self.agent.heard("authenticated")) > before)
+        await eventually(lambda: len(self.agent.payloads_of("authenticated")) > before)
 
     @invariant()
     def nothing_is_above_its_bound(self) -> None:

@@ -122,13 +122,13 @@ class Wire:
 
 @dataclass
 class Two:
-    """An agent's and a phone's association; `heard` holds the phone's messages from the channel."""
+    """An agent's and a phone's association; `received` holds the phone's messages from the channel."""
 
     agent: RTCSctpTransport
     phone: RTCSctpTransport
     wire: Wire
     channel: RTCDataChannel
-    heard: list[str]
+    received: list[str]
 
     def say(self, text: str) -> None:
         if isinstance(self.agent, FastSctpTransport):
@@ -164,12 +164,12 @@ async def two(weather: Weather, *, short: bool, first_tsn: int = 1 << 31) -> Two
     agent, phone = association(ends[0], short), association(ends[1], False)
     agent._local_tsn, agent._last_sacked_tsn, agent._advanced_peer_ack_tsn = first_tsn, first_tsn - 1, first_tsn - 1
     agent._local_verification_tag = phone._local_verification_tag = 7
-    heard: list[str] = []
-    phone.on("datachannel", lambda other: other.on("message", heard.append))
+    received: list[str] = []
+    phone.on("datachannel", lambda other: other.on("message", received.append))
     channel = RTCDataChannel(agent, RTCDataChannelParameters(label="terminal"))
     for one in (phone, agent):
         await one.start(RTCSctpCapabilities(maxMessageSize=65536), 5000)
-    made = Two(agent, phone, ends[0], channel, heard)
+    made = Two(agent, phone, ends[0], channel, received)
     await made.until(lambda: channel.readyState == "open")
     ends[0].sent.clear()
     ends[0].calls.clear()

@@ -45,8 +45,8 @@ async def test_megabytes_arrive_in_order_by_either_way(what: str, monkeypatch: p
             await eventually(agent.room_for_bulk)
             sent.append(f"{number} " + "€" * (number * 37 % 15_000))
             agent.send("event", sent[-1])
-        await eventually(lambda: len(phone.heard) == len(sent))
-        assert phone.heard == [f'{{"type":"event","payload":"{text}"}}' for text in sent]
+        await eventually(lambda: len(phone.received) == len(sent))
+        assert phone.received == [f'{{"type":"event","payload":"{text}"}}' for text in sent]
         await eventually(lambda: agent.behind_bytes == 0)
 
 
@@ -55,16 +55,16 @@ RECORD_HEADER = b"\xfe\xfd" + bytes(8) + (2000).to_bytes(2)
 
 
 class Room(Listener):
-    """Counts how often it receives_plain of room."""
+    """Counts the notifications that there is room."""
 
-    heard_of_room = 0
+    room_notifications = 0
 
     def channel_has_room(self) -> None:
-        self.heard_of_room += 1
+        self.room_notifications += 1
 
 
 @pytest.mark.parametrize("piece", [4 << 10, 48 << 10])
-async def test_who_finds_no_room_hears_of_it_with_small_pieces_and_with_large_ones(piece: int) -> None:
+async def test_a_sender_without_room_is_notified_of_room_for_small_and_for_large_pieces(piece: int) -> None:
     listener = Room()
     async with call(listener) as (agent, phone):
         for _ in range(3):
@@ -73,11 +73,11 @@ async def test_who_finds_no_room_hears_of_it_with_small_pieces_and_with_large_on
                 agent.send("event", "x" * piece)
                 sent += piece
             assert min(2 * piece, BULK_MARK) <= sent <= min(2 * piece, BULK_MARK) + 2 * piece
-            before = listener.heard_of_room
-            await eventually(lambda before=before: listener.heard_of_room > before)  # type: ignore[misc]
+            before = listener.room_notifications
+            await eventually(lambda before=before: listener.room_notifications > before)  # type: ignore[misc]
             assert agent.room_for_bulk(piece)
         await eventually(lambda: agent.behind_bytes == 0)
-        assert phone.heard
+        assert phone.received
 
 
 async def test_the_usual_way_is_the_short_one_and_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
@@ -98,22 +98,22 @@ async def test_the_log_says_why_the_way_is_aiortcs_own(
     assert [record.name for record in caplog.records if "unchanged" in record.message] == ["mobifai.webrtc.fast_path"]
 
 
-async def test_what_a_phone_says_is_heard_in_order_however_much_comes_at_once() -> None:
+async def test_messages_of_a_phone_arrive_in_order_however_many_it_sends() -> None:
     listener = Listener()
     async with call(listener) as (agent, phone):
         texts = [f"{number} " + "€" * (number * 37 % 3_000) for number in range(300)]
         for text in texts:
             await phone.peer.send(text)
             agent.send("event", "meanwhile")
-        await eventually(lambda: len(listener.heard) == len(texts))
-        assert listener.heard == texts
+        await eventually(lambda: len(listener.received) == len(texts))
+        assert listener.received == texts
         await eventually(lambda: agent.behind_bytes == 0)
 
 
 async def test_no_packet_of_the_association_is_lost_from_the_first_one_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also those that come while the transport has its handshake behind it, and the association its own before it."""
     aiortc = await import_aiortc_async()
-    opened, heard = list[bytes](), list[bytes]()
+    opened, received = list[bytes](), list[bytes]()
     sctp, dtls = (importlib.import_module(f"mobifai.webrtc.{name}") for name in ("sctp", "dtls"))
     open_record, handle_data, receive_plain = (
         dtls.FastDtlsTransport._open_record,
@@ -128,28 +128,28 @@ async def test_no_packet_of_the_association_is_lost_from_the_first_one_on(monkey
 
     def receives_plain(self: Any, packet: bytes) -> bool:
         took: bool = receive_plain(self, packet)
-        heard.extend([packet] if took else [])
+        received.extend([packet] if took else [])
         return took
 
     async def handles(self: Any, packet: bytes) -> None:
-        before = len(heard)
+        before = len(received)
         await handle_data(self, packet)
-        heard.extend([packet] if len(heard) == before else [])
+        received.extend([packet] if len(received) == before else [])
 
     monkeypatch.setattr(dtls.FastDtlsTransport, "_open_record", opens)
     monkeypatch.setattr(sctp.FastSctpTransport, "_handle_data", handles)
     monkeypatch.setattr(sctp.FastSctpTransport, "receive_plain", receives_plain)
     for _ in range(3):
         opened.clear()
-        heard.clear()
+        received.clear()
         async with PeerConnection(aiortc, (), Ledger(), Listener()) as agent, answering(await agent.offer()) as phone:
             await agent.answer(phone.answer)
             await agent.opened.wait()
             await phone.peer.send("x")
             agent.send("event", "y")
-            await eventually(lambda: bool(phone.heard) and agent.behind_bytes == 0)
+            await eventually(lambda: bool(phone.received) and agent.behind_bytes == 0)
             assert len(opened) >= 3
-            await eventually(lambda: heard[-len(opened) :] == opened)  # the first may be opened by the parent
+            await eventually(lambda: received[-len(opened) :] == opened)  # the first may be opened by the parent
 
 
 class Failing(Listener):
@@ -167,7 +167,7 @@ async def test_a_message_that_cant_be_taken_ends_its_connection_and_nothing_else
     async with call(listener) as (agent, phone):
         await phone.peer.send("x")
         await agent.ended.wait()
-        assert listener.heard == ["x"]
+        assert listener.received == ["x"]
     assert "closing its connection" in caplog.text
 
 
@@ -182,8 +182,8 @@ async def test_what_a_stranger_sends_to_the_port_changes_nothing(caplog: pytest.
                 for junk in (b"", bytes([kind]), bytes([kind]) * 50, bytes([kind]) + RECORD_HEADER + bytes(2000)):
                     stranger.sendto(junk, (host, port))
                 await phone.peer.send(f"{kind}")
-                await eventually(lambda kind=kind: len(listener.heard) == kind + 1)  # type: ignore[misc]
+                await eventually(lambda kind=kind: len(listener.received) == kind + 1)  # type: ignore[misc]
             agent.send("event", "still there")
-            await eventually(lambda: bool(phone.heard))
-        assert listener.heard == [f"{kind}" for kind in range(256)]
+            await eventually(lambda: bool(phone.received))
+        assert listener.received == [f"{kind}" for kind in range(256)]
     assert not [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]

@@ -199,7 +199,7 @@ async def test_only_so_many_addresses_from_which_checks_come_are_kept() -> None:
                 one.sendto(check_of(ice), (to.host, to.port))
         await eventually(lambda: phone.peer.is_open)
         await phone.peer.send("after the checks")
-        await eventually(lambda: listener.heard)
+        await eventually(lambda: listener.received)
         assert known < len(ice.remote_candidates) <= known + MOST_ADDRESSES
 
 

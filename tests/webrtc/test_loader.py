@@ -21,11 +21,11 @@ class Listener:
     def channel_has_room(self): pass
 
 async def call():
-    listener, phone_heard = Listener(), asyncio.Queue()
+    listener, phone_received = Listener(), asyncio.Queue()
     aiortc = await import_aiortc_async()
     assert [thread.name for thread in threading.enumerate()] == ["MainThread"]
     from soak.phone.peer_connection import PhonePeerConnection
-    phone = PhonePeerConnection(phone_heard.put_nowait, lambda: None)
+    phone = PhonePeerConnection(phone_received.put_nowait, lambda: None)
     async with asyncio.timeout(30), PeerConnection(aiortc, (), Ledger(), listener) as agent:
         try:
             offer = await agent.offer()
@@ -34,7 +34,7 @@ async def call():
             await agent.answer(messages.Answer(answer=answer))
             await agent.opened.wait()
             agent.send("event", {"to": "the phone"})
-            print(await phone_heard.get())
+            print(await phone_received.get())
             await phone.send("from the phone")
             print(await listener.messages.get())
         finally:
@@ -58,27 +58,27 @@ def run(program: str) -> str:
 
 
 def test_a_data_channel_needs_nothing_of_sound_and_pictures() -> None:
-    told = run(f"""{CALL}
+    output = run(f"""{CALL}
 asyncio.run(call())
 print([name for name in sys.modules if name.split(".")[0] in ("av", "pylibsrtp", "numpy", "multiprocessing")])
 """)
-    assert told == f"{WORKS}[]\n"
+    assert output == f"{WORKS}[]\n"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads what is mapped from /proc")
 def test_its_libraries_are_not_in_memory() -> None:
-    told = run(f"""{CALL}
+    output = run(f"""{CALL}
 asyncio.run(call())
 import pathlib
 mapped = {{line.split()[-1] for line in pathlib.Path("/proc/self/maps").read_text().splitlines()}}
 print(sorted(path for path in mapped if any(name in path for name in ("libav", "libsw", "pylibsrtp"))))
 """)
-    assert told == f"{WORKS}[]\n"
+    assert output == f"{WORKS}[]\n"
 
 
 def test_an_import_makes_no_work_for_the_collector_and_leaves_it_as_it_was() -> None:
     """Neither while it goes on, nor soon after: what was imported is with the old objects."""
-    told = run("""
+    output = run("""
 import asyncio, gc, sys
 from mobifai.webrtc import loader as webrtc
 collections = []
@@ -91,21 +91,21 @@ async def main():
     print(gc.isenabled(), sys.getswitchinterval() == interval)
 asyncio.run(main())
 """)
-    assert told == "[] True (0, 0) 0\nTrue True\n"
+    assert output == "[] True (0, 0) 0\nTrue True\n"
 
 
 def test_who_wants_sound_later_gets_the_real_library() -> None:
-    told = run("""
+    output = run("""
 from mobifai.webrtc import loader as webrtc
 webrtc.import_aiortc()
 import av, pylibsrtp
 print(av.AudioFrame(format="s16", layout="mono", samples=160).samples, pylibsrtp.Error.__module__)
 """)
-    assert told == "160 pylibsrtp\n"
+    assert output == "160 pylibsrtp\n"
 
 
 def test_names_of_browsers_are_looked_up_with_the_real_dns_library() -> None:
-    told = run("""
+    output = run("""
 import asyncio, sys
 from mobifai.webrtc import loader as webrtc
 webrtc.import_aiortc()
@@ -116,7 +116,7 @@ async def main():
     print(before, type(protocol.zone).__module__, type(sys.modules["dns.zone"]).__name__)
 asyncio.run(main())
 """)
-    assert told == "_LazyModule dns.zone module\n"
+    assert output == "_LazyModule dns.zone module\n"
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ asyncio.run(main())
     ],
 )
 def test_a_library_of_another_shape_is_loaded_whole(change: str) -> None:
-    told = run(f"""{CALL}
+    output = run(f"""{CALL}
 import types
 logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(name)s: %(message).24s")
 logging.getLogger().addFilter(lambda record: record.name.startswith("mobifai"))
@@ -138,23 +138,23 @@ import aiortc.mediastreams, av
 assert aiortc.mediastreams.AudioFrame is av.AudioFrame
 asyncio.run(call())
 """)
-    assert told == f"mobifai.webrtc.loader: importing all of aiortc,\n{WORKS}"
+    assert output == f"mobifai.webrtc.loader: importing all of aiortc,\n{WORKS}"
 
 
 def test_a_library_that_is_there_is_taken_as_it_is() -> None:
-    told = run("""
+    output = run("""
 import aiortc, av
 from mobifai.webrtc import loader as webrtc
 print(webrtc.import_aiortc() is aiortc, aiortc.mediastreams.AudioFrame is av.AudioFrame)
 """)
-    assert told == "True True\n"
+    assert output == "True True\n"
 
 
 def test_every_stand_in_is_for_a_module_that_is_there() -> None:
-    told = run("""
+    output = run("""
 import importlib
 from mobifai.webrtc import loader as webrtc
 for name in webrtc.MEDIA: importlib.import_module(name)
 print("all")
 """)
-    assert told == "all\n"
+    assert output == "all\n"

@@ -31,9 +31,9 @@ def test_what_is_on_the_wire_is_what_aiortc_sends(repeated: list[tuple[str, int]
             ends.say(text)
             if len(text) % 3 == 0:
                 await asyncio.sleep(DELAY / 2)
-        await ends.until(lambda: len(ends.heard) == len(texts))
+        await ends.until(lambda: len(ends.received) == len(texts))
         await ends.close()
-        assert ends.heard == texts
+        assert ends.received == texts
         return data_in(ends.wire.sent)
 
     async def both() -> None:
@@ -51,8 +51,8 @@ def test_whatever_is_lost_doubled_or_late_all_arrives_once_and_in_order(sizes: l
         for text in texts:
             ends.say(text)
             await asyncio.sleep(DELAY)
-        await ends.until(lambda: len(ends.heard) == len(texts) and not ends.agent._sent_queue)
-        assert ends.heard == texts
+        await ends.until(lambda: len(ends.received) == len(texts) and not ends.agent._sent_queue)
+        assert ends.received == texts
         assert ends.channel.bufferedAmount == ends.agent._flight_size == 0
         assert ends.agent._t3_handle is None
         assert not ends.agent._repairing
@@ -76,7 +76,7 @@ def test_it_stays_within_its_window_and_its_bursts(weather: Weather) -> None:
         ends.wire.send_all = watched
         for number in range(60):
             ends.say(str(number) * 8_000)
-        await ends.until(lambda: len(ends.heard) == 60)
+        await ends.until(lambda: len(ends.received) == 60)
         assert not over
         assert max(ends.wire.calls) <= MOST_AT_ONCE
         await ends.close()
@@ -89,7 +89,7 @@ def test_megabytes_in_fine_weather_are_never_sent_twice() -> None:
         ends = await two(Weather(), short=True)
         for _ in range(300):
             ends.say("x" * 16_000)
-        await ends.until(lambda: len(ends.heard) == 300)
+        await ends.until(lambda: len(ends.received) == 300)
         again = len(ends.wire.sent) - len(set(ends.wire.sent))
         assert again == 0
         await ends.close()
@@ -105,7 +105,7 @@ def test_messages_of_one_round_of_the_loop_leave_together() -> None:
             ends.say("x" * 16_000)
         await asyncio.sleep(DELAY / 2)
         assert ends.wire.calls == [3 * BURST]
-        await ends.until(lambda: len(ends.heard) == 3)
+        await ends.until(lambda: len(ends.received) == 3)
         await ends.close()
 
     in_no_time(work)
@@ -121,8 +121,8 @@ def test_what_is_no_plain_output_is_left_to_aiortc(text: str) -> None:
         else:
             ends.say(text)
         ends.channel.send("by its own method")
-        await ends.until(lambda: "by its own method" in ends.heard)
-        assert ends.heard == ([] if text else [""]) + ["by its own method"]
+        await ends.until(lambda: "by its own method" in ends.received)
+        assert ends.received == ([] if text else [""]) + ["by its own method"]
         await ends.close()
 
     in_no_time(work)
@@ -143,7 +143,7 @@ def test_without_an_answer_the_last_packets_come_again_when_the_timer_ends_and_n
         await ends.until(lambda: len(ends.wire.sent) > count)
         assert rto - DELAY <= loop.time() - began <= rto + 10 * DELAY
         ends.wire.cut = False
-        await ends.until(lambda: ends.heard == ["here", "here", "here", "lost"])
+        await ends.until(lambda: ends.received == ["here", "here", "here", "lost"])
         await ends.close()
 
     in_no_time(work)

@@ -98,13 +98,13 @@ def test_a_packet_of_the_right_form_is_let_through(sound: bytes) -> None:
 
 def test_a_phone_can_not_stall_or_crash_the_agent_with_a_packet() -> None:
     async def scene() -> None:
-        association, _, heard = listening(True, 5)
+        association, _, received = listening(True, 5)
         for broken in (one for kind in BROKEN.values() for one in kind):
             began = time.monotonic()
             await association._handle_data(packet(broken, tag=association._local_verification_tag))
             assert time.monotonic() - began < 0.5
         assert association._association_state is RTCSctpTransport.State.ESTABLISHED
-        assert heard == []
+        assert received == []
 
     in_no_time(scene)
 

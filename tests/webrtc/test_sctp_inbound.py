@@ -76,7 +76,7 @@ def sack(cumulative: int, *, gaps: bool = False) -> SackChunk:
 
 def listening(short: bool, first_tsn: int) -> tuple[RTCSctpTransport, Wire, list[tuple[int, str]]]:
     """An association with channels on streams 1 and 3, which next gets `first_tsn`; what they hear."""
-    wire, heard = Wire("client", Weather()), list[tuple[int, str]]()
+    wire, received = Wire("client", Weather()), list[tuple[int, str]]()
     wire.other = Wire("server", Weather())
     made = association(wire, short)
     made._association_state = RTCSctpTransport.State.ESTABLISHED
@@ -85,12 +85,12 @@ def listening(short: bool, first_tsn: int) -> tuple[RTCSctpTransport, Wire, list
     for stream in (1, 3):
         channel = RTCDataChannel(made, RTCDataChannelParameters(label="terminal", negotiated=True, id=stream))
         channel._setReadyState("open")
-        channel.on("message", lambda text, stream=stream: heard.append((stream, text)))
+        channel.on("message", lambda text, stream=stream: received.append((stream, text)))
         made._inbound_streams[stream] = InboundStream()
-    return made, wire, heard
+    return made, wire, received
 
 
-def told(wire: Wire) -> tuple[int, list[tuple[int, int]]] | None:
+def last_sack(wire: Wire) -> tuple[int, list[tuple[int, int]]] | None:
     """The last acknowledgement that left: up to where, and which gaps."""
     sacks = [chunk for packet in wire.sent for chunk in parse_packet(packet)[3] if isinstance(chunk, SackChunk)]
     return (sacks[-1].cumulative_tsn, sacks[-1].gaps) if sacks else None
@@ -103,7 +103,7 @@ def told(wire: Wire) -> tuple[int, list[tuple[int, int]]] | None:
 @example([one_piece(0, flags=2), one_piece(0)], 5)  # one that begins, and does not end before the next one begins
 def test_whatever_comes_means_what_it_means_to_aiortc(packets: list[Any], first_tsn: int) -> None:
     async def outcome(short: bool) -> tuple[object, ...]:
-        made, wire, heard = listening(short, first_tsn)
+        made, wire, received = listening(short, first_tsn)
         for number, (pieces, acknowledges, tag) in enumerate(packets):
             chunks: list[Chunk] = (
                 [] if acknowledges == "no" else [sack(made._local_tsn - 1, gaps=acknowledges == "gaps")]
@@ -117,13 +117,13 @@ def test_whatever_comes_means_what_it_means_to_aiortc(packets: list[Any], first_
             try:
                 await made._handle_data(packet_of(chunks, tag))
             except (UnicodeDecodeError, AssertionError, ConnectionError):  # which ends the connection
-                return number, "ended", heard
+                return number, "ended", received
         await asyncio.sleep(2 * ACKNOWLEDGES_AFTER)
         streams = {
             stream: (one.sequence_number, [chunk.tsn for chunk in one.reassembly])
             for stream, one in made._inbound_streams.items()
         }
-        return heard, made._last_received_tsn, made._sack_misordered, made._advertised_rwnd, streams, told(wire)
+        return received, made._last_received_tsn, made._sack_misordered, made._advertised_rwnd, streams, last_sack(wire)
 
     async def both() -> None:
         assert await outcome(short=True) == await outcome(short=False)
@@ -135,16 +135,16 @@ def test_whatever_comes_means_what_it_means_to_aiortc(packets: list[Any], first_
 @given(st.lists(st.integers(1, 3_000), min_size=1, max_size=8), WEATHERS)
 def test_both_sides_speak_at_once_in_any_weather_and_all_arrives_in_order(sizes: list[int], weather: Weather) -> None:
     async def work() -> None:
-        ends, heard = await two(weather, short=True), list[str]()
-        ends.channel.on("message", heard.append)
+        ends, received = await two(weather, short=True), list[str]()
+        ends.channel.on("message", received.append)
         phones = next(iter(ends.phone._data_channels.values()))
         texts = [str(number % 10) * size for number, size in enumerate(sizes)]
         for text in texts:
             ends.say(text)
             phones.send(text)
             await asyncio.sleep(DELAY)
-        await ends.until(lambda: len(ends.heard) == len(heard) == len(texts) and not ends.phone._sent_queue)
-        assert ends.heard == heard == texts
+        await ends.until(lambda: len(ends.received) == len(received) == len(texts) and not ends.phone._sent_queue)
+        assert ends.received == received == texts
         await ends.close()
 
     in_no_time(work)
@@ -153,8 +153,8 @@ def test_both_sides_speak_at_once_in_any_weather_and_all_arrives_in_order(sizes:
 # -- when it is acknowledged
 
 
-async def hears(ends: Two, *texts: str) -> None:
-    """The phone says these, each in a packet, and they arrive together."""
+async def deliver(ends: Two, *texts: str) -> None:
+    """Deliver texts from the phone to the agent, each in a packet, as if they arrived together."""
     number, sequence = ends.agent._last_received_tsn + 1, ends.agent._inbound_streams[ends.channel.id].sequence_number
     for at, text in enumerate(texts):
         chunk = data(number + at, sequence + at, text.encode(), stream=ends.channel.id)
@@ -170,7 +170,7 @@ def chunks_sent(ends: Two) -> list[list[int]]:
 def test_a_key_is_acknowledged_with_its_echo_in_one_packet() -> None:
     async def work() -> None:
         ends = await two(Weather(), short=True)
-        await hears(ends, "k")
+        await deliver(ends, "k")
         ends.say("k")
         assert chunks_sent(ends) == [[SackChunk.type, DataChunk.type]]
         await asyncio.sleep(10 * ACKNOWLEDGES_AFTER)
@@ -181,7 +181,7 @@ def test_a_key_is_acknowledged_with_its_echo_in_one_packet() -> None:
 
 
 @pytest.mark.parametrize("acknowledges", [False, True])
-def test_an_echo_that_who_hears_the_key_says_at_once_takes_the_acknowledgement_along(acknowledges: bool) -> None:
+def test_an_echo_sent_while_the_key_is_handled_takes_the_acknowledgement_along(acknowledges: bool) -> None:
     """Also where the key comes with an acknowledgement of what was said before."""
 
     async def work() -> None:
@@ -206,7 +206,7 @@ def test_an_echo_that_who_hears_the_key_says_at_once_takes_the_acknowledgement_a
 def test_a_key_without_an_echo_is_acknowledged_soon() -> None:
     async def work() -> None:
         ends = await two(Weather(), short=True)
-        await hears(ends, "k")
+        await deliver(ends, "k")
         await asyncio.sleep(ACKNOWLEDGES_AFTER / 2)
         assert chunks_sent(ends) == []
         await asyncio.sleep(ACKNOWLEDGES_AFTER)
@@ -219,7 +219,7 @@ def test_a_key_without_an_echo_is_acknowledged_soon() -> None:
 def test_the_second_of_two_packets_waits_for_nothing() -> None:
     async def work() -> None:
         ends = await two(Weather(), short=True)
-        await hears(ends, "k", "l")
+        await deliver(ends, "k", "l")
         await asyncio.sleep(ACKNOWLEDGES_AFTER / 20)
         assert chunks_sent(ends) == [[SackChunk.type]]
         await ends.close()
@@ -227,7 +227,7 @@ def test_the_second_of_two_packets_waits_for_nothing() -> None:
     in_no_time(work)
 
 
-def test_who_asks_to_hear_at_once_does() -> None:
+def test_a_phone_that_asks_for_an_immediate_acknowledgement_receives_one() -> None:
     async def work() -> None:
         ends = await two(Weather(), short=True)
         chunk = data(ends.agent._last_received_tsn + 1, 0, b"k", flags=11, stream=ends.channel.id)
@@ -244,7 +244,7 @@ def test_who_asks_to_hear_at_once_does() -> None:
 def test_beside_a_full_packet_an_acknowledgement_has_one_of_its_own() -> None:
     async def work() -> None:
         ends = await two(Weather(), short=True)
-        await hears(ends, "k")
+        await deliver(ends, "k")
         ends.say("x" * 2 * USERDATA_MAX_LENGTH)
         await asyncio.sleep(DELAY / 2)
         assert chunks_sent(ends) == [[DataChunk.type], [DataChunk.type], [SackChunk.type]]
@@ -257,7 +257,7 @@ def test_beside_a_full_packet_an_acknowledgement_has_one_of_its_own() -> None:
 def test_an_end_leaves_no_acknowledgement_due() -> None:
     async def work() -> None:
         ends = await two(Weather(), short=True)
-        await hears(ends, "k")
+        await deliver(ends, "k")
         await ends.agent.stop()
         left = len(ends.wire.sent)
         assert isinstance(ends.agent, FastSctpTransport)
@@ -275,7 +275,7 @@ def test_a_transport_that_fails_under_an_acknowledgement_is_no_crash() -> None:
         ends = await two(Weather(), short=True)
         failures: list[dict[str, Any]] = []
         asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
-        await hears(ends, "k")
+        await deliver(ends, "k")
 
         def fail(_: list[bytes]) -> None:
             raise ConnectionError
@@ -301,13 +301,13 @@ def test_an_acknowledgement_has_the_bytes_that_aiortc_gives_it(cumulative: int, 
 @given(st.binary(max_size=120))
 def test_what_is_read_is_what_aiortc_reads(body: bytes) -> None:
     packet = Header(5000, 5000, 7).packet(body)
-    heard = read_plain(packet, 7)
-    if heard is None:
+    plain = read_plain(packet, 7)
+    if plain is None:
         return
     chunks = parse_packet(packet)[3]
     found = [(one.tsn, one.stream_id, one.stream_seq, one.user_data) for one in chunks if isinstance(one, DataChunk)]
-    assert heard.messages == found
-    assert heard.cumulative == next((one.cumulative_tsn for one in chunks if isinstance(one, SackChunk)), None)
+    assert plain.messages == found
+    assert plain.cumulative == next((one.cumulative_tsn for one in chunks if isinstance(one, SackChunk)), None)
 
 
 @pytest.mark.parametrize("at", range(8, 44))

@@ -27,19 +27,19 @@ def record(length: int, mark: int = 0) -> bytes:
     return b"\x17\xfe\xfd" + mark.to_bytes(8) + (length - 13).to_bytes(2) + bytes([mark % 256]) * (length - 13)
 
 
-class Hearing(asyncio.DatagramProtocol):
+class Receiver(asyncio.DatagramProtocol):
     def __init__(self) -> None:
-        self.heard: list[bytes] = []
+        self.received: list[bytes] = []
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
-        self.heard.append(data)
+        self.received.append(data)
 
 
 @asynccontextmanager
 async def sending(kind: str = "host") -> AsyncIterator[tuple[UdpSegmentSender, list[bytes]]]:
     """A sender, and what arrives of it."""
     loop = asyncio.get_running_loop()
-    there, hearing = await loop.create_datagram_endpoint(Hearing, local_addr=("127.0.0.1", 0))
+    there, receiver = await loop.create_datagram_endpoint(Receiver, local_addr=("127.0.0.1", 0))
     here, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0))
     pair = SimpleNamespace(
         protocol=SimpleNamespace(transport=here),
@@ -48,7 +48,7 @@ async def sending(kind: str = "host") -> AsyncIterator[tuple[UdpSegmentSender, l
     )
     made = UdpSegmentSender(SimpleNamespace(_nominated={1: pair}))
     try:
-        yield made, hearing.heard
+        yield made, receiver.received
     finally:
         made.close()
         here.close()
@@ -67,15 +67,15 @@ def test_groups_are_cut_at_ends_of_records_and_only_the_last_of_each_is_shorter(
 @pytest.mark.parametrize("kind", ["host", "relay"])
 async def test_each_record_arrives_as_a_datagram_of_its_own(kind: str) -> None:
     records = [record(1213, number) for number in range(7)] + [record(50, 7), record(1213, 8), record(1300, 9)]
-    async with sending(kind) as (made, heard):
+    async with sending(kind) as (made, received):
         assert made.send(b"".join(records)) == len(records)
-        await eventually(lambda: len(heard) == len(records))
-        assert heard == records
+        await eventually(lambda: len(received) == len(records))
+        assert received == records
 
 
 @linux
 async def test_several_of_one_length_are_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with sending() as (made, heard):
+    async with sending() as (made, received):
         made.send(record(60))
         assert made._socket is not None
         calls: list[int] = []
@@ -86,7 +86,7 @@ async def test_several_of_one_length_are_one_call(monkeypatch: pytest.MonkeyPatc
             SimpleNamespace(sendmsg=lambda *words: calls.append(real.sendmsg(*words)), close=real.close),
         )
         made.send(record(1213) * 4 + record(50))
-        await eventually(lambda: len(heard) == 6)
+        await eventually(lambda: len(received) == 6)
         assert calls == [4 * 1213 + 50]
 
 
@@ -99,14 +99,14 @@ async def test_a_kernel_that_refuses_gets_them_one_by_one(number: int, again: bo
         tried.append(number)
         raise OSError(number, "refused")
 
-    async with sending() as (made, heard):
+    async with sending() as (made, received):
         made.send(record(60))
         real, made._socket = made._socket, SimpleNamespace(sendmsg=refuse, close=lambda: None)  # type: ignore[assignment]
         assert real is not None
         real.close()
         for _ in range(2):
             made.send(record(1213) * 4)
-        await eventually(lambda: len(heard) == 9)
+        await eventually(lambda: len(received) == 9)
         assert len(tried) == (2 if again else 1)
 
 
@@ -116,11 +116,11 @@ async def test_without_a_pair_of_addresses_it_is_a_connection_error() -> None:
 
 
 async def test_it_lets_go_of_its_socket_and_can_begin_again() -> None:
-    async with sending() as (made, heard):
+    async with sending() as (made, received):
         made.send(record(60))
         made.close()
         made.close()
         assert made._socket is None
         made.send(record(60))
-        await eventually(lambda: len(heard) == 2)
+        await eventually(lambda: len(received) == 2)
         assert made._socket is None or made._socket.type == socket.SOCK_DGRAM
