@@ -1,16 +1,8 @@
-"""The words of the repository: prose that a reader understands at first reading, by the check in `words`.
-
-`not_clean_yet.toml` has the number of findings that each part of the repository may still have. Numbers only fall.
-"""
-
-import tomllib
-from collections import defaultdict
-from pathlib import Path
+"""The words of the repository: prose that a reader understands at first reading, by the check in `words`."""
 
 import pytest
 
 from tests.repository.words import (
-    ROOT,
     Finding,
     Text,
     findings,
@@ -20,18 +12,7 @@ from tests.repository.words import (
     of_markdown,
     of_python,
     of_script,
-    package,
 )
-
-ALLOWED = tomllib.loads((Path(__file__).parent / "not_clean_yet.toml").read_text())
-
-
-def by_package(found: list[Finding]) -> dict[str, list[Finding]]:
-    """Return findings by the part of the repository that they count for."""
-    parts = defaultdict[str, list[Finding]](list)
-    for one in found:
-        parts[package(one.file)].append(one)
-    return parts
 
 
 @pytest.fixture(scope="module")
@@ -41,24 +22,9 @@ def found() -> list[Finding]:
 
 @pytest.mark.timeout(600)  # the fixture reads every file of the repository
 @pytest.mark.parametrize("kind", ["prose", "names"])
-def test_no_part_of_the_repository_has_more_findings_than_it_may(found: list[Finding], kind: str) -> None:
-    parts = by_package([one for one in found if one.is_name == (kind == "names")])
-    allowed = ALLOWED.get(kind, {})
-    over = {name: some for name, some in parts.items() if len(some) > allowed.get(name, 0)}
-    message = [
-        line
-        for name, some in over.items()
-        for line in (
-            f"{name}: {len(some)} findings, {allowed.get(name, 0)} allowed:",
-            *(f"  {one}" for one in some[:40]),
-        )
-    ]
-    assert not over, "\n".join([*message, "`python -m tests.repository.words PATH...` lists the findings"])
-
-
-def test_only_parts_that_exist_are_excused() -> None:
-    parts = [name for kind in ALLOWED.values() for name in kind]
-    assert [name for name in parts if not (ROOT / name).exists()] == []
+def test_the_repository_has_no_findings(found: list[Finding], kind: str) -> None:
+    of_kind = [str(one) for one in found if one.is_name == (kind == "names")]
+    assert not of_kind, "\n".join([*of_kind, "`python -m tests.repository.words PATH...` lists the findings"])
 
 
 @pytest.mark.parametrize(

@@ -217,13 +217,6 @@ READERS = {
 }  # fmt: skip
 
 
-def package(file: str) -> str:
-    """Return the part of the repository that a file counts for: `mobifai/session`, `docs/guides`, `README.md`."""
-    parts = file.split("/")
-    depth = 3 if file.startswith("page/src/") else 2
-    return "/".join(parts[: min(depth, len(parts) - 1)]) or file
-
-
 if __name__ == "__main__":
     under = [(Path(argument) if Path(argument).is_absolute() else ROOT / argument) for argument in sys.argv[1:]]
     chosen = [path for path in files() if not under or any(path.is_relative_to(one) for one in under)]
