@@ -198,7 +198,7 @@ def comparison_text(found: ProfileComparison) -> Text:
         ("✓ smaller", found.smaller, "green"),
         ("✓ gone", found.gone, "green"),
         ("  same", found.same, ""),
-        ("? open", found.unjudged, "yellow"),
+        ("? unknown", found.unjudged, "yellow"),
     )
     for word, rows, colour in parts:
         for row in rows:
@@ -261,7 +261,7 @@ def _row(key: CauseKey, then: _CauseRates | None, now: _CauseRates | None) -> Ca
 def _unit(then: _CauseRates | None, now: _CauseRates | None) -> str:
     """Return the unit to compare in.
 
-    This is one in which both causes have a rate, or else one of either. Bytes are preferred.
+    Both causes have a rate in this unit if possible, otherwise only one cause. Bytes are preferred.
     """
     causes = [cause for cause in (then, now) if cause is not None]
     units = sorted({unit for cause in causes for rates in cause.rates.values() for unit in rates})

@@ -37,7 +37,7 @@ def print_heap(snapshot: Mapping[str, Any]) -> None:
     _table("Children", ("Process", "Name", "Status"),
            ((str(one["pid"]), one["name"], one["status"]) for one in snapshot["children"]))  # fmt: skip
     click.echo()
-    click.echo("Nothing here is judged. To see whether memory grows, run `mobifai profile attach`.")
+    click.echo("This snapshot has no verdict. To see whether memory grows, run `mobifai profile attach`.")
     if any(not one["made_at"] for one in snapshot["tasks"]):
         click.echo("The line that created a task is known only for tasks created during `mobifai profile attach`.")
 

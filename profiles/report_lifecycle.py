@@ -49,7 +49,7 @@ class FinalReport(Generic[R]):
     unwritten: str = ""
 
     def status(self, status: int) -> int:
-        """Return `status`, or another one instead of 0 if the report could not be written."""
+        """Return `status`, or the status of a failure in place of 0 if the report could not be written."""
         return (status or FAILED) if self.unwritten else status
 
 

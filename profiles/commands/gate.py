@@ -147,7 +147,7 @@ def _inconclusive(
 
 
 def _not_to_be_run(options: _GateOptions) -> GateReport | None:
-    """Return a report if it is clear before a run that no verdict is possible, else None."""
+    """Return the report of a gate that certainly can't reach a verdict, so that it need not run; otherwise None."""
     plan, against, replay = options.plan, options.against, options.replay
     if against.misfit:
         return _inconclusive(plan, against, against.misfit, replay, fits=False)

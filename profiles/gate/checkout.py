@@ -91,7 +91,7 @@ def differing(checkout: Path, package: Path) -> list[str]:
 
 
 def snapshot(checkout: Path, folder: Path) -> None:
-    """Copy a checkout with its edits and untracked files, without ignored ones. Raises GitError."""
+    """Copy a checkout with its edits and untracked files, but without files that git ignores. Raises GitError."""
     for name in _names(checkout):
         if (source := checkout / name).is_symlink() or source.is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -109,7 +109,7 @@ def _names(checkout: Path, *parts: str) -> list[str]:
 
 
 def package_files(package: Path) -> list[str]:
-    """Return the files of an installed package, without generated ones."""
+    """Return the files of an installed package, except generated files."""
     names = [file.relative_to(package).as_posix() for file in package.rglob("*") if file.is_file()]
     return [name for name in names if not is_generated(f"{PACKAGE}/{name}")]
 

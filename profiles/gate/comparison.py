@@ -128,7 +128,7 @@ def _breaches(measurements: Iterable[Measurement]) -> list[FindingResult]:
 
 def _gone(failure: FindingResult) -> Unjudged:
     why = f"the base could not be run: {failure.detail}"
-    return Unjudged(f"{failure.scenario} beside the base", why, failure.scenario)
+    return Unjudged(f"{failure.scenario} compared with the base", why, failure.scenario)
 
 
 def _unjudged(scenario: str, measurement: Measurement) -> list[Unjudged]:

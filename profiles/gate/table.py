@@ -56,13 +56,11 @@ def headline(report: GateReport) -> str:
         )
     found = len(report.findings) + len(report.grown)
     by_then = f", {count(found, 'finding')} by then" if found and report.verdict == "inconclusive" else ""
-    sides = (
-        f"{HEADLINES[report.verdict]}{by_then}: {short_side_text(report.now)}, beside {short_side_text(report.base)}"
-    )
+    sides = f"{short_side_text(report.now)}, compared with {short_side_text(report.base)}"
     reasons = [f"; {not_judged(one)}" for one in all_unjudged(report)[:1]]
     why = reasons if report.verdict == "inconclusive" else []
     took = f"; {duration(report.duration_s)}" if report.duration_s else ""
-    return f"{sides}{''.join(why)}{took}."
+    return f"{HEADLINES[report.verdict]}{by_then}: {sides}{''.join(why)}{took}."
 
 
 def all_unjudged(report: GateReport) -> list[Unjudged]:

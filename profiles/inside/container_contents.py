@@ -1,7 +1,7 @@
 """The contents of a growing container: its newest elements, and new objects below them. Keeps no references.
 
 The walk ends at objects that were allocated before tracing began. CPython reuses dead tuples, lists and dictionaries,
-which then have no trace. Reused ones are recognised because they were absent at the base.
+which then have no trace. Reused objects are recognised because they were absent at the base.
 """
 
 import collections

@@ -201,7 +201,7 @@ def _environment(report: ProfileReport) -> Markup:
         "mode": report.mode,
         "MobiFai": identity(report.product),
         "seed": report.seed if report.mode != "attach" else None,
-        "asked for": asked(report) if report.settings != ProfileSettings() else "",
+        "settings": asked(report) if report.settings != ProfileSettings() else "",
         **report.environment,
     }
     rows = [(name, _value(value)) for name, value in known.items() if value not in ("", None)]

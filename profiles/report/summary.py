@@ -73,7 +73,7 @@ def headline(report: ProfileReport) -> str:
         return f"{HEADLINES[report.verdict]}{by_then}{_because(report)}"
     if not report.culprits:
         return f"Memory grows, and no line can be named: {gauges}"
-    return f"{culprits} found" + (f", {gauges} without one" if report.unattributed else "")
+    return f"{culprits} found" + (f", {gauges} without a culprit" if report.unattributed else "")
 
 
 def _where(report: ProfileReport) -> str:

@@ -191,7 +191,7 @@ def refused(before: ProfileReport, after: ProfileReport) -> str:
     assert not (found.new or found.gone or found.larger or found.smaller or found.same)
     text = comparison_text(found).plain
     assert "gone" not in text and text.startswith("? No verdict")
-    assert text.count("? open") == len(found.unjudged)
+    assert text.count("? unknown") == len(found.unjudged)
     assert "→" not in text  # nothing is compared
     return "; ".join(found.why_not)
 

@@ -349,7 +349,7 @@ def test_lines_that_moved_are_known_again_and_new_ones_are_named(tmp_path: Path)
 
 def test_the_table_begins_with_the_answer_and_the_line_that_did_it() -> None:
     lines = summary(gate_report()).plain.splitlines()
-    sides = "the checkout (fedcba987654, 1 file edited, 1 untracked), beside main (0123456789ab)"
+    sides = "the checkout (fedcba987654, 1 file edited, 1 untracked), compared with main (0123456789ab)"
     assert lines[0] == f"✗ Memory grows: {sides}; 3 min 05 s."
     assert "mobifai/agent.py:7 keep" in lines[1]
     assert "mobifai profile run mixed --seed 1" in lines[2]

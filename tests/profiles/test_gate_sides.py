@@ -276,7 +276,8 @@ async def test_outside_of_git_nothing_is_left(tmp_path: Path) -> None:
 def test_each_side_is_named_by_its_commit_with_its_edits_in_every_format() -> None:
     report = gate_report()
     text, page, xml = summary(report).plain, markdown(report), junit(report).decode()
-    assert "the checkout (fedcba987654, 1 file edited, 1 untracked), beside main (0123456789ab)" in headline(report)
+    sides = "the checkout (fedcba987654, 1 file edited, 1 untracked), compared with main (0123456789ab)"
+    assert sides in headline(report)
     for shown in (text, page, xml):
         assert "0123456789abcdef0123456789abcdef01234567" in shown
         assert "fedcba9876543210fedcba9876543210fedcba98" in shown

@@ -291,5 +291,5 @@ async def test_a_running_agent_tells_what_it_has(tmp_path: Path) -> None:
     schema = json.loads((Path(__file__).parents[2] / "docs" / "schemas" / "profile-heap.json").read_text())
     Draft202012Validator(schema).validate(reported)
     assert reported["version"] == reported["product"]["version"] == __version__
-    assert "Nothing here is judged" in said
+    assert "This snapshot has no verdict" in said
     assert said.startswith("Resident ")

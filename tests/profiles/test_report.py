@@ -269,7 +269,7 @@ def test_a_culprit_in_another_process_says_which() -> None:
 def test_the_summary_has_who_what_why_and_how_to_see_it_again() -> None:
     lines = summary(samples.found(), Path("profile-report/report.html")).plain.splitlines()
     assert lines[:17] == [
-        "✗ 2 culprits found, 1 gauge without one; 120 cycles judged in 1 min 32 s.",
+        "✗ 2 culprits found, 1 gauge without a culprit; 120 cycles judged in 1 min 32 s.",
         "  ✗ soak/plants/python_objects.py:49 ClosureHoldsSession.on_event: container, list of Bound",
         f"      held by     {samples.CONTAINER.retained_by}",
         "      grows by    +4.73 KB a cycle, +1.4 things a cycle, +1.2 GB in 24 h",
@@ -332,7 +332,7 @@ def test_every_report_has_a_summary_that_begins_with_its_verdict(report: Profile
     ("verdict", "culprits", "gauges", "reported"),
     [("clean", 0, 0, "Nothing grows in terminals, reconnects, mixed"), ("failed", 0, 0, "The run itself failed"),
      ("failed", 1, 0, "The run itself failed, 1 culprit by then"), ("inconclusive", 0, 0, "No verdict"),
-     ("found", 1, 0, "1 culprit found"), ("found", 2, 1, "2 culprits found, 1 gauge without one"),
+     ("found", 1, 0, "1 culprit found"), ("found", 2, 1, "2 culprits found, 1 gauge without a culprit"),
      ("found", 0, 2, "Memory grows, and no line can be named: 2 gauges")],
 )  # fmt: skip
 def test_the_headline_says_what_is_known(verdict: ProfileVerdict, culprits: int, gauges: int, reported: str) -> None:
@@ -407,7 +407,7 @@ def test_the_next_step_and_the_commit_are_in_every_format() -> None:
 def test_annotations_mark_the_line_of_each_culprit_and_say_the_verdict() -> None:
     lines = list(annotations(samples.found()))
     assert lines[0].startswith("::error file=soak/plants/python_objects.py,line=49,title=list of Bound grows::held by ")
-    assert lines[-1].startswith("::error title=mobifai profile::2 culprits found, 1 gauge without one")
+    assert lines[-1].startswith("::error title=mobifai profile::2 culprits found, 1 gauge without a culprit")
     assert list(annotations(samples.clean())) == []
     open_ = msgspec.structs.replace(samples.clean(), verdict="inconclusive")
     assert [line.partition(" ")[0] for line in annotations(open_)] == ["::warning"]

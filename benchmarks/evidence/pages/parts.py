@@ -17,7 +17,7 @@ def cell(value: object) -> str:
 
 
 def code(text: str) -> str:
-    """Return a text as code in Markdown, or an empty text for an empty one."""
+    """Return a text as code in Markdown. An empty text stays empty."""
     return f"`{text}`" if text else ""
 
 
