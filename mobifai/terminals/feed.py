@@ -43,6 +43,7 @@ class TerminalFeed:
         acknowledges: bool,
     ) -> None:
         self.terminal = terminal
+        self.uuid = terminal.uuid
         self.attached = False
         self.has_priority = False
         self._loop = asyncio.get_running_loop()
@@ -58,11 +59,6 @@ class TerminalFeed:
         self._stall_timer: asyncio.TimerHandle | None = None
         self._stalled_for = 0.0
         terminal.flow.add(self)
-
-    @property
-    def uuid(self) -> str:
-        """The id of the terminal."""
-        return self.terminal.uuid
 
     # -- output
 
