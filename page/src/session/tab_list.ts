@@ -104,7 +104,7 @@ export class TabList {
     this.#shown = [];
   }
 
-  /** Load the stored order and selection of the machine that is now in use. */
+  /** Load which terminals were shown last on the machine that is now in use. */
   load(): void {
     this.#shown = this.storage.shown;
   }
