@@ -20,7 +20,7 @@ from mobifai.health.status import AgentStatus, HealthCheck, PhoneStatus
 _log = logging.getLogger(__name__)
 
 STRIKES = 3
-"""Checks in a row above the memory limit before a restart; a single flood of output is no reason."""
+"""Checks in a row above the memory limit before a restart; a single flood of output is not a reason."""
 
 ROUND_TRIP_SECONDS = 10.0
 QUIET_POLL_SECONDS = 1.0

@@ -82,7 +82,7 @@ class Launchd:
         return plist_text(service)
 
     def install(self, service: ServiceDefinition) -> list[str]:
-        """Write, check and start the agent (see `ServiceManager`)."""
+        """Write, check and start the launchd agent (see `ServiceManager`)."""
         text = self.text(service)
         if not self._commands.has("launchctl"):
             raise ServiceError(
@@ -100,7 +100,7 @@ class Launchd:
         return []
 
     def uninstall(self) -> bool:
-        """Stop and remove the agent (see `ServiceManager`)."""
+        """Stop and remove the launchd agent (see `ServiceManager`)."""
         loaded = self._commands.has("launchctl") and self._loaded()
         if loaded:
             self._remove()
@@ -109,7 +109,7 @@ class Launchd:
         return loaded or there
 
     def state(self) -> ServiceState:
-        """Return the state of the agent (see `ServiceManager`)."""
+        """Return the state of the launchd agent (see `ServiceManager`)."""
         argv = argv_of(self.file.read_bytes()) if self.file.is_file() else ()
         installed = self.file.is_file()
         if not self._commands.has("launchctl"):
