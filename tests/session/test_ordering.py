@@ -1,6 +1,5 @@
 """How long a missing message is waited for, and what comes of it."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -52,6 +51,13 @@ async def receiver() -> AsyncIterator[Receiver]:
     assert [entry.name for entry in ledger.entries() if entry.instances] == []
 
 
+async def patience_ends() -> None:
+    """Wait until a message that is missing from now on is reported: one that was missing earlier would be, too."""
+    async with receiver() as later:
+        later.take(CHANNEL, 2, "newer")
+        await eventually(lambda: later.missed)
+
+
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ordering, "_PATIENCE", {RELAY: 0.05, CHANNEL: 0.05})
@@ -61,7 +67,7 @@ async def test_a_message_that_the_relay_holds_back_is_reported_once() -> None:
     async with receiver() as here:
         here.take(CHANNEL, 2, "newer")
         await eventually(lambda: here.missed)
-        await asyncio.sleep(0.1)
+        await patience_ends()
         assert (here.handled, here.missed) == ([], [RELAY])
 
 
@@ -70,7 +76,7 @@ async def test_a_message_that_the_relay_carries_in_time_is_handled_first() -> No
         here.take(CHANNEL, 2, "newer")
         here.take(RELAY, 1, "older")
         assert here.handled == ["older", "newer"]
-        await asyncio.sleep(0.1)
+        await patience_ends()
         assert here.missed == []
 
 
@@ -96,7 +102,7 @@ async def test_a_closed_order_waits_for_nothing() -> None:
     async with receiver() as here:
         here.take(CHANNEL, 2, "old")
         here.order.close()
-        await asyncio.sleep(0.1)
+        await patience_ends()
         assert (here.handled, here.missed) == ([], [])
 
 
@@ -108,7 +114,7 @@ async def test_what_a_channel_before_has_lost_ends_no_channel() -> None:
         assert here.handled == ["by relay"]
         here.channel_begins(6)
         here.take(CHANNEL, 6, "by channel")
-        await asyncio.sleep(0.1)
+        await patience_ends()
         assert (here.handled, here.missed) == (["by relay", "by channel"], [])
 
 

@@ -108,10 +108,10 @@ async def test_a_connection_that_is_dropped_on_purpose_is_followed_by_another_ea
             client.drop()
 
 
-async def test_where_nobody_listens_it_tries_on_and_can_be_stopped() -> None:
+async def test_where_nobody_listens_it_tries_on_and_can_be_stopped(caplog: pytest.LogCaptureFixture) -> None:
     async with LegacyRelay() as relay:
         url = relay.url
     async with connecting(url) as (client, listener):
-        await asyncio.sleep(0.2)
+        await eventually(lambda: any("trying again" in message for message in caplog.messages))
         assert not client.open
         assert listener.events == []
