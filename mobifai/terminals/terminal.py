@@ -93,7 +93,7 @@ class Terminal:
         self._memory = RingMemory(spawned.memory, shared=spawned.shared)
         self.modes = self._memory.modes()
         self.stream = self._memory.stream()
-        # A keeper that runs since before the limit was raised allocates smaller rings, also for new shells.
+        # A keeper that was started before the limit was raised allocates smaller rings, also for new shells.
         self.ring = ByteRing(ring, self._memory.buffer, self._memory.marks, WINDOW_BYTES)
         self._on_end = on_end
         self._finish_by: float | None = None

@@ -145,7 +145,7 @@ class RelayClient:
             await self._serve(socket)
         except (
             Exception
-        ) as error:  # whatever a relay's data makes a library or a handler raise, only this connection ends
+        ) as error:  # any exception that a relay's data causes in a library or a handler ends only this connection
             self._report_lost(explain(error, self.url), error)
         finally:
             await socket.close()

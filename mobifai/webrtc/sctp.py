@@ -276,7 +276,7 @@ class FastSctpTransport(RTCSctpTransport):
             raise
         except (
             Exception
-        ) as error:  # a packet of valid form may make the parent raise anything; only this connection ends
+        ) as error:  # any exception that a packet of valid form causes in the parent class ends only this connection
             _log.warning("closing the data channel: one of its packets can't be handled (%r)", error)
             raise ConnectionError("a packet can't be handled") from None
 

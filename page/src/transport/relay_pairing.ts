@@ -68,7 +68,7 @@ export const TRANSITIONS: { readonly [Event in keyof PairingEvents]: Row } = {
   auth_error: ENDS,
   available_devices: STAYS,
   error: { waiting: ["waiting"], proving: ["ended"], greeting: ["ended"] },
-  // pairing; a new handshake replaces the one before, and its session
+  // pairing; a new handshake replaces the previous one and its session
   "handshake:initiate": { "signing-in": ["proving"], waiting: ["proving"], proving: ["proving"], greeting: ["proving"], ready: ["proving"] },
   "handshake:verify": { proving: ["proving"], greeting: ["greeting"], ready: ["ready"] },
   paired: { proving: ["greeting", "proving"] }, // a pairing with another machine changes nothing

@@ -47,7 +47,7 @@ function memory(health: Health): HTMLElement {
 
 function facts(health: Health): HTMLElement {
   const fact = (name: string, value: string): HTMLElement => el("div", { class: "fact" }, el("dt", {}, name), el("dd", {}, value));
-  // an agent before facts sends none
+  // an older agent sends no facts
   return el("dl", { class: "facts" }, ...(health.facts ?? []).map(({ label, value, unit }) => fact(label, quantity(value, unit))));
 }
 
