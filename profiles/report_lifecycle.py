@@ -109,7 +109,7 @@ def finish_report(directory: ReportTarget[R], saving: ReportSaver[R], make: Call
         report = make()
     except asyncio.CancelledError:
         _write(directory, saving.end("inconclusive", INTERRUPTION))
-        raise CommandError("it was interrupted", INTERRUPTED) from None
+        raise CommandError("interrupted", INTERRUPTED) from None
     except Exception as error:
         _write(directory, saving.end("failed", f"the run failed: {reason_of(error)}"))
         raise CommandError(reason_of(error), FAILED) from error

@@ -45,7 +45,7 @@ def flame(seconds: float, out: Path, native: bool, kept: bool, state_dir: Path) 
 def _shown(took: window.TracedWindow, *, kept: bool) -> str:
     """Return a description of the page: it shows memory at the peak, or memory that remained."""
     seconds = f"{took.seconds:.3g} s"
-    early = ", which was interrupted" if took.interrupted else ""
+    early = " (interrupted)" if took.interrupted else ""
     if kept:
         return f"memory that was allocated within {seconds}{early} and not freed by the end"
     return f"memory that was allocated within {seconds}{early}, at its peak"

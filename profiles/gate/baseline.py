@@ -13,7 +13,7 @@ import msgspec
 from mobifai.errors import MobiFaiError
 from soak.report.files import reason, write_whole
 
-UPDATE: Final = "create one with --update"
+UPDATE: Final = "store new ones with --update"
 
 
 class BaselineError(MobiFaiError):
@@ -78,8 +78,9 @@ def misfit(known: Sequence[Baseline], wanted: Baseline) -> str:
     """Return a sentence that says why no entry fits."""
     if any(one.place == wanted.place for one in known):
         return f"the workload has changed since the figures were stored; {UPDATE}"
-    there = "; ".join(sorted(", ".join(one.place) for one in known)) or "none"
-    return f"expected stored figures for {', '.join(wanted.place)}; found figures for {there}; {UPDATE}"
+    there = "; ".join(sorted(", ".join(one.place) for one in known))
+    others = f", only for {there}" if there else ""
+    return f"no figures are stored for {', '.join(wanted.place)}{others}; {UPDATE}"
 
 
 def here(environment: Mapping[str, Any], workload: str, figures: Mapping[str, float], measured: str) -> Baseline:

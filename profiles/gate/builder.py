@@ -59,7 +59,7 @@ class Builder:
     def check(self) -> None:
         """Raise BuildInterrupted after a signal."""
         if self._stop.asked:
-            raise BuildInterrupted("interrupted while a side was being built; nothing was compared")
+            raise BuildInterrupted("the run was interrupted while a side was being built; nothing was compared")
 
     def run(self, words: Sequence[str], what: str, more: Mapping[str, str] = MappingProxyType({})) -> None:
         """Run a command that builds `what`, with the variables `more` added to its environment.

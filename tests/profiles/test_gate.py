@@ -432,7 +432,7 @@ async def test_figures_of_another_environment_are_no_pass_and_nothing_is_run(tmp
     status, out, _ = await run_command("profile", "gate", "--baseline", str(file), "--report", str(place))
     assert status == 4
     assert "? No verdict" in out
-    assert "found figures for CPython 2.7, glibc 2.36, x86_64; create one with --update" in out
+    assert "only for CPython 2.7, glibc 2.36, x86_64; store new ones with --update" in out
     first = read_gate(place)
     assert first.fits is False
     typed = await run_line(first.replay, tmp_path / "a person's folder")
