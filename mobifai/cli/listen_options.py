@@ -87,6 +87,21 @@ def check_public_url(url: str | None) -> str | None:
     return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
 
 
+def check_relay_url(url: str) -> str:
+    """Return the URL of a relay elsewhere without a slash at its end. Raises ConfigError."""
+    if not _is_http(url):
+        raise ConfigError(f"--relay: expected an address such as https://HOST or http://HOST:PORT; found {url!r}")
+    return url.rstrip("/")
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # not a valid port
+        return False
+
+
 def _allowed_host(value: str) -> str:
     name, port = value, ""
     if not _is_host(value):

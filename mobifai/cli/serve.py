@@ -1,37 +1,28 @@
-"""`mobifai serve`: run the agent. Owns its options, and starts the keeper that then starts the agent.
+"""`mobifai serve`: run the agent. Owns its options and the checks of their values; `agent_start` does the rest.
 
 To add an option: declare it here with its variable, add a field to `Config`, and read that where it is needed. The
 settings file accepts it without more. `docs/reference/settings.md` lists it.
 """
 
 import datetime as dt
-import logging
-import os
 import re
 import socket
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
 import click
 
 from mobifai.assistant.config import DEFAULT_MODEL, ApprovalMode, AssistantConfig, from_table
+from mobifai.cli.agent_start import start_agent
 from mobifai.cli.init_process import fork_if_init
-from mobifai.cli.keeper_start import become_keeper
-from mobifai.cli.listen_options import check_public_url, listen_options, relay_config
+from mobifai.cli.listen_options import check_public_url, check_relay_url, listen_options, relay_config
 from mobifai.cli.settings import FileSettings, log_options, state_dir_option
-from mobifai.config import EVERY_ADDRESS, PUBLIC_STUN, Config, HealthConfig
-from mobifai.errors import ConfigError, StateError
+from mobifai.config import EVERY_ADDRESS, PUBLIC_STUN, Config, HealthConfig, RelayConfig
+from mobifai.errors import ConfigError
 from mobifai.limits import MAX_NAME
-from mobifai.logs.setup import RootLogHandler, set_up_logs
+from mobifai.logs.setup import set_up_logs
 from mobifai.protocol.plain_text import one_line
-from mobifai.resource_limits import check_limits
-from mobifai.state import StateDir, open_state
-from mobifai.terminals import keeper_protocol as keeper_wire
 from mobifai.terminals.shells import shell_command
-
-_log = logging.getLogger(__name__)
 
 _ICE_SERVER = re.compile(r"stuns?:[^\s?:]+(:[0-9]{1,5})?|turns?:[^\s?:]+(:[0-9]{1,5})?(\?transport=(udp|tcp))?")
 
@@ -178,9 +169,7 @@ def serve(
         fork_if_init()
     logs = set_up_logs(log_level, log_format)
     config = Config(
-        relay=_relay_url(relay, own=lan or host is not None or port is not None or bool(trusted_proxy))
-        if relay is not None
-        else relay_config(host or (EVERY_ADDRESS if lan else "127.0.0.1"), port, allow_host, trusted_proxy, public_url),
+        relay=_relay(relay, lan, host, port, allow_host, trusted_proxy, public_url),
         public_url=check_public_url(public_url),
         shell=shell_command(shell),
         device_name=one_line(name, MAX_NAME),
@@ -194,51 +183,34 @@ def serve(
         health=_health(memory_limit, health_interval, time_scale),
         limits=settings.limits,
     )
-    named = {"model": model, "base_url": model_url, "approvals": approvals}
-    assistant = from_table(
-        {**settings.assistant, **{name: value for name, value in named.items() if value is not None}}
-    )
-    keeper_fd = keeper_wire.connection()
-    if keeper_fd is not None:
-        return _run_agent(config, assistant, StateDir(state_dir), logs, keeper_fd)
-    check_limits()
-    if ready_file is not None:
-        _check_place(ready_file)
-    with ExitStack() as scope:
-        state = scope.enter_context(open_state(state_dir))
-        if no_keeper:
-            return _run_agent(config, assistant, state, logs, None)
-        descriptor = become_keeper(state, config, as_json=log_format == "json")
-        scope.close()  # the keeper holds the lock now
-        return _run_agent(config, assistant, StateDir(state_dir), logs, descriptor)
+    assistant = _assistant(settings, model=model, base_url=model_url, approvals=approvals)
+    return start_agent(config, assistant, state_dir, logs, with_keeper=not no_keeper, as_json=log_format == "json")
 
 
-def _run_agent(
-    config: Config, assistant: AssistantConfig, state: StateDir, logs: RootLogHandler, keeper_fd: int | None
-) -> int:
-    with state.keys_prepared():
-        from mobifai.cli.agent_process import run_agent  # noqa: PLC0415 - the keeper does not load it
-
-    return run_agent(config, assistant, state, logs, keeper_fd)
-
-
-def _relay_url(url: str, *, own: bool) -> str:
-    """Return a checked `url`. Raises ConfigError. `own`: the user gave options of the built-in relay, too."""
-    if own:
+def _relay(
+    url: str | None,
+    lan: bool,
+    host: str | None,
+    port: int | None,
+    allow_host: tuple[str, ...],
+    trusted_proxy: tuple[str, ...],
+    public_url: str | None,
+) -> str | RelayConfig:
+    """Return the URL of a relay elsewhere, or the settings of the built-in one. Raises ConfigError."""
+    if url is None:
+        address = host or (EVERY_ADDRESS if lan else "127.0.0.1")
+        return relay_config(address, port, allow_host, trusted_proxy, public_url)
+    if lan or host is not None or port is not None or trusted_proxy:
         raise ConfigError(
             "expected either --relay, or --lan, --host, --port and --trusted-proxy for the built-in relay; found both"
         )
-    if not _is_http(url):
-        raise ConfigError(f"--relay: expected an address such as https://HOST or http://HOST:PORT; found {url!r}")
-    return url.rstrip("/")
+    return check_relay_url(url)
 
 
-def _is_http(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # not a valid port
-        return False
+def _assistant(settings: FileSettings, **options: str | None) -> AssistantConfig:
+    """Return the assistant's settings: those of the file, and options, which take precedence. Raises ConfigError."""
+    given = {name: value for name, value in options.items() if value is not None}
+    return from_table({**settings.assistant, **given})
 
 
 def _ice_servers(urls: tuple[str, ...]) -> tuple[str, ...]:
@@ -256,9 +228,3 @@ def _health(memory_limit: int, interval: float, time_scale: float) -> HealthConf
         trim_seconds=usual.trim_seconds / time_scale,
         inactive_seconds=usual.inactive_seconds / time_scale,
     )
-
-
-def _check_place(file: Path) -> None:
-    """Raise StateError if a ready file can't be written."""
-    if not file.parent.is_dir() or not os.access(file.parent, os.W_OK | os.X_OK) or file.is_dir():
-        raise StateError(f"--ready-file: expected a file in a writable directory; found {file}")
