@@ -126,4 +126,4 @@ def _keep(page: Path, out: Path) -> None:
     except OSError as error:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
-        raise ProfileError(f"{out}: can't be written ({reason(error)}); make room, or name another --out") from None
+        raise ProfileError(f"{out}: can't be written ({reason(error)}); free some space or use another --out") from None

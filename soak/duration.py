@@ -8,7 +8,7 @@ _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(s|min|m|h|d)")
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 MOST_SHOWN = 40
-"""Most characters of an invalid value that a message repeats."""
+"""Most characters of an invalid value that an error message shows."""
 SHORTEST = 0.1
 LONGEST = 366 * 86_400
 
@@ -34,14 +34,14 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
             return float(value)
         text, shown = str(value).strip().lower(), repr(str(value)[:MOST_SHOWN])
         if _NUMBER.fullmatch(text):
-            self.fail(f"expected a length of time with a unit (s, m, h or d), as 90s or 1h30m; found {shown}: "
+            self.fail(f"expected a duration with a unit (s, m, h or d), as 90s or 1h30m; found {shown}: "
                       f"write {text[:MOST_SHOWN]}s for seconds", param, ctx)  # fmt: skip
         if not text or _PART.sub("", text).strip():
-            self.fail(f"expected a length of time as 90s, 2m, 1h30m or 24h; found {shown}: give one {self.range}",
+            self.fail(f"expected a duration as 90s, 2m, 1h30m or 24h; found {shown}: give a duration {self.range}",
                       param, ctx)  # fmt: skip
         seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
         if not self.shortest <= seconds <= self.longest:
-            self.fail(f"expected a length of time {self.range}; found {shown}", param, ctx)
+            self.fail(f"expected a duration {self.range}; found {shown}", param, ctx)
         return seconds
 
 

@@ -50,7 +50,7 @@ MODES: Final[Mapping[str, Mode]] = MappingProxyType(
         ),
     }
 )  # fmt: skip
-"""The parameters of each mode, by the parameter that selects it. The default mode is the last."""
+"""The modes of `mobifai soak`, by the parameter that selects each. The default mode is the last."""
 
 TABLE: Final = OptionTable(MODES, {_LENGTH: "each says how long the run is"})
 

@@ -14,7 +14,7 @@ from mobifai.errors import CommandError
 from soak.gauges.results import EXIT_STATUS
 
 NOT_WRITTEN: Final = EXIT_STATUS["failed"]
-"""The exit status in place of 0 if output or report can't be written."""
+"""The exit status that replaces 0 if the output or the report can't be written."""
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 

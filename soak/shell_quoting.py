@@ -30,6 +30,6 @@ def _escaped(character: str) -> str:
         return _NAMED[character]
     if is_shown(character):
         return character
-    is_byte = "\udc80" <= character <= "\udcff"  # of a name that is no text
+    is_byte = "\udc80" <= character <= "\udcff"  # a byte of a file name that is not valid text
     encoded = character.encode(errors="surrogateescape" if is_byte else "surrogatepass")
     return "".join(f"\\{byte:03o}" for byte in encoded)

@@ -15,7 +15,7 @@ import psutil
 from mobifai.health.process_stats import descriptor_kinds
 
 UNSTEADY = ("-wal", "-shm", "-journal")
-"""Temporary files of SQLite."""
+"""Suffixes of SQLite's temporary files, which are not counted."""
 
 FILES_COUNTED = 100_000
 

@@ -13,7 +13,7 @@ PAUSE_SECONDS = 0.02
 LONGEST_PAUSE = 1.0
 
 Counted = tuple[dict[str, float], list[dict[str, Any]]]
-"""Values by name, and the ledger's entries."""
+"""A count: values by name, and the entries of the ledger."""
 
 
 class NotAtRest(MobiFaiError):

@@ -29,7 +29,7 @@ EXIT_STATUS: dict[SoakVerdict, int] = {
     "inconclusive": 4,
     "unfinished": 4,
 }
-"""The exit status of each verdict; 2 is for usage errors."""
+"""The exit status of each verdict. Status 2 is for usage errors."""
 
 
 class Installed(StrEnum):

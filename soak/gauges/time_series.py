@@ -125,7 +125,7 @@ class SeriesBook:
         self.refused = 0
         self._most_points = most_points
         self._most_names = most_names
-        self._moments = Series(capacity=most_points)  # always 0: the past of names that appear later
+        self._moments = Series(capacity=most_points)  # always 0: the values of a name before its first sample
         self._series: dict[str, Series] = {}  # bounded by most_names
 
     @property

@@ -33,7 +33,7 @@ BELOW: Final = 0.25
 """How far a block may be below the base, as a share of the rise. A base that is high by chance must not hide a leak."""
 
 UNSTEADY_BLOCKS: Final = 1
-"""Blocks of a confirmation that need not rise; for a count at rest, half of them."""
+"""Blocks of a confirmation in which an amount need not rise. A count at rest need not rise in half of the blocks."""
 
 SLIGHT: Final = 0.25
 """Steps that are smaller than this share of the average step do not count as a rise."""
@@ -54,7 +54,7 @@ MARGIN: Final = 2.0
 """Factor on the observed noise, for a smallest leak that is found nine times in ten."""
 
 HALVINGS: Final = 16
-"""Bisections of the range of the smallest leak."""
+"""Number of bisections with which the smallest leak is searched."""
 
 CLEARLY: Final = 4.0
 """Least size of a clear rise, as a multiple of the threshold."""
@@ -65,7 +65,7 @@ FEWEST_CLEAR_BLOCKS: Final = 5
 ROUNDING: Final = 1e-9
 
 Level: TypeAlias = tuple[int, float]
-"""A cycle and its value, the minimum of an interval."""
+"""The minimum of an interval: the cycle and the value there."""
 
 
 @dataclass(frozen=True, slots=True)

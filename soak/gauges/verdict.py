@@ -34,7 +34,7 @@ ENOUGH_LOOKS: Final = 2 * FEWEST_BLOCKS + 1
 SECONDS_A_DAY: Final = 86_400.0
 
 MOST_FINDINGS: Final = 1000
-"""Most findings of one scenario; further ones add no information."""
+"""Most findings of one scenario. Further findings add no information."""
 
 FAILED_KINDS: Final = frozenset({"failure", "integrity", "harness"})
 """Findings that make the run itself unreliable."""

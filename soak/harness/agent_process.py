@@ -279,4 +279,4 @@ async def agent_under_test(
 
 
 NOBODY = "stun:nowhere.invalid:3478"
-"""An invalid STUN server: with a separate relay an agent would query a public one."""
+"""An invalid STUN server. With a separate relay, an agent would otherwise query a public server."""

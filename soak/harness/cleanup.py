@@ -24,7 +24,7 @@ ROUNDS = 50
 """Most passes over all processes. A process may start another one just before it is killed."""
 
 GONE_SECONDS = 1.0
-"""How long to wait for the processes killed in one pass."""
+"""How long to wait for the end of the processes that were killed in one pass."""
 
 END_SECONDS = 10.0
 

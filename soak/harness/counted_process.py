@@ -53,7 +53,7 @@ class CountedProcess:
         if self.inside:
             sample = await self.ask("soak.sample")
             if sample["pid"] != self.pid():
-                raise StateError(f"expected the {self.name} to be process {self.pid()}; {sample['pid']} answered")
+                raise StateError(f"expected an answer of process {self.pid()} ({self.name}); found {sample['pid']}")
             found.update(sample["values"])
         return of_process(self.name, found)
 

@@ -10,7 +10,7 @@ from subprocess import DEVNULL, PIPE
 from mobifai.errors import MobiFaiError
 
 SHOWN_CHARACTERS = 500
-"""Length of the end of an output in an error message."""
+"""How many characters an error message shows from the end of an output."""
 
 
 class HelperTimeout(MobiFaiError):

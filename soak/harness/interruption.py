@@ -78,7 +78,7 @@ class Interruption:
         before, self._wake = self._wake, lambda: loop.call_soon_threadsafe(arrived.set)
         going = asyncio.ensure_future(job)
         try:
-            await asyncio.sleep(0)  # start the job, so that it can report its progress
+            await asyncio.sleep(0)  # let the job start, so that it can report its progress
             while not going.done() and self.count < at:
                 arrived.clear()
                 waiting = asyncio.ensure_future(arrived.wait())

@@ -84,7 +84,7 @@ def _move(wire_up: Callable[[], None]) -> None:
     root, user, group = os.geteuid() == 0, os.geteuid(), os.getegid()
     _unshare(_CLONE_NEWNET if root else _CLONE_NEWUSER | _CLONE_NEWNET)
     if not root:
-        # The same ids inside, so that files and processes look the same.
+        # User and group have the same ids inside, so that files and processes look the same.
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
         Path("/proc/self/gid_map").write_text(f"{group} {group} 1")

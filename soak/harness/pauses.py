@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 CHECK_SECONDS = 0.5
 LEAST_SECONDS = 5.0
-"""Shorter delays are load, which all timeouts allow for."""
+"""Least length of a pause. A shorter delay is caused by load, for which all timeouts have room."""
 
 
 class Paused(Exception):
@@ -109,4 +109,4 @@ def pause_notes(pauses: PauseDetector) -> list[str]:
     if not pauses.count:
         return []
     times = "once" if pauses.count == 1 else f"{pauses.count} times"
-    return [f"the run was paused {times}, {duration(pauses.seconds)} in all: not part of its duration, not judged"]
+    return [f"the run was paused {times}, {duration(pauses.seconds)} in all, which is no part of its duration"]

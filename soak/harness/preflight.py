@@ -73,7 +73,7 @@ def check_disk(folder: Path, least: int, what: str, advice: str) -> None:
     """Raise NotReady if a disk has less than `least` bytes free."""
     found = shutil.disk_usage(folder).free
     if found < least:
-        raise NotReady(f"{folder}: expected {least / MEGABYTE:g} MB of room for {what}, "
+        raise NotReady(f"{folder}: expected {least / MEGABYTE:g} MB of free space for {what}, "
                        f"found {found / MEGABYTE:.1f} MB; {advice}")  # fmt: skip
 
 
@@ -92,7 +92,7 @@ def check_limit(number: int, least: int, what: str, command: str) -> None:
 
 
 def _too_few(least: int, what: str, found: int, command: str, remedy: str) -> str:
-    return f"expected at least {least} {what} to be allowed, found a limit of {found} (`{command}`); {remedy}"
+    return f"expected a limit of at least {least} {what}, found {found} (`{command}`); {remedy}"
 
 
 def check_terminals(openpty: Callable[[], tuple[int, int]] = os.openpty) -> None:

@@ -20,7 +20,7 @@ from soak.inside.free_lists import fill_free_lists
 from soak.inside.windows import MemoryWindows
 
 RUN_VARIABLE = TEST_VARIABLE
-"""Marks an agent under test, and every process that it starts, with the name of the run."""
+"""The variable with the name of the run, in the environment of an agent under test and its child processes."""
 
 
 def control_handlers(subject: PluginContext) -> Mapping[str, ControlHandler]:
@@ -39,13 +39,13 @@ def control_handlers(subject: PluginContext) -> Mapping[str, ControlHandler]:
         }
 
     async def fill(_: dict[str, Any]) -> object:
-        if subject.keeper is None:  # those of an event loop
+        if subject.keeper is None:  # a keeper has no event loop
             await fill_free_lists()
         return {}
 
     async def plant(arguments: dict[str, Any]) -> object:
         if RUN_VARIABLE not in os.environ:
-            raise StateError("expected an agent that `mobifai soak` has started; leaks are planted in no other")
+            raise StateError("expected an agent that `mobifai soak` has started; found an agent in normal use")
         from soak.plants import install  # noqa: PLC0415 - a clean run never loads it
 
         install(str(arguments.get("name")), subject)

@@ -44,7 +44,7 @@ CANARIES = frozenset(
 """Types whose objects must end with a phone, a terminal, a conversation or the agent's connection to its own relay."""
 
 LISTENERS = ("link.listeners",)
-"""Ledger entries that count listeners."""
+"""Entries of the ledger that count listeners."""
 
 
 def count(ledger: Ledger, *, disturb: bool) -> dict[str, float]:
@@ -76,7 +76,7 @@ def _collect() -> int:
 
 def _types() -> Mapping[str, float]:
     """Return the number of objects of each type that the garbage collector tracks."""
-    types: dict[type, list[None]] = {}  # lists, not numbers: each number is a block of its own, 200,000 of them
+    types: dict[type, list[None]] = {}  # lists, not numbers: 200,000 numbers would be as many blocks
     for thing in gc.get_objects():
         kind = type(thing)
         if kind in types:

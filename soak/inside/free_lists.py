@@ -7,7 +7,7 @@ objects that existed at the same time. This number rises more and more rarely: a
 import asyncio
 
 AT_ONCE = 600
-"""Objects of each kind that exist at one time: more than any free list keeps."""
+"""Objects of each kind that exist at the same time: more than any free list keeps."""
 
 
 async def fill_free_lists() -> None:

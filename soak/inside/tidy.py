@@ -15,13 +15,13 @@ from collections.abc import Callable
 from typing import Any
 
 ENTRIES = 2
-"""A bounded cache with fewer entries is left alone: it may be used to create a single object."""
+"""A bounded cache with fewer entries is not emptied. It may serve to create a single object."""
 
 PURE = ("yarl.",)
 """Modules whose caches are always emptied."""
 
 CURSORS = 400
-"""sqlite3 drops the weak references to a connection's dead cursors with every 200th new one (Modules/_sqlite)."""
+"""Cursors to create. With every 200th new cursor, sqlite3 drops weak references to dead ones (Modules/_sqlite)."""
 
 
 LRU_CACHE = type(functools.lru_cache(str))
@@ -71,7 +71,7 @@ def _empty_addresses(cache: object) -> None:
 
 def _forget_cursors(connection: sqlite3.Connection) -> None:
     """Create cursors until the connection has dropped its references to dead ones."""
-    with contextlib.suppress(sqlite3.Error):  # of another thread, or closed
+    with contextlib.suppress(sqlite3.Error):  # the connection is closed, or belongs to another thread
         for _ in range(CURSORS):
             if _dead_cursors(connection) <= 1:
                 return

@@ -23,7 +23,7 @@ RELAYS_OWN = frozenset(
         "relay:echo", "e2e:welcome", "e2e:sealed", "e2e:refused",
     }
 )  # fmt: skip
-"""Events that an encrypting phone accepts from a relay in plaintext; all others are forged."""
+"""Events that an encrypting phone accepts from a relay in plaintext. All other plaintext events are forged."""
 
 TO_RELAY = frozenset(
     {"register", "request_connection", "handshake:response", "handshake:confirmed", "error", "relay:echo", "e2e:hello"}

@@ -18,7 +18,7 @@ Json = Any
 """Any JSON value."""
 
 NAMES = 128
-"""Most event names; the protocol has about 60."""
+"""Most names of events that are stored. The protocol has about 60."""
 EVENTS = 64
 """Most events of one name."""
 CHARACTERS = 256 << 10
@@ -97,7 +97,7 @@ class EventLog:
         self._events: dict[str, deque[ReceivedEvent]] = {}
         self._sizes: dict[str, int] = {}
         self.count = 0
-        """The number of events so far, which is the `number` of the next one."""
+        """The number of events so far. The next event gets it as its `number`."""
 
     def add(self, event: str, payload: Json, path: str) -> ReceivedEvent:
         """Store an event. If there is no room, evict the oldest event of the same name."""

@@ -10,11 +10,11 @@ from soak.phone.traffic import IntegrityError
 RESET = b"\x1bc"
 """The first bytes of every screen."""
 SLACK = 1024 + 8
-"""Most bytes between the start of the ring and that of a screen: the rest of a character and of a line."""
+"""Most bytes between the start of the ring and the start of a screen: the rest of a character and of a line."""
 MOST_AHEAD = 16 << 20
 """Most expected bytes that no phone has seen."""
 PLACES = 4096
-"""Most offsets at which a screen may begin according to its text."""
+"""Most offsets that are considered as the start of a screen with a given text."""
 _TRIM = 64 << 10
 _SHOWN = 40
 
@@ -30,7 +30,7 @@ class ExpectedStream:
         self.capacity = capacity
         self.least_kept = capacity if least_kept is None else least_kept
         self.seen = 0
-        """How far a phone has seen the output."""
+        """The position up to which any phone has seen the output."""
         self._kept = bytearray()  # bounded by capacity, _TRIM and MOST_AHEAD
         self._base = 0
 
@@ -66,7 +66,7 @@ class ExpectedStream:
         """Return the positions at which a screen with the content `data` may begin."""
         places = [0] if self._base == 0 and self.seen <= self.capacity and self._kept.startswith(data) else []
         first = max(1, self.seen - self.capacity, self._base)
-        last = self.total - self.least_kept + SLACK  # a ring that begins later than at 0 is full
+        last = self.total - self.least_kept + SLACK  # a ring that does not begin at 0 is full
         if self.total > self.least_kept:
             places += self.places(data, first, last)
         return places

@@ -48,7 +48,7 @@ class StreamOffsets:
 
     def sync(self, payload: Mapping[str, Any], path: str) -> list[Reply]:
         """Process `processes:sync`. Drop terminals that have ended, and reply if the agent waits for offsets."""
-        self._used = "resume" in payload or "window" in payload  # else the agent does not know the features
+        self._used = "resume" in payload or "window" in payload  # otherwise the agent does not have the features
         self._window = payload.get("window", 0)
         listed = {process["uuid"]: process.get("stream") for process in payload["processes"]}
         kept = {uuid: place for uuid, place in self._places.items() if uuid in listed}

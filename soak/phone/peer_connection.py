@@ -17,7 +17,7 @@ from soak.phone.event_log import PhoneError
 
 LABEL = "terminal"
 BUFFERED = 1 << 20
-"""Bytes that may be buffered in the channel before `send` waits."""
+"""Bytes that may be buffered in the data channel before `send` waits."""
 DRAIN_SECONDS = 10.0
 
 

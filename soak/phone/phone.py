@@ -34,7 +34,7 @@ CANDIDATES = 64
 """Most candidates that arrive before their offer."""
 
 REPLY = "reply"
-"""A queued reply of this phone to received output."""
+"""The event name of a queued reply, which answers received output."""
 
 _SIGNALS = frozenset({"handshake:initiate", "handshake:verify", "webrtc:offer", "webrtc:ice-candidate"})
 
@@ -66,9 +66,9 @@ class Phone(PhoneInterface):
         self.relay_url = relay_url
         self.identity = identity or Identity.generate()
         self.keys = keys
-        """The keys for end-to-end encryption; None: it trusts the relay."""
+        """The keys for end-to-end encryption. None: the phone does not encrypt, and trusts the relay."""
         self.forged = 0
-        """Ignored plaintext messages that a relay has no right to send."""
+        """The number of plaintext messages that were ignored, because a relay has no right to send them."""
         self._session: EncryptionSession | None = None
         self._paired: Json = None
         self._webrtc = webrtc
@@ -227,7 +227,7 @@ class Phone(PhoneInterface):
         self._session = self.paired_with = None
         if isinstance(refused, dict):
             if refused.get("reason") == "link-used" and self.keys is not None:
-                self.keys.psk = NO_SECRET  # the link is used up; if this phone used it, the agent knows its key
+                self.keys.psk = NO_SECRET  # the link has been used; if this phone used it, the agent has pinned its key
             self.receive("e2e:refused", refused, "relay")
         self.receive("error", {"message": why}, "phone")
 

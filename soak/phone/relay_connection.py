@@ -21,10 +21,10 @@ from soak.phone.event_log import Json, PhoneError
 
 CONNECT_SECONDS = 10.0
 CLOSE_SECONDS = 3.0
-"""How long to wait for the relay's side of the close."""
+"""How long to wait until the relay has closed its side too."""
 
 _SILENT = logging.getLogger("soak.phone.relay")
-"""Scenarios cut connections, so the library's messages about it are discarded."""
+"""A logger that discards the library's messages, because scenarios cut connections on purpose."""
 _SILENT.addHandler(logging.NullHandler())
 _SILENT.propagate = False
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 TAIL = 192 << 10
-"""Characters stored for one terminal, in addition to the last chunk: more than a screen has."""
+"""Characters stored for one terminal, in addition to the last chunk. A screen has fewer."""
 TERMINALS = 64
-"""Most terminals whose text a phone stores; the agent has at most as many."""
+"""Most terminals whose text a phone stores. The agent does not have more."""
 
 
 @dataclass(frozen=True, slots=True)

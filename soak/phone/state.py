@@ -15,7 +15,7 @@ from soak.phone.screen import Screens, Totals, shows
 
 Where = Callable[[Json], bool]
 Watcher = Callable[[str, Json], None]
-"""Called with every event and its payload before it is processed. May raise MobiFaiError."""
+"""A function that is called with every event and its payload before the event is processed. May raise MobiFaiError."""
 
 
 class PhoneState:
@@ -43,12 +43,12 @@ class PhoneState:
         self.paired_with: str | None = None
         """The `peerId` of the current pairing."""
         self.verified: bool | None = None
-        """Whether the agent's signature was valid; None if the relay did not forward one."""
+        """Whether the agent's signature was valid; None if the relay did not forward a signature."""
         self.features = features
         self.offsets = StreamOffsets(features) if features else None
-        """Its offset in each terminal; None for a legacy app, which keeps none."""
+        """The phone's offset in each terminal; None for a legacy app, which has no offsets."""
         self.watcher: Watcher | None = None
-        """Its exceptions are raised in every task that waits for this phone, now or later."""
+        """A function that sees each event first. Its exceptions are raised in every task that waits for this phone."""
         self._log = EventLog()
         self._changes = ChangeNotifier()
         self._screens = Screens(keep_all=keep_output)

@@ -144,7 +144,7 @@ class LogRotation(DecoyPlant, on=LifecycleEvent.TERMINAL):
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.path: Path = subject.agent.state_dir / "decoy.log"
-        self.logger = logging.Logger("decoy")  # not registered, so nobody else finds it
+        self.logger = logging.Logger("decoy")  # not registered with logging, so that no other code finds it
         self.logger.addHandler(RotatingFileHandler(self.path, maxBytes=16 << 10, backupCount=2))
 
     def on_event(self, event: PlantEvent) -> None:

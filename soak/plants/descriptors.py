@@ -26,7 +26,7 @@ class SocketOfFailedReconnect(LeakPlant, on=LifecycleEvent.CONNECT):
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
-        self.deaf = socket.socket()  # it holds a port on which nobody listens
+        self.deaf = socket.socket()  # keeps a port on which no process listens
         self.deaf.bind(("127.0.0.1", 0))
 
     def on_event(self, _: PlantEvent) -> None:

@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 OnEvent = Callable[[PlantEvent], None]
 Call = Callable[[str, Any], None]
-"""Called with the key and the object of an event."""
+"""A function that is called with the key and the object of an event."""
 
 
 def listen(process: Any, kind: LifecycleEvent, on_event: OnEvent) -> None:

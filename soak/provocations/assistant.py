@@ -81,7 +81,7 @@ async def _leave(env: ProvocationEnvironment, phone: Phone) -> None:
 
 PROVOCATIONS = (
     provocation(
-        "busy model", "a model that takes every turn, types, looks and says as much as it may", busy_model,
+        "busy model", "a model that uses every turn, and types, reads and writes as much as is allowed", busy_model,
         ASSISTANT_CONVERSATIONS, ASSISTANT_TURNS, ASSISTANT_HISTORY, ASSISTANT_HISTORY_BYTES, ASSISTANT_SCREEN,
         ASSISTANT_ACTIONS, ASSISTANT_TYPED, ASSISTANT_TOKENS, ASSISTANT_STORY_BYTES, ASSISTANT_AUDIT,
     ),
@@ -90,7 +90,7 @@ PROVOCATIONS = (
         ASSISTANT_STORIES, ASSISTANT_STORY_EVENTS,
     ),
     provocation(
-        "unread answer", "a command that asks the assistant and reads nothing", unread_answer, ASSISTANT_EVENTS,
+        "unread answer", "a command that asks the assistant but reads no answer", unread_answer, ASSISTANT_EVENTS,
     ),
 )  # fmt: skip
 """The provocations of this module."""

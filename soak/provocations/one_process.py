@@ -134,7 +134,7 @@ async def _nuisance(env: ProvocationEnvironment, phone: Phone) -> None:
 PROVOCATIONS = (
     provocation(
         "agent in one process",
-        "without a keeper: shells that outlive their terminals, a model that answers hugely or never, a flooded log",
+        "without a keeper: shells that outlive their terminals, a model that gives huge answers or none, a flooded log",
         one_process,
         TERMINAL_CHILDREN, ASSISTANT_ANSWER, ASSISTANT_REPLY, ASSISTANT_SECONDS, LOG_FILES, LOG_FILE, LOG_LINE,
         LOG_KINDS,

@@ -37,14 +37,14 @@ FIRST_PHONE = 3000
 """The number of the first phone that is invited by a link here."""
 
 FIRST_TURN = [{"type": "delay", "ms": 300}, LOOK]
-"""A pause in which the phone falls silent before the model sends much."""
+"""A pause, in which the phone stops answering before the model sends much."""
 LONG_TURN = [*[{"type": "message", "text": "😀" * 4000}] * 28, LOOK]
-"""Messages of 16,000 bytes each, together less than a conversation may hold."""
+"""Messages of 16,000 bytes each. Together they are smaller than a conversation may be."""
 BUSY_TURN = [*[{"type": "message", "text": "and so on"}] * 48, LOOK]
-"""Many short messages; the remaining turns have more than 256."""
+"""Many short messages. The remaining turns together have more than 256 messages."""
 
 LETTERS, TOO_MANY_LETTERS = 360, 400
-"""Three-byte letters in each key combination, with which all combinations fit in a message or do not."""
+"""Numbers of three-byte letters in each key combination. With the first, all combinations fit in one message."""
 
 
 async def sealed_phone(env: ProvocationEnvironment, number: int, *features: str, webrtc: bool = False) -> Phone:
@@ -72,7 +72,7 @@ async def gone(env: ProvocationEnvironment, phone: Phone) -> None:
     await phone.vanish()
     if phone in env.context.phones:
         env.context.phones.remove(phone)
-    await visits.status_when(env.context, lambda status: status["path"] is None, "no way to a phone")
+    await visits.status_when(env.context, lambda status: status["path"] is None, "no transport to a phone")
 
 
 async def refused(env: ProvocationEnvironment, limit: str, before: int) -> None:
@@ -115,7 +115,7 @@ async def silent_screen(env: ProvocationEnvironment) -> None:
     await env.tabs.type(phone, other, env.tabs.flood(other, 2 * TERMINAL_OUTBOX.value))
     await visits.status_when(env.context, filling_limits.program_is_blocked, "the program to be blocked")
     async with asyncio.timeout(PATIENCE):
-        while (await env.bounds())[CHANNEL_BUFFER.name]["used"] < BULK_MARK:  # less while somebody has just typed
+        while (await env.bounds())[CHANNEL_BUFFER.name]["used"] < BULK_MARK:  # the limit is lower just after input
             await phone.switch(other)
             await asyncio.sleep(visits.LOOK_SECONDS)
     await phone.switch(other, uuid)
@@ -280,27 +280,28 @@ PROVOCATIONS = (
         TERMINAL_WINDOW,
     ),
     provocation(
-        "silent screen", "a screen and what is printed after it wait for a phone that confirms nothing", silent_screen,
+        "silent screen", "a screen and the output after it wait for a phone that acknowledges nothing", silent_screen,
         TERMINAL_OUTBOX,
     ),
     provocation(
-        "silent channel", "the assistant talks to a phone whose data channel takes nothing", silent_channel,
+        "silent channel", "the assistant sends to a phone whose data channel accepts nothing", silent_channel,
         CHANNEL_BUFFER, CONTROL_QUEUE, LISTENERS, SESSIONS,
     ),
     provocation(
         "unfinished message", "a phone sends 5 MiB of a message that has no end", unfinished_message, CHANNEL_INBOUND,
     ),
     provocation(
-        "more than can be done", "a phone sends key combinations faster than the disk takes them",
+        "more than can be done", "a phone sends key combinations faster than the disk stores them",
         more_than_can_be_done, INBOUND,
     ),
     provocation("too many keys", "a phone shares more key combinations than one message holds", too_many_keys, KEYS),
     provocation("early candidates", "a phone names 65 addresses before it answers", early_candidates, CANDIDATES),
     provocation(
-        "message that is missing", "257 messages come before one that does not come", before_the_first, SESSION_HELD,
+        "message that is missing", "257 messages arrive while an earlier one is missing",
+        before_the_first, SESSION_HELD,
     ),
     provocation(
-        "phones of years", "65 phones come by a link each, and all of them are revoked", phones_of_years,
+        "phones of years", "65 phones connect, each with its own link, and all are revoked", phones_of_years,
         E2E_PHONES, E2E_REVOKED, E2E_LINKS,
     ),
 )  # fmt: skip

@@ -76,11 +76,11 @@ async def held(env: ProvocationEnvironment, *limits: Limit) -> None:
         await asyncio.sleep(visits.LOOK_SECONDS)
         status = await env.context.target.ask("status")
         if not full(status):
-            raise PhoneError("error", f"expected {', '.join(names)} to stay full; found one that did not")
+            raise PhoneError("error", f"expected {', '.join(names)} to stay full; found one that has room")
 
 
 LOOKS = 10
-"""Checks of a limit while it is full."""
+"""How often a full limit is checked."""
 
 
 def provocation(

@@ -25,7 +25,7 @@ from soak.scenarios import phone_visits as visits
 from soak.scenarios.terminal_checks import PATIENCE
 
 FIRST_DEVICE = 2000
-"""The number of the first device of a household; the phones of scenarios have smaller ones."""
+"""The number of the first device of a household. The phones of scenarios have smaller numbers."""
 
 AT_ONCE = 24
 """Connections that are opened concurrently."""

@@ -24,7 +24,7 @@ from soak.scenarios.conversations import Conversations
 from soak.scenarios.terminal_checks import PATIENCE, CheckedTabs
 
 ENDLESS = "flood 1000000 9000000\n"
-"""Input that makes a program print for much longer than it is watched."""
+"""Input that makes a program print for much longer than the provocation lasts."""
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from soak.report.windows import WindowFolder
 
 ADVICE = "name an empty or new directory with --report"
 DOCUMENTS = ("report.json", "report.html", "junit.xml", "self-test.json", "self-test.md")
-"""The files that a run writes, and a self-test."""
+"""The files that a run or a self-test writes."""
 
 
 class ReportDirectory:

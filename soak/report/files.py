@@ -26,7 +26,9 @@ def write_whole(path: Path, data: bytes) -> None:
     except OSError as error:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
-        raise ReportError(f"{path}: can't be written ({reason(error)}); make room or name another --report") from None
+        raise ReportError(
+            f"{path}: can't be written ({reason(error)}); free some space, or use another --report"
+        ) from None
 
 
 def draft_of(path: Path) -> Path:
@@ -49,11 +51,11 @@ def make_directory(path: Path, advice: str) -> list[Path]:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
-        raise ReportError(f"{path}: expected a directory, found a file in the way; {advice}") from None
+        raise ReportError(f"{path}: expected a directory, found a file; {advice}") from None
     except OSError as error:
-        raise ReportError(f"{path}: can't be made ({reason(error)}); {advice}") from None
+        raise ReportError(f"{path}: can't be created ({reason(error)}); {advice}") from None
     if not os.access(path, os.W_OK | os.X_OK):
-        raise ReportError(f"{path}: expected a directory to write in, found one that is not; {advice}")
+        raise ReportError(f"{path}: expected a writable directory, found one that is not writable; {advice}")
     return missing
 
 

@@ -29,7 +29,7 @@ from soak.report.tables import (
 
 MOST_NOTES = 100
 OPEN_ROWS = 40
-"""Longer tables are collapsed."""
+"""Most rows of a table that is shown open. A longer table is collapsed."""
 TONES = {"held": "good", "leak": "bad", "breach": "bad", "failed": "bad", "inconclusive": "warn", "unfinished": "warn"}
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 

@@ -18,7 +18,7 @@ MOST_ROWS: Final = 50
 MOST_NAMES: Final = 20
 
 LEVELS: Final[dict[SoakVerdict, Level]] = {"inconclusive": "warning", "unfinished": "warning"}
-"""Levels of annotations; all other verdicts except `held` are errors."""
+"""Levels of annotations by verdict. All other verdicts except `held` are errors."""
 
 
 def markdown(report: Report, place: Path) -> str:

@@ -133,7 +133,7 @@ def _concerns(finding: FindingResult, case: JUnitCase) -> bool:
     if case.suite == "scenarios":
         return finding.scenario == case.scenario
     if case.suite == "harness":
-        return finding.name.partition(":")[0] == case.name  # its cases are families
+        return finding.name.partition(":")[0] == case.name  # the cases of this suite are families
     return finding.name == case.name and (not case.scenario or finding.scenario == case.scenario)
 
 

@@ -15,7 +15,7 @@ from soak.report.files import ReportError
 
 _HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
 PID = "pid"
-"""The key of the writing process's id in the environment of a report."""
+"""The key in a report's environment under which the id of the writing process is stored."""
 
 
 @contextmanager
@@ -40,8 +40,8 @@ def _lock(descriptor: int, directory: Path, documents: tuple[str, ...]) -> None:
         if error.errno not in _HELD:
             return
         raise ReportError(
-            f"{directory}: expected a directory that nobody writes to, found {_holder(directory, documents)}; "
-            "wait for its end, or name another directory with --report"
+            f"{directory}: expected a directory that no other process writes to, "
+            f"found {_holder(directory, documents)}; wait until it has ended, or name another directory with --report"
         ) from None
 
 

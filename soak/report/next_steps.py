@@ -21,9 +21,9 @@ SPARE: Final = 1.5
 START_SECONDS: Final = 5.0
 """Time to start the processes of a scenario."""
 USUAL_CYCLE_SECONDS: Final = 0.25
-"""Assumed length of a cycle of a scenario without any."""
+"""Assumed duration of a cycle, for a scenario that has not run any."""
 WATCHED: Final = "watched"
-"""The key of the watched agent's state directory in the environment of a report."""
+"""The key in a report's environment under which the state directory of the watched agent is stored."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ from soak.report.markup import Markup, markup, tag
 from soak.report.scales import Point, Span, fewer, near, span, ticks
 
 WIDTH, HEIGHT = 1000, 300
-"""Size of a drawing in its own units; it is scaled to its box."""
+"""Size of a drawing in its own units. The page scales the drawing to its box."""
 MOST_POINTS = 300
 """Most points of a line."""
 ALL_POINTS = 110_000
-"""Most points of a page, about 1 MB; with many lines each has fewer."""
+"""Most points of a page, about 1 MB. On a page with many lines, each line has fewer points."""
 LEAST_POINTS = 24
 MOST_PLOTS = 400
 COLOURS = 6

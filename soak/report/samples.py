@@ -41,7 +41,7 @@ class SamplesFile:
                     self._write(line)
         except OSError as error:
             raise ReportError(
-                f"{self._path}: can't be written ({reason(error)}); make room or name another --report"
+                f"{self._path}: can't be written ({reason(error)}); free some space, or use another --report"
             ) from None
 
     def clear(self) -> None:
@@ -78,7 +78,7 @@ def _line(scenario: str, sample: Sample) -> bytes:
     record = {"scenario": scenario, "at": round(sample.at, 3), "cycle": sample.cycle, "values": dict(sample.values)}
     try:
         return msgspec.json.encode(record) + b"\n"
-    except UnicodeEncodeError:  # a name that is not text, as a file's may be
+    except UnicodeEncodeError:  # a name can be a file's, which need not be valid text
         named = {_text(name): value for name, value in sample.values.items()}
         return msgspec.json.encode({**record, "scenario": _text(scenario), "values": named}) + b"\n"
 

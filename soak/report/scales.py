@@ -18,7 +18,7 @@ class Span:
         """Return the position of a value between 0 (`low`) and `size` (`high`). Values outside are clamped."""
         if self.high <= self.low:
             return size // 2
-        share = (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2)  # halves: the difference may be too large
+        share = (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2)  # halves: the difference may overflow
         return round(min(1.0, max(0.0, share)) * size)
 
 

@@ -15,7 +15,7 @@ from soak.report.text import one_line
 from soak.shell_quoting import quoted
 
 STYLES = {"held": "bold green", "inconclusive": "bold yellow", "unfinished": "bold yellow"}
-"""Styles of verdicts; the others are red."""
+"""Styles of verdicts. All other verdicts are red."""
 MOST_FINDINGS = 20
 MOST_NAMES = 8
 

@@ -40,7 +40,7 @@ ORDER: Final = {state: place for place, state in enumerate((*list(Trend)[1:], Tr
 """The order of rows: findings first, flat gauges last."""
 
 MOST_ROWS = 300
-"""Most rows of a table; report.json has all."""
+"""Most rows of a table. report.json has all of them."""
 
 Row = TypeVar("Row")
 

@@ -7,7 +7,7 @@ from soak.report.files import ReportError, reason
 MOST_WINDOWS = 120
 """Most windows: two hours of one-minute windows."""
 MOST_WINDOW_BYTES = 64 * 10**6
-"""Most bytes of all windows; one usually has less than 0.2 MB."""
+"""Most bytes of all windows. A window usually has less than 0.2 MB."""
 
 
 class WindowFolder:
@@ -27,7 +27,7 @@ class WindowFolder:
             self._trim(self._most - 1)
         except OSError as error:
             raise ReportError(
-                f"{self._folder}: can't be written ({reason(error)}); make room or use --no-memray"
+                f"{self._folder}: can't be written ({reason(error)}); free some space, or use --no-memray"
             ) from None
         return path
 

@@ -24,7 +24,7 @@ TIME_SCALE = 20.0
 """Default speed of the agent's timers."""
 
 PHONES = 2
-"""Default for the most phones at the same time."""
+"""Default for the largest number of phones that are connected at the same time."""
 
 LARGEST_SEED = 2**31 - 1
 

@@ -22,7 +22,7 @@ class ScenarioRecord:
     """The confirmation that is running."""
     confirmations: list["ProcessTotals"] = field(default_factory=list)
     earlier_processes: list["ProcessTotals"] = field(default_factory=list)
-    """Processes that a pause has ended; their number is bounded by the number of pauses."""
+    """Processes that were replaced after a pause. Their number is bounded by the number of pauses."""
 
     @property
     def name(self) -> str:

@@ -38,7 +38,7 @@ BLAME_SECONDS = 1.0
 """How long after a failure to check whether the agent has ended."""
 
 CYCLE_SECONDS = 120.0
-"""Timeout of one cycle, longer than any timeout within it, so that a run never hangs."""
+"""Timeout of one cycle, so that a run never hangs. It is longer than any timeout within the cycle."""
 
 
 class ScenarioRun:

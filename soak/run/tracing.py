@@ -13,7 +13,7 @@ from soak.run.scenario_run import ScenarioRun
 
 WINDOW_SECONDS = 60.0
 WINDOW_EVERY = 600.0
-"""Seconds between two windows. Each scenario also has one at the end."""
+"""Seconds between two windows. Each scenario also has a window at the end."""
 
 NOT_THERE = "memray is not available on this platform, so there are no memory windows"
 

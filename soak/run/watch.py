@@ -89,7 +89,7 @@ class Watch:
         return report
 
     def _note_pause(self, missed: float) -> None:
-        note = f"paused for {duration(missed)}: not part of the duration, not judged"
+        note = f"paused for {duration(missed)}, which is no part of the duration"
         self._shown.say(note)
         self._notes = [*self._notes, note][-MOST_NOTES:]
 
@@ -121,7 +121,7 @@ class Watch:
         counted = await send_request(self._socket, "soak.sample", {"disturb": False, "collect": True})
         status = await send_request(self._socket, "status")
         if self._pid not in (None, counted["pid"]):
-            self._notes.append("the agent restarted; gauges count from there")
+            self._notes.append("the agent restarted; its gauges are judged from then on")
             self._book, self._rests, self._first = SeriesBook(), 0, {}
         self._pid = int(counted["pid"])
         self._samples += 1

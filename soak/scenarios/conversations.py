@@ -127,7 +127,7 @@ async def leave(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
     await (phone.vanish() if tabs.context.random.random() < 0.5 else phone.leave())
     await visits.arrive(tabs.context, phone)
     await tabs.settled(phone, uuid)
-    await phone.send("ai:cancel", {"uuid": uuid})  # it continued meanwhile
+    await phone.send("ai:cancel", {"uuid": uuid})  # the conversation continued without the phone
     await finished(tabs, uuid)
     await short(tabs, script, uuid)
 
@@ -184,4 +184,4 @@ ACTIONS: Mapping[str, Callable[[CheckedTabs, ModelScript, str], Awaitable[None]]
     "busy": busy,
     "unknown terminal": unknown_terminal,
 }
-"""Cycles that start and end with a phone and one terminal."""
+"""The kinds of cycles. Each begins and ends with a phone and one terminal."""

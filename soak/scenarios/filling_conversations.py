@@ -27,7 +27,7 @@ from soak.scenarios.conversation_steps import (
 from soak.scenarios.terminal_checks import CheckedTabs
 
 LONG_PROMPT = "😀" * FIELD_CHARACTERS
-"""The length of the longest prompt that the audit log stores completely, at four bytes for each character."""
+"""The longest prompt that the audit log stores completely. Each of its characters has four bytes."""
 
 
 async def fill_conversations(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:

@@ -15,9 +15,9 @@ from soak.scenarios.context import ScenarioContext
 from soak.scenarios.terminal_checks import CheckedTabs
 
 BACKLOG = 12_000_000
-"""Bytes: more than the kernel's buffers, the relay's backlog and the agent's queue hold together."""
+"""Number of bytes that is larger than the kernel's buffers, the relay's backlog and the agent's queue together."""
 SILENT_SECONDS = 5.0
-"""How long a phone reads nothing: half of what a relay allows."""
+"""How long a phone does not read: half of the time that a relay allows."""
 
 
 async def fill_commands(context: ScenarioContext) -> None:

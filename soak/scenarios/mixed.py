@@ -64,10 +64,10 @@ class Mixed(Scenario):
         if family == "terminals":
             await terminals.ACTIONS[name](self.tabs, phone)
         else:
-            uuid = await self.tabs.open(phone)  # a new terminal has a small screen, which the model gets in every turn
+            uuid = await self.tabs.open(phone)  # its screen, which the model gets in every turn, is small
             await conversations.ACTIONS[name](self.tabs, self.script, uuid)
             await self.tabs.leave(phone, uuid)
-        await phone.switch(self.uuid)  # the cycle's own terminal was the only active one
+        await phone.switch(self.uuid)  # until here, only the cycle's own terminal was active
         await self.tabs.settled(phone, self.uuid)
         await reconnects.depart(self.tabs, phone)
 

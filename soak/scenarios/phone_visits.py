@@ -13,7 +13,7 @@ from soak.scenarios.terminal_checks import PATIENCE, CheckedTabs
 
 LOOK_SECONDS = 0.02
 SEALED = 100
-"""Added to the number of a phone that encrypts, because it is another device than the legacy app with its number."""
+"""Added to the number of a phone that encrypts, which is another device than the legacy app with the same number."""
 
 Status = dict[str, Any]
 

@@ -18,9 +18,9 @@ from soak.scenarios.terminal_checks import PATIENCE, CheckedTabs
 from soak.scenarios.terminals import WORDS
 
 LARGE = 1_000_000
-"""Bytes printed while the path changes; the agent blocks the program when no path accepts output."""
+"""Bytes printed while the transport changes. The agent blocks the program if no transport accepts output."""
 AWAY = 60_000
-"""Bytes printed without a phone: less than the ring holds, so that none may be missing."""
+"""Bytes printed without a phone: less than the ring holds, so that the phone may miss none."""
 
 
 class Reconnects(Scenario):
@@ -263,4 +263,4 @@ ACTIONS: Mapping[str, Callable[[CheckedTabs, str], Awaitable[None]]] = {
     "refused": refused,
     "relay restart": relay_restart,
 }
-"""Cycles that begin and end without a phone, with a terminal that stays."""
+"""The kinds of cycles. Each begins and ends without a phone, and with a terminal that stays open."""

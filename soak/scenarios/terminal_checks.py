@@ -24,7 +24,7 @@ PATIENCE = 20.0
 """Timeout in seconds, long enough for a busy machine."""
 
 KINDS = ((FEATURES, True), (FEATURES, False), ((), False))
-"""Phones with offsets and acknowledgements, with and without encryption, and legacy apps."""
+"""The kinds of phones, as features and encryption: with offsets and encryption, with offsets only, and a legacy app."""
 
 OUTPUT, SCREEN, AI_ACTION = "terminal:output", "process:screen", "ai:action"
 
@@ -84,7 +84,7 @@ class CheckedTabs:
         self.context.traffic.bytes_received += len(data)
         tab = self._tabs.get(uuid)
         if tab is None:
-            return  # it is being closed
+            return  # the terminal is being closed
         view = tab.views.setdefault(viewer, StreamView(tab.stream))
         try:
             view.screen(data) if event == SCREEN else view.output(data)

@@ -114,7 +114,7 @@ async def kill(tabs: CheckedTabs, phone: Phone) -> None:
 async def refused(tabs: CheckedTabs, phone: Phone) -> None:
     """Send requests that the agent refuses with an error and without a change."""
     uuid = await tabs.open(phone)
-    await phone.create(uuid, timeout=PATIENCE)  # it exists, so this only makes it active
+    await phone.create(uuid, timeout=PATIENCE)  # the terminal exists, so this only makes it active
     gone = visits.device_id(1000)
     await phone.type(gone, "nobody receives this")
     await expect_error(phone, gone)
@@ -162,4 +162,4 @@ ACTIONS = {
     "kill": kill,
     "refused": refused,
 }
-"""Cycles that need a connected phone, by any path."""
+"""The kinds of cycles. Each needs a connected phone, by any transport."""

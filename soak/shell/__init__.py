@@ -13,11 +13,11 @@ COMMAND = f"/bin/sh {shlex.quote(str(SCRIPT))}"
 """The value of `mobifai serve --shell`."""
 
 GREETING = "soak é€😀\n".encode()
-"""The first output. Input may be sent only after it: the kernel would echo earlier input."""
+"""The first output of the program. Send no input before it, because the kernel would echo that input."""
 
 _REST = " é€😀 ...............................................\n".encode()
 LINE_BYTES = 7 + len(_REST)
-"""Length in bytes of a line of a flood with a seven-digit number."""
+"""Number of bytes in a line of a flood whose number has seven digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,4 +57,4 @@ def leave(status: int = 0) -> TypedLine:
 
 
 DEAF = TypedLine("deaf\n", b"")
-"""Make the program stop reading; it must be killed."""
+"""Input that makes the program stop reading. Afterwards it can only be killed."""

@@ -18,7 +18,7 @@ def sparkline(values: Sequence[float], width: int, blocks: str = BLOCKS) -> str:
     if high == low:
         return blocks[0] * len(shown)
     top = len(blocks) - 1
-    shares = [(value / 2 - low / 2) / (high / 2 - low / 2) for value in shown]  # halves: no overflow
+    shares = [(value / 2 - low / 2) / (high / 2 - low / 2) for value in shown]  # halves: the difference may overflow
     return "".join(blocks[min(top, max(0, round(share * top)))] for share in shares)
 
 

@@ -124,7 +124,7 @@ async def test_what_a_soak_run_found_is_explained_and_can_be_seen_again(tmp_path
         (("run", "--from", "nowhere", "--seed", "1"), "--seed can't be used with --from, because"),
         (("run", "terminals", "--process", "relay"), "separate relay process that is not restarted (relay); found"),
         (("run", "reconnects", "relay", "--process", "relay"), "found reconnects: name relay, or leave out --process"),
-        (("attach", "--for", "soon"), "expected a length of time as 90s"),
+        (("attach", "--for", "soon"), "expected a duration as 90s"),
         (("compare", "nowhere", "nowhere"), "nowhere"),
     ],
 )

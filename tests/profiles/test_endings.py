@@ -350,7 +350,7 @@ def second_writer(place: Place, name: str, _: str) -> None:
     with at_work(place, name) as first:
         with commanded(place.path / "y", *_same(name, place), cwd=place.checkout) as second:
             is_in_order(second, name, second.wait(), 2)
-            assert "expected a directory that nobody writes to" in second.said()
+            assert "expected a directory that no other process writes to" in second.said()
         first.process.send_signal(signal.SIGINT)
         is_in_order(first, name, first.wait(), 4)
 

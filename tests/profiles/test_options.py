@@ -58,9 +58,9 @@ def test_the_tables_know_every_parameter_and_no_other(command: click.Command, ta
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["attach", "--for", "61m"], "expected a length of time from 1s to 1h"),
-        (["attach", "--for", "0.9s"], "expected a length of time from 1s to 1h"),
-        (["flame", "--for", "11m"], "expected a length of time from 0.1s to 10m"),
+        (["attach", "--for", "61m"], "expected a duration from 1s to 1h"),
+        (["attach", "--for", "0.9s"], "expected a duration from 1s to 1h"),
+        (["flame", "--for", "11m"], "expected a duration from 0.1s to 10m"),
         (["flame", "--out", ""], "expected a path; found an empty one"),
         (["run", "--time-scale", "nan"], "expected a number from 1 to 10,000; found 'nan'"),
         (["run", "--phones", "0"], "expected a whole number from 1 to 16; found '0'"),

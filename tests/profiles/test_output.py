@@ -44,5 +44,5 @@ async def test_a_report_that_can_not_be_written_is_refused_and_leaves_no_directo
         place = disk.path / "new" / "report"
         state = ("--state-dir", str(tmp_path)) if words[0] == "attach" else ()
         status, _, err = await run_command("profile", *words, *state, "--report", str(place))
-        assert (status, "make room" in err) == (2, True), err
+        assert (status, "free some space" in err) == (2, True), err
         assert not place.parent.exists()

@@ -31,7 +31,7 @@ def test_what_people_write_is_so_many_seconds(text: str, seconds: float) -> None
 
 @pytest.mark.parametrize("text", ["", "soon", "-5m", "1h-", "m", "1x", "1..5s", "1e3s", "5 6s"])
 def test_what_is_no_length_of_time_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(click.BadParameter, match="expected a length of time as 90s, 2m, 1h30m or 24h; found"):
+    with pytest.raises(click.BadParameter, match="expected a duration as 90s, 2m, 1h30m or 24h; found"):
         convert(text, None, None)
 
 
@@ -43,7 +43,7 @@ def test_a_number_without_a_unit_is_refused_with_the_units(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["0s", "0.01s", "367d", "400d", "9999999h"])
 def test_a_length_that_is_out_of_range_is_refused_with_the_range(text: str) -> None:
-    with pytest.raises(click.BadParameter, match=rf"expected a length of time from 0\.1s to 366d; found '{text}'"):
+    with pytest.raises(click.BadParameter, match=rf"expected a duration from 0\.1s to 366d; found '{text}'"):
         convert(text, None, None)
 
 
