@@ -16,7 +16,7 @@ from tests.support.scheduling import pytest_xdist_make_scheduler  # noqa: F401 -
 
 ROOT = Path(__file__).parent.parent
 
-# A machine that has other work is slow: how long an example takes says nothing about the code.
+# On a loaded machine, the time for an example says nothing about the code.
 settings.register_profile("mobifai", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("mobifai")
 
@@ -25,7 +25,7 @@ HEADER = pytest.StashKey[list[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How patient the check for leftovers is, and whether the memory gate is tried on every branch made for it."""
+    """Add the options for the patience of the check for leftovers, and for the memory gate's branches."""
     parser.addoption(
         "--leak-grace",
         type=float,
@@ -39,7 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Install the Node phone while there is a network, then leave it. Each worker has a network of its own."""
+    """Install the Node phone while there is a network, then leave it. Each worker has its own network."""
     _let_sigint_through()
     config.stash[HEADER] = [
         f"node phone: {node.prepare(ROOT)}",
@@ -56,13 +56,13 @@ def _let_sigint_through() -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    """Say what the tests run in."""
+    """Describe the environment of the tests in pytest's header."""
     return config.stash[HEADER]
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Run `async def` tests, also those that hypothesis calls many times, each call in a loop of its own."""
+    """Run `async def` tests, also those that hypothesis calls many times. Each call has its own loop."""
     patience = _patience(pyfuncitem)
     function = pyfuncitem.obj
     property_test = getattr(function, "hypothesis", None)
@@ -76,7 +76,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 
 def _patience(item: pytest.Function) -> loops.Patience:
-    """A little less than pytest-timeout has, which is left to stop what does not even yield to its loop."""
+    """Return a little less than the limit of pytest-timeout, which stops code that blocks its loop."""
     marker = item.get_closest_marker("timeout")
     given = item.config.getoption("timeout") or item.config.getini("timeout")
     whole = float(marker.args[0] if marker and marker.args else given or 0) or 3600
@@ -85,7 +85,7 @@ def _patience(item: pytest.Function) -> loops.Patience:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Remember which tests failed: what those leave behind would only hide why."""
+    """Remember which tests failed, because reports of their leftovers would only hide the reason."""
     report = yield
     if report.failed:
         item.stash[FAILED] = True

@@ -1,4 +1,4 @@
-"""The agent as people run it: `mobifai serve` as a process of its own.
+"""The agent as users run it: `mobifai serve` in a separate process.
 
 Owns the process and its state directory's use; whatever happens, the process is gone at the end of the scope.
 """
@@ -40,17 +40,17 @@ class RunningAgent:
         return str(self.ready["device_id"])
 
     async def command(self, *words: str) -> str:
-        """Run a command about this agent; what it printed. Raises AssertionError when it fails."""
+        """Run a command for this agent and return its output. Raises AssertionError if it fails."""
         status, out, err = await run_command(*words, "--state-dir", str(self.state_dir))
         assert status == 0, f"mobifai {' '.join(words)}: status {status}: {err}"
         return out
 
     async def invite(self) -> dict[str, Any]:
-        """An invitation for a phone that encrypts."""
+        """Create an invitation for a phone that encrypts."""
         return dict(json.loads(await self.command("pair", "--json")))
 
     async def invite_legacy(self) -> dict[str, Any]:
-        """An invitation for a legacy app."""
+        """Create an invitation for a legacy app."""
         return dict(json.loads(await self.command("pair", "--legacy", "--json")))
 
     async def status(self) -> dict[str, Any]:
@@ -58,7 +58,7 @@ class RunningAgent:
         return dict(json.loads(await self.command("status", "--json")))
 
     async def stop(self, number: int = signal.SIGTERM) -> int:
-        """Tell it to stop, and wait for its end within the promised time; its exit status."""
+        """Stop the agent, wait until it ends within the promised time, and return its exit status."""
         self.process.send_signal(number)
         async with asyncio.timeout(STOP_SECONDS):
             return await self.process.wait()
@@ -67,7 +67,7 @@ class RunningAgent:
 async def run_command(
     *words: str, stdin: str | None = None, inside: tuple[str, ...] = (), cwd: Path | None = None
 ) -> tuple[int, str, str]:
-    """Run `mobifai WORDS` to its end: status, output, errors. `inside`: as for `serving`."""
+    """Run `mobifai WORDS` and return its status, output and errors. `inside`: as for `serving`."""
     process = await asyncio.create_subprocess_exec(
         *inside,
         *mobifai(),
@@ -84,7 +84,7 @@ async def run_command(
 
 
 def mobifai() -> list[str]:
-    """The command as it is installed beside this interpreter."""
+    """Return the path of the command that is installed beside this interpreter."""
     installed = Path(sys.executable).with_name("mobifai")
     return [str(installed)] if installed.exists() else [sys.executable, "-m", "mobifai"]
 

@@ -24,11 +24,11 @@ from mobifai.transport.transport import Transport
 from tests.support.eventually import eventually
 
 RESIDENT = "resident"
-"""The phone that is always here."""
+"""The default phone."""
 
 
 class Absent:
-    """A person and a keeper who are both away."""
+    """A presenter and a keeper that do nothing."""
 
     pid = None
 
@@ -36,7 +36,7 @@ class Absent:
         raise AssertionError("an agent with its own relay needs no sign-in")
 
     def ready(self) -> None:
-        """Do nothing: nobody waits for it."""
+        """Do nothing."""
 
     def restart(self) -> bool:
         return False
@@ -76,7 +76,7 @@ async def _open_agent(folder: Path, shell: str) -> AsyncIterator[Agent]:
 
 
 class _Phone:
-    """A phone that was paired through a relay to which nobody is connected."""
+    """Pair a phone through a relay without connections."""
 
     relay_is_ours = True
 
@@ -102,7 +102,7 @@ class _Phone:
 
 
 def pair(agent: Agent, device_id: str) -> Session:
-    """Have a phone pair that wants no data channel."""
+    """Pair a phone that wants no data channel."""
     admit(agent, device_id, agent.registrations[0].transport)
     session = agent.sessions.get(device_id)
     assert isinstance(session, Session)
@@ -111,17 +111,17 @@ def pair(agent: Agent, device_id: str) -> Session:
 
 
 def admit(agent: Agent, device_id: str, transport: Transport) -> None:
-    """Have a phone pair, which is reached by this transport."""
+    """Pair a phone that uses this transport."""
     agent.registry.admit(cast("PairedPhone", _Phone(device_id, transport)))
 
 
 def pair_and_leave(agent: Agent, device_id: str = "phone") -> None:
-    """Have a phone pair, and leave."""
+    """Pair a phone, and disconnect it."""
     pair(agent, device_id).close("the phone left")
 
 
 def receive(agent: Agent, event: str, payload: object) -> None:
-    """Have the agent receive a message of the phone that is always here."""
+    """Pass a message of the default phone to the agent."""
     session = agent.sessions.get(RESIDENT)
     assert session is not None
     session.phone.receive(event, payload)
@@ -132,12 +132,12 @@ async def _until_handled(agent: Agent) -> None:
 
 
 async def until_shells_are_reaped(agent: Agent) -> None:
-    """Wait until every message is handled, and no shell that ended is still watched for."""
+    """Wait until every message is handled and every ended shell is reaped."""
     await _until_handled(agent)
     await eventually(lambda: not agent.tabs._spawner._watches)  # type: ignore[attr-defined]
 
 
 async def until_assistant_is_idle(agent: Agent) -> None:
-    """Wait until every message is handled, and no conversation is going on."""
+    """Wait until every message is handled and no conversation runs."""
     await _until_handled(agent)
     await eventually(lambda: not agent.assistant.is_busy)

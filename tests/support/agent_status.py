@@ -1,6 +1,6 @@
 """The state of a running agent, seen from outside: its status, its resources, and whether it serves a phone.
 
-Owns nothing. Each call asks again, by the control socket (fast enough for a loop) and psutil.
+Each call asks again, through the control socket (fast enough for a loop) and psutil.
 """
 
 import asyncio
@@ -33,14 +33,14 @@ async def until(look: Callable[[], Awaitable[object]], timeout: float) -> None:
 
 
 async def asked(agent: RunningAgent, question: str = "status", **arguments: object) -> dict[str, Any]:
-    """Ask over the control socket; by default for the status that `mobifai status --json` prints."""
+    """Send a request over the control socket, by default for the status that `mobifai status --json` prints."""
     return dict(await send_request(StateDir(agent.state_dir).control_socket, question, arguments))
 
 
 async def status_when(
     agent: RunningAgent, is_so: Callable[[dict[str, Any]], object], what: str, timeout: float = 20
 ) -> dict[str, Any]:
-    """Wait until something is true of the status, and return it. Raises AssertionError."""
+    """Wait until the status meets a condition, and return the status. Raises AssertionError."""
     status: dict[str, Any] = {}
 
     async def look() -> object:
@@ -60,23 +60,23 @@ async def status_when(
 
 
 async def path_of(agent: RunningAgent) -> Path | None:
-    """The path by which the agent serves its phone; None while it serves none."""
+    """Return the path by which the agent serves its phone, or None if it serves none."""
     return path_in(await asked(agent))
 
 
 def path_in(status: dict[str, Any]) -> Path | None:
-    """The path in a status."""
+    """Return the path in a status."""
     path: Path | None = status["path"]
     return path
 
 
 async def phone_of(agent: RunningAgent) -> str | None:
-    """The device id of the phone that is paired; None without one."""
+    """Return the device id of the paired phone, or None."""
     return phone_in(await asked(agent))
 
 
 def phone_in(status: dict[str, Any]) -> str | None:
-    """The paired phone in a status."""
+    """Return the paired phone in a status."""
     return None if status["phone"] is None else str(status["phone"])
 
 
@@ -86,7 +86,7 @@ async def is_encrypted(agent: RunningAgent) -> bool:
 
 
 async def relay_stage(agent: RunningAgent) -> str:
-    """How far the agent is with its relay: offline, sign-in, waiting, ..."""
+    """Return the stage of the agent's registration with its relay: offline, sign-in, waiting, ..."""
     return str((await asked(agent))["relay"])
 
 
@@ -103,7 +103,7 @@ async def on_path(
 
 
 async def at_relay_stage(agent: RunningAgent, stage: str, timeout: float = 20) -> None:
-    """Wait until the agent is this far with its relay. Raises AssertionError."""
+    """Wait until the agent's registration has reached this stage. Raises AssertionError."""
     await status_when(agent, lambda status: status["relay"] == stage, f"the agent to be {stage} at the relay", timeout)
 
 
@@ -147,7 +147,7 @@ async def _count(agent: RunningAgent) -> Holdings:
 
 
 async def same_holdings(agent: RunningAgent, before: Holdings, timeout: float = 15) -> None:
-    """Wait until the agent holds the same as before; closing takes a moment. Raises AssertionError."""
+    """Wait until the agent has the same resources as before. Raises AssertionError."""
     now = before
 
     async def look() -> bool:

@@ -1,4 +1,4 @@
-"""A relay that breaks: in front of a real one it carries bytes until a test makes it answer with its own.
+"""A relay that breaks: it forwards bytes to a real relay until a test makes it send its own answers.
 
 Owns its listening socket and every connection through it.
 """
@@ -49,7 +49,7 @@ class Answer:
 
 @dataclass
 class BrokenRelay:
-    """A running one. `requests` are the heads of the requests that were answered with bytes of its own."""
+    """A running broken relay. `requests` are the heads of the requests that were answered with bytes of its own."""
 
     real: str
     url: str = ""
@@ -66,11 +66,11 @@ class BrokenRelay:
 
     @property
     def waiting(self) -> int:
-        """Answers that nobody has got yet."""
+        """The answers that are not sent yet."""
         return len(self._answers or ())
 
     def mend(self) -> None:
-        """Carry bytes to the real relay and back again."""
+        """Forward bytes to the real relay again."""
         self._answers = None
         self.cut()
 
@@ -102,7 +102,7 @@ class BrokenRelay:
                 await _read_to_the_end(reader)
             writer.write_eof()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(0.5):  # what was written is read before the end is seen
+                async with asyncio.timeout(0.5):  # the peer reads the data before it sees the end
                     await _read_to_the_end(reader)
         finally:
             self.answered += 1
@@ -141,7 +141,7 @@ def _upgrade(head: bytes) -> bytes:
 
 @asynccontextmanager
 async def broken_relay(real_url: str = "") -> AsyncIterator[BrokenRelay]:
-    """A relay that breaks, in front of a real one; without one it only gives answers of its own."""
+    """Run a broken relay in front of a real one. Without a real one, it only sends its own answers."""
     broken = BrokenRelay(real_url, _answers=None if real_url else deque())
     server = await asyncio.start_server(broken.serve, "127.0.0.1", 0)
     broken.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"

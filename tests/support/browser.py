@@ -1,8 +1,8 @@
 """A real Chromium of a phone's size, driven by Playwright, for the length of a scope.
 
-Owns the browser's processes and its profile. Nothing is ever downloaded: it is the machine's own browser, or none.
+Owns the browser's processes and its profile. The machine's own browser is used; none is downloaded.
 Whatever the browser complains about (errors on the console, exceptions nobody caught, what the content security policy
-forbids) fails the test, unless that said before that it makes it complain.
+forbids) fails the test, unless the test has declared it before.
 """
 
 import os
@@ -20,7 +20,7 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, 
 from playwright.async_api import Error as PlaywrightError
 
 CHOICE = "MOBIFAI_TEST_CHROMIUM"
-"""The path of the browser; by default the first of these that is there."""
+"""The path of the browser. By default it is the first of these that exists."""
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 
@@ -34,7 +34,7 @@ FLAGS = (
     "--disable-quic",
 )
 WITHOUT_WEBGL = "--disable-3d-apis"
-"""Terminals are drawn as text then, which can be read; and many a phone has no WebGL to spare."""
+"""Without WebGL, terminals are drawn as text, which tests can read. Many phones lack WebGL too."""
 SIZE = {"width": 390, "height": 844}
 LANDSCAPE = {"width": 844, "height": 390}
 
@@ -56,7 +56,7 @@ def find_chromium() -> str | None:
 
 
 def why_not() -> str:
-    """Why there can be no browser here; empty when there can."""
+    """Return why there is no browser here, or an empty text."""
     if find_chromium():
         return ""
     return f"expected one of {', '.join(NAMES)} on the PATH, or {CHOICE}; found none: `apt install chromium` brings one"
@@ -70,7 +70,7 @@ class Complaints:
     expected: list[str] = field(default_factory=list)
 
     def watch(self, page: Page) -> None:
-        """Listen to a page."""
+        """Record the complaints of a page."""
         page.on("console", self._console)
         page.on("pageerror", lambda error: self.lines.append(f"exception: {str(error.stack or error)[:600]}"))
         page.on("crash", lambda _: self.lines.append("the page crashed"))
@@ -80,7 +80,7 @@ class Complaints:
             self.lines.append(f"console: {message.text} ({message.location.get('url', '')})")
 
     def unexpected(self) -> list[str]:
-        """The lines that nobody expects."""
+        """Return the lines that no test expects."""
         return [line for line in self.lines if not any(re.search(one, line) for one in self.expected)]
 
 
@@ -94,7 +94,7 @@ class PhoneBrowser:
         context.on("page", self.complaints.watch)
 
     def expect_complaints(self, *patterns: str) -> None:
-        """Let these pass from now on, and before."""
+        """Accept these complaints, earlier ones included."""
         self.complaints.expected.extend(patterns)
 
 
@@ -124,7 +124,7 @@ async def open_browser(
 
 
 async def _show(browser: PhoneBrowser) -> None:
-    """Leave pictures of what a failed test saw."""
+    """Save pictures of the pages of a failed test."""
     folder = Path(tempfile.mkdtemp(prefix="mobifai-page-"))
     for number, page in enumerate(browser.context.pages):
         with suppress(PlaywrightError, TimeoutError):
@@ -145,7 +145,7 @@ async def _launched(playwright: Playwright, flags: tuple[str, ...], inside: tupl
 
 @contextmanager
 def _program(inside: tuple[str, ...]) -> Iterator[str]:
-    """The path of what starts the browser."""
+    """Return the path of the program that starts the browser."""
     chromium = find_chromium()
     assert chromium is not None, why_not()
     if not inside:

@@ -43,7 +43,7 @@ async def connected_phone(
 async def phone_with_terminal(
     agent: RunningAgent, kind: Kind = "python", *, channel: bool = True, encrypted: bool = False, **options: Any
 ) -> AsyncIterator[tuple[PhoneInterface, str]]:
-    """A connected phone, and a terminal in which it has typed something and seen the answer."""
+    """Connect a phone and open a terminal, in which it has typed a line and received the output."""
     async with connected_phone(agent, kind, channel=channel, encrypted=encrypted, **options) as phone:
         terminal = await phone.create()
         await answers(phone, terminal)

@@ -16,7 +16,7 @@ INTRODUCTION = messages.Introduction(name="Laptop", features=("ack", "e2e"))
 
 @dataclass
 class Known:
-    """Whom the agent knows."""
+    """The phones that the agent knows."""
 
     pinned: set[bytes] = field(default_factory=set)
     revoked: set[bytes] = field(default_factory=set)

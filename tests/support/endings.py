@@ -1,6 +1,6 @@
-"""The ways in which a command that runs for long can end, and what is left of it. Starts nothing itself.
+"""The ways in which a long-running command can end, and its leftovers.
 
-A `Run` is a command as a process of its own with a temporary directory of its own, by which its processes are found.
+A `Run` is a separate process with its own temporary directory, by which its processes are found.
 """
 
 import signal
@@ -17,7 +17,7 @@ from tests.support.leftovers import waits
 END_SECONDS = 120.0
 GONE_SECONDS = 60.0
 PAUSE_SECONDS = 8.0
-"""Longer than what is taken for load (`soak.harness.pauses`)."""
+"""Longer than a delay that load may cause (`soak.harness.pauses`)."""
 
 
 class Run(Protocol):
@@ -27,16 +27,16 @@ class Run(Protocol):
     temporary: Path
 
     def processes(self) -> list[psutil.Process]:
-        """Every process of the run that lives, its own too."""
+        """Return all living processes of the run."""
 
 
 def once(number: signal.Signals) -> Callable[[Run], None]:
-    """End it by one signal."""
+    """End the run by one signal."""
     return lambda run: run.process.send_signal(number)
 
 
 def again_and_again(run: Run) -> None:
-    """Press Ctrl-C until it has ended."""
+    """Press Ctrl-C until the run has ended."""
     until(lambda: _pressed(run), "the end of a run that is interrupted again and again", END_SECONDS)
 
 
@@ -54,24 +54,24 @@ SIGNALS: Mapping[str, Callable[[Run], None]] = {
     "SIGHUP": once(signal.SIGHUP),
     "SIGKILL": once(signal.SIGKILL),
 }
-"""Each of them is meant for the command's own process."""
+"""The signals for the command's own process."""
 
 
 def suspend(run: Run) -> None:
-    """Stop every process of the run for a while, as a machine does that sleeps, and let them go on."""
+    """Stop every process of the run for a while, as if the machine slept, and continue them."""
     stopped = run.processes()
     try:
         for process in stopped:
             process.suspend()
         began = time.monotonic()
         until(lambda: time.monotonic() - began > PAUSE_SECONDS, "the end of the pause", 10 * PAUSE_SECONDS)
-    finally:  # what stays stopped can't even be ended
+    finally:  # a stopped process does not react to signals
         for process in stopped:
             process.resume()
 
 
 def left_behind(run: Run, seconds: float = GONE_SECONDS) -> list[str]:
-    """What is there of a run that has ended, once that had time to go. A network namespace goes with its processes."""
+    """Return the leftovers of an ended run, after some time to go. A network namespace ends with its processes."""
     left: list[str] = []
     for pause in waits(seconds):
         left = [f"process {one.pid}: {_name(one)}" for one in run.processes()]
@@ -83,7 +83,7 @@ def left_behind(run: Run, seconds: float = GONE_SECONDS) -> list[str]:
 
 
 def until(is_so: Callable[[], object], what: str, seconds: float) -> None:
-    """Look again and again. Raises AssertionError."""
+    """Poll a condition. Raises AssertionError."""
     for pause in waits(seconds):
         if is_so():
             return

@@ -1,4 +1,4 @@
-"""Waiting for conditions that notify nobody when they change. Where something notifies, wait for that."""
+"""Polls conditions that send no notification. If there is a notification, wait for that instead."""
 
 import asyncio
 from collections.abc import Callable

@@ -12,7 +12,7 @@ CHUNK_BYTES = 1 << 16
 
 
 class FrailWire:
-    """A wire that is whole at first. `url` is its near end."""
+    """An intact wire. `url` is the address of its near end."""
 
     def __init__(self, url: str) -> None:
         there = urlsplit(url)
@@ -43,16 +43,16 @@ class FrailWire:
         await asyncio.gather(*lines, return_exceptions=True)
 
     def silence(self) -> None:
-        """Drop everything silently from now on; messages of this time are lost with their connection."""
+        """Drop everything silently from now on. These messages are lost with their connection."""
         self._whole.clear()
 
     async def refuse(self) -> None:
-        """Close all, and refuse what comes until `mend`."""
+        """Close all connections, and refuse new ones until `mend`."""
         self._refuses = True
         await self.cut()
 
     async def mend(self) -> None:
-        """Be whole again. The connections that were silent end now, as those of a phone that slept do."""
+        """Work again. The silent connections end now, like those of a phone after its sleep."""
         if not self._whole.is_set():
             await self.cut()
         self._refuses = False
@@ -65,7 +65,7 @@ class FrailWire:
         try:
             if not self._refuses:
                 self.connections += 1
-                with suppress(asyncio.CancelledError):  # asyncio's server of 3.11 takes it for a mistake
+                with suppress(asyncio.CancelledError):  # asyncio's server of 3.11 treats it as an error
                     await self._joined(reader, writer)
         finally:
             self._lines.discard(task)
@@ -81,7 +81,7 @@ class FrailWire:
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._carry(reader, back))
                 both.create_task(self._carry(out, writer))
-        except* OSError:  # an end is gone
+        except* OSError:  # one end is closed
             pass
         finally:
             await _closed(back)
@@ -103,6 +103,6 @@ async def _closed(writer: asyncio.StreamWriter) -> None:
 
 @asynccontextmanager
 async def frail_wire(url: str) -> AsyncIterator[FrailWire]:
-    """A wire to this server, for the length of a scope."""
+    """Run a wire to this server in this scope."""
     async with FrailWire(url) as wire:
         yield wire

@@ -1,4 +1,4 @@
-"""A page with a fresh xterm of the phone page's own packages, to compare what the phone page shows with.
+"""A page with a fresh xterm from the phone page's own packages, as a reference for the phone page.
 
 Owns its built files, in a folder named after their content, and a server for them on loopback.
 """
@@ -21,7 +21,7 @@ BUILD_SECONDS = 120
 
 
 def built() -> Path:
-    """The folder with the built page. Raises NodeUnavailable."""
+    """Return the folder with the built page. Raises NodeUnavailable."""
     if not PACKAGES.exists():
         raise node.NodeUnavailable(f"expected the phone page's packages in {PACKAGES}; `npm ci` in page/ brings them")
     home = ROOT / ".cache" / f"fresh_xterm-{_content()}"
@@ -54,7 +54,7 @@ def _build_into(folder: Path) -> None:
 
 @asynccontextmanager
 async def fresh_xterm() -> AsyncIterator[str]:
-    """The address of the page, for the length of a scope."""
+    """Serve the page in this scope, and return its address."""
     app, folder = web.Application(), built()
     app.router.add_static("/", folder)
     runner = web.AppRunner(app, shutdown_timeout=0.1)

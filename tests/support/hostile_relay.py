@@ -1,7 +1,7 @@
-"""A relay that is not to be trusted: it sees all that passes a real one, and does with it what it likes.
+"""A hostile relay: it sees everything that passes a real relay, and can change it.
 
 It stands in front of a real relay, for HTTP and for WebSockets, so that agents and phones take it for that relay. By
-default it only looks. `meddle` is asked about every event; `say_to` says something as if it were the relay.
+default it only observes. `meddle` decides about every event; `say_to` sends an event in the relay's name.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ KINDS: dict[str, Device] = {"mac": "agent", "mobile": "phone"}
 
 @dataclass(frozen=True)
 class Passing:
-    """An event that is on its way: `by` whom it was said, or `to` whom the relay says it (the other is None)."""
+    """An event on its way: `by` is the sending device, or `to` the receiving one (the other is None)."""
 
     event: str
     payload: Any
@@ -33,13 +33,13 @@ Meddle = Callable[[Passing], list[tuple[str, Any]]]
 
 
 def lets_pass(passing: Passing) -> list[tuple[str, Any]]:
-    """Changes nothing."""
+    """Pass an event unchanged."""
     return [(passing.event, passing.payload)]
 
 
 @dataclass
 class HostileRelay:
-    """A running one. `seen` is every text that it saw, `passed` every event."""
+    """A running hostile relay. `seen` is every text that it saw, `passed` every event."""
 
     url: str = ""
     seen: list[str] = field(default_factory=list)
@@ -53,15 +53,15 @@ class HostileRelay:
     _relays: dict[Device, aiohttp.ClientWebSocketResponse] = field(default_factory=dict)
 
     def events(self, event: str, by: Device | None = None, to: Device | None = None) -> list[Any]:
-        """The payloads of what passed."""
+        """Return the payloads of events that passed."""
         return [one.payload for one in self.passed if one.event == event and (one.by, one.to) == (by, to)]
 
     async def say_to(self, device: Device, event: str, payload: Any) -> None:
-        """Say something to a device, as the relay does."""
+        """Send an event to a device, as the relay does."""
         await self._sockets[device].send_str(f"42{json.dumps([event, payload])}")
 
     async def say_for(self, device: Device, event: str, payload: Any) -> None:
-        """Say something to the real relay, as a device does."""
+        """Send an event to the real relay, as a device does."""
         await self._relays[device].send_str(f"42{json.dumps([event, payload])}")
 
     async def cut(self, device: Device) -> None:
@@ -69,7 +69,7 @@ class HostileRelay:
         await self._sockets[device].close()
 
     def knows(self, *texts: str) -> list[str]:
-        """Which of these texts are in anything that it saw, also in what it can decode of it."""
+        """Return which of these texts occur in anything that it saw or can decode."""
         readable = "\n".join([*self.seen, *map(_decoded, self.passed)])
         return [text for text in texts if text in readable]
 
@@ -110,7 +110,7 @@ class HostileRelay:
 
 
 class _Connection:
-    """One device's connection, carried in both directions."""
+    """Forward one device's connection in both directions."""
 
     def __init__(
         self, hostile: HostileRelay, device: web.WebSocketResponse, relay: aiohttp.ClientWebSocketResponse
@@ -167,7 +167,7 @@ SESSION = web.AppKey("session", aiohttp.ClientSession)
 
 @asynccontextmanager
 async def hostile_relay(real_url: str) -> AsyncIterator[HostileRelay]:
-    """A hostile relay in front of a real one."""
+    """Run a hostile relay in front of a real one."""
     hostile = HostileRelay()
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
         app = web.Application(client_max_size=0)

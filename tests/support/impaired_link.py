@@ -33,7 +33,7 @@ _ECHO_REQUEST = 8
 
 
 class NoLink(Exception):
-    """There can be no impaired link here; the text says why."""
+    """An impaired link is not possible here. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ IMPAIRMENTS = {
 
 
 class ImpairedLink:
-    """A wire that was laid. `near` and `far` are the addresses of its ends."""
+    """A running wire. `near` and `far` are the addresses of its ends."""
 
     def __init__(self, process: Process, ends: dict[str, str]) -> None:
         self._process = process
@@ -64,17 +64,17 @@ class ImpairedLink:
 
     @property
     def inside(self) -> tuple[str, ...]:
-        """The words before a command that is to run in the far network."""
+        """Return the prefix of a command that runs in the far network."""
         return ("nsenter", f"--net=/proc/{self._process.pid}/ns/net", "--")
 
     async def impair(self, impairment: Impairment, seed: int = 1) -> None:
-        """Have this quality from the next packet on. The same packets meet the same fate with the same seed."""
+        """Set this quality from the next packet on. With the same seed, the same packets are lost."""
         queue = QUEUE_BYTES if impairment.rate else 16 << 20
         asked = {"delay": impairment.rtt / 2, "loss": impairment.loss, "rate": impairment.rate}
         await self._ask({"impair": {**asked, "queue": queue, "seed": seed}})
 
     async def move_far(self) -> None:
-        """Take the far end's address away and give it another one, as when a phone changes its network."""
+        """Replace the far end's address, as when a phone changes its network."""
         network, _, host = self.far.rpartition(".")
         self.far = f"{network}.{int(host) + 1}"
         await self._ask({"far": self.far})
@@ -99,7 +99,7 @@ class ImpairedLink:
 
 
 async def _ping(address: str, number: int) -> float | None:
-    """Seconds until an ICMP echo came back (RFC 792); None when none did."""
+    """Return the seconds until an ICMP echo returned (RFC 792), or None."""
     loop = asyncio.get_running_loop()
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as raw:
         raw.setblocking(False)
@@ -133,7 +133,7 @@ async def _answer(process: Process) -> dict[str, Any]:
 
 
 def why_not() -> str:
-    """Why there can be no impaired link here; empty when there can."""
+    """Return why an impaired link is not possible here, or an empty text."""
     if not sys.platform.startswith("linux"):
         return "network namespaces and TUN devices of this kind are a part of Linux"
     if os.geteuid() != 0:
@@ -149,7 +149,7 @@ def why_not() -> str:
 
 @cache
 def _why_it_is_refused() -> str:
-    """Return the obstacle to an impaired link on this machine; empty when it works."""
+    """Return why an impaired link is not possible on this machine, or an empty text."""
     tried = subprocess.run(
         [sys.executable, "-P", str(PROGRAM)], stdin=subprocess.DEVNULL, capture_output=True, check=False
     )
@@ -159,7 +159,7 @@ def _why_it_is_refused() -> str:
 
 @asynccontextmanager
 async def impaired_link(impairment: Impairment = CLEAN) -> AsyncIterator[ImpairedLink]:
-    """A wire of this quality, for the length of a scope. Raises NoLink."""
+    """Run a wire of this quality in this scope. Raises NoLink."""
     reason = why_not()
     if reason:
         raise NoLink(reason)

@@ -27,17 +27,17 @@ FAR = "wire0"
 MTU = 1500
 READS_AT_ONCE = 64
 MOST_UNDER_WAY = 16 << 20
-"""Bytes: what a way holds at most, whatever is asked of it."""
+"""The most bytes that a direction holds, whatever is requested."""
 
 _TUNSETIFF = 0x400454CA  # linux/if_tun.h
 _IFF_TUN, _IFF_NO_PI = 0x0001, 0x1000
 _CLONE_NEWNET = 0x40000000
 _PACKETS = 4096
-"""Packets that the kernel keeps for us while we do something else."""
+"""Packets that the kernel queues for this process."""
 
 
 class Way:
-    """One way through the wire, from device to device."""
+    """One direction of the wire, from device to device."""
 
     def __init__(self, source: int, sink: int, seed: str) -> None:
         self._source, self._sink = source, sink
@@ -48,14 +48,14 @@ class Way:
         self.impair(0.0, 0.0, None, MOST_UNDER_WAY, 0)
 
     def impair(self, delay: float, loss: float, rate: float | None, queue: int, seed: int) -> None:
-        """From the next packet on: seconds, a share, bytes a second (None: no limit), bytes. Counts start again."""
+        """Impair packets from now on: seconds, a share, bytes a second (None: no limit), bytes. Reset the counts."""
         self._delay, self._loss, self._rate, self._queue = delay, loss, rate, queue
         self._chance = random.Random(f"{seed} {self._seed}")  # noqa: S311 - it has to come out the same again
         self._free_at = 0.0
         self.carried = self.carried_bytes = self.lost = self.dropped = 0
 
     def take(self) -> None:
-        """Read what the kernel has for us."""
+        """Read the packets that the kernel has queued."""
         for _ in range(READS_AT_ONCE):
             try:
                 packet = os.read(self._source, MTU)
@@ -65,7 +65,7 @@ class Way:
 
     def _enter(self, packet: bytes, now: float) -> None:
         if packet[0] >> 4 != 4:
-            return  # IPv6 of the kernel's own, which nobody asked for and whose fate would be part of a seed's
+            return  # the kernel's own IPv6 packets, which would change the random decisions of a seed
         if self._loss and self._chance.random() < self._loss:
             self.lost += 1
             return
@@ -80,7 +80,7 @@ class Way:
         self._bytes += len(packet)
 
     def deliver(self) -> float | None:
-        """Hand on what is due; the seconds until more is, None when nothing is under way."""
+        """Forward the packets that are due. Return the seconds until the next one, or None without packets."""
         while self._under_way:
             due, packet = self._under_way[0]
             wait = due - time.monotonic()
@@ -93,13 +93,13 @@ class Way:
         return None
 
     def counts(self) -> dict[str, int]:
-        """Counts of packets since the last change of the impairment."""
+        """Return the counts of packets since the last change of the impairment."""
         names = ("carried", "carried_bytes", "lost", "dropped")
         return {name: getattr(self, name) for name in names}
 
 
 def open_tun(name: str) -> tuple[int, str]:
-    """A TUN device in the network that this process is in now; its descriptor and the name that it got."""
+    """Create a TUN device in this process's present network. Return its descriptor and name."""
     device = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     asked = struct.pack("16sH22x", name.encode(), _IFF_TUN | _IFF_NO_PI)
     got = fcntl.ioctl(device, _TUNSETIFF, asked)
@@ -118,7 +118,7 @@ def bring_up(name: str, address: str) -> None:
 
 
 def change_address(name: str, address: str) -> None:
-    """Take a device's address away, and give it another one."""
+    """Replace a device's address."""
     from pyroute2 import IPRoute  # noqa: PLC0415 - exists on Linux only
 
     with IPRoute() as route:
@@ -128,15 +128,15 @@ def change_address(name: str, address: str) -> None:
 
 
 def leave_network() -> None:
-    """Have a network of our own from now on. Raises OSError."""
-    libc = ctypes.CDLL(None, use_errno=True)  # os.unshare is there from Python 3.12 only
+    """Move this process into a new network. Raises OSError."""
+    libc = ctypes.CDLL(None, use_errno=True)  # os.unshare exists since Python 3.12
     if libc.unshare(_CLONE_NEWNET) != 0:
         number = ctypes.get_errno()
         raise OSError(number, f"unshare: {os.strerror(number)}")
 
 
 def lay() -> tuple[dict[str, Way], dict[str, str]]:
-    """The ways of a new wire, and the addresses of its ends. Raises OSError."""
+    """Create a wire. Return its directions, and the addresses of its ends. Raises OSError."""
     near, name = open_tun("wire%d")
     subnet = f"10.77.{int(name.removeprefix('wire')) % 256}"
     bring_up(name, f"{subnet}.1")
@@ -148,7 +148,7 @@ def lay() -> tuple[dict[str, Way], dict[str, str]]:
 
 
 def obey(ways: dict[str, Way], command: dict[str, Any]) -> dict[str, Any]:
-    """Do what a line asks for; the answer."""
+    """Carry out a command, and return the answer."""
     counts = {name: way.counts() for name, way in ways.items()}
     if impairment := command.get("impair"):
         for way in ways.values():
@@ -159,7 +159,7 @@ def obey(ways: dict[str, Way], command: dict[str, Any]) -> dict[str, Any]:
 
 
 def carry(ways: dict[str, Way]) -> None:
-    """Carry packets, and do what is asked for, until nobody can ask any more."""
+    """Forward packets and carry out commands until standard input ends."""
     sources = {way._source: way for way in ways.values()}
     wait: float | None = None
     while True:
@@ -177,13 +177,13 @@ def carry(ways: dict[str, Way]) -> None:
 
 
 def say(answer: dict[str, Any]) -> None:
-    """Answer with a line."""
+    """Print an answer as a line."""
     sys.stdout.write(f"{json.dumps(answer)}\n")
     sys.stdout.flush()
 
 
 def main() -> None:
-    """Lay the wire, say where its ends are (or why there is none), and carry."""
+    """Create the wire, print the addresses of its ends or the reason why it failed, and run it."""
     try:
         ways, ends = lay()
     except (OSError, ImportError) as error:

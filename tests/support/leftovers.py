@@ -1,6 +1,6 @@
-"""Leftovers of a piece of work in this process: threads, descriptors, child processes, tasks.
+"""Leftovers of some work in this process: threads, descriptors, child processes, tasks. Nothing is
 
-Owns the counting only; it never closes anything. A snapshot is taken before, and what is there beyond it afterwards is
+closed here. A snapshot is taken before, and what is there beyond it afterwards is
 distinguished by kind and target, after they had time to go.
 """
 
@@ -22,7 +22,7 @@ _OWN_DESCRIPTORS = Path("/proc/self/fd")
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The state now. `descriptors` maps a number to its target; where the system tells no targets it is empty."""
+    """The present state. `descriptors` maps a number to its target; it is empty if the system reports no targets."""
 
     threads: frozenset[int]
     descriptors: Mapping[int, str]
@@ -31,7 +31,7 @@ class Snapshot:
 
 
 def take() -> Snapshot:
-    """Look at this process."""
+    """Return the state of this process."""
     descriptors = dict(_descriptors())
     return Snapshot(
         threads=frozenset(id(thread) for thread in threading.enumerate()),
@@ -52,7 +52,7 @@ def _descriptors() -> Iterator[tuple[int, str]]:
 
 
 def _children() -> list[psutil.Process]:
-    # The process is looked up each time: psutil remembers things about a Process that fork changes.
+    # The process is looked up each time, because psutil caches facts about a Process that fork changes.
     return psutil.Process().children(recursive=True)
 
 
@@ -114,7 +114,7 @@ def _command(child: psutil.Process) -> str:
 
 
 def waits(seconds: float) -> Iterator[float]:
-    """Pauses that grow, for `seconds` by the clock; what is done between them counts too."""
+    """Yield after growing pauses, for `seconds` in all. Time between the pauses counts too."""
     pause, end = 0.005, time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
         yield min(pause, left)
@@ -134,7 +134,7 @@ def settle(before: Snapshot, seconds: float, look: Callable[[Snapshot], list[str
 
 
 async def settle_in_loop(before: Snapshot, seconds: float, tasks: Callable[[], list[str]]) -> list[str]:
-    """The tasks that stay for `seconds`. Descriptors and children get the same time, while the loop still runs."""
+    """Return the tasks that stay for `seconds`. Descriptors and children get the same time, in the running loop."""
     left = tasks()
     for pause in waits(seconds):
         if not left and not _may_go(before):

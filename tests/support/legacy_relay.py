@@ -1,7 +1,7 @@
 """A double of the legacy relay, written from protocol.md alone (sections 1 to 4).
 
-Owns its listening socket and its devices between `start` and `stop`. Forwards only what that relay forwards, announces
-a pairing twice, knows no `peerChallenge`, and verifies nothing.
+Owns its listening socket and its devices between `start` and `stop`. Like that relay, it forwards few events,
+announces a pairing twice, has no `peerChallenge`, and verifies nothing.
 """
 
 import asyncio
@@ -63,7 +63,7 @@ class Seen:
 
 
 class _Engine(engineio.AsyncServer):
-    """Knows its background tasks: left alone, one sleeps on for each connection that ended."""
+    """Tracks its background tasks, of which one would otherwise remain for each ended connection."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
@@ -107,15 +107,15 @@ class LegacyRelay:
 
     @property
     def url(self) -> str:
-        """Where devices connect."""
+        """The address for devices."""
         return f"http://127.0.0.1:{self.port}"
 
     # -- up and down
 
     async def start(self) -> None:
         """Listen: on a free port the first time, on the same one after that."""
-        # The library's monitor is of no use here: the test disconnects a silent peer.
-        # Handlers one after the other: what a device says stays in its order.
+        # The library's monitor is not needed: the test disconnects a silent peer.
+        # Handlers run one after the other, so a device's messages stay in order.
         self._server = _Server(
             async_mode="aiohttp", async_handlers=False, monitor_clients=False, cors_allowed_origins="*"
         )
@@ -132,14 +132,14 @@ class LegacyRelay:
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
-        """Drop every connection and stop listening. Tokens stay good; twice changes nothing."""
+        """Drop every connection and stop listening. Tokens stay valid. A second call has no effect."""
         server, self._server = self._server, None
         runner, self._runner = self._runner, None
         self._devices.clear()
         if server is None or runner is None:
             return
         for connection in list(server.eio.sockets.values()):
-            # The library's own disconnect waits forever for one that is gone already.
+            # The library's own disconnect waits forever for a connection that is already closed.
             await connection.close(wait=False, abort=True)
             await connection.queue.put(None)
         await runner.cleanup()
@@ -157,7 +157,7 @@ class LegacyRelay:
     # -- accounts
 
     def token(self, email: str = "ada@example.org") -> str:
-        """A token of an account, good for 30 days."""
+        """Return a token of an account, valid for 30 days."""
         claims = {"id": email, "email": email, "name": email.partition("@")[0]}
         return jwt.encode({**claims, "exp": int(time.time()) + TOKEN_SECONDS}, self._secret, "HS256")
 
@@ -169,11 +169,11 @@ class LegacyRelay:
         await self._admit(device, self.token(email), email)
 
     def device_ids(self) -> list[str]:
-        """The devices that are connected, signed in or not."""
+        """Return the connected devices, signed in or not."""
         return [device.device_id for device in self._devices.values()]
 
     def is_paired(self, device_id: str) -> bool:
-        """Whether a device is paired now."""
+        """Return whether a device is paired."""
         return any(device.paired for device in self._devices.values() if device.device_id == device_id)
 
     # -- events

@@ -1,6 +1,6 @@
-"""An event loop for each test: made fresh, watched for tasks that stay, closed.
+"""Creates an event loop for each test, checks it for remaining tasks, and closes
 
-Owns the loop for the length of one call; never shares it.
+it. No loop is shared.
 """
 
 import asyncio
@@ -31,25 +31,25 @@ _FOREIGN = (str(Path(asyncio.__file__).parent), __file__, leftovers.__file__)
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds that a test may take, and that what it started may take to go after it."""
+    """The seconds for a test, and for its leftovers to end after it."""
 
     test: float
     leftovers: float
 
 
 class Left(AssertionError):
-    """A test ended, and what it had started in its loop did not."""
+    """A test ended, but tasks that it had started did not."""
 
     def __init__(self, what: list[str]) -> None:
         super().__init__("left behind:\n" + "\n".join(f"  - {line}" for line in what))
 
 
 class TestTookTooLong(AssertionError):
-    """A test did not end; the text says where each of its tasks stood."""
+    """A test did not end. The message says where each of its tasks waits."""
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    """The kind of loop that the tests of this run use."""
+    """Return the kind of loop for the tests of this run."""
     choice = os.environ.get(CHOICE, "")
     if choice not in ("", "uvloop", "asyncio"):
         raise ValueError(f"{CHOICE}: expected uvloop or asyncio; found {choice!r}")
@@ -65,7 +65,7 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 
 
 def run(make: Callable[[], Coroutine[Any, Any, None]], patience: Patience) -> None:
-    """Run a coroutine in a loop of its own. Raises Left, TestTookTooLong."""
+    """Run a coroutine in a new loop. Raises Left, TestTookTooLong."""
     runner = asyncio.Runner(loop_factory=loop_factory())
     try:
         runner.run(_watched(make, patience))
@@ -76,9 +76,9 @@ def run(make: Callable[[], Coroutine[Any, Any, None]], patience: Patience) -> No
 
 
 def _close(runner: asyncio.Runner) -> list[str]:
-    """Close a loop; what was still open in it.
+    """Close a loop. Return the handles that were still open in it.
 
-    uvloop says that by a warning for each handle, and must not get an exception for it: it would wait forever then.
+    uvloop warns about each handle. An exception in place of the warning would make it wait forever.
     """
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", ResourceWarning)
@@ -87,13 +87,13 @@ def _close(runner: asyncio.Runner) -> list[str]:
 
 
 def warm_up() -> None:
-    """Use a loop once: libuv opens descriptors with the first loop that it keeps for the process's lifetime."""
+    """Use a loop once, because libuv opens descriptors with the first loop and keeps them open."""
     run(lambda: asyncio.sleep(0), Patience(10, 0))
     gc.collect()
 
 
 def synchronous(make: Callable[P, Coroutine[Any, Any, None]], patience: Patience) -> Callable[P, None]:
-    """The same function, to be called without a loop."""
+    """Return the same function as a function that needs no loop."""
 
     @functools.wraps(make)
     def call(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -113,7 +113,7 @@ async def _watched(make: Callable[[], Coroutine[Any, Any, None]], patience: Pati
 
 
 async def _in_time(make: Callable[[], Coroutine[Any, Any, None]], seconds: float) -> None:
-    """Stop a test that hangs from within: an alarm from outside tears a running loop apart, or does not get in."""
+    """Stop a hanging test from inside the loop: an external alarm breaks a running loop, or has no effect."""
     test, loop = asyncio.current_task(), asyncio.get_running_loop()
     stood: list[str] = []
 
@@ -121,7 +121,7 @@ async def _in_time(make: Callable[[], Coroutine[Any, Any, None]], seconds: float
         nonlocal alarm
         _postpone_alarm()
         stood.extend([_stack(task) for task in asyncio.all_tasks() if not stood or task is test])
-        alarm = loop.call_later(min(STUBBORN_SECONDS, seconds), stop)  # what hangs while it closes is stopped again
+        alarm = loop.call_later(min(STUBBORN_SECONDS, seconds), stop)  # tasks that resist are cancelled again
         if test is not None:
             test.cancel()
 
@@ -139,13 +139,13 @@ async def _in_time(make: Callable[[], Coroutine[Any, Any, None]], seconds: float
 
 
 def _postpone_alarm() -> None:
-    """Give pytest-timeout's alarm, which may go off in the midst of the report, more time."""
+    """Give pytest-timeout's alarm more time, because it may fire during the report."""
     if signal.getitimer(signal.ITIMER_REAL)[0] > 0:
         signal.setitimer(signal.ITIMER_REAL, ALARM_SECONDS)
 
 
 def _stack(task: asyncio.Task[Any]) -> str:
-    """Where a task stands: not only its outermost coroutine, but what that awaits, and so on."""
+    """Return where a task waits: the innermost coroutine that is awaited, not only the outermost."""
     lines, awaited = [f"{task.get_name()}:"], task.get_coro()
     while (frame := getattr(awaited, "cr_frame", None)) is not None:
         lines += traceback.format_list(traceback.StackSummary.extract([(frame, frame.f_lineno)]))

@@ -32,25 +32,25 @@ class MemoryGroup:
         (self._path / name).write_text(str(self._used() + more))
 
     def unlimit(self) -> None:
-        """Allow any amount."""
+        """Remove the limit."""
         if self._is_v2:
             (self._path / "memory.max").write_text("max")
         else:
             (self._path / "memory.limit_in_bytes").write_text("-1")
 
     def kills(self) -> int:
-        """How many processes of the group the OOM killer has ended."""
+        """Return how many processes of the group the OOM killer has ended."""
         return self._figures("memory.events" if self._is_v2 else "memory.oom_control")["oom_kill"]
 
     def _used(self) -> int:
-        """What the processes have for themselves; the kernel takes its copies of files back when memory runs out."""
+        """Return the private memory of the processes. The kernel frees cached files when memory runs out."""
         return self._figures("memory.stat")["anon" if self._is_v2 else "rss"]
 
     def _figures(self, name: str) -> dict[str, int]:
         return {word: int(figure) for word, figure in (line.split() for line in _lines(self._path / name))}
 
     async def remove(self) -> None:
-        """End what a test that failed left in the group, and remove it; the kernel needs a moment for that."""
+        """End the processes that a failed test left in the group, and remove the group once the kernel allows it."""
 
         def removed() -> bool:
             for pid in _lines(self._path / "cgroup.procs"):
@@ -65,7 +65,7 @@ class MemoryGroup:
 
 @asynccontextmanager
 async def memory_group() -> AsyncIterator[MemoryGroup]:
-    """A new group, without a limit yet."""
+    """Create a group without a limit."""
     if not sys.platform.startswith("linux") or os.geteuid() != 0:
         pytest.skip("a group with a memory limit takes Linux and root")
     try:
@@ -79,7 +79,7 @@ async def memory_group() -> AsyncIterator[MemoryGroup]:
 
 
 def _parent() -> Path:
-    """Where a group can be made that stays within the limits of this process. Raises OSError."""
+    """Return the folder for a group within the limits of this process. Raises OSError."""
     own = {controllers: path for _, controllers, path in (line.split(":", 2) for line in _lines("/proc/self/cgroup"))}
     for _, place, kind, options, *_ in (line.split() for line in _lines("/proc/mounts")):
         if kind == "cgroup" and "memory" in options.split(","):
@@ -91,7 +91,7 @@ def _parent() -> Path:
 
 
 def _nearest_with_memory(root: Path, own: Path) -> Path | None:
-    """The group of version 2 whose children have memory limits: this process's own, or the nearest above it."""
+    """Return the nearest group of version 2, from this process's own upwards, whose children have memory limits."""
     for group in (own, *own.parents):
         if "memory" in (group / "cgroup.subtree_control").read_text().split():
             return group

@@ -2,11 +2,11 @@
 
 A function is *handed* a message when an argument contains it, and *hands it out* when its result contains it, or a
 buffer that it was given to fill. A file is *crossed* when one of its functions does either. A message is recognized by
-a marker in it. Where a cipher of the package encrypts or decrypts the message, its other form is recognized as well.
+a marker in it. Where a cipher of the package encrypts or decrypts the message, its other form is recognized too.
 
 A call from a later file of the path into an earlier one is a *return* if the earlier file then handles the message
 again: it is on the stack (a callback), or it hands the message to another file. A function that only computes a result
-from the message is a helper of its caller, which is no return.
+from the message is a helper of its caller, and does not count as a return.
 """
 
 import dataclasses
@@ -30,7 +30,7 @@ _VARIABLE = (4, 8)
 class MessageTrace:
     """One message on its way through the package in the directory `root`.
 
-    `ciphers`: functions that return another form of what they are handed. Functions that the code in `outside` calls
+    `ciphers` are functions that return another form of their argument. Functions that the code in `outside` calls
     are not part of the path, nor are files below `excluded`, relative to `root`.
     """
 
@@ -46,7 +46,7 @@ class MessageTrace:
         self.files: list[str] = []
         """The files that the message crossed, in the order in which it came to each for the first time."""
         self.returns: list[str] = []
-        """The calls back up: `FROM -> INTO FUNCTION`."""
+        """The calls to earlier files: `FROM -> INTO FUNCTION`."""
         self._root = f"{root}/"
         self._forms = [marker]
         self._ciphers = frozenset(ciphers)
@@ -98,7 +98,7 @@ class MessageTrace:
     def _cross(self, frame: FrameType, callers: list[FrameType]) -> None:
         path = self._name(frame)
         others = [caller for caller in callers if self._name(caller) != path]
-        for caller in others:  # it hands the message on: it is no helper
+        for caller in others:  # it passes the message on, so it is not a helper
             self._returned(caller)
         if path not in self.files:
             self.files.append(path)
@@ -134,7 +134,7 @@ def _arguments(frame: FrameType) -> Iterator[object]:
 
 
 def _parts(value: Any) -> Iterator[object]:
-    """Return what a list, a mapping or a record consists of; nothing for any other object."""
+    """Return the members of a list, a mapping or a record, and none for any other object."""
     if isinstance(value, dict):
         return iter(value.values())
     if isinstance(value, tuple | list):

@@ -1,4 +1,4 @@
-"""A network for each test process (Linux): a namespace as `soak.harness.network_namespace` makes it, and a cable.
+"""A network for each test process (Linux): a namespace of `soak.harness.network_namespace`, with a virtual cable.
 
 libwebrtc, which the Node phone uses, gathers no candidate on a loopback interface, so the address is on the cable.
 Everything that a test process starts inherits its namespace. Each worker of pytest-xdist has its own: an agent gathers
@@ -14,7 +14,7 @@ from soak.harness import network_namespace as network
 ADDRESS = network.ADDRESS
 
 INSIDE = "MOBIFAI_TEST_NETNS"
-"""Names, for child processes, the namespace that they are already in."""
+"""The variable that names a child process's present namespace."""
 
 
 _CLONE_NEWNET = 0x40000000  # linux/sched.h
@@ -52,7 +52,7 @@ def leave_network() -> None:
 
 
 def is_inside() -> bool:
-    """Whether this process is in a network that was made by `enter`."""
+    """Return whether this process is in a network that `enter` made."""
     return bool(os.environ.get(INSIDE)) and os.environ[INSIDE] == _current()
 
 

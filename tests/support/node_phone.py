@@ -1,7 +1,7 @@
-"""The phone on Node: the libraries of the apps in the field, driven over a pipe.
+"""The phone on Node: the libraries of legacy apps, controlled over a pipe.
 
-Owns one Node process from the first `connect` on; `vanish` kills it, so that not even libwebrtc can say goodbye. What
-the phone remembers is kept here, as with every phone.
+Owns one Node process from the first `connect` on; `vanish` kills it, so that not even libwebrtc can close its
+connections. As with every phone, its state is kept here.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from soak.phone.offsets import Reply
 from tests.support import node
 
 LINE = 16 << 20
-"""Bytes of one line from the process: 1 MiB of text, each character escaped, and some."""
+"""The most bytes of one line from the process: 1 MiB of escaped text, with a margin."""
 COMMAND_SECONDS = 15.0
 EXIT_SECONDS = 5.0
 
@@ -41,7 +41,7 @@ class NodePhone(PhoneInterface):
         features: tuple[str, ...] = (),
         inside: Sequence[str] = (),
     ) -> None:
-        """`inside`: words before its command, that put it into another network."""
+        """`inside`: the prefix of its command that moves it into another network."""
         super().__init__(name=name, token=token, device_id=device_id, keep_output=keep_output, features=features)
         self.relay_url = relay_url
         self.identity = identity or Identity.generate()
@@ -79,7 +79,7 @@ class NodePhone(PhoneInterface):
     async def _listen(self, process: Process) -> None:
         assert process.stdout is not None
         try:
-            # A process that is killed may leave half a line behind.
+            # A killed process may leave an unfinished line.
             while (line := await process.stdout.readline()).endswith(b"\n"):
                 self._take(json.loads(line))
         finally:
@@ -150,16 +150,16 @@ class NodePhone(PhoneInterface):
         if listening is not None:
             await listening
 
-    # -- what a phone does
+    # -- actions
 
     @property
     def relay_is_up(self) -> bool:
-        """Whether the connection to the relay stands."""
+        """Return whether the phone is connected to the relay."""
         return self._state["relay"]
 
     @property
     def channel_is_open(self) -> bool:
-        """Whether the data channel can be written to."""
+        """Return whether the data channel is open."""
         return self._state["channel"]
 
     async def _open_relay(self) -> None:
@@ -179,7 +179,7 @@ class NodePhone(PhoneInterface):
             self._tell("emit", event=event, payload=payload)
 
     def _tell(self, command: str, **options: Json) -> None:
-        """Have a command done, whatever becomes of it."""
+        """Send a command and ignore its result."""
         if self._process is not None and self._process.stdin is not None and self._process.returncode is None:
             self._process.stdin.write(json.dumps({"id": -1, "command": command, **options}).encode() + b"\n")
 
@@ -190,15 +190,15 @@ class NodePhone(PhoneInterface):
         await self._command("sendFrame", frame=frame(self._frame_style, event, payload))
 
     async def drop_channel(self) -> None:
-        """Close the peer connection; the relay stays."""
+        """Close the peer connection, and keep the relay's."""
         if self._process is not None:
             await self._command("dropChannel")
 
     async def drop_relay(self) -> None:
-        """Close the connection to the relay; the data channel stays."""
+        """Close the connection to the relay, and keep the data channel."""
         if self._process is not None:
             await self._command("dropRelay")
 
     async def vanish(self) -> None:
-        """Be gone without a goodbye: the process is killed."""
+        """Vanish without closing any connection, by killing the process."""
         await self._end(kill=True)

@@ -1,4 +1,4 @@
-"""Runs a command in a network of its own (Linux, root), with the interfaces that a test names.
+"""Runs a command in a separate network (Linux, root), with the interfaces that a test names.
 
 As a program: `python other_network.py JSON COMMAND...`, where the JSON is a list of interfaces as `Wire` has them.
 """
@@ -27,20 +27,20 @@ class Wire:
 
 
 def words(*wires: Wire) -> tuple[str, ...]:
-    """The words before a command that run it in such a network."""
+    """Return the prefix of a command that runs in such a network."""
     return (sys.executable, str(PROGRAM), json.dumps([asdict(wire) for wire in wires]))
 
 
 @cache
 def why_not() -> str:
-    """Why there can be no such network here; empty when there can."""
+    """Return why such a network is not possible here, or an empty text."""
     if not sys.platform.startswith("linux") or os.geteuid() != 0:
         return "network namespaces need Linux and root"
     child = os.fork()
     if child == 0:
         try:
             _enter([asdict(Wire("docker0", ("172.17.0.1/16",)))])
-        except BaseException:  # whatever it is, it is the answer
+        except BaseException:  # any error is the answer
             os._exit(1)
         os._exit(0)
     return "" if os.waitpid(child, 0)[1] == 0 else "this machine allows no network namespace"
@@ -49,7 +49,7 @@ def why_not() -> str:
 def _enter(wires: list[dict[str, Any]]) -> None:
     from pyroute2 import IPRoute  # noqa: PLC0415 - exists on Linux only
 
-    libc = ctypes.CDLL(None, use_errno=True)  # os.unshare is there from Python 3.12 only
+    libc = ctypes.CDLL(None, use_errno=True)  # os.unshare exists since Python 3.12
     if libc.unshare(_CLONE_NEWNET) != 0:
         raise OSError(ctypes.get_errno(), "unshare")
     with IPRoute() as route:
@@ -61,7 +61,7 @@ def _enter(wires: list[dict[str, Any]]) -> None:
                 route.link("set", index=one, state="up")
             for address in wire["addresses"]:
                 place, _, prefix = address.partition("/")
-                # 0x02: no wait until IPv6 has looked for another owner of the address.
+                # 0x02: skip IPv6's search for another owner of the address.
                 flags = {"flags": 0x02} if ":" in place else {}
                 route.addr("add", index=index, address=place, prefixlen=int(prefix), **flags)
             if wire["gateway"]:

@@ -1,6 +1,6 @@
 """The phones of the tests: one in Node with the libraries that legacy apps use, and the synthetic one of soak.
 
-Owns nothing: `open_phone` gives one for a scope. Both have the interface `soak.phone.interface.PhoneInterface`.
+`open_phone` opens one in a scope. Both have the interface `soak.phone.interface.PhoneInterface`.
 """
 
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ phone_kinds = pytest.mark.parametrize("kind", KINDS)
 
 
 class Options(TypedDict, total=False):
-    """Arguments of both kinds."""
+    """The arguments of both kinds."""
 
     device_id: str | None
     identity: Identity | None
@@ -38,7 +38,7 @@ class Options(TypedDict, total=False):
 async def open_phone(
     kind: Kind, relay_url: str, token: str | None = None, *, name: str | None = None, **options: Unpack[Options]
 ) -> AsyncIterator[PhoneInterface]:
-    """A phone of a kind, not connected yet; all of its output is kept unless `keep_output=False` is given."""
+    """Open a phone of a kind, not connected yet. It keeps all output unless `keep_output=False` is given."""
     kept: Options = {"keep_output": True, **options}
     async with KINDS[kind](relay_url, token, name=name or f"{kind} phone", **kept) as phone:
         yield phone

@@ -1,4 +1,4 @@
-"""Dialogues with a state machine, in the manner of mitmproxy's Playbook: `>>` is an event, `<<` what follows from it.
+"""Dialogues with a state machine, in the manner of mitmproxy's Playbook: `>>` is an event, `<<` its expected result.
 
     assert (
         Playbook(Pairing(...))
@@ -7,9 +7,9 @@
         << PairingStage.REGISTERING
     )
 
-An event calls a method of the machine, which returns commands. Each has to be expected, in order: by a value that
-equals it, by its type, or by `only`, which compares some of its attributes. A member of an enum is the stage that the
-machine must be in. A dialogue is true at its end if no command is left over.
+An event calls a method of the machine, which returns commands. The dialogue must expect each of them, in order: by a
+value that equals it, by its type, or by `only`, which compares some of its attributes. A member of an enum is the stage
+that the machine must be in. A dialogue is true at its end if no command is left over.
 """
 
 from collections.abc import Callable
@@ -69,7 +69,7 @@ class Playbook:
         self._stage_of = stage_of
         self._left: list[object] = []
         self.last: Any = None
-        """The command that was expected last, for what the next event has to answer."""
+        """The command that was expected last, which the next event may answer."""
         self._transcript: list[str] = []
 
     def __rshift__(self, event: Event) -> "Playbook":

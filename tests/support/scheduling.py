@@ -1,7 +1,7 @@
-"""How the tests of one run are dealt out to its workers: `pytest -n 4 --dist loadgroup`.
+"""Distributes the tests of one run to its workers: `pytest -n 4 --dist loadgroup`.
 
-Owns the groups: tests that run in one worker, one after the other, because they share what is expensive. All others go
-to the worker that is free. xdist's own groups travel in the tests' ids, and have no effect with pytest 9.2:
+The tests of a group run in one worker, one after the other, because they share an expensive fixture. All others go
+to a free worker. xdist's own groups travel in the tests' ids, and have no effect with pytest 9.2:
 https://github.com/pytest-dev/pytest-xdist/issues/1386
 """
 
@@ -25,7 +25,7 @@ def group_of(test: str) -> str:
 
 
 class GroupScheduling(LoadScopeScheduling):
-    """Deals out groups, the largest first."""
+    """Distributes groups, the largest first."""
 
     def _split_scope(self, nodeid: str) -> str:
         return group_of(nodeid)
@@ -33,5 +33,5 @@ class GroupScheduling(LoadScopeScheduling):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
-    """Have `--dist loadgroup` deal out these groups."""
+    """Let `--dist loadgroup` distribute these groups."""
     return GroupScheduling(config, log) if config.getvalue("dist") == "loadgroup" else None

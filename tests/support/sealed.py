@@ -1,4 +1,4 @@
-"""Phones that encrypt end to end, as somebody has them who scanned the QR code."""
+"""Phones that encrypt end to end, as after scanning the QR code."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +11,7 @@ from tests.support.agent import RunningAgent
 
 
 def sealed_by(invitation: dict[str, Any]) -> PhoneKeys:
-    """What a phone knows that has opened the link of an invitation."""
+    """Return the identity and secret of a phone that has opened the link of an invitation."""
     return PhoneKeys.by_link(InvitationLink.read(str(invitation["link"])))
 
 
@@ -27,7 +27,7 @@ async def sealed_phone(
     device_id: str | None = None,
     ordered: bool = True,
 ) -> AsyncIterator[Phone]:
-    """A phone, not connected yet; all of its output is kept."""
+    """Open a phone, not connected yet. It keeps all output."""
     async with Phone(
         relay_url,
         token,
@@ -44,7 +44,7 @@ async def sealed_phone(
 
 @asynccontextmanager
 async def invited_phone(agent: RunningAgent, *, webrtc: bool = False, **options: Any) -> AsyncIterator[Phone]:
-    """A phone that has just scanned the QR code, not connected yet."""
+    """Open a phone that has just scanned the QR code, not connected yet."""
     invitation = await agent.invite()
     async with sealed_phone(
         agent.relay_url, invitation["token"], sealed_by(invitation), webrtc=webrtc, **options

@@ -1,4 +1,4 @@
-"""A command as a person runs it: copied into a shell, in a folder of its own."""
+"""Runs a command as a user does: copied into a shell, in a separate folder."""
 
 import asyncio
 import os
@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 
 LONGEST = 600.0
-"""Seconds for a whole run on a machine that has other work too."""
+"""Seconds for a whole run on a loaded machine."""
 
 
 async def run_line(command: str, folder: Path) -> tuple[int, str, str]:
-    """Run it with this installation's `mobifai`, to its end: status, output, errors."""
+    """Run it with this installation's `mobifai`. Return its status, output and errors."""
     folder.mkdir(parents=True, exist_ok=True)
     process = await asyncio.create_subprocess_exec(
         *("sh", "-c", command),

@@ -1,4 +1,4 @@
-"""The words of a command that is quoted for a shell, `$'...'` included, which shlex does not know."""
+"""Splits a command that is quoted for a shell. Unlike shlex, it knows `$'...'`."""
 
 import re
 import shlex
@@ -9,7 +9,7 @@ _NAMED = {b"n": b"\n", b"t": b"\t", b"r": b"\r"}
 
 
 def shell_words(command: str) -> list[str]:
-    """Return the words that a shell would read."""
+    """Return the words as a shell splits them."""
     return [_plain(one[1]) if one[1] is not None else shlex.split(one[2])[0] for one in _WORD.finditer(command)]
 
 

@@ -1,4 +1,4 @@
-"""A wire between two programs that takes its time: what comes in on one side goes out later, in order, on the other."""
+"""A slow wire between two programs: bytes that arrive on one side leave later, in order, on the other."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 @asynccontextmanager
 async def slow_wire(url: str, seconds: float) -> AsyncIterator[str]:
-    """The address of a wire to a server: what is sent to the server takes so long, what it answers takes no time."""
+    """Run a wire to a server and return its address. Only bytes to the server are delayed, not its answers."""
     there = urlsplit(url)
     lines: set[asyncio.Task[None]] = set()
 
@@ -39,7 +39,7 @@ async def slow_wire(url: str, seconds: float) -> AsyncIterator[str]:
 
 
 async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float) -> None:
-    """Carry bytes to their end, each `seconds` after it came."""
+    """Forward bytes, each `seconds` after it arrived."""
     clock = asyncio.get_running_loop().time
     under_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
 

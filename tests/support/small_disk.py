@@ -1,6 +1,6 @@
-"""A disk of its own for a test: small, so that it is soon full, or one that can't be written.
+"""A disk for one test: small, so that it is soon full, or read-only. It is unmounted at the end of
 
-Owns the mount. Where this process may not mount anything, the test is skipped.
+the scope. Where this process may not mount anything, the test is skipped.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ class SmallDisk:
         self._ballast = path / "ballast"
 
     def fill(self) -> None:
-        """Leave not a byte."""
+        """Fill the disk to the last byte."""
         with self._ballast.open("ab", buffering=0) as file:
             for size in (1 << 16, 1 << 12, 1):
                 with contextlib.suppress(OSError):
@@ -41,7 +41,7 @@ class SmallDisk:
 
 @contextmanager
 def small_disk(path: Path) -> Iterator[SmallDisk]:
-    """A disk of 2 MB at this path, which is made."""
+    """Mount a disk of 2 MB at this new path."""
     path.mkdir()
     try:
         _mount("-t", "tmpfs", "-o", f"size={SIZE},mode=0700", "tmpfs", str(path))

@@ -1,4 +1,4 @@
-"""Strangers on the network of a relay: real sockets from many addresses, which no device of the relay has.
+"""Unknown clients of a relay: real sockets from many addresses that no device of the relay has.
 
 Linux gives a loopback all of 127.0.0.0/8, so one machine has as many addresses as a test wants.
 """
@@ -19,25 +19,25 @@ SOCKET_PATH = "/socket.io/?EIO=4&transport=websocket"
 
 
 def address(number: int) -> str:
-    """One of a million addresses that no phone has."""
+    """Return one of a million addresses that no phone has."""
     return f"127.{64 + (number >> 16)}.{(number >> 8) & 255}.{number & 255}"
 
 
 class Stranger:
-    """One connection of a stranger, on which anything can be sent."""
+    """One connection of an unknown client, which can send any bytes."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
 
     async def send(self, data: bytes) -> None:
-        """Send bytes; that the relay is gone is for `answer` to tell."""
+        """Send bytes. If the relay has closed the connection, `answer` reports it."""
         with contextlib.suppress(OSError):
             self.writer.write(data)
             await self.writer.drain()
 
     async def answer(self, seconds: float = 10.0) -> bytes:
-        """All that the relay sends until it closes."""
+        """Return everything that the relay sends until it closes."""
         async with asyncio.timeout(seconds):
             try:
                 return await self.reader.read()
@@ -45,7 +45,7 @@ class Stranger:
                 return b""
 
     async def head(self, seconds: float = 10.0) -> str:
-        """The head of the next answer; empty when the relay closes instead."""
+        """Return the head of the next answer, or an empty text if the relay closes instead."""
         async with asyncio.timeout(seconds):
             try:
                 return (await self.reader.readuntil(b"\r\n\r\n")).decode()
@@ -53,18 +53,18 @@ class Stranger:
                 return ""
 
     async def upgrade(self, more: str = "", path: str = SOCKET_PATH) -> str:
-        """Ask for a WebSocket; the head of the answer."""
+        """Request a WebSocket, and return the head of the answer."""
         key = base64.b64encode(os.urandom(16)).decode()
         await self.send(UPGRADE.format(path=path, key=key, more=more).encode())
         return await self.head()
 
     def close(self) -> None:
-        """End it without a word."""
+        """Close the connection without a message."""
         self.writer.transport.abort()
 
 
 def frame(opcode: int, payload: bytes = b"", *, final: bool = True, reserved: int = 0) -> bytes:
-    """A masked WebSocket frame (RFC 6455), with a mask of zeros."""
+    """Return a masked WebSocket frame (RFC 6455), with a mask of zeros."""
     first = (final << 7) | (reserved << 4) | opcode
     if len(payload) < 126:
         return struct.pack("!BB4x", first, 0x80 | len(payload)) + payload
@@ -90,7 +90,10 @@ async def stranger(port: int, source: str = "127.64.0.1") -> AsyncIterator[Stran
 async def storm(
     port: int, addresses: int, each: int, act: Callable[[Stranger], Awaitable[object]]
 ) -> AsyncIterator[Callable[[], int]]:
-    """So many strangers that connect, act and wait to be closed, again and again. Yields how often they did."""
+    """Run this many unknown clients, which repeatedly connect, act and wait until they are closed.
+
+    Yields a counter of that.
+    """
     rounds = 0
 
     async def again_and_again(source: str) -> None:

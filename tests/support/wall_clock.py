@@ -1,7 +1,7 @@
-"""Other clocks for a process under test: all that is in it, its libraries included, sees the time of the test.
+"""Sets the clocks of a process under test: all of its code, libraries included, sees the time of the test.
 
-Owns a preloaded library, which the system's C compiler makes, and the file by which the time is set while the process
-runs. Clocks that nobody can set are moved by `elapse` only. Where this can't be had, the test is skipped.
+It needs a preloaded library, which the system's C compiler makes, and a file through which the time is set while the
+process runs. Only `elapse` moves clocks that nobody can set. The test is skipped if this is not possible.
 """
 
 import shutil
@@ -36,16 +36,16 @@ class WallClock:
         self.shift(seconds - time.time())
 
     def shift(self, seconds: float) -> None:
-        """Set it this far off the system's clock."""
+        """Set it to this difference from the system's clock."""
         self._shift = int(seconds)
         self._write()
 
     def pass_by(self, seconds: float) -> None:
-        """Set it further on."""
+        """Advance it."""
         self.shift(self._shift + seconds)
 
     def elapse(self, seconds: float) -> None:
-        """Have time go by on every clock, as it does. A process that waits in the kernel notices when it wakes up."""
+        """Advance every clock. A process that waits in the kernel notices it when it wakes up."""
         self._shift, self._elapsed = self._shift + int(seconds), self._elapsed + int(seconds)
         self._write()
 

@@ -1,7 +1,7 @@
-"""The phone page as a person uses it: what is seen on it, and what is tapped and typed.
+"""The phone page as a user operates it: by looking, tapping and typing.
 
-Everything is found as a screen reader finds it, by role and name; what a terminal shows is read off the rows that xterm
-draws. Owns nothing: the browser is `tests.support.browser`'s.
+Everything is found by role and name, as a screen reader does. A terminal is read from the rows that xterm draws. The
+browser belongs to `tests.support.browser`.
 """
 
 from tests.support.phone_page.assistant import AssistantActs

@@ -40,7 +40,7 @@ class ContactActs(Part):
         await self.page.get_by_role("button", name="Pair", exact=True).tap()
 
     async def follow(self, link: str) -> None:
-        """Have the open page follow a link, as one that is tapped in another app."""
+        """Open a link in the open page, as if it was tapped in another app."""
         await self.page.evaluate("(fragment) => { location.hash = fragment; }", link.partition("#")[2])
 
     async def answer(self, button: str) -> str:
@@ -51,7 +51,7 @@ class ContactActs(Part):
         return asked
 
     async def open_machines(self) -> list[str]:
-        """Look at the machines that the page knows: their names, in their order."""
+        """Return the names of the machines that the page knows, in their order."""
         await self.status_button.tap()
         await self.sheet.get_by_role("button", name="Machines").tap()
         return await self.sheet.locator(".machines .menu-words > span").all_inner_texts()
@@ -66,25 +66,25 @@ class ContactActs(Part):
         await expect(self.status_button).to_have_attribute("title", re.compile(f"^Connected to {name},"), timeout=MS)
 
     async def ready(self, way: str | None = None, seconds: float = MS / 1000) -> None:
-        """Wait until the page says that it is connected by this path; by default by any."""
+        """Wait until the page shows a connection by this path, by default by any."""
         wanted = re.compile(f"^Connected to .*, {_WAYS[way]}$")
         await expect(self.status_button).to_have_attribute("title", wanted, timeout=seconds * 1000)
 
     async def until_away(self) -> None:
-        """Wait until the page says that it is not connected."""
+        """Wait until the page shows that it is not connected."""
         await expect(self.status_button).not_to_have_attribute("title", re.compile("^Connected to"), timeout=MS)
 
     async def is_connected(self) -> bool:
-        """Return whether the page says that it is connected."""
+        """Return whether the page shows that it is connected."""
         return (await self.status_button.get_attribute("title") or "").startswith("Connected to")
 
     async def says(self, words: str) -> None:
-        """Wait until the page says these words instead of a terminal, or above it."""
+        """Wait until the page shows this text instead of a terminal, or above it."""
         said = self.page.locator(".banner-words:visible, .welcome-card:visible").first
         await expect(said).to_contain_text(words, ignore_case=True, timeout=MS)
 
     async def problem(self) -> str:
-        """Return the page's error message, wherever it is."""
+        """Return the page's error message, in any part of the page."""
         instead = (".welcome[data-page=refused] .lead", ".welcome .problem:not(:empty)")
         places = (*instead, ".banner[data-tone=bad]:not(.busy) .banner-words", ".notice-words")
         said = self.page.locator(", ".join(f"{place}:visible" for place in places)).first

@@ -53,9 +53,9 @@ class KeyActs(Part):
         await self.page.evaluate("(text) => navigator.clipboard.writeText(text)", text)
 
     async def paste(self) -> None:
-        """Tap the key for it."""
+        """Tap the key Paste."""
         await self.tap_key("Paste")
 
     async def agree(self, to: str) -> None:
-        """Tap what the page asks for."""
+        """Confirm the page's question."""
         await self.sheet.get_by_role("button", name=to, exact=True).tap()

@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 from playwright.async_api import Locator, Page
 
 SECONDS = 20.0
-"""How long anything may take that a person waits for."""
+"""The time limit of anything that a user waits for."""
 MS = SECONDS * 1000
 
 
 class Part:
-    """A page, seen from one side."""
+    """A part of the page object."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -19,12 +19,12 @@ class Part:
 
     @property
     def status_button(self) -> Locator:
-        """The connection in one glance."""
+        """The indicator of the connection."""
         return self.page.get_by_role("button", name="Connection:")
 
     @property
     def sheet(self) -> Locator:
-        """The sheet or dialog that is open over the page."""
+        """The open sheet or dialog."""
         return self.page.get_by_role("dialog")
 
     @property
@@ -34,7 +34,7 @@ class Part:
 
 
 async def until(look: Callable[[], Awaitable[object]], seconds: float = SECONDS) -> None:
-    """Look again and again until something is true. Raises TimeoutError."""
+    """Poll a condition until it is true. Raises TimeoutError."""
     async with asyncio.timeout(seconds):
         while not await look():
             await asyncio.sleep(0.03)

@@ -11,7 +11,7 @@ class SheetActs(Part):
     """A user's actions with sheets, and their content."""
 
     async def close_sheet(self) -> None:
-        """Close what is open."""
+        """Close the open sheet."""
         await self.sheet.get_by_role("button", name="Close", exact=True).tap()
         await expect(self.sheet).to_have_count(0)
 
@@ -20,7 +20,7 @@ class SheetActs(Part):
         await self.status_button.tap()
         await self.sheet.get_by_role("button", name="Agent health").tap()
         await expect(self.sheet.get_by_role("region", name="Limits")).to_be_visible(timeout=MS)
-        return (await self.sheet.inner_text()).replace("\u200b", "")  # where names may be broken
+        return (await self.sheet.inner_text()).replace("\u200b", "")  # possible line breaks in names
 
     async def open_connection(self) -> str:
         """Return the text about the connection."""
@@ -32,17 +32,17 @@ class SheetActs(Part):
         await expect(self.page.locator("dialog")).to_have_count(0)
 
     async def choose_from_menu(self, item: str) -> None:
-        """Open the page's menu, and tap one thing in it."""
+        """Open the page's menu, and tap an item."""
         await self.page.get_by_role("button", name=re.compile("^(More|Menu)")).first.tap()
         await self.sheet.get_by_role("button", name=item).tap()
 
     async def open_settings(self) -> None:
-        """Open them by the menu."""
+        """Open the settings from the menu."""
         await self.choose_from_menu("Settings")
         await expect(self.sheet.get_by_role("heading", name="Settings")).to_be_visible(timeout=MS)
 
     async def choose(self, name: str) -> None:
-        """Choose one of several things in the settings: colours, say, or an appearance."""
+        """Choose an option in the settings, such as colours or an appearance."""
         await self.open_settings()
         chosen = self.page.get_by_role("radio", name=re.compile(f"{re.escape(name)}$"))
         await self.sheet.locator("label", has=chosen).tap()

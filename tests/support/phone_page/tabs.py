@@ -22,19 +22,19 @@ class TabActs(Part):
         return self._tabs.and_(self.page.locator(".unseen")).locator(".tab-name")
 
     async def tabs(self) -> list[str]:
-        """Their names, in their order."""
+        """Return the names of the tabs, in their order."""
         return await self._tabs.locator(".tab-name").all_inner_texts()
 
     async def until_tabs(self, names: list[str]) -> None:
-        """Wait for exactly these."""
+        """Wait until exactly these tabs exist."""
         await expect(self._tabs.locator(".tab-name")).to_have_text(names, timeout=MS)
 
     async def shown_tab(self) -> str:
-        """The name of the one that is shown."""
+        """Return the name of the shown tab."""
         return await self.page.get_by_role("tab", selected=True).locator(".tab-name").inner_text()
 
     async def new_tab(self) -> None:
-        """Make one, and wait until it is there and shown."""
+        """Open a tab, and wait until it is shown."""
         count = await self._tabs.count()
         await self.page.get_by_role("button", name="New terminal").first.tap()
         await expect(self._tabs).to_have_count(count + 1, timeout=MS)
@@ -47,27 +47,27 @@ class TabActs(Part):
         await expect(self.screen).to_be_visible(timeout=MS)
 
     async def switch(self, name: str) -> None:
-        """Show one, if it is not shown already: another tap would open its menu."""
+        """Show a tab, unless it is shown already: another tap would open its menu."""
         if await self.shown_tab() == name:
             return
         await self._tab(name).tap()
         await expect(self._tab(name)).to_have_attribute("aria-selected", "true", timeout=MS)
 
     async def rename(self, name: str, new: str) -> None:
-        """Give one another name, by its menu."""
+        """Rename a tab from its menu."""
         await self._menu(name, re.compile("^Rename"))
         await self.sheet.get_by_role("textbox").fill(new)
         await self.page.keyboard.press("Enter")
         await expect(self._tab(new)).to_be_visible(timeout=MS)
 
     async def close_tab(self, name: str) -> None:
-        """Close one, by its menu; agree to it."""
+        """Close a tab from its menu, and confirm."""
         await self._menu(name, re.compile("^Close"))
         await self.sheet.locator(".sheet-buttons").get_by_role("button", name=re.compile("^(Close|End)")).tap()
         await expect(self._tab(name)).to_have_count(0, timeout=MS)
 
     async def move_tab(self, name: str, by: int) -> None:
-        """Drag one so many places to the right, or to the left, with a mouse."""
+        """Drag a tab by some places to the right, or to the left, with a mouse."""
         names = await self.tabs()
         x, y, width = await _middle(self._tab(name))
         there, _, other = await _middle(self._tab(names[names.index(name) + by]))
@@ -78,7 +78,7 @@ class TabActs(Part):
         await self.page.mouse.up()
 
     async def unseen_tabs(self) -> list[str]:
-        """The names of those with a dot: output that was not shown yet."""
+        """Return the names of the tabs with a dot, which means unseen output."""
         return await self._unseen.all_inner_texts()
 
     async def until_unseen(self, names: list[str]) -> None:
@@ -93,7 +93,7 @@ class TabActs(Part):
 
 
 async def _middle(tab: Locator) -> tuple[float, float, float]:
-    """Where its middle is, and how wide it is."""
+    """Return the middle and the width of a tab."""
     box = await tab.bounding_box()
     assert box is not None
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, box["width"]

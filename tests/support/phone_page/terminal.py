@@ -8,7 +8,7 @@ from typing import Any
 from tests.support.phone_page.part import SECONDS, Part, until
 
 _DRAWN = ".xterm-rows > div, .xterm-accessibility-tree > div"
-"""The rows as text: those that are drawn, or, where WebGL draws them, those that are read out."""
+"""The rows as text: the drawn ones, or with WebGL those for screen readers."""
 _ROWS = f"""
 (screen) => [...screen.querySelectorAll("{_DRAWN}")].map((row) => row.textContent.trimEnd())
 """
@@ -21,7 +21,7 @@ _COLUMNS = """
   return Math.round(screen.querySelector(".xterm-screen").clientWidth / width);
 }
 """
-"""By the width of a letter: of those that are drawn to be measured, or of the input field, which is on one."""
+"""The size in characters, from the width of the letters that xterm measures, or of the input field."""
 _BACKGROUND = """
 (screen) => {
   for (let one = screen.querySelector(".xterm-rows"); one; one = one.parentElement) {
@@ -40,7 +40,7 @@ _FITS = """(host, columns) => {
   const free = host.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight) - 8 - width;
   return free >= 0 && free < width / columns;
 }"""
-"""Whether the columns fill the width beside the scroll bar of 8 pixels: not one more would fit."""
+"""Whether the columns fill the width beside the scroll bar of 8 pixels, so that no further one fits."""
 
 
 class TerminalActs(Part):
@@ -56,7 +56,7 @@ class TerminalActs(Part):
         await self.page.keyboard.press(key)
 
     async def insert(self, text: str) -> None:
-        """Have a soft keyboard insert text as a whole, as by a suggestion or an emoji panel."""
+        """Insert text as a whole, as a soft keyboard does for a suggestion or an emoji."""
         await self.focus_terminal()
         await self.page.keyboard.insert_text(text)
 
@@ -66,29 +66,29 @@ class TerminalActs(Part):
         await self.type_on(f"{line}\n")
 
     async def type_on(self, text: str) -> None:
-        """Type without choosing where it goes; a line end is Enter."""
+        """Type without focusing anything. A line end is Enter."""
         await self.page.keyboard.type(text)
 
     async def rows(self) -> list[str]:
-        """The lines that are in sight."""
+        """Return the visible lines."""
         shown: list[str] = await self.screen.evaluate(_ROWS)
         return shown
 
     async def text(self) -> str:
-        """The lines that are in sight, as one text."""
+        """Return the visible lines as one text."""
         return "\n".join(await self.rows())
 
     async def shows(self, text: str, seconds: float = SECONDS) -> None:
-        """Wait until this is in sight; where a line is full it goes on in the next one."""
+        """Wait until this text is visible. It may be wrapped into several lines."""
         await self.until_text(lambda shown: text in shown, f"{text!r} to be shown", seconds)
 
     async def shows_in_order(self, *texts: str) -> None:
-        """Wait until all of these are in sight, one after the other."""
+        """Wait until all of these texts are visible, in this order."""
         wanted = re.compile(".*".join(map(re.escape, texts)), re.DOTALL)
         await self.until_text(lambda shown: bool(wanted.search(shown)), f"{texts} to be shown")
 
     async def until_text(self, is_so: Callable[[str], bool], what: str, seconds: float = SECONDS) -> None:
-        """Wait until something is true of what is in sight, with or without its line ends."""
+        """Wait until a condition is true of the visible text, with or without line ends."""
         shown = ""
 
         async def look() -> bool:
@@ -102,7 +102,7 @@ class TerminalActs(Part):
             raise AssertionError(f"expected {what} within {seconds:g} s; the terminal shows\n{shown}") from None
 
     async def whole_text(self) -> list[str]:
-        """Every line that is kept, read as a person reads it: from the top, page by page."""
+        """Return every line of the scrollback, read page by page from the top."""
         await self.press("Shift+Home")
         lines = await self._at_rest()
         while True:
@@ -113,7 +113,7 @@ class TerminalActs(Part):
             lines += _beyond(lines, more)
 
     async def _at_rest(self) -> list[str]:
-        """The lines in sight, once they are the same in two frames."""
+        """Return the visible lines, once they are equal in two frames."""
         now = await self.rows()
         while True:
             await self.page.evaluate(_FRAMES)
@@ -122,21 +122,21 @@ class TerminalActs(Part):
                 return now
 
     async def shows_newest(self) -> None:
-        """Go to the last line."""
+        """Scroll to the last line."""
         await self.press("Shift+End")
 
     async def bottom_is_in_sight(self) -> bool:
-        """Whether the last line is above the page's lower end."""
+        """Return whether the last line is above the page's lower end."""
         box, height = await self.screen.bounding_box(), await self.page.evaluate("innerHeight")
         assert box is not None
         return bool(box["y"] + box["height"] <= height + 1)
 
     async def grid(self) -> tuple[int, int]:
-        """Columns and lines, by what is drawn."""
+        """Return columns and lines, measured on the drawn rows."""
         return int(await self.screen.evaluate(_COLUMNS)), await self.screen.locator(_DRAWN).count()
 
     async def fitted_grid(self) -> tuple[int, int]:
-        """Columns and lines, once they fill the screen: the size follows the font a moment later."""
+        """Return columns and lines, once they fill the screen. The size follows the font with a delay."""
         await until(self._fits)
         return await self.grid()
 
@@ -144,7 +144,7 @@ class TerminalActs(Part):
         return bool(await self.screen.evaluate(_FITS, int(await self.screen.evaluate(_COLUMNS))))
 
     async def grid_other_than(self, before: tuple[int, int]) -> tuple[int, int]:
-        """Columns and lines, once they are others."""
+        """Return columns and lines, once they have changed."""
         await until(lambda: self._differs(before))
         return await self.grid()
 
@@ -159,7 +159,7 @@ class TerminalActs(Part):
         return bool(await self.screen.evaluate(_BACKGROUND) == colour)
 
     async def tap_cell(self, column: int, row: int) -> None:
-        """Tap a place in the terminal, both counted from 1."""
+        """Tap a cell of the terminal, with row and column counted from 1."""
         columns, rows = await self.grid()
         box = await self.screen.locator(".xterm-screen").bounding_box()
         assert box is not None
@@ -168,7 +168,7 @@ class TerminalActs(Part):
         await self.page.touchscreen.tap(x, y)
 
     async def picture_at_rest(self) -> bytes:
-        """The terminal's picture, once it is the same twice."""
+        """Return the terminal's picture, once it is equal twice."""
         drawn = self.screen.locator(".xterm-screen")
         await self._at_rest()
         now = await drawn.screenshot()
@@ -178,7 +178,7 @@ class TerminalActs(Part):
                 return now
 
     async def look(self) -> dict[str, Any]:
-        """How the terminal is drawn without any choice, in the words of `tests/browser/reference`."""
+        """Return the default appearance of the terminal, in the terms of `tests/browser/reference`."""
         columns, rows = await self.grid()
         box = await self.screen.locator(".xterm-screen").bounding_box()
         assert box is not None
@@ -196,12 +196,12 @@ class TerminalActs(Part):
         }
 
     async def by_webgl(self) -> bool:
-        """Whether the terminal is drawn as a picture, and not as text."""
+        """Return whether the terminal is drawn as a picture instead of text."""
         return await self.screen.locator(".xterm-rows").count() == 0
 
 
 def _beyond(lines: list[str], more: list[str]) -> list[str]:
-    """What the next page has that is not read yet. Pages overlap by a line at least, unless the end is near."""
+    """Return the unread lines of the next page. Pages overlap by at least a line, except near the end."""
     for size in range(len(more) - 1, 0, -1):
         if lines[-size:] == more[:size]:
             return more[size:]
