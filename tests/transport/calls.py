@@ -1,4 +1,4 @@
-"""The two ends of a call in one process: who listens to the agent's end, and a phone's end that answers it."""
+"""The two ends of a connection in one process: a listener for the agent's end, and a phone's end that answers it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +12,7 @@ from soak.phone.peer_connection import PhonePeerConnection
 
 @dataclass
 class Listener:
-    """Writes down what the agent's end says (PeerListener, PeerConnectorListener)."""
+    """Records the events of the agent's end (PeerListener, PeerConnectorListener)."""
 
     events: list[str] = field(default_factory=list)
     received: list[str] = field(default_factory=list)

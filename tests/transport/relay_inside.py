@@ -1,4 +1,4 @@
-"""A relay without its HTTP, and an agent and a phone inside it: the phone reads only when a test says so."""
+"""A relay without HTTP, with an agent and a phone in the same process. The phone reads only when a test asks it to."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ AGENT, PHONE = "agent-1", "phone-1"
 
 
 class LetsIn:
-    """Signs everybody in."""
+    """Accepts every device."""
 
     shared = False
 
@@ -29,7 +29,7 @@ class LetsIn:
         return messages.Authenticated(token=register.device_id, user=messages.User(id=OWNER, email="", name=""))
 
     def record_connected(self, account: str, device_id: str) -> None:
-        """Nothing is kept."""
+        """Record nothing."""
 
 
 class RelayInside:
@@ -81,7 +81,7 @@ class Phone:
         await self.say("request_connection", messages.RequestConnection(target_device_id=AGENT))
 
     async def say(self, event: str, payload: object) -> None:
-        """Say something as a device on a WebSocket does: it waits for room."""
+        """Send an event as a device on a WebSocket does, which waits for room."""
         raw = msgspec.Raw(msgspec.json.encode(payload))
         await self._relay.sockets.on_event(self.connection, event, (raw,))
 
@@ -115,7 +115,7 @@ class Agent:
         self.room_notifications += 1
 
     def payloads_of(self, event: str) -> list[Any]:
-        """The payloads of an event, in order."""
+        """Return the payloads of an event, in order."""
         return [one[1] for one in self.events if isinstance(one, tuple) and one[0] == event]
 
 

@@ -28,7 +28,7 @@ SILENT_STUN = "stun:127.0.0.1:9"
 async def calling(
     listener: Listener, mid: str = "1", ice_servers: tuple[str, ...] = ()
 ) -> AsyncIterator[PeerConnection]:
-    """The agent's end; at the end no account and no socket of it is left."""
+    """The agent's end of a connection. Afterwards all of its limits and sockets have to be closed."""
     ledger, aiortc, sockets = Ledger(), await import_aiortc_async(), udp_sockets()
     try:
         async with PeerConnection(aiortc, ice_servers, ledger, listener, mid) as peer:
@@ -52,7 +52,7 @@ async def test_messages_arrive_in_both_directions() -> None:
         assert phone.received == ['{"type":"event","payload":{"to":"the phone"}}']
 
 
-async def test_addresses_that_come_before_the_answer_count() -> None:
+async def test_addresses_that_arrive_before_the_answer_are_used() -> None:
     async with calling(Listener()) as agent, answering(await agent.offer()) as phone:
         for candidate in phone.candidates:
             await agent.candidate(candidate)
@@ -75,7 +75,7 @@ async def test_the_answer_to_another_offer_changes_nothing() -> None:
 @pytest.mark.parametrize(
     "sdp", ["", "nonsense", "v=0\r\n", "v=0\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n"]
 )
-async def test_an_answer_that_makes_no_sense_is_refused_and_the_next_one_counts(sdp: str) -> None:
+async def test_an_unreadable_answer_is_refused_and_the_next_one_is_used(sdp: str) -> None:
     async with calling(Listener()) as agent, answering(await agent.offer()) as phone:
         with pytest.raises(BadMessage):
             await agent.answer(messages.Answer(answer=messages.Description(type="answer", sdp=sdp)))
@@ -84,7 +84,7 @@ async def test_an_answer_that_makes_no_sense_is_refused_and_the_next_one_counts(
         assert agent.open
 
 
-async def test_an_address_that_makes_no_sense_is_refused() -> None:
+async def test_an_unreadable_address_is_refused() -> None:
     async with calling(Listener()) as agent, answering(await agent.offer()) as phone:
         await agent.answer(phone.answer)
         text = "candidate:1 1 udp x 10.64.0.1 50000 typ host"
@@ -95,7 +95,7 @@ async def test_an_address_that_makes_no_sense_is_refused() -> None:
         assert agent.open
 
 
-async def test_a_server_that_does_not_answer_is_done_without_in_time() -> None:
+async def test_a_server_that_does_not_answer_delays_the_offer_only_for_a_limited_time() -> None:
     loop = asyncio.get_running_loop()
     began = loop.time()
     async with calling(Listener(), ice_servers=(SILENT_STUN,)) as agent, answering(await agent.offer()) as phone:
@@ -105,7 +105,7 @@ async def test_a_server_that_does_not_answer_is_done_without_in_time() -> None:
         assert agent.open
 
 
-async def test_cancelled_while_it_asks_a_server_it_leaves_no_question_behind() -> None:
+async def test_a_connection_that_is_cancelled_while_it_asks_a_server_leaves_no_request_behind() -> None:
     async def call() -> None:
         async with calling(Listener(), ice_servers=(SILENT_STUN,)) as agent:
             await agent.offer()
@@ -117,7 +117,7 @@ async def test_cancelled_while_it_asks_a_server_it_leaves_no_question_behind() -
         await task
 
 
-async def test_cancelled_while_it_closes_it_still_closes() -> None:
+async def test_a_connection_that_is_cancelled_while_it_closes_still_closes() -> None:
     closing = asyncio.Event()
 
     async def call() -> None:
@@ -133,7 +133,7 @@ async def test_cancelled_while_it_closes_it_still_closes() -> None:
     await asyncio.wait([task])
 
 
-async def test_what_is_said_after_the_end_is_an_error_of_the_path() -> None:
+async def test_sending_before_the_channel_opens_or_after_it_ends_is_an_error_of_the_transport() -> None:
     async with calling(Listener()) as agent, answering(await agent.offer()) as phone:
         with pytest.raises(TransportClosed):
             agent.send("event", {})
@@ -146,7 +146,7 @@ async def test_what_is_said_after_the_end_is_an_error_of_the_path() -> None:
             agent.send("event", {})
 
 
-async def test_a_phone_that_confirms_nothing_while_it_speaks_elsewhere_is_given_up(
+async def test_a_phone_that_acknowledges_nothing_while_it_uses_another_transport_is_dropped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(acknowledgement_check, "SEND_SECONDS", 0.05)
@@ -154,20 +154,20 @@ async def test_a_phone_that_confirms_nothing_while_it_speaks_elsewhere_is_given_
     async with calling(Listener()) as agent, answering(await agent.offer()) as phone:
         await agent.answer(phone.answer)
         await agent.opened.wait()
-        for number in range(100):  # for longer than a doubt lasts, a phone that confirms is believed
+        for number in range(100):  # for longer than a check lasts
             agent.check_acknowledgements()
             agent.send("event", number)
             await eventually(lambda number=number: len(phone.received) > number)
             await asyncio.sleep(0.01)
         assert agent.open
         await phone.peer.vanish()
-        agent.send("event", "into the void")
+        agent.send("event", "lost")
 
-        def given_up() -> bool:
+        def is_dropped() -> bool:
             agent.check_acknowledgements()
             return agent.ended.is_set()
 
-        await eventually(given_up)
+        await eventually(is_dropped)
 
 
 async def test_a_phone_that_receives_data_but_acknowledges_none_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The one call that is wanted: made, made again when it breaks, replaced, hung up; never two at a time."""
+"""A connector keeps one connection: creates it, replaces it, disconnects it, and never has two at the same time."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -33,7 +33,7 @@ async def calling() -> AsyncIterator[tuple[PeerConnector, Listener]]:
     await eventually(lambda: udp_sockets() == sockets)
 
 
-async def test_a_call_that_breaks_is_made_again() -> None:
+async def test_a_connection_that_breaks_is_replaced() -> None:
     async with calling() as (connector, listener):
         connector.connect("phone")
         for number in (1, 2, 3):
@@ -45,7 +45,7 @@ async def test_a_call_that_breaks_is_made_again() -> None:
         assert listener.events == ["opened", "ended"] * 3
 
 
-async def test_a_call_that_nobody_answers_is_made_again() -> None:
+async def test_an_offer_that_is_not_answered_is_followed_by_another() -> None:
     async with calling() as (connector, listener):
         connector.connect("phone")
         await eventually(lambda: len(listener.offers) == 3)
@@ -53,7 +53,7 @@ async def test_a_call_that_nobody_answers_is_made_again() -> None:
         assert len({offer.offer.sdp for offer in listener.offers}) == 3
 
 
-async def test_a_new_call_ends_the_one_before_and_there_are_never_two() -> None:
+async def test_a_new_connection_ends_the_one_before_and_there_are_never_two() -> None:
     none = udp_sockets()
     async with calling() as (connector, listener):
         connector.connect("phone 1")
@@ -69,7 +69,7 @@ async def test_a_new_call_ends_the_one_before_and_there_are_never_two() -> None:
             await eventually(lambda: connector.peer is not None and connector.peer.open)
 
 
-async def test_hung_up_nothing_is_left_and_nobody_is_called() -> None:
+async def test_after_disconnecting_no_connection_is_left_and_none_is_made() -> None:
     none = udp_sockets()
     async with calling() as (connector, listener):
         connector.connect("phone")
@@ -80,7 +80,7 @@ async def test_hung_up_nothing_is_left_and_nobody_is_called() -> None:
             connector.disconnect()
             await eventually(lambda: connector.peer is None)
         await eventually(lambda: udp_sockets() == none)
-        connector.signal(phone.answer)  # means nothing now
+        connector.signal(phone.answer)  # ignored
         assert len(listener.offers) == 1
         connector.connect("phone")
         await eventually(lambda: len(listener.offers) == 2)

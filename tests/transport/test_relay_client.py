@@ -1,4 +1,4 @@
-"""The agent's connection to a relay, against the double of the one in the field."""
+"""The agent's connection to a relay, with a double of the legacy relay."""
 
 import asyncio
 import logging
@@ -60,7 +60,7 @@ async def connecting(url: str) -> AsyncIterator[tuple[RelayClient, Listener]]:
 REGISTER = messages.Register(type="mac", device_id="device", public_key="04")
 
 
-async def test_it_connects_again_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_lost_connection_is_replaced_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="mobifai")
     async with LegacyRelay() as relay, connecting(relay.url) as (client, listener):
         for _ in range(3):
@@ -75,7 +75,7 @@ async def test_it_connects_again_and_says_so_once(caplog: pytest.LogCaptureFixtu
     assert sum("trying again" in message for message in caplog.messages) == 1  # connections that do not last are one
 
 
-async def test_messages_arrive_in_their_order_and_are_answered() -> None:
+async def test_messages_arrive_in_order_and_are_answered() -> None:
     async with LegacyRelay() as relay, connecting(relay.url) as (client, listener):
         await eventually(lambda: client.open)
         client.send("register", REGISTER)
@@ -88,7 +88,7 @@ async def test_messages_arrive_in_their_order_and_are_answered() -> None:
         assert msgspec.json.decode(login[0])["loginUrl"].startswith("/login?")
 
 
-async def test_more_than_may_wait_is_refused() -> None:
+async def test_messages_beyond_the_limit_of_the_queue_are_refused() -> None:
     async with LegacyRelay() as relay, connecting(relay.url) as (client, _):
         await eventually(lambda: client.open)
         for number in range(RELAY_QUEUE.value):
@@ -101,7 +101,7 @@ async def test_more_than_may_wait_is_refused() -> None:
         await eventually(lambda: relay.seen and relay.seen[-1].payload == "last")
 
 
-async def test_a_connection_that_is_dropped_on_purpose_is_followed_by_another_each_time_as_soon() -> None:
+async def test_a_connection_that_is_dropped_on_purpose_is_replaced_without_a_longer_delay() -> None:
     async with LegacyRelay() as relay, connecting(relay.url) as (client, listener):
         for number in range(1, 12):  # with twice the delay each time, the last would come after twenty seconds
             await eventually(lambda number=number: listener.events.count("connected") == number)

@@ -56,7 +56,7 @@ async def paired(**limits: int) -> AsyncIterator[tuple[RelayInside, Agent, Phone
 
 
 async def come(relay: RelayInside, agent: Agent) -> Phone:
-    """A phone that is paired, and has read all."""
+    """Return a phone that is paired and has read all of its messages."""
     phone, before = Phone(relay), len(agent.payloads_of("paired"))
     await phone.ask()
     while len(agent.payloads_of("paired")) == before:
@@ -66,7 +66,7 @@ async def come(relay: RelayInside, agent: Agent) -> Phone:
     return phone
 
 
-async def test_what_the_agent_sends_is_there_at_once_and_in_order() -> None:
+async def test_messages_of_the_agent_arrive_immediately_and_in_order() -> None:
     async with paired() as (_, agent, phone):
         for number in range(FORWARDED):
             agent.link.send("terminal:output", number)
@@ -77,7 +77,7 @@ async def test_what_the_agent_sends_is_there_at_once_and_in_order() -> None:
 
 
 @pytest.mark.parametrize(("sent", "has_room"), [(FORWARDED - 1, True), (FORWARDED, False)])
-async def test_a_phone_that_does_not_read_has_room_for_so_many(sent: int, has_room: bool) -> None:
+async def test_a_limited_number_of_messages_is_kept_for_a_phone_that_does_not_read(sent: int, has_room: bool) -> None:
     async with paired() as (relay, agent, _phone):
         for number in range(sent):
             assert agent.link.room_for_control()
@@ -92,7 +92,7 @@ async def test_a_phone_that_does_not_read_has_room_for_so_many(sent: int, has_ro
 
 
 @pytest.mark.parametrize(("size", "has_room"), [(BULK_BYTES - 1, True), (BULK_BYTES, False), (BULK_BYTES + 1, False)])
-async def test_output_waits_in_the_terminals_from_so_many_bytes_on(size: int, has_room: bool) -> None:
+async def test_output_waits_in_the_terminals_from_a_number_of_bytes_on(size: int, has_room: bool) -> None:
     async with paired() as (_, agent, phone):
         frame = len("terminal:output") + len('""')
         agent.link.send("terminal:output", "x" * (size - frame))
@@ -104,7 +104,7 @@ async def test_output_waits_in_the_terminals_from_so_many_bytes_on(size: int, ha
 
 
 @pytest.mark.parametrize(("size", "fits"), [(999, True), (1000, True), (1001, False)])
-async def test_one_message_has_a_size(size: int, fits: bool) -> None:
+async def test_the_size_of_a_message_is_limited(size: int, fits: bool) -> None:
     async with paired(message=1000) as (_, agent, phone):
         if fits:
             agent.link.send("terminal:output", "x" * (size - 2))
@@ -117,7 +117,7 @@ async def test_one_message_has_a_size(size: int, fits: bool) -> None:
 
 
 @pytest.mark.parametrize(("count", "has_room"), [(15, True), (16, False), (17, False)])
-async def test_output_waits_from_so_many_packets_on(count: int, has_room: bool) -> None:
+async def test_output_waits_from_a_number_of_packets_on(count: int, has_room: bool) -> None:
     async with paired(backlog=64) as (_, agent, _phone):
         for _ in range(count):
             agent.link.send("terminal:output", "")
@@ -147,7 +147,7 @@ async def test_an_agent_without_room_is_notified_when_the_phone_leaves() -> None
         agent.link.send("terminal:output", "nobody gets it")
 
 
-async def test_half_a_character_passes() -> None:
+async def test_a_lone_surrogate_is_forwarded() -> None:
     async with paired() as (_, agent, phone):
         agent.link.send("process:created", {"name": "\udcff"})
         await phone.read()
@@ -170,7 +170,7 @@ async def test_a_message_of_a_phone_arrives_immediately_if_none_waits_before_it(
         assert agent.payloads_of("terminal:input") == [{"uuid": "t", "data": "l"}]
 
 
-async def test_what_a_phone_says_comes_after_what_waits_for_the_agent() -> None:
+async def test_a_message_of_a_phone_arrives_after_those_that_wait_for_the_agent() -> None:
     async with paired() as (_, agent, phone):
         await settle()
         agent.link.send("relay:echo", messages.Echo(nonce="first"))
@@ -180,7 +180,7 @@ async def test_what_a_phone_says_comes_after_what_waits_for_the_agent() -> None:
         assert [one[0] for one in agent.events[-2:]] == ["relay:echo", "terminal:input"]
 
 
-async def test_what_the_relay_answers_comes_after_the_call_that_asked_and_never_within_it() -> None:
+async def test_an_answer_of_the_relay_arrives_after_the_call_that_asked_and_never_during_it() -> None:
     async with inside() as (_, agent):
         before = list(agent.events)
         for number in range(3):
@@ -213,7 +213,7 @@ async def test_an_event_whose_handling_fails_ends_nothing(caplog: pytest.LogCapt
     assert "'relay:echo' failed" in caplog.text
 
 
-async def test_dropped_it_says_so_and_comes_again() -> None:
+async def test_a_dropped_transport_notifies_the_phone_and_connects_again() -> None:
     async with paired() as (_, agent, phone):
         agent.link.drop()
         assert not agent.link.open
@@ -225,7 +225,9 @@ async def test_dropped_it_says_so_and_comes_again() -> None:
         assert ("paired_device_disconnected", {"message": "The paired device disconnected"}) in phone.received
 
 
-async def test_dropped_again_and_again_it_comes_again_as_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_transport_that_is_dropped_repeatedly_connects_again_without_a_longer_delay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(own_relay, "LONGEST_DELAY", 60.0)
     async with inside() as (_, agent):
         for number in range(2, 18):  # with twice the delay each time, the last would come after half a minute
@@ -233,7 +235,7 @@ async def test_dropped_again_and_again_it_comes_again_as_soon(monkeypatch: pytes
             await eventually(lambda number=number: len(agent.payloads_of("authenticated")) == number)
 
 
-async def test_a_newer_agent_of_the_same_id_takes_its_place_and_it_comes_back() -> None:
+async def test_a_transport_that_a_newer_agent_of_its_id_replaces_connects_again() -> None:
     async with inside() as (relay, agent):
         with relay.local() as other:
             other.emit("register", register("mac", AGENT))
@@ -263,7 +265,7 @@ async def test_the_agent_is_notified_of_settings() -> None:
         await eventually(lambda: agent.payloads_of("settings:updated") == [{"theme": "dark"}])
 
 
-async def test_registered_again_under_way_it_stays_paired() -> None:
+async def test_an_agent_that_registers_again_stays_paired() -> None:
     async with paired() as (_, agent, phone):
         agent.link.send("register", register("mac", AGENT))
         agent.link.send("terminal:output", "x")
@@ -271,7 +273,7 @@ async def test_registered_again_under_way_it_stays_paired() -> None:
         assert phone.received[-1] == ("terminal:output", "x")
 
 
-async def test_where_all_places_are_taken_it_tries_again() -> None:
+async def test_the_transport_tries_again_while_the_relay_is_full() -> None:
     relay = RelayInside(Ledger({"relay.sockets": 1}))
     agent = Agent(relay)
     phone = Phone(relay)
@@ -284,7 +286,7 @@ async def test_where_all_places_are_taken_it_tries_again() -> None:
     await asyncio.wait([task])
 
 
-async def test_a_relay_that_closes_lets_it_go() -> None:
+async def test_a_relay_that_closes_ends_the_connection() -> None:
     async with inside() as (relay, agent):
         await relay.endpoint.close()
         assert not agent.link.open
@@ -292,7 +294,7 @@ async def test_a_relay_that_closes_lets_it_go() -> None:
 
 
 class InsideMachine(RuleBasedStateMachine):
-    """Whatever happens in whatever order: what was taken arrives once and in order, or its phone is gone."""
+    """In any order of events, an accepted message arrives once and in order unless its phone leaves."""
 
     @initialize()
     def start(self) -> None:

@@ -19,7 +19,7 @@ ONE_AFTER_THE_OTHER = 1e-9 * 4
 
 
 class _Selector(selectors.SelectSelector):
-    """Waits for nothing: when nobody is ready, it is later."""
+    """Never waits: advances the clock to the next timer when nothing is ready."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,14 +44,14 @@ class HastyLoop(asyncio.SelectorEventLoop):
 
 
 def in_no_time(make: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run this where waiting takes no time."""
+    """Run a coroutine on a loop where waiting takes no time."""
     with asyncio.Runner(loop_factory=HastyLoop) as runner:
         runner.run(make())
 
 
 @dataclass
 class Weather:
-    """What becomes of packets: shares that are lost, doubled and held back for a while."""
+    """The faults of a network: shares of packets that are lost, doubled and delayed."""
 
     lost: float = 0.0
     doubled: float = 0.0
@@ -72,7 +72,7 @@ class Weather:
 
 
 class Wire:
-    """One end of the wire, as an association sees its DTLS transport. `sent` is all that it was ever given."""
+    """One end of the wire, in place of an association's DTLS transport. `sent` holds all packets of the association."""
 
     state = "connected"
 
@@ -148,7 +148,7 @@ class Two:
 
 
 def association(wire: Wire, short: bool) -> RTCSctpTransport:
-    """aiortc's, or the short one."""
+    """Return an association of aiortc, or a fast one."""
     made = RTCSctpTransport(wire)  # type: ignore[arg-type]
     if short:
         made.__class__ = FastSctpTransport
@@ -157,7 +157,7 @@ def association(wire: Wire, short: bool) -> RTCSctpTransport:
 
 
 async def two(weather: Weather, *, short: bool, first_tsn: int = 1 << 31) -> Two:
-    """Two that are connected in good weather, after which it is this one. The agent numbers from `first_tsn` on."""
+    """Return two connected associations, with these faults from now on. The agent's first TSN is `first_tsn`."""
     fine = Weather()
     ends = Wire("client", fine), Wire("server", fine)
     ends[0].other, ends[1].other = ends[1], ends[0]

@@ -1,4 +1,4 @@
-"""To which addresses a phone can have the agent send datagrams."""
+"""The addresses to which a phone can make the agent send datagrams."""
 
 import pytest
 from hypothesis import given
@@ -58,7 +58,7 @@ def test_no_connection_is_made_by_tcp() -> None:
     assert not Addresses().allow("192.168.1.5", 50000, "tcp")
 
 
-def test_a_machine_that_is_reached_by_itself_only_answers_there() -> None:
+def test_loopback_is_allowed_on_a_machine_without_a_network() -> None:
     assert Addresses(loopback=True).allow("127.0.0.1", 50000)
 
 
@@ -69,7 +69,7 @@ def test_one_call_has_only_so_many_addresses_however_they_come() -> None:
     assert here.allow("10.0.0.1", 2000)  # one that is checked already
 
 
-def test_so_many_addresses_are_seen_beside_those_that_are_named() -> None:
+def test_seen_addresses_are_limited_separately_from_named_ones() -> None:
     here = Addresses()
     assert sum(here.allow("10.0.0.1", 2000 + number) for number in range(1000)) == MOST_ADDRESSES
     assert sum(here.allow_seen("10.0.0.2", 2000 + number) for number in range(1000)) == MOST_ADDRESSES
@@ -79,6 +79,6 @@ def test_so_many_addresses_are_seen_beside_those_that_are_named() -> None:
 
 
 @given(st.text(max_size=200), st.integers(), st.text(max_size=5))
-def test_whatever_stands_there_is_read(host: str, port: int, transport: str) -> None:
+def test_no_address_raises_an_exception(host: str, port: int, transport: str) -> None:
     Addresses().allow(host, port, transport)
     Addresses().may_be_a_phone(host)

@@ -1,4 +1,4 @@
-"""Which way a peer connection takes, and that both are a way."""
+"""A peer connection takes the fast path with a known aiortc, and works without it."""
 
 import importlib
 import socket
@@ -28,7 +28,7 @@ async def call(listener: Listener) -> AsyncIterator[tuple[PeerConnection, End]]:
 
 
 def change(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
-    """Make aiortc one that is not known."""
+    """Make the installed aiortc look like an unknown version."""
     if what == "version":
         monkeypatch.setattr(shortcut, "KNOWN", "0.0.")
     elif what == "shape":
@@ -36,7 +36,7 @@ def change(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
 
 
 @pytest.mark.parametrize("what", ["nothing", "version", "shape"])
-async def test_megabytes_arrive_in_order_by_either_way(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_megabytes_arrive_in_order_on_either_path(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     change(monkeypatch, what)
     async with call(Listener()) as (agent, phone):
         assert (agent._association is not None) == (what == "nothing")
@@ -80,14 +80,14 @@ async def test_a_sender_without_room_is_notified_of_room_for_small_and_for_large
         assert phone.received
 
 
-async def test_the_usual_way_is_the_short_one_and_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_fast_path_is_used_and_nothing_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     async with call(Listener()) as (agent, _):
         assert type(agent._association).__qualname__ == "FastSctpTransport"
     assert not [record for record in caplog.records if record.name == "mobifai.webrtc.fast_path"]
 
 
 @pytest.mark.parametrize("what", ["version", "shape"])
-async def test_the_log_says_why_the_way_is_aiortcs_own(
+async def test_the_log_says_why_the_fast_path_is_not_used(
     what: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     change(monkeypatch, what)
@@ -111,7 +111,7 @@ async def test_messages_of_a_phone_arrive_in_order_however_many_it_sends() -> No
 
 
 async def test_no_packet_of_the_association_is_lost_from_the_first_one_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also those that come while the transport has its handshake behind it, and the association its own before it."""
+    """Also packets that arrive after the handshake of DTLS and before that of the association."""
     aiortc = await import_aiortc_async()
     opened, received = list[bytes](), list[bytes]()
     sctp, dtls = (importlib.import_module(f"mobifai.webrtc.{name}") for name in ("sctp", "dtls"))
@@ -153,14 +153,14 @@ async def test_no_packet_of_the_association_is_lost_from_the_first_one_on(monkey
 
 
 class Failing(Listener):
-    """Fails when it receives_plain something."""
+    """Fails when it receives a message."""
 
     def channel_message(self, text: str) -> None:
         super().channel_message(text)
         raise RuntimeError(text)
 
 
-async def test_a_message_that_cant_be_taken_ends_its_connection_and_nothing_else(
+async def test_a_message_whose_handler_fails_ends_only_its_connection(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     listener = Failing()
@@ -171,8 +171,8 @@ async def test_a_message_that_cant_be_taken_ends_its_connection_and_nothing_else
     assert "closing its connection" in caplog.text
 
 
-async def test_what_a_stranger_sends_to_the_port_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    """Nothing at all, what looks like a record of each kind, and a voice."""
+async def test_datagrams_of_a_stranger_change_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """An empty datagram, bytes that look like each kind of record, and audio."""
     listener = Listener()
     async with call(listener) as (agent, phone):
         pair = agent._association.transport.transport._connection._nominated[1]

@@ -1,4 +1,4 @@
-"""Checks keep their pace, and nobody waits for the next when one has succeeded, nor for a name that nobody knows."""
+"""Checks keep their pace. A connection waits neither for the next check after one succeeded, nor for unknown names."""
 
 import asyncio
 import os
@@ -38,7 +38,7 @@ class Pair:
 
 
 class Ice:
-    """As aioice's connection, of which so many checks are to be started."""
+    """A double of aioice's connection, with a number of checks to start."""
 
     remote_password = "password"
     _query_consent_task = None
@@ -68,7 +68,7 @@ class Ice:
     async def add_remote_candidate(self, candidate: object) -> None: ...
 
 
-async def test_checks_go_on_by_themselves_at_the_usual_pace() -> None:
+async def test_checks_start_at_the_usual_pace_without_further_calls() -> None:
     ice = Ice(4)
     shorten_waits(ice, Addresses())
     assert not ice._check_periodic()
@@ -78,14 +78,14 @@ async def test_checks_go_on_by_themselves_at_the_usual_pace() -> None:
     assert ice.started[3] - ice.started[0] >= 3 * PACE_SECONDS - 0.005  # the loop's clock has milliseconds
 
 
-async def test_with_nothing_to_check_aioice_comes_again() -> None:
+async def test_aioice_calls_again_while_there_is_nothing_to_check() -> None:
     ice = Ice(0)
     ice._check_periodic = lambda: True  # type: ignore[method-assign]
     shorten_waits(ice, Addresses())
     assert ice._check_periodic()
 
 
-async def test_a_connection_closed_meanwhile_asks_for_no_consent() -> None:
+async def test_a_connection_that_is_closing_sends_no_consent_check() -> None:
     ice = Ice(1)
     shorten_waits(ice, Addresses())
     ice._closing = True
@@ -93,7 +93,7 @@ async def test_a_connection_closed_meanwhile_asks_for_no_consent() -> None:
     assert ice._nominated[1].asked == 0
 
 
-async def test_a_phone_that_falls_silent_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_connection_to_a_silent_phone_closes_after_the_consent_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ice_module, "CONSENT_INTERVAL", 0.01)
     monkeypatch.setattr(ice_module, "CONSENT_SECONDS", 0.1)
     ice, pair = Ice(1), Pair()
@@ -108,7 +108,7 @@ async def test_a_phone_that_falls_silent_is_not_waited_for_long(monkeypatch: pyt
     await asking
 
 
-async def test_a_call_closed_as_its_checks_succeed_leaves_nothing() -> None:
+async def test_a_connection_closed_as_its_checks_succeed_leaves_nothing_behind() -> None:
     aiortc, sockets = await import_aiortc_async(), udp_sockets()
     async with PeerConnection(aiortc, (), Ledger(), Listener()) as agent, answering(await agent.offer()) as phone:
         assert agent._connection.sctp is not None
@@ -119,14 +119,14 @@ async def test_a_call_closed_as_its_checks_succeed_leaves_nothing() -> None:
 
 
 def with_hidden_addresses(answer: messages.Answer, names: int = 1) -> messages.Answer:
-    """The answer of a page, whose browser names its addresses instead of telling them."""
+    """The answer of a page whose browser replaces its addresses by mDNS names."""
     line = r"(?m)^(a=candidate:\S+ \d+ udp \d+ )\S+( .*\n)"
     hidden = "".join(rf"\g<1>here-{number}.local\g<2>" for number in range(names))
     return messages.Answer(answer=messages.Description(type="answer", sdp=re.sub(line, hidden, answer.answer.sdp)))
 
 
 class NobodyAnswers:
-    """In place of the machine's mDNS: every question stays open."""
+    """A double of the machine's mDNS that answers no query."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked: list[str] = []
@@ -141,7 +141,9 @@ class NobodyAnswers:
             self.given_up += 1
 
 
-async def test_a_page_that_hides_its_addresses_is_not_kept_waiting_for_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_page_that_hides_its_addresses_connects_before_a_name_is_resolved(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     aiortc, sockets, mdns = await import_aiortc_async(), udp_sockets(), NobodyAnswers(monkeypatch)
     async with PeerConnection(aiortc, (), Ledger(), Listener()) as agent, answering(await agent.offer()) as phone:
         await agent.answer(with_hidden_addresses(phone.answer))
@@ -153,7 +155,7 @@ async def test_a_page_that_hides_its_addresses_is_not_kept_waiting_for_a_name(mo
     await eventually(lambda: udp_sockets() <= sockets)
 
 
-async def test_only_so_many_names_are_looked_up_for_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_concurrent_name_lookups_of_a_connection_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     aiortc, mdns = await import_aiortc_async(), NobodyAnswers(monkeypatch)
     async with PeerConnection(aiortc, (), Ledger(), Listener()) as agent, answering(await agent.offer()) as phone:
         await agent.answer(with_hidden_addresses(phone.answer, names=MOST_LOOKUPS * 2))
@@ -161,7 +163,7 @@ async def test_only_so_many_names_are_looked_up_for_one_call(monkeypatch: pytest
         assert len(mdns.asked) == MOST_LOOKUPS
 
 
-async def test_an_address_that_can_not_be_looked_up_is_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_connection_opens_without_an_address_that_can_not_be_resolved(monkeypatch: pytest.MonkeyPatch) -> None:
     async def refuse() -> None:
         raise OSError("the port is taken")
 

@@ -1,4 +1,4 @@
-"""The WebRTC library without sound and pictures, each time in a process of its own: what is imported stays."""
+"""aiortc without its audio and video parts. Each test imports it in a process of its own."""
 
 import subprocess
 import sys
@@ -57,7 +57,7 @@ def run(program: str) -> str:
     return ended.stdout
 
 
-def test_a_data_channel_needs_nothing_of_sound_and_pictures() -> None:
+def test_a_data_channel_works_without_audio_and_video() -> None:
     output = run(f"""{CALL}
 asyncio.run(call())
 print([name for name in sys.modules if name.split(".")[0] in ("av", "pylibsrtp", "numpy", "multiprocessing")])
@@ -94,7 +94,7 @@ asyncio.run(main())
     assert output == "[] True (0, 0) 0\nTrue True\n"
 
 
-def test_who_wants_sound_later_gets_the_real_library() -> None:
+def test_a_later_import_of_the_audio_library_gets_the_real_one() -> None:
     output = run("""
 from mobifai.webrtc import loader as webrtc
 webrtc.import_aiortc()
@@ -104,7 +104,7 @@ print(av.AudioFrame(format="s16", layout="mono", samples=160).samples, pylibsrtp
     assert output == "160 pylibsrtp\n"
 
 
-def test_names_of_browsers_are_looked_up_with_the_real_dns_library() -> None:
+def test_mdns_names_are_resolved_with_the_real_dns_library() -> None:
     output = run("""
 import asyncio, sys
 from mobifai.webrtc import loader as webrtc
@@ -126,7 +126,7 @@ asyncio.run(main())
         "webrtc.MEDIA = ('aiortc.rtcdatachannel',)",  # one whose modules mean something else
     ],
 )
-def test_a_library_of_another_shape_is_loaded_whole(change: str) -> None:
+def test_an_unexpected_aiortc_is_imported_completely(change: str) -> None:
     output = run(f"""{CALL}
 import types
 logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(name)s: %(message).24s")
@@ -141,7 +141,7 @@ asyncio.run(call())
     assert output == f"mobifai.webrtc.loader: importing all of aiortc,\n{WORKS}"
 
 
-def test_a_library_that_is_there_is_taken_as_it_is() -> None:
+def test_an_aiortc_that_is_imported_already_is_used_as_it_is() -> None:
     output = run("""
 import aiortc, av
 from mobifai.webrtc import loader as webrtc
@@ -150,7 +150,7 @@ print(webrtc.import_aiortc() is aiortc, aiortc.mediastreams.AudioFrame is av.Aud
     assert output == "True True\n"
 
 
-def test_every_stand_in_is_for_a_module_that_is_there() -> None:
+def test_every_replaced_module_exists() -> None:
     output = run("""
 import importlib
 from mobifai.webrtc import loader as webrtc

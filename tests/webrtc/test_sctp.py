@@ -1,4 +1,4 @@
-"""The short way through SCTP says what aiortc says, survives what it survives, and keeps the same bounds."""
+"""The fast SCTP transport sends the same data as aiortc's, survives the same faults, and keeps the same limits."""
 
 import asyncio
 from typing import Any
@@ -13,7 +13,7 @@ from mobifai.webrtc.sctp_packet import Header, data_chunk
 from tests.webrtc.associations import DELAY, Weather, Wire, association, data_in, in_no_time, two
 
 TEXTS = st.lists(st.tuples(st.text(max_size=3), st.integers(1, 4_000)), max_size=12)
-"""Texts, as what is repeated and how often."""
+"""Texts, each as a string and the number of its repetitions."""
 SIZES = st.lists(st.integers(1, 15_000), min_size=1, max_size=6)
 FIRST_TSNS = st.sampled_from([1, 1 << 31, (1 << 32) - 20])
 SHARES = st.floats(0, 0.15)
@@ -22,7 +22,7 @@ WEATHERS = st.builds(Weather, lost=SHARES, doubled=SHARES, late=SHARES, seed=st.
 
 @settings(max_examples=25)
 @given(TEXTS, FIRST_TSNS)
-def test_what_is_on_the_wire_is_what_aiortc_sends(repeated: list[tuple[str, int]], first_tsn: int) -> None:
+def test_the_packets_are_those_that_aiortc_sends(repeated: list[tuple[str, int]], first_tsn: int) -> None:
     texts = [text * count for text, count in repeated]
 
     async def sent(short: bool) -> list[bytes]:
@@ -44,7 +44,9 @@ def test_what_is_on_the_wire_is_what_aiortc_sends(repeated: list[tuple[str, int]
 
 @settings(max_examples=25)
 @given(SIZES, WEATHERS)
-def test_whatever_is_lost_doubled_or_late_all_arrives_once_and_in_order(sizes: list[int], weather: Weather) -> None:
+def test_messages_arrive_once_and_in_order_when_packets_are_lost_doubled_or_late(
+    sizes: list[int], weather: Weather
+) -> None:
     async def work() -> None:  # numbers don't begin again here: a phone on aiortc loses count when they do out of order
         ends = await two(weather, short=True)
         texts = [str(number % 10) * size for number, size in enumerate(sizes)]
@@ -63,7 +65,7 @@ def test_whatever_is_lost_doubled_or_late_all_arrives_once_and_in_order(sizes: l
 
 @settings(max_examples=15)
 @given(WEATHERS)
-def test_it_stays_within_its_window_and_its_bursts(weather: Weather) -> None:
+def test_the_sender_stays_within_its_window_and_its_burst_limit(weather: Weather) -> None:
     async def work() -> None:
         ends = await two(weather, short=True)
         agent, send_all, over = ends.agent, ends.wire.send_all, []
@@ -84,7 +86,7 @@ def test_it_stays_within_its_window_and_its_bursts(weather: Weather) -> None:
     in_no_time(work)
 
 
-def test_megabytes_in_fine_weather_are_never_sent_twice() -> None:
+def test_nothing_is_sent_twice_on_a_perfect_network() -> None:
     async def work() -> None:
         ends = await two(Weather(), short=True)
         for _ in range(300):
@@ -97,7 +99,7 @@ def test_megabytes_in_fine_weather_are_never_sent_twice() -> None:
     in_no_time(work)
 
 
-def test_messages_of_one_round_of_the_loop_leave_together() -> None:
+def test_messages_of_one_iteration_of_the_loop_are_sent_together() -> None:
     async def work() -> None:
         ends = await two(Weather(), short=True)
         ends.agent._cwnd = 1 << 20
@@ -112,7 +114,7 @@ def test_messages_of_one_round_of_the_loop_leave_together() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "x" * 65_537], ids=["empty", "too long"])
-def test_what_is_no_plain_output_is_left_to_aiortc(text: str) -> None:
+def test_aiortc_sends_messages_that_the_fast_path_does_not_handle(text: str) -> None:
     async def work() -> None:
         ends = await two(Weather(), short=True)
         if text:
@@ -128,7 +130,7 @@ def test_what_is_no_plain_output_is_left_to_aiortc(text: str) -> None:
     in_no_time(work)
 
 
-def test_without_an_answer_the_last_packets_come_again_when_the_timer_ends_and_not_before() -> None:
+def test_unacknowledged_packets_are_sent_again_when_the_timer_ends_and_not_before() -> None:
     async def work() -> None:
         ends = await two(Weather(), short=True)
         loop = asyncio.get_running_loop()
@@ -149,7 +151,7 @@ def test_without_an_answer_the_last_packets_come_again_when_the_timer_ends_and_n
     in_no_time(work)
 
 
-def test_a_phone_that_stops_answering_costs_no_more_than_the_window() -> None:
+def test_at_most_a_window_is_sent_to_a_phone_that_stops_answering() -> None:
     async def work() -> None:
         ends = await two(Weather(), short=True)
         ends.wire.cut = True
@@ -163,7 +165,7 @@ def test_a_phone_that_stops_answering_costs_no_more_than_the_window() -> None:
     in_no_time(work)
 
 
-def test_a_channel_that_ends_under_what_waits_leaves_no_timer() -> None:
+def test_a_channel_that_ends_while_data_waits_leaves_no_timer() -> None:
     async def work() -> None:
         ends = await two(Weather(), short=True)
         ends.wire.cut = True
@@ -178,7 +180,7 @@ def test_a_channel_that_ends_under_what_waits_leaves_no_timer() -> None:
     in_no_time(work)
 
 
-def test_what_is_said_just_before_the_end_starts_nothing() -> None:
+def test_a_message_sent_just_before_the_end_starts_no_timer() -> None:
     async def work() -> None:
         ends = await two(Weather(), short=True)
         ends.agent._cwnd = 1 << 20
@@ -195,7 +197,7 @@ def test_what_is_said_just_before_the_end_starts_nothing() -> None:
     in_no_time(work)
 
 
-def test_a_transport_that_fails_under_a_message_is_no_crash() -> None:
+def test_a_transport_that_fails_during_a_message_causes_no_exception() -> None:
     async def work() -> None:
         ends = await two(Weather(), short=True)
         failures: list[dict[str, Any]] = []
@@ -243,7 +245,7 @@ def in_flight(made: RTCSctpTransport, pieces: list[tuple[int, bool, bool]], cwnd
     st.integers(USERDATA_MAX_LENGTH, 20_000),
     FIRST_TSNS,
 )
-def test_an_acknowledgement_means_what_it_means_to_aiortc(
+def test_an_acknowledgement_has_the_same_effect_as_in_aiortc(
     pieces: list[tuple[int, bool, bool]], position: int, cwnd: int, ssthresh: int, tsn: int
 ) -> None:
     async def outcome(short: bool) -> dict[str, Any]:
@@ -265,7 +267,7 @@ def test_an_acknowledgement_means_what_it_means_to_aiortc(
 
 
 @pytest.mark.parametrize("spoil", ["checksum", "tag"])
-def test_an_acknowledgement_that_is_damaged_or_anothers_changes_nothing(spoil: str) -> None:
+def test_an_acknowledgement_that_is_damaged_or_of_another_association_is_ignored(spoil: str) -> None:
     async def work() -> None:
         ends = await two(Weather(), short=True)
         ends.wire.cut = True
@@ -284,7 +286,7 @@ def test_an_acknowledgement_that_is_damaged_or_anothers_changes_nothing(spoil: s
 
 
 @given(st.binary(max_size=60))
-def test_nonsense_is_passed_over(packet: bytes) -> None:
+def test_an_unreadable_packet_is_ignored(packet: bytes) -> None:
     async def work() -> None:
         ends = await two(Weather(), short=True)
         await ends.agent._handle_data(packet)

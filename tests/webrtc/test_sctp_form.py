@@ -62,12 +62,12 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_a_packet_of_a_wrong_form_is_known(what: str) -> None:
+def test_a_malformed_packet_is_not_valid(what: str) -> None:
     for broken in BROKEN[what]:
         assert not is_valid(packet(broken), NEWEST)
 
 
-def test_an_init_comes_alone() -> None:
+def test_an_init_beside_other_chunks_is_not_valid() -> None:
     assert is_valid(packet(chunk(1, INIT)), None)
     assert not is_valid(packet(chunk(1, INIT), chunk(4)), None)
 
@@ -91,7 +91,7 @@ def test_an_init_comes_alone() -> None:
         data(NEWEST - 5),
     ],
 )
-def test_a_packet_of_the_right_form_is_let_through(sound: bytes) -> None:
+def test_a_well_formed_packet_is_valid(sound: bytes) -> None:
     assert is_valid(packet(sound), NEWEST)
     assert len(parse_packet(packet(sound))[3]) <= 1  # and aiortc reads it
 

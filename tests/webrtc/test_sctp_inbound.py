@@ -75,7 +75,7 @@ def sack(cumulative: int, *, gaps: bool = False) -> SackChunk:
 
 
 def listening(short: bool, first_tsn: int) -> tuple[RTCSctpTransport, Wire, list[tuple[int, str]]]:
-    """An association with channels on streams 1 and 3, which next gets `first_tsn`; what they hear."""
+    """An association with channels on streams 1 and 3 that expects `first_tsn`, its wire, and the received messages."""
     wire, received = Wire("client", Weather()), list[tuple[int, str]]()
     wire.other = Wire("server", Weather())
     made = association(wire, short)
@@ -91,7 +91,7 @@ def listening(short: bool, first_tsn: int) -> tuple[RTCSctpTransport, Wire, list
 
 
 def last_sack(wire: Wire) -> tuple[int, list[tuple[int, int]]] | None:
-    """The last acknowledgement that left: up to where, and which gaps."""
+    """Return the cumulative TSN and the gaps of the last acknowledgement that was sent."""
     sacks = [chunk for packet in wire.sent for chunk in parse_packet(packet)[3] if isinstance(chunk, SackChunk)]
     return (sacks[-1].cumulative_tsn, sacks[-1].gaps) if sacks else None
 
@@ -101,7 +101,7 @@ def last_sack(wire: Wire) -> tuple[int, list[tuple[int, int]]] | None:
 @example([one_piece(1, stream=3), one_piece(0)], 5)  # the second before the first, on another stream
 @example([([(0, 3, 0, WEBRTC_STRING, 1, b"a")], "plain", 7)], 5)  # with an acknowledgement in the same packet
 @example([one_piece(0, flags=2), one_piece(0)], 5)  # one that begins, and does not end before the next one begins
-def test_whatever_comes_means_what_it_means_to_aiortc(packets: list[Any], first_tsn: int) -> None:
+def test_inbound_packets_have_the_same_effect_as_in_aiortc(packets: list[Any], first_tsn: int) -> None:
     async def outcome(short: bool) -> tuple[object, ...]:
         made, wire, received = listening(short, first_tsn)
         for number, (pieces, acknowledges, tag) in enumerate(packets):
@@ -133,7 +133,7 @@ def test_whatever_comes_means_what_it_means_to_aiortc(packets: list[Any], first_
 
 @settings(max_examples=25)
 @given(st.lists(st.integers(1, 3_000), min_size=1, max_size=8), WEATHERS)
-def test_both_sides_speak_at_once_in_any_weather_and_all_arrives_in_order(sizes: list[int], weather: Weather) -> None:
+def test_messages_in_both_directions_arrive_in_order_on_any_network(sizes: list[int], weather: Weather) -> None:
     async def work() -> None:
         ends, received = await two(weather, short=True), list[str]()
         ends.channel.on("message", received.append)
@@ -163,7 +163,7 @@ async def deliver(ends: Two, *texts: str) -> None:
 
 
 def chunks_sent(ends: Two) -> list[list[int]]:
-    """The types of chunks in each packet that left."""
+    """Return the types of chunks in each packet that was sent."""
     return [[chunk.type for chunk in parse_packet(packet)[3]] for packet in ends.wire.sent]
 
 
@@ -216,7 +216,7 @@ def test_a_key_without_an_echo_is_acknowledged_soon() -> None:
     in_no_time(work)
 
 
-def test_the_second_of_two_packets_waits_for_nothing() -> None:
+def test_the_second_packet_is_acknowledged_without_delay() -> None:
     async def work() -> None:
         ends = await two(Weather(), short=True)
         await deliver(ends, "k", "l")
@@ -241,7 +241,7 @@ def test_a_phone_that_asks_for_an_immediate_acknowledgement_receives_one() -> No
     in_no_time(work)
 
 
-def test_beside_a_full_packet_an_acknowledgement_has_one_of_its_own() -> None:
+def test_an_acknowledgement_that_fits_in_no_packet_is_sent_in_its_own() -> None:
     async def work() -> None:
         ends = await two(Weather(), short=True)
         await deliver(ends, "k")
@@ -254,7 +254,7 @@ def test_beside_a_full_packet_an_acknowledgement_has_one_of_its_own() -> None:
     in_no_time(work)
 
 
-def test_an_end_leaves_no_acknowledgement_due() -> None:
+def test_a_stopped_association_sends_no_acknowledgement() -> None:
     async def work() -> None:
         ends = await two(Weather(), short=True)
         await deliver(ends, "k")
@@ -270,7 +270,7 @@ def test_an_end_leaves_no_acknowledgement_due() -> None:
     in_no_time(work)
 
 
-def test_a_transport_that_fails_under_an_acknowledgement_is_no_crash() -> None:
+def test_a_transport_that_fails_during_an_acknowledgement_causes_no_exception() -> None:
     async def work() -> None:
         ends = await two(Weather(), short=True)
         failures: list[dict[str, Any]] = []
@@ -299,7 +299,7 @@ def test_an_acknowledgement_has_the_bytes_that_aiortc_gives_it(cumulative: int, 
 
 
 @given(st.binary(max_size=120))
-def test_what_is_read_is_what_aiortc_reads(body: bytes) -> None:
+def test_a_packet_is_parsed_as_aiortc_parses_it(body: bytes) -> None:
     packet = Header(5000, 5000, 7).packet(body)
     plain = read_plain(packet, 7)
     if plain is None:

@@ -1,4 +1,4 @@
-"""Records go out one by one or several at a time; what arrives is the same."""
+"""The same datagrams arrive, whether records are sent one by one or several at a time."""
 
 import asyncio
 import errno
@@ -37,7 +37,7 @@ class Receiver(asyncio.DatagramProtocol):
 
 @asynccontextmanager
 async def sending(kind: str = "host") -> AsyncIterator[tuple[UdpSegmentSender, list[bytes]]]:
-    """A sender, and what arrives of it."""
+    """A sender, and the datagrams that arrive."""
     loop = asyncio.get_running_loop()
     there, receiver = await loop.create_datagram_endpoint(Receiver, local_addr=("127.0.0.1", 0))
     here, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0))
@@ -74,7 +74,7 @@ async def test_each_record_arrives_as_a_datagram_of_its_own(kind: str) -> None:
 
 
 @linux
-async def test_several_of_one_length_are_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_records_of_one_length_are_sent_in_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
     async with sending() as (made, received):
         made.send(record(60))
         assert made._socket is not None
@@ -92,7 +92,7 @@ async def test_several_of_one_length_are_one_call(monkeypatch: pytest.MonkeyPatc
 
 @linux
 @pytest.mark.parametrize(("number", "again"), [(errno.EIO, False), (errno.EINVAL, False), (errno.EAGAIN, True)])
-async def test_a_kernel_that_refuses_gets_them_one_by_one(number: int, again: bool) -> None:
+async def test_records_are_sent_one_by_one_if_the_kernel_refuses_several(number: int, again: bool) -> None:
     tried = []
 
     def refuse(*_: object) -> int:
@@ -110,12 +110,12 @@ async def test_a_kernel_that_refuses_gets_them_one_by_one(number: int, again: bo
         assert len(tried) == (2 if again else 1)
 
 
-async def test_without_a_pair_of_addresses_it_is_a_connection_error() -> None:
+async def test_sending_without_a_pair_of_addresses_is_a_connection_error() -> None:
     with pytest.raises(ConnectionError):
         UdpSegmentSender(SimpleNamespace(_nominated={})).send(record(60))
 
 
-async def test_it_lets_go_of_its_socket_and_can_begin_again() -> None:
+async def test_a_closed_sender_has_no_socket_and_can_send_again() -> None:
     async with sending() as (made, received):
         made.send(record(60))
         made.close()
