@@ -52,7 +52,7 @@ EPILOG = (
 )
 
 
-# The settings file is for the user's own agent.
+# No option has a default from the settings file, which is for the user's own agent.
 @click.command(cls=WithCompare, epilog=EPILOG, context_settings={"default_map": {}})
 @soak_options
 @click.pass_context
@@ -60,8 +60,8 @@ def soak(context: click.Context, /, **params: Any) -> int:
     """Put an agent under load and check that nothing in it grows.
 
     Starts `mobifai serve` as a process, with phones that connect, leave, type and prompt. Checks every limit, and
-    compares memory and other resources whenever all phones have left. SCENARIO is one or more of those that --list
-    shows; all by default.
+    compares memory and other resources whenever all phones have left. SCENARIO names what the phones do; --list shows
+    the names. Without a SCENARIO, all of them run.
     """
     mode = TABLE.check(context)
     if mode == "list_scenarios":

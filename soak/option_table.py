@@ -1,7 +1,7 @@
-"""Tables of the options that each mode of a command accepts, and the check of a command line by them.
+"""Tables of the options that each mode of a command accepts, and the check of a command line against a table.
 
-A mode is selected by its option (`--resume`, `--attach`); without one it is the default mode, "". An option counts as
-given if it is on the command line, even with its default value.
+A mode is selected by its option (`--resume`, `--attach`). Without such an option, the mode is the default mode "". An
+option counts as given if it is on the command line, even with its default value.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping

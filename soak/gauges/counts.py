@@ -21,8 +21,8 @@ class CyclePurpose(StrEnum):
 class CycleCounts(msgspec.Struct, frozen=True):
     """Cycles, blocks and rounds of a scenario or of a whole run.
 
-    A round is one block of every scenario in turn. `rounds` and `blocks` count completed ones, and `blocks` only judged
-    ones. `confirmation_cycles` includes the warm-up of the confirmations.
+    A round is one block of every scenario in turn. `rounds` counts completed rounds, and `blocks` completed judged
+    blocks. `confirmation_cycles` includes the warm-up of the confirmations.
     """
 
     judged_cycles: int = 0

@@ -58,5 +58,5 @@ async def at_rest(
 
 
 def steady_part(values: Mapping[str, float]) -> dict[str, float]:
-    """Return the values of the kind REST, without those that are 0."""
+    """Return the values of gauges of the kind REST. Values that are 0 are left out."""
     return {name: value for name, value in values.items() if value and gauge_of(name).kind is GaugeKind.REST}

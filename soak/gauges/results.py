@@ -156,7 +156,7 @@ class TrafficResult(msgspec.Struct, frozen=True):
 
 class Phase(StrEnum):
     """The phase that a scenario has reached. JUDGED: all its gauges were judged. CONFIRMED: a confirmation has also
-    judged those that were suspected.
+    judged the suspected gauges.
     """
 
     WARM_UP = "warm-up"
@@ -166,7 +166,8 @@ class Phase(StrEnum):
 
 
 class ScenarioResult(msgspec.Struct, frozen=True):
-    """The result of one scenario. `judged_blocks` are those of one process: in a resumed run, of the longest part.
+    """The result of one scenario. `judged_blocks` counts the blocks of one process: in a resumed run, of the longest
+    part.
 
     `duration_s` is the time spent on cycles. `reason` says why the result is unknown.
     """
@@ -194,9 +195,9 @@ class SeriesResult(msgspec.Struct, frozen=True):
 class Report(msgspec.Struct, frozen=True):
     """The report of a run.
 
-    `environment` has platform, Python, C library, CPUs and library versions. `notes` are sentences for people, such as
-    what could not be measured and why. `harness` has the gauges of the harness itself. `counts` are those of all
-    scenarios together.
+    `environment` has platform, Python, C library, CPUs and library versions. `notes` are sentences for the reader, for
+    example on what could not be measured and why. `harness` has the gauges of the harness itself. `counts` are the sums
+    over all scenarios.
     """
 
     verdict: SoakVerdict

@@ -1,4 +1,4 @@
-"""The state of anything that is judged, and the reasons why a result is unknown. All formats use the same ones."""
+"""The states of results, and the reasons why a result is unknown. All formats use the same words."""
 
 from enum import StrEnum
 from typing import Final

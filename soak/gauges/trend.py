@@ -1,4 +1,5 @@
-"""Judges whether a gauge rises with the cycles. Little is needed to suspect a gauge, and much to convict it.
+"""Judges whether a gauge rises with the cycles. A gauge is suspected on weak evidence, but convicted only on strong
+evidence.
 
 The input is the points of one window: all samples of one process after its warm-up. Does no I/O.
 `benchmarks/verdict.py` measures how often the rules are wrong.

@@ -66,7 +66,9 @@ def bounds(so_far: Iterable[BoundResult], entries: Iterable[Mapping[str, Any]]) 
 
 
 def bounds_together(processes: Iterable[Iterable[BoundResult]]) -> list[BoundResult]:
-    """Return the bounds of a run from those of its processes: the highest peak, the sum of evictions."""
+    """Return the bounds of a run, merged from the bounds of its processes: the highest peak, and the sum of the
+    evictions.
+    """
     known: dict[str, BoundResult] = {}  # bounded by the limits
     for results in processes:
         for result in results:
@@ -179,7 +181,7 @@ def leaks(
 
 
 def ordered(findings: Iterable[FindingResult]) -> list[FindingResult]:
-    """Return findings, most informative first. Among equally informative ones, the fastest rise comes first."""
+    """Return findings, most informative first. Among equally informative findings, the fastest rise is first."""
     return sorted(findings, key=lambda finding: (*_rank(finding), -finding.per_cycle, finding.name))
 
 

@@ -80,7 +80,9 @@ def _from_url(source: Any) -> tuple[Installed, str | None]:
 
 
 def _distribution(package: Path) -> Distribution | None:
-    """Return the distribution of a package: the one in the same directory, or else the one of this Python."""
+    """Return the distribution of a package: from the directory of the package if it has one, otherwise from this
+    Python.
+    """
     for found in Distribution.discover(name="mobifai", path=[str(package.parent)]):
         return found
     try:

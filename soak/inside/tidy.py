@@ -1,7 +1,7 @@
 """Empties caches of libraries, so that the next count has only what stays.
 
-Each of these caches is bounded by its library. It grows and shrinks by turns, which would hide a leak of one object in
-five cycles. MobiFai's own containers are never touched.
+Each of these caches is bounded by its library. A cache grows and is emptied by turns, which would hide a leak of one
+object in five cycles. MobiFai's own containers are never touched.
 """
 
 import collections
@@ -70,7 +70,7 @@ def _empty_addresses(cache: object) -> None:
 
 
 def _forget_cursors(connection: sqlite3.Connection) -> None:
-    """Create cursors until the connection has dropped its references to dead ones."""
+    """Create cursors until the connection has dropped its references to dead cursors."""
     with contextlib.suppress(sqlite3.Error):  # the connection is closed, or belongs to another thread
         for _ in range(CURSORS):
             if _dead_cursors(connection) <= 1:

@@ -85,7 +85,9 @@ class PhoneInterface(PhoneState, ABC):
         return dict(answer.payload)
 
     async def pair(self, device_id: str | None = None, timeout: float = 15) -> dict[str, Json]:
-        """Pair with an agent, by default the first available one. Return the `paired` payload. Raises PhoneError."""
+        """Pair with an agent, by default with the first available agent. Return the `paired` payload. Raises
+        PhoneError.
+        """
         target = device_id or await self._first_on_offer(timeout)
         mark = self.mark()
         await self._to_relay("request_connection", {"targetDeviceId": target})

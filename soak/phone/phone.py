@@ -242,7 +242,7 @@ class Phone(PhoneInterface):
 
     @property
     def _binds(self) -> bool:
-        """Whether the phone's handshake signatures name both devices, as those of encrypting phones do."""
+        """Whether the phone's handshake signatures name both devices. Those of encrypting phones do."""
         return self.keys is not None
 
     def _relay_lost(self) -> None:

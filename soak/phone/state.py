@@ -54,7 +54,7 @@ class PhoneState:
         self._screens = Screens(keep_all=keep_output)
 
     def mark(self) -> int:
-        """Return the current position in the stream of events; `expect(..., since=mark)` ignores earlier ones."""
+        """Return the current position in the stream of events. `expect(..., since=mark)` ignores earlier events."""
         return self._log.count
 
     async def expect(self, event: str, where: Where | None = None, timeout: float = 10, since: int = 0) -> Json:

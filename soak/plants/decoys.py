@@ -94,7 +94,7 @@ class DictionaryResizing(DecoyPlant, on=LifecycleEvent.TERMINAL):
         self.table: dict[int, int] = {}
 
     def on_event(self, event: PlantEvent) -> None:
-        """Insert a varying number of entries, then remove the oldest ones."""
+        """Insert a varying number of entries, then remove the oldest entries until 64 are left."""
         for number in range(event.number * 37 % CAP * 8):
             self.table[event.number * 1000 + number] = number
         while len(self.table) > CAP:

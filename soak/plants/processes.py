@@ -68,7 +68,7 @@ class OrphanGrandchild(LeakPlant, on=LifecycleEvent.CONNECT):
         self.pipe = os.pipe()  # the agent has the only writing end, so the shells end with the agent
 
     def on_event(self, _: PlantEvent) -> None:
-        """Run a child process that leaves a process of its own."""
+        """Run a child process that starts another process and exits."""
         script = "exec 3<&0; (read never) <&3 >/dev/null 2>&1 & echo $!"
         done = subprocess.run([_SHELL, "-c", script], stdin=self.pipe[0], stdout=subprocess.PIPE, check=True)  # noqa: S603
         self.store.append(int(done.stdout))  # leak

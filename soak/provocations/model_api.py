@@ -1,4 +1,4 @@
-"""A server for a small part of the Messages API, for answers that are huge or never come. Owns its socket within a
+"""A server for a small part of the Messages API. Its answers are huge, or are never sent. Owns its socket within a
 scope.
 """
 

@@ -1,6 +1,6 @@
 """Provocations of an agent without a keeper: huge answers, shells that do not end, and a flooded log.
 
-Starts an agent of its own, because these limits need other settings than those of a scenario's agent.
+Starts a separate agent, because these limits need other settings than the agent of a scenario has.
 """
 
 from collections.abc import AsyncIterator

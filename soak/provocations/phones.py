@@ -213,7 +213,7 @@ async def early_candidates(env: ProvocationEnvironment) -> None:
 
 
 def candidate(number: int) -> dict[str, object]:
-    """Return an ICE candidate at the discard port. Each number gives a different one."""
+    """Return an ICE candidate at the discard port. No two numbers have the same candidate."""
     line = f"candidate:{number} 1 udp {2122260223 - number} 10.64.0.1 9 typ host"
     return {"candidate": line, "sdpMid": "0", "sdpMLineIndex": 0}
 

@@ -32,7 +32,7 @@ AT_ONCE = 24
 
 
 def address(number: int) -> str:
-    """Return a loopback address. Each number below 16,000 gives a different one."""
+    """Return a loopback address. No two numbers below 16,000 have the same address."""
     return f"127.7.{number // 250}.{1 + number % 250}"
 
 

@@ -1,6 +1,6 @@
 """Provocations of a shared relay: many accounts, many connections, and a relay that is suspended, so that queues fill.
 
-Starts a relay and an agent of its own.
+Starts a separate relay and agent.
 """
 
 import os

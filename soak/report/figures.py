@@ -1,4 +1,4 @@
-"""Formats numbers for people: amounts, rates, durations. 1 KB is 1000 bytes, as in the agent's log."""
+"""Formats numbers for reading: amounts, rates, durations. 1 KB is 1000 bytes, as in the agent's log."""
 
 import math
 

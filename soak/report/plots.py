@@ -66,8 +66,8 @@ def plot_colours(report: Report) -> PlotColours:
 
 
 def plots(report: Report) -> list[Plot]:
-    """Return a plot for each gauge with points. Plots with findings come first, then those without, each in order of
-    their names.
+    """Return a plot for each gauge with points. Plots with findings are first. Within both groups, plots are ordered by
+    name.
     """
     apart = {(one.name, one.scenario) for one in report.findings if one.kind != "harness"}
     groups: dict[tuple[str, str], list[SeriesResult]] = {}  # bounded by the series

@@ -103,7 +103,7 @@ def scenarios_table(scenarios: Sequence[ScenarioResult]) -> Markup:
 
 
 def bounds_table(bounds: Sequence[BoundResult]) -> Markup:
-    """Return the table of limits. Broken limits come first, then unfilled ones."""
+    """Return the table of limits: first broken limits, then unfilled limits, then the others."""
     ordered = sorted(bounds, key=lambda one: (one.peak <= one.capacity, one.exercised, one.name))
     return table(
         "Nothing is known about a limit that was never reached.",
@@ -121,7 +121,7 @@ def bounds_table(bounds: Sequence[BoundResult]) -> Markup:
 
 
 def rest_table(rest: Sequence[RestResult]) -> Markup:
-    """Return the table of counts at rest. Counts that differ come first."""
+    """Return the table of counts at rest: first the counts that differ."""
     ordered = sorted(rest, key=lambda one: (ORDER[one.state], one.before == one.after, one.name))
     return table(
         "Counted after the warm-up and at the end, with no phone connected and no terminal open.",

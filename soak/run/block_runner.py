@@ -86,8 +86,8 @@ class BlockPlan:
 class BlockRunner:
     """Runs the blocks of one plan. Use it as a context manager; its exit ends the processes.
 
-    Call `start` first, and again after `Paused`: the failure came with a pause of the harness and says nothing about
-    the agent, so fresh processes replace those whose requests timed out.
+    Call `start` first. Call it again after `Paused`, which means that a failure coincided with a pause of the harness
+    and says nothing about the agent. Fresh processes then replace the processes whose requests timed out.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class BlockRunner:
     async def start(
         self, on_progress: Callable[[str], None], on_start: Callable[[ScenarioRun], None] = ignore_progress
     ) -> None:
-        """End earlier processes, start fresh ones and warm them up. Raises Paused, and the errors of cycles.
+        """End earlier processes, start fresh processes and warm them up. Raises Paused, and the errors of cycles.
 
         `on_start` is called with the scenario run before its warm-up.
         """

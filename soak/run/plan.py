@@ -1,4 +1,4 @@
-"""The plan of a run: the settings of one `mobifai soak`, as a frozen value."""
+"""The plan of a run: the options of a `mobifai soak` command, as a frozen value."""
 
 from dataclasses import dataclass, replace
 

@@ -119,8 +119,8 @@ def bare_report(
 
 
 def _verdict(verdict: SoakVerdict, interrupted: bool, finished: bool) -> SoakVerdict:
-    """Return the verdict, changed for an incomplete run. Findings keep theirs. Otherwise a running run is unfinished,
-    and an interrupted run is never `held`.
+    """Return the verdict, changed for an incomplete run. A verdict with findings stays. Otherwise a running run is
+    unfinished, and an interrupted run is never `held`.
     """
     if verdict not in ("held", "inconclusive"):
         return verdict

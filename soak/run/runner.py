@@ -133,7 +133,7 @@ class SoakRunner:
         self._show("warming up", name)
 
     async def _start_again(self, record: ScenarioRecord) -> None:
-        """Continue with fresh processes after a pause during which the earlier ones timed out."""
+        """Continue with fresh processes after a pause during which requests to the earlier processes timed out."""
         self._reporter.say(f"{record.name}: a pause interrupted a cycle; continuing with fresh processes")
         await self._start(self._records.index(record), record.name)
 
@@ -243,8 +243,8 @@ class SoakRunner:
             record.findings += breaches(run.entries, record.name, self._replay(record.name))
 
     def _is_clear(self, record: ScenarioRecord, run: ScenarioRun, suspected: list[str]) -> bool:
-        """Return whether the run ends at the first finding (`--fail-fast`) and has one that more blocks would not
-        change.
+        """Return whether the run ends at the first finding (`--fail-fast`), and more blocks would not change this
+        finding.
         """
         if not self._plan.fail_fast or run.blocks < FEWEST_CLEAR_BLOCKS:
             return False

@@ -64,7 +64,7 @@ class ScenarioRecord:
         self.confirmation_judgements = None
 
     def judge(self) -> list[str]:
-        """Judge all gauges by the samples so far. Return the names of suspected ones."""
+        """Judge all gauges by the samples so far. Return the names of the suspected gauges."""
         book = self.run.book
         self.judgements = {name: judge(book.window(name), gauge_of(name)) for name in book.series}
         return [name for name, judgement in self.judgements.items() if judgement.suspicious]

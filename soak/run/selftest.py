@@ -123,7 +123,7 @@ async def run_plant(plant: Plant, plan: SoakPlan, folder: Path) -> PlantOutcome:
 
 
 def plan_for(plant: Plant, plan: SoakPlan) -> SoakPlan:
-    """Return the plan of a plant's own run: a quick one that ends at the first finding."""
+    """Return the plan of the run for one plant: a quick run that ends at the first finding."""
     alone = SoakPlan((plant.scenario,), plan.seed, time_scale=plan.time_scale, phones=plan.phones, plant=plant.name)
     return replace(alone, memray=False, fail_fast=True)
 

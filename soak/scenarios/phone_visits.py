@@ -24,7 +24,7 @@ def device_id(number: int) -> str:
 
 
 def identity(number: int) -> Identity:
-    """Return the identity of phone `number`, always the same one. It protects nothing."""
+    """Return the identity of phone `number`, always the same. It protects nothing, so it need not be random."""
     return Identity.from_hex(f"{number + 1:064x}")
 
 

@@ -153,7 +153,7 @@ async def half_open(tabs: CheckedTabs, uuid: str, *, channel: bool) -> None:
 
 
 async def channel_to_relay(tabs: CheckedTabs, uuid: str) -> None:
-    """Close the data channel while the terminal prints, either less than a screen holds or much more."""
+    """Close the data channel while the terminal prints a text, which is shorter than a screen or much longer."""
     phone = await arrive(tabs, channel=True)
     await use(tabs, phone, uuid)
     size = tabs.context.random.choice((AWAY, LARGE))
@@ -190,7 +190,8 @@ async def relay_drops(tabs: CheckedTabs, uuid: str) -> None:
 
 
 async def second_phone(tabs: CheckedTabs, uuid: str) -> None:
-    """Connect a second phone. It is refused while the first is connected, and accepted after the first has left.
+    """Connect a second phone. The agent refuses it while the first is connected, and accepts it after the first has
+    left.
 
     With a limit of one phone, only the first connects and leaves.
     """

@@ -85,7 +85,7 @@ async def rename(tabs: CheckedTabs, phone: Phone) -> None:
 
 
 async def switch(tabs: CheckedTabs, phone: Phone) -> None:
-    """Flood two inactive terminals. Then make one of them active, and finally all three terminals."""
+    """Flood two inactive terminals. Then make one of these active, and finally all three terminals."""
     unseen = [await tabs.open(phone) for _ in range(2)]
     seen = await tabs.open(phone)
     for uuid, size in zip(unseen, (FLOOD, TERMINAL_RING.value // 2), strict=True):
@@ -101,7 +101,7 @@ async def switch(tabs: CheckedTabs, phone: Phone) -> None:
 
 
 async def kill(tabs: CheckedTabs, phone: Phone) -> None:
-    """Close a terminal that prints, and one whose program does not read."""
+    """Close a terminal whose program is printing, and a terminal whose program does not read its input."""
     uuid = await tabs.open(phone)
     await tabs.type(phone, uuid, tabs.flood(uuid, 4 * FLOOD))
     await tabs.printing(phone, uuid)

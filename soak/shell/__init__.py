@@ -1,7 +1,7 @@
-"""The program in the terminals of a soak run, and its output for each input.
+"""The program in the terminals of a soak run, and the output that it prints for each input.
 
-The program is `echo.sh`, for any POSIX shell: it starts in about 2 ms and takes 1 MB, a tenth of what Python takes.
-Nothing here runs it.
+The program is `echo.sh`, for any POSIX shell. It starts in about 2 ms and needs 1 MB, a tenth of what Python needs.
+This module does not run it.
 """
 
 import shlex

@@ -1,6 +1,6 @@
 """The live view of a run: phase, time left, gauges with sparklines, and findings.
 
-Owns the bottom of the terminal while it is entered, and leaves its last state there.
+While it is active, it owns the bottom of the terminal. Its last state stays there.
 """
 
 import sys
