@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from mobifai.bounds import Ledger
 from mobifai.limits import TERMINAL_OUTBOX, TERMINAL_WINDOW
+from mobifai.terminals.flow_control import RUNNING
 from mobifai.terminals.output_cursor import Chunk, OutputCursor
 from mobifai.terminals.terminal import ECHO_EXPECTED_SECONDS, Terminal
 
@@ -43,6 +44,7 @@ class TerminalFeed:
         acknowledges: bool,
     ) -> None:
         self.terminal = terminal
+        self._flow = terminal.flow
         self.uuid = terminal.uuid
         self.attached = False
         self.has_priority = False
@@ -58,7 +60,7 @@ class TerminalFeed:
         self.watching = False
         self._stall_timer: asyncio.TimerHandle | None = None
         self._stalled_for = 0.0
-        terminal.flow.add(self)
+        self._flow.add(self)
 
     # -- output
 
@@ -106,7 +108,7 @@ class TerminalFeed:
         """Offer the output that the viewer lacks, and all output from now on. `from_screen`: send the screen first."""
         self.detach()
         self.attached = True
-        self.terminal.flow.feed_changed()
+        self._flow.feed_changed()
         if from_screen:
             self._cursor.invalidate()
         if self.terminal.ring.end == 0:
@@ -118,21 +120,21 @@ class TerminalFeed:
         self.attached = self.has_priority = False
         self._cursor.pause()
         self._end_stall()
-        self.terminal.flow.feed_changed()
-        self.terminal.flow.end_hold()
-        self.terminal.flow.regulate()
+        self._flow.feed_changed()
+        self._flow.end_hold()
+        self._flow.regulate()
 
     def watch(self, watching: bool) -> None:
         """Set whether the next output is reported, once, if it comes while the feed is not attached."""
         self.watching = watching
-        self.terminal.flow.feed_changed()
+        self._flow.feed_changed()
 
     def close(self) -> None:
         """Give up the position and the ledger entries. The program no longer waits for this viewer. Idempotent."""
         self.attached = self.has_priority = self.watching = False
         self._end_stall()
-        self.terminal.flow.end_hold()
-        self.terminal.flow.remove(self)
+        self._flow.end_hold()
+        self._flow.remove(self)
         for bound in self._bounds:
             self._ledger.close(bound)
 
@@ -174,7 +176,7 @@ class TerminalFeed:
     def _offer(self) -> None:
         if self._cursor.waiting:
             self._on_output(self)
-        self.terminal.flow.regulate()
+        self._flow.regulate()
 
     def _progress(self) -> None:
         """Record that the viewer took or acknowledged output."""
@@ -182,10 +184,10 @@ class TerminalFeed:
             self._stall_timer is not None
             or self._stalled_for
             or self._cursor.out_of_credit
-            or self.terminal.flow.is_stopped
+            or self._flow.state is not RUNNING
         ):
             self._end_stall()
-            self.terminal.flow.regulate()
+            self._flow.regulate()
 
     def _stalled(self) -> None:
         """Handle a viewer that took and acknowledged nothing for ASK_SECONDS: ask for its position, or, after

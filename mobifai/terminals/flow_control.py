@@ -7,6 +7,7 @@ Owns the list of the terminal's feeds and the timer of a hold.
 """
 
 import asyncio
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from mobifai.terminals.pty import Pty
@@ -16,9 +17,32 @@ if TYPE_CHECKING:
     from mobifai.terminals.feed import TerminalFeed
 
 
+class ProgramState(Enum):
+    """Whether the program of a terminal may print.
+
+    ```
+    RUNNING  -- a feed holds back -->            STOPPED
+    RUNNING, STOPPED  -- hold -->                HELD
+    HELD     -- the hold ends -->                STOPPED
+    STOPPED  -- no feed holds back any more -->  RUNNING
+    ```
+    """
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    """The program has to wait if it prints."""
+    HELD = "held"
+    """The program has to wait if it prints, also while no feed holds it back."""
+
+
+RUNNING, STOPPED, HELD = ProgramState
+
+
 class FlowControl:
-    """The flow control of one terminal. `is_watched`: a viewer shows it; `is_stopped`: the program has to
-    wait if it prints; `wants_output`: a feed wants to know of new output.
+    """The flow control of one terminal.
+
+    `is_watched` (a viewer shows it) and `wants_output` (a feed wants to know of new output) follow from the feeds. They
+    are stored because they are read for each piece of output.
     """
 
     def __init__(self, pty: Pty) -> None:
@@ -28,7 +52,7 @@ class FlowControl:
         self._attached: tuple[TerminalFeed, ...] = ()
         self._watching: tuple[TerminalFeed, ...] = ()
         self.is_watched = self.wants_output = False
-        self.is_stopped = False
+        self.state = RUNNING
         self._hold_timer: asyncio.TimerHandle | None = None
 
     @property
@@ -79,26 +103,29 @@ class FlowControl:
         """Stop or resume the program according to its feeds."""
         stop = False
         for feed in self._attached:
-            stop = feed.holds_back() or stop
+            if feed.holds_back():
+                stop = True
         if stop:
             self._pty.pause()
-            self.is_stopped = True
-        elif self.is_stopped and self._hold_timer is None:
+            if self.state is RUNNING:
+                self.state = STOPPED
+        elif self.state is STOPPED:
             self._pty.resume()
-            self.is_stopped = False
+            self.state = RUNNING
 
     def hold(self, seconds: float) -> None:
         """Stop the program for `seconds`, or until a viewer attaches, which misses no output then."""
         self.end_hold()
         self._hold_timer = self._loop.call_later(seconds, self._hold_is_over)
         self._pty.pause()
-        self.is_stopped = True
+        self.state = HELD
 
     def end_hold(self) -> None:
         """End a hold; the next `regulate` resumes the program."""
         if self._hold_timer is not None:
             self._hold_timer.cancel()
             self._hold_timer = None
+            self.state = STOPPED
 
     def _hold_is_over(self) -> None:
         self.end_hold()
