@@ -22,7 +22,7 @@ from mobifai.transport.transport import Transport, TransportClosed
 _log = logging.getLogger(__name__)
 
 HANDSHAKE_SECONDS = 15.0
-"""From the pairing to the phone's first sealed message: two round trips, and keys made by a slow phone."""
+"""Time limit of the handshake: two round trips, and key generation on a slow phone."""
 
 
 class Identity(NamedTuple):
@@ -35,16 +35,16 @@ class Identity(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """The encrypted session is over. The phone has been sent the reason, if the relay carries it."""
+    """The end of an encrypted session. The reason was sent to the phone by the relay."""
 
     reason: Reason
     message: str
 
 
 class EncryptedSession:
-    """The encryption with one phone. `relay` leads to it; `on_refused` is called once, when the session is over.
+    """The encryption with one phone. `relay` is the transport to it. `on_refused` is called once, if the session fails.
 
-    `numbering` counts what is sent, over all transports. As a transport it is closed until the phone is proven.
+    `numbering` numbers the messages on all transports. As a transport, this is closed until the phone is proven.
     """
 
     def __init__(
@@ -66,18 +66,18 @@ class EncryptedSession:
         self.numbering = numbering
 
     def start(self) -> None:
-        """Wait for the phone's handshake."""
+        """Start the time limit of the handshake."""
         self._timer = asyncio.get_running_loop().call_later(HANDSHAKE_SECONDS, self._timed_out)
 
     def close(self) -> None:
-        """Seal and open nothing more, without a message to the phone. Idempotent."""
+        """Stop encrypting and decrypting, without a message to the phone. Idempotent."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         self._state.end()
 
     def refuse(self, reason: Reason, message: str) -> None:
-        """End the session and tell the phone. Does nothing when it is over."""
+        """End the session, and send the phone the reason. Does nothing after the end."""
         if self._state.stage is E2eStage.ENDED:
             return
         self.close()
@@ -127,7 +127,7 @@ class EncryptedSession:
             return None
 
     def ignore(self, event: str) -> None:
-        """Ignore an event that this phone does not send now, or not unencrypted. Warn of the latter once."""
+        """Ignore an event that a phone with encryption does not send now. Warn once of an unencrypted one."""
         if event in messages.SEALING:
             _log.debug("ignored: %s at the wrong time", event)
         elif not self._has_warned:
@@ -135,7 +135,7 @@ class EncryptedSession:
             _log.warning("ignored from the relay: %s; the phone encrypts, so it is not the phone's", event[:MAX_ID])
 
     def _pin(self, phone: e2e.PhoneProven) -> bool:
-        """Store the phone's key. Return False when there is no room for it: the phone is refused."""
+        """Store the phone's key. If there is no room for it, refuse the phone and return False."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -156,7 +156,7 @@ class EncryptedSession:
 
     @property
     def open(self) -> bool:
-        """Whether something sent now may arrive."""
+        """Whether the phone is proven and the relay's transport is open."""
         return self._state.ciphers is not None and self._relay.open
 
     def room_for_bulk(self, piece: int) -> bool:
@@ -168,9 +168,9 @@ class EncryptedSession:
         return self.open and self._relay.room_for_control()
 
     def send(self, event: str, payload: object) -> None:
-        """Seal a message and hand it over. Raises TransportClosed.
+        """Encrypt and send a message. Raises TransportClosed.
 
-        Without room it is not sealed: what is sealed has a number, which must arrive, or the session ends.
+        Without room the message is not encrypted: each encrypted message has a number, and has to arrive.
         """
         ciphers = self._state.ciphers
         if ciphers is None or not self._relay.open or not self._relay.room_for_control():

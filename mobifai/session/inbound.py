@@ -1,9 +1,9 @@
 """One session's messages from the transport to their handlers: receive, decrypt, put in order, decode, dispatch.
 
-Messages by the relay and by the data channel take the same steps. A legacy app is believed as the relay forwards it. Of
-a phone that encrypts only what was sealed is believed; anything else that the relay forwards was forged.
+Messages by the relay and by the data channel take the same steps. Messages of a legacy app are accepted as the relay
+forwards them. Of a phone that encrypts, only encrypted messages are accepted; the relay forged all others.
 
-Owns the messages that came too early, and those that wait for their turn.
+Owns the messages that arrived early, and those that wait for their turn.
 """
 
 import logging
@@ -34,23 +34,23 @@ SIGNALS = frozenset({"webrtc:answer", "webrtc:ice-candidate"})
 
 
 class Failure(StrEnum):
-    """Why a session can't go on as it is."""
+    """The reason why a session or its data channel can't continue."""
 
     ENCRYPTION_HIDDEN = "encryption-hidden"
-    """The phone encrypts, and the relay left that out of what the phone lists."""
+    """The phone encrypts, and the relay removed that from the phone's features."""
     FLOODED = "flooded"
     """The phone sends more than can be handled."""
     ORDER_BROKEN = "order-broken"
-    """Messages are lost, or came late. None is handled after that."""
+    """Messages are lost or late. No later message is handled."""
     CHANNEL_STALLED = "channel-stalled"
-    """Messages on the data channel did not come: it counts as dead."""
+    """Messages on the data channel did not arrive in time, so it is considered dead."""
 
 
 class Inbound:
     """The pipeline of one session. `encryption` is None for a legacy app; `ordered`: messages are numbered.
 
     Messages about the data channel go to `connector`. Errors are answered on `outbound` and passed to `refused`;
-    `failed` is called when the session can't go on.
+    `failed` is called when the session can't continue.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Inbound:
         self._closed = False
 
     def close(self) -> None:
-        """Handle nothing more. Idempotent."""
+        """Stop handling messages. Idempotent."""
         self._closed = True
         self._ordering.close()
         self._turns.close()
@@ -85,7 +85,7 @@ class Inbound:
     # -- receive
 
     def from_relay(self, event: str, payload: object) -> None:
-        """Take what the relay forwards."""
+        """Process an event that the relay forwards."""
         if self._closed:
             return
         if self._encryption is None:
@@ -105,7 +105,7 @@ class Inbound:
         self._accept(f"code:{event}" if event in CODE_ACTIONS else event, payload)
 
     def from_channel(self, text: str) -> None:
-        """Take a frame of the data channel."""
+        """Process a frame of the data channel."""
         if not self._closed:
             self._frame(text, Way.CHANNEL)
 
@@ -143,11 +143,11 @@ class Inbound:
         self._accept_each(ready)
 
     def channel_ended(self) -> None:
-        """Note that the data channel is gone, with the messages that were under way on it."""
+        """Stop waiting for messages that were in flight on a data channel that ended."""
         self._accept_all(self._ordering.arrivals.channel_lost())
 
     def _missing(self, way: Way) -> None:
-        """Do without a message that did not come in time."""
+        """Handle a message that did not arrive in time."""
         if way is Way.RELAY:
             held = "the relay holds back messages of this session that came before those on the data channel"
             self._failed(Failure.ORDER_BROKEN, held)

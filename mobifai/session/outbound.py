@@ -1,8 +1,8 @@
 """Sends to one viewer: chooses the transport, the order and the time of every message.
 
 Every message takes the data channel when it is open, and the relay otherwise. Short messages go before output, and so
-does the echo of what was just typed; terminals take turns. Output leaves immediately after a pause, then every 4 ms or
-as soon as there is a chunk of it. It leaves the terminals only as the transport has room, so nothing piles up here.
+does the echo of recent input. Terminals take turns. Output is sent immediately after a pause, then every 4 ms or when
+there is a whole chunk. It is taken from the terminals only while the transport has room, so it is not queued here.
 
 Owns the short messages that wait, the list of feeds with output, and one timer.
 """
@@ -25,8 +25,7 @@ _log = logging.getLogger(__name__)
 COALESCE_SECONDS = 0.004
 
 ECHO_BYTES = 4 << 10
-"""Most output of a terminal that goes ahead of everything else, once for each time that somebody types: a line and its
-prompt."""
+"""Maximum output of a terminal that is sent first after input: a line and its prompt."""
 
 
 class OutboundQueue:
@@ -82,12 +81,12 @@ class OutboundQueue:
     def _channel_is_ending(self) -> bool:
         """Whether the channel has closed and no other transport was set yet.
 
-        What was under way on it is lost and is sent again with the screens. No output may arrive before them.
+        Its messages in flight are lost. The screens replace them, and no output may arrive before the screens.
         """
         return self._channel is not None and not self._channel.open
 
     def pause(self) -> None:
-        """Send nothing for now: the transport is about to change, and what is under way on the old one comes first."""
+        """Stop sending until `set_channel`: messages in flight on the old transport have to arrive first."""
         self._paused = True
 
     def set_channel(self, channel: Transport | None) -> None:
@@ -95,7 +94,7 @@ class OutboundQueue:
         self._channel = channel
         self._paused = False
 
-    # -- what is to be sent
+    # -- messages and output
 
     def send(self, event: str, payload: object) -> None:
         """Send a short message, before any output that waits. Without a transport it is dropped."""
@@ -140,7 +139,7 @@ class OutboundQueue:
     # -- sending
 
     def flush(self) -> None:
-        """Send what the transport has room for."""
+        """Send messages and output while the transport has room."""
         if self._paused:
             return
         try:
@@ -183,7 +182,7 @@ class OutboundQueue:
             other.send(event, payload)
 
     def _next_turn(self, transport: Transport) -> tuple[TerminalFeed, int] | None:
-        """Return the feed whose turn it is and how much it may send, if there is room. It goes to the line's end."""
+        """Return the next feed in turn and its chunk size, if there is room. Move the feed to the end of the list."""
         while self._ready:
             uuid = next(iter(self._ready))
             feed = self._ready[uuid]
@@ -206,7 +205,7 @@ class OutboundQueue:
             self._send_chunk(transport, feed.uuid, chunk)
 
     def _send_chunk(self, transport: Transport, uuid: str, chunk: Chunk) -> None:
-        """Send a chunk, in as many messages as it takes for each to fit into a frame."""
+        """Send a chunk, in several messages if one does not fit into a frame."""
         screen = chunk.begins_screen and (transport is not self._relay or self._relay_knows_screens)
         event = "process:screen" if screen else "terminal:output"
         payload = encode_payload(self._output(uuid, chunk))
@@ -223,7 +222,7 @@ class OutboundQueue:
         return Output(uuid=uuid, data=chunk.text, offset=chunk.offset, end=chunk.end, skipped=chunk.skipped)
 
     def close(self) -> None:
-        """Send nothing more. Idempotent."""
+        """Stop sending. Idempotent."""
         if self._timer is not None:
             self._timer.cancel()
         self._paused = True

@@ -1,7 +1,7 @@
 """The agent's registration with its relay, and the pairing with a phone there.
 
-`protocol.agent_pairing` decides what to answer; this module carries it out, keeps the token, and passes on what the
-relay forwards from a paired phone. Owns the connection to the relay, the state of the pairing, and two timers.
+`protocol.agent_pairing` decides; this module carries out its commands, stores the token, and delivers the messages of a
+paired phone to its session. Owns the connection to the relay, the state of the pairing, and a timer.
 """
 
 import asyncio
@@ -27,20 +27,20 @@ MOST_SIGN_IN_PROMPTS = 3
 """Sign-in addresses shown for one connection to a relay; a relay sends one, or two with a bad token."""
 
 FLUSH_SECONDS = 2.0
-"""How long the relay may take to carry the last messages to a phone before the agent leaves it."""
+"""Time limit for sending the last messages to a phone before the agent disconnects."""
 
 _POLL_SECONDS = 0.01
 
 ECHO_SECONDS = 5.0
-"""How long the relay may take to send something back."""
+"""Time limit of an echo of the relay."""
 
 
 def _ignore(_event: str, _payload: object) -> None:
-    """Receive nothing: the phone has no session."""
+    """Ignore a message of a phone without a session."""
 
 
 class PairedPhone:
-    """A phone as the relay presents it, from its pairing on. `receive` is called with its messages."""
+    """A phone that is paired at the relay. `receive` is called with its messages."""
 
     def __init__(self, device_id: str, features: Features, registration: "RelayRegistration") -> None:
         self.device_id = device_id
@@ -53,16 +53,16 @@ class PairedPhone:
         self.receive: Callable[[str, object], None] = _ignore
 
     def release(self) -> None:
-        """Receive nothing more: the session is closed."""
+        """Ignore further messages, since the session is closed."""
         self.receive = _ignore
 
     def request_echo(self, nonce: str) -> None:
-        """Have the relay send something back, behind everything that was sent by it before."""
+        """Request an echo, which the relay sends after all messages that it got before."""
         self.send("relay:echo", messages.Echo(nonce=nonce))
 
 
 class RegistrationListener(Protocol):
-    """Receives what the relay reports of the phone that pairs with this registration. No call may fail or wait."""
+    """Receives the relay's events about the phone of this registration. No call may fail or wait."""
 
     @property
     def has_channel(self) -> bool:
@@ -72,33 +72,33 @@ class RegistrationListener(Protocol):
         """A phone is paired. It replaces the one before."""
 
     def phone_unpaired(self, reason: str) -> None:
-        """The session of the phone is to end."""
+        """The pairing has ended, so the phone's session has to end."""
 
     def phone_left_relay(self) -> None:
-        """The relay does not reach the phone any more. An open data channel goes on."""
+        """The relay lost the phone. An open data channel continues."""
 
     def relay_has_room(self) -> None:
-        """What was sent by the relay is on the wire."""
+        """The relay's transport has sent its messages and has room."""
 
     def relay_echoed(self, nonce: str) -> None:
-        """The relay sent something back."""
+        """An echo arrived from the relay."""
 
 
 class SignInListener(Protocol):
     """Receives the progress of the registration. No call may fail or wait."""
 
     def sign_in(self, url: str, message: str) -> None:
-        """A person has to open this address to sign the agent in."""
+        """The agent needs a sign-in, which its user does at this address."""
 
     def signed_in(self) -> None:
-        """The relay knows this agent: phones can pair."""
+        """The relay accepted this agent, so phones can pair."""
 
 
 class RelayRegistration:
     """The agent on its relay, for one phone at a time. With the relay in this process there is one for each `seat`.
 
     `listener` receives what concerns the phone, `sign_in` what concerns the registration. `relay_echoes` is set once
-    the relay has sent something back; some relays don't.
+    the relay has sent an echo; some relays do not.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class RelayRegistration:
 
     @property
     def relay_is_ours(self) -> bool:
-        """Whether the relay is one of this project, which forwards every event and sends back what it is asked to."""
+        """Whether the relay is one of this project, which forwards every event and sends echoes."""
         return self._pairing.relay_is_ours
 
     # -- what the relay reports (RelayListener)
@@ -157,11 +157,11 @@ class RelayRegistration:
         self._do(self._pairing.relay_lost(self._listener.has_channel))
 
     def relay_has_room(self) -> None:
-        """Send on."""
+        """Continue sending."""
         self._listener.relay_has_room()
 
     def relay_message(self, event: str, payload: object) -> None:
-        """Take a message of the relay, or one that it forwards from the phone."""
+        """Process a message of the relay, or deliver one that it forwards from the phone."""
         if event not in messages.FROM_RELAY or event in SIGNALS:
             if self._pairing.phone_on_relay and self._phone is not None:
                 self._phone.receive(event, payload)
@@ -227,7 +227,7 @@ class RelayRegistration:
                 _log.log(logging.WARNING if warning else logging.INFO, "%s", text)
 
     def _show_sign_in(self, path: str, message: str) -> None:
-        if not path.startswith("/") or path.startswith("//"):  # it would lead elsewhere than to this relay
+        if not path.startswith("/") or path.startswith("//"):  # the address would not be on this relay
             _log.warning("the relay wants a sign-in at %r, which is no path on it", path[:100])
             return
         if self._prompts_left > 0:
@@ -244,7 +244,7 @@ class RelayRegistration:
     # -- what sessions ask for
 
     def send(self, event: str, payload: object) -> None:
-        """Send the relay a message; without a connection it is lost."""
+        """Send the relay a message. Without a connection, the message is dropped."""
         try:
             self.transport.send(event, payload)
         except TransportClosed as error:
@@ -252,17 +252,17 @@ class RelayRegistration:
             _log.log(level, "%s could not be sent: %s", event, error)
 
     def channel_ended(self) -> None:
-        """Note that the phone's data channel is gone. If the relay does not reach it either, its session ends."""
+        """Handle the end of the phone's data channel. If the relay has lost the phone too, its session ends."""
         self._do(self._pairing.channel_lost(len(self._tabs)))
 
     def revoke(self, device_id: str) -> None:
-        """End the pairing with a phone that was revoked at this machine, whatever the relay does."""
+        """End the pairing with a phone that was revoked on this machine, without waiting for the relay."""
         self._do(self._pairing.revoked(messages.DeviceRevoked(device_id=device_id)))
         if self._target.relay is None:
             self.end_pairing()
 
     def end_pairing(self) -> None:
-        """End any pairing: leave the relay once the last messages are on their way, and come again."""
+        """End any pairing: disconnect once the last messages are sent, and connect again."""
         if self._leave_timer is None:
             self._leave_by = self._loop.time() + FLUSH_SECONDS
             self._leave_timer = self._loop.call_later(0, self._leave_when_flushed)
@@ -282,7 +282,7 @@ class RelayRegistration:
     # -- the way to the relay and back
 
     async def round_trip(self) -> float:
-        """Return how long the relay takes to send something back over the connection that phones' messages take.
+        """Return the seconds that an echo takes on the connection that carries phones' messages.
 
         Raises TimeoutError.
         """
