@@ -1,6 +1,6 @@
-"""Time limits for everything that waits for the product, which may be stuck, and the end of processes that are.
+"""Time limits for everything that waits for the product, which may be stuck, and a way to end stuck processes.
 
-Owns nothing that stays: a task that does not let itself be cancelled is given up.
+A task that resists its cancellation is abandoned.
 """
 
 import asyncio
@@ -17,16 +17,16 @@ import psutil
 from tests.fuzz.oracle import Fault
 
 CANCEL_SECONDS = 5.0
-"""How long a cancelled step may take to clean up."""
+"""Seconds that a cancelled step may take to clean up."""
 
 END_SECONDS = 10.0
-"""How long a process may take to end once nobody needs it."""
+"""Seconds that a process may take to end once it is not needed."""
 
 T = TypeVar("T")
 
 
 async def within(seconds: float, what: str, work: Coroutine[Any, Any, T]) -> T:
-    """Return the result of `work`. Raises Fault when it takes longer, even if it does not react to its cancellation."""
+    """Return the result of `work`. Raises Fault if it takes longer, even if it does not react to its cancellation."""
     task = asyncio.ensure_future(work)
     try:
         await asyncio.wait({task}, timeout=seconds)
@@ -40,7 +40,7 @@ async def within(seconds: float, what: str, work: Coroutine[Any, Any, T]) -> T:
 
 
 def _where(task: "asyncio.Task[Any]") -> str:
-    """The lines at which a task waits, the innermost last."""
+    """Return the lines at which a task waits, the innermost last."""
     lines = []
     waiting: Any = task.get_coro()
     while waiting is not None:
@@ -53,7 +53,7 @@ def _where(task: "asyncio.Task[Any]") -> str:
 
 
 async def no_process_is_left(folder: Path) -> None:
-    """Wait for the end of every process that has to do with a folder. Kills the others, and raises Fault."""
+    """Wait until every process of a folder has ended. Kills those that remain, and raises Fault."""
     until = time.monotonic() + END_SECONDS
     while left := processes_of(folder):
         if time.monotonic() > until:
@@ -64,7 +64,7 @@ async def no_process_is_left(folder: Path) -> None:
 
 
 def processes_of(folder: Path) -> list[psutil.Process]:
-    """The processes whose command line names a file in a folder."""
+    """Return the processes whose command line names a file in a folder."""
     beginning = f"{folder}{os.sep}"
     found = []
     for process in psutil.process_iter():
@@ -75,7 +75,7 @@ def processes_of(folder: Path) -> list[psutil.Process]:
 
 
 def kill(processes: list[psutil.Process]) -> None:
-    """End processes, also stopped ones."""
+    """End processes, including stopped ones."""
     for process in processes:
         with suppress(psutil.Error):
             process.kill()

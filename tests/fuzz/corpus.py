@@ -1,7 +1,7 @@
 """The stored inputs: those of the repository, and those that this checkout's runs have found interesting.
 
-An input is interesting when it is answered as none was before: then it has reached code that others have not. Owns the
-folder of kept inputs.
+An input is interesting if its kind of answer is new, because then it has reached code that others have not. This module
+owns the folder of stored inputs.
 """
 
 import re
@@ -11,16 +11,16 @@ from pathlib import Path
 
 STORED = Path(__file__).with_name("corpus")
 MOST_KEPT = 30
-"""Inputs that one run keeps for each target."""
+"""The most inputs that one run stores for each target."""
 LONGEST = 1024
-"""Bytes of an input that is kept: the corpus is to stay small."""
+"""The most bytes of a stored input, to keep the corpus small."""
 ANSWER = 160
 
 _VARIES = re.compile(rb"[0-9a-f]{8,}|[0-9]+|'[^']*'|`[^`]*`|\\u[0-9a-f]{4}")
 
 
 def load(target: str, folder: Path) -> list[bytes]:
-    """The inputs of a target. `folder`: where runs keep theirs."""
+    """Return the inputs of a target. Runs store theirs in `folder`."""
     files = [file for place in (STORED, folder) for file in sorted((place / target).glob("*"))]
     return [file.read_bytes() for file in files]
 
@@ -31,7 +31,7 @@ def kind_of(answer: bytes) -> str:
 
 
 class Kept:
-    """The inputs of one target that one run keeps."""
+    """The inputs of one target that one run stores."""
 
     def __init__(self, target: str, folder: Path) -> None:
         self._folder = folder / target
@@ -39,13 +39,13 @@ class Kept:
         self._count = 0
 
     def news(self, answers: Iterable[str]) -> set[str]:
-        """Those kinds of answers that came for the first time."""
+        """Return the kinds of answers that are new."""
         new = set(answers) - self._known
         self._known |= new
         return new if self._count < MOST_KEPT else set()
 
     def keep(self, data: bytes) -> None:
-        """Write an input down."""
+        """Store an input."""
         if len(data) <= LONGEST and self._count < MOST_KEPT:
             self._count += 1
             self._folder.mkdir(parents=True, exist_ok=True)

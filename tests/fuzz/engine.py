@@ -1,8 +1,8 @@
-"""Runs the targets in turn, for a time, and looks after each turn whether all is well.
+"""Runs the targets in turn, for some time, and checks the product after each turn.
 
-A fault is written down with the inputs before it, the place is closed, and the run goes on with a fresh one. Every
-wait for the product has a time limit, so that a run ends in time; what does not end or answer is a fault. With the same
-seed, each session makes the same inputs; what the machine makes of their timing is its own.
+A fault is stored with the inputs before it, the place is closed, and the run continues with a new one. Every wait for
+the product has a time limit, so that a run ends in time. A process that does not end or answer is a fault. With the
+same seed, each session makes the same inputs, but their timing depends on the machine.
 """
 
 import asyncio
@@ -25,20 +25,20 @@ from tests.fuzz.source import SESSIONS
 from tests.fuzz.target import Target
 
 REMEMBERED = 2048
-"""Inputs that are kept for the case that something happens."""
+"""The number of inputs that are remembered for a finding."""
 REMEMBERED_BYTES = 8 << 20
 SESSION_SECONDS = 30.0
 STEP_SECONDS = 120.0
-"""How much longer a session may take, for its start, its last batch and its end; and a thorough look."""
+"""Additional seconds for a session's start, last batch and end, and for a thorough check."""
 LAST_SESSION_SECONDS = 40.0
-"""When the last session has to be over, after the time of the run; none begins in the second half of this."""
+"""Seconds after the time of the run in which the last session has to end. None begins in the second half of them."""
 LAST_LOOK_SECONDS = 82.0
-"""When the last thorough look has to be over, after the time of the run. Then the processes have to end."""
+"""Seconds after the time of the run in which the last thorough check has to end. Then the processes have to end."""
 ENOUGH = 3
-"""Faults of one target, after which it is left out: the rest of the run is for the others."""
+"""The number of faults after which a target is skipped for the rest of the run."""
 TROUBLES = 30
 TROUBLE_SECONDS = 180.0
-"""So many sessions in a row, or all of them for so long, came to nothing: the product lets nobody in."""
+"""After this many failed sessions in a row, or this many seconds of them, the product counts as closed."""
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Result:
     sent: Counter[str] = field(default_factory=Counter)
     spent: Counter[str] = field(default_factory=Counter)
     broken: Counter[str] = field(default_factory=Counter)
-    """Sessions that broke off: the product hung up, or let nobody in."""
+    """Sessions that ended early, because the product closed the connection or refused it."""
     last_break: dict[str, str] = field(default_factory=dict)
     slowest: float = 0.0
     unjudged: int = 0
@@ -58,7 +58,7 @@ class Result:
 
 
 class Engine:
-    """One run. `targets` take turns; `say` prints."""
+    """One run of all targets. `say` prints."""
 
     def __init__(
         self, targets: Sequence[type[Target]], seed: int, folder: Path, show: Callable[[str], None] = print
@@ -78,7 +78,7 @@ class Engine:
         self._kept: dict[str, Kept] = {}
 
     async def run(self, seconds: float) -> Result:
-        """Fuzz for so long. It ends at most two minutes later, whatever the product does."""
+        """Fuzz for this time. The run ends at most two minutes later, whatever the product does."""
         self._began = time.monotonic()
         self._until = self._began + seconds
         try:
@@ -95,7 +95,7 @@ class Engine:
         return self.result
 
     def give_up(self, reason: str) -> None:
-        """Note that the run did not end. May be called from another thread."""
+        """Record that the run did not end. May be called from another thread."""
         self.result.seconds = time.monotonic() - self._began
         self._found("run", Fault("stuck", reason), ())
 
@@ -123,11 +123,11 @@ class Engine:
             cycle += 1
 
     def _turn_seconds(self, left: float) -> float:
-        """Seconds for a weight of one: a cycle takes a minute, in short runs what there is."""
+        """Return the seconds for a weight of one: a cycle takes a minute, or the time of a short run."""
         return min(60.0, left) / sum(target.weight for target in self._targets)
 
     async def _cycle(self, cycle: int, unit: float) -> None:
-        """Give every target a turn; in the first cycle also when its start took longer than the run is to take."""
+        """Give every target a turn. The first cycle is complete even if starting a target took longer than the run."""
         latest = self._until + (0 if cycle else LAST_SESSION_SECONDS / 2)
         for position, target in enumerate(list(self._targets)):
             if time.monotonic() > latest:
@@ -144,7 +144,7 @@ class Engine:
         remembered: deque[bytes] = deque(maxlen=REMEMBERED)
         began = time.monotonic()
         try:
-            await self._places.open(target.place)  # which takes some seconds of its own
+            await self._places.open(target.place)  # which also takes some seconds
             began = time.monotonic()
             until = began + seconds
             while time.monotonic() < until:
@@ -156,7 +156,7 @@ class Engine:
         self.result.spent[target.name] += time.monotonic() - began
 
     async def _visit(self, target: type[Target], number: int, until: float, remembered: deque[bytes]) -> bool:
-        """Run one session; whether this target's turn is over. Raises Fault when there is no place for it."""
+        """Run one session. Return whether this target's turn is over. Raises Fault if there is no place for it."""
         place, oracle = await self._places.open(target.place)
         now = time.monotonic()
         longest = min(SESSION_SECONDS + STEP_SECONDS, self._until + LAST_SESSION_SECONDS - now)
@@ -198,7 +198,7 @@ class Engine:
                 return
 
     async def _keep_interesting(self, session: Target, batch: list[bytes]) -> None:
-        """Find out which inputs of a batch were answered as none before: they are sent again, one by one."""
+        """Find the inputs of a batch with new kinds of answers, by sending them again one by one."""
         kept = self._kept.setdefault(session.name, Kept(session.name, self.findings_folder / "corpus"))
         new = kept.news(session.answers)
         for data in batch if new else ():
@@ -211,7 +211,7 @@ class Engine:
     async def _trouble(
         self, target: type[Target], number: int, error: Exception, oracle: Oracle, remembered: deque[bytes]
     ) -> bool:
-        """A session that broke off: the product may hang up on whom it likes, but not on everybody for long."""
+        """Handle a session that ended early. The product may close single connections, but not all of them for long."""
         name, now = target.name, time.monotonic()
         self._troubles[name] += 1
         self.result.broken[name] += 1
@@ -228,7 +228,7 @@ class Engine:
         return await self._fault(target, number, stuck, remembered)
 
     def _succeeded(self, name: str) -> None:
-        """Count the troubles of a target from here."""
+        """Start counting a target's failures."""
         self._troubles[name] = 0
         self._last_success[name] = time.monotonic()
 
@@ -244,7 +244,7 @@ class Engine:
             await self._close(name)
 
     async def _fault(self, target: type[Target], number: int, fault: Fault, remembered: deque[bytes]) -> bool:
-        """Note a fault; whether this target's turn is over. After a mere traceback everything goes on."""
+        """Record a fault. Return whether this target's turn is over. A mere traceback does not end it."""
         self._found(target.name, fault, tuple(remembered), number)
         if fault.kind == "traceback":
             return False
@@ -261,7 +261,7 @@ class Engine:
             self._found(f"{name} place", Fault("fuzzer", f"the end of the {name} place failed: {error!r}"), ())
 
     def _found(self, target: str, fault: Fault, inputs: tuple[bytes, ...], number: int = 0) -> bool:
-        """Write a fault down, unless it is known already."""
+        """Store a fault, unless it is known already."""
         finding = Finding(target, number or self._seed, fault.kind, fault.detail, inputs)
         if finding.signature in {known.signature for known in self.result.findings}:
             return False

@@ -1,4 +1,4 @@
-"""Findings of a run: the inputs that led to them, in files that `--replay` reads. Owns the folder of findings."""
+"""The findings of a run, with the inputs that led to them, in files that `--replay` reads."""
 
 import binascii
 import json
@@ -23,14 +23,14 @@ class Finding:
 
     @property
     def signature(self) -> str:
-        """The same for the same fault."""
+        """Return a key that is equal for equal faults."""
         places = _PLACE.findall(self.detail)
         what = places[-1] if self.kind == "traceback" and places else self.detail[:60]
         return f"{self.target} {self.kind} {what}"
 
 
 def save(finding: Finding, folder: Path = FOLDER) -> Path:
-    """Write a finding."""
+    """Store a finding."""
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{finding.target}-{finding.kind}-{finding.seed}"
     number = sum(file.name.startswith(name) for file in folder.iterdir())
@@ -42,7 +42,7 @@ def save(finding: Finding, folder: Path = FOLDER) -> Path:
 
 
 def load(file: Path) -> Finding:
-    """Read a finding. Raises ValueError, OSError, KeyError for a file that is none."""
+    """Read a finding. Raises ValueError, OSError or KeyError for an invalid file."""
     content = json.loads(file.read_text())
     inputs = tuple(binascii.a2b_base64(text) for text in content.pop("inputs"))
     return Finding(**content, inputs=inputs)

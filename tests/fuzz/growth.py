@@ -1,14 +1,14 @@
-"""Whether what a process has at rest goes on growing. Pure.
+"""Decides whether a process's resources at rest keep growing.
 
-A count is taken after each cycle of all targets, when nobody is there. The first ones warm up. After that a figure
-grows when its least value rises from each third of the run to the next by more than it may vary.
+The resources are counted after each cycle of all targets, without any connection. The first counts are the warm-up. A
+figure grows if its smallest value rises from each third of the run to the next by more than its usual variation.
 """
 
 from collections.abc import Mapping
 
 WARM_UP = 2
 LEAST = 6
-"""Counts that a verdict needs beside the warm-up."""
+"""The counts that a verdict needs after the warm-up."""
 
 BLOCKS = "python.blocks"
 
@@ -19,7 +19,7 @@ ALLOWED: Mapping[str, float] = {
     "tasks": 1,
     "threads": 1,
 }
-"""How much each figure may rise from one third to the next: what caches that fill late take."""
+"""The amount by which each figure may rise from one third to the next, for caches that fill late."""
 
 
 class Growth:
@@ -30,7 +30,7 @@ class Growth:
         self._types: dict[str, list[Mapping[str, float]]] = {}
 
     def add(self, product: str, counted: Mapping[str, float], details: Mapping[str, float]) -> None:
-        """Take a count. `details` name what there is more of, when there is."""
+        """Add a count. `details` name the additional objects, if there are any."""
         series = self.series.setdefault(product, {})
         for name, value in counted.items():
             series.setdefault(name, []).append(value)
@@ -40,7 +40,7 @@ class Growth:
             del kept[WARM_UP:-1]
 
     def verdict(self) -> list[str]:
-        """A sentence for every figure that grows."""
+        """Return a sentence for every figure that grows."""
         return [
             f"{name} of the {product} grows: {_short(values)}" + (self._more_of(product) if name == BLOCKS else "")
             for product, series in self.series.items()
@@ -55,7 +55,7 @@ class Growth:
 
 
 def grows(values: list[float], allowed: float) -> bool:
-    """Whether a figure rises from each third to the next by more than is allowed."""
+    """Return whether a figure rises from each third to the next by more than is allowed."""
     judged = values[WARM_UP:]
     third = len(judged) // 3
     if len(judged) < LEAST:

@@ -1,7 +1,7 @@
-"""Who stands between an agent and its relay: carries what both say, and says to the agent whatever it likes.
+"""A proxy between an agent and its relay: it forwards the messages of both, and can send the agent anything.
 
-Owns the listening socket and the connections through it. By default only a carrier; `answers` takes a connection away
-from the real relay and answers it with any bytes, and `inject` puts frames into what the relay says on a WebSocket.
+Owns the listening socket and the connections through it. By default it only forwards. `answers` intercepts a connection
+and answers it with any bytes, and `inject` inserts frames into the relay's data on a WebSocket.
 """
 
 import asyncio
@@ -13,14 +13,14 @@ from urllib.parse import urlsplit
 from tests.fuzz.websocket import frame
 
 Answerer = Callable[[bytes], Awaitable[list[bytes]]]
-"""Is given a request's head and gives what is sent back, piece by piece; then the connection ends."""
+"""Gets the head of a request and yields the parts of the answer. Then the connection ends."""
 
 CHUNK = 256 << 10
 KEPT_TEXTS = 200
 
 
 class Line:
-    """One connection of the agent that is carried.
+    """One forwarded connection of the agent.
 
     A pong says that the agent has read all that was sent before its ping; `owed` is whose ping each next pong answers.
     """
@@ -35,18 +35,18 @@ class Line:
         self.changed = asyncio.Event()
 
     def inject(self, payload: bytes, opcode: int = 1) -> None:
-        """Say something to the agent, as if the relay said it."""
+        """Send the agent a frame in the relay's name."""
         if payload.startswith(b"2"):
             self.owed.append("injected")
         self.inject_raw(frame(payload, opcode, masked=False))
 
     def inject_raw(self, data: bytes) -> None:
-        """Put bytes into what the relay sends."""
+        """Insert bytes into the relay's data."""
         if not self._to_agent.is_closing():
             self._to_agent.write(data)
 
     async def agent_is_done(self) -> bool:
-        """Wait until the agent has read all that was said; False when the connection ended."""
+        """Wait until the agent has read everything. Return False if the connection ended."""
         wanted = self.pongs + 1
         self.owed.append("barrier")
         self._to_agent.write(frame(b"2", masked=False))
@@ -59,14 +59,14 @@ class Line:
         return self.pongs >= wanted
 
     def is_relays_pong(self) -> bool:
-        """Note a pong. Return whether the relay waits for it."""
+        """Record a pong. Return whether the relay waits for it."""
         owed = self.owed.popleft() if self.owed else "injected"
         self.pongs += owed == "barrier"
         self.changed.set()
         return owed == "relay"
 
     def cut(self) -> None:
-        """End it, at both sides."""
+        """Close the connection to both sides."""
         self.is_over = True
         self.changed.set()
         for writer in (self._to_agent, self._to_relay):
@@ -74,7 +74,7 @@ class Line:
 
 
 class Middle:
-    """The one who stands there."""
+    """The proxy."""
 
     def __init__(self, relay_url: str) -> None:
         parts = urlsplit(relay_url)
@@ -83,7 +83,7 @@ class Middle:
         self.answers: Answerer | None = None
         self._count = 0
         self.served = 0
-        """How many requests `answers` has answered."""
+        """The number of requests that `answers` has answered."""
         self.line: Line | None = None
         """The agent's WebSocket, once the relay has accepted it and until it ends."""
         self.texts: deque[bytes] = deque(maxlen=KEPT_TEXTS)
@@ -116,13 +116,13 @@ class Middle:
         if writer.can_write_eof():
             writer.write_eof()
         with suppress(TimeoutError):
-            async with asyncio.timeout(0.5):  # long enough to be read; an agent that wants more does not get it
+            async with asyncio.timeout(0.5):  # long enough for the agent to read the answer
                 while await reader.read(CHUNK):
                     pass
 
     async def _carry(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._count += 1
-        # From changing addresses: what the agent is made to do wrong is not to lock it out.
+        # From changing addresses, so that provoked mistakes do not lock the agent out.
         source = (f"127.0.2.{self._count % 254 + 1}", 0)
         from_relay, to_relay = await asyncio.open_connection(*self._relay, local_addr=source)
         line = Line(writer, to_relay)
@@ -141,7 +141,7 @@ class Middle:
             self.line = None if self.line is line else self.line
 
     async def _up(self, line: Line, reader: asyncio.StreamReader, to_relay: asyncio.StreamWriter) -> None:
-        """Carry what the agent says. A pong that the relay does not wait for is kept back."""
+        """Forward the agent's data. A pong that the relay does not wait for is dropped."""
         with suppress(OSError, EOFError):
             while data := await (_frame(reader) if line.is_socket else reader.read(CHUNK)):
                 if line.is_socket:
@@ -154,7 +154,7 @@ class Middle:
         line.cut()
 
     async def _down(self, line: Line, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Carry the relay's data, in whole frames, so that injected frames fit between them.
+        """Forward the relay's data, in whole frames, so that injected frames fit between them.
 
         The line can be used once the relay has accepted it: an agent ends a connection with a ping before that.
         """
@@ -168,19 +168,19 @@ class Middle:
                 self.changed.set()
 
     def cut(self) -> None:
-        """End every connection, also one that the relay has not accepted yet, so that the agent connects again."""
+        """Close every connection, also those that the relay has not accepted yet, so that the agent reconnects."""
         for writer in self._connections.values():
             writer.transport.abort()
 
     async def close(self) -> None:
-        """End every connection, and wait for that."""
+        """Close every connection, and wait until they are closed."""
         tasks = list(self._connections)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def reconnected(self, timeout: float = 45) -> Line:
-        """Wait until the agent is on the relay again. Raises TimeoutError."""
+        """Wait until the agent is connected to the relay again. Raises TimeoutError."""
         async with asyncio.timeout(timeout):
             while self.line is None:
                 self.changed.clear()
@@ -189,7 +189,7 @@ class Middle:
 
 
 async def _frame(reader: asyncio.StreamReader) -> bytes:
-    """The next frame of a WebSocket, as it is. Raises EOFError."""
+    """Return the next frame of a WebSocket, unchanged. Raises EOFError."""
     head = await reader.readexactly(2)
     length, mask, more = head[1] & 0x7F, 4 if head[1] & 0x80 else 0, b""
     if length >= 126:
@@ -199,7 +199,7 @@ async def _frame(reader: asyncio.StreamReader) -> bytes:
 
 
 def _text(data: bytes) -> bytes:
-    """The beginning of what a masked frame says."""
+    """Return the beginning of a masked frame's payload."""
     length = data[1] & 0x7F
     at = 2 + (0 if length < 126 else 2 if length == 126 else 8)
     mask, payload = data[at : at + 4], data[at + 4 : at + 404]
@@ -208,7 +208,7 @@ def _text(data: bytes) -> bytes:
 
 @asynccontextmanager
 async def standing_between(relay_url: str) -> AsyncIterator[Middle]:
-    """Listen for the agent, for the length of a scope."""
+    """Listen for the agent in this scope."""
     middle = Middle(relay_url)
     server = await asyncio.start_server(middle.serve, "127.0.0.1", 0, limit=1 << 20)
     middle.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"

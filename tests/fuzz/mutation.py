@@ -1,4 +1,4 @@
-"""Changes to inputs: to values as JSON has them, and to bytes. Cheap, since nearly every input passes here."""
+"""Changes inputs: JSON values, and bytes. This is fast, because nearly every input passes through it."""
 
 import json
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 DEEP = 4000
-"""Nesting that is deeper than a recursive reader stands."""
+"""A nesting depth that a recursive reader can't handle."""
 
 LONG = 70_000
 
@@ -24,12 +24,12 @@ _PIECES = (
 
 
 def encode(value: Any) -> bytes:
-    """A value as JSON, whatever it is: also half characters and infinite numbers."""
+    """Return any value as JSON, also lone surrogates and infinite numbers."""
     return json.dumps(value, separators=(",", ":")).encode()
 
 
 def change_value(random: Random, value: Any, others: Sequence[Any] = ()) -> Any:
-    """A copy with one thing different in it."""
+    """Return a copy with one change."""
     if isinstance(value, dict) and value and random.random() < 0.9:
         name = random.choice(list(value))
         changed = dict(value)
@@ -65,14 +65,14 @@ def _rare(random: Random) -> Any:
 
 
 def change_text(random: Random, text: str) -> str:
-    """A text with one piece different."""
+    """Return a text with one change."""
     at = random.randrange(len(text) + 1)
     to = min(len(text), at + random.choice((0, 1, 2, 8)))
     return text[:at] + random.choice(_TEXTS) + text[to:]
 
 
 def change_bytes(random: Random, data: bytes, others: Sequence[bytes] = ()) -> bytes:
-    """Bytes with one to a few things different."""
+    """Return bytes with one or a few changes."""
     for _ in range(random.choice((1, 1, 1, 2, 4))):
         data = _change_once(random, data, others)
     return data
@@ -104,7 +104,7 @@ def _change_once(random: Random, data: bytes, others: Sequence[bytes]) -> bytes:
 
 
 def deep(random: Random) -> bytes:
-    """JSON that is nested too deep."""
+    """Return JSON that is nested too deeply."""
     return random.choice(
         (b"[" * DEEP, b"[" * DEEP + b"]" * DEEP, b'{"a":' * DEEP, b'{"a":' * DEEP + b"1" + b"}" * DEEP)
     )

@@ -1,7 +1,7 @@
-"""What must hold whatever is sent: nothing crashes, nothing stalls, nothing is left, no shell dies.
+"""Checks the conditions for any input: nothing crashes, stalls or leaks, and no shell dies.
 
-`Oracle` watches one place: its processes, their logs, a shell that was started before everything else, and what is in
-use when nobody is there. It sends no input of its own but a well-behaved phone's.
+`Oracle` watches one place: its processes, their logs, a shell that was started first, and the resources in use without
+any connection. It only sends the messages of a well-behaved phone.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from tests.fuzz.place import Place, Product
 
 STALL_SECONDS = 1.0
 REST_SECONDS = 40.0
-"""How long connections and their sockets may take to be gone; the longest time-out of a peer is 30 s."""
+"""Seconds that connections and their sockets may take to close. The longest time-out of a peer is 30 s."""
 
 TRACEBACK = re.compile(rb"Traceback \(most recent call last\):.*?(?=\n\S*\d\d:\d\d|\Z)", re.DOTALL)
 _ALARMS = (b"Traceback (most recent call last)", b"never retrieved", b"was never awaited", b"Fatal Python error")
@@ -43,11 +43,11 @@ KEPT = (
     "assistant.stor",
     "keys",
 )
-"""Limits whose use is meant to outlast its cause."""
+"""Limits whose content intentionally outlives its cause."""
 
 
 class Fault(Exception):
-    """Something that must not happen. `kind` is one of crash, stall, leak, shell, traceback, stuck, fuzzer."""
+    """An event that must not happen. `kind` is one of crash, stall, leak, shell, traceback, stuck, fuzzer."""
 
     def __init__(self, kind: str, detail: str) -> None:
         super().__init__(f"{kind}: {detail}")
@@ -56,7 +56,7 @@ class Fault(Exception):
 
 
 class Oracle:
-    """Watches one place, for the length of a scope."""
+    """Watches one place in a scope."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -100,10 +100,10 @@ class Oracle:
         async for line in lines:
             self._stalls.append(json.loads(line))
 
-    # -- at any time, at no cost
+    # -- cheap checks, at any time
 
     def quick(self) -> None:
-        """Look at the processes, their logs, and how long their loops took. Raises Fault."""
+        """Check the processes, their logs, and the delays of their loops. Raises Fault."""
         for product in self.place.products:
             if not _lives(product.pid) or (product.keeper is not None and not _lives(product.keeper)):
                 raise Fault("crash", f"the {product.name} ended; its output ends with:\n{self._end_of(product)}")
@@ -144,10 +144,10 @@ class Oracle:
             return product.output.read_bytes()[-3000:].decode(errors="replace")
         return "nothing"
 
-    # -- once nobody is there
+    # -- checks without any connection
 
     async def thorough(self) -> None:
-        """Check everything, and count what is in use. Raises Fault."""
+        """Check everything, and count the resources in use. Raises Fault."""
         self.quick()
         if not self.place.products:
             return
@@ -159,7 +159,7 @@ class Oracle:
         self.quick()
 
     async def _shell_answers(self) -> None:
-        """A phone comes, as phones do, and finds the shell that was there before; terminals beside it are closed."""
+        """Connect a phone, which finds the first shell, and close all other terminals."""
         visitor = await self.place.visitor("well-behaved phone", sealed=True)
         async with Phone(
             self.place.relay_url,
@@ -180,7 +180,7 @@ class Oracle:
             visitor.token = phone.token
 
     async def _come(self, phone: Phone) -> None:
-        """Connect and pair; the agent may still be busy with the visitor before, or on its way back to the relay."""
+        """Connect and pair. The agent may still be busy with an earlier phone, or reconnecting to the relay."""
         until = time.monotonic() + REST_SECONDS
         while True:
             try:
@@ -216,7 +216,7 @@ class Oracle:
 
     @property
     def marker(self) -> str:
-        """The terminal that nobody may close: the owner does not want it."""
+        """The terminal that no input may close."""
         return self._marker
 
     async def _used(self, product: Product) -> dict[str, int]:
@@ -225,7 +225,7 @@ class Oracle:
         return {entry["name"]: entry["total"] + entry["instances"] for entry in counted}
 
     async def _settle(self) -> None:
-        """Wait until what phones leave behind is gone. Raises Fault for a limit that stays in use."""
+        """Wait until the leftovers of phones are gone. Raises Fault for a limit that stays in use."""
         until, more = time.monotonic() + REST_SECONDS, {}
         while time.monotonic() < until:
             more = {product.name: await self._more(product) for product in self.place.products}

@@ -1,6 +1,6 @@
 """Payloads for every event of the protocol, drawn by hypothesis from the message types themselves.
 
-A new message, or a new field, is fuzzed as soon as it is in a table of `mobifai.protocol.messages`. Owns nothing.
+A new message, or a new field, is fuzzed as soon as it is in a table of `mobifai.protocol.messages`.
 """
 
 import re
@@ -17,7 +17,7 @@ from msgspec import inspect
 Tables = tuple[Mapping[str, Any], ...]
 
 LONGEST_TEXT = 80
-"""Characters of a drawn text. Long ones are made by mutation, where they cost nothing to draw."""
+"""The most characters of a drawn text. Mutation makes long texts without drawing them."""
 
 EDGES = st.sampled_from(
     [None, True, False, 0, -1, 1, 2**31, -(2**31), 2**53, 2**53 + 1, 2**63, -(2**63), 2**64, 0.5, -0.0, 1e308, 10**400]
@@ -37,7 +37,7 @@ UNKNOWN = ("message", "connect", "disconnect", "*", "", "code:getFile", "openCur
 
 
 def of_type(kind: Any) -> st.SearchStrategy[Any]:
-    """Values of a message type as JSON has them: mostly valid, at times not."""
+    """Return a strategy for JSON values of a message type, which are mostly valid."""
     return _of(inspect.type_info(kind))
 
 
@@ -82,7 +82,7 @@ def _text(info: inspect.StrType) -> st.SearchStrategy[str]:
     longest = min(info.max_length or LONGEST_TEXT, LONGEST_TEXT)
     if info.pattern is None:
         return TEXTS | st.text(max_size=longest)
-    # Twice in three the form that is asked for: whatever is behind the check of the form is reached.
+    # Two thirds are valid, so that code behind the validation is reached.
     in_form = st.from_regex(re.compile(info.pattern, re.ASCII)).filter(lambda text: len(text) <= longest)
     return in_form | in_form | TEXTS
 
@@ -109,14 +109,14 @@ def draw(strategy: st.SearchStrategy[Any], amount: int, number: int) -> list[Any
 
 
 def events(chosen: Tables, each: int, number: int) -> list[tuple[str, Any]]:
-    """Some payloads for every event of these tables, and for a few that no table has."""
+    """Return some payloads for every event of these tables, and for a few unknown events."""
     kinds = {**dict.fromkeys(UNKNOWN, msgspec.Raw), **_joined(chosen)}
     return [(event, payload) for event, kind in kinds.items() for payload in _drawn(kind, each, number)]
 
 
 @cache
 def _drawn(kind: Any, each: int, number: int) -> list[Any]:
-    """Examples of a type; they are drawn once for a run, since that takes a while."""
+    """Return examples of a type. They are drawn once for a run, because that is slow."""
     return draw(of_type(kind), each, number)
 
 

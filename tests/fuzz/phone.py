@@ -1,7 +1,7 @@
-"""A phone that can say anything: it comes in as a real one does, and then sends whatever bytes it is given.
+"""A phone that can send anything: it connects as a real phone does, and then sends any given bytes.
 
-Owns one connection to a relay, one pairing, and one peer connection if it is called. Everything that is decided about
-it (keys, signatures, encryption) is done as the protocol says, so that what is fuzzed lies behind that.
+Owns one connection to a relay, one pairing, and one peer connection if it is called. Keys, signatures and encryption
+follow the protocol, so that the fuzzed code lies behind them.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ SECONDS = 15.0
 
 @dataclass
 class Visitor:
-    """Who a phone is: it stays the same for a whole run, since a relay knows only so many devices."""
+    """A phone's identity. It stays the same for a whole run, because a relay's number of devices is limited."""
 
     name: str
     token: str | None = None
@@ -42,7 +42,7 @@ class Gone(Exception):
 
 
 class FuzzPhone:
-    """One visit. `async with` hangs up at the end."""
+    """One connection of the phone. `async with` closes it at the end."""
 
     def __init__(
         self, relay_url: str, visitor: Visitor, *, webrtc: bool = False, features: tuple[str, ...] = ()
@@ -84,7 +84,7 @@ class FuzzPhone:
         if self._socket is not None:
             await self._socket.end()
 
-    # -- as a phone does it
+    # -- connecting
 
     async def connect(self, source: str | None = None) -> None:
         """Connect to the relay, and to the namespace."""
@@ -92,7 +92,7 @@ class FuzzPhone:
         self._socket.send_text(b"40")
 
     async def register(self) -> None:
-        """Say who we are. Raises Gone for a phone that the relay does not know."""
+        """Register. Raises Gone for a phone that the relay does not know."""
         visitor = self.visitor
         features = [*self._features, E2E] if visitor.seal is not None else list(self._features)
         self.send(
@@ -109,14 +109,14 @@ class FuzzPhone:
         visitor.token = (await self.wait_for("authenticated"))["token"]
 
     async def pair(self, agent_id: str) -> None:
-        """Come to an agent, through all of its checks."""
+        """Pair with an agent, passing all of its checks."""
         for _ in range(40):
             self.events.clear()
             self.send("request_connection", {"targetDeviceId": agent_id})
             event = await self.wait_for_one("paired", "error")
             if event == "paired":
                 break
-            await asyncio.sleep(0.05)  # it has another phone, which is being let go of
+            await asyncio.sleep(0.05)  # the agent is still dropping another phone
         else:
             raise Gone(f"the agent was not to be had: {self.events}")
         self.on_paired()
@@ -132,15 +132,15 @@ class FuzzPhone:
         self._is_ready = True
         await self.wait_for("processes:sync")
 
-    # -- what is said
+    # -- sending
 
     def write(self, data: bytes) -> None:
-        """Send a text frame's content, as it is."""
+        """Send the content of a text frame unchanged."""
         assert self._socket is not None
         self._socket.send_text(data)
 
     def write_raw(self, data: bytes) -> None:
-        """Send bytes as they are."""
+        """Send bytes unchanged."""
         assert self._socket is not None
         self._socket.write(data)
 
@@ -149,18 +149,18 @@ class FuzzPhone:
         self.write(b"42" + encode([event, payload]))
 
     def send_sealed(self, event: str, payload: Any) -> None:
-        """Send a frame end to end encrypted, with its number if the session's messages have an order."""
+        """Send a frame encrypted end to end, with its number if the session numbers its messages."""
         assert self._session is not None
         number = None if event.startswith(("e2e:", "webrtc:")) else self.next_number()
         self.send("e2e:sealed", self._session.seal(event, payload, number))
 
     @property
     def is_ordered(self) -> bool:
-        """Whether messages have numbers."""
+        """Return whether messages have numbers."""
         return ORDER in self._features and self._session is not None and self._is_ready
 
     def next_number(self) -> int | None:
-        """The number of the next message, if the session's messages have an order."""
+        """Return the number of the next message, if the session numbers its messages."""
         if not self.is_ordered:
             return None
         self._numbered += 1
@@ -171,7 +171,7 @@ class FuzzPhone:
         assert self._session is not None and self._session.is_open
         return b"42" + encode(["e2e:sealed", self._session.seal_bytes(frame)])
 
-    # -- what comes
+    # -- receiving
 
     def _on_text(self, text: bytes) -> None:
         if text.startswith(b'42["error"'):
@@ -208,12 +208,12 @@ class FuzzPhone:
         self._changed.set()
 
     async def wait_for(self, event: str, timeout: float = SECONDS) -> Any:
-        """Wait for an event; its payload. Raises Gone."""
+        """Wait for an event, and return its payload. Raises Gone."""
         await self._until(lambda: event in self.events, timeout, event)
         return self.events[event]
 
     async def wait_for_one(self, *events: str) -> str:
-        """Wait for the first of some events; which it is. Raises Gone."""
+        """Wait for the first of some events, and return its name. Raises Gone."""
         await self._until(lambda: any(event in self.events for event in events), SECONDS, " or ".join(events))
         return next(event for event in events if event in self.events)
 
@@ -234,23 +234,23 @@ class FuzzPhone:
 
     @property
     def is_connected(self) -> bool:
-        """Whether the relay has not hung up."""
+        """Return whether the relay has not closed the connection."""
         return self._socket is not None and not self._socket.closed.is_set()
 
     async def drain(self) -> None:
-        """Wait until the kernel takes more."""
+        """Wait until the kernel accepts more data."""
         assert self._socket is not None
         await self._socket.drain()
 
     async def relay_is_done(self, timeout: float = SECONDS) -> None:
-        """Wait until the relay has handled all that was sent. Raises Gone."""
+        """Wait until the relay has handled everything sent. Raises Gone."""
         self._number += 1
         number = self._number
         self.write(b'42%d["relay:echo",{"nonce":"n"}]' % number)
         await self._until(lambda: self._acknowledged >= number, timeout, "an acknowledgement")
 
     async def agent_is_done(self, timeout: float = SECONDS) -> None:
-        """Wait until the agent has handled all that was sent by relay. Raises Gone."""
+        """Wait until the agent has handled everything sent by relay. Raises Gone."""
         self._number += 1
         nonce = f"fuzz-{self._number}"
         send = self.send if self._session is None else self.send_sealed
@@ -276,7 +276,7 @@ class FuzzPhone:
         self._changed.set()
 
     async def answered(self) -> None:
-        """Wait until an offer came and was answered. Raises Gone."""
+        """Wait until an offer has arrived and is answered. Raises Gone."""
         await self._until(lambda: bool(self.answer), SECONDS, "an offer")
 
     def wire(self) -> Wire:
@@ -303,7 +303,7 @@ class FuzzPhone:
         return self.channel
 
     async def channel_is_done(self, timeout: float = SECONDS) -> None:
-        """Wait until the agent has handled all that was sent on the channel. Raises Gone."""
+        """Wait until the agent has handled everything sent on the channel. Raises Gone."""
         assert self.channel is not None
         self._number += 1
         nonce = f"fuzz-{self._number}"

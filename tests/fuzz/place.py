@@ -1,7 +1,7 @@
-"""The product as it is fuzzed: real processes, in a directory of their own, and what belongs to each.
+"""The fuzzed product: real processes in a separate directory, with their keepers, sockets and logs.
 
 Owns the processes, which are gone at the end of a scope. `own` is `mobifai serve` with its own relay; `apart` is
-`mobifai relay` with `mobifai serve --relay`, and between the two somebody who can do what a hostile relay can.
+`mobifai relay` with `mobifai serve --relay`, with a proxy between the two that can act as a hostile relay.
 """
 
 import asyncio
@@ -24,13 +24,13 @@ from tests.integration.relays import NO_STUN, RunningRelay, login_url, relaying,
 from tests.support.agent import RunningAgent, serving
 
 RETURN_SECONDS = 90.0
-"""An agent tries again at least every 45 s, and gives each try 15 s; a busy machine takes longer."""
+"""An agent reconnects at least every 45 s, with 15 s for each attempt. A loaded machine takes longer."""
 
 KEEPER_SECONDS = 5.0
-"""How long a keeper may take to answer."""
+"""Seconds that a keeper may take to answer."""
 
 CROWD = 6
-"""Agents that lose their connection at the same time: each waits a second before it comes again."""
+"""The number of agents that lose their connection at the same time. Each waits a second before it reconnects."""
 
 SHELL = f"/bin/sh {Path(__file__).with_name('marker.sh')}"
 
@@ -47,17 +47,17 @@ class Product:
 
     @property
     def control(self) -> Path:
-        """Its control socket."""
+        """Return its control socket."""
         return StateDir(self.state_dir).control_socket
 
     @property
     def logs(self) -> tuple[Path, ...]:
-        """Everything that it writes for people."""
+        """Return its logs and output."""
         return (self.output, log_path(self.state_dir))
 
     @property
     def sockets(self) -> tuple[tuple[Path, int], ...]:
-        """The sockets on which its processes answer questions, each with its process."""
+        """Return the control sockets of its processes, each with its process."""
         keeper = () if self.keeper is None else ((self._keeper_socket, self.keeper),)
         return ((self.control, self.pid), *keeper)
 
@@ -66,18 +66,18 @@ class Product:
         return StateDir(self.state_dir).keeper_socket
 
     async def ask(self, question: str, arguments: dict[str, Any] | None = None) -> Any:
-        """Ask as a command does. Raises StateError."""
+        """Send a request as a command does. Raises StateError."""
         return await send_request(self.control, question, arguments)
 
     async def keeper_answers(self) -> None:
-        """Ask its keeper, if it has one. Raises StateError when that does not answer."""
+        """Send its keeper a request, if it has one. Raises StateError if that does not answer."""
         if self.keeper is not None:
             await send_request(self._keeper_socket, "status", patience=KEEPER_SECONDS)
 
 
 @dataclass
 class Place:
-    """Where phones and an agent meet. `relay_url` is the real relay's."""
+    """A running relay and agent. `relay_url` is that of the real relay."""
 
     name: str
     relay_url: str
@@ -86,10 +86,10 @@ class Place:
     relay: Product | None = None
     middle: Middle | None = None
     crowd: tuple[Middle, ...] = ()
-    """Who stands between further agents and the relay, each before one."""
+    """The proxies between further agents and the relay, one for each agent."""
     sign_in: Callable[[], Awaitable[None]] | None = None
     """Sign in again, as a user does when the agent lost its sign-in at the relay."""
-    visitors: dict[tuple[str, bool], Visitor] = field(default_factory=dict)  # bounded by what targets ask for
+    visitors: dict[tuple[str, bool], Visitor] = field(default_factory=dict)  # bounded by the targets' needs
 
     others: tuple[Product, ...] = ()
 
@@ -101,7 +101,7 @@ class Place:
         return (self.agent, *((self.relay,) if self.relay is not None else ()), *self.others)
 
     async def visitor(self, name: str, *, sealed: bool) -> Visitor:
-        """A phone that was invited, once; `sealed`: it encrypts end to end."""
+        """Return an invited phone, the same one each time. `sealed`: it encrypts end to end."""
         key = (name, sealed)
         if key not in self.visitors:
             invitation = await self._invite(legacy=not sealed)
@@ -110,11 +110,11 @@ class Place:
         return self.visitors[key]
 
     async def agent_returns(self) -> None:
-        """Wait until phones can come to the agent, after whatever was done to it. Raises TimeoutError."""
+        """Wait until phones can pair with the agent, after any attack. Raises TimeoutError."""
         async with asyncio.timeout(RETURN_SECONDS):
             while not await self._agent_is_there():
                 if self.sign_in is not None and (await self.agent.ask("status"))["relay"] == "sign-in":
-                    with suppress(AssertionError):  # what it shows was a hostile relay's; the next one is real
+                    with suppress(AssertionError):  # the hostile relay sent this address; the next one is real
                         await self.sign_in()
                 await asyncio.sleep(0.1)
 
@@ -123,13 +123,13 @@ class Place:
         return any(device["deviceId"] == self.agent_id and device["connected"] for device in devices)
 
     async def _invite(self, *, legacy: bool) -> dict[str, Any]:
-        """An invitation for a kind of phone."""
+        """Create an invitation for a kind of phone."""
         return dict(await self.agent.ask("pair", {"legacy": True} if legacy else {}))
 
 
 @asynccontextmanager
 async def own_place(folder: Path) -> AsyncIterator[Place]:
-    """An agent with its own relay."""
+    """Run an agent with its own relay."""
     folder.mkdir(parents=True)
     async with serving(folder / "state", "--e2e", "allow", "--shell", SHELL) as running:
         agent = await _product("agent", folder / "state", running.log)
@@ -138,7 +138,7 @@ async def own_place(folder: Path) -> AsyncIterator[Place]:
 
 @asynccontextmanager
 async def apart_place(folder: Path) -> AsyncIterator[Place]:
-    """A relay, an agent that uses it, and somebody between the two."""
+    """Run a relay, an agent that uses it, and a proxy between the two."""
     folder.mkdir(parents=True)
     async with AsyncExitStack() as scope:
         relay = await scope.enter_async_context(relaying(folder / "relay"))
@@ -161,7 +161,7 @@ async def apart_place(folder: Path) -> AsyncIterator[Place]:
 
 @asynccontextmanager
 async def reconnecting_place(folder: Path) -> AsyncIterator[Place]:
-    """A relay and several agents that are there to lose their connection."""
+    """Run a relay and several agents whose connections are cut."""
     async with apart_place(folder) as place, AsyncExitStack() as scope:
         assert place.relay is not None
         relay = RunningRelay(None, place.relay.state_dir, place.relay_url)  # type: ignore[arg-type] - not to be stopped
@@ -178,7 +178,7 @@ async def reconnecting_place(folder: Path) -> AsyncIterator[Place]:
 
 
 async def signed_in_again(agent: RunningAgent, relay: RunningRelay) -> None:
-    """Do what the agent's login page asks for, once more. Raises AssertionError when it is not a page of the relay."""
+    """Sign in again on the agent's login page. Raises AssertionError if it is not a page of the relay."""
     asked = parse_qs(urlsplit(await login_url(agent)).query)
     fields = {name: values[0] for name, values in asked.items()}
     code = (await relay.invite())["code"]
@@ -189,7 +189,7 @@ async def signed_in_again(agent: RunningAgent, relay: RunningRelay) -> None:
 
 @asynccontextmanager
 async def no_place(folder: Path) -> AsyncIterator[Place]:
-    """Nothing: for targets that start what they need themselves."""
+    """Run nothing, for targets that start their own processes."""
     folder.mkdir(parents=True)
     yield Place("none", "", "", Product("none", folder, 0, folder / "log"))
 

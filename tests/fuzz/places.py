@@ -1,4 +1,7 @@
-"""The places of a run: opened when they are needed first, closed at a fault or at the end, each within a time limit."""
+"""The places of a run.
+
+They are opened at their first use, and closed after a fault or at the end, within a time limit.
+"""
 
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -12,7 +15,7 @@ CLOSE_SECONDS = 20.0
 
 
 class Places:
-    """Owns the products of a run. `folder` is where each has its files."""
+    """Owns the places of a run, with their files in `folder`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -23,15 +26,15 @@ class Places:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The places that are open."""
+        """Return the open places."""
         return tuple(self._open)
 
     def oracle(self, name: str) -> Oracle:
-        """Who watches an open place."""
+        """Return the oracle of an open place."""
         return self._open[name][1]
 
     async def open(self, name: str) -> tuple[Place, Oracle]:
-        """Return a place, which is opened if it is not open. Raises Fault when it can't be opened in time."""
+        """Return a place, and open it if necessary. Raises Fault if it can't be opened in time."""
         if name not in self._open:
             self._opened += 1
             folder = self._folder / f"{name}-{self._opened}"
@@ -56,7 +59,7 @@ class Places:
         self._open[name] = (place, oracle, scope, folder)
 
     async def close(self, name: str) -> None:
-        """Close a place if it is open; none of its processes runs on. Raises Fault when they do not end in time."""
+        """Close a place if it is open, and end its processes. Raises Fault if they do not end in time."""
         if name not in self._open:
             return
         _, oracle, scope, folder = self._open.pop(name)

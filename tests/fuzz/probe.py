@@ -1,4 +1,4 @@
-"""An independent process that looks whether event loops answer: `probe.py SOCKET:PID ...`.
+"""An independent process that checks whether event loops answer: `probe.py SOCKET:PID ...`.
 
 Asks each control socket something short, ten times a second, and prints a line of JSON for every answer that took
 longer than `SLOW`: its time by the clock, and how much of it the asked process and this one waited for a processor,
@@ -33,7 +33,7 @@ def own_waited() -> float:
 
 
 def ask(path: str) -> bool:
-    """One question. False: nobody took it; the process is gone, or has too many who ask."""
+    """Send one request. Return False if it was not accepted, because the process is gone or has too many clients."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(PATIENCE)
         try:
@@ -41,13 +41,13 @@ def ask(path: str) -> bool:
             connection.sendall(b'{"ask":"probe"}\n')
             return bool(connection.recv(4096))
         except TimeoutError:
-            return True  # the loop took longer than any answer may
+            return True  # no answer may take this long
         except OSError:
             return False
 
 
 def look(path: str, pid: str) -> None:
-    """Ask one process again and again."""
+    """Send one process a request repeatedly."""
     while True:
         began, ready, mine = time.monotonic(), waited(pid), own_waited()
         answered = ask(path)
@@ -60,7 +60,7 @@ def look(path: str, pid: str) -> None:
 
 
 def main() -> None:
-    """Look at every process that is named, until our input ends."""
+    """Watch the given processes until standard input ends."""
     for word in sys.argv[1:]:
         path, _, pid = word.rpartition(":")
         threading.Thread(target=look, args=(path, pid), daemon=True).start()

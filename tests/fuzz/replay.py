@@ -1,4 +1,4 @@
-"""Sends the inputs of a finding again, in a place of its own, and makes them fewer while the fault still comes."""
+"""Sends the inputs of a finding again, in a separate place, and reduces them while the fault still occurs."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,11 +14,11 @@ from tests.fuzz.places import Places
 from tests.fuzz.target import Target
 
 TRIES = 40
-"""Places that are opened at most to make the inputs fewer."""
+"""The most places that are opened to reduce the inputs."""
 
 
 async def replay(target: type[Target], finding: Finding, folder: Path) -> Fault | None:
-    """The fault that these inputs lead to, if they do; then the finding with the fewest of them is printed."""
+    """Return the fault that these inputs cause, if any, and print the finding with the fewest inputs."""
     trial = _Trial(target, finding.seed, folder)
     fault = await trial.send(finding.inputs)
     if fault is None:
@@ -68,7 +68,7 @@ class _Trial:
             await within(STEP_SECONDS, "the end of a session", session.__aexit__())
 
     async def fewest(self, inputs: Sequence[bytes], kind: str) -> Sequence[bytes]:
-        """Leave parts out while the same kind of fault comes, larger parts first."""
+        """Remove parts, larger ones first, while the same kind of fault occurs."""
         part = max(1, len(inputs) // 2)
         while self._opened < TRIES:
             for at in range(0, len(inputs), part):

@@ -1,4 +1,4 @@
-"""The command behind `nox -s fuzz`: fuzzes the installed product, and says what it found.
+"""The command behind `nox -s fuzz`: fuzzes the installed product, and prints the findings.
 
 Exit status 0: nothing; 1: something was found; 2: wrong usage.
 """
@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[2]))  # behind site-packages: what is installed is what is fuzzed
+sys.path.append(str(Path(__file__).parents[2]))  # behind site-packages, so that the installed product is fuzzed
 
 import mobifai
 from soak.harness import network_namespace as network
@@ -25,13 +25,13 @@ from tests.fuzz.watchdog import ending_after
 
 SECONDS = 900.0
 MOST_SECONDS_MORE = 120.0
-"""How long a run may take for its last inputs, its last look, and the end of all processes."""
+"""Seconds for the last inputs, the last check, and the end of all processes."""
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run the command; the exit status."""
+    """Run the command, and return its exit status."""
     options = _options().parse_args(words)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: every process that was started ends
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C, so that all processes end
     print(f"mobifai: {Path(mobifai.__file__).parent}; network: {network.enter()}", flush=True)
     with tempfile.TemporaryDirectory(prefix="mobifai-fuzz-") as folder:
         if options.replay is not None:
@@ -76,7 +76,7 @@ async def _replay(file: Path, folder: Path) -> int:
 
 
 def summary(result: Result, seed: int) -> str:
-    """The figures of a run, as a table."""
+    """Return the figures of a run as a table."""
     rows = [f"{'target':20} {'handled':>10} {'sent':>10} {'seconds':>8} {'per second':>10}  boundary"]
     for name, sent in result.sent.items():
         spent, handled = result.spent[name], result.handled[name]
@@ -97,5 +97,5 @@ def summary(result: Result, seed: int) -> str:
 
 if __name__ == "__main__":
     for variable in [name for name in os.environ if name.startswith("MOBIFAI_")]:
-        del os.environ[variable]  # the product under test knows nothing of the person's settings
+        del os.environ[variable]  # the product under test must not use the user's settings
     sys.exit(main())

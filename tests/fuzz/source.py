@@ -1,6 +1,6 @@
-"""Where inputs come from: examples of the message types, the stored corpus, and changes to both.
+"""The source of inputs: examples of the message types, the stored corpus, and changes to both.
 
-Owns one stream of chance, so that a seed gives the same inputs again.
+It has one random generator, so that a seed gives the same inputs again.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,13 +12,13 @@ from tests.fuzz import corpus, payloads
 from tests.fuzz.mutation import change_bytes, change_value, deep, encode
 
 KEPT = Path(".fuzz/corpus")
-"""Where runs keep what they found interesting."""
+"""The folder in which runs store interesting inputs."""
 
 EACH = 8
-"""Examples drawn for each event in a run."""
+"""The number of examples drawn for each event in a run."""
 
 SESSIONS = 1_000_003
-"""A session's seed is the run's times this, and a number of its own."""
+"""A session's seed is the run's seed times this, plus the session's number."""
 
 Form = Callable[[str, Any], Any]
 """Builds a message as a JSON value from its event and payload."""
@@ -35,7 +35,7 @@ class Source:
         self._payloads = [payload for _, payload in self.events]
 
     def event(self, refused: Sequence[str] = ()) -> tuple[str, Any]:
-        """An event with a payload that is as it should be, or nearly so."""
+        """Return an event with a valid or nearly valid payload."""
         random = self.random
         while True:
             event, payload = random.choice(self.events)
@@ -46,7 +46,7 @@ class Source:
         return event, payload
 
     def message(self, form: Form, refused: Sequence[str] = ()) -> bytes:
-        """A message as JSON in a form, or bytes that once were one."""
+        """Return a message as JSON in a form, or mutated bytes of it."""
         random = self.random
         roll = random.random()
         if roll < 0.1 and self.corpus:
@@ -60,12 +60,12 @@ class Source:
         return change_bytes(random, data, self.corpus) if roll > 0.8 else data
 
     def bytes_like(self, examples: Sequence[bytes]) -> bytes:
-        """Bytes that are one of the examples, or of the corpus, or once were."""
+        """Return bytes of the examples or of the corpus, which may be mutated."""
         random = self.random
         data = random.choice(self.corpus if self.corpus and random.random() < 0.3 else examples)
         return change_bytes(random, data, examples) if random.random() < 0.9 else data
 
 
 def as_text(data: bytes) -> bytes:
-    """The same where it is UTF-8, and something near it where it is not."""
+    """Return such bytes as text. Invalid UTF-8 is replaced."""
     return data.decode(errors="replace").encode()

@@ -1,4 +1,4 @@
-"""Targets: a boundary of the product, and how an input gets there.
+"""Targets: each is a boundary of the product, with a way to send inputs to it.
 
 To add one, make a class from `Target` in `tests/fuzz/targets` and list it in `tests.fuzz.targets.TARGETS`.
 """
@@ -15,20 +15,20 @@ from tests.fuzz.source import Source
 
 
 class Target(ABC):
-    """One session at a boundary. `async with` opens what it needs, and leaves nothing at the end.
+    """One session at a boundary. `async with` opens its resources, and closes them at the end.
 
     `place` names the processes that it needs, `weight` its share of the time, `batch` the number of inputs in one send.
     """
 
     name: ClassVar[str]
     boundary: ClassVar[str]
-    """Which way an input goes, in words, for the report."""
+    """A description of the input's path, for the report."""
     place: ClassVar[str] = "own"
     weight: ClassVar[float] = 1.0
     batch: ClassVar[int] = 64
     tables: ClassVar[Tables] = ()
     background: ClassVar[bool] = False
-    """It takes no turns, but runs beside the others: for what waits more than it works."""
+    """Whether it runs beside the others instead of taking turns, because it mostly waits."""
 
     def __init__(self, place: Place, oracle: Oracle, number: int, folder: Path) -> None:
         self.here = place
@@ -38,7 +38,7 @@ class Target(ABC):
         self.random = self.source.random
         self.scope = AsyncExitStack()
         self.answers: set[str] = set()
-        """The kinds of answers that came, where a target looks at them (see `corpus`)."""
+        """The kinds of answers, if the target classifies them (see `corpus`)."""
 
     async def __aenter__(self) -> Self:
         try:
@@ -52,19 +52,19 @@ class Target(ABC):
         await self.scope.aclose()
 
     async def open(self) -> None:  # noqa: B027 - most have nothing to open
-        """Open what the session needs; `scope` closes it."""
+        """Open the session's resources, which `scope` closes."""
 
     def stranger(self) -> str:
-        """An address of this machine that strangers come from: a limit for one address is not to end the run."""
+        """Return a changing address of this machine, so that a limit for one address does not end the run."""
         return f"127.0.1.{self.random.randrange(1, 255)}"
 
     @abstractmethod
     def make(self) -> bytes:
-        """The next input."""
+        """Return the next input."""
 
     @abstractmethod
     async def deliver(self, batch: list[bytes]) -> int:
-        """Send inputs; how many of them were certainly read by the other side.
+        """Send inputs. Return how many of them the peer has certainly read.
 
-        Raises Fault for what the other side must not do; that it hangs up is its right.
+        Raises Fault for forbidden behaviour of the peer. Closing the connection is allowed.
         """

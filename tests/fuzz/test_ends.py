@@ -1,4 +1,4 @@
-"""A run ends in time and with a finding, whatever gets stuck: the product, a target, or the fuzzer's own loop."""
+"""A run ends in time and with a finding if anything gets stuck: the product, a target, or the fuzzer's own loop."""
 
 import asyncio
 import os
@@ -56,7 +56,7 @@ async def fuzzed(folder: Path, *targets: type[Target], seconds: float = 0.5) -> 
 
 
 def stopping(which: str) -> type[Target]:
-    """A target that stops a process of the product, as if that hung."""
+    """A target that stops a process of the product, to simulate a hang."""
 
     class Stopping(Control):
         async def deliver(self, batch: list[bytes]) -> int:
@@ -171,7 +171,7 @@ def test_a_fuzzer_whose_loop_does_not_turn_still_prints_its_summary(tmp_path: Pa
     assert done.returncode == 1, done.stderr
     assert "FOUND stuck (run, seed 7" in done.stdout
     assert "1 fault was found" in done.stdout.splitlines()[-1]
-    assert "in deliver" in done.stderr  # where the loop was
+    assert "in deliver" in done.stderr  # the position of the loop
 
 
 async def test_an_agent_that_reads_nothing_of_its_keeper_is_a_finding(
@@ -216,7 +216,7 @@ async def test_a_keeper_that_never_stops_sending_is_a_finding(tmp_path: Path, mo
 
 @contextmanager
 def flooding() -> Iterator[socket.socket]:
-    """A connection on which lines come without end."""
+    """A connection that receives lines without end."""
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
 

@@ -1,4 +1,4 @@
-"""The fuzzer itself: for a few seconds on everything, and on products with a planted fault, which it has to find."""
+"""The fuzzer itself: it runs on every target for some seconds, and has to find planted faults."""
 
 import asyncio
 import json
@@ -59,7 +59,7 @@ async def test_nothing_breaks_within_a_few_seconds_and_every_target_gets_through
 
 @pytest.fixture
 def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A package with faults, which the product finds among its control handlers."""
+    """Install a package with faults, which the product loads with its control handlers."""
     package = tmp_path / "package"
     (package / "planted-1.dist-info").mkdir(parents=True)
     (package / "planted.py").write_text(FAULTS)
@@ -113,7 +113,7 @@ def test_a_figure_that_rises_to_the_end_is_a_leak_and_one_that_levels_off_is_non
 
 def test_every_event_of_the_protocol_is_fuzzed() -> None:
     tables = [table for name, table in vars(messages).items() if name.isupper() and isinstance(table, Mapping)]
-    tables.remove(messages.FROM_AGENT)  # what agents send comes to nobody that trusts less
+    tables.remove(messages.FROM_AGENT)  # the receivers of an agent's messages trust the agent
     events = {event for table in tables for event in table}
     assert events <= {event for target in TARGETS.values() for table in target.tables for event in table}
 
@@ -136,7 +136,7 @@ def test_a_finding_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_finding_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "other.json").write_text("[]")
-    # A process of its own: the command moves into another network.
+    # A separate process, because the command moves into another network.
     done = subprocess.run(
         [sys.executable, run.__file__, "--replay", str(tmp_path / "other.json")],
         capture_output=True,

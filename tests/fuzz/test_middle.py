@@ -11,7 +11,7 @@ ACCEPTED = frame(b'40{"sid":"s"}', masked=False)
 
 
 class FakeRelay:
-    """A relay that sends only what a test tells it to."""
+    """A relay that sends only the test's data."""
 
     def __init__(self) -> None:
         self.writers: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()

@@ -1,4 +1,4 @@
-"""Ends a run whose own event loop no longer turns, which no time limit within the loop can do."""
+"""Ends a run whose event loop is blocked, which no time limit within the loop can do."""
 
 import faulthandler
 import os

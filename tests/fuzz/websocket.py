@@ -1,6 +1,6 @@
-"""A WebSocket client without manners (RFC 6455): any bytes may be sent, at any time, as many as the kernel takes.
+"""A WebSocket client without checks (RFC 6455): it sends any bytes, at any time, as many as the kernel accepts.
 
-Owns one TCP connection from `connect` to `close`. Frames are masked with zeros, so that they are made at no cost.
+Owns one TCP connection from `connect` to `close`. Frames are masked with zeros, so that masking costs nothing.
 """
 
 import asyncio
@@ -15,13 +15,13 @@ HANDSHAKE = (
 )
 SECONDS = 10.0
 WRITTEN = 256 << 10
-"""Bytes that may wait for the kernel to take them."""
+"""The most bytes that may wait for the kernel."""
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
 
 def frame(payload: bytes, opcode: int = TEXT, *, masked: bool = True) -> bytes:
-    """One whole frame, from a client unless it is not masked."""
+    """Return one whole frame, from a client unless it is not masked."""
     mask, bit = (b"\0\0\0\0", 0x80) if masked else (b"", 0)
     length = len(payload)
     if length < 126:
@@ -32,13 +32,13 @@ def frame(payload: bytes, opcode: int = TEXT, *, masked: bool = True) -> bytes:
 
 
 class Frames:
-    """Takes a server's stream apart into frames."""
+    """Splits a server's stream into frames."""
 
     def __init__(self) -> None:
         self._data = bytearray()
 
     def feed(self, data: bytes) -> Iterable[tuple[int, bytes]]:
-        """The frames that are whole by now, each with its opcode."""
+        """Return the complete frames, each with its opcode."""
         self._data += data
         at, found = 0, []
         while (taken := _whole(self._data, at)) is not None:
@@ -62,13 +62,13 @@ def _whole(data: bytearray, at: int) -> tuple[int, int, int] | None:
 
 
 class Socket(asyncio.Protocol):
-    """One connection. `on_text` gets every text that comes; `on_end` is called once, at the end."""
+    """One connection. `on_text` gets every received text; `on_end` is called once, at the end."""
 
     def __init__(self, on_text: Callable[[bytes], None], on_end: Callable[[], None]) -> None:
         self.on_text = on_text
         self._on_end = on_end
         self.status = 0
-        """The other side's answer to the handshake."""
+        """The peer's answer to the handshake."""
         self.closed = asyncio.Event()
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._head = b""
@@ -81,7 +81,7 @@ class Socket(asyncio.Protocol):
     async def connect(
         cls, url: str, on_text: Callable[[bytes], None], on_end: Callable[[], None], source: str | None = None
     ) -> "Socket":
-        """Connect, from one of this machine's addresses. Raises OSError, TimeoutError when no WebSocket opens."""
+        """Connect from one of this machine's addresses. Raises OSError, or TimeoutError if no WebSocket opens."""
         parts = urlsplit(url)
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(SECONDS):
@@ -133,10 +133,10 @@ class Socket(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._writable.set()
 
-    # -- what a fuzzer does
+    # -- sending
 
     def write(self, data: bytes) -> None:
-        """Send bytes as they are."""
+        """Send bytes unchanged."""
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
 
@@ -145,16 +145,16 @@ class Socket(asyncio.Protocol):
         self.write(frame(text))
 
     async def drain(self) -> None:
-        """Wait until the kernel takes more. Raises TimeoutError when the other side does not read."""
+        """Wait until the kernel accepts more data. Raises TimeoutError if the peer does not read."""
         async with asyncio.timeout(SECONDS):
             await self._writable.wait()
 
     def close(self) -> None:
-        """Hang up. Twice changes nothing."""
+        """Close the connection. A second call has no effect."""
         if self._transport is not None:
             self._transport.abort()
 
     async def end(self) -> None:
-        """Hang up, and wait until that is done."""
+        """Close the connection, and wait until it is closed."""
         self.close()
         await self.closed.wait()

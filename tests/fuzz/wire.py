@@ -1,6 +1,6 @@
 """The transport below a phone's data channel: its datagrams, and the packets of its association.
 
-Reaches into aiortc and aioice, since no public interface lets a program break the protocols that they speak.
+It uses internals of aiortc and aioice, because no public interface lets a program violate their protocols.
 """
 
 import socket
@@ -13,7 +13,7 @@ from aiortc import RTCPeerConnection
 
 
 class Wire:
-    """The lower layers of one peer connection that is open."""
+    """The lower layers of an open peer connection."""
 
     def __init__(self, connection: RTCPeerConnection) -> None:
         assert connection.sctp is not None
@@ -25,7 +25,7 @@ class Wire:
         self._agent = pair.remote_addr
 
     def watch(self, seen: Callable[[bytes], None]) -> None:
-        """Be given every datagram that goes to the agent."""
+        """Call a function with each datagram to the agent."""
         send = self._protocol.send_data
 
         async def send_and_show(data: bytes, address: Any) -> None:
@@ -35,7 +35,7 @@ class Wire:
         self._protocol.send_data = send_and_show
 
     def watch_sctp(self, seen: Callable[[bytes], object]) -> None:
-        """Be given every SCTP packet that goes to the agent."""
+        """Call a function with each SCTP packet to the agent."""
         send = self._dtls._send_data
 
         async def send_and_show(data: bytes) -> None:
@@ -46,7 +46,7 @@ class Wire:
         self._send_sctp = send
 
     def send(self, data: bytes, *, forged: bool) -> None:
-        """Send a datagram: under the phone's address, or as somebody else."""
+        """Send a datagram from the phone's address, or from another one."""
         if forged:
             self._protocol.transport.sendto(data, self._agent)
             return
@@ -59,14 +59,14 @@ class Wire:
         await self._send_sctp(data)
 
     def sctp_header(self) -> bytes:
-        """The first 8 bytes of this association's packets: ports and tag."""
+        """Return the first 8 bytes of this association's packets: ports and tag."""
         ports = (self._sctp._local_port, self._sctp._remote_port)
         return b"".join(port.to_bytes(2, "big") for port in ports) + self._sctp._remote_verification_tag.to_bytes(
             4, "big"
         )
 
     def dropped(self) -> int:
-        """How many datagrams to the agent's port the kernel has dropped (Linux; else 0)."""
+        """Return how many datagrams to the agent's port the kernel has dropped (0 except on Linux)."""
         with suppress(OSError, ValueError, IndexError):
             table = "/proc/net/udp6" if ":" in self._agent[0] else "/proc/net/udp"
             port = f":{self._agent[1]:04X}"

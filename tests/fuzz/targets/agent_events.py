@@ -9,11 +9,11 @@ from tests.fuzz.target import Target
 STAGES = ("idle", "plain", "sealed") * 4 + ("signed out",)
 
 SIGN_OUT = ("authenticated", "auth_error", "login_required")
-"""Events that make the agent give up its token, by the protocol: sent rarely, because each costs a sign-in."""
+"""Events at which the agent drops its token, by the protocol. They are rare, because each needs a new sign-in."""
 
 
 class AgentEvents(Target):
-    """An agent, attacked from between it and its relay."""
+    """An agent that is attacked by a proxy in front of its relay."""
 
     name = "agent-events"
     boundary = "relay -> mobifai serve --relay: Socket.IO events, before and after pairing"
@@ -38,7 +38,7 @@ class AgentEvents(Target):
         await self.here.agent_returns()
 
     async def _come(self) -> Line:
-        """The agent's connection, at the stage of this session."""
+        """Return the agent's connection, at the stage of this session."""
         assert self.here.middle is not None
         if self.line is not None and not self.line.is_over:
             return self.line

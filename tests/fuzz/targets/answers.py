@@ -17,7 +17,7 @@ from tests.fuzz.target import Target
 from tests.fuzz.websocket import frame
 
 ACCEPT = b"@ACCEPT@"
-"""Stands for the key that a WebSocket handshake has to give back."""
+"""A placeholder for the key that a WebSocket handshake has to return."""
 
 OPENING = b'0{"sid":"s","upgrades":[],"pingInterval":10000,"pingTimeout":10000,"maxPayload":1000000}'
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -28,7 +28,7 @@ def _answer(status: bytes, headers: bytes, body: bytes) -> bytes:
 
 
 class HttpAnswers(Target):
-    """An agent that asks a hostile relay for a code or the devices."""
+    """An agent that requests a code or the devices from a hostile relay."""
 
     name = "http-answers"
     boundary = "relay -> mobifai serve --relay: HTTP responses"
@@ -97,7 +97,7 @@ class HttpAnswers(Target):
 class RelayHandshakes(Target):
     """Agents that connect to a hostile relay: its answer to the WebSocket handshake, and the first packets in it.
 
-    An agent waits before it comes again, so several of them run, and for as long as everything else.
+    An agent waits before it reconnects, so several of them run beside the other targets.
     """
 
     name = "relay-handshakes"
@@ -141,7 +141,7 @@ class RelayHandshakes(Target):
         return b"".join(frame(text, masked=False) for text in texts)
 
     async def deliver(self, batch: list[bytes]) -> int:
-        """One input to each agent; then each is let in once, so that it comes again soon."""
+        """Send one input to each agent. Then accept each one, so that it reconnects soon."""
         agents = self.here.crowd
         return sum(await asyncio.gather(*(self._deliver_one(*pair) for pair in zip(agents, batch, strict=False))))
 
@@ -159,7 +159,7 @@ class RelayHandshakes(Target):
         return await line.agent_is_done() and await line.agent_is_done()
 
     async def _served(self, middle: Middle, before: int) -> None:
-        """Wait until the agent has come and was answered. Raises Fault when it does not come."""
+        """Wait until the agent has connected and was answered. Raises Fault if it does not connect."""
         until = time.monotonic() + RETURN_SECONDS
         while middle.served == before:
             if time.monotonic() > until:

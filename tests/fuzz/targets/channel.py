@@ -14,22 +14,25 @@ from tests.fuzz.source import as_text
 from tests.fuzz.target import Target
 
 FEATURES = ((), ("ack", "resume", "unseen"), ("order",), ("ack", "resume", "keys", "exits", "order"))
-"""What a phone of a session says that it can do, beside encryption."""
+"""The features of a session's phone, besides encryption."""
 
 ECHO_SECONDS = 8.0
-"""A session whose numbers have a gap is given up by the agent after 5 s."""
+"""The agent ends a session with a gap in its numbers after 5 s."""
 
 ODD_NUMBERS = (b"0", b"1", b"-1", b"null", b'"1"', b"1e3", b"9007199254740992", b"18446744073709551616", b"40")
 
 BUFFERED = 256 << 10
 LONGEST_SEALED = 59_900
-"""Bytes of a frame that the agent reads; beyond that it has no number either."""
+"""The most bytes of a frame that the agent reads. A longer frame gets no number."""
 LONGEST = 80_000
-"""Bytes of a message. aiortc sends at most what the agent takes, 256 KiB, and half a character may become three."""
+"""The most characters of a message.
+
+aiortc sends at most the agent's 256 KiB, and a lone surrogate may become three bytes.
+"""
 
 
 class SealedFrames(Target):
-    """A phone that is paired and encrypts, by relay: anything may be in what it has sealed."""
+    """A paired phone that encrypts, by relay. Its encrypted frames may contain anything."""
 
     name = "sealed-frames"
     boundary = "paired phone -> agent, end to end encrypted by relay: frames"
@@ -66,7 +69,7 @@ class SealedFrames(Target):
 
     def make(self) -> bytes:
         data = self.source.message(self._form)
-        # The owner wants this terminal to stay: it shows whether shells live.
+        # This terminal must stay, because it shows that shells live.
         return data if b"terminate" not in data else data.replace(self.oracle.marker.encode(), b"another")
 
     def _form(self, event: str, payload: Any) -> dict[str, Any]:
@@ -79,7 +82,7 @@ class SealedFrames(Target):
         return {"namespace": namespace, "action": event, "payload": payload}
 
     def _numbered(self, phone: FuzzPhone, data: bytes) -> bytes:
-        """A frame with its number, where a session has an order and the frame can have one; at times with another."""
+        """Return a frame with its number, if the session numbers its messages. The number is sometimes wrong."""
         if phone.is_ordered and len(data) < LONGEST_SEALED:
             with suppress(BadMessage):
                 if not decode_frame(data.decode(errors="replace"))[0].startswith("webrtc:"):
@@ -100,7 +103,7 @@ class SealedFrames(Target):
 
 
 class ChannelFrames(SealedFrames):
-    """A phone that is paired and has the data channel."""
+    """A paired phone with a data channel."""
 
     name = "channel-frames"
     boundary = "paired phone -> agent, on a real WebRTC data channel: frames"

@@ -1,4 +1,4 @@
-"""The control socket, over which commands ask the running process."""
+"""The control socket, over which commands send requests to the running process."""
 
 import asyncio
 from typing import Any
@@ -8,7 +8,7 @@ from tests.fuzz.mutation import encode
 from tests.fuzz.target import Target
 
 SECONDS = 0.3
-"""How long an answer is waited for: `ask` is answered bit by bit."""
+"""Seconds to wait for an answer. `ask` is answered in parts."""
 
 QUESTIONS: tuple[tuple[str, Any], ...] = (
     ("status", {}), ("devices", {}), ("check", {}), ("pair", {}), ("pair", {"legacy": True}),
@@ -18,11 +18,11 @@ QUESTIONS: tuple[tuple[str, Any], ...] = (
 )  # fmt: skip
 
 NOT_ASKED = (b"restart", b"soak.", b"profile.")
-"""What the owner means to do: start the agent again, or measure it with files of a name that is given."""
+"""Requests with intended effects, which are not sent: restarting the agent, or writing files with a given name."""
 
 
 class Control(Target):
-    """Another program of the same user, which says anything on the socket that is the user's alone."""
+    """Another program of the same user, which sends anything on the user's private socket."""
 
     name = "control"
     boundary = "same user -> mobifai serve: the control socket"
@@ -48,7 +48,7 @@ class Control(Target):
         return sum(await asyncio.gather(*map(self._deliver_one, batch)))
 
     async def _deliver_one(self, data: bytes) -> bool:
-        """Ask. Return whether an answer or the end of the connection came."""
+        """Send a request. Return whether an answer or the end of the connection arrived."""
         try:
             reader, writer = await asyncio.open_unix_connection(self.here.agent.control)
         except OSError:
@@ -59,7 +59,7 @@ class Control(Target):
                 writer.write_eof()
             async with asyncio.timeout(SECONDS):
                 await reader.read(1 << 16)
-        except OSError:  # TimeoutError is one: a question without its end, or one that is answered bit by bit
+        except OSError:  # TimeoutError included: a request without its end, or with an answer in parts
             return True
         finally:
             writer.transport.abort()

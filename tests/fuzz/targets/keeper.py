@@ -1,4 +1,4 @@
-"""The keeper's socket, from both ends: a keeper whose agent has gone mad, and an agent whose keeper has."""
+"""The keeper's socket, from both ends: a keeper with a faulty agent, and an agent with a faulty keeper."""
 
 import asyncio
 import json
@@ -25,11 +25,11 @@ FAKE = Path(__file__).with_name("fake_agent.py")
 START_SECONDS = 20.0
 RING = 160 << 10
 MOST_LIVES = 4
-"""Agents that one keeper starts: it waits longer before each."""
+"""The number of agents that one keeper starts. Its delays grow."""
 
 
 class Keeper(Target):
-    """A keeper that holds a shell, from an agent that says anything."""
+    """A keeper with a shell, whose agent sends anything."""
 
     name = "keeper"
     boundary = "agent -> keeper: lines on the keeper's socket"
@@ -80,14 +80,14 @@ class Keeper(Target):
                         async with asyncio.timeout(0.2):
                             await self.process.wait()
                     with suppress(BlockingIOError):
-                        self.listening.accept()[0].close()  # an agent that was started meanwhile
+                        self.listening.accept()[0].close()  # an agent that the keeper has started meanwhile
         except TimeoutError:
             self.process.kill()
             await self.process.wait()
             raise Fault("stuck", "the keeper did not end within 15 s of SIGTERM") from None
 
     async def _take_line(self) -> None:
-        """The agent's end of the connection, of the agent that was started last."""
+        """Return the agent's end of the connection, for the newest agent."""
         for one in (self.line, self.agent):
             if one is not None:
                 one.close()
@@ -113,11 +113,11 @@ class Keeper(Target):
             raise Fault("traceback", text[-3000:])
 
     async def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
-        """Ask as an agent does. Raises Fault, ConnectionError."""
+        """Send a request as an agent does. Raises Fault, ConnectionError."""
         assert self.line is not None
         loop = asyncio.get_running_loop()
         number = self.random.randrange(1 << 40)
-        data, is_rest = b"", True  # of a line of which some was passed over
+        data, is_rest = b"", True  # the end of a line whose beginning was skipped
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 await loop.sock_sendall(self.line, encode({**question, "id": number}) + b"\n")
@@ -148,7 +148,7 @@ class Keeper(Target):
             except BlockingIOError:
                 await asyncio.sleep(0.0005)
                 continue
-            await asyncio.sleep(0)  # a keeper that never stops sending must not keep the loop from its time limits
+            await asyncio.sleep(0)  # a keeper that never stops sending must not delay the loop's time limits
             if not data:
                 raise ConnectionResetError("the keeper hung up")
             return data, list(descriptors)
@@ -186,12 +186,12 @@ class Keeper(Target):
                             os.close(descriptor)
             answer = await self._ask({"ask": "hello"})
         except (OSError, TimeoutError):
-            await asyncio.sleep(0.2)  # long enough for its end to be known, if that is what it was
+            await asyncio.sleep(0.2)  # long enough to notice whether it has ended
             self._check()
             self.lives += 1
             if self.lives > MOST_LIVES:
                 raise Gone("the keeper has started enough agents") from None
-            await self._take_line()  # it has hung up on a mad agent, as it may, and starts the next one
+            await self._take_line()  # it may disconnect a faulty agent, and starts the next one
             answer = await self._ask({"ask": "hello"})
         self._check()
         if "marker" not in answer.get("shells", ()) or not psutil.pid_exists(self.marker):
@@ -200,7 +200,7 @@ class Keeper(Target):
 
 
 class KeepersAgent(Target):
-    """An agent whose keeper says anything."""
+    """An agent whose keeper sends anything."""
 
     name = "keepers-agent"
     boundary = "keeper -> agent: lines on the keeper's socket"
@@ -221,7 +221,7 @@ class KeepersAgent(Target):
         return change_bytes(random, data) if random.random() < 0.2 else data
 
     async def deliver(self, batch: list[bytes]) -> int:
-        """One agent for each batch: some of it in the place of the answer to hello, the rest as news."""
+        """Run one agent for each batch. The first inputs replace the answer to hello, the others are notifications."""
         ours, agents = socket.socketpair()
         log = self.folder / f"agent-{self.random.randrange(10**9)}.log"
         words = ("serve", "--state-dir", str(log.with_suffix("")), "--port", "0", "--shell", "/bin/sh")

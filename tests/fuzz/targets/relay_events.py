@@ -1,4 +1,4 @@
-"""Socket.IO events from a device to a relay: from a stranger, from a phone that is signed in, and from a paired one."""
+"""Socket.IO events from a device to a relay: from an unknown client, a signed-in phone, and a paired phone."""
 
 from contextlib import suppress
 
@@ -11,7 +11,7 @@ STAGES = ("stranger", "signed in", "paired")
 
 
 class RelayEvents(Target):
-    """`mobifai relay`, from a device that keeps to Engine.IO and says anything in it."""
+    """`mobifai relay`, attacked by a device that sends any events in valid Engine.IO packets."""
 
     name = "relay-events"
     boundary = "device -> mobifai relay: Socket.IO events, before and after sign-in and pairing"
@@ -29,7 +29,7 @@ class RelayEvents(Target):
             await self.phone.__aexit__()
 
     async def _come(self) -> FuzzPhone:
-        """A connection at the stage of this session."""
+        """Open a connection at the stage of this session."""
         if self.phone is not None and self.phone.is_connected:
             return self.phone
         await self._hang_up()
@@ -57,7 +57,7 @@ class RelayEvents(Target):
 
 
 class OwnRelayEvents(RelayEvents):
-    """The same to the relay in the agent's process."""
+    """The same for the relay in the agent's process."""
 
     name = "own-relay-events"
     boundary = "device -> the agent's own relay: Socket.IO events, before and after sign-in and pairing"

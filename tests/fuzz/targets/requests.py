@@ -1,4 +1,4 @@
-"""Whole connections to a relay, byte for byte: HTTP requests, WebSocket handshakes, Engine.IO packets."""
+"""Whole connections to a relay, as bytes: HTTP requests, WebSocket handshakes, Engine.IO packets."""
 
 import asyncio
 from contextlib import suppress
@@ -12,12 +12,12 @@ from tests.fuzz.target import Target
 from tests.fuzz.websocket import BINARY, HANDSHAKE, frame
 
 ANSWER_SECONDS = 0.03
-"""How long a whole request may take to be answered before the end of the connection follows it."""
+"""Seconds to wait for the answer to a whole request, before the connection is closed."""
 END_SECONDS = 15.0
 
 
 class HttpRequests(Target):
-    """A stranger, or a device with a token, at the relay's HTTP port. An input is all that a connection sends."""
+    """An unknown client, or a device with a token, at the relay's HTTP port. An input is all data of a connection."""
 
     name = "http-requests"
     boundary = "stranger -> mobifai relay: HTTP requests, WebSocket handshakes"
@@ -77,7 +77,7 @@ class HttpRequests(Target):
         return sum(await asyncio.gather(*map(self._deliver_one, batch)))
 
     async def _deliver_one(self, data: bytes) -> bool:
-        """Send it. Return whether the relay answered or hung up."""
+        """Send an input. Return whether the relay answered or closed the connection."""
         try:
             async with asyncio.timeout(END_SECONDS):
                 reader, writer = await asyncio.open_connection(*self.address, local_addr=(self.stranger(), 0))
@@ -89,7 +89,7 @@ class HttpRequests(Target):
         except TimeoutError:
             return False
         except OSError:
-            return True  # it hung up
+            return True  # it closed the connection
 
     async def _ends(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         with suppress(TimeoutError):
@@ -105,7 +105,7 @@ class HttpRequests(Target):
 
 
 class RelayPackets(Target):
-    """A device that is on a WebSocket and sends any frame. Each input may end its connection."""
+    """A device on a WebSocket that sends any frame. Each input may end its connection."""
 
     name = "relay-packets"
     boundary = "device -> mobifai relay: Engine.IO packets and WebSocket frames"

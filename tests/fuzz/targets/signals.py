@@ -1,4 +1,4 @@
-"""A paired phone and what is below its messages: descriptions and candidates, datagrams, and the layers on them."""
+"""A paired phone, below its messages: descriptions and candidates, datagrams, and the layers on top."""
 
 import asyncio
 import struct
@@ -16,11 +16,11 @@ from tests.fuzz.target import Target
 from tests.fuzz.targets.channel import LONGEST_SEALED, ChannelFrames, SealedFrames
 
 KEPT = 200
-"""Packets of a working connection that are remembered to be changed."""
+"""The number of packets of a working connection that are stored for mutation."""
 
 
 class Descriptions(Target):
-    """A phone that is paired and answers the agent's offer with any description and any candidates."""
+    """A paired phone that answers the agent's offer with any description and any candidates."""
 
     name = "descriptions"
     boundary = "paired phone -> agent: SDP answers and ICE candidates"
@@ -41,7 +41,7 @@ class Descriptions(Target):
         self.sealed = self.random.random() < 0.5
 
     def make(self) -> bytes:
-        """A candidate's payload, or the change that is made to an answer: its description is known only then."""
+        """A candidate's payload, or the change of an answer, whose description is known only later."""
         random = self.random
         if random.random() < 0.3:
             return self.source.message(lambda _, payload: ["webrtc:ice-candidate", payload])
@@ -53,7 +53,7 @@ class Descriptions(Target):
         return encode(["webrtc:ice-candidate", {"candidate": candidate}])
 
     async def deliver(self, batch: list[bytes]) -> int:
-        """Candidates before and after a changed answer, each time to a new offer."""
+        """Send candidates before and after a changed answer, each time for a new offer."""
         visitor = await self.here.visitor("paired phone", sealed=self.sealed)
         async with FuzzPhone(self.here.relay_url, visitor, webrtc=True) as phone:
             phone.change_answer = self._changed
@@ -98,7 +98,7 @@ class Descriptions(Target):
 
 
 class Datagrams(ChannelFrames):
-    """Anybody who reaches the agent's UDP port while a phone has its channel, also under the phone's address."""
+    """Any client of the agent's UDP port while a phone has its channel, also from the phone's address."""
 
     name = "datagrams"
     boundary = "network -> the UDP port of a call: STUN, DTLS and other datagrams"
@@ -130,7 +130,7 @@ class Datagrams(ChannelFrames):
         roll = random.random()
         if roll < 0.5:
             return data
-        if roll < 0.75:  # the length in the header of a STUN message or a DTLS record is right again
+        if roll < 0.75:  # correct the length in the header of a STUN message or a DTLS record
             body = data[20:] if data[:1] < b"\4" else data[13:]
             if data[:1] < b"\4":
                 return data[:2] + struct.pack("!H", len(body)) + b"\x21\x12\xa4\x42" + data[8:20] + body
@@ -150,7 +150,7 @@ class Datagrams(ChannelFrames):
 
 
 class SctpPackets(ChannelFrames):
-    """A paired phone that says anything within its encrypted association: SCTP chunks and their parameters."""
+    """A paired phone that sends anything within its encrypted association: SCTP chunks and their parameters."""
 
     name = "sctp-packets"
     boundary = "paired phone -> agent, within DTLS: SCTP packets"
@@ -176,7 +176,7 @@ class SctpPackets(ChannelFrames):
     def make(self) -> bytes:
         examples = getattr(self, "examples", None) or [self._packet(kind, bytes(12)) for kind in self.KINDS]
         data = self.source.bytes_like(examples)[:1100]
-        # ABORT and SHUTDOWN end the association, as they are meant to: only every so often.
+        # ABORT and SHUTDOWN end the association by design, so they are rare.
         if len(data) > 12 and data[12] in (6, 7, 8, 14) and self.random.random() < 0.98:
             data = data[:12] + bytes([self.random.choice((0, 3, 4, 130, 192))]) + data[13:]
         return data
@@ -189,12 +189,12 @@ class SctpPackets(ChannelFrames):
                     await self.wire.send_sctp(self._sealed(data))
                 await phone.channel_is_done()
         except (Gone, OSError, ValueError, InvalidStateError, SSL.Error):
-            await self._leave()  # the association is confused, which only this phone has to do with
+            await self._leave()  # a broken association only affects this phone
             return 0
         return len(batch)
 
     def _sealed(self, data: bytes) -> bytes:
-        """With the association's ports, tag and checksum, most of the time."""
+        """Return a packet, mostly with the association's ports, tag and checksum."""
         if len(data) < 12 or self.random.random() < 0.05:
             return data
         header = self.wire.sctp_header() if self.random.random() < 0.95 else data[:8]
@@ -203,9 +203,9 @@ class SctpPackets(ChannelFrames):
 
 
 class SealedMessages(SealedFrames):
-    """A phone in the midst of an encrypted handshake: hello and sealed messages that nobody has sealed.
+    """A phone in an encrypted handshake that sends any hello and forged encrypted messages. The agent leaves
 
-    The agent leaves the relay for a moment after each, so it runs beside the others.
+    the relay for a moment after each, so it runs beside the others.
     """
 
     name = "sealed-messages"
@@ -219,7 +219,7 @@ class SealedMessages(SealedFrames):
         return self.source.message(lambda event, payload: [event, payload])
 
     async def deliver(self, batch: list[bytes]) -> int:
-        """Whatever breaks a session ends it, so each input has one of its own, at one of three stages."""
+        """Send each input in its own session, at one of three stages, because an invalid message ends a session."""
         visitor = await self.here.visitor("paired phone", sealed=True)
         data = batch[0].decode(errors="replace").encode()
         async with FuzzPhone(self.here.relay_url, visitor) as phone:

@@ -1,4 +1,4 @@
-"""State files: an agent is started on a state directory in which one file was changed."""
+"""State files: an agent starts with a state directory in which one file was changed."""
 
 import asyncio
 import shutil
@@ -17,7 +17,7 @@ _SETTINGS = b'# settings\nlimits."terminal.ring" = 200000\n[assistant]\napproval
 
 
 class StateFiles(Target):
-    """Whatever a crash, a full disk or an editor leaves: the agent starts, or says in words why not."""
+    """Files as after a crash, a full disk or an edit: the agent starts, or prints the reason why not."""
 
     name = "state-files"
     boundary = "disk -> mobifai serve: state files, at its start"
@@ -37,7 +37,7 @@ class StateFiles(Target):
         self.files = sorted(file.name for file in self.model.iterdir() if file.is_file() and file.name != "lock")
 
     def make(self) -> bytes:
-        """A file's name, and what is in it."""
+        """A file's name and content."""
         name = self.random.choice(self.files)
         content = (self.model / name).read_bytes()
         changed = self.random.choice((b"", content[: len(content) // 2], bytes(4096), b"null", b"[" * 4000, None))
@@ -89,7 +89,7 @@ class StateFiles(Target):
 
 
 def _phones(state: Path) -> bytes:
-    """The file of pinned phones, with one in it if the agent has not written any."""
+    """Return the file of pinned phones, with one phone if the agent has not written any."""
     with suppress(OSError):
         return (state / "phones.json").read_bytes()
     key = "ab" * 32
