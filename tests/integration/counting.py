@@ -1,6 +1,6 @@
-"""A program that counts aloud until somebody presses Enter, and what of it a phone shows.
+"""A program that prints numbers until Enter is pressed, and the numbers that a phone shows.
 
-No shell's loop with Ctrl-C: a shell may miss it in the moment in which it starts another program.
+A loop of the shell would not do: the shell may miss Ctrl-C while it starts another program.
 """
 
 import re
@@ -21,14 +21,14 @@ print(f"counted to {number}.")
 
 
 async def start_counting(phone: PhoneInterface, terminal: str, directory: Path) -> None:
-    """Have a terminal count."""
+    """Start counting in a terminal."""
     program = directory / "counting.py"
     program.write_text(PROGRAM)
     await phone.type(terminal, f"{sys.executable} {program}\r")
 
 
 async def stop_counting(phone: PhoneInterface, terminal: str) -> list[int]:
-    """Stop it, and return all numbers that the phone showed, once it has the last one."""
+    """Stop counting, and return all numbers that the phone showed, once it has the last one."""
     await phone.type(terminal, "\r")
     text = await phone.wait_output(terminal, lambda text: re.search(r"counted to \d+\.", text) is not None)
     said = re.search(r"counted to (\d+)\.", text)
@@ -39,5 +39,5 @@ async def stop_counting(phone: PhoneInterface, terminal: str) -> list[int]:
 
 
 def numbers(text: str) -> list[int]:
-    """The whole numbers counted aloud."""
+    """Return the numbers in a text of whole lines."""
     return [int(found) for found in re.findall(r"n(\d+)\r?\n", text)]

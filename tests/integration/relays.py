@@ -1,6 +1,6 @@
-"""`mobifai relay` as a process of its own, and what a person does to sign an agent in to it.
+"""`mobifai relay` as a separate process, and the sign-in of an agent as a user does it. The process is
 
-Owns the process; it is gone at the end of the scope.
+gone at the end of the scope.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from tests.support.agent import STOP_SECONDS, RunningAgent, mobifai
 from tests.support.eventually import eventually
 
 NO_STUN = ("--ice-server", "stun:nowhere.invalid:3478")
-"""A server that nobody can find: tests ask none on the internet."""
+"""A server that does not exist, because tests use none on the internet."""
 
 _SIGN_IN = re.compile(r"Sign in at:\s+(\S+)")
 
@@ -37,15 +37,15 @@ class RunningRelay:
     url: str
 
     async def invite(self) -> dict[str, Any]:
-        """An invitation for an agent."""
+        """Create an invitation for an agent."""
         return dict(await send_request(StateDir(self.state_dir).control_socket, "pair"))
 
     async def devices(self) -> list[dict[str, Any]]:
-        """The devices, and whether each is connected."""
+        """Return the devices, and whether each is connected."""
         return list((await send_request(StateDir(self.state_dir).control_socket, "devices"))["devices"])
 
     async def stop(self) -> int:
-        """Tell it to stop; its exit status."""
+        """Stop the relay, and return its exit status."""
         self.process.terminate()
         async with asyncio.timeout(STOP_SECONDS):
             return await self.process.wait()
@@ -55,7 +55,10 @@ class RunningRelay:
 async def relaying(
     state_dir: Path, port: int = 0, *options: str, inside: tuple[str, ...] = ()
 ) -> AsyncIterator[RunningRelay]:
-    """A relay alone, once it answers. `inside`: the words before the command that run it in another network."""
+    """Run a relay alone, and wait until it answers.
+
+    `inside`: the prefix of the command that runs it in another network.
+    """
     log = state_dir.with_name(f"{state_dir.name}.log")
     with log.open("ab") as out:
         process = await asyncio.create_subprocess_exec(
@@ -82,13 +85,13 @@ async def _address(process: asyncio.subprocess.Process, state_dir: Path, log: Pa
 
 
 async def login_url(agent: RunningAgent, times: int = 1) -> str:
-    """The address that the agent shows to whom it wants to be signed in by, the latest of `times`."""
+    """Return the login address that the agent prints, the latest of `times`."""
     await eventually(lambda: len(_SIGN_IN.findall(agent.log.read_text())) >= times)
     return str(_SIGN_IN.findall(agent.log.read_text())[-1])
 
 
 async def sign_in(agent: RunningAgent, relay: RunningRelay, code: str = "") -> None:
-    """Do what the agent's login page asks for, by default as an agent of the relay's owner."""
+    """Sign the agent in on its login page, by default as an agent of the relay's owner."""
     url = await login_url(agent)
     asked = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
     code = code or (await relay.invite())["code"]

@@ -1,4 +1,4 @@
-"""Who gets in, tried with the installed product: by who listens, by who has a code, and by who shares the relay."""
+"""The access rules of the installed product, against eavesdroppers, owners of a code, and other accounts."""
 
 import json
 import sqlite3
@@ -28,7 +28,7 @@ async def post(url: str, path: str, **content: Any) -> tuple[int, dict[str, Any]
 
 
 async def page_signs_in(invitation: dict[str, Any], device_id: str) -> str:
-    """Do what the page does with a link. An eavesdropper on a network without TLS sees the request and the answer."""
+    """Send the page's request for a link. Without TLS, an eavesdropper sees the request and the answer."""
     link = InvitationLink.read(invitation["link"])
     status, answer = await post(
         link.page.rstrip("/"), "/api/sign-in", deviceId=device_id, type="mobile", kind="e2e", code=link.code
@@ -38,7 +38,7 @@ async def page_signs_in(invitation: dict[str, Any], device_id: str) -> str:
 
 
 async def listener_gets_nothing(agent: RunningAgent, token: str, device_id: str) -> None:
-    """With a page's token and device id: as a legacy app, and as a client that says that it encrypts, and does not."""
+    """Try a page's token and device id: as a legacy app, and as a client that claims to encrypt."""
     async with sealed_phone(agent.relay_url, token, None, features=(), device_id=device_id) as plain:
         with pytest.raises(PhoneError, match=r"client that encrypts|revoked"):
             await plain.connect()

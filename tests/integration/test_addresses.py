@@ -1,4 +1,4 @@
-"""The addresses that links name, of an agent on machines with all kinds of networks."""
+"""The addresses in links, on machines with all kinds of networks."""
 
 from pathlib import Path
 

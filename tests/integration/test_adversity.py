@@ -1,4 +1,4 @@
-"""Damaged files, full disks, no descriptors, nonsense settings: a clear word, and nothing is lost."""
+"""Damaged files, full disks, no descriptors, invalid settings: each has a clear message, and nothing is lost."""
 
 import os
 import resource
@@ -100,7 +100,7 @@ async def test_a_full_disk_costs_only_what_would_be_kept(tmp_path: Path) -> None
             terminal = await phone.create(name="before")
             process = psutil.Process((await agent.status())["agent_pid"])
             most = process.rlimit(psutil.RLIMIT_FSIZE)
-            process.rlimit(psutil.RLIMIT_FSIZE, (64 << 10, most[1]))  # the data base's log is soon longer, ours is not
+            process.rlimit(psutil.RLIMIT_FSIZE, (64 << 10, most[1]))  # SQLite's log grows soon, this one does not
             for number in range(40):
                 await phone.rename(terminal, f"during-{number}")
             await phone.type(terminal, "echo typed-$((1+1))\r")

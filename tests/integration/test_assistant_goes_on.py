@@ -1,4 +1,4 @@
-"""A conversation with the assistant outlives the phone that began it: another, or the same one, finds it as it is."""
+"""A conversation with the assistant outlives the phone that began it. Any later phone receives its state."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ WAIT = {"type": "delay", "ms": 10_000}
 
 
 def follower(agent: RunningAgent, *, channel: bool = False) -> AbstractAsyncContextManager[PhoneInterface]:
-    """A phone that follows the assistant, paired."""
+    """Pair a phone that follows the assistant."""
     return connected_phone(agent, channel=channel, encrypted=True, features=("assistant",))
 
 

@@ -1,4 +1,4 @@
-"""Whatever a phone or a relay sends: an error or nothing, never a crash, and no later message is lost."""
+"""Any input of a phone or a relay has an error or no effect, never a crash, and no later message is lost."""
 
 import asyncio
 import itertools
@@ -30,7 +30,7 @@ from tests.support.phones import Kind, open_phone, phone_kinds
 pytestmark = pytest.mark.extended
 
 ECHO = "#!/bin/sh\nstty raw -echo\nprintf listening.\nexec cat\n"
-"""A shell that echoes its input and does nothing else, so that random input is no command."""
+"""A shell that only echoes its input, so that random input runs no command."""
 
 VICTIM = "11111111-2222-3333-4444-555555555555"
 
@@ -76,7 +76,7 @@ fuzzed = settings(
 
 
 class Bench:
-    """An agent and a phone that live through many examples, in a loop that runs while it is asked to."""
+    """An agent and a phone for many examples, in a loop that runs on request."""
 
     def __init__(self, runner: asyncio.Runner, agent: RunningAgent, phone: Phone, canary: str) -> None:
         self.runner = runner
@@ -86,7 +86,7 @@ class Bench:
         self._names = (f"canary {number}" for number in itertools.count())
 
     def still_listens(self, via: Way) -> None:
-        """The next message after all that came before is understood: none of it was lost or blocks the way."""
+        """Check that the next message is still understood, so no earlier input blocks it."""
         self.runner.run(self._rename(via))
 
     async def _rename(self, via: Way) -> None:
@@ -95,7 +95,7 @@ class Bench:
         await self.phone.expect("process:renamed", lambda payload: payload["name"] == name)
 
     def still_works(self) -> None:
-        """The terminal takes input and gives output, and nothing in the log says otherwise."""
+        """Check that the terminal has input and output, and that the log has no error."""
         self.runner.run(self._type())
         nothing_went_wrong(self.agent)
 
@@ -169,7 +169,7 @@ def test_any_event_by_the_relay_is_survived(tmp_path: Path, channel: bool) -> No
 
 
 def unusable(size: int) -> list[tuple[str, Json]]:
-    """Messages that can't be done, each to be answered with a process:error."""
+    """Messages that can't be carried out. Each is answered with a process:error."""
     return [
         ("process:create", {"uuid": "new", "cols": 0, "rows": 24}),
         ("process:create", {"uuid": "new", "cols": 80, "rows": 100_000}),
@@ -226,7 +226,7 @@ async def answer_to(phone: PhoneInterface, event: str, payload: Json) -> str:
 
 
 def pieces(count: int) -> list[str]:
-    """Parts of a paste, 100,000 characters each, all different."""
+    """Return the parts of a paste, 100,000 different characters each."""
     return ["".join(f"{piece:03d}-{number:05d}," for number in range(10_000)) for piece in range(count)]
 
 
@@ -259,7 +259,7 @@ async def test_a_frame_that_is_larger_than_was_agreed_blocks_nothing(tmp_path: P
             await arrive(phone, agent.device_id)
             terminal = await phone.create()
             assert phone._peer is not None
-            phone._peer._connection.sctp._remote_max_message_size = 0  # as if any size had been agreed
+            phone._peer._connection.sctp._remote_max_message_size = 0  # as if any size was negotiated
             for size in (1 << 18, 900_000):
                 error = await answer_to(phone, "terminal:input", {"uuid": "no-such", "data": "x" * size})
                 assert "no-such" in error
@@ -271,7 +271,7 @@ async def test_a_message_that_no_relay_accepts_costs_only_the_connection(tmp_pat
     async with serving(tmp_path / "state") as agent:
         async with connected_phone(agent, kind, channel=False) as phone:
             terminal = await phone.create()
-            with suppress(PhoneError):  # cut off while it was being said
+            with suppress(PhoneError):  # cut off in the middle of the message
                 await phone.send("terminal:input", {"uuid": terminal, "data": "x" * (2 << 20)})
             await phone.until(lambda: not phone.relay_is_up, "the relay to hang up")
             await on_path(agent, None)
@@ -339,7 +339,7 @@ def test_any_event_of_a_relay_is_survived(tmp_path: Path) -> None:
             await asked(agent)
 
         async def end() -> None:
-            # What was said may have sent the agent away, or made it forget its token: it signs in again.
+            # The message may have disconnected the agent, or made it drop its token: it signs in again.
             await relay.stop()
             await relay.start()
             await eventually(relay.device_ids)

@@ -1,7 +1,7 @@
 """Nothing that a relay sends ends the agent or a shell, with and without `--e2e require`.
 
-The relay carries bytes until a shell runs. Then it cuts the agent's connection, and answers the next ones with whatever
-it likes: openings that are none, packets and events of any form, HTTP of any form.
+The relay forwards bytes until a shell runs. Then it cuts the agent's connection, and answers the next ones with
+invalid handshakes, or packets, events and HTTP of any form.
 """
 
 import asyncio
@@ -76,7 +76,7 @@ FRAMES = (
 
 
 def answers_of_a_relay(seed: int) -> list[Answer]:
-    """Every kind, and some that are made by changing bytes of what a relay really sends."""
+    """Return every kind of answer, and some real answers of a relay with changed bytes."""
     chance = random.Random(seed)  # noqa: S311 - the same bytes in every run
     good = frame(OPENING) + frame(ACCEPTED)
     changed = []
@@ -106,12 +106,12 @@ class Scene:
     pids: tuple[int, int]
 
     async def pids_now(self) -> tuple[int, int]:
-        """Of the agent, and of the shell."""
+        """The process ids of the agent and of the shell."""
         status = await asked(self.agent)
         return status["agent_pid"], status["terminals"][0]["pid"]
 
     async def _arrive(self) -> None:
-        """Connect and pair, again and again while the agent is not on offer."""
+        """Connect and pair, and retry while the relay does not offer the agent."""
         async with asyncio.timeout(20):
             while True:
                 try:
@@ -123,7 +123,7 @@ class Scene:
                     return
 
     async def is_as_it_was(self) -> None:
-        """The same agent and the same shell, which the phone that comes back finds."""
+        """Check that the phone reconnects to the same agent and the same shell."""
         assert await self.pids_now() == self.pids
         assert psutil.pid_exists(self.pids[1])
         self.broken.mend()
@@ -135,7 +135,7 @@ class Scene:
 
 @asynccontextmanager
 async def scene(folder: Path, *options: str) -> AsyncIterator[Scene]:
-    """An agent with a shell, whose phone has gone again. Its pauses are short."""
+    """Run an agent with a shell, whose phone has disconnected. Its delays are short."""
     async with AsyncExitStack() as scope:
         relay = await scope.enter_async_context(relaying(folder / "relay"))
         broken = await scope.enter_async_context(broken_relay(relay.url))

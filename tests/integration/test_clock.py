@@ -37,15 +37,15 @@ JUMPS = [-10 * YEAR, -31 * DAY, -3600, 3600, 31 * DAY, 10 * YEAR]
 ABSOLUTE = {"1970": 10.0, "2038": 2.0**31 + 5, "2106": 2.0**32 + 5, "1910": -1.9e9, "2200": 7.26e9}
 
 WRITE_AHEAD_BYTES = 1_000 * (4_096 + 24)
-"""So long SQLite's log of changes may become before it is used from its start again."""
+"""The largest size of SQLite's write-ahead log."""
 
 
 async def let_in(agent: RunningAgent) -> None:
-    """A new phone comes, works, and goes."""
+    """Connect a new phone, use it, and disconnect."""
     invitation = await agent.invite_legacy()
     async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
         await phone.connect()
-        await phone.pair(agent.device_id)  # no certificate for the data channel can be made in 1910
+        await phone.pair(agent.device_id)  # the data channel needs a certificate, which can't be made in 1910
         terminal = await phone.create()
         await phone.type(terminal, "echo new-$((1+1))\r")
         await phone.wait_output(terminal, "new-2")
@@ -61,7 +61,7 @@ async def nothing_failed(agent: RunningAgent) -> None:
 
 
 async def commands_print(agent: RunningAgent) -> None:
-    """What shows times does not fail."""
+    """Check that the commands that show times succeed."""
     assert "python phone" in await agent.command("devices", "list")
     assert "until" in await agent.command("pair")
 
@@ -100,7 +100,7 @@ async def test_a_phone_works_through_every_jump_of_the_clock(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("jump", [-10 * YEAR, 60 * DAY, 10 * YEAR])
 async def test_a_known_phone_comes_back_however_the_clock_is_set(tmp_path: Path, jump: float) -> None:
-    """Its key tells the agent who it is; the relay's token is good until the phone is revoked."""
+    """The agent knows the phone by its key. The relay's token is valid until the phone is revoked."""
     clock = WallClock(tmp_path)
     async with serving(tmp_path / "state", environment=clock.environment) as agent:
         async with connected_phone(agent, channel=False, encrypted=True) as phone:
@@ -149,7 +149,7 @@ async def goes_by(seconds: float, agent: RunningAgent, clock: WallClock) -> dict
         while True:
             try:
                 status = await asked(agent)
-            except StateError:  # it is just being replaced
+            except StateError:  # it is being replaced
                 await asyncio.sleep(0.01)
             else:
                 return (status["agent_pid"], (status["last_check"] or {}).get("uptime_s")), status
@@ -166,7 +166,7 @@ async def goes_by(seconds: float, agent: RunningAgent, clock: WallClock) -> dict
 
 @pytest.mark.timeout(600)
 async def test_sixty_days_without_a_visitor_leave_nothing_behind_and_everything_working(tmp_path: Path) -> None:
-    """Every clock goes on, six hours at a time, with the product's own intervals, and then everybody comes."""
+    """All clocks advance, six hours at a time, with the product's own intervals. Then all phones connect."""
     clock = WallClock(tmp_path)
     settings = tmp_path / "config.toml"
     settings.write_text('[limits]\n"log.file" = 4_096\n')
@@ -235,7 +235,7 @@ async def test_a_daily_restart_comes_once_a_day_and_costs_nothing(tmp_path: Path
 
 
 def size_of(agent: RunningAgent) -> int:
-    """The bytes of the state directory."""
+    """Return the size of the state directory in bytes."""
     return sum(file.stat().st_size for file in agent.state_dir.rglob("*") if file.is_file())
 
 

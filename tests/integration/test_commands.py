@@ -1,4 +1,4 @@
-"""Every command with a running agent, without one, and with nonsense. Never a traceback."""
+"""Every command, with a running agent, without one, and with invalid arguments. None prints a traceback."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from tests.support.phones import Kind, open_phone, phone_kinds
 
 
 async def refused(*words: str, status: int = 1) -> str:
-    """Run a command that can't work; what it says about that, in a few lines and without a traceback."""
+    """Run a command that must fail. Return its message, which has a few lines and no traceback."""
     code, out, err = await run_command(*words)
     assert code == status, f"{words}: status {code}: {out}{err}"
     assert "Traceback" not in out + err
@@ -40,7 +40,7 @@ async def test_commands_without_an_agent_say_what_to_start(tmp_path: Path) -> No
         said = await refused(*words, *state)
         assert "no mobifai is running" in said
         assert "mobifai serve" in said
-    assert not (tmp_path / "state").exists()  # asking makes nothing
+    assert not (tmp_path / "state").exists()  # the command creates nothing
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ async def test_a_phone_s_way_in_is_shown_for_people_and_for_programs(tmp_path: P
         shown = await agent.command("pair")
         assert f"{invitation['page_url']}#1." in shown
         assert not re.search(r"\b[A-Z0-9]{4}-[A-Z0-9]{4}\b", shown)
-        assert invitation["code"] not in shown  # each has a code of its own
+        assert invitation["code"] not in shown  # each has its own code
         for words in (["status"], ["devices", "list"]):
             assert await agent.command(*words)
         listed = json.loads(await agent.command("devices", "list", "--json"))["devices"]
@@ -200,7 +200,7 @@ async def test_a_revoked_phone_is_disconnected_immediately_on_both_paths(tmp_pat
             with pytest.raises(PhoneError, match="login_required"):
                 await lost.connect()
             await arrive(other, agent.device_id)
-            await answers(other, terminal)  # which ran on
+            await answers(other, terminal)  # which kept running
 
 
 async def test_a_revoked_phone_on_the_channel_alone_is_cut_off_too(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The agent dies in the midst of output, and nobody loses anything: terminals, screens, numbers, the phone."""
+"""The agent dies during output, and nothing is lost: terminals, screens, numbers, the phone."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ BASH = ("--shell", "/bin/bash --norc")
 
 
 async def come_back(phone: PhoneInterface, agent: RunningAgent, *, channel: bool, active: str) -> None:
-    """Get in again, and then show the tab that was shown."""
+    """Reconnect, and show the earlier tab again."""
     away = phone.mark()
     await get_in_again(phone, agent, channel=channel)
     await phone.expect("processes:sync", since=away)
@@ -33,7 +33,7 @@ async def come_back(phone: PhoneInterface, agent: RunningAgent, *, channel: bool
 
 
 def assert_none_missing(received: list[int]) -> None:
-    """Each number is there, up to the last; a screen that is shown again may say some twice."""
+    """Check that no number up to the last is missing. A screen that is shown again may repeat some."""
     assert received
     missing = set(range(1, max(received) + 1)) - set(received)
     assert not missing, f"{len(missing)} missing, first {min(missing)}"
@@ -71,7 +71,7 @@ async def test_a_program_that_counts_aloud_through_a_crash_misses_no_number(
             received += await stop_counting(phone, terminal)
             assert_none_missing(received)
             await phone.switch(other)
-            await phone.wait_output(other, "kept-42")  # the screen of the other tab is as it was
+            await phone.wait_output(other, "kept-42")  # the screen of the other tab is unchanged
 
 
 async def test_a_phone_is_back_within_five_seconds_of_a_crash(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ async def test_a_shell_that_ends_without_an_agent_is_reported_later_with_its_las
             await phone.type(terminal, f"while [ ! -e {flag} ]; do :; done; echo last-$((1+1))-words; exit\r")
             await phone.wait_output(terminal, "do :; done")
             status = await agent.status()
-            os.kill(status["agent_pid"], signal.SIGSTOP)  # so that it sees nothing of the end
+            os.kill(status["agent_pid"], signal.SIGSTOP)  # so that it does not notice the end
             flag.touch()
             await eventually(lambda: not runs(status["terminals"][0]["pid"]))
             os.kill(status["agent_pid"], signal.SIGKILL)
@@ -229,7 +229,7 @@ async def test_an_agent_that_always_dies_is_started_again_for_as_long_as_it_take
 
 
 async def agent_pid(agent: RunningAgent) -> int:
-    """The agent's process, also while it is not the agent that answers."""
+    """Return the agent's process id, also while the keeper answers instead."""
     while True:
         pid = (await agent.status())["agent_pid"]
         if pid is not None:
@@ -237,7 +237,7 @@ async def agent_pid(agent: RunningAgent) -> int:
 
 
 async def until_other_agent(agent: RunningAgent, previous: int) -> None:
-    """Wait for the next agent's process, which is started immediately when `mobifai restart` asks for it."""
+    """Wait for the next agent's process, which `mobifai restart` starts immediately."""
     async with asyncio.timeout(20):
         while (await agent.status())["agent_pid"] in (None, previous):
             await agent.command("restart")
@@ -245,7 +245,7 @@ async def until_other_agent(agent: RunningAgent, previous: int) -> None:
 
 @dataclass
 class Broken:
-    """An agent that can't start again, with a shell."""
+    """An agent with a shell that can't start again."""
 
     agent: RunningAgent
     phone: PhoneInterface
@@ -257,7 +257,7 @@ class Broken:
 
 @asynccontextmanager
 async def broken(folder: Path) -> AsyncIterator[Broken]:
-    """An agent that was killed after its settings file was spoilt."""
+    """Run an agent, break its settings file, and kill the agent."""
     settings, flag = folder / "settings" / "mobifai" / "config.toml", folder / "flag"
     settings.parent.mkdir(parents=True)
     settings.write_text("")
@@ -274,7 +274,7 @@ async def broken(folder: Path) -> AsyncIterator[Broken]:
 
 
 async def until_said(agent: RunningAgent, *texts: str) -> str:
-    """Wait until `mobifai status` says all of these, and return what it says."""
+    """Wait until `mobifai status` prints all of these texts, and return its output."""
     said = await agent.command("status")
     async with asyncio.timeout(20):
         while not all(text in said for text in texts):
@@ -298,7 +298,7 @@ async def test_an_agent_that_cannot_start_costs_no_shell_and_both_logs_say_why(t
         assert code == 1
         assert "the agent does not run" in err
         assert runs(it.shell)
-        it.flag.touch()  # it prints while nobody reads
+        it.flag.touch()  # it prints while no agent reads
         it.repair()
         await it.agent.command("restart")
         await come_back(it.phone, it.agent, channel=True, active=it.terminal)

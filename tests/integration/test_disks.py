@@ -56,7 +56,7 @@ async def test_programs_and_the_agent_live_through_a_restart_on_a_full_disk(tmp_
                 await agent.command("restart")
                 await status_when(agent, lambda now: now["agent_pid"] != before["agent_pid"], "a new agent")
                 await get_in_again(phone, agent, channel=True)
-                await phone.terminate(await phone.create())  # what works in memory goes on working
+                await phone.terminate(await phone.create())  # functions that need no disk keep working
                 await phone.switch(terminal)
                 await phone.type(terminal, "\x03echo works-$((1+1))\r")
                 await phone.wait_output(terminal, "works-2")
@@ -105,7 +105,7 @@ async def test_it_starts_on_a_disk_that_takes_nothing(tmp_path: Path, how: str, 
 
 
 async def test_a_relay_alone_starts_on_a_full_disk_and_says_so(tmp_path: Path) -> None:
-    """Its output goes to the full disk, too."""
+    """Its output also goes to the full disk."""
     with small_disk(tmp_path / "disk") as disk:
         async with relaying(tmp_path / "disk" / "state") as relay:
             assert await relay.stop() == 0

@@ -1,4 +1,4 @@
-"""A phone that comes by a link, end to end encrypted: on both paths, once and again, and not at all."""
+"""A phone that pairs with a link, encrypted end to end: on both paths, with reconnects and refusals."""
 
 import contextlib
 import json
@@ -40,7 +40,7 @@ from tests.support.sealed import sealed_by, sealed_phone
 async def at_work(
     directory: Path, *options: str, channel: bool = False
 ) -> AsyncIterator[tuple[RunningAgent, Phone, str]]:
-    """A sealed phone with a terminal."""
+    """Connect an encrypting phone with a terminal."""
     async with (
         serving(directory / "state", *options) as agent,
         connected_phone(agent, channel=channel, encrypted=True) as phone,
@@ -120,7 +120,7 @@ async def test_a_phone_that_changes_its_path_loses_nothing(tmp_path: Path, chann
             said = len(numbers(phone.output(terminal)))
             await phone.wait_output(terminal, lambda text, said=said: len(numbers(text)) > said + 300)
             if channel:
-                await phone.reconnect()  # a relay that comes back takes nothing from the channel
+                await phone.reconnect()  # a relay that comes back leaves the channel alone
                 assert (phone.path, phone.paired_with) == ("channel", None)
             else:
                 await phone.drop_channel()
@@ -185,7 +185,7 @@ async def test_a_link_is_for_one_phone(tmp_path: Path) -> None:
 
 
 async def refused(phone: Phone, agent: RunningAgent) -> str:
-    """Why the agent does not take a phone."""
+    """Return the reason why the agent refuses a phone."""
     await phone.connect()
     with pytest.raises(PhoneError):
         await phone.pair(agent.device_id)
@@ -336,7 +336,7 @@ async def test_a_broken_session_is_reported_once_and_the_phone_comes_again(tmp_p
 
 @pytest.mark.extended
 async def test_nothing_is_sent_to_a_phone_that_has_not_shown_who_it_is(tmp_path: Path) -> None:
-    """It lists that it encrypts, has no key, and waits."""
+    """The phone claims to encrypt, but has no key, and waits."""
     async with serving(tmp_path / "state") as agent:
         token = (await agent.invite())["token"]
         async with sealed_phone(agent.relay_url, token, None, features=("e2e", "ack", "resume"), webrtc=True) as phone:

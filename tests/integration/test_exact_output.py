@@ -1,4 +1,4 @@
-"""What a program prints is what the phone gets, byte for byte, on both paths."""
+"""The phone gets a program's output byte for byte, on both paths."""
 
 import re
 import sys
@@ -40,7 +40,7 @@ for byte in ("a\\u00e9\\u20ac\\U0001f600\\U0010ffff" * 60).encode():
     os.write(1, bytes([byte]))
 os.write(1, b"[\\xff\\xc3(\\xe2\\x82|\\xf0\\x9f\\x98]")
 """
-"""Characters of every length, a byte at a time, and some that are none."""
+"""Characters of every length, one byte at a time, and invalid ones."""
 
 
 def all_characters() -> str:
@@ -54,7 +54,7 @@ async def printed(phone: PhoneInterface, terminal: str, program: Path, *, raw: b
     """The part of a program's output that a phone receives."""
     phone.forget_output(terminal)
     mode = "stty -opost; " if raw else ""
-    # The marks are put together by printf, so that the echo of the command does not hold them.
+    # printf composes the marks, so that the echo of the command does not contain them.
     marked = f"printf '<%s' '<-'; {sys.executable} {program}; printf -- '-%s' '>>'"
     await phone.type(terminal, f"{mode}{marked}; stty sane\r")
     text = await phone.wait_output(terminal, END, timeout=60)
@@ -87,7 +87,7 @@ for number in range(1, 1000000):
         break
 print(f"counted to {number}.")
 """
-"""Counts, some thousand lines a second, until somebody presses Enter."""
+"""Prints numbers, some thousand lines a second, until Enter is pressed."""
 
 
 @phone_kinds

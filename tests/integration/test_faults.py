@@ -1,4 +1,4 @@
-"""Faults of the machine, one at a time: no shell ends, what is refused is named, and everything comes back."""
+"""Faults of the machine, one at a time: no shell ends, refusals have a reason, and everything recovers."""
 
 import os
 import resource
@@ -53,7 +53,7 @@ async def test_an_agent_that_is_killed_while_it_starts_again_costs_no_shell(tmp_
             shell = (await asked(agent))["terminals"][0]["pid"]
             killed = {(await asked(agent))["agent_pid"]}
             os.kill(next(iter(killed)), number)
-            for _ in range(2):  # as soon as each is there
+            for _ in range(2):  # as soon as each exists
                 await eventually(lambda: agent_of(agent) not in (None, *killed))
                 killed.add(pid := agent_of(agent))
                 assert pid is not None
@@ -72,7 +72,7 @@ async def test_an_agent_that_is_killed_while_a_phone_changes_over_costs_no_shell
             before = await asked(agent)
             await phone.leave()
             await phone.connect()
-            await phone.pair(agent.device_id)  # the channel is about to be made
+            await phone.pair(agent.device_id)  # the channel is being set up
             os.kill(before["agent_pid"], number)
             await status_when(agent, lambda now: now["agent_pid"] != before["agent_pid"], "another agent")
             await get_in_again(phone, agent, channel=True)
@@ -107,7 +107,7 @@ async def test_where_memory_runs_out_the_agent_ends_before_the_keeper_and_the_sh
 
 
 async def test_the_oom_killer_takes_the_agent_and_every_terminal_goes_on(tmp_path: Path) -> None:
-    """Programs take the memory that is left and half of the agent's, for a while: so long it may be killed again."""
+    """Programs use the free memory and half of the agent's. Meanwhile the agent may be killed repeatedly."""
     room, programs, enough = 128 << 20, 4, tmp_path / "enough"
     async with memory_group() as group, serving(tmp_path / "state", inside=group.inside) as agent:
         async with phone_with_terminal(agent, channel=False, encrypted=True) as (phone, hungry):
@@ -174,7 +174,7 @@ async def test_without_pseudo_terminals_a_new_one_is_refused_and_the_others_live
 
 
 async def test_a_machine_that_slept_goes_on_where_it_was(tmp_path: Path) -> None:
-    """As after a suspend: every process stood still, and the wall clock is eight hours on."""
+    """As after a suspend, every process was stopped, and the wall clock has advanced by eight hours."""
     clock = WallClock(tmp_path)
     async with serving(tmp_path / "state", environment=clock.environment) as agent:
         async with phone_with_terminal(agent, channel=False, encrypted=True) as (phone, terminal):

@@ -28,14 +28,14 @@ from tests.support.phones import Kind, phone_kinds
 pytestmark = pytest.mark.extended
 
 MOST_GROWTH = 6 << 20
-"""Bytes: what is under way to one phone is bounded by 64 KiB here and there, and by 1 MiB in an own relay's outbox."""
+"""The most bytes on their way to one phone: several buffers of 64 KiB, and 1 MiB in the outbox of the own relay."""
 
 
 @asynccontextmanager
 async def flooded(
     directory: Path, kind: Kind, channel: bool
 ) -> AsyncIterator[tuple[RunningAgent, PhoneInterface, str, psutil.Process]]:
-    """A phone in whose terminal `yes` prints."""
+    """Connect a phone, and run `yes` in its terminal."""
     async with serving(directory / "state") as agent:
         async with phone_with_terminal(agent, kind, channel=channel, keep_output=False) as (phone, terminal):
             await phone.type(terminal, "yes\r")
@@ -87,7 +87,7 @@ async def test_the_program_runs_on_before_anybody_misses_a_phone_that_vanished_f
     async with flooded(tmp_path, "python", channel=True) as (agent, phone, terminal, yes):
         await phone.vanish()
         await until_running(yes)
-        # Nothing says goodbye: consent to send has to run out (RFC 7675).
+        # No peer closes the connection: consent to send has to expire (RFC 7675).
         await on_path(agent, None, timeout=10)
         await arrive(phone, agent.device_id)
         await phone.type(terminal, "\x03")

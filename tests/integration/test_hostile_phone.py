@@ -98,10 +98,10 @@ async def test_a_flood_of_messages_does_not_stall_the_agent(
 
 
 async def _send(phone: Any, flood: Iterator[tuple[str, Any]]) -> None:
-    """Send all of it by the channel, without waiting for anything but the channel's buffer."""
+    """Send everything on the channel, waiting only for the channel's buffer."""
     for event, payload in flood:
         try:
             await phone.send(event, payload, via="channel")
-        except PhoneError:  # the agent hung up
+        except PhoneError:  # the agent closed the connection
             return
     await asyncio.sleep(0.5)

@@ -1,7 +1,7 @@
-"""A relay that reads, changes, repeats, mixes, drops and forges gets nothing but an error out of it.
+"""A relay that reads, changes, repeats, reorders, drops and forges messages causes nothing but errors.
 
-The secrets: what is typed, and what is printed for it. None of them may be in anything that the relay saw, and nothing
-that the relay says for the other side may be done or shown.
+The secrets are typed text and the output for it. None may be in anything that the relay saw, and nothing
+that the relay sends in another device's name may have an effect.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ LINE = f"x={TYPED}; echo printed-$((4710 + 1))-result\r"
 
 @dataclass
 class Scene:
-    """An agent and a sealed phone that meet on a hostile relay."""
+    """An agent and an encrypting phone on a hostile relay."""
 
     agent: RunningAgent
     relay: RunningRelay
@@ -44,7 +44,7 @@ class Scene:
     folder: Path
 
     async def arrive(self, phone: Phone | None = None) -> Phone:
-        """Connect and pair, again and again while the agent is not on offer."""
+        """Connect and pair, and retry while the relay does not offer the agent."""
         phone = phone or self.phone
         async with asyncio.timeout(20):
             while True:
@@ -59,23 +59,23 @@ class Scene:
                     return phone
 
     async def speak(self) -> str:
-        """Type a secret, and see what is printed for it."""
+        """Type a secret, and wait for its output."""
         terminal = await self.phone.create()
         await self.phone.type(terminal, LINE)
         await self.phone.wait_output(terminal, PRINTED)
         return terminal
 
     def saw_nothing(self) -> None:
-        """Nothing of the secrets was in what the relay saw."""
+        """Check that the relay saw none of the secrets."""
         assert self.hostile.knows(TYPED, PRINTED) == []
 
     def trap(self) -> tuple[str, Path]:
-        """Input that leaves a trace, and the trace."""
+        """Return a command that creates a file, and the file."""
         trace = self.folder / "trace"
         return f"touch {trace}\r", trace
 
     async def not_done(self, trace: Path) -> None:
-        """What the phone types afterwards is done; what the relay typed before is not."""
+        """Check that the phone's next input has an effect, and the relay's earlier input has none."""
         await self.arrive()
         terminal = await self.phone.create()
         await answers(self.phone, terminal)
@@ -103,7 +103,7 @@ async def scene(folder: Path, *options: str, webrtc: bool = False, arrives: bool
 
 
 ALLOW = ("--e2e", "allow")
-"""The agent takes legacy apps, by the relay's word."""
+"""The agent accepts legacy apps that the relay announces."""
 
 
 def disguises(passing: Passing) -> list[tuple[str, Any]]:
@@ -116,7 +116,7 @@ def disguises(passing: Passing) -> list[tuple[str, Any]]:
 
 
 def once(change: Callable[[Passing], list[tuple[str, Any]]], *, event: str, by: Device, after: int = 0) -> Any:
-    """Meddle with one event of a device: the first one after so many."""
+    """Change one event of a device, the first one after `after` others."""
     left = after
 
     def meddle(passing: Passing) -> list[tuple[str, Any]]:
@@ -130,7 +130,7 @@ def once(change: Callable[[Passing], list[tuple[str, Any]]], *, event: str, by: 
 
 
 def flipped(passing: Passing) -> list[tuple[str, Any]]:
-    """One character of the Base64 is another."""
+    """Change one character of the Base64 text."""
     name = "data" if "data" in passing.payload else "message"
     text = passing.payload[name]
     other = "A" if text[10] != "A" else "B"
@@ -146,7 +146,7 @@ def repeated(passing: Passing) -> list[tuple[str, Any]]:
 
 
 class Held:
-    """Keeps one message back, and gives it after the next one."""
+    """Holds one message back, and sends it after the next one."""
 
     def __init__(self) -> None:
         self._kept: list[tuple[str, Any]] = []
@@ -162,7 +162,7 @@ class Held:
 
 
 async def refusal(it: Scene, phone: Phone) -> str:
-    """Why the agent refuses a phone; after a refusal it is away for a moment."""
+    """Return why the agent refuses a phone. After a refusal it is away for a moment."""
     async with asyncio.timeout(20):
         while True:
             with contextlib.suppress(PhoneError):
@@ -176,7 +176,7 @@ async def refusal(it: Scene, phone: Phone) -> str:
 
 
 async def expect_refusal(it: Scene, phone: Phone, why: str) -> None:
-    """Try until a phone gets a reason for its refusal; after a refusal the agent is away for a moment."""
+    """Retry until a phone gets a reason for its refusal. After a refusal the agent is away for a moment."""
     async with asyncio.timeout(20):
         while True:
             try:
@@ -219,7 +219,7 @@ async def test_a_message_that_it_changes_drops_or_repeats_ends_the_session_and_i
         it.hostile.meddle = once(change, event="e2e:sealed", by=by)
         mark = it.phone.mark()
         await it.phone.type(terminal, "echo once\r")
-        with contextlib.suppress(PhoneError):  # the session may have ended by now
+        with contextlib.suppress(PhoneError):  # the session may have ended already
             await it.phone.type(terminal, "echo twi''ce\r")
         await it.phone.expect("error", since=mark)
         assert it.phone.paired_with is None
@@ -296,7 +296,7 @@ async def test_a_recorded_session_said_again_opens_nothing(tmp_path: Path) -> No
         await it.phone.drop_relay()
         await on_path(it.agent, None)
         it.hostile.passed.clear()
-        await it.arrive()  # as a phone that the agent knows, without a link
+        await it.arrive()  # as a known phone, without a link
         command, trace = it.trap()
         await it.phone.type(terminal, command)
         await eventually(trace.exists)
@@ -306,7 +306,7 @@ async def test_a_recorded_session_said_again_opens_nothing(tmp_path: Path) -> No
         await on_path(it.agent, None)
 
         def recorded_instead(passing: Passing) -> list[tuple[str, Any]]:
-            """The phone's hello is the one of before, and all that followed follows."""
+            """The relay replays the phone's earlier hello, and all messages after it."""
             if passing.by == "phone" and passing.event == "e2e:hello":
                 return [(one.event, one.payload) for one in recorded]
             return [] if passing.by == "phone" and passing.event.startswith("e2e:") else lets_pass(passing)
@@ -321,7 +321,7 @@ async def test_a_recorded_session_said_again_opens_nothing(tmp_path: Path) -> No
 
 
 async def test_it_can_not_be_the_phone(tmp_path: Path) -> None:
-    """With a key of its own and the phone's name: neither as one that is known, nor by a secret that it guesses."""
+    """The relay uses its own key and the phone's name: as a known phone, and with a guessed secret."""
     async with scene(tmp_path) as it:
         await it.speak()
         await it.phone.leave()
@@ -337,7 +337,7 @@ async def test_it_can_not_be_the_phone(tmp_path: Path) -> None:
 
 
 async def test_it_can_not_be_the_agent(tmp_path: Path) -> None:
-    """It answers the phone's hello itself, with a key of its own, and with nothing at all."""
+    """The relay answers the phone's hello itself, with its own key, and with an empty answer."""
     async with scene(tmp_path, arrives=False) as it:
         own = KeyPair.generate()
 
@@ -377,7 +377,7 @@ async def test_a_phone_whose_features_it_hides_is_not_served_in_clear(tmp_path: 
         await on_path(it.agent, None)
         it.saw_nothing()
         it.hostile.meddle = lets_pass
-        await it.hostile.cut("agent")  # the relay behind still has what was said of the agent before
+        await it.hostile.cut("agent")  # the real relay still has the agent's earlier features
         await it.arrive()
         await it.speak()
         it.saw_nothing()
@@ -430,7 +430,7 @@ async def _relay_was_left(it: Scene) -> bool:
 
 @pytest.mark.parametrize("channel", [True, False], ids=["channel", "relay"])
 async def test_a_phone_is_revoked_although_the_relay_does_not_cooperate(tmp_path: Path, channel: bool) -> None:
-    """It does not shut the phone out, and lets none of its words about that pass."""
+    """The relay neither revokes the phone nor forwards the refusal."""
     async with scene(tmp_path, webrtc=channel) as it:
         if channel:
             await it.phone.channel_open()
@@ -444,7 +444,7 @@ async def test_a_phone_is_revoked_although_the_relay_does_not_cooperate(tmp_path
         with contextlib.suppress(PhoneError):
             await it.phone.type(terminal, command)
         await on_path(it.agent, None)
-        assert it.phone.device_id in await it.agent.command("devices", "list")  # by the relay's word
+        assert it.phone.device_id in await it.agent.command("devices", "list")  # admitted on the relay's word
         it.hostile.meddle = lets_pass
         assert await refusal(it, it.phone) == "revoked"
         it.hostile.meddle = disguises
@@ -468,7 +468,7 @@ async def test_a_revoked_legacy_app_is_disconnected_although_the_relay_does_not_
 
 
 async def test_input_that_it_holds_back_is_not_done_after_newer_input(tmp_path: Path) -> None:
-    """It went by relay just before the channel opened; what is typed next goes by the channel."""
+    """The held input went by relay just before the channel opened. The next input goes by the channel."""
     async with scene(tmp_path, "--e2e", "require", webrtc=True) as it:
         await it.phone.channel_open()
         await on_path(it.agent, "channel", it.phone)
@@ -486,7 +486,7 @@ async def test_input_that_it_holds_back_is_not_done_after_newer_input(tmp_path: 
         await it.arrive()
         await answers(it.phone, terminal)
         assert not older.exists()
-        assert not newer.exists()  # it may have been the rest of what is missing
+        assert not newer.exists()  # it may have been the rest of the missing message
 
 
 async def test_input_that_it_only_delays_is_done_in_its_order(tmp_path: Path) -> None:
@@ -509,7 +509,7 @@ async def test_input_that_it_only_delays_is_done_in_its_order(tmp_path: Path) ->
 
 
 def hold_back(hostile: HostileRelay, *, by: Device) -> list[Any]:
-    """Let nothing sealed of a device pass; what was held back."""
+    """Hold back all encrypted messages of a device, and return them."""
     held: list[Any] = []
 
     def meddle(passing: Passing) -> list[tuple[str, Any]]:
@@ -527,7 +527,7 @@ async def _holds_messages(it: Scene) -> bool:
 
 
 async def test_it_can_not_hand_the_agent_its_own_signature(tmp_path: Path) -> None:
-    """Both sides are given the same challenge; so far a signature over it was good for either."""
+    """Both devices get the same challenge, so a signature of one would also be valid for the other."""
     async with scene(tmp_path, *ALLOW, arrives=False) as it:
 
         def reflect(passing: Passing) -> list[tuple[str, Any]]:

@@ -22,14 +22,14 @@ async def at(agent: RunningAgent, phone: PhoneInterface, *, channel: bool = Fals
 
 
 async def kept(phone: PhoneInterface) -> Any:
-    """Return the combinations that the agent says it keeps."""
+    """Return the combinations that the agent reports."""
     mark = phone.mark()
     await phone.send("keys:get", {})
     return (await phone.expect("keys:state", since=mark))["combinations"]
 
 
 async def keep(phone: PhoneInterface, *combinations: dict[str, Any]) -> Any:
-    """Have the agent keep these; what it says then."""
+    """Store these in the agent, and return its answer."""
     mark = phone.mark()
     await phone.send("keys:set", {"combinations": list(combinations)})
     return (await phone.expect("keys:state", since=mark))["combinations"]

@@ -1,4 +1,4 @@
-"""The agent with a legacy relay: signing in, pairings announced twice, and what that relay drops."""
+"""The agent with a legacy relay: sign-in, pairings announced twice, and events that the relay drops."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.extended
 
 @asynccontextmanager
 async def agent_at(relay: LegacyRelay, state_dir: Path) -> AsyncIterator[RunningAgent]:
-    """An agent that uses this relay, signed in."""
+    """Run an agent that is signed in to this relay."""
     async with serving(state_dir, "--relay", relay.url, "--e2e", "allow", *NO_STUN, ready=False) as agent:
         await sign_in(agent, relay)
         yield agent
@@ -49,7 +49,7 @@ async def sign_in(agent: RunningAgent, relay: LegacyRelay) -> None:
 
 
 def tokens(agent: RunningAgent) -> dict[str, str]:
-    """The tokens that the agent keeps, by relay."""
+    """Return the agent's stored tokens by relay."""
     file = agent.state_dir / "tokens.json"
     return dict(json.loads(file.read_text())) if file.exists() else {}
 
@@ -216,7 +216,7 @@ async def test_a_relay_that_takes_nothing_more_does_not_hold_up_the_channel(tmp_
             relay.released.clear()
             relay.answers.clear()
             await arrive(phone, agent.device_id, channel=False)
-            await until_stopped(shell.children()[0])  # all that may wait for the relay waits
+            await until_stopped(shell.children()[0])  # the queue for the relay is full
             relay.answers.set()
             await phone.channel_open()
             await phone.type(terminal, "\x03", "channel")

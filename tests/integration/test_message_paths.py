@@ -1,4 +1,4 @@
-"""The files that a message crosses through the relay in the agent's process, beside what the architecture page lists.
+"""The files that a message crosses through the relay in the agent's process, compared with the architecture page.
 
 A message that has to wait is also held in a queue. Such a trace is discarded, since it depends on the machine.
 """

@@ -1,4 +1,4 @@
-"""The tracer of messages finds every file on a made-up path, its detours, and the calls that run back up."""
+"""The tracer of messages finds every file on a made-up path, its detours, and the calls to earlier files."""
 
 import importlib.util
 from pathlib import Path

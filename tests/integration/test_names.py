@@ -1,4 +1,4 @@
-"""Names that phones give, and what a relay says, forge no line and turn none around, wherever they are shown."""
+"""Names of phones and texts of a relay can neither forge a line nor reverse its characters, wherever they are shown."""
 
 import unicodedata
 from contextlib import AsyncExitStack
@@ -12,7 +12,7 @@ from tests.support.agent_status import asked
 from tests.support.connected import connected_phone
 
 EVIL = "a\nMobiFai 9.9, process 1\r\x1b]0;t\x07\x9b2J\u202eb\u200b\u2066\u2028c\U000e0041"
-"""A forged line, a title, a control sequence of 8 bits, and characters that turn a line or that nobody sees."""
+"""A forged line, a title, an 8-bit control sequence, characters that reverse a line, and invisible ones."""
 
 
 def is_neutral(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""After any number of reconnects and terminals, the agent has what it had after the first."""
+"""After any number of reconnects and terminals, the agent has the same resources as after the first."""
 
 import asyncio
 from pathlib import Path
@@ -20,7 +20,7 @@ AT_A_TIME = 25
 
 
 async def rest(agent: RunningAgent) -> dict[str, Any]:
-    """The agent's figures without a phone: everything that must not grow."""
+    """Return the agent's figures without a phone: everything that must not grow."""
     status = await agent.status()
     keeper = psutil.Process(status["keeper_pid"])
     bounds = {bound["name"]: bound for bound in status["bounds"]}
@@ -40,7 +40,7 @@ async def rest(agent: RunningAgent) -> dict[str, Any]:
 
 
 async def settled(agent: RunningAgent, expected: dict[str, Any], seconds: float = 60) -> None:
-    """Wait until the agent is at rest as expected; what ends by a timer may take that timer's time."""
+    """Wait until the agent is at rest as expected. Resources that a timer ends may take that long."""
     found = await rest(agent)
     async with asyncio.timeout(seconds + 10):
         pause = 0.1
@@ -76,7 +76,7 @@ async def test_200_reconnects_of_a_node_phone_leave_nothing(tmp_path: Path) -> N
 
 
 async def agent_without_phone(agent: RunningAgent) -> None:
-    """Wait until the agent has let the phone go."""
+    """Wait until the agent has dropped the phone."""
     async with asyncio.timeout(60):
         while await phone_of(agent) is not None:
             await asyncio.sleep(0.1)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.extended
 
 
 class LatePhone(Phone):
-    """Its first answer leaves only when the second one does, just before it."""
+    """A phone that delays its first answer until just before the second one."""
 
     held: Json = None
 
@@ -44,7 +44,7 @@ async def test_an_answer_that_comes_after_the_next_offer_is_not_taken_for_its_an
 
 
 class BarePhone(Phone):
-    """Its answers name no address: those go ahead, one by one."""
+    """A phone whose answers have no candidates. It sends them before, one by one."""
 
     async def _to_relay(self, event: str, payload: Json) -> None:
         if event == "webrtc:answer":

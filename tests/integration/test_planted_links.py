@@ -1,4 +1,4 @@
-"""Links that somebody plants where files are written are never written through."""
+"""The product never writes through symbolic links that somebody plants in place of its files."""
 
 import os
 import stat
@@ -11,12 +11,12 @@ from tests.support.agent import serving
 from tests.support.agent_status import relay_stage
 
 PROCESSES = 3000
-"""So many of the next processes' numbers are guessed."""
+"""The number of future process ids to guess."""
 
 
 @pytest.fixture
 def victim(tmp_path: Path) -> Iterator[Path]:
-    """A file that has to stay as it is."""
+    """A file that must not change."""
     file = tmp_path / "victim"
     file.write_text("precious")
     file.chmod(0o640)
@@ -26,7 +26,7 @@ def victim(tmp_path: Path) -> Iterator[Path]:
 
 
 def plant(folder: Path, victim: Path, *forms: str) -> None:
-    """Links to the victim, with `*` standing for every process number that may come next."""
+    """Create links to the victim. `*` stands for every process id that may come next."""
     for form in forms:
         numbers = range(os.getpid() + 1, os.getpid() + PROCESSES) if "*" in form else [0]
         for number in numbers:

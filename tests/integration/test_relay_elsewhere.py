@@ -1,4 +1,4 @@
-"""An agent that uses a relay elsewhere, and that relay going away and coming back."""
+"""An agent with a relay on another machine, which disappears and comes back."""
 
 from contextlib import AsyncExitStack
 from pathlib import Path

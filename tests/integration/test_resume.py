@@ -1,4 +1,4 @@
-"""A phone with offsets gets exactly the rest, whatever breaks, or the number of bytes that are gone."""
+"""After any interruption, a phone with offsets gets exactly the rest, or the number of lost bytes."""
 
 import os
 import signal
@@ -38,7 +38,7 @@ FLOOD = f"seq -f n%.0f 1 {LAST}\r"
 async def following(
     directory: Path, kind: Kind, *, channel: bool, features: tuple[str, ...] = FEATURES
 ) -> AsyncIterator[tuple[RunningAgent, PhoneInterface, str]]:
-    """A phone that knows how far it is, with a terminal."""
+    """Connect a phone that reports its offsets, with a terminal."""
     async with serving(directory / "state") as agent:
         async with phone_with_terminal(agent, kind, channel=channel, features=features) as (phone, terminal):
             yield agent, phone, terminal
@@ -46,13 +46,13 @@ async def following(
 
 
 def place(phone: PhoneInterface, terminal: str) -> StreamOffset:
-    """How far the phone is."""
+    """Return the phone's offset."""
     assert phone.offsets is not None
     return phone.offsets.of(terminal)
 
 
 def assert_once_and_in_order(received: list[int]) -> None:
-    """Every number once, from 1 on."""
+    """Check that every number from 1 occurs once, in order."""
     assert len(received) > 100
     assert received == list(range(1, len(received) + 1))
 
@@ -131,9 +131,9 @@ async def test_a_phone_that_renders_nothing_costs_its_window_and_stops_no_progra
         await until_stopped(program)
         window = next(entry for entry in (await asked(agent))["bounds"] if entry["name"] == TERMINAL_WINDOW.name)
         assert TERMINAL_WINDOW.value // 2 < window["used"] <= TERMINAL_WINDOW.value
-        await until_running(program)  # it was stopped only for so long
+        await until_running(program)  # it was stopped only for this time
         phone._reply = replies  # type: ignore[method-assign]
-        # No acknowledgement is said again: the agent asks for it.
+        # No acknowledgement is repeated: the agent requests it.
         await phone.until(lambda: place(phone, terminal).skipped > 0, "to get the number of missed bytes", 20)
         await phone.type(terminal, "\x03")
         await answers(phone, terminal)

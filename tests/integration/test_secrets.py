@@ -1,4 +1,4 @@
-"""Secrets stay inside: no keys and tokens for other users, shells, the log, or web pages elsewhere."""
+"""Other users, shells, the log and other web pages get no keys or tokens."""
 
 import json
 import os
@@ -22,7 +22,7 @@ def readable_by_others(directory: Path) -> list[Path]:
 
 
 def secrets_of(agent: RunningAgent) -> set[str]:
-    """The agent's keys, and its tokens."""
+    """Return the agent's keys and tokens."""
     sealing = json.loads((agent.state_dir / "e2e.json").read_text())
     device = json.loads((agent.state_dir / "device.json").read_text())
     tokens = agent.state_dir / "tokens.json"

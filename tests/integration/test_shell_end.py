@@ -1,4 +1,4 @@
-"""Closing a tab, or stopping the agent, does to a shell and its jobs what closing a terminal window does."""
+"""Closing a tab, or stopping the agent, has the effect of closing a terminal window on a shell and its jobs."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ from tests.support.eventually import eventually
 modes = pytest.mark.parametrize("options", [(), ("--no-keeper",)], ids=["keeper", "no keeper"])
 
 GRACE_SECONDS = 1.5
-"""After so long a shell used to be killed, with all of its session."""
+"""Longer than the time after which earlier versions killed a shell and its session."""
 
 JOBS = {
     "plain": "sleep 1000 &",
@@ -115,7 +115,7 @@ async def test_a_shell_that_ignores_the_closing_of_its_tab_is_no_tab_and_is_reap
 
 @modes
 async def test_what_nohup_ignores_stays_ignored(tmp_path: Path, options: tuple[str, ...]) -> None:
-    """As with `nohup mobifai serve &` in a script: SIGHUP and SIGINT are ignored at the start."""
+    """SIGHUP and SIGINT are ignored at the start, as with `nohup mobifai serve &` in a script."""
     ignoring = ("sh", "-c", "trap '' HUP INT QUIT; exec \"$@\"", "sh")
     async with AsyncExitStack() as scope:
         agent = await scope.enter_async_context(serving(tmp_path / "state", *options, inside=ignoring))
@@ -148,7 +148,7 @@ def has_pid_namespaces() -> bool:
 
 
 DOUBLE_FORK = "(setsid sh -c : &);"
-"""A process whose parent is gone: it is the first process's own before it ends."""
+"""A process whose parent is gone. It becomes a child of the first process before it ends."""
 
 
 @pytest.mark.skipif(not has_pid_namespaces(), reason="this user may not make a PID namespace")

@@ -1,4 +1,4 @@
-"""A shell starts the way a login starts it, whatever started the agent."""
+"""A shell starts as after a login, however the agent was started."""
 
 import asyncio
 import json
@@ -138,7 +138,7 @@ async def test_a_saved_directory_that_is_gone_is_replaced_by_home(tmp_path: Path
             await shown(phone, terminal, f"cd {place}", tmp_path)
             assert await agent.stop() == 0
         place.rmdir()
-        place.touch(mode=0o755)  # something that is no directory, although it can be executed
+        place.touch(mode=0o755)  # a file that is executable but not a directory
         agent = await scope.enter_async_context(serving(tmp_path / "state", *options, environment=environment))
         phone = await scope.enter_async_context(connected_phone(agent))
         await phone.switch(terminal)
@@ -147,7 +147,7 @@ async def test_a_saved_directory_that_is_gone_is_replaced_by_home(tmp_path: Path
 
 
 def is_clone(process: psutil.Process, agent: RunningAgent) -> bool:
-    """Whether a process is a fork of the agent's keeper that did not become a shell."""
+    """Return whether a process is a fork of the keeper that did not become a shell."""
     try:
         return process.ppid() == agent.process.pid and process.name() == "keeper.py"
     except psutil.NoSuchProcess:
@@ -167,10 +167,10 @@ async def test_a_relative_shell_and_one_with_arguments_start(tmp_path: Path) -> 
 
 
 NOBODY = 54321
-"""A user that no system's database has."""
+"""The id of a user that no user database has."""
 
 by_nobody = ("unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}", "--")
-"""Runs a command as that user, who owns what this one owns."""
+"""Runs a command as that user, who owns this user's files."""
 
 
 def can_be_nobody() -> bool:

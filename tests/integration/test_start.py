@@ -1,4 +1,7 @@
-"""What a start brings in: nothing that is not needed until a phone pairs, or an option is used. And the first life."""
+"""The imports of a start: no module is loaded before a phone pairs or an option needs it.
+
+Also the first agent's process.
+"""
 
 import fcntl
 import re
@@ -29,7 +32,7 @@ LATER = {
     "rich",
     "socketio",
 }
-"""Needed when a phone connects, a model is asked, or for commands and options of their own."""
+"""Modules that are needed only when a phone connects, when a model is used, or for other commands and options."""
 
 IMPORT_TIME = {"PYTHONPROFILEIMPORTTIME": "1"}
 
@@ -48,7 +51,7 @@ def agents(agent: RunningAgent) -> list[psutil.Process]:
 
 async def test_what_is_needed_later_is_imported_later(tmp_path: Path) -> None:
     async with serving(tmp_path / "state"):
-        pass  # makes this machine's key, which takes cryptography
+        pass  # creates this machine's key, which needs cryptography
     (tmp_path / "state.log").unlink()
     async with serving(tmp_path / "state", environment=IMPORT_TIME) as agent:
         found = imported(agent.log)

@@ -1,4 +1,4 @@
-"""How it ends: stopped or killed. No child, no socket file, and nothing in the way of the next start."""
+"""A stopped or killed agent leaves no child, no socket file, and no obstacle for the next start."""
 
 import asyncio
 import os
@@ -30,7 +30,7 @@ async def open_terminal(scope: AsyncExitStack, agent: RunningAgent) -> tuple[Pho
 
 
 def family(agent: RunningAgent) -> list[psutil.Process]:
-    """All processes of an agent, shells and their jobs among them."""
+    """Return all processes of an agent, including shells and their jobs."""
     root = psutil.Process(agent.process.pid)
     return [root, *root.children(recursive=True)]
 
@@ -80,7 +80,7 @@ async def test_ctrl_c_that_reaches_all_processes_of_a_terminal_stops_cleanly(
 
 
 async def test_it_can_be_stopped_before_it_is_ready(tmp_path: Path) -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as silent:  # takes connections and never answers
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:  # accepts connections and never answers
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         async with serving(tmp_path / "state", "--relay", url, ready=False) as agent:
             await eventually(lambda: sockets(tmp_path))

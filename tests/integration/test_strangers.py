@@ -1,4 +1,4 @@
-"""Storms of strangers at the relay of a running agent, while a known phone types."""
+"""Storms of unknown clients at the relay of a running agent, while a known phone types."""
 
 import asyncio
 import time

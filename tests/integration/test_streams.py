@@ -1,4 +1,4 @@
-"""Standard streams that the parent has closed, or that take nothing."""
+"""Standard streams that the parent has closed, or that accept nothing."""
 
 import asyncio
 from pathlib import Path

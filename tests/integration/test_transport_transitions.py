@@ -1,4 +1,4 @@
-"""Whatever happens to a path, it ends with a working phone, one peer connection, and nothing left over."""
+"""Any failure of a path ends with a working phone, one peer connection, and no leftovers."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -86,7 +86,7 @@ async def test_a_path_changes_and_nothing_is_left_over(tmp_path: Path, kind: Kin
             await arrive(phone, agent.device_id)
             terminal = await phone.create()
             await answers(phone, terminal)
-            await scenario(agent, phone, terminal)  # the first time brings in what is loaded once
+            await scenario(agent, phone, terminal)  # the first connection loads modules
             await answers(phone, terminal)
             before = await holdings(agent)
             assert before.udp_sockets == 1
