@@ -68,7 +68,7 @@ class SelfMonitor:
         return (Trend.RISING, "") if any(convicted(*self._judged()[name]) for name in judged) else (Trend.FLAT, "")
 
     def series(self) -> list[SeriesResult]:
-        """Return the series for plots."""
+        """Return the series of the harness's gauges, for plots."""
         return [
             SeriesResult(name, HARNESS, gauge_of(name).unit, None, self._book.series[name].measured())
             for name in PLOTTED

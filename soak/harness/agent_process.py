@@ -158,7 +158,7 @@ class AgentUnderTest:
 
     @property
     def keeper_pid(self) -> int:
-        """The process id of the started process."""
+        """The process id of the keeper. Without a keeper, it is that of the agent."""
         return self._process.pid
 
     @property

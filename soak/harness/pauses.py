@@ -31,7 +31,7 @@ def clock_with_sleep() -> float:
 
 
 class PauseDetector:
-    """Counts pauses and their length. `elapsed` is the time without them."""
+    """Counts pauses and adds up their length."""
 
     def __init__(self, clock: Callable[[], float] = clock_with_sleep) -> None:
         self.count = 0
@@ -83,7 +83,7 @@ class PauseDetector:
         return await repeat_if_paused(attempt)
 
     async def watch(self, noticed: Callable[[float], None]) -> None:
-        """Check repeatedly until cancelled. `noticed` is called with the seconds of each pause."""
+        """Check for pauses repeatedly, until cancelled. `noticed` is called with the seconds of each pause."""
         while True:
             if missed := self.check():
                 noticed(missed)

@@ -84,7 +84,7 @@ class EncryptionSession:
         return self._transport is not None
 
     def hello(self) -> dict[str, str]:
-        """Return the first handshake message."""
+        """Return the payload of the first handshake message."""
         return {"message": _base64(self._initiator.first(self._introduction))}
 
     def welcomed(self, payload: dict[str, Any]) -> None:

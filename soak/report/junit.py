@@ -66,7 +66,7 @@ class JUnitCase:
 
 
 def junit(report: Report) -> bytes:
-    """Return the document as UTF-8 with an XML declaration."""
+    """Return the report as JUnit XML in UTF-8, with an XML declaration."""
     return document("soak", report.duration_s, cases(report))
 
 

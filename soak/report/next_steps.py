@@ -102,11 +102,11 @@ def _longer(report: Report) -> LongerRun | None:
     if plan.get("cycles") is not None:
         done = min((one.counts.judged_cycles for one in report.scenarios), default=0)
         more = max((cycles_for(ENOUGH_BLOCKS, one.counts) for one in report.scenarios), default=0)
-        return LongerRun(f"{done:,} cycles are done, {more:,} more", ("--cycles", str(done + more)))
+        return LongerRun(f"{done:,} cycles are done, {more:,} more are needed", ("--cycles", str(done + more)))
     if plan.get("duration") is not None:
         seconds = sum(_seconds_for(one, report.segments) for one in report.scenarios)
         whole = _rounded_up(report.duration_s + seconds)
-        why = f"{duration(report.duration_s)} are over, about {duration(seconds)} more"
+        why = f"{duration(report.duration_s)} have passed, about {duration(seconds)} more are needed"
         return LongerRun(why, ("--duration", duration_text(whole)))
     return None
 

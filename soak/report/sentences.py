@@ -83,7 +83,7 @@ def undecided(report: Report) -> list[str]:
     """Return the reasons why there is no verdict: `terminals was not judged: too few blocks (3 of 8 needed)`."""
     reasons = ["the run was interrupted"] if report.interrupted else []
     begun = {one.name for one in report.scenarios}
-    reasons += [f"{name} was not judged: it was not begun" for name in planned(report) if name not in begun]
+    reasons += [f"{name} was not judged: it had not begun" for name in planned(report) if name not in begun]
     return reasons + [f"{one.name} was {state_text(one)}" for one in report.scenarios if one.state is not Trend.FLAT]
 
 
@@ -105,13 +105,13 @@ def harness_text(report: Report) -> str:
     if judged:
         return f"the harness itself did not grow ({', '.join(judged)})"
     words = max(by_reason(report.harness).items(), key=lambda one: len(one[1]))[0]
-    return f"the harness itself (no part of the verdict): {words}"
+    return f"the harness itself (not part of the verdict): {words}"
 
 
 def product_text(product: Product) -> str:
-    """Return version and commit: `0.1.0, commit 0123456789ab with changes, run from a git checkout`."""
+    """Return version and commit: `0.1.0, commit 0123456789ab with uncommitted changes, run from a git checkout`."""
     commit = f"commit {product.commit[:12]}" if product.commit else "unknown commit"
-    changes = " with changes that are not committed" if product.dirty else ""
+    changes = " with uncommitted changes" if product.dirty else ""
     return f"{product.version or 'version not known'}, {commit}{changes}, {INSTALLED[product.installed]}"
 
 
@@ -127,7 +127,7 @@ def _because(report: Report) -> str:
         return f"written during the run, which continues or was killed; {ran(report)} so far."
     if report.verdict != "inconclusive":
         return f"see the findings; {ran(report)}."
-    reasons = undecided(report) or report.notes[:1] or ["too little ran"]
+    reasons = undecided(report) or report.notes[:1] or ["the run was too short"]
     more = f"; and {len(reasons) - MOST_REASONS} more reasons" if len(reasons) > MOST_REASONS else ""
     return f"{'; '.join(reason.rstrip('.') for reason in reasons[:MOST_REASONS])}{more}; {ran(report)}."
 

@@ -41,10 +41,10 @@ def _lines(report: Report, place: Path | None) -> Iterator[Piece]:
     if len(report.findings) > MOST_FINDINGS:
         yield f"  and {len(report.findings) - MOST_FINDINGS} more findings: see the report", ""
     if report.traffic.lost:
-        yield f"  {count(report.traffic.lost, 'byte was', 'bytes were')} lost, doubled or out of order", "red"
+        yield f"  {count(report.traffic.lost, 'byte was', 'bytes were')} lost, duplicated or reordered", "red"
     yield from _unknown(report)
     if least := _least(report.gauges):
-        yield f"  the smallest leaks that would have been seen, a {cycle_word(report.is_watch)}: {least}", ""
+        yield f"  the smallest leaks that would have been found, for each {cycle_word(report.is_watch)}: {least}", ""
     if place is not None:
         yield f"  report: {quoted(str(place / 'report.html'))}", "bold"
         yield from _next(report, place)

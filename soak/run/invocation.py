@@ -101,6 +101,6 @@ class Invocation:
 
 @contextmanager
 def invocation(directory: ReportDirectory, *, as_json: bool) -> Iterator[Invocation]:
-    """Lock the directory for this run. Raises ReportError if another run has locked it."""
+    """Lock the directory and yield the invocation. Raises ReportError if another run has locked the directory."""
     with recorded_signals() as stops, locked(directory.path, "report.json", "self-test.json"):
         yield Invocation(directory, stops, as_json)

@@ -85,7 +85,7 @@ class ProgressReporter:
         return count(self.rounds_done, "round") if self._phase == DONE else ""
 
     def _second(self, records: Sequence[ScenarioRecord]) -> ScenarioRun | None:
-        """Return the running confirmation."""
+        """Return the running confirmation of the current scenario; None if there is none."""
         return next((record.confirming for record in records if record.name == self._where), None)
 
     def _share(self, records: Sequence[ScenarioRecord]) -> float | None:

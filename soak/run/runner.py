@@ -316,7 +316,7 @@ class SoakRunner:
     # -- the report
 
     def _checkpoint_now_and_then(self) -> None:
-        """Write the report every few seconds, less often in a long run. A killed run so leaves a recent report."""
+        """Write the report every few seconds, less often in a long run. So a killed run leaves a recent report."""
         pause = 0.0 if self._writer.problem else max(CHECKPOINT_SECONDS, self._elapsed() / 200)
         if self._elapsed() - self._last_checkpoint >= pause:
             for record in self._records:

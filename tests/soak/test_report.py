@@ -361,7 +361,7 @@ def test_a_gauge_has_the_same_state_in_every_format(state: Trend, word: str, ele
     [
         (
             [Trend.UNJUDGED, Trend.UNJUDGED],
-            "no part of the verdict): not judged: why",
+            "not part of the verdict): not judged: why",
         ),
         ([Trend.FLAT, Trend.UNJUDGED], "the harness itself did not grow (a"),
         ([Trend.FLAT, Trend.RISING], "the harness itself grew: b"),
@@ -440,7 +440,7 @@ def test_a_longer_run_says_what_is_done_and_what_comes_beside_it() -> None:
     environment = {"plan": {**asdict(SoakPlan(("terminals",))), "cycles": 20}}
     report = msgspec.structs.replace(sample_reports.held(5), verdict="inconclusive", scenarios=[one],
                                      environment=environment)  # fmt: skip
-    assert "(20 cycles are done, 160 more)" in summary(report, Path("/r")).plain
+    assert "(20 cycles are done, 160 more are needed)" in summary(report, Path("/r")).plain
 
 
 @pytest.mark.parametrize(
