@@ -87,5 +87,5 @@ def test_pages_are_read_without_their_blocks_of_code() -> None:
 
 
 def test_names_that_are_defined_with_a_listed_word_are_found() -> None:
-    source = "def told_of(heard): pass\nself.untold = 1\nuse(told)\nlast_heard = 2\n"
-    assert [name for _, name, _ in names(source)] == ["told_of", "last_heard", "heard"]
+    source = "def told_of(heard): pass\nself.untold = 1\nuse(told)\nlast_heard = 2\napp_of_the_field = for_every = 3\n"
+    assert [name for _, name, _ in names(source)] == ["told_of", "last_heard", "app_of_the_field", "heard"]

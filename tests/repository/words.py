@@ -47,11 +47,11 @@ WHAT = re.compile(r"(?:(?<=[.!?:] )|^)What ((?:[^.!?]|[.!?](?! |$))*)([.!?]?)")
 
 
 SUSPECT = re.compile(
-    r"told|heard|anew|whoever|of\W+the\W+field|at\W+once|for\W+ever|by\W+itself|no\W+more|;\W+whether|(?-i:What\W)",
+    r"told|heard|anew|whoever|of[\W_]+the[\W_]+field|at\W+once|for[\W_]+ever|by[\W_]+itself|no\W+more|;\W+whether|(?-i:What\W)",
     re.IGNORECASE,
 )
 """A quick look at a file: without a match, the check finds nothing in it."""
-NAMES = re.compile(r"(?:^|_)(told|heard|anew|whoever)(?:_|$)", re.IGNORECASE)
+NAMES = re.compile(r"(?:^|_)(told|heard|anew|whoever|of_the_field|for_ever|by_itself)(?:_|$)", re.IGNORECASE)
 
 
 class Finding(NamedTuple):
@@ -102,7 +102,8 @@ def names(source: str) -> Iterator[tuple[int, str, str]]:
             case _:
                 continue
         if match := NAMES.search(name):
-            yield node.lineno, name, f"a name with: {WORDS[match[1].lower()]}"
+            word = match[1].lower().replace("_", " ")
+            yield node.lineno, name, f"a name with: {WORDS[word]}"
 
 
 def files() -> list[Path]:

@@ -74,7 +74,7 @@ async def test_a_held_program_waits_also_when_no_feed_is_full() -> None:
     assert the_states(stage, (False, False)) == [("running", True)]
 
 
-async def test_a_hold_ends_by_itself_unless_a_feed_is_full() -> None:
+async def test_a_hold_ends_automatically_unless_a_feed_is_full() -> None:
     stage = Stage()
     stage.feeds[0].is_full = True
     stage.flow.hold(0)
