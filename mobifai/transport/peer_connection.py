@@ -10,7 +10,7 @@ from collections.abc import Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mobifai.bounds import Bound, Ledger
+from mobifai.bounds import Ledger
 from mobifai.limits import CANDIDATES, CHANNEL_BUFFER, CHANNEL_INBOUND, LISTENERS, MAX_FRAME
 from mobifai.protocol import messages
 from mobifai.protocol.codec import encode_frame
@@ -65,17 +65,16 @@ class PeerConnection:
         self._ledger = ledger
         self._listener = listener
         self._numbering = numbering or Numbering()
-        self._bounds = (
-            ledger.open(CANDIDATES),
-            ledger.open(CHANNEL_BUFFER),
-            ledger.open(LISTENERS),
-            ledger.open(CHANNEL_INBOUND),
-        )
+        candidates = ledger.open(CANDIDATES)
+        self._buffer = ledger.open(CHANNEL_BUFFER)
+        self._listeners = ledger.open(LISTENERS)
+        self._inbound = ledger.open(CHANNEL_INBOUND)
+        self._bounds = (candidates, self._buffer, self._listeners, self._inbound)
         self._connection, self._channel = _connect(aiortc, ice_servers)
         addresses = Addresses()
         self._lookups = ice.shorten_waits(ice.connection_of(self._connection), addresses)
         self._association = fast_path.use_fast_path(self._connection)
-        self._negotiation = Negotiation(aiortc, self._connection, mid, addresses, self._bounds[0])
+        self._negotiation = Negotiation(aiortc, self._connection, mid, addresses, candidates)
         self._gathering: asyncio.Task[None] | None = None
         self._acknowledgements = AcknowledgementCheck(partial(association.oldest_unacknowledged, self._connection))
         self.opened = asyncio.Event()
@@ -87,13 +86,13 @@ class PeerConnection:
         self._channel.on("open", self._open)
         self._channel.on("close", self._end)
         self._channel.on("message", self._message_received)
-        self._connection.on("datachannel", self._has_another)
+        self._connection.on("datachannel", self._second_channel_opened)
         self._channel.on("bufferedamountlow", self._listener.channel_has_room)
         self._count_listeners()
 
     def _count_listeners(self) -> None:
         emitters = (self._connection, self._channel)
-        self._bounds[2].set(sum(len(one.listeners(event)) for one in emitters for event in one.event_names()))
+        self._listeners.set(sum(len(one.listeners(event)) for one in emitters for event in one.event_names()))
 
     async def __aenter__(self) -> "PeerConnection":
         return self
@@ -110,7 +109,7 @@ class PeerConnection:
         if self._gathering is not None:  # cancelled, it would leave its requests to servers behind
             await asyncio.gather(self._gathering, return_exceptions=True)
         await self._lookups.stop()
-        await _close(self._connection)
+        await _close_in_time(self._connection)
         for bound in self._bounds:
             self._ledger.close(bound)
 
@@ -127,7 +126,7 @@ class PeerConnection:
         self.opened.set()
         self.ended.set()
 
-    def _has_another(self, _: object) -> None:
+    def _second_channel_opened(self, _: object) -> None:
         _log.warning("closing the connection of a phone that opened a data channel of its own, which no phone does")
         self._end()
 
@@ -157,8 +156,8 @@ class PeerConnection:
             await self._negotiation.candidate(message)
 
     def check_inbound(self) -> None:
-        """Close a connection whose phone sends messages that never end: no other limit holds for their parts."""
-        held, bound = association.unfinished_bytes(self._connection), self._bounds[3]
+        """Close a connection whose phone sends messages that never end. No other limit applies to their parts."""
+        held, bound = association.unfinished_bytes(self._connection), self._inbound
         bound.set(min(held, bound.capacity))
         if held > bound.capacity:
             refusal = bound.refuse(f"{held} bytes of messages that do not end")
@@ -170,8 +169,9 @@ class PeerConnection:
         self._end()
 
     def check_acknowledgements(self) -> None:
-        """Check whether the phone still acknowledges data on this channel, since it sent a message by another
-        transport. Drop a connection where it does not.
+        """Check whether the phone still acknowledges data on this channel, and drop the connection if it does not.
+
+        Call it when the phone has sent a message by another transport.
         """
         if self.open:
             self._acknowledgements.start(self._unacknowledged)
@@ -214,10 +214,6 @@ class PeerConnection:
         """Return whether a short message may be sent now."""
         return self.open and self._channel.bufferedAmount < self._buffer.capacity - BULK_MARK
 
-    @property
-    def _buffer(self) -> Bound:
-        return self._bounds[1]
-
     def send(self, event: str, payload: object) -> None:
         """Send a message. Raises TransportClosed."""
         if not self.open:
@@ -255,7 +251,7 @@ async def _finish(work: Coroutine[Any, Any, None]) -> None:
         await asyncio.wait([task])
 
 
-async def _close(connection: "RTCPeerConnection") -> None:
+async def _close_in_time(connection: "RTCPeerConnection") -> None:
     """Close the connection, within a bounded time even if the phone is gone."""
     closing = asyncio.create_task(connection.close())
     done, _ = await asyncio.wait([closing], timeout=CLOSE_SECONDS)

@@ -91,7 +91,7 @@ class PeerConnector:
         self.disconnect()
 
     def check_channel(self) -> None:
-        """Check whether the phone still acknowledges data on the channel, since it has just used another transport."""
+        """Check whether the phone still acknowledges data on the channel, when it has used another transport."""
         if self.peer is not None:
             self.peer.check_acknowledgements()
 
