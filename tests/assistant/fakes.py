@@ -1,4 +1,4 @@
-"""Terminals without shells, and somebody who notes what the assistant says."""
+"""Terminals without shells, and a viewer that records the assistant's events."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -15,7 +15,7 @@ KEPT_BYTES = 100_000
 
 @dataclass(frozen=True)
 class FakeForeground:
-    """A shell at its prompt, unless something else is said."""
+    """By default a shell at its prompt."""
 
     pid: int = 1
     name: str = "bash"
@@ -74,7 +74,7 @@ class FakeTerminal:
             self.program(self, text)
 
     def clear(self) -> None:
-        """Forget what was printed and typed."""
+        """Clear the output and the input."""
         self._kept = b""
         self.texts.clear()
 
@@ -88,12 +88,12 @@ Program = Callable[[FakeTerminal, str], None]
 
 
 def echoes_at_a_prompt(terminal: FakeTerminal, text: str) -> None:
-    """Behave as a shell whose commands print nothing."""
+    """Act as a shell whose commands print nothing."""
     terminal.output(text.replace("\r", "\r\n$ "))
 
 
 class FakeTerminals:
-    """Some terminals, the first of which is active."""
+    """Some terminals, of which the first is active."""
 
     def __init__(self, terminals: Iterable[FakeTerminal]) -> None:
         self.terminals = list(terminals)
@@ -108,7 +108,7 @@ class FakeTerminals:
 
 
 class Notes:
-    """A viewer that notes every event as a phone gets it."""
+    """A viewer that records every event in the form for a phone."""
 
     def __init__(self, *, follows_assistant: bool = False) -> None:
         self.follows_assistant = follows_assistant
@@ -128,12 +128,12 @@ class Notes:
         return [name for name, _ in self.said]
 
     async def until(self, event: str, number: int = 1) -> dict[str, Any]:
-        """Wait for so many of an event; the newest of them."""
+        """Wait until this number of an event has arrived. Return the newest one."""
         await eventually(lambda: len(self.of(event)) >= number)
         return self.of(event)[number - 1]
 
     async def end(self, number: int = 1) -> tuple[str, dict[str, Any]]:
-        """Wait until so many conversations are over; how the last of them was."""
+        """Wait until this number of conversations have ended. Return how the last one ended."""
 
         def ends() -> list[tuple[str, dict[str, Any]]]:
             return [said for said in self.said if said[0] in ("ai:finished", "ai:error")]

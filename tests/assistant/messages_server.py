@@ -1,4 +1,4 @@
-"""A server on loopback that speaks the Messages API, well or badly, as a test tells it."""
+"""A server on loopback with the Messages API, whose correct or faulty behaviour a test chooses."""
 
 import asyncio
 import importlib
@@ -74,12 +74,12 @@ def _parts(text: str) -> list[str]:
 
 
 def event_text(event: dict[str, Any]) -> bytes:
-    """One event on the wire."""
+    """Return one event in its wire format."""
     return f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
 
 
 class MessagesServer:
-    """Answers each request with the next behaviour; after the last one with that again. `requests` are the bodies."""
+    """Answers each request with the next behaviour, and repeats the last one. `requests` are the bodies."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -87,9 +87,9 @@ class MessagesServer:
         self.headers: list[dict[str, str]] = []
         self.behaviours: list[Behaviour] = []
         self.cut = asyncio.Event()
-        """A client hung up while it was waited for."""
+        """A client disconnected during an endless wait."""
         self.reached = asyncio.Event()
-        """A request is where it waits without end."""
+        """A request has reached an endless wait."""
 
     def then(self, *behaviours: Behaviour) -> None:
         self.behaviours.extend(behaviours)
@@ -104,7 +104,7 @@ class MessagesServer:
     # -- behaviours
 
     def answers(self, *content: dict[str, Any], stop_reason: str = "tool_use") -> Behaviour:
-        """A good answer, in the form that was asked for."""
+        """Send a correct answer, in the requested form."""
 
         async def behave(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
             reply = message(list(content), stop_reason)
@@ -115,7 +115,7 @@ class MessagesServer:
         return behave
 
     def fails(self, status: int, kind: str = "api_error", **headers: str) -> Behaviour:
-        """An error, as the API words it."""
+        """Send an error in the API's format."""
 
         async def behave(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
             error = {"type": "error", "error": {"type": kind, "message": f"{kind} of this test"}}
@@ -125,7 +125,7 @@ class MessagesServer:
         return behave
 
     def streams(self, *chunks: bytes, end: str = "well") -> Behaviour:
-        """These bytes; then the end is `well`, `cut`, or never comes (`hang`)."""
+        """Send these bytes. Then the connection ends `well`, is `cut`, or never ends (`hang`)."""
 
         async def behave(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
             return await self.stream(request, list(chunks), end)
@@ -133,7 +133,7 @@ class MessagesServer:
         return behave
 
     def drips(self) -> Behaviour:
-        """Send a ping now and then, without end."""
+        """Send a ping from time to time, without end."""
 
         async def behave(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
             response = await self._begin(request)
@@ -148,7 +148,7 @@ class MessagesServer:
         return behave
 
     def never_answers(self) -> Behaviour:
-        """Takes the request, and says nothing."""
+        """Read the request, and send nothing."""
 
         async def behave(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
             self.reached.set()
@@ -182,7 +182,7 @@ class MessagesServer:
 
 @asynccontextmanager
 async def messages_server() -> AsyncIterator[MessagesServer]:
-    """A server on a free port, for the length of this scope.
+    """Run a server on a free port in this scope.
 
     Its client is imported first. That takes two seconds, and on a busy machine longer than a test waits for an answer.
     """

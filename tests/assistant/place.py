@@ -1,4 +1,4 @@
-"""An assistant in a state directory of its own, with a scripted model and terminals without shells."""
+"""An assistant with its own state directory, a scripted model, and terminals without shells."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -37,7 +37,7 @@ class Place:
         self.assistant.prompt(messages.Prompt(prompt=prompt, uuid=uuid), self.phone)
 
     def greet(self) -> None:
-        """The phone comes, or comes again."""
+        """Connect the phone, or reconnect it."""
         self.viewers.add(self.phone)
         self.assistant.greet(self.phone)
 
@@ -62,7 +62,7 @@ async def a_place(
     follows: bool = False,
     **settings: Any,
 ) -> AsyncIterator[Place]:
-    """An assistant whose model answers with these steps, for the length of this scope. Every bound is checked."""
+    """Run an assistant whose model answers with these steps. Every bound is checked at the end."""
     ledger, phone, viewers = Ledger(limits), Notes(follows_assistant=follows), Viewers()
     viewers.add(phone)
     tabs = FakeTerminals(FakeTerminal(uuid, program, kept_bytes) for uuid in "abcdefgh"[:terminals])

@@ -28,7 +28,7 @@ SHELLS = {
     "fish": ("fish", "--no-config"),
     "dash": ("dash",),
 }
-"""What is installed of these is tried."""
+"""The shells to test, if they are installed."""
 
 PRESENT = [name for name in SHELLS if shutil.which(name)]
 
@@ -57,11 +57,11 @@ class Shell:
         await eventually(lambda: self.terminal.position > 0 and self.terminal.foreground().is_prompt)
 
     def ask(self) -> None:
-        """Have the model do what its script says."""
+        """Run a conversation with the model's script."""
         self.assistant.prompt(messages.Prompt(prompt="do it"), self.notes)
 
     async def asked(self, number: int = 1) -> dict[str, Any]:
-        """Wait for so many questions; the last of them."""
+        """Wait for this number of approvals. Return the last one."""
         return await self.notes.until("ai:approval", number)
 
     def answer(self, asked: dict[str, Any], ok: bool) -> None:
@@ -72,7 +72,7 @@ class Shell:
 async def a_shell(
     directory: Path, name: str, *steps: Any, cols: int = 80, prompt: str | None = None, **settings: Any
 ) -> AsyncIterator[Shell]:
-    """A shell of this name in a directory, for the length of this scope."""
+    """Run a shell of this name in a directory."""
     ledger, outlet = Ledger(), Notes()
     environment = {
         **shell_environment({"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(directory)}, name),

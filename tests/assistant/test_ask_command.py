@@ -1,4 +1,4 @@
-"""The assistant, asked by a command over the control socket."""
+"""The assistant, used by a command over the control socket."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ from tests.support.eventually import eventually
 
 @asynccontextmanager
 async def an_agent(state: Path, *steps: Any, **settings: Any) -> AsyncIterator[tuple[Place, Path]]:
-    """An assistant that commands can ask, for the length of this scope."""
+    """Run an assistant with a control socket."""
     async with a_place(state, *steps, **settings) as place:
         asking = AssistantControl(place.assistant, place.ledger)
         socket = StateDir(state).control_socket
@@ -141,7 +141,7 @@ class Command:
         self.process = process
 
     async def lines_until(self, words: str) -> list[str]:
-        """Its output up to a line with these words."""
+        """Return its output up to a line with these words."""
         assert self.process.stdout is not None
         lines: list[str] = []
         while not lines or words not in lines[-1]:
@@ -151,14 +151,14 @@ class Command:
         return lines
 
     async def end(self) -> tuple[int, str, str]:
-        """Its status, and all that it still wrote."""
+        """Return its status, and the rest of its output."""
         out, error = await asyncio.wait_for(self.process.communicate(), 20)
         return self.process.returncode or 0, out.decode(), error.decode()
 
 
 @asynccontextmanager
 async def a_command(*arguments: str, stdin: int = asyncio.subprocess.DEVNULL, **environ: str) -> AsyncIterator[Command]:
-    """`mobifai ask` as a process of its own; it is gone at the end of this scope."""
+    """Run `mobifai ask` in a separate process, which is gone at the end of this scope."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "mobifai", "ask", *arguments,
         stdin=stdin, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
@@ -262,7 +262,7 @@ async def test_a_question_that_is_answered_elsewhere_does_not_wait_here(tmp_path
 
 
 async def place_asks(command: Command) -> None:
-    """Wait for the question, which ends in no line's end."""
+    """Wait for the question, which has no line end."""
     assert command.process.stdout is not None
     await asyncio.wait_for(command.process.stdout.readuntil(b"[y/N] "), 20)
 

@@ -1,4 +1,4 @@
-"""The record of what was asked and typed."""
+"""The record of requests and typed text."""
 
 import json
 import stat

@@ -1,4 +1,4 @@
-"""Settings, and where the key comes from."""
+"""Settings, and the source of the key."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""However a conversation goes, the API takes what is sent, and it never grows."""
+"""In any course of a conversation, its requests are valid for the API, and its size is bounded."""
 
 import json
 from typing import Any

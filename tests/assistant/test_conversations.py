@@ -23,7 +23,7 @@ from tests.support.eventually import eventually
 
 
 class Asked:
-    """A step that notes what the model was asked."""
+    """A step that records the model's requests."""
 
     def __init__(self, *answers: Any) -> None:
         self.questions: list[ModelRequest] = []
@@ -34,7 +34,7 @@ class Asked:
         return self._answers[min(len(self.questions), len(self._answers)) - 1]
 
     def sent_text(self, number: int = -1) -> str:
-        """The last message of a question, as text."""
+        """Return the last message of a request as text."""
         block = self.questions[number].messages[-1]["content"][0]
         return str(block["text"] if block["type"] == "text" else block["content"][0]["text"])
 
@@ -299,7 +299,7 @@ async def test_a_script_in_a_file_needs_no_key(tmp_path: Path) -> None:
         assert place.phone.of("ai:message")[0]["text"] == "bye"
 
 
-# -- who may start, and what ends it
+# -- start and end
 
 
 async def test_a_second_prompt_is_answered_with_the_one_that_runs(tmp_path: Path) -> None:
@@ -401,7 +401,7 @@ async def test_the_agent_stopping_ends_it(tmp_path: Path) -> None:
 
 @asynccontextmanager
 async def at_a_prompt(state: Path, *steps: Any) -> AsyncIterator[Place]:
-    """A place whose terminal is at a shell's prompt, and that asks before risky actions."""
+    """Run an assistant that asks before risky actions, with a terminal at a shell's prompt."""
     async with a_place(state, *steps, approvals=ApprovalMode.RISKY, program=echoes_at_a_prompt) as place:
         place.terminal.output("$ ")
         yield place
@@ -444,7 +444,7 @@ async def test_a_risky_line_typed_over_several_turns_is_found(tmp_path: Path) ->
         assert question["actions"][0]["line"] == "rm -rf x"
         place.assistant.approve(messages.AiApprove(id=question["id"], ok=False), place.phone)
         await place.phone.end()
-        assert place.terminal.text == "rm -rf x\x03"  # what was not allowed does not stay at the prompt
+        assert place.terminal.text == "rm -rf x\x03"  # a refused line does not stay at the prompt
     assert "did not allow" in asked.sent_text(3)
 
 

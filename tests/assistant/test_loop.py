@@ -1,4 +1,4 @@
-"""The loop of one conversation, as dialogues: the model's answers go in; events and typed text come out."""
+"""The loop of one conversation, as dialogues: the model's answers lead to events and typed text."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -51,7 +51,7 @@ class Ended:
 
 
 class Talk:
-    """A loop whose model answers when the test says so: each answer returns what happens until the next question."""
+    """A loop whose model answers when the test wants it. Each answer returns the events until the next request."""
 
     def __init__(self, folder: Path, limits: Mapping[str, int]) -> None:
         self._runner = asyncio.Runner()
@@ -76,7 +76,7 @@ class Talk:
         return self._runner.run(self._until_pause())
 
     def close(self) -> None:
-        """End the conversation, if it goes on."""
+        """End the conversation, if it still runs."""
         self._task.cancel()
         self._runner.run(asyncio.wait([self._task]))
         self._audit.close()
@@ -115,7 +115,7 @@ class Talk:
 
 
 class _Model:
-    """The model that a `Talk` plays."""
+    """The model of a `Talk`."""
 
     def __init__(self, talk: Talk) -> None:
         self.secret = ""

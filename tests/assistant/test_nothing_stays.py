@@ -1,4 +1,4 @@
-"""After a conversation everything of it is gone, and none grows however long it is."""
+"""After a conversation all of its objects are gone, and no conversation grows with its length."""
 
 import asyncio
 import gc
@@ -36,7 +36,7 @@ def living(*kinds: type) -> list[Any]:
 
 
 def canaries(place: Place, *kinds: type) -> list["weakref.ref[Any]"]:
-    """Weak references to what is of a conversation now: at least one of each kind."""
+    """Return weak references to a conversation's present objects, at least one of each kind."""
     assert place.entry("assistant.conversations").used == 1
     found = living(*OURS, *kinds)
     assert {type(one) for one in found} >= set(kinds)
@@ -51,7 +51,7 @@ async def hangs(_: ModelRequest) -> Any:
 async def test_nothing_of_a_conversation_lives_on(tmp_path: Path, ending: str) -> None:
     steps = {"done": ([LOOK], [says("x")]), "error": ([LOOK], "no", "no")}.get(ending, ([LOOK], hangs))
     gc.collect()
-    gc.disable()  # what stays must be gone by what the assistant itself does
+    gc.disable()  # the assistant itself must release everything
     try:
         birds: list[weakref.ref[Any]] = []
 
@@ -100,7 +100,7 @@ LONG = {"assistant.turns": 10_000, "assistant.tokens": 10**9, "assistant.seconds
 
 
 class EndlessTask:
-    """A model that looks again and again, so often, and checks every request by the API's rules."""
+    """A model that reads the screen this number of times, and checks every request by the API's rules."""
 
     def __init__(self, turns: int) -> None:
         self.turns = turns
@@ -123,12 +123,12 @@ class EndlessTask:
 
 
 def echoes(terminal: FakeTerminal, text: str) -> None:
-    """A program that prints what is typed, colourfully."""
+    """A program that prints its input with colours."""
     terminal.output(f"\x1b[32m{text[:300]}\x1b[0m\r\n$ ")
 
 
 async def to_the_end(place: Place, turns: int) -> None:
-    """One conversation of so many turns; then nothing of it is in the test's own notes."""
+    """Run one conversation with this number of turns, and clear the test's records of it."""
     place.terminal.clear()
     place.phone.said.clear()
     place.prompt()
@@ -196,7 +196,7 @@ def risen(before: dict[str, int], after: dict[str, int], conversations: float) -
 
 
 async def settled(place: Place, task: EndlessTask) -> dict[str, int]:
-    """Go on until the last conversations rose no more than noise does: every cache is full then."""
+    """Run conversations until the figures only vary by noise, which means that every cache is full."""
     before = await window(place, task)
     for _ in range(20):
         now = await window(place, task)
@@ -211,7 +211,7 @@ async def test_memory_after_many_conversations_is_what_it_was(tmp_path: Path) ->
     task = EndlessTask(10)
     async with a_place(tmp_path, task, limits=LONG, quiet_seconds=0, program=echoes) as place:
         tracemalloc.start()
-        gc.freeze()  # what was there before is not looked at every time
+        gc.freeze()  # earlier objects are not examined every time
         try:
             before = await settled(place, task)
             windows = [await window(place, task) for _ in range(4)]

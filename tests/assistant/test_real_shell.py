@@ -1,6 +1,6 @@
 """A whole task in a real shell: the model makes a file with vim, looks at it, and checks it with cat.
 
-It needs vim. Where there is none the test is skipped, and says so; continuous integration installs it.
+It needs vim. The test is skipped without it; continuous integration installs it.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ needs_vim = pytest.mark.skipif(
 
 @asynccontextmanager
 async def a_shell(directory: Path, script: list[Any]) -> AsyncIterator[tuple[Assistant, Tabs, Notes]]:
-    """A tab with a shell in a directory, and an assistant with this script, for the length of this scope."""
+    """Run a shell in a directory, and an assistant with this script."""
     ledger, outlet = Ledger({"assistant.turns": 500}), Notes()
     environment = {**shell_environment({"PATH": "/usr/bin:/bin"}, "/bin/sh"), "PS1": "$ ", "LANG": "C.UTF-8"}
     spec = ShellSpec(("/bin/sh",), environment, str(directory))
@@ -71,7 +71,7 @@ def screen_of(question: ModelRequest) -> str:
 
 
 class Script:
-    """Steps, each of which waits for its moment; the last one ends the task."""
+    """Steps that each wait for their moment. The last one ends the task."""
 
     def __init__(self, *steps: tuple[Callable[[str], object], list[dict[str, Any]]]) -> None:
         self._steps = list(steps)

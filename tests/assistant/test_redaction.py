@@ -109,7 +109,7 @@ def test_a_private_key_is_masked_when_an_end_of_it_is_to_be_seen(first: int, las
 )
 @pytest.mark.parametrize("lines", [PEM, PEM[:3], PEM[1:]], ids=["whole", "beginning", "end"])
 def test_a_private_key_is_masked_whatever_stands_before_its_lines(before: str, lines: list[str]) -> None:
-    """As in what grep, `cat -n` and `git diff` print."""
+    """As in the output of grep, `cat -n` and `git diff`."""
     _, masked = shown("\r\n".join(["$ grep", *(before + line for line in lines), "$ "]), cols=120)
     assert not any(line in masked for line in KEY_LINES), masked
     assert masked.startswith("$ grep")

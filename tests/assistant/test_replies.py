@@ -1,4 +1,4 @@
-"""What a server may send, and what is made of it."""
+"""The replies of a server, and their interpretation."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""Git in a repository that names programs: what it runs, and that a person is asked before."""
+"""Git in a repository that names programs: the user approves each command that may run them."""
 
 import os
 import subprocess
@@ -37,7 +37,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def runs(project: Path) -> str:
-    """A command that shows that it was run."""
+    """Return a command that leaves a trace when it runs."""
     return f"touch {project.parent}/ran; false"
 
 
@@ -119,7 +119,7 @@ def test_what_cannot_be_read_is_not_trusted_and_not_waited_for(project: Path) ->
 
 
 def test_usual_repositories_are_trusted(project: Path) -> None:
-    """A clone, a further worktree, and no repository at all."""
+    """A clone, another worktree, and a folder without a repository."""
     git(project.parent, "clone", "-q", str(project), "clone")
     git(project, "worktree", "add", "-q", "../further")
     git(project, "config", "user.name", "A B")

@@ -1,4 +1,4 @@
-"""Which command lines a person is asked about."""
+"""The command lines that need a user's approval."""
 
 import shutil
 import subprocess
@@ -241,7 +241,7 @@ UNCLEAR = [
     "od {/dev/mem,x}",
     "cat /d?v/watchdog",
 ]
-"""What may be read as something else, or has arguments by which a harmless program does more."""
+"""Lines with another possible meaning, and arguments that make a harmless program do more."""
 
 HARMLESS = [
     "ls -la",
@@ -377,7 +377,7 @@ LINES = st.lists(st.tuples(TOKENS, st.sampled_from(["", " "])), min_size=1, max_
 
 @pytest.mark.parametrize("shell", [name for name in ("bash", "zsh", "fish", "dash") if shutil.which(name)])
 def test_a_harmless_line_runs_nothing_else_and_writes_nothing(tmp_path: Path, shell: str) -> None:
-    """Whatever is judged harmless of many odd lines is run by a real shell, where a program waits to be run."""
+    """A real shell runs all unusual lines that are judged harmless. A program there reports if one runs it."""
     (tmp_path / "bin").mkdir()
     canary, cage = tmp_path / "bin" / "canary", tmp_path / "cage"
     canary.write_text(f"#!/bin/sh\n: > {tmp_path}/ran\n")

@@ -1,4 +1,4 @@
-"""Before a line that may do harm a person is asked, however it came to stand at the prompt: with real shells."""
+"""The user approves every line that may do harm, however it was entered. With real shells."""
 
 from pathlib import Path
 from typing import Any
@@ -60,11 +60,11 @@ async def test_a_risky_line_waits_for_a_person_however_it_is_typed(
         await eventually(lambda: not victim.exists())
 
 
-# -- the line on the screen is what is judged
+# -- the judged line is the one on the screen
 
 
 async def run_by_hand(here: Shell, line: str, shows: str) -> None:
-    """A person has the shell run something."""
+    """Run a command in the shell, as the user does."""
     here.terminal.write(f"{line}\r")
     await here.shows(shows)
     await here.prompt()
@@ -127,7 +127,7 @@ async def test_a_search_in_the_history_is_asked_about(tmp_path: Path) -> None:
     async with a_shell(tmp_path, "bash", steps) as here:
         await run_by_hand(here, "rm -f /tmp/no-such-file; echo do''ne", "done")
         here.ask()
-        here.answer(await here.asked(), ok=True)  # a search may be begun
+        here.answer(await here.asked(), ok=True)  # a search may have begun
         asked = await here.asked(2)
         here.answer(asked, ok=True)
         assert "rm -f /tmp/no-such-file" in (await here.asked(3))["actions"][-1]["line"]
@@ -152,7 +152,7 @@ async def test_each_line_of_a_text_is_judged_before_it_runs(tmp_path: Path, shel
 @every_editor
 @pytest.mark.parametrize("cols", [20, 37])
 async def test_a_line_over_several_rows_is_judged_whole(tmp_path: Path, shell: str, cols: int) -> None:
-    """Also one whose second row looks like a prompt with a harmless command."""
+    """Including one whose second row looks like a prompt with a harmless command."""
     line = "rm -f " + "x" * 150
     text = f"m -f {'x' * 150}"
     async with a_shell(
@@ -289,7 +289,7 @@ async def test_a_line_that_changes_while_a_person_thinks_is_asked_about_again(tm
         assert "echo changed" in again["actions"][-1]["line"]
 
 
-# -- where the line is not known
+# -- unknown lines
 
 
 async def test_what_an_interactive_program_would_get_is_asked_about(tmp_path: Path) -> None:

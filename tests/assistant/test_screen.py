@@ -1,4 +1,4 @@
-"""Output as a person would see it."""
+"""Output as a user sees it."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Whatever a clock says can be shown, and durations do not depend on it."""
+"""Any time of a clock can be shown, and durations do not depend on it."""
 
 import logging
 import math

@@ -1,4 +1,4 @@
-"""A database goes on in memory while its file can't be written, and has everything again once it can."""
+"""A database continues in memory while its file can't be written, and is written completely afterwards."""
 
 import sqlite3
 import time
@@ -17,7 +17,7 @@ ADD = "INSERT INTO things VALUES (?)"
 
 
 class Clock:
-    """A clock on which enough time passes between any two looks."""
+    """A clock that advances enough between two readings."""
 
     def __init__(self, step: float = RETRY_SECONDS + 1) -> None:
         self.step = step
@@ -40,7 +40,7 @@ def made(path: Path, problems: Problems, clock: Clock) -> Database:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Another program has the file to itself."""
+    """Another program locks the file."""
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         yield

@@ -1,4 +1,4 @@
-"""The doctor: what it finds in real places, and that it stays within its time whatever they do."""
+"""The doctor: its findings in real installations, and its time limit."""
 
 import asyncio
 import os
@@ -53,7 +53,7 @@ async def look(look: CheckFunction, subject: CheckedInstallation, seconds: float
 
 @asynccontextmanager
 async def answering(subject: CheckedInstallation, relay_url: str) -> AsyncIterator[None]:
-    """An agent whose status is this."""
+    """Run a control socket that answers with this status."""
 
     async def status(_: dict[str, object]) -> object:
         return {"agent_pid": 4711, "relay_url": relay_url}
@@ -64,7 +64,7 @@ async def answering(subject: CheckedInstallation, relay_url: str) -> AsyncIterat
 
 @asynccontextmanager
 async def a_server(answer: Callable[[], web.Response]) -> AsyncIterator[str]:
-    """Something that listens on loopback and answers any request; its URL."""
+    """Run a server on loopback that gives this answer to any request. Return its URL."""
 
     async def handle(_: web.BaseRequest) -> web.Response:
         return answer()
@@ -196,7 +196,7 @@ async def test_a_shell_that_does_not_work_is_a_problem(
 ) -> None:
     finding = await look(shell, with_shell(subject, *argv), 2)
     assert (finding.state, finding.found) == (Severity.PROBLEM, found)
-    await eventually(lambda: not sleepers())  # another process of the tests may have some at this moment
+    await eventually(lambda: not sleepers())  # another test process may have some at this moment
 
 
 def sleepers() -> list[psutil.Process]:

@@ -1,4 +1,4 @@
-"""KeepAwake: one helper while it is needed, none otherwise, whatever happens."""
+"""KeepAwake: one helper while it is needed, and none otherwise."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ from mobifai.health.keep_awake import KeepAwake, keep_awake_command
 from tests.support.eventually import eventually
 
 ALONE = 'trap : TERM; set -C; : > "$0" || exit 1; echo $$ >> "$0.pids"; cat; trap "" TERM; rm "$0"'
-"""A helper that fails when it is not the only one, and ends when its input does."""
+"""A helper that fails if another one runs, and ends when its input ends."""
 
 
 def a_helper(tmp_path: Path, script: str = ALONE) -> tuple[str, ...]:
@@ -24,7 +24,7 @@ def a_helper(tmp_path: Path, script: str = ALONE) -> tuple[str, ...]:
 
 def is_gone(pid: int) -> bool:
     try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE  # its new parent may take its time
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE  # its new parent may reap it late
     except psutil.NoSuchProcess:
         return True
 

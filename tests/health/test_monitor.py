@@ -1,4 +1,4 @@
-"""The health check says what there is, gives memory back, restarts at the third strike, and tests the real path."""
+"""The health check reports figures, releases memory, restarts after the third failure, and tests the real path."""
 
 import asyncio
 import logging
@@ -23,7 +23,7 @@ LARGE = replace(SMALL, memory_bytes=567 * 10**6)
 
 
 class Agent:
-    """An agent as its monitor sees it."""
+    """The monitor's view of an agent."""
 
     def __init__(self, status: AgentStatus = SMALL) -> None:
         self.now = status
@@ -58,7 +58,7 @@ class Agent:
 
 
 class AgentOf(Agent):
-    """An agent whose status is read so often, each time another one, and then never again."""
+    """An agent with a list of statuses, each of which is read once."""
 
     def __init__(self, statuses: list[AgentStatus]) -> None:
         super().__init__()

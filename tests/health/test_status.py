@@ -1,4 +1,4 @@
-"""Every renderer of the agent's status shows the figures that say so, and only those.
+"""Every renderer of the agent's status shows the figures that name it, and no others.
 
 A changed value shows which figures a renderer reads. So a new field of `AgentStatus` fails here until it is rendered
 where its `Figure` says.
@@ -47,7 +47,7 @@ def log_text(check: HealthCheck) -> str:
 
 
 def changed(value: Any) -> Any:
-    """Another value of the same type, different enough to be seen when it is rounded."""
+    """Return another value of the same type, which differs even after rounding."""
     match value:
         case bool():
             return not value
@@ -69,7 +69,7 @@ def changed(value: Any) -> Any:
 
 
 def reads(render: Callable[[Any], object], values: Any) -> set[str]:
-    """The figures whose change changes what is rendered."""
+    """Return the figures whose change affects the output."""
     before = render(values)
     return {name for name in declared(type(values)) if render(with_changed(values, name)) != before}
 

@@ -14,7 +14,7 @@ from mobifai.protocol.codec import encode
 from mobifai.protocol.handshake import Identity, sign, verifies
 
 SECONDS = 30.0
-"""How long anything may take on a machine that is busy with other tests."""
+"""The time limit of any step on a loaded machine."""
 
 
 class WireJson:
@@ -35,7 +35,7 @@ class WireJson:
 
 
 class Device:
-    """One device on one connection. `received` has every event in order, until it is asked for."""
+    """One device on one connection. `received` has every event in order, until a test takes it."""
 
     def __init__(self, kind: str, device_id: str | None = None, token: str | None = None) -> None:
         self.kind = kind
@@ -65,7 +65,7 @@ class Device:
             self._news.notify_all()
 
     async def hear(self, event: str, where: Callable[[Any], bool] = lambda _: True) -> Any:
-        """The payload of the next such event, which is forgotten then."""
+        """Return the payload of the next such event, and remove the event."""
 
         def found() -> tuple[str, Any] | None:
             return next((one for one in self.received if one[0] == event and where(one[1])), None)
@@ -88,7 +88,7 @@ class Device:
         await asyncio.gather(*waits, return_exceptions=True)
 
     async def settle(self) -> None:
-        """Wait until the relay has handled all that was said, by the answer to one thing more."""
+        """Wait until the relay has handled everything sent, by the answer to one more request."""
         marker = f"marker-{uuid4()}"
         await self.say(marker)
         await self.hear("error", lambda error: marker in error["message"] or "register first" in error["message"])
@@ -98,14 +98,14 @@ class Device:
         await self.say("register", payload | ({"token": self.token} if self.token else {}) | changes)
 
     async def sign_in(self, **changes: Any) -> Any:
-        """Register, and be let in."""
+        """Register and be admitted."""
         await self.register(**changes)
         answer = await self.hear("authenticated")
         self.token = answer["token"]
         return answer
 
     async def answer_handshake(self) -> None:
-        """Sign the challenge, and check the peer's signature as this project's peers do."""
+        """Sign the challenge, and check the peer's signature like this project's clients."""
         asked = await self.hear("handshake:initiate")
         secret = self.identity.shared_secret(asked["peerPublicKey"])
         await self.say("handshake:response", {"peerId": asked["peerId"], "signature": sign(secret, asked["challenge"])})
@@ -117,7 +117,7 @@ class Device:
 
 
 async def pair(phone: Device, agent: Device) -> None:
-    """The whole dialogue of two devices that are signed in."""
+    """Run the whole handshake of two devices that are signed in."""
     await phone.say("request_connection", {"targetDeviceId": agent.device_id})
     await asyncio.gather(phone.answer_handshake(), agent.answer_handshake())
     await asyncio.gather(phone.hear("paired"), agent.hear("paired"))
@@ -125,7 +125,7 @@ async def pair(phone: Device, agent: Device) -> None:
 
 @asynccontextmanager
 async def raw_socket(url: str, **options: Any) -> AsyncIterator[ClientWebSocketResponse]:
-    """A WebSocket on which anything can be sent; Engine.IO is open and the namespace connected."""
+    """Open a WebSocket for any data, with Engine.IO open and the namespace connected."""
     address = f"{url.replace('http', 'ws', 1)}/socket.io/?EIO=4&transport=websocket"
     async with ClientSession() as session, session.ws_connect(address, **options) as socket:
         assert (await socket.receive_str()).startswith("0{")

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 
 class Line:
-    """The way of one phone to the relay."""
+    """The connection of one phone to the relay."""
 
     def __init__(self, relay_port: int) -> None:
         self.relay_port = relay_port
@@ -18,7 +18,7 @@ class Line:
         self.url = ""
 
     def hold(self) -> None:
-        """Read nothing of the relay from now on."""
+        """Read nothing from the relay from now on."""
         self._flowing.clear()
 
     def release(self) -> None:
@@ -26,7 +26,7 @@ class Line:
         self._flowing.set()
 
     async def carry(self, phone_reader: asyncio.StreamReader, phone_writer: asyncio.StreamWriter) -> None:
-        """Carry one connection; its end, also when the line is cut, is not an error."""
+        """Forward one connection. Its end is no error, even if the line is cut."""
         call = asyncio.create_task(self._carry(phone_reader, phone_writer))
         self._calls.add(call)
         await asyncio.wait([call])
@@ -63,7 +63,7 @@ class Line:
 
 
 def _narrow(port: int) -> socket.socket:
-    """A connection of which the kernel holds little, so that holding the line is soon felt."""
+    """Open a connection with small kernel buffers, so that holding the line has a quick effect."""
     narrow = socket.socket()
     narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 10)
     narrow.connect(("127.0.0.1", port))
@@ -80,7 +80,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 @asynccontextmanager
 async def line_to(relay_port: int) -> AsyncIterator[Line]:
-    """A line for the length of a scope."""
+    """Run a line in this scope."""
     line = Line(relay_port)
     server = await asyncio.start_server(line.carry, "127.0.0.1", 0)
     line.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
@@ -93,7 +93,7 @@ async def line_to(relay_port: int) -> AsyncIterator[Line]:
 
 @asynccontextmanager
 async def silent_connection(port: int) -> AsyncIterator[asyncio.StreamReader]:
-    """A connection that asks for nothing."""
+    """A connection without requests."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         yield reader

@@ -31,7 +31,7 @@ class Clock:
 
 
 class Place:
-    """A relay that runs, and ways in."""
+    """A running relay, with invitations."""
 
     def __init__(self, relay: Relay, ledger: Ledger, clock: Clock) -> None:
         self.relay = relay
@@ -40,16 +40,16 @@ class Place:
         self.url = f"http://127.0.0.1:{relay.port}"
 
     def invite(self, kind: str = "legacy", account: str = OWNER) -> IssuedInvitation:
-        """An invitation for one new client."""
+        """Create an invitation for one new client."""
         return self.relay.sign_in.invite(ClientKind(kind), account)
 
     def token(self, kind: str = "legacy", account: str = OWNER) -> str:
-        """The token of an invitation."""
+        """Return the token of an invitation."""
         return self.invite(kind, account).token
 
     @asynccontextmanager
     async def phone(self, **options: Any) -> AsyncIterator[Device]:
-        """A phone that is signed in."""
+        """Connect a phone that is signed in."""
         options.setdefault("token", self.token())
         async with Device("mobile", **options).connected(self.url) as phone:
             await phone.sign_in(deviceName="Pixel")
@@ -58,7 +58,7 @@ class Place:
 
     @asynccontextmanager
     async def agent(self, device_id: str = "agent-1") -> AsyncIterator[Device]:
-        """An agent that is signed in."""
+        """Connect an agent that is signed in."""
         token = self.relay.sign_in.agent_token(device_id, "Laptop")
         async with Device("mac", device_id, token).connected(self.url) as agent:
             await agent.sign_in(deviceName="Laptop", tabCount=2)
@@ -67,7 +67,7 @@ class Place:
 
     @asynccontextmanager
     async def ask(self, method: str, path: str, token: str = "", **options: Any) -> AsyncIterator[ClientResponse]:
-        """One HTTP request. `unpack=False` leaves what comes as it came."""
+        """Send one HTTP request. `unpack=False` returns the body without decompression."""
         headers = options.pop("headers", {})
         if token:
             headers = {"Authorization": f"Bearer {token}"} | headers
@@ -83,7 +83,7 @@ class Place:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition that nothing tells of."""
+    """Poll a condition that has no notification."""
     async with asyncio.timeout(SECONDS):
         while not condition():
             await asyncio.sleep(0.01)
@@ -93,7 +93,7 @@ async def until(condition: Callable[[], bool]) -> None:
 async def open_place(
     state_dir: Path, limits: dict[str, int] | None = None, config: RelayConfig | None = None, **options: Any
 ) -> AsyncIterator[Place]:
-    """A relay for the length of a scope: a shared one, unless `shared=False` is given."""
+    """Run a relay in this scope: a shared one, unless `shared=False` is given."""
     options.setdefault("shared", True)
     ledger, clock = Ledger(limits), Clock()
     async with Relay.open(

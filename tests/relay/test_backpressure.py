@@ -22,7 +22,10 @@ CHUNK = "x" * 16_000
 
 
 async def _flood(agent: Device, chunks: int, chunk: str = CHUNK) -> int:
-    """Say so many chunks, as fast as the relay takes them; how many it took before the phone was gone."""
+    """Send this number of chunks as fast as the relay reads them.
+
+    Return how many it read before the phone was dropped.
+    """
     for number in range(chunks):
         if any(event == "paired_device_disconnected" for event, _ in agent.received):
             return number
@@ -31,7 +34,7 @@ async def _flood(agent: Device, chunks: int, chunk: str = CHUNK) -> int:
 
 
 async def _until_it_waits(place: Place) -> None:
-    """Wait until something is held back for the phone, and nothing arrives."""
+    """Wait until the relay holds messages for the phone, and none arrives."""
     await until(lambda: place.entry("relay.backlog").used >= 20)
 
 
@@ -103,13 +106,13 @@ async def test_an_agent_that_waits_for_its_phone_is_not_taken_for_dead(
     async with open_place(tmp_path) as place, place.agent() as agent, line_to(place.relay.port) as line:
         phone = Device("mobile", token=place.token())
         async with phone.connected(line.url):
-            phone.client.eio.ping_timeout = 60  # it hears no ping on a line that is held
+            phone.client.eio.ping_timeout = 60  # no ping arrives on a held line
             await phone.sign_in()
             await pair(phone, agent)
             line.hold()
             flood = asyncio.create_task(_flood(agent, 1000))
             await _until_it_waits(place)
-            for _ in range(14):  # longer than a ping and its answer may take
+            for _ in range(14):  # longer than the limit for a ping and its answer
                 await phone.say("terminal:input", {"uuid": "t", "data": "still here"})
                 await asyncio.wait([flood], timeout=0.25)
             assert not flood.done()

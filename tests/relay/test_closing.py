@@ -1,4 +1,4 @@
-"""Opening and closing: what is in the way is said, and nothing is left."""
+"""Opening and closing: obstacles have a message, and nothing remains."""
 
 import asyncio
 import gc
@@ -72,7 +72,7 @@ async def test_it_closes_within_two_seconds_even_if_a_device_stays(tmp_path: Pat
 
 @asynccontextmanager
 async def _talking(agent: Device) -> AsyncIterator[None]:
-    """An agent that sends output, as fast as it may."""
+    """Send output as an agent, as fast as allowed."""
     talk = asyncio.create_task(_talk_forever(agent))
     try:
         yield

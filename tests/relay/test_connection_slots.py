@@ -1,4 +1,4 @@
-"""Who gets a place, and who makes room for whom."""
+"""The limits of connections, and the choice of the connection to evict."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Clients behind reverse proxies: those that are trusted name them, everybody else is taken for what they are."""
+"""Clients behind reverse proxies: only trusted proxies can state a client's address."""
 
 from ipaddress import ip_network
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Violations of the protocol: an answer or a closed connection, never a crash, and nothing kept."""
+"""Violations of the protocol: an answer or a closed connection, never a crash or a leak."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The page on which a person types a pairing code."""
+"""The page for typing a pairing code."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from tests.relay.place import Place, open_place, until
 async def _type(
     place: Place, code: str, device_id: str = "phone-1", kind: str = "mobile", nonce: str = ""
 ) -> tuple[int, str, str]:
-    """Send the form: status, Location, page."""
+    """Send the form. Return status, Location and page."""
     form = {"code": code, "deviceId": device_id, "type": kind, "nonce": nonce}
     async with place.ask("POST", "/login", data=form) as response:
         return response.status, response.headers.get("Location", ""), await response.text()
@@ -131,7 +131,7 @@ async def test_a_waiting_phone_is_signed_in_and_others_are_not(tmp_path: Path) -
 
 
 async def test_another_client_that_waits_under_a_known_device_id_is_not_signed_in(tmp_path: Path) -> None:
-    """Whether it came before or after the device, and whichever way the device signs in."""
+    """In either order of connecting, and with each way of signing in."""
     async with (
         open_place(tmp_path) as place,
         Device("mobile").connected(place.url) as before,
@@ -194,7 +194,7 @@ async def test_the_login_page_names_the_waiting_device(tmp_path: Path) -> None:
 
 @dataclass(frozen=True)
 class Client:
-    """A kind of client: what it says of itself, and what its own kind of invitation is."""
+    """A kind of client: its registration, and its kind of invitation."""
 
     kind: str
     type: str
@@ -243,7 +243,7 @@ BY_TOKEN, BY_JSON, BY_FORM = Client.by_token, Client.by_json, Client.by_form
         *(("page", "agent", way) for way in (BY_TOKEN, BY_JSON)),
         ("page", "legacy app", BY_JSON),
         *(("legacy app", "agent", way) for way in (BY_TOKEN, BY_JSON, BY_FORM)),
-        *(("legacy app", "page", way) for way in (BY_TOKEN, BY_FORM)),  # of JSON the token is refused, see below
+        *(("legacy app", "page", way) for way in (BY_TOKEN, BY_FORM)),  # the page's token is refused, see below
     ],
 )
 async def test_an_invitation_for_one_kind_of_client_lets_no_other_in_and_stays_good(
@@ -256,7 +256,7 @@ async def test_an_invitation_for_one_kind_of_client_lets_no_other_in_and_stays_g
 
 
 async def test_the_token_of_a_page_is_rejected_from_a_client_that_does_not_encrypt(tmp_path: Path) -> None:
-    """Overheard while the page signs in, it is tried under the page's own device id, and before the page."""
+    """An eavesdropper tries it under the page's device id, before the page does."""
     async with open_place(tmp_path) as place:
         code = place.invite("e2e").code
         status, answer = await _sign_in(place, code, deviceId="page-1", kind="e2e")
@@ -269,7 +269,7 @@ async def test_the_token_of_a_page_is_rejected_from_a_client_that_does_not_encry
                 assert "register first" in (await listener.hear("error"))["message"]
         async with Device("mobile", "page-1", answer["token"]).connected(place.url) as page:
             await page.sign_in(features=["e2e"])
-            await page.register()  # now that it is in, it does not encrypt any more
+            await page.register()  # once admitted, it stops encrypting
             assert "mobifai pair --legacy" in (await page.hear("auth_error"))["message"]
             await page.say("request_connection", {"targetDeviceId": "agent-1"})
             assert "register first" in (await page.hear("error"))["message"]
@@ -300,7 +300,7 @@ async def test_a_relay_that_serves_one_agent_lets_no_other_in(tmp_path: Path) ->
 
 
 async def _sign_in(place: Place, code: object, **more: object) -> tuple[int, dict[str, Any]]:
-    """Send the code as JSON: status and answer."""
+    """Send the code as JSON. Return status and answer."""
     asked = {"deviceId": "phone-1", "type": "mobile", "code": code, **more}
     async with place.ask("POST", "/api/sign-in", json=asked) as response:
         return response.status, dict(await response.json())
@@ -383,4 +383,4 @@ async def test_every_address_means_ipv4_and_ipv6(tmp_path: Path) -> None:
             for _ in range(ATTEMPTS_PER_MINUTE):
                 body = {"deviceId": "phone-1", "type": "mobile", "code": "AAAA-AAAA"}
                 async with place.ask("POST", "/api/sign-in", json=body) as response:
-                    assert response.status == 403  # the two addresses are counted apart
+                    assert response.status == 403  # the two addresses are counted separately

@@ -1,4 +1,4 @@
-"""Messages that wait for a device to read them."""
+"""Messages that wait until a device reads them."""
 
 import asyncio
 
@@ -112,10 +112,10 @@ async def test_a_callback_is_called_once_after_a_packet_has_left() -> None:
     box.outbox.notify_when_drained(lambda: calls.append("moved"))
     await box.outbox.get()
     await asyncio.sleep(0)
-    assert calls == []  # it is under way
+    assert calls == []  # it is being written
     for _ in range(2):
         await box.outbox.get()
-    assert calls == []  # called from the loop, not from within
+    assert calls == []  # called by the loop, not by the outbox
     await asyncio.sleep(0)
     assert calls == ["moved"]
 

@@ -1,4 +1,4 @@
-"""Devices come in, come back, and are shut out."""
+"""Devices register, reconnect and are revoked."""
 
 from pathlib import Path
 from typing import Any

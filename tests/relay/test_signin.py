@@ -1,4 +1,4 @@
-"""Who is let in, and who is not. The rules, without a socket."""
+"""The rules of admission, without a socket."""
 
 import sqlite3
 import stat
@@ -24,7 +24,7 @@ PHONE, OTHER = "phone-1", "phone-2"
 
 
 class Desk:
-    """Where devices sign in, with a clock to set."""
+    """A sign-in service with a clock that the test sets."""
 
     def __init__(
         self, store: RelayStore, state_dir: Path, limits: dict[str, int] | None = None, *, shared: bool = True

@@ -1,4 +1,4 @@
-"""Strangers who want all places, and what they send instead of requests: nobody else notices."""
+"""Unknown clients that take all connections or send invalid data do not affect other clients."""
 
 import asyncio
 import gzip
@@ -38,7 +38,7 @@ async def _unsigned(one: Stranger) -> None:
 
 
 async def _count_open(strangers: list[Stranger]) -> int:
-    """How many of them the relay has not closed, once it has closed those that it does not want."""
+    """Return how many connections the relay keeps, once it has closed the others."""
     ended = [asyncio.create_task(one.answer(SECONDS)) for one in strangers]
     await asyncio.wait(ended, timeout=0.3)
     still_open = [task for task in ended if not task.done()]
@@ -275,7 +275,7 @@ async def test_a_flood_on_an_unsigned_websocket_is_dropped_and_starves_nobody(tm
             assert "101" in await one.upgrade()
             sending = asyncio.create_task(one.send(FLOODS[kind]))
             await phone.settle()
-            if "fragments" not in kind:  # those are a message that is still on its way, and time out
+            if "fragments" not in kind:  # these are incomplete messages, and time out
                 await one.answer(SECONDS)
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)

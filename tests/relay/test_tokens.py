@@ -1,4 +1,4 @@
-"""Tokens are JWTs of HS256, and no other text is one: held against PyJWT."""
+"""Tokens are JWTs with HS256, and no other text is accepted. Compared with PyJWT."""
 
 import jwt
 import pytest

@@ -1,4 +1,4 @@
-"""A relay's file that an earlier version wrote: what came in then still comes in, and nothing is lost on the way."""
+"""The relay reads the file of an earlier version: its devices are still admitted, and nothing is lost."""
 
 import sqlite3
 from contextlib import closing
@@ -81,7 +81,7 @@ async def test_an_old_page_that_has_encrypted_once_must_encrypt_from_then_on(tmp
 
 
 async def test_an_agent_that_signed_in_to_the_relay_of_another_stays_out(tmp_path: Path) -> None:
-    """The relay of `mobifai serve` used to let it in."""
+    """Earlier versions of `mobifai serve` admitted it."""
     first_version(tmp_path)
     async with open_place(tmp_path, shared=False) as place:
         async with Device("mac", "agent-1", token(tmp_path, "agent-1", "mac")).connected(place.url) as agent:

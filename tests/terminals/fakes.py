@@ -1,4 +1,4 @@
-"""Shells without processes: real pseudo-terminals whose other side the test holds."""
+"""Shells without processes: real pseudo-terminals whose other end belongs to the test."""
 
 import mmap
 import os
@@ -33,7 +33,7 @@ class FakeSpawner:
         master, slave = os.openpty()
         os.set_blocking(master, False)
         termios.tcsetwinsize(slave, (spec.rows, spec.cols))
-        tty.setraw(slave)  # no echo: only what the test prints comes out
+        tty.setraw(slave)  # no echo: the only output is the test's
         self._next_pid += 1
         self.slaves[self._next_pid], self.specs[self._next_pid] = slave, spec
         self.exits[self._next_pid] = on_exit

@@ -1,7 +1,7 @@
-"""An agent that is none: it has the keeper start a shell, and then does what an agent never should.
+"""A faulty agent: it lets the keeper start a shell, and then misbehaves.
 
-`python ill_agent.py FOLDER WAY`: the first one does it in the given way and leaves a note of the shell's pid; those
-after it end immediately.
+`python ill_agent.py FOLDER WAY`: the first one misbehaves in the given way and stores the shell's pid. Later ones end
+immediately.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The window of a phone that acknowledges: no more than keeps its line busy, whatever becomes of acknowledgements."""
+"""The window of a phone that acknowledges: just enough to keep its line busy, whatever happens to acknowledgements."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,10 +19,10 @@ class Line:
         self.rate, self.trip = rate, trip
         self.sent = self.acknowledged = 0
         self._free_at = 0.0
-        self._under_way: list[tuple[float, int]] = []  # when it is acknowledged, up to where
+        self._under_way: list[tuple[float, int]] = []  # the time and the position of each acknowledgement
 
     def flood(self, seconds: float) -> float:
-        """Send as much as the window allows for so long; the bytes a second that got through."""
+        """Send as much as the window allows for this time. Return the bytes per second that arrived."""
         began, before = self.now, self.acknowledged
         while self.now < began + seconds:
             if self.sent - self.acknowledged + CHUNK <= self.window.size:
@@ -37,7 +37,7 @@ class Line:
 
     @property
     def keeps_nobody_waiting(self) -> bool:
-        """Whether little more is under way than this line carries in some milliseconds."""
+        """Return whether little more is in flight than this line carries in some milliseconds."""
         return self.window.size <= max(FLOOR_BYTES, 0.005 * self.rate + 2 * CHUNK)
 
 
@@ -87,7 +87,7 @@ def test_a_phone_that_is_new_has_the_ceiling() -> None:
 
 
 class Strange(RuleBasedStateMachine):
-    """Anything may be reported, in any order and at any time."""
+    """Any reports may arrive, in any order and at any time."""
 
     def __init__(self) -> None:
         super().__init__()

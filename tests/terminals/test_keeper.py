@@ -152,7 +152,7 @@ async def test_a_marked_keeper_counts_its_shells_and_being_asked_leaves_nothing(
 
 
 async def _tries(kept: RunningKeeper, failures: int) -> None:
-    """Wait until the agent has failed so often: then everything that the keeper needs is loaded."""
+    """Wait until the agent has failed this number of times, when the keeper has loaded everything that it needs."""
     async with asyncio.timeout(20):
         while (await kept.status())["failures"] < failures:
             await asyncio.sleep(0.05)

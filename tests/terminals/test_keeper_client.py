@@ -1,4 +1,4 @@
-"""The agent's side of the connection to the keeper: late answers, and news before and after answers."""
+"""The agent's side of the connection to the keeper: late answers, and notifications before and after answers."""
 
 import asyncio
 import contextlib
@@ -135,7 +135,7 @@ async def test_news_that_follow_an_answer_are_delivered() -> None:
     held, ended = Keeper(theirs), list[str]()
     try:
         async with KeeperClient(ours.detach(), Ledger(), lambda: None) as shells:
-            for _ in range(20):  # both are read in one go in some of them
+            for _ in range(20):  # some runs read both in one call
                 let_go(shells.spawn("short-lived", SPEC, lambda _: ended.append("short-lived")))
                 await eventually(lambda: ended == ["short-lived"])
                 ended.clear()

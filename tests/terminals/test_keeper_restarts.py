@@ -1,4 +1,4 @@
-"""An agent that ends is restarted, soon at first, and never given up."""
+"""An agent that ends is restarted without end, with growing delays."""
 
 import signal
 from itertools import pairwise

@@ -21,7 +21,7 @@ RING, WINDOW = 400, 120
 
 
 class Program:
-    """A ring with an cursor, into which tests print."""
+    """A ring with a cursor, into which tests print."""
 
     def __init__(self, ring: int = RING, window: int = WINDOW, *, acknowledges: bool = True) -> None:
         self.ledger = Ledger({"terminal.ring": ring, "terminal.window": window})
@@ -36,7 +36,7 @@ class Program:
         self.printed = b""
 
     def print(self, data: bytes) -> int:
-        """Print what the kernel would let a program print now; how much that was."""
+        """Print as much as the kernel would accept from a program now. Return the number of bytes."""
         if self.cursor.must_stop:
             return 0
         data = data[: self.cursor.room]
@@ -176,7 +176,7 @@ def test_text_is_the_same_however_the_bytes_come(parts: list[bytes], length: int
 
 
 class Line(RuleBasedStateMachine):
-    """A program, a line that breaks, and a phone that comes back. Messages on the line may be lost with it."""
+    """A program, a line that breaks, and a phone that reconnects. Messages on the line may be lost."""
 
     @initialize(ring=st.sampled_from([100, RING, 4000]), window=st.sampled_from([20, WINDOW, 5000]), ack=st.booleans())
     def start(self, ring: int, window: int, ack: bool) -> None:
@@ -232,7 +232,7 @@ class Line(RuleBasedStateMachine):
                 self.check(payload)
 
     def check(self, payload: dict[str, Any]) -> None:
-        """What is shown is what was printed, from where it begins to where the phone says that it is."""
+        """The shown text is the printed text, from its first byte to the phone's offset."""
         end = self.phone.of("t").end
         if end is None:
             return
@@ -265,7 +265,7 @@ class Line(RuleBasedStateMachine):
 
     @rule()
     def says_again_where_it_is(self) -> None:
-        """As when a sync by another path crosses what this phone asked for itself."""
+        """As when a sync by another path crosses this phone's own request."""
         self.to_agent.append(("terminal:resume", {"terminals": [self.phone._resume_entry("t")]}))
 
     @precondition(lambda self: self.forwarded)
@@ -284,7 +284,7 @@ class Line(RuleBasedStateMachine):
             assert 0 <= bound.used <= bound.capacity
 
     def teardown(self) -> None:
-        """Whatever happened: with a line that holds, the phone soon has all that was printed."""
+        """After any events, a phone with a stable line soon has all output."""
         if not hasattr(self, "program"):
             return
         self.program.print(b"the end\n")

@@ -1,4 +1,4 @@
-"""Reading a terminal's master: as much as there is, into as much room as there is."""
+"""Reading a terminal's master: all available bytes, up to the available room."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ from tests.support.eventually import eventually
 
 @dataclass
 class Reader:
-    """Gives windows of one or two views, in turn, and keeps what was read into them."""
+    """Returns windows of one or two views, in turn, and stores their content."""
 
     sizes: tuple[tuple[int, ...], ...]
     read: list[bytes] = field(default_factory=list)
@@ -40,7 +40,7 @@ class Reader:
 
 @asynccontextmanager
 async def reading(reader: Reader) -> AsyncIterator[socket.socket]:
-    """A socket whose packets are what single reads of a terminal give; closing it is the end."""
+    """A socket whose packets are the single reads of a terminal. Closing it is the end."""
     master, program = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     master.setblocking(False)
     ledger = Ledger()
@@ -97,7 +97,7 @@ async def test_every_byte_is_read_in_order_whatever_room_there_is(
     sizes: tuple[tuple[int, ...], ...], pieces: list[int]
 ) -> None:
     reader = Reader(sizes)
-    reader_end, writer_end = os.pipe()  # bytes, as with a terminal: what a read leaves stays
+    reader_end, writer_end = os.pipe()  # a stream, like a terminal: unread bytes remain
     os.set_blocking(reader_end, False)
     ledger = Ledger()
     with ledger.bound(TERMINAL_INPUT) as bound:

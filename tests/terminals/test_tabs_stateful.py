@@ -60,7 +60,7 @@ class TabsMachine(RuleBasedStateMachine):
         self.session = None
 
     def ask(self, request: str, message) -> None:
-        """A phone asks for something, and comes for that if none is here."""
+        """Send a phone's request, and connect a phone if there is none."""
         if self.session is None:
             self.phone_comes()
         self.do(getattr(self.session, request), message)

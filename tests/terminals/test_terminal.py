@@ -1,4 +1,4 @@
-"""One terminal: its screen, what waits for a phone, and when it stops the program."""
+"""One terminal: its screen, the output that waits for a phone, and pausing the program."""
 
 import asyncio
 import mmap
@@ -31,7 +31,7 @@ SPEC = ShellSpec(("/bin/sh",), {}, "/")
 
 @asynccontextmanager
 async def a_terminal(ledger: Ledger | None = None) -> AsyncIterator[tuple[Terminal, int]]:
-    """A terminal and the other side of it, where a test prints as a program does."""
+    """A terminal and its other end, to which a test prints as a program does."""
     spawner = FakeSpawner()
     spawned = spawner.spawn("tab", SPEC, lambda: None)
     terminal = Terminal(Tab("tab", "Tab 1", 1), spawned, ledger or Ledger(), lambda _: None)
@@ -98,7 +98,7 @@ async def test_output_that_nobody_takes_stops_the_program_and_taking_lets_it_run
                 await asyncio.sleep(0)
         stopped_at = terminal.ring.end
         while with_room(program):
-            await asyncio.sleep(0)  # the kernel takes some more, and then nothing
+            await asyncio.sleep(0)  # the kernel accepts some more, and then nothing
         assert terminal.ring.end == stopped_at
         taken(feed)
         await eventually(lambda: terminal.ring.end > stopped_at)
@@ -181,8 +181,8 @@ async def test_a_program_that_says_it_is_huge_is_taken_for_as_large_as_a_screen_
 
 
 async def test_an_echo_is_there_when_a_key_has_been_typed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel's own, and what a program prints soon, without a turn of the loop."""
-    monkeypatch.setattr(terminal_module, "ECHO_SECONDS", 30.0)  # on a machine that is busy with other things
+    """The kernel's echo, and early output of a program, without an iteration of the loop."""
+    monkeypatch.setattr(terminal_module, "ECHO_SECONDS", 30.0)  # on a loaded machine
     async with a_feed() as (feed, terminal, program):
         modes = termios.tcgetattr(program)
         modes[3] |= termios.ECHO

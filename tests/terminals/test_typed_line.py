@@ -1,4 +1,4 @@
-"""Whether a line has just begun, by what was typed last."""
+"""The test for the beginning of a line, from the last input."""
 
 import pytest
 
