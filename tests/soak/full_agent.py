@@ -36,9 +36,9 @@ from soak.scenarios.terminal_checks import PATIENCE, CheckedTabs
 
 SETTINGS = '[assistant]\nquiet_seconds = 0.0\napprovals = "never"\nretries = 0\n'
 PASTE = 500_000
-"""Characters of one paste; two of them fill what a terminal that does not read may be given."""
+"""Number of characters in a paste. Two pastes fill the input of a terminal that does not read."""
 BODY = 60_000
-"""Bytes of a request's body that is never whole."""
+"""Number of bytes in a request's body that is never complete."""
 
 
 class Fullest:

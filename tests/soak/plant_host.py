@@ -32,9 +32,9 @@ from tests.support.agent_here import (
 from tests.support.eventually import eventually
 
 PLANT_EVENTS = 10
-"""Events between two looks at a plant; the slowest needs five."""
+"""Number of events between two counts of a plant. The slowest plant leaks once in five events."""
 DECOY_EVENTS = 80
-"""Events after which a decoy has reached its end."""
+"""Number of events after which a decoy no longer grows."""
 
 
 async def visit(agent: Agent, number: int) -> None:
@@ -91,7 +91,7 @@ CAUSES: dict[LifecycleEvent, Callable[[Agent, int], Awaitable[None]]] = {
     LifecycleEvent.PROMPT: prompt,
     LifecycleEvent.REFUSAL: refusal,
 }
-"""Return the function that causes each event once."""
+"""The function that causes each event once."""
 
 
 def cause_of(name: str) -> Callable[[Agent, int], Awaitable[None]]:

@@ -24,7 +24,7 @@ from soak.gauges.results import Report
 from tests.support.leftovers import waits
 
 LONGEST = 400.0
-"""Seconds for a whole run on a machine that has other work too."""
+"""Timeout in seconds of a whole run, long enough for a busy machine."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Soaking:
     def keepers(self) -> list[psutil.Process]:
         """Return the agents' parents, which own the shells."""
         named = [one for one in self.processes() if any(word.endswith("keeper.py") for word in _words(one))]
-        # A process that a keeper is about to turn into an agent still has the keeper's name.
+        # A child process that is about to become an agent still has the keeper's name.
         return [one for one in named if not any(one.ppid() == other.pid for other in named)]
 
     def folder(self) -> Path:
@@ -117,7 +117,7 @@ def wait_until(is_so: object, what: str, seconds: float) -> None:
 def soaking(place: Path, *words: str) -> Iterator[Soaking]:
     """Start a run with `--json` and yield it. Its report is written to `place`, unless it is resumed."""
     place.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix="m-", dir="/tmp"))  # short: sockets are in it
+    temporary = Path(tempfile.mkdtemp(prefix="m-", dir="/tmp"))  # short, because socket paths are limited
     report = [] if {"--resume", "--report", "--list", "--list-plants"} & {*words} else ["--report", str(place)]
     with place.with_suffix(".out").open("w") as out, place.with_suffix(".err").open("w") as err:
         process = subprocess.Popen(

@@ -47,7 +47,7 @@ class Stage:
     def __init__(self) -> None:
         self.transcript: list[str] = []
         self.failures: list[tuple[float, Exception] | None] = []
-        """For each warm-up and block: how long it is paused and what it raises; None for one that succeeds."""
+        """For each warm-up and block, the length of its pause and its error. None stands for success."""
         self.lost = 0
         self.now = 0.0
         self.pauses = PauseDetector(lambda: self.now)

@@ -36,7 +36,7 @@ PERSONS = {
     "TZ": "Asia/Kathmandu",
     "XDG_STATE_HOME": "/nowhere",
 }
-"""Variables that a person may have, each of which would change what is tested."""
+"""Variables that a user may have set. Each would change the agent under test."""
 
 SHADOWS = ("json.py", "sitecustomize.py", "usercustomize.py", "asyncio.py", "psutil.py", "memray.py")
 PACKAGES = ("mobifai", "soak", "profiles")

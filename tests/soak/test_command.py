@@ -388,7 +388,7 @@ def _typed(command: str, folder: Path) -> Report:
     done = subprocess.run(["sh", "-c", command], cwd=folder, env={**os.environ, "PATH": path}, capture_output=True,
                           text=True, check=False)  # fmt: skip
     assert (folder / "soak-report" / "report.json").exists(), done.stderr
-    assert command in done.stdout  # it names itself
+    assert command in done.stdout  # the output contains the command
     return read(folder / "soak-report")
 
 

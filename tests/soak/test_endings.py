@@ -137,7 +137,7 @@ async def test_a_pause_of_the_whole_machine_is_reported_and_not_judged(tmp_path:
 async def test_a_run_goes_on_while_the_disk_of_its_report_is_full(tmp_path: Path, for_good: bool) -> None:
     with small_disk(tmp_path / "disk") as disk:
         (disk.path / "r").mkdir()
-        (tmp_path / "report").symlink_to(disk.path / "r")  # what the run prints is beside the link, where there is room
+        (tmp_path / "report").symlink_to(disk.path / "r")  # the run's output is on another disk, which has space
         async with started(tmp_path, RUN) as run:
             run.phase("warming up")
             disk.fill()

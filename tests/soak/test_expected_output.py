@@ -25,7 +25,7 @@ def lines(first: int, count: int) -> bytes:
 
 
 TEXT = shell.GREETING + lines(1, 400)
-"""Some 24 KB: six rings."""
+"""Output of about 24 KB: six times the size of the ring."""
 
 
 @dataclass

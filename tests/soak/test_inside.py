@@ -31,7 +31,7 @@ from soak.inside.tidy import tidy
 from soak.inside.windows import MemoryWindows
 
 HANDFUL = 8
-"""Objects that the counting itself may have more of, after a thousand times."""
+"""Number of objects by which a thousand counts may grow."""
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +77,7 @@ async def test_objects_are_counted_by_type() -> None:
         thing.itself = thing  # type: ignore[attr-defined]
     assert count(Ledger(), disturb=True)[name] == before + 7
     del things, thing
-    assert count(Ledger(), disturb=False)[name] == before + 7  # garbage that nobody collected
+    assert count(Ledger(), disturb=False)[name] == before + 7  # the garbage was not collected
     after = count(Ledger(), disturb=True)
     assert after.get(name, 0) == before
     assert after["uncollected"] >= 7
@@ -135,7 +135,7 @@ async def test_a_thousand_counts_leave_everything_where_it_was() -> None:
     ledger = Ledger()
     for _ in range(20):
         count(ledger, disturb=True)
-    before = count(ledger, disturb=True)["python.blocks"]  # of a count that is kept the numbers would count too
+    before = count(ledger, disturb=True)["python.blocks"]  # keep only one value: the others would be counted too
     for _ in range(1000):
         count(ledger, disturb=True)
     assert abs(count(ledger, disturb=True)["python.blocks"] - before) <= HANDFUL
@@ -227,7 +227,8 @@ async def test_free_lists_are_filled_by_what_lives_at_one_time_and_nothing_of_it
     for _ in range(3):
         await fill_free_lists()
     assert asyncio.all_tasks() == tasks
-    assert abs(count(Ledger(), disturb=True)["python.blocks"] - before) < AT_ONCE  # of many thousand
+    # A pass creates many thousand objects.
+    assert abs(count(Ledger(), disturb=True)["python.blocks"] - before) < AT_ONCE
 
 
 # -- windows of memray

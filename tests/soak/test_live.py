@@ -91,7 +91,7 @@ def test_the_last_state_stays_on_the_screen() -> None:
     console, clock = terminal(), Clock()
     with LiveView(console, clock) as live:
         live.update(PROGRESS)
-        live.update(replace(PROGRESS, counts=CycleCounts(1234, 300, rounds=3)))  # too soon to be drawn immediately
+        live.update(replace(PROGRESS, counts=CycleCounts(1234, 300, rounds=3)))  # too soon to be drawn
         assert "1,234 judged cycles" not in shown(console)
     assert "1,234 judged cycles" in shown(console)
 

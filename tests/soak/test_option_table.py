@@ -12,7 +12,7 @@ from tests.soak import option_words
 
 VALUES = {"duration": "10m", "cycles": "5", "seed": "7", "time_scale": "20", "phones": "2", "report_dir": "r",
           "resume": "r", "plant_name": "zombie", "attach": "s", "scenario_names": "terminals"}  # fmt: skip
-"""A value of each parameter that has one; it may be the one that it has by default."""
+"""A value for each parameter that takes one. It may be the default."""
 
 
 def checked(*words: str) -> str:

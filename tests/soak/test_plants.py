@@ -153,7 +153,7 @@ async def test_a_plant_that_fails_does_not_disturb_the_agent_or_another_plant(
 
 START = """
 import runpy, sys
-sys.path.append(sys.argv.pop(1))  # the last place: what is installed comes first
+sys.path.append(sys.argv.pop(1))  # last, so that the installed packages are found first
 runpy.run_module("tests.soak.plant_host", run_name="__main__", alter_sys=True)
 """
 
@@ -288,7 +288,7 @@ VISIBLE = (
     "zombie",
     "log-handler",
 )
-"""Plants that are seen from outside, over three moments."""
+"""Plants whose leak is visible from outside. They are counted at three times."""
 
 
 async def use(agent: AgentUnderTest) -> None:
@@ -322,7 +322,7 @@ async def test_plants_in_a_running_agent_leak_once_an_event_and_end_with_it(
     async with agent_under_test(
         tmp_path / "run", no_settings(tmp_path), ["--shell", "/bin/sh"], separate_relay=separate_relay
     ) as agent:
-        await use(agent)  # the first phone brings modules, which bring handlers of theirs
+        await use(agent)  # the first phone causes imports, which add log handlers
         for name in VISIBLE:
             await agent.ask("soak.plant", {"name": name})
         before, _ = await agent.values()
@@ -362,7 +362,7 @@ async def test_plants_in_a_running_keeper_leak_once_a_shell_and_are_seen_there(t
         await use(agent)
         for name in IN_KEEPER_VISIBLE:
             await agent.ask_in("keeper", "soak.plant", {"name": name})
-        await use(agent)  # what the plants bring with their first event
+        await use(agent)  # the first event of a plant causes growth that is not its leak
         before, _ = await agent.values()
         await use(agent)
         after, _ = await agent.values()
@@ -373,7 +373,7 @@ async def test_plants_in_a_running_keeper_leak_once_a_shell_and_are_seen_there(t
         assert grown["keeper/threads:planted"] == EVENTS
         assert grown["keeper/heap.bytes"] >= EVENTS * 64
         assert grown["zombies"] == EVENTS
-        assert grown["python.blocks"] < 200  # nothing of it is in the agent
+        assert grown["python.blocks"] < 200  # the agent does not grow by these plants
 
 
 IN_KEEPER_VISIBLE = (

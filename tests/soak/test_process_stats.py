@@ -19,7 +19,7 @@ from soak.gauges import process_stats as outside
 from tests.soak.soak_runs import wait_until
 
 NOBODY = 2**22 + 1
-"""No process has this id (proc(5): the largest is 2^22)."""
+"""A process id that no process has (proc(5): the largest is 2^22)."""
 
 linux = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="kinds of descriptors come from /proc")
 
@@ -63,7 +63,7 @@ def test_descriptors_are_distinguished_by_kind() -> None:
 @linux
 def test_memory_maps_are_counted_and_a_process_that_is_gone_has_none() -> None:
     before = outside.map_values(os.getpid())["maps"]
-    kept = [mmap.mmap(-1, mmap.PAGESIZE) for _ in range(50)]  # each of its own: shared ones are not joined
+    kept = [mmap.mmap(-1, mmap.PAGESIZE) for _ in range(50)]  # shared maps, which the kernel does not merge
     more = outside.map_values(os.getpid())["maps"] - before
     for one in kept:
         one.close()

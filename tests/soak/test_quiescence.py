@@ -13,7 +13,7 @@ from soak.gauges.quiescence import NotAtRest, at_rest, everybody_gone, steady_pa
 
 SHORT = 0.2
 LONG = 20.0
-"""A test that waited for so long would show that something does not end when it could."""
+"""A time limit in seconds that no test should reach: a wait that reaches it has not noticed that it can end."""
 
 LEDGER: list[dict[str, Any]] = [{"name": "terminals"}]
 AT_REST = {"tasks:serve": 2.0, "descriptors:agent socket": 4.0}

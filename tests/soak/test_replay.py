@@ -63,7 +63,7 @@ def test_the_command_of_one_scenario_is_the_run_with_that_scenario_alone(plan: S
         plan.seed, plan.time_scale, plan.phones, plan.plant,
     )  # fmt: skip
     if plan.duration is not None and len(plan.scenarios) > 1:
-        assert (again.duration, again.cycles) == (None, max(1, cycles))  # the others had their share of the time
+        assert (again.duration, again.cycles) == (None, max(1, cycles))  # the other scenarios had a part of the time
     else:
         assert (again.duration, again.cycles) == (plan.duration, plan.cycles)
 

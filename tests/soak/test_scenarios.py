@@ -47,7 +47,7 @@ async def timed(what: str, doing: Awaitable[None]) -> None:
 
 @pytest.mark.extended
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", workloads())  # for the other see test_provocations
+@pytest.mark.parametrize("name", workloads())  # test_provocations runs the other scenario
 async def test_every_kind_of_cycle_leaves_nothing_and_loses_no_byte(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

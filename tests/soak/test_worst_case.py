@@ -13,7 +13,7 @@ pytestmark = [
 ]
 
 MOST = 1.5
-"""The worst case may be so many times what was really taken: it is meant to size a machine."""
+"""Largest ratio of the worst case to the measured memory. The worst case helps to choose the size of a machine."""
 
 
 @pytest.mark.timeout(400)
