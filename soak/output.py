@@ -49,7 +49,10 @@ def rendered(text: Any) -> str:
 
 @contextmanager
 def checked_output() -> Iterator[None]:
-    """Use the same exit statuses for click's own output (`--help`). Raises CommandError or Exit."""
+    """End with the same exit status as other output if click's own (such as `--help`) can't be written.
+
+    Raises CommandError or Exit.
+    """
     try:
         yield
     except BrokenPipeError:

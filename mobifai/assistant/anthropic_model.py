@@ -221,7 +221,7 @@ async def _events(response: httpx2.Response) -> Any:
             async for event in events:
                 yield event
     except UnicodeDecodeError:
-        raise AssistantError("the model's API sent an answer that is not text") from None
+        raise AssistantError("the model's API sent an answer that is not valid UTF-8") from None
 
 
 def _fail(failure: replies.Failure) -> None:

@@ -94,7 +94,7 @@ def _answer(blocks: Sequence[Block], reason: str | None, tokens: int, bound: Bou
     """Check the answer as a whole, and return it."""
     calls = [block["id"] for block in blocks if block["type"] == "tool_use"]
     if len(set(calls)) < len(calls):
-        raise AssistantError("the model's API answered with two tool calls with the same id")
+        raise AssistantError("the model's API answered with two tool calls that have the same id")
     try:
         size = len(msgspec.json.encode(blocks))
     except (msgspec.MsgspecError, UnicodeEncodeError, OverflowError, RecursionError) as error:

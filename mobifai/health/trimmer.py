@@ -48,7 +48,7 @@ class Trimmer:
                 _log.warning("trimming failed: %s", error)
 
     def trim(self) -> None:
-        """Trim once."""
+        """Shorten the output of inactive terminals, and free memory if any was shortened."""
         trimmed = self._target.trim_inactive(self._config.inactive_seconds, self._config.inactive_screen_bytes)
         if not trimmed:
             return

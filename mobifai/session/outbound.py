@@ -146,7 +146,7 @@ class OutboundQueue:
             while self._send_one():
                 pass
         except TransportClosed as error:
-            _log.debug("a transport closed under a message: %s", error)
+            _log.debug("a transport closed while a message was being sent: %s", error)
             self._loop.call_soon(self.flush)
 
     def _send_one(self) -> bool:

@@ -78,7 +78,7 @@ class SessionRegistry:
         try:
             candidate = Candidate(phone, self._identity(), self._phones, self)
         except StateError as error:
-            _log.warning("no end-to-end encryption: %s", error)
+            _log.warning("refused a phone, since end-to-end encryption is not available: %s", error)
             phone.end_pairing()
             return
         self._sessions.add(candidate)

@@ -37,7 +37,7 @@ class TabsViewers:
         self._viewers = tuple(one for one in self._viewers if one is not viewer)
 
     def emit(self, event: TerminalEvent) -> None:
-        """Send an event to every viewer, and publish it."""
+        """Send an event to every viewer, then to the agent's other listeners through `publish`."""
         for viewer in self._viewers:
             viewer.handle(event)
         self._publish(event)

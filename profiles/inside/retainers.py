@@ -75,7 +75,7 @@ class _Search:
         self._ours |= {id(self._later), id(self._ours)}
 
     def allow_registries(self) -> None:
-        """Allow paths through the registries."""
+        """Let paths go through the modules in `_REGISTRIES` too: last, since they refer to objects of all others."""
         self._later.clear()
 
     async def walk(self, roots: Iterator[Root], pause: Callable[[], Awaitable[None]]) -> None:

@@ -84,7 +84,7 @@ class AgentUnderTest:
         separate relay.
         """
         if self._relay is None:
-            raise RuntimeError("the agent uses its own relay")
+            raise RuntimeError("expected an agent with a separate relay; this one has a relay in its own process")
         return await self._relay.ask(question, arguments)
 
     @property

@@ -53,7 +53,7 @@ class ScenarioRecord:
 
     @property
     def bounds(self) -> list[list[BoundResult]]:
-        """The limits of each process, newest first."""
+        """The use of limits in each process that has run this scenario; the newest process comes first."""
         return [self.run.bounds, *(one.bounds for one in self._others)]
 
     def continue_with(self, run: ScenarioRun) -> None:
