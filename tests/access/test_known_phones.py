@@ -1,4 +1,4 @@
-"""The phones that an agent knows end to end: pinned, revoked, and the links that wait."""
+"""The phones that an agent knows: pinned ones, revoked ones, and waiting links."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ ONE, TWO, THREE = (bytes([number]) * 32 for number in (1, 2, 3))
 
 
 class Clock:
-    """Seconds that pass when the test says so."""
+    """Seconds that a test advances."""
 
     def __init__(self) -> None:
         self.seconds = 1_800_000_000.0
@@ -65,7 +65,7 @@ def test_only_so_many_phones_are_pinned(tmp_path: Path, known: int, takes_one_mo
     rejection_reason = phones.rejection_reason(b"x" * 32, "another")
     assert (rejection_reason is None) == takes_one_more
     assert phones.rejection_reason(bytes(32), "phone 0") is None
-    assert phones.rejection_reason(b"x" * 32, "phone 0") is None  # in place of the key of before
+    assert phones.rejection_reason(b"x" * 32, "phone 0") is None  # replaces the earlier key
     if rejection_reason is not None:
         assert "mobifai devices revoke" in rejection_reason
         with pytest.raises(LimitReached):

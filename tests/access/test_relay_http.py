@@ -1,4 +1,4 @@
-"""The relay's HTTP interface against a relay that answers with anything."""
+"""The client of the relay's HTTP interface, with a relay that sends any answer."""
 
 import asyncio
 import datetime as dt

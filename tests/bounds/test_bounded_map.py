@@ -60,7 +60,7 @@ def test_a_full_one_takes_a_key_again_after_another_left() -> None:
 
 
 class MapAgainstModel(RuleBasedStateMachine):
-    """Keys in the order in which they came, the oldest going first."""
+    """Keys in the order of insertion. The oldest is evicted first."""
 
     @initialize(capacity=st.integers(1, 5), limit=st.sampled_from([EVICTS, TERMINALS]))
     def begin(self, capacity: int, limit: Limit) -> None:

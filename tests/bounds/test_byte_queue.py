@@ -15,7 +15,7 @@ def a_queue_of(capacity: int) -> ByteQueue:
 
 
 class QueueAgainstModel(RuleBasedStateMachine):
-    """Whatever order things happen in, what comes out is what went in."""
+    """In any order of operations, the output equals the input."""
 
     @initialize(capacity=st.integers(1, 30))
     def begin(self, capacity: int) -> None:

@@ -106,7 +106,7 @@ class RingAgainstModel(RuleBasedStateMachine):
 
 
 class RingThatOutlivesItsProcess(RingAgainstModel):
-    """Bytes are read straight into the ring's memory; a process may die before it counted them."""
+    """Bytes are read straight into the ring's memory. A process may die before it has counted them."""
 
     @initialize(capacity=st.integers(1, 40), spare=st.integers(1, 12), memory=st.sampled_from([byte_array, memory_map]))
     def begin(self, capacity: int, spare: int, memory: Memory) -> None:

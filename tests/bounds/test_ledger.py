@@ -1,4 +1,4 @@
-"""The ledger: what is used, what was the most, what was dropped, also by containers that are gone."""
+"""The ledger: use, peak, evictions and refusals, including those of closed containers."""
 
 import gc
 import weakref

@@ -1,4 +1,4 @@
-"""A ring in memory that outlives the process: whatever moment the process dies at, no byte that it had read is lost."""
+"""A ring in memory that outlives the process: whenever the process dies, no byte that it has read is lost."""
 
 import mmap
 
@@ -14,7 +14,7 @@ reads = st.lists(st.binary(min_size=1, max_size=WINDOW), max_size=40)
 
 
 class Process:
-    """A life of the agent: a ring on memory that was there before."""
+    """One agent process: a ring on existing memory."""
 
     def __init__(self, memory: mmap.mmap, capacity: int) -> None:
         views = memoryview(memory)
@@ -67,7 +67,7 @@ def test_lives_that_end_between_reading_and_counting_lose_nothing(
             life.read(piece)
             whole += piece
         if dies_reading:
-            unread = last.rstrip(b"\0") or b"x"  # zeros at the very end look like nothing
+            unread = last.rstrip(b"\0") or b"x"  # zeros at the very end look like unused memory
             life.read_without_counting(unread)
             whole += unread
     life = Process(memory_of_all, capacity)

@@ -1,4 +1,4 @@
-"""An agent as people run it, and a phone whose browser has opened the link that the QR code shows.
+"""An agent as users run it, and a phone whose browser has opened the link of the QR code.
 
 Owns both for the length of a scope.
 """

@@ -18,7 +18,7 @@ HEAD = "<!doctype html><meta name=viewport content='width=device-width'><link re
 
 @asynccontextmanager
 async def site(body: str, host: str = "127.0.0.1") -> AsyncIterator[str]:
-    """A page with a strict policy, for the length of a scope; its address."""
+    """Serve a page with a strict policy. Return its address."""
 
     async def page(_: web.Request) -> web.Response:
         return web.Response(text=HEAD + body, content_type="text/html", headers={"Content-Security-Policy": POLICY})

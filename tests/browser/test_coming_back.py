@@ -1,4 +1,4 @@
-"""Whatever breaks, the page reconnects automatically, and shows the output of the meantime exactly once."""
+"""After any failure, the page reconnects automatically, and shows the missed output exactly once."""
 
 import asyncio
 import os
@@ -40,18 +40,18 @@ SLOWLY = "0.02"
 
 
 async def start_counting(phone: PhonePage, folder: Path) -> None:
-    """Have the shown terminal print increasing numbers."""
+    """Print increasing numbers in the shown terminal."""
     await phone.enter(f"clear; {command(folder, COUNTS, SLOWLY)}")
     await phone.shows("n20.")
 
 
 def newest(text: str) -> int:
-    """Return the last visible number; 0 when there is none."""
+    """Return the last visible number, or 0 without one."""
     return max((int(number) for number in re.findall(r"n(\d+)\.", text)), default=0)
 
 
 async def goes_on(phone: PhonePage, numbers: int = 20) -> None:
-    """Wait until new numbers arrive: then there is a path for input, too."""
+    """Wait until new numbers arrive, which means that there is a path for input too."""
     await phone.shows_newest()
     before = newest(await phone.text())
     await phone.until_text(lambda text: newest(text) > before + numbers, f"{numbers} more to be counted", 60)

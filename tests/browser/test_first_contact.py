@@ -1,4 +1,4 @@
-"""From the address that the QR code shows to a shell's answer, and the message for users when that fails."""
+"""From the address in the QR code to a shell's output, and the messages for users if that fails."""
 
 import os
 from pathlib import Path
@@ -168,7 +168,7 @@ async def test_a_link_with_an_expired_code_is_explained_in_a_sentence(tmp_path: 
     async with serving(tmp_path / "state") as agent, open_browser() as browser:
         browser.expect_complaints("403")
         link = (await agent.invite())["link"]
-        for _ in range(CODES):  # so many wait at a time; the oldest is void then
+        for _ in range(CODES):  # the limit of waiting links; one more makes the oldest void
             await send_request(StateDir(agent.state_dir).control_socket, "pair")
         phone = PhonePage(await browser.context.new_page())
         await phone.open(link)
@@ -187,7 +187,7 @@ async def test_a_revoked_phone_is_disconnected_and_shows_why(tmp_path: Path) -> 
 
 
 async def shut_out(agent: RunningAgent) -> None:
-    """Revoke the phone, as the owner of a stolen one does."""
+    """Revoke the phone, as the owner of a stolen phone does."""
     devices = (await send_request(StateDir(agent.state_dir).control_socket, "devices"))["devices"]
     (phone,) = (one["deviceId"] for one in devices if one["type"] == "mobile")
     await agent.command("devices", "revoke", phone)

@@ -1,4 +1,4 @@
-"""Where a keyboard types: people go on typing after a tap, without a tap into the terminal first."""
+"""The keyboard focus: after a tap, users continue typing without a tap into the terminal."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A relay can change the page's appearance by an account's settings, and nothing that types."""
+"""A relay can change the page's appearance by an account's settings, but no key that types."""
 
 import json
 import re
@@ -24,7 +24,7 @@ USUAL = [("interrupt", "^C"), ("end-of-input", "^D"), ("search-history", "^R"), 
 
 
 def poisoned(palette: str) -> dict[str, Any]:
-    """Return settings with a combination of the relay in every place that ever held one."""
+    """Return settings with a combination of the relay in every place where a version stored one."""
     combos = [{"id": name, "label": label, "sequence": "echo poi$((1+1))soned<Enter>"} for name, label in USUAL]
     more = {"combos": combos, "keys": combos, "combinations": combos, "list": combos, "isUnsent": True}
     fonts = {"fontFamily": "x; } * { display: none } a {", "cursorStyle": "<b>", "keyBar": "one-row"}
@@ -123,7 +123,7 @@ async def test_own_keys_are_on_the_next_phone_until_their_phone_is_revoked(tmp_p
             new = PhonePage(await browser.context.new_page())
             await new.open((await here.agent.invite())["link"])
             await new.ready()
-            await answers(new)  # so the agent has answered with its list, too
+            await answers(new)  # so the agent has also answered with its list
             assert await new.keys_of_ones_own() == []
 
 

@@ -12,7 +12,7 @@ TEXTS = {"ascii": "plain words", "accents": "naïve ça", "wide": "漢字 かな
 
 
 async def listening(here: Scene, folder: Path, modes: str = "", back: str = "") -> None:
-    """Have the shown terminal print its input."""
+    """Let the shown terminal print its input."""
     await here.phone.enter(command(folder, HEARS, modes, back))
     await here.phone.shows("listening")
 

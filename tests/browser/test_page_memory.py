@@ -1,4 +1,4 @@
-"""The page runs for weeks: what it holds after a hundred reconnections is what it held after half of them."""
+"""The page runs for weeks: after a hundred reconnections it holds as much as after half of them."""
 
 import asyncio
 from dataclasses import astuple, dataclass, replace
@@ -18,12 +18,18 @@ pytestmark = pytest.mark.extended
 
 ROUNDS = 100
 EVERY = 5
-"""Often, since the rows that were drawn last are collected or not: the most of each half is compared."""
+"""The number of counts.
+
+It is large, because the rows that were drawn last may be collected or not, and the maximum of each half is compared.
+"""
 HEAP_BYTES = 400_000
-"""What compiled code and caches may take more over fifty reconnections: 8 KB for each; a kept session takes more."""
+"""The growth allowed for compiled code and caches over fifty reconnections: 8 KB for each.
+
+A leaked session is larger.
+"""
 
 OBJECTS = 25
-"""Of some 30,000 there are eight more or less at any time; one that each reconnection left would be fifty more."""
+"""The allowed growth in objects: of some 30,000, eight vary. One leaked object for each reconnection would be fifty."""
 
 CONNECTIONS = """
 {
@@ -48,7 +54,7 @@ CONNECTIONS = """
   };
 }
 """
-"""Counts the connections that were made and those that are not collected yet, without holding them."""
+"""Counts the created connections and those that are not collected yet, without holding them."""
 
 LINES = 6000
 """More than a terminal keeps, so that further lines take no memory. Nothing is typed after that, since browsers
@@ -57,7 +63,7 @@ keep the last thousand insertions, to undo them."""
 
 @dataclass(frozen=True)
 class Held:
-    """What the page holds, after its garbage was collected."""
+    """Count the page's content after a garbage collection."""
 
     heap_bytes: int
     objects: int
@@ -92,7 +98,7 @@ async def _count(phone: PhonePage, devtools: CDPSession) -> Held:
 
 
 async def _objects(devtools: CDPSession) -> int:
-    """Return the number of JavaScript objects in the page, by any holder."""
+    """Return the number of JavaScript objects in the page."""
     about = {"objectGroup": "count"}
     prototype = await devtools.send("Runtime.evaluate", {"expression": "Object.prototype", **about})
     asked = {"prototypeObjectId": prototype["result"]["objectId"], **about}
@@ -104,7 +110,7 @@ async def _objects(devtools: CDPSession) -> int:
 
 
 async def reconnect(wire: FrailWire, here: Scene, way: Way) -> None:
-    """Break the connection, and wait until the page has made a new one."""
+    """Break the connection, and wait until the page has a new one."""
     at = 0 if way == "channel" else 1
     before = (await here.phone.page.evaluate("window.__connections.made()"))[at]
     await wire.cut()

@@ -1,4 +1,4 @@
-"""Real programs on the phone's terminal look, to the pixel, as the same bytes do in a fresh xterm beside it."""
+"""Real programs in the phone's terminal look exactly like the same bytes in a fresh xterm."""
 
 import asyncio
 import base64
@@ -33,7 +33,7 @@ RECORDER = """
   };
 }
 """
-"""The agent's output of the one terminal, by data channel, before the page sees it."""
+"""The agent's output of the only terminal, by data channel, before the page gets it."""
 
 UNICODE = r"""
 import time
@@ -91,7 +91,7 @@ async def htop(here: Scene, folder: Path) -> None:
     await here.phone.enter("htop")
     await here.phone.shows("Load average")
     shell = psutil.Process((await asked(here.agent))["terminals"][0]["pid"])
-    shell.children()[0].send_signal(signal.SIGSTOP)  # it never stops drawing on its own
+    shell.children()[0].send_signal(signal.SIGSTOP)  # it never stops drawing
 
 
 async def tmux(here: Scene, folder: Path) -> None:
@@ -119,7 +119,7 @@ async def test_a_program_looks_as_in_a_fresh_xterm(tmp_path: Path, draws: Draws,
 
 
 async def same_picture(here: Scene, fresh: str) -> None:
-    """Compare the page's terminal with a fresh one that gets what the page got."""
+    """Compare the page's terminal with a fresh one that gets the same output."""
     phone = here.phone
     await phone.focus_terminal()
     shown = await phone.picture_at_rest()
@@ -140,7 +140,7 @@ async def same_picture(here: Scene, fresh: str) -> None:
 
 
 async def leave(here: Scene, folder: Path) -> None:
-    """End what runs in the terminals, so that none of it stays behind."""
+    """End the programs in the terminals, so that none remains."""
     if (folder / "tmux").exists():
         ended = await asyncio.create_subprocess_exec("tmux", "-S", folder / "tmux", "kill-server")
         assert await ended.wait() == 0

@@ -1,4 +1,4 @@
-"""Users' choices are kept: in this browser, and at the relay for their other devices."""
+"""Users' choices are stored: in this browser, and at the relay for their other devices."""
 
 from pathlib import Path
 

@@ -17,7 +17,7 @@ SAID = re.compile(r"(\d+)x(\d+) after (\d+) changes")
 
 
 async def said(phone: PhonePage, changes: int) -> tuple[int, int]:
-    """Return columns and lines, once the program was notified of so many changes."""
+    """Return columns and lines, once the program was notified of this number of changes."""
     await phone.shows(f"after {changes} changes")
     return next(
         (int(cols), int(lines)) for cols, lines, count in SAID.findall(await phone.text()) if int(count) == changes
@@ -53,7 +53,7 @@ async def test_a_keyboard_that_slides_in_is_one_change(tmp_path: Path) -> None:
         await phone.page.set_viewport_size(KEYBOARD)
         cols, lines = await said(phone, 1)
         await phone.page.set_viewport_size(SIZE)
-        await said(phone, 2)  # no further change came between
+        await said(phone, 2)  # without a further change in between
         assert (cols, lines) != await phone.grid()
 
 

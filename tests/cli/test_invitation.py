@@ -1,4 +1,4 @@
-"""A phone's way in, as it is shown to people."""
+"""The output of an invitation for users."""
 
 import sys
 from datetime import UTC, datetime

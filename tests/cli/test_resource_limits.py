@@ -1,4 +1,4 @@
-"""A process with too few resources says which, and what to do; with little more than that it serves."""
+"""A process with too few resources names them and the remedy. With slightly more it serves."""
 
 import errno
 import json
@@ -23,12 +23,12 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other s
 
 
 def limited(option: str) -> tuple[str, ...]:
-    """The words before a command that run it with a limit."""
+    """Return the prefix of a command that runs it with a limit."""
     return ("bash", "-c", f'ulimit {option} && exec "$@"', "bash")
 
 
 def as_user(user: int) -> tuple[str, ...]:
-    """The words before a command that run it as a user who has no other process; root has any number of them."""
+    """Return the prefix of a command that runs it as a user without other processes. Root has no such limit."""
     if os.geteuid() != 0 or shutil.which("setpriv") is None:
         pytest.skip("another user takes root and setpriv")
     may_read_this_installation = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override")
@@ -37,13 +37,13 @@ def as_user(user: int) -> tuple[str, ...]:
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """A directory that every user can get to."""
+    """Create a directory that every user can access."""
     with TemporaryDirectory() as directory:
         yield Path(directory)
 
 
 async def refusal(tmp_path: Path, *inside: str, command: str = "serve") -> str:
-    """The one line that a command prints which does not start."""
+    """Return the only line of a command that does not start."""
     words = (command, "--state-dir", str(tmp_path / "state"), "--port", "0")
     status, out, error = await run_command(*words, inside=inside)
     assert (status, out, error.count("\n")) == (1, "", 1), error

@@ -24,7 +24,7 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the sta
 
 @dataclass
 class Home:
-    """A person's home with nothing in it, and a systemd that is a stand-in."""
+    """An empty home directory, and a fake systemd."""
 
     place: Path
     fake: FakePath
@@ -51,7 +51,7 @@ class Home:
         )
 
     async def run(self, *words: str, **environment: str) -> tuple[int, str, str]:
-        """Run `mobifai WORDS`: status, output, errors."""
+        """Run `mobifai WORDS`. Return status, output and errors."""
         process = await self.start(*words, **environment)
         async with asyncio.timeout(60):
             out, err = await process.communicate()
@@ -183,7 +183,7 @@ async def test_without_systemd_it_says_what_to_do_instead(home: Home) -> None:
 
 
 def write_log(state_dir: Path, *files: str) -> Path:
-    """Log files, the newest first."""
+    """Write log files, the newest first."""
     path = log_path(state_dir)
     path.parent.mkdir(parents=True, exist_ok=True)
     for number, text in enumerate(files):

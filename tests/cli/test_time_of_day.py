@@ -1,4 +1,4 @@
-"""A daily restart comes once the wall clock passes its time of day, however that is set."""
+"""A daily restart happens when the wall clock passes its time of day, however the clock is set."""
 
 import datetime as dt
 
@@ -10,7 +10,7 @@ START = dt.datetime(2026, 5, 1, 12, 0)
 
 
 class Wall:
-    """A wall clock that goes on while somebody sleeps; `jumps` are what it is set by, by the count of sleeps."""
+    """A wall clock that advances during a sleep. `jumps` are its changes by the number of the sleep."""
 
     def __init__(self, start: dt.datetime = START, **jumps: float) -> None:
         self.time = start

@@ -18,7 +18,7 @@ from tests.support.eventually import eventually
 
 
 class Questions:
-    """What the process under test can be asked."""
+    """The handlers of the process under test."""
 
     def __init__(self) -> None:
         self.ended = asyncio.Event()
@@ -46,7 +46,7 @@ class Questions:
             await self.go_on.wait()
             yield "last"
         finally:
-            await asyncio.sleep(0)  # an ending that takes its time is waited for
+            await asyncio.sleep(0)  # a slow end is awaited
             self.ended.set()
 
     async def flood(self, _: dict[str, Any]) -> AsyncGenerator[object, None]:
@@ -64,7 +64,7 @@ class Questions:
 
 @asynccontextmanager
 async def a_process(directory: Path) -> AsyncIterator[tuple[Questions, Path]]:
-    """A process that answers, for the length of this scope."""
+    """Run a server of the control socket in this scope."""
     questions, ledger = Questions(), Ledger()
     async with control_server(directory / "c.sock", questions.handlers, ledger):
         yield questions, directory / "c.sock"
@@ -133,7 +133,7 @@ async def test_the_process_stops_though_a_command_does_not_read(tmp_path: Path) 
             async with a_process(tmp_path) as (questions, path):
                 command.connect(str(path))
                 command.sendall(b'{"ask": "flood"}\n')
-                # More than the kernel takes: a command that was stopped by Ctrl-Z leaves it there.
+                # More than the kernel accepts, as with a command that Ctrl-Z has stopped.
                 await eventually(
                     lambda: questions.flooded > command.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) / 10_000
                 )

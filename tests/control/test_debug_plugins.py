@@ -1,4 +1,4 @@
-"""Questions of other packages: found when they are asked, imported once, and known to nobody before."""
+"""Handlers of other packages: found at the first request, imported once, and not before."""
 
 import importlib.metadata
 import subprocess

@@ -1,4 +1,4 @@
-"""Repeats: the first is said, the rest is counted and said once a minute, whatever comes."""
+"""Repeated lines: the first is logged, and the others are counted and reported once a minute."""
 
 import logging
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from tests.health.clock import Clock
 
 @dataclass
 class Speaker:
-    """Says what `RepeatFilter` lets through, as the log does."""
+    """Records the lines that `RepeatFilter` accepts, as the log does."""
 
     kinds: int = 8
     clock: Clock = field(default_factory=Clock)

@@ -1,4 +1,4 @@
-"""Lines: nothing secret, nothing forged, in each of the forms."""
+"""Log lines: without secrets or forged lines, in every format."""
 
 import json
 import logging

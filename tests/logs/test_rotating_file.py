@@ -1,4 +1,4 @@
-"""The log on disk: never more bytes than its limits, private, and never a reason to stop."""
+"""The log on disk: within its limits, private, and never a reason to stop."""
 
 import os
 import resource
@@ -21,11 +21,11 @@ from mobifai.logs.rotating_file import LogFile, log_path
 from tests.health.clock import Clock
 
 ROOT = Path(__file__).parents[2]
-"""Where `tests` is: the wheel that is tested does not have it."""
+"""The folder of `tests`, which the tested wheel lacks."""
 
 
 class Place:
-    """A log file with limits of the test's own."""
+    """Open a log file with the test's limits."""
 
     def __init__(self, state_dir: Path, *, size: int = 100, files: int = 3, line: int = 60) -> None:
         self.path = log_path(state_dir)

@@ -1,4 +1,4 @@
-"""The log of a process: which loggers reach it, what is counted, and that nothing stays when it closes."""
+"""The log of a process: its loggers, its counts, and its removal at the end."""
 
 import contextlib
 import errno
@@ -26,7 +26,7 @@ ours = logging.getLogger("mobifai.test")
 
 
 class Place:
-    """A log that is installed in this process."""
+    """Install a log in this process."""
 
     def __init__(self, state: StateDir, level: str, form: str) -> None:
         self.state = state
@@ -48,7 +48,7 @@ LIBRARIES = ("socketio.client", "socketio.server", "engineio.client", "engineio.
 
 @contextmanager
 def a_log(tmp_path: Path, level: str = "info", form: str = "text") -> Iterator[Place]:
-    for name in LIBRARIES:  # a test before this one may have had a library make itself a handler
+    for name in LIBRARIES:  # in an earlier test, a library may have installed a handler
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).setLevel(logging.NOTSET)
     before = _loggers()

@@ -1,4 +1,4 @@
-"""Strategies for what comes over the wire: anything at all, and every message that the protocol allows."""
+"""Strategies for input from the wire: any data, and every message that the protocol allows."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from msgspec import inspect as types
 LONE_SURROGATES = "".join(chr(number) for number in (0xD800, 0xDBFF, 0xDC00, 0xDFFF))
 
 any_text = st.text(st.characters(exclude_categories=()) | st.sampled_from(LONE_SURROGATES))
-"""Also what is no Unicode: lone surrogates, as a JSON text can spell them."""
+"""Texts that may contain lone surrogates, which JSON can express."""
 
 plain_text = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -29,17 +29,17 @@ anything = st.recursive(
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(any_text | st.integers(-3, 3), inner, max_size=5),
     max_leaves=20,
 )
-"""Whatever a library for JSON, or Socket.IO with its binary parts, can make of a packet."""
+"""Any value that a library for JSON, or Socket.IO with its binary parts, can decode from a packet."""
 
 
 def almost(kind: object) -> st.SearchStrategy[dict[str, Any]]:
-    """An object with the fields of a message, in which any may be missing, or hold anything."""
+    """Return a strategy for objects with the fields of a message, any of which may be missing or invalid."""
     fields = [field.encode_name for struct in _structs(types.type_info(kind)) for field in struct.fields]
     return st.dictionaries(st.sampled_from([*fields, "unknown"]), anything | valid(kind), max_size=8)
 
 
 def valid(kind: object) -> st.SearchStrategy[Any]:
-    """The values of a message's type, as JSON gives them."""
+    """Return a strategy for the JSON values of a message's type."""
     return _of(types.type_info(kind))
 
 
@@ -87,7 +87,7 @@ def _string(info: types.StrType) -> st.SearchStrategy[str]:
 
 
 def nested(depth: int) -> object:
-    """An object within an object within ... ."""
+    """Return deeply nested objects."""
     value: object = 1
     for _ in range(depth):
         value = {"a": value}
@@ -95,5 +95,5 @@ def nested(depth: int) -> object:
 
 
 def json_of(value: object) -> msgspec.Raw:
-    """The JSON that a peer sends for a value."""
+    """Return the JSON that a peer sends for a value."""
     return msgspec.Raw(msgspec.json.encode(value))

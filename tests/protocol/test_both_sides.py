@@ -21,7 +21,10 @@ Packet = tuple[str, object]
 
 
 class Phone:
-    """A phone on one socket. `strict` ones check the agent's signature, as this project's do; legacy apps do not."""
+    """A phone on one socket.
+
+    A `strict` one checks the agent's signature, as this project's clients do; legacy apps do not.
+    """
 
     def __init__(self, strict: bool) -> None:
         self.strict = strict
@@ -61,7 +64,7 @@ class Lines:
         self._do(self.rooms.join(ConnectedDevice("A", "u", "agent", "mac", "Mac", AGENT.public_hex)))
 
     def connect(self, strict: bool) -> str:
-        """The phone comes, or comes back on a new socket while the old one still hangs."""
+        """Connect the phone, or reconnect it on a new socket while the old one still exists."""
         sid = f"P{len(self.phones)}"
         self.phones[sid] = Phone(strict)
         self.up[sid], self.down[sid] = deque(), deque()
@@ -72,7 +75,7 @@ class Lines:
         self.up[sid].append(("request_connection", "agent"))
 
     def lines(self) -> list[tuple[str, str]]:
-        """Where something waits."""
+        """Return the lines with waiting messages."""
         up = [("up", sid) for sid, queue in self.up.items() if queue]
         return up + [("down", sid) for sid, queue in self.down.items() if queue]
 

@@ -1,4 +1,4 @@
-"""Frames of the data channel: both of a phone's shapes are read, and output is cut to fit."""
+"""Frames of the data channel: both forms of a phone's frames are decoded, and output is split to fit."""
 
 import json
 

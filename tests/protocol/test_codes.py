@@ -33,7 +33,7 @@ START = 1_700_000_000.0
 
 
 def counting() -> Callable[[str], str]:
-    """A `pick` that gives every code once: it counts, in the alphabet's digits."""
+    """A `pick` that returns every code once, by counting in the alphabet's digits."""
     numbers = itertools.count()
     digits: list[str] = []
 
@@ -53,7 +53,7 @@ def the_codes(capacity: int = 16) -> Codes:
 
 
 class CodesAgainstModel(RuleBasedStateMachine):
-    """`waiting` is, oldest first, what must be usable."""
+    """`waiting` has the codes that must be usable, oldest first."""
 
     @initialize(capacity=st.integers(1, 5))
     def begin(self, capacity: int) -> None:
@@ -250,7 +250,7 @@ def test_the_number_of_remembered_addresses_is_limited(others: int, remembered: 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 30)), max_size=60))
 def test_nobody_fails_more_than_twice_the_number_in_any_minute(steps: list[tuple[str, float]]) -> None:
-    """The window is fixed, not sliding: at its seam a person may try twice as often, never more."""
+    """The window is fixed, not sliding: around its boundary twice as many attempts are possible, never more."""
     attempts, now = Attempts(Ledger()), 0.0
     let_in: list[tuple[str, float]] = []
     for address, pause in steps:

@@ -1,4 +1,4 @@
-"""The agent's side of end-to-end encryption: a phone says hello, is ready, and speaks; and all that can go wrong."""
+"""The agent's side of end-to-end encryption: a phone's hello, ready and messages, and all failures."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +29,7 @@ def a_session(known: Known, phone_id: str = "phone") -> E2eSession:
 
 
 def ready(session: E2eSession, phone: EncryptionSession) -> list[Any]:
-    """Hello, welcome, ready: what the agent makes of the last."""
+    """Send hello and ready, and return the agent's reaction to ready."""
     (said,) = session.receive("e2e:hello", phone.hello())
     assert isinstance(said, SendToPhone)
     assert said.event == "e2e:welcome"
@@ -43,7 +43,7 @@ def refusal(commands: list[Any]) -> Reason:
     return refused.reason
 
 
-# -- who may come
+# -- admission
 
 
 def test_a_phone_with_a_link_is_present_once_it_is_ready_and_its_link_is_reported() -> None:
@@ -115,7 +115,7 @@ def test_what_becomes_void_between_hello_and_ready_lets_nobody_in(
     assert refusal(session.receive("e2e:sealed", phone.seal("e2e:ready", {}))) is reason
 
 
-# -- a handshake from first to last
+# -- whole handshakes
 
 
 def test_the_first_sealed_message_says_that_the_phone_is_ready_and_no_other_thing() -> None:

@@ -1,4 +1,4 @@
-"""The handshake against arithmetic done by hand: the curve, the secret, the signature."""
+"""The handshake compared with independent arithmetic: the curve, the secret, the signature."""
 
 import hmac
 from hashlib import sha256

@@ -1,4 +1,4 @@
-"""Strict decoding: what comes from outside is a message, or BadMessage says what is wrong with it."""
+"""Strict decoding: input is a valid message, or BadMessage says what is wrong with it."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -22,13 +22,13 @@ every_event = pytest.mark.parametrize(("table", "event"), EVERY_EVENT)
 
 
 def message_or_refusal(table: Mapping[str, Any], event: str, payload: object) -> object:
-    """The one thing that `decode` may raise is BadMessage, which names the event in words that can be logged."""
+    """`decode` may only raise BadMessage, whose text names the event and can be logged."""
     try:
         message = messages.decode(table, event, payload)
     except BadMessage as error:
         assert str(error).startswith(error.event)
         return None
-    msgspec.json.encode(message)  # it could be stored, or sent on
+    msgspec.json.encode(message)  # it can be stored and forwarded
     return message
 
 

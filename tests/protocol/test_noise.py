@@ -1,4 +1,4 @@
-"""Noise, against another implementation, and against an attacker who changes, drops, repeats or mixes its messages."""
+"""Noise, compared with another implementation, and attacked by changing, dropping, repeating or reordering messages."""
 
 from typing import Any
 
@@ -24,11 +24,11 @@ LOW_ORDER = [
     bytes.fromhex("edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"),
     bytes.fromhex("eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"),
 ]
-"""Points that give everybody the same secret (RFC 7748, section 6.1)."""
+"""Points that lead to the same secret for all keys (RFC 7748, section 6.1)."""
 
 
 def other(*, initiator: bool, psk: bytes = PSK, prologue: bytes = PROLOGUE) -> Any:
-    """One side as another library has it."""
+    """One side, from another library."""
     connection = NoiseConnection.from_name(noise.NAME)
     connection.set_psks(psk)
     connection.set_prologue(prologue)
@@ -107,7 +107,7 @@ def test_a_first_message_that_is_changed_anywhere_is_refused(place: int, change:
         opened = Responder(AGENT, PROLOGUE, bytes(message)).try_psk(PSK)
     except HandshakeFailed:
         return
-    # The curve takes no notice of the highest bit of an ephemeral key, but the hash that everything is bound to does.
+    # The curve ignores the highest bit of an ephemeral key, but the handshake hash does not.
     assert opened is None
 
 

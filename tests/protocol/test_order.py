@@ -1,4 +1,4 @@
-"""One order over two paths: whatever comes when, messages are done by their numbers, or not at all."""
+"""One order over two paths: however messages arrive, they are handled by their numbers, or not at all."""
 
 from dataclasses import dataclass, field
 
@@ -90,7 +90,7 @@ def test_what_a_channel_before_has_lost_is_missing_on_no_other() -> None:
 
 @dataclass
 class Sender:
-    """The other side of a session: it sends by the relay, and by a data channel whose end it may learn of late."""
+    """The peer of a session: it sends by the relay, and by a data channel whose end it may notice late."""
 
     numbering: Numbering
     relay: list[tuple[str, int]] = field(default_factory=list)

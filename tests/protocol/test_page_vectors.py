@@ -1,7 +1,7 @@
-"""Expected values of the phone page's tests: handshakes with fixed keys, as the agent's own Noise makes them.
+"""Expected values of the phone page's tests: handshakes with fixed keys, from the agent's own Noise.
 
-`python tests/protocol/test_page_vectors.py` writes them again. The agent's Noise is held against another implementation
-in `test_noise`; so the page's is, by way of these.
+`python tests/protocol/test_page_vectors.py` writes them again. `test_noise` compares the agent's Noise with another
+implementation, and these vectors compare the page's with the agent's.
 """
 
 import json
@@ -21,7 +21,7 @@ INTRODUCTIONS = ({"name": "a phone", "features": ["ack", "e2e"]}, {"name": "b\u0
 
 
 def vectors() -> dict[str, Any]:
-    """All of them. Bytes are in hex."""
+    """Return all vectors, with bytes in hex."""
     return {
         "made": "python tests/protocol/test_page_vectors.py, from mobifai/protocol/noise.py",
         "agentId": AGENT_ID,

@@ -1,4 +1,4 @@
-"""The agent's side of pairing: no phone gets in that did not prove its key, and none gets in twice."""
+"""The agent's side of pairing: no phone is admitted without a proof of its key, and none twice."""
 
 import itertools
 from dataclasses import replace
@@ -170,7 +170,7 @@ def bound_initiate(**changes: Any) -> messages.HandshakeInitiate:
 
 
 def parties(phone: str = "phone-1") -> tuple[Party, Party]:
-    """The agent and a phone, as their handshake names them."""
+    """Return the agent and a phone as parties of their handshake."""
     theirs = Party("mobile", phone, PHONES[phone].public_hex, THEIRS)
     return Party("mac", "agent", AGENT.public_hex, OURS), theirs
 
@@ -444,7 +444,7 @@ def test_only_a_handshake_leads_to_a_pairing() -> None:
 
 
 class AgentAgainstAnyRelay(RuleBasedStateMachine):
-    """A relay that says anything at any time, with phones that sign rightly or not."""
+    """A relay that sends anything at any time, with phones whose signatures are valid or not."""
 
     @initialize(token=st.none() | st.just("t0"))
     def begin(self, token: str | None) -> None:

@@ -1,4 +1,4 @@
-"""Text of others on a terminal: one line, bounded, nothing unseen."""
+"""Foreign text on a terminal: one line, bounded, without invisible characters."""
 
 import unicodedata
 

@@ -1,4 +1,4 @@
-"""The relay's side of pairing: dialogues, and a world of accounts, devices and sockets that stays true to a model."""
+"""The relay's side of pairing: dialogues, and a stateful test of accounts, devices and sockets with a model."""
 
 import itertools
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ def a_phone(sid: str = "P", user: str = "u", device_id: str = "phone", **more: o
 
 
 def events(commands: list[RelayCommand]) -> list[tuple[str, str]]:
-    """Notified sockets and their messages, in order; a closed socket shows as notified of `-`."""
+    """Return the notified sockets and their events, in order. A closed socket has the event `-`."""
     return [(each.sid, each.event) if isinstance(each, Emit) else (each.sid, "-") for each in commands]
 
 
@@ -183,7 +183,7 @@ def test_a_paired_phone_that_asks_for_the_same_agent_begins_another_handshake() 
     assert rooms.receiver_of("P") is None
     assert (
         dialogue(rooms)
-        >> when.confirm("P")  # both had confirmed the handshake before: that does not count any more
+        >> when.confirm("P")  # both had confirmed the earlier handshake, which no longer counts
         << PairStage.HANDSHAKE
     )
 
@@ -346,7 +346,7 @@ def test_settings_reach_every_device_of_their_account_and_no_other() -> None:
     ]
 
 
-# -- the world
+# -- stateful test
 
 USERS = ["ann", "bob"]
 IDS = ["d1", "d2", "d3"]
@@ -408,11 +408,11 @@ class World(RuleBasedStateMachine):
         ]
 
     def happen(self, commands: list[RelayCommand], *leaving: str) -> list[Emit]:
-        """Deliver: only to sockets that are there, or that get the reason for their end."""
+        """Deliver messages, only to sockets that exist or that get the reason for their end."""
         for command in commands:
             assert command.sid in self.open or command.sid in leaving
             if isinstance(command, Disconnect):
-                assert self.rooms.leave(command.sid) == []  # what the server says of the closed socket comes too late
+                assert self.rooms.leave(command.sid) == []  # the server's report of the closed socket comes too late
                 if command.sid in self.open:
                     self.open.remove(command.sid)
             elif command.event == "available_devices":
@@ -422,7 +422,7 @@ class World(RuleBasedStateMachine):
         return [command for command in commands if isinstance(command, Emit)]
 
     def some_sid(self, data: st.DataObject) -> str:
-        """A socket that is in a pair, most often, or any other one, or one that is gone."""
+        """Return a socket, most often of a pair, otherwise any other one or a closed one."""
         anybody = st.sampled_from([*self.open, *self.gone, "nobody"])
         in_pairs = [sid for couple in self.couples for sid in (couple.agent, couple.phone)]
         return data.draw(st.sampled_from(in_pairs) | st.sampled_from(in_pairs) | anybody if in_pairs else anybody)
@@ -431,7 +431,7 @@ class World(RuleBasedStateMachine):
         phones = [device.sid for device in self.devices.values() if device.type == "mobile"]
         return data.draw(st.sampled_from(phones)) if phones else self.some_sid(data)
 
-    # - what happens
+    # - rules
 
     @precondition(lambda self: len(self.open) < CAPACITY + 2)
     @rule()
@@ -581,7 +581,7 @@ class World(RuleBasedStateMachine):
             sid for one in late for sid in (one.agent, one.phone)
         )
 
-    # - what is always so
+    # - invariants
 
     @invariant()
     def pairs_are_those_of_the_model_symmetric_and_within_an_account(self) -> None:

@@ -1,4 +1,4 @@
-"""When messages go over to a channel that opened: not before all that went by relay has arrived, and not never."""
+"""The handover of messages to an open channel: after everything sent by relay has arrived, and within a limit."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from tests.support.eventually import eventually
 
 
 class Desk:
-    """A change-over with its relay, and what it said."""
+    """A handover with its relay, and the sent messages."""
 
     def __init__(self) -> None:
         self.waits = False

@@ -1,4 +1,4 @@
-"""How long a missing message is waited for, and what comes of it."""
+"""The wait for a missing message, and its consequence."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +16,7 @@ RELAY, CHANNEL = Way.RELAY, Way.CHANNEL
 
 
 class Receiver:
-    """Takes messages as a session does: a channel on which one is missing is over."""
+    """Handles messages as a session does, which ends a channel with a missing message."""
 
     def __init__(self, ledger: Ledger) -> None:
         self.order: Ordering[str] = Ordering(ledger, self._missing)
@@ -52,7 +52,7 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 
 async def patience_ends() -> None:
-    """Wait until a message that is missing from now on is reported: one that was missing earlier would be, too."""
+    """Wait until a message that is missing from now on is reported. An earlier one would be reported too."""
     async with receiver() as later:
         later.take(CHANNEL, 2, "newer")
         await eventually(lambda: later.missed)

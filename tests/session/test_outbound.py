@@ -22,7 +22,7 @@ PIECE = 16 << 10
 
 @dataclass
 class Way:
-    """A path that writes down what it carries. `bulk` and `control` are how many messages it still takes."""
+    """A path that records its messages. `bulk` and `control` are the numbers of messages that it still accepts."""
 
     bulk: int = 1000
     control: int = 1000
@@ -56,7 +56,7 @@ class Way:
 
 @dataclass
 class Source:
-    """A terminal in which a text waits, and maybe begins with a screen."""
+    """A terminal with waiting text, which may begin with a screen."""
 
     uuid: str
     left: str
@@ -262,7 +262,7 @@ async def test_a_closed_courier_sends_nothing_and_leaves_no_account() -> None:
     outbound = OutboundQueue(ledger, Way(), lambda: None)
     outbound.relay_serves = True
     outbound.output_ready(Source("a", "x"))
-    outbound.output_ready(Source("a", "y"))  # this one waits for its time
+    outbound.output_ready(Source("a", "y"))  # this one is delayed
     outbound.close()
     outbound.send("one", {})
     assert {entry.name: entry.instances for entry in ledger.entries() if entry.instances} == {}

@@ -1,4 +1,4 @@
-"""A session that is closed is gone: nothing of the agent holds it, or what it owned, and it starts nothing."""
+"""A closed session is gone: the agent holds neither it nor its parts, and it starts nothing."""
 
 import asyncio
 import gc
