@@ -70,7 +70,7 @@ RUN_OPTIONS: Final = (
     ),
     click.option(
         "--phones", type=PHONES, metavar="N", default=DEFAULT_PHONES, show_default=True,
-        help=f"Most phones at the same time; {PHONES.range}.",
+        help=f"Largest number of phones at the same time; {PHONES.range}.",
     ),
     click.option("--plant", "plant_name", metavar="NAME", help="Plant this leak (see `mobifai soak --list-plants`)."),
     click.option(

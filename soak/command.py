@@ -46,7 +46,7 @@ class RunFailed(CommandError):
 EPILOG = (
     "Exit status: 0 everything held (--self-test: every leak was found and no decoy was); 1 a limit was exceeded or a "
     "leak was found (--self-test: a leak was missed, or a decoy was found); 2 usage: invalid options, a directory that "
-    "is in use or not writable, or a machine that lacks something; 3 the run itself failed (the agent crashed, bytes "
+    "is in use or not writable, or a machine that lacks a resource; 3 the run itself failed (the agent crashed, bytes "
     "were lost), or its report or output could not be written; 4 inconclusive: interrupted, too short to judge, or a "
     "gauge that can't be measured here."
 )
@@ -60,8 +60,8 @@ def soak(context: click.Context, /, **params: Any) -> int:
     """Put an agent under load and check that nothing in it grows.
 
     Starts `mobifai serve` as a process, with phones that connect, leave, type and prompt. Checks every limit, and
-    compares memory and other resources whenever all phones have left. SCENARIO names what the phones do; --list shows
-    the names. Without a SCENARIO, all of them run.
+    compares memory and other resources whenever all phones have left. SCENARIO selects how the phones use the agent;
+    --list shows all scenarios. Without a SCENARIO, all of them run.
     """
     mode = TABLE.check(context)
     if mode == "list_scenarios":

@@ -58,7 +58,7 @@ OPTIONS: Final = (
     click.argument(_SCENARIOS, nargs=-1, metavar="[SCENARIO]..."),
     click.option(
         "--duration", type=_EVERY, metavar="TIME",
-        help=f"How long the run takes, warm-up included, as 10m, 1h30m or 24h; {_EVERY.range}. With --attach: how "
+        help=f"Duration of the run with its warm-up, such as 10m, 1h30m or 24h; {_EVERY.range}. With --attach: how "
         f"long to watch (default: {duration_text(WATCH_SECONDS)}).",
     ),
     click.option(
@@ -81,7 +81,7 @@ OPTIONS: Final = (
     ),
     click.option(
         "--phones", type=PHONES, metavar="N", default=DEFAULT_PHONES, show_default=True,
-        help=f"Most phones at the same time; {PHONES.range}.",
+        help=f"Largest number of phones at the same time; {PHONES.range}.",
     ),
     click.option(
         "--report", "report_dir", type=PathName(), metavar="DIR",
@@ -100,7 +100,7 @@ OPTIONS: Final = (
     click.option("--list-plants", is_flag=True, help="List the leaks and decoys that can be planted, and exit."),
     click.option(
         "--self-test", is_flag=True,
-        help="Plant every leak and decoy (of SCENARIO), each in its own quick run, and report which were found.",
+        help="Make a quick run for every leak and decoy (of SCENARIO), and report which were found.",
     ),
     click.option(
         "--attach", type=PathName(file_okay=False), metavar="STATE_DIR",
