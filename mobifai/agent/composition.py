@@ -46,7 +46,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Base:
-    """What all parts of an agent are made from. `scope` closes the parts in the reverse order."""
+    """The common base of an agent's parts. `scope` closes the parts in the reverse order."""
 
     config: Config
     state: StateDir
@@ -163,7 +163,7 @@ def _open_registrations(
 
 
 def _compose(base: _Base, tabs: Tabs, viewing: _Viewing) -> Agent:
-    """Return the agent with what administers, checks and maintains the other parts."""
+    """Return the agent, with the parts that administer, check and maintain the others."""
     config, state, target, ledger = base.config, base.state, base.target, base.ledger
     assistant, sessions, status = viewing.assistant, viewing.sessions, viewing.status
     device_id = state.device().device_id

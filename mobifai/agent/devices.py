@@ -16,7 +16,7 @@ from mobifai.transport.relay_address import RelayTarget
 class AgentDevices:
     """Administers devices at the relay, among the known phones, and in the sessions.
 
-    The relay gives the agent its token, and a machine's addresses change, so each request uses the present ones.
+    The agent's token and the machine's addresses may change, so each request uses the present ones.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The agent's lifecycle events: who subscribes receives each as a frozen value, after it has happened.
+"""The agent's lifecycle events. Each subscriber receives them as frozen values, after they have happened.
 
 `TerminalOpened`, `TerminalRenamed`, `ShellExited` and `TerminalClosed` come from the tabs; `SessionOpened`,
 `SessionClosed` and `RequestRefused` from the sessions; `ConversationStarted` from the assistant. Owns the list of
@@ -53,7 +53,7 @@ class EventBus:
             try:
                 subscriber(event)
             except Exception:
-                _log.exception("a subscriber failed at %s", type(event).__name__)
+                _log.exception("a subscriber could not handle the event %s", type(event).__name__)
 
     def close(self) -> None:
         """Remove the subscribers and close the account. Idempotent."""

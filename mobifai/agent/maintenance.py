@@ -48,7 +48,7 @@ class Maintenance:
                     awake.need(self._is_in_use())
 
     def session_closed(self) -> None:
-        """Collect what a session leaves, once its connection is closed."""
+        """Collect the garbage of a session, once its connection is closed."""
         self._garbage_due = True
 
     def _save_directories(self) -> None:

@@ -1,4 +1,4 @@
-"""Builds the agent's `AgentStatus` (see `health/status.py`), and the message that a phone gets of it."""
+"""Builds the agent's `AgentStatus` (see `health/status.py`), and the message with its main figures for a phone."""
 
 import asyncio
 import os
@@ -28,7 +28,7 @@ _PROGRESS = tuple(PairingStage)
 
 
 def phone_status(session: Session) -> PhoneStatus:
-    """Return everything that the status has of one phone."""
+    """Return the part of the status about one phone."""
     peer, path = session.transports.connector.peer, session.path
     idle = asyncio.get_running_loop().time() - session.outbound.last_sent
     return PhoneStatus(
@@ -145,7 +145,7 @@ def health_message(status: AgentStatus) -> messages.Health:
 
 
 def _bound_state(entry: Entry) -> messages.BoundState:
-    """All containers of a limit together; the peak is that of the fullest."""
+    """Return the use of a limit by all of its containers together. The peak is that of the fullest one."""
     return messages.BoundState(
         name=entry.name,
         unit=entry.unit,

@@ -22,7 +22,7 @@ class KeeperControl(Protocol):
         """The keeper's process; None without a keeper."""
 
     def restart(self) -> bool:
-        """Restart the agent with the same terminals; False without a keeper."""
+        """Restart the agent with the same terminals. Return False without a keeper."""
 
 
 class Vitals:
@@ -85,5 +85,5 @@ class Vitals:
         return not self._assistant.is_busy and min(idle, default=math.inf) > QUIET_SECONDS
 
     def restart(self) -> bool:
-        """Restart if a keeper holds the shells."""
+        """Restart if a keeper holds the shells. Return whether one does."""
         return self._keeper.restart()

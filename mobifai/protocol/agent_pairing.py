@@ -1,18 +1,18 @@
 """The agent's side of registration and pairing (sections 2 and 3), as a state machine without I/O.
 
 A fresh connection to the relay begins with registration (REGISTERING). Either the relay knows the agent's token
-(WAITING), or a person has to sign the agent in first (SIGN_IN). The relay may then introduce a phone: both devices sign
+(WAITING), or the user has to sign the agent in first (SIGN_IN). The relay may then introduce a phone: both devices sign
 challenges that the relay made (HANDSHAKE). Each confirms the signature of the other, and the relay announces the
 pairing (PAIRED). From then on the relay forwards the phone's messages. When the phone leaves, the agent waits for the
 next one. When the connection to the relay is lost, it is OFFLINE, whatever came before.
 
-The stage describes the relay's part only. A phone whose data channel is open is served on without the relay: it stays
-`phone_id` until the channel ends too. `peer` is the phone of the latest handshake, which need not be that one yet.
+The stage describes the relay's part only. A phone whose data channel is open is still served without the relay: it
+stays `phone_id` until the channel ends too. `peer` is the phone of the latest handshake, which may be another phone.
 
-`TRANSITIONS` is the whole machine: for each stage, the events that count in it and the stage that follows. The methods
-of `Pairing` turn a message into one of these events (a signature is valid or not), look it up there, and return the
-commands to carry out. An event without an entry is ignored, except for an announcement without a handshake, which is
-logged.
+`TRANSITIONS` is the whole machine: for each stage, the events that are accepted in it, and the stage that follows. The
+methods of `Pairing` turn a message into one of these events (a signature is valid or not), look it up there, and return
+the commands to carry out. An event without an entry is ignored, except for an announcement without a handshake, which
+is logged.
 """
 
 from collections.abc import Callable, Mapping
@@ -61,7 +61,7 @@ class PairingEvent(Enum):
     SIGNATURE_VALID = auto()
     SIGNATURE_INVALID = auto()
     PAIRING_ANNOUNCED = auto()
-    """The relay announced a pairing of which the agent has verified the phone, or could not."""
+    """The relay announced a pairing whose phone the agent has verified, or has no way to verify."""
     PAIRING_UNCONFIRMED = auto()
     """The relay announced a pairing before the agent had verified the phone."""
     PHONE_LEFT = auto()
@@ -102,7 +102,7 @@ TRANSITIONS: Mapping[PairingStage, Mapping[PairingEvent, PairingStage]] = {
         PairingEvent.PHONE_REVOKED: PairingStage.WAITING,
     },
 }
-"""The stage that follows each event. A signature that is invalid in PAIRED proves nothing, so it undoes nothing."""
+"""The stage that follows each event. An invalid signature in PAIRED proves nothing, so it changes nothing."""
 
 
 RejectionReason = Callable[[str, Features], str | None]
@@ -131,7 +131,7 @@ class Pairing:
         self._warned_unverified = False
 
     def _follow(self, event: PairingEvent) -> bool:
-        """Move to the stage that follows an event. Return whether the event counts in the present stage."""
+        """Move to the stage that follows an event. Return whether the event is accepted in the present stage."""
         following = TRANSITIONS[self.stage].get(event)
         if following is not None:
             self.stage = following
@@ -147,7 +147,7 @@ class Pairing:
     def relay_lost(self, channel_open: bool) -> list[PairingCommand]:
         """Give up the phone, unless its data channel is open."""
         self._follow(PairingEvent.RELAY_LOST)
-        return [] if channel_open else self._close_peer("the relay is gone and no data channel is open")
+        return [] if channel_open else self._close_peer("the relay connection is lost and no data channel is open")
 
     def _register(self, tab_count: int) -> SendToRelay:
         return SendToRelay(
@@ -224,7 +224,7 @@ class Pairing:
         return [SendToRelay("handshake:confirmed", messages.HandshakeConfirmed(peer_id=peer.peer_id))]
 
     def _reject(self, event: PairingEvent, reason: str) -> list[PairingCommand]:
-        """End the handshake, and tell the relay and the log why. Do nothing where the event does not count."""
+        """End the handshake, and report the reason to the relay and the log. Does nothing if `event` is ignored."""
         if not self._follow(event):
             return []
         self.peer = None
@@ -291,5 +291,5 @@ class Pairing:
 
     @property
     def phone_id(self) -> str | None:
-        """Return the phone that is served, by relay or by channel."""
+        """Return the id of the phone that is served, by relay or by data channel."""
         return self._channel_peer

@@ -1,8 +1,8 @@
 """The relay's side of registration and pairing (sections 2 to 4), as a state machine without I/O.
 
 `RelayRegistry` keeps the devices that are signed in, by their sockets, and the pairs of a phone and an agent. It takes
-events and returns commands. It knows no sockets, only the ids that the server gives them, and no clock: `now` is in
-seconds of any monotonic clock.
+events and returns commands. It handles no sockets, only the ids that the server gives them, and has no clock: `now` is
+in seconds of any monotonic clock.
 
 A phone and an agent are APART until the phone asks for the agent. The relay then gives each of them a challenge and the
 key of the other, and passes on their signatures (HANDSHAKE). Once both have confirmed the other's signature they are
@@ -24,7 +24,7 @@ from mobifai.limits import RELAY_SOCKETS
 from mobifai.protocol import messages
 
 HANDSHAKE_SECONDS = 15.0
-"""How long two devices have to confirm each other; a phone on a bad line answers within 3 round trips."""
+"""How long two devices have to confirm each other; a phone on a bad network answers within 3 round trips."""
 
 CODE_ACTIONS = frozenset(
     {
@@ -139,7 +139,7 @@ class Pair:
 
 
 class RelayRegistry:
-    """The devices of all accounts. `new_challenge` gives 64 random hex digits."""
+    """The devices of all accounts. `new_challenge` returns 64 random hex digits."""
 
     def __init__(self, ledger: Ledger, new_challenge: Callable[[], str]) -> None:
         self._devices: BoundedMap[str, ConnectedDevice] = BoundedMap(ledger.open(RELAY_SOCKETS))
@@ -177,7 +177,7 @@ class RelayRegistry:
     # -- devices
 
     def join(self, device: ConnectedDevice) -> list[RelayCommand]:
-        """Add a device that signed in. It replaces the same device on another socket, seat by seat."""
+        """Add a device that signed in. It replaces an earlier connection of the same device and seat."""
         known = self._devices.get(device.sid)
         commands = self.leave(device.sid) if known is not None and known.proven != device.proven else []
         before = self._available(device.user)
@@ -192,7 +192,7 @@ class RelayRegistry:
         return commands + self._tell_changes(device.user, before, except_for=device.sid)
 
     def leave(self, sid: str) -> list[RelayCommand]:
-        """Remove a socket that closed. One that never signed in changes nothing."""
+        """Remove a closed socket. If no device has signed in on it, nothing changes."""
         device = self._devices.get(sid)
         if device is None:
             return []
@@ -205,7 +205,7 @@ class RelayRegistry:
         return commands
 
     def _part(self, sid: str, message: str) -> list[RelayCommand]:
-        """End the pair of a socket, if it has one, and tell the other device."""
+        """End the pair of a socket, if it has one, and notify the other device."""
         pair = self._pairs.get(sid)
         if pair is None or self._follow(pair, PairEvent.LEFT) is None:
             return []
@@ -213,7 +213,10 @@ class RelayRegistry:
         return [Emit(pair.other(sid), event, messages.Notice(message=message))]
 
     def _follow(self, pair: Pair, event: PairEvent) -> Pair | None:
-        """Keep the pair in the stage that follows an event. Return it, or None if the event does not count."""
+        """Keep the pair in the stage that follows an event.
+
+        Return the pair, or None if the event is ignored in its present stage.
+        """
         stage = TRANSITIONS[pair.stage].get(event)
         if stage is None:
             return None
@@ -251,7 +254,7 @@ class RelayRegistry:
         return [*commands, self._list_for(device)] if device is not None else commands
 
     def _agent(self, sid: str, target: str) -> ConnectedDevice | None:
-        """Return the agent that a phone asks for: the seat that it has, a free one, or one that is taken."""
+        """Return the agent that a phone asks for: on the seat that the phone has, on a free seat, or on a taken one."""
         asking = self._devices.get(sid)
         if asking is None:
             return None
@@ -285,7 +288,7 @@ class RelayRegistry:
         return [Emit(pair.other(sid), "handshake:verify", message)]
 
     def confirm(self, sid: str) -> list[RelayCommand]:
-        """Note that a device accepts its peer. Announce the pairing once both do."""
+        """Record that a device accepts its peer. Announce the pairing once both do."""
         pair = self._pairs.get(sid)
         if pair is None:
             return []
@@ -303,7 +306,7 @@ class RelayRegistry:
         ]
 
     def fail(self, sid: str, message: str) -> list[RelayCommand]:
-        """End a handshake of which a device reports that it failed, and tell both devices."""
+        """End a handshake that a device reports as failed, and notify both devices."""
         pair = self._pairs.get(sid)
         return [] if pair is None else self._drop(pair, PairEvent.FAILED, f"The pairing was dropped: {message}"[:500])
 
@@ -318,7 +321,7 @@ class RelayRegistry:
         return [command for pair in late for command in self._drop(pair, PairEvent.EXPIRED, message)]
 
     def _drop(self, pair: Pair, event: PairEvent, message: str) -> list[RelayCommand]:
-        """End a handshake, and tell both devices. Do nothing where the event does not count."""
+        """End a handshake, and notify both devices. Does nothing if the event is ignored in the present stage."""
         user = self._devices[pair.agent].user
         before = self._available(user)
         if self._follow(pair, event) is None:

@@ -172,7 +172,7 @@ class EventDispatcher:
             self._make_room(own)
 
     def _make_room(self, own: int) -> None:
-        """Disconnect the newest device of the account with most devices, for a new device of an account with `own`."""
+        """Disconnect the newest device of the largest account, to admit one of an account that has `own`."""
         largest = self._registry.of_largest_user()
         if len(largest) <= own + 1:
             raise LimitReached("this relay has reached its limit of connected devices; try again later")

@@ -1,4 +1,4 @@
-"""A paired phone that encrypts and has not proven yet who it is: nothing is sent to it or done for it before."""
+"""A candidate: a paired phone that encrypts and has not proven its key yet. Until then, it gets no service."""
 
 from dataclasses import replace
 from typing import Protocol
@@ -16,14 +16,14 @@ class CandidateOwner(Protocol):
     """The owner of the candidates."""
 
     def candidate_proven(self, candidate: "Candidate", features: Features) -> None:
-        """A candidate has proven who it is. The features are those that it shares with the agent."""
+        """A candidate has proven its key. `features` are those that it shares with the agent."""
 
     def candidate_refused(self, candidate: "Candidate") -> None:
-        """A candidate can't prove who it is. It has been sent the reason."""
+        """A candidate can't prove its key. The reason was sent to it."""
 
 
 class Candidate:
-    """One such phone."""
+    """A paired phone that has not proven its key yet."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Candidate:
         )
 
     def receive(self, event: str, payload: object) -> None:
-        """Take what the relay forwards. Only the messages of the handshake mean something now."""
+        """Process an event that the relay forwards. Only messages of the handshake are accepted now."""
         if event not in SEALING:
             self.encryption.ignore(event)
             return
@@ -49,7 +49,7 @@ class Candidate:
             self._check(Features.common(proof.features))
 
     def _check(self, features: Features) -> None:
-        """Refuse a phone whose relay has hidden that it signs with both names in the handshake."""
+        """Refuse a phone whose relay has hidden the phone's feature `bind`."""
         if features.binds and not self.phone.features.binds:
             self.encryption.refuse(Reason.BROKEN, "the relay hides what this phone can do")
         else:

@@ -95,7 +95,7 @@ class EncryptedSession:
 
     def _timed_out(self) -> None:
         self._timer = None
-        self.refuse(Reason.BROKEN, f"expected {e2e.READY} within {HANDSHAKE_SECONDS:.0f} s; come again")
+        self.refuse(Reason.BROKEN, f"expected {e2e.READY} within {HANDSHAKE_SECONDS:.0f} s; pair again")
 
     # -- messages that the relay forwards
 

@@ -149,7 +149,7 @@ class Inbound:
     def _missing(self, way: Way) -> None:
         """Handle a message that did not arrive in time."""
         if way is Way.RELAY:
-            held = "the relay holds back messages of this session that came before those on the data channel"
+            held = "the relay holds back messages that were sent before those on the data channel"
             self._failed(Failure.ORDER_BROKEN, held)
         else:
             self._failed(Failure.CHANNEL_STALLED, "messages are missing on the data channel, which the phone has left")
@@ -176,7 +176,7 @@ class Inbound:
         try:
             self._connector.signal(messages.decode(messages.FROM_RELAY, event, payload))
         except BadMessage as error:
-            _log.warning("the phone sent a signal that the protocol does not allow: %s", error)
+            _log.warning("the phone sent an invalid message about the data channel: %s", error)
 
     def _put(self, event: str, payload: object, size: int) -> None:
         if self._closed:
@@ -203,7 +203,7 @@ class Inbound:
             self._refuse(error)
         except Exception:
             _log.exception("a message of the phone could not be handled: %s", event[:MAX_ID])
-            self._refuse(MobiFaiError("the agent could not do this because of a fault of its own; see its log"))
+            self._refuse(MobiFaiError("the agent could not do this because of an internal error; see its log"))
 
     def _refuse_editing(self, event: str) -> None:
         action = event.removeprefix("code:")[:MAX_ID]

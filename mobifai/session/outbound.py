@@ -112,7 +112,8 @@ class OutboundQueue:
     def send_by_relay(self, event: str, payload: object) -> None:
         """Send a short message by the relay, also when the channel is open, if the relay serves the viewer.
 
-        An ordered session sends it by the transport in use: it would wait for the relay otherwise.
+        In an ordered session, it is sent by the transport in use: otherwise the messages after it would wait for the
+        relay.
         """
         by_relay = self.relay_serves and not self._is_ordered
         if by_relay and self._relay.open and self._relay.room_for_control():

@@ -1,7 +1,7 @@
 """Creates and closes sessions. There are at most `sessions` (one, for now): a phone that pairs replaces the oldest.
 
-A phone that encrypts is a candidate first, and gets a session when it has proven who it is. Owns the tasks that keep
-the sessions' data channels.
+A phone that encrypts is a candidate first, and gets a session when it has proven its key. Owns the tasks that keep the
+sessions' data channels.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ class SessionRegistry:
     async def close(self) -> None:
         """Close every session and wait for the end of its data channel. Idempotent."""
         for member in self._sessions.members:
-            self.end(member, "the agent stops")
+            self.end(member, "the agent is stopping")
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         self._context.ledger.close(self._bound)
 
@@ -65,7 +65,7 @@ class SessionRegistry:
     # -- opening
 
     def admit(self, phone: PairedPhone) -> None:
-        """Open a session for a phone, after its proof if it encrypts."""
+        """Open a session for a phone. A phone that encrypts first has to prove its key."""
         in_the_way = self._sessions.in_the_way(phone.device_id)
         if in_the_way is not None:
             self.end(in_the_way, "another pairing replaces this session")
@@ -88,8 +88,8 @@ class SessionRegistry:
     # -- events of candidates (CandidateOwner)
 
     def candidate_proven(self, candidate: Candidate, features: Features) -> None:
-        """Open the session of a phone that has proven who it is."""
-        _log.info("the phone %s is there, end to end", candidate.device_id)
+        """Open the session of a phone that has proven its key."""
+        _log.info("the phone %s is connected, encrypted end to end", candidate.device_id)
         self._sessions.discard(candidate)
         self._open(candidate.phone, features, candidate.encryption)
 

@@ -69,7 +69,7 @@ class RegistrationListener(Protocol):
         """Whether the data channel of the phone is open."""
 
     def phone_paired(self, phone: PairedPhone) -> None:
-        """A phone is paired. It replaces the one before."""
+        """A phone is paired. It replaces the previous phone."""
 
     def phone_unpaired(self, reason: str) -> None:
         """The pairing has ended, so the phone's session has to end."""
@@ -95,10 +95,11 @@ class SignInListener(Protocol):
 
 
 class RelayRegistration:
-    """The agent on its relay, for one phone at a time. With the relay in this process there is one for each `seat`.
+    """The agent's registration with its relay, for one phone at a time. With the relay in this process, there is one
+    for each `seat`.
 
-    `listener` receives what concerns the phone, `sign_in` what concerns the registration. `relay_echoes` is set once
-    the relay has sent an echo; some relays do not.
+    `listener` receives events of the phone, `sign_in` those of the registration. `relay_echoes` is set once the relay
+    has sent an echo; some relays never do.
     """
 
     def __init__(
@@ -144,10 +145,10 @@ class RelayRegistration:
         """Whether the relay is one of this project, which forwards every event and sends echoes."""
         return self._pairing.relay_is_ours
 
-    # -- what the relay reports (RelayListener)
+    # -- events of the relay (RelayListener)
 
     def relay_connected(self) -> None:
-        """Register."""
+        """Register with the relay."""
         self._prompts_left = MOST_SIGN_IN_PROMPTS
         self._do(self._pairing.relay_connected(len(self._tabs)))
 
@@ -171,7 +172,7 @@ class RelayRegistration:
         try:
             self._receive(event, messages.decode(messages.FROM_RELAY, event, payload))
         except BadMessage as error:
-            _log.warning("the relay sent what the protocol does not allow: %s", error)
+            _log.warning("the relay sent a message that the protocol does not allow: %s", error)
 
     def _receive(self, event: str, message: Any) -> None:
         tabs = len(self._tabs)
@@ -201,7 +202,7 @@ class RelayRegistration:
             case _:
                 _log.debug("the relay sent %s", event)
 
-    # -- what the pairing decides
+    # -- commands of the pairing
 
     def _do(self, commands: Iterable[agent_commands.PairingCommand]) -> None:
         for command in commands:
@@ -228,7 +229,7 @@ class RelayRegistration:
 
     def _show_sign_in(self, path: str, message: str) -> None:
         if not path.startswith("/") or path.startswith("//"):  # the address would not be on this relay
-            _log.warning("the relay wants a sign-in at %r, which is no path on it", path[:100])
+            _log.warning("the relay requires a sign-in at %r, which is not a path of the relay", path[:100])
             return
         if self._prompts_left > 0:
             self._prompts_left -= 1
@@ -241,7 +242,7 @@ class RelayRegistration:
         except StateError as error:
             _log.warning("the relay's token can't be stored for the next start: %s", error)
 
-    # -- what sessions ask for
+    # -- requests of sessions
 
     def send(self, event: str, payload: object) -> None:
         """Send the relay a message. Without a connection, the message is dropped."""
@@ -279,7 +280,7 @@ class RelayRegistration:
         elif self.transport.open:
             self.transport.drop()
 
-    # -- the way to the relay and back
+    # -- the round trip to the relay
 
     async def round_trip(self) -> float:
         """Return the seconds that an echo takes on the connection that carries phones' messages.

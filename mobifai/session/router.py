@@ -1,4 +1,4 @@
-"""Routes what the relay reports of a phone to the session of that phone.
+"""Routes the relay's reports on a phone to the session of that phone.
 
 Each registration with a relay has one router, and knows one phone at a time.
 """
@@ -20,7 +20,7 @@ class SessionRouter:
 
     @property
     def _member(self) -> Candidate | Session | None:
-        """The session or candidate of this registration's phone, unless the phone has paired by another one since."""
+        """The session or candidate of this phone, unless the phone has paired through another registration since."""
         member = self._sessions.get(self._phone.device_id) if self._phone is not None else None
         return member if member is not None and member.phone is self._phone else None
 
@@ -35,7 +35,7 @@ class SessionRouter:
         return self._session is not None and self._session.transports.channel_open
 
     def phone_paired(self, phone: PairedPhone) -> None:
-        """Admit a phone. It replaces the one before."""
+        """Admit a phone. It replaces the previous phone."""
         self.phone_unpaired("another pairing replaces this session")
         self._phone = phone
         self._registry.admit(phone)

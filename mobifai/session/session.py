@@ -187,7 +187,7 @@ class Session:
     # -- the end of a session, or of one of its transports
 
     def relay_ended(self) -> None:
-        """Send nothing by the relay any more: it or the phone has disconnected. An open data channel continues."""
+        """Stop sending by the relay, since it or the phone has disconnected. An open data channel continues."""
         self.transports.leave_relay()
         if self._encryption is not None:
             self._encryption.close()
@@ -219,7 +219,7 @@ class Session:
                 _log.warning("the phone sends more than can be handled: %s", reason)
                 self.close("closed the session of a phone that sends more than can be handled")
             case Failure.ORDER_BROKEN:
-                self._order_broken(f"{reason}; what was typed may be lost")
+                self._order_broken(f"{reason}; typed text may be lost")
         self.phone.end_pairing()
 
     def _order_broken(self, message: str) -> None:
@@ -228,7 +228,7 @@ class Session:
         self.transports.send_by_channel("e2e:refused", _broken(message))
         if self._encryption is not None:
             self._encryption.refuse(Reason.BROKEN, message)
-        self.close("closed the session of a phone whose messages did not come in their order")
+        self.close("closed the session of a phone whose messages did not arrive in order")
 
     def _refused(self, error: MobiFaiError | OSError) -> None:
         self._context.publish(RequestRefused(error))
@@ -236,7 +236,7 @@ class Session:
     # -- events of the transports (TransportsListener)
 
     def channel_message(self, text: str) -> None:
-        """Take a frame of the data channel."""
+        """Process a frame of the data channel."""
         self.inbound.from_channel(text)
 
     def channel_lost(self) -> None:

@@ -22,7 +22,7 @@ from mobifai.terminals.tabs import Tabs
 from mobifai.terminals.terminal import Terminal, check_size
 
 RESUME_SECONDS = 2.0
-"""How long a viewer may take to send its positions. After that it gets the screens, as one that has nothing."""
+"""How long a viewer may take to send its positions. After that it gets the screens, like one without any output."""
 
 
 class Outlet(Protocol):
@@ -39,7 +39,7 @@ class Outlet(Protocol):
 
 
 class SessionTerminals:
-    """The terminals of one session, whose viewer has these features."""
+    """The terminals of one session. `features` are those of its viewer."""
 
     def __init__(self, tabs: Tabs, ledger: Ledger, features: Features, outlet: Outlet) -> None:
         self._tabs = tabs
@@ -96,7 +96,10 @@ class SessionTerminals:
         )
 
     def sync(self, *, resume: bool) -> messages.ProcessesSync:
-        """Return the list of terminals for the viewer. `resume`: it is to send its positions, and `start` follows."""
+        """Return the list of terminals for the viewer.
+
+        `resume`: the viewer has to send its positions, and `start` follows.
+        """
         processes = listed(self._tabs.terminals, self._features)
         known = {process.uuid for process in processes}
         sync = messages.ProcessesSync(
@@ -128,7 +131,7 @@ class SessionTerminals:
                 feed.attach()
 
     def _watch_hidden(self) -> None:
-        """Report a terminal that prints and is not shown, to a viewer that wants to know."""
+        """Report output of terminals that are not shown, to a viewer that supports this."""
         for uuid, feed in self._feeds.items():
             feed.watch(self._features.unseen_output and uuid not in self.shown)
 
@@ -168,7 +171,7 @@ class SessionTerminals:
         }
 
     def create(self, message: messages.ProcessCreate) -> None:
-        """Open a tab in the viewer's size and show it alone. One that exists is only shown.
+        """Open a tab in the viewer's size and show it alone. A tab that exists is only shown.
 
         Raises TerminalError, StateError.
         """
@@ -196,7 +199,10 @@ class SessionTerminals:
         self._show(tuple(dict.fromkeys(known)))
 
     def type(self, message: messages.TerminalInput) -> None:
-        """Type into a terminal; a bare text goes to the first one shown. Raises TerminalError."""
+        """Type into a terminal. Text without a terminal's id goes to the first one shown whose shell runs.
+
+        Raises TerminalError.
+        """
         if isinstance(message, str):
             self._tabs.first_running(self.shown).write(message, by_hand=True)
         else:
@@ -209,7 +215,7 @@ class SessionTerminals:
             terminal.write(action.value + ("\r" if action.type == "command" else ""))
 
     def resize(self, message: messages.TerminalResize) -> None:
-        """Take the viewer's size: resize one terminal, or all. Raises TerminalError."""
+        """Record the viewer's size, and resize one terminal, or all. Raises TerminalError."""
         check_size(message.cols, message.rows, message.uuid or "")
         self.size = ViewerSize.of(message)
         if message.uuid is not None:

@@ -25,7 +25,7 @@ class TransportsListener(Protocol):
     """Receives events of a session's transports. No call may fail or wait."""
 
     def channel_message(self, text: str) -> None:
-        """Take a frame of the data channel."""
+        """A frame of the data channel arrived."""
 
     def channel_lost(self) -> None:
         """The data channel has ended, and messages in flight on it are lost."""
@@ -99,7 +99,7 @@ class SessionTransports:
         self.outbound.relay_serves = True
 
     def leave_relay(self) -> None:
-        """Send nothing by the relay any more. An open data channel continues."""
+        """Stop sending by the relay. An open data channel continues."""
         self.outbound.relay_serves = False
 
     def relay_echoed(self, nonce: str) -> None:

@@ -15,7 +15,7 @@ SLICE_SECONDS = 0.005
 """How long a session's messages are handled before the rest of the agent has its turn."""
 
 _ITEM_BYTES = 256
-"""Memory of a message beside its content."""
+"""Memory of a message in addition to its content."""
 
 
 class Turns:
@@ -34,7 +34,7 @@ class Turns:
         return not self._waiting and self._has_time()
 
     def put(self, event: str, payload: object, size: int) -> None:
-        """Handle a message of so many bytes later, after those that wait. Raises LimitReached when too many wait."""
+        """Queue a message of `size` bytes, to be handled after those that wait. Raises LimitReached."""
         size += _ITEM_BYTES
         if size > self._bound.room:
             raise self._bound.refuse(f"{size} more bytes")
@@ -42,7 +42,7 @@ class Turns:
         self._bound.set(self._bound.used + size)
 
     def _has_time(self) -> bool:
-        """Return whether more can be handled before the loop comes round."""
+        """Return whether more messages can be handled in this iteration of the loop."""
         now = self._loop.time()
         if self._until is None:
             self._until = now + SLICE_SECONDS
@@ -57,7 +57,7 @@ class Turns:
             self._handle(event, payload)
 
     def close(self) -> None:
-        """Drop what waits. Idempotent."""
+        """Drop the waiting messages. Idempotent."""
         self._waiting.clear()
         self._bound.set(0)
         self._ledger.close(self._bound)

@@ -1,7 +1,7 @@
 """A check that the phone still acknowledges data on its channel, made when it sent a message by another transport.
 
-A phone uses the channel while it has one. ICE alone needs longer to notice that it is gone (RFC 7675). Owns one timer
-at a time.
+A phone uses the channel while it has one. ICE alone needs longer to notice that the channel is dead (RFC 7675). Owns
+one timer at a time.
 """
 
 import asyncio
@@ -9,9 +9,7 @@ from collections.abc import Callable
 
 SEND_SECONDS = 1.0
 CONFIRM_SECONDS = 3.0
-"""How long the answer to a message that came by another transport may take to leave, and then to be acknowledged,
-before the channel counts as dead.
-"""
+"""How long to wait until an answer is sent on the channel, and then until its oldest chunk is acknowledged."""
 
 
 class AcknowledgementCheck:

@@ -144,7 +144,7 @@ class PeerConnection:
         return self._negotiation.offer()
 
     async def answer(self, message: messages.Answer) -> None:
-        """Accept the phone's answer. Ignore a second answer, and one to another offer. Raises BadMessage."""
+        """Accept the phone's answer. Ignore a second answer, and an answer to another offer. Raises BadMessage."""
         await self._negotiation.answer(message)
 
     async def candidate(self, message: messages.IceCandidate) -> None:
@@ -165,7 +165,7 @@ class PeerConnection:
             self._end()
 
     def drop(self) -> None:
-        """Count the connection as ended, so that its owner closes it."""
+        """Treat the connection as ended, so that its owner closes it."""
         self._end()
 
     def check_acknowledgements(self) -> None:

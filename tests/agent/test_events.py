@@ -33,7 +33,7 @@ def test_subscribers_receive_events_in_order_also_after_one_that_fails(caplog: p
         for event in expected:
             events.publish(event)
     assert subscriber.received == expected
-    assert "a subscriber failed at SessionOpened" in caplog.text
+    assert "a subscriber could not handle the event SessionOpened" in caplog.text
 
 
 def test_there_are_as_many_subscribers_as_the_limit_allows() -> None:
