@@ -1,4 +1,4 @@
-"""Benchmarks are no part of the wheel: they are imported out of the checkout, which stands behind what is installed."""
+"""The wheel has no benchmarks: they are imported from the checkout, behind the installed packages."""
 
 import sys
 from pathlib import Path

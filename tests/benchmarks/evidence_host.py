@@ -1,4 +1,4 @@
-"""The evidence's command with units that cost nothing, as a program: `python evidence_host.py ROOT SCRIPT [OPTION]...`.
+"""The evidence's command with trivial units, as a program: `python evidence_host.py ROOT SCRIPT [OPTION]...`.
 
 SCRIPT says what each unit does: `a=right b=wrong c=failed d=waits e=failed,right`, one word for each attempt. A unit
 that waits does so until it is stopped, after it has made the file ROOT/waits.

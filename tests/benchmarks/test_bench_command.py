@@ -1,4 +1,4 @@
-"""The benchmark's command, as it is run."""
+"""The benchmark's command as users run it."""
 
 import json
 import subprocess

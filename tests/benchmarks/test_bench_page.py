@@ -1,4 +1,4 @@
-"""The benchmark's page, out of results that were made up."""
+"""The benchmark's page, from made-up results."""
 
 import re
 from statistics import median

@@ -1,4 +1,4 @@
-"""The file that the benchmark has printed."""
+"""The file that the benchmark prints."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""The table that says how fast a terminal is read, beside a loop in C."""
+"""The table of the speed at which a terminal is read, compared with a loop in C."""
 
 import shutil
 from pathlib import Path

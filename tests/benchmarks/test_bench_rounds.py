@@ -1,4 +1,4 @@
-"""The order in which the benchmark does things."""
+"""The order of the benchmark's steps."""
 
 from itertools import pairwise
 

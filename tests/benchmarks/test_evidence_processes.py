@@ -1,4 +1,4 @@
-"""A command without a usable report fails its unit, with its last words; one that takes too long is ended."""
+"""A command without a usable report fails its unit, with its last output. One that takes too long is ended."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The evidence is run unit by unit, kept as it comes, and goes on after every way of ending."""
+"""The evidence is run unit by unit, stored after each unit, and continued after any ending."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""hatch_build.py, with an npm that is pretended: what is built, when, where, and the message for the user."""
+"""hatch_build.py, with a fake npm: the built files, their time and place, and the message for the user."""
 
 import importlib.util
 import os
@@ -40,7 +40,7 @@ hatch_build = load()
 
 
 class Checkout:
-    """Sources of a page, and what npm was asked for."""
+    """The sources of a page, and the commands for npm."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -132,7 +132,7 @@ def test_of_two_concurrent_builds_one_waits_and_uses_the_result_of_the_other(
 
 def test_sources_that_can_t_be_written_are_built_elsewhere(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
     before = sorted(checkout.page.rglob("*"))
-    monkeypatch.setattr(hatch_build.os, "access", lambda _, mode: mode != os.W_OK)  # root may do all
+    monkeypatch.setattr(hatch_build.os, "access", lambda _, mode: mode != os.W_OK)  # root has all permissions
     assert checkout.build() == "first"
     assert sorted(checkout.page.rglob("*")) == before
 

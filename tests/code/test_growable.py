@@ -1,7 +1,8 @@
-"""Nothing that can grow stands outside `bounds/` without a word on what bounds it.
+"""Every container outside `bounds/` that can grow has a comment on its bound.
 
 The scan finds containers that outlive a call: attributes and module names that are assigned an empty or growable
-container, queues without a size, caches without a size. One is let pass when its line says `bounded` and by what.
+container, queues without a size, caches without a size. A container is accepted if its line has the word `bounded` and
+the reason.
 """
 
 import ast
@@ -19,7 +20,7 @@ CACHES = {"cache", "lru_cache", "cached_property"}
 
 
 def calls(node: ast.expr) -> str:
-    """The last name of what is called, or nothing."""
+    """Return the last name of the called function, or an empty text."""
     if isinstance(node, ast.Call):
         node = node.func
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
@@ -42,7 +43,7 @@ def outlives_a_call(target: ast.expr, at_module: bool) -> bool:
 
 
 def findings(source: str) -> Iterator[int]:
-    """The lines of growable containers that outlive a call."""
+    """Return the lines of growable containers that outlive a call."""
     tree = ast.parse(source)
     top = {id(node) for node in tree.body}
     top |= {id(node) for one in ast.walk(tree) if isinstance(one, ast.ClassDef) for node in one.body}
@@ -50,7 +51,7 @@ def findings(source: str) -> Iterator[int]:
         if isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             if isinstance(node, ast.AnnAssign) and ast.unparse(node.annotation).startswith("Mapping"):
-                continue  # nobody adds to it
+                continue  # nothing is added to it
             if is_growable(node.value) and any(outlives_a_call(target, id(node) in top) for target in targets):
                 yield node.lineno
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

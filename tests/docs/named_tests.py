@@ -9,7 +9,7 @@ NAMED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 
 
 def defined(file: Path) -> set[str]:
-    """The names that pytest finds in a file; none where there is no file."""
+    """Return the names that pytest finds in a file, or none without a file."""
     if not file.exists():
         return set()
     names = set[str]()
@@ -24,12 +24,12 @@ def defined(file: Path) -> set[str]:
 
 
 def missing(page: Path) -> list[str]:
-    """The tests that a page names and that are not there."""
+    """Return the tests that a page names and that do not exist."""
     named = NAMED.findall(page.read_text())
     return [f"{file}::{name}" for file, name in named if name not in defined(ROOT / file)]
 
 
 def rows(page: Path, *heads: str) -> list[str]:
-    """The rows of a page's tables, without the tables' heads, which begin so."""
+    """Return the rows of a page's tables, without the heads, which begin with this text."""
     lines = [line for line in page.read_text().splitlines() if line.startswith("| ")]
     return [line for line in lines if "| --- |" not in line and not line.startswith(heads)]

@@ -1,4 +1,4 @@
-"""What the documentation says is so: links lead somewhere; commands, options and sessions that it names are there."""
+"""The documentation is correct: links have a target, and its commands, options and sessions exist."""
 
 import re
 import shlex
@@ -22,13 +22,13 @@ SESSION = re.compile(r"nox -s ([a-z][\w.-]*)")
 
 
 def anchors(page: Path) -> set[str]:
-    """The names of a page's headings, as they are made from their text."""
+    """Return the anchors of a page's headings."""
     texts = (heading.lower().replace("`", "") for heading in HEADING.findall(page.read_text()))
     return {re.sub(r"[^\w\- ]", "", text).strip().replace(" ", "-") for text in texts}
 
 
 def commands(page: Path) -> Iterator[list[str]]:
-    """Every `mobifai ...` of a page, as words; what comes after a sign of the shell is left out."""
+    """Return every `mobifai ...` of a page as words, up to the first operator of the shell."""
     text = page.read_text()
     lines = [line.strip().removeprefix("$ ") for block in CODE.findall(text) for line in block.splitlines()]
     lines += INLINE.findall(CODE.sub("", text))

@@ -1,4 +1,4 @@
-"""The composite action and the workflows: what they run, as far as that can be tried without GitHub's runner."""
+"""The commands of the composite action and the workflows, as far as they can run without GitHub's runner."""
 
 import os
 import re
@@ -15,14 +15,14 @@ STATUS = {0: "passed", 1: "grown", 3: "failed", 4: "inconclusive"}
 
 
 def loaded(file: Path) -> dict[Any, Any]:
-    """A file of YAML."""
+    """Return the content of a YAML file."""
     workflow = yaml.safe_load(file.read_text())
     assert isinstance(workflow, dict)
     return workflow
 
 
 def run_gate(place: Path, status: int, **inputs: str) -> tuple[int, list[str], str]:
-    """The action's last step, with a command in the place of mobifai: its status, the command's words, the outputs."""
+    """Run the action's last step with a fake mobifai. Return its status, the fake's arguments, and the outputs."""
     command = place / "mobifai-gate" / "bin" / "mobifai"
     command.parent.mkdir(parents=True)
     command.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > "{place}/words"\nexit {status}\n')

@@ -1,6 +1,6 @@
-"""The commands of `mobifai profile` as processes that are ended in many ways. Owns them, and what they work on.
+"""The commands of `mobifai profile` as processes that are ended in many ways, and the agents that they examine.
 
-Each has a directory for temporary files of its own: whatever it leaves behind is found by it.
+Each has its own directory for temporary files, by which its leftovers are found.
 """
 
 import os
@@ -23,12 +23,12 @@ from tests.soak.soak_runs import wait_until
 from tests.support.agent import mobifai
 
 LONGEST = 200.0
-"""Seconds for anything, on a machine that has other work too."""
+"""Seconds for any step on a loaded machine."""
 
 
 @dataclass
 class Command:
-    """One command that runs. `report` is its report's directory or page, `temporary` where its files are."""
+    """One running command. `report` is the directory or page of its report, `temporary` the directory of its files."""
 
     process: "subprocess.Popen[bytes]"
     temporary: Path
@@ -36,36 +36,36 @@ class Command:
     log: Path
 
     def said(self) -> str:
-        """Both of its streams so far."""
+        """Return the output of both of its streams so far."""
         return self.log.read_text(errors="replace")
 
     def until(self, is_so: Any, what: str) -> None:
-        """Wait for something while it runs. Raises AssertionError."""
+        """Wait for a condition while it runs. Raises AssertionError."""
         wait_until(lambda: is_so() or self.process.poll() is not None, what, LONGEST)
         assert is_so(), f"expected {what}; it ended with {self.process.poll()}:\n{self.said()[-4000:]}"
 
     def says(self, text: str) -> None:
-        """Wait until it has said this."""
+        """Wait until it has printed this text."""
         self.until(lambda: text in self.said(), repr(text))
 
     def wait(self) -> int:
-        """Wait for its end; its status, or the negative number of the signal that ended it."""
+        """Wait until it ends. Return its status, or the negative number of the signal that ended it."""
         return self.process.wait(LONGEST)
 
     def document(self) -> dict[str, Any]:
-        """Its report.json."""
+        """Return its report.json."""
         return dict(msgspec.json.decode((self.report / "report.json").read_bytes()))
 
     def started(self) -> list[psutil.Process]:
-        """Every process that it started and that lives."""
+        """Return every living process that it started."""
         return [one for one in _of(self.temporary) if one.pid != self.process.pid]
 
     def agents(self) -> list[psutil.Process]:
-        """The agents under test that it started."""
+        """Return the agents under test that it started."""
         return [one for one in self.started() if _is_serving(one) and _is_serving(one.parent())]
 
     def keepers(self) -> list[psutil.Process]:
-        """The keepers of those agents."""
+        """Return the keepers of those agents."""
         return [one for one in self.started() if _is_serving(one) and not _is_serving(one.parent())]
 
     def left(self) -> list[str]:
@@ -74,7 +74,7 @@ class Command:
         return [*processes, *(one.name for one in self.temporary.iterdir())]
 
     def leaves_nothing(self) -> None:
-        """Wait until nothing is there. Raises AssertionError."""
+        """Wait until there are no leftovers. Raises AssertionError."""
         wait_until(lambda: not self.left(), f"nothing left; there was {self.left()}", 60)
 
 
@@ -123,13 +123,13 @@ def commanded(
 
 @dataclass
 class LivingAgent:
-    """An agent that somebody uses."""
+    """An agent in use."""
 
     process: "subprocess.Popen[bytes]"
     state_dir: Path
 
     def family(self) -> list[psutil.Process]:
-        """The keeper and the agent."""
+        """Return the keeper and the agent."""
         keeper = psutil.Process(self.process.pid)
         return [keeper, *keeper.children(recursive=True)]
 
@@ -168,6 +168,6 @@ def living_agent() -> Iterator[LivingAgent]:
 
 
 def profiled(place: Path, verdict: str = "clean") -> Path:
-    """The report of an earlier run, with this verdict."""
+    """Create the report of an earlier run, with this verdict."""
     ProfileDirectory(place).write(ProfileReport(verdict, "run", [], [], 1, 100, 10.0, {}))  # type: ignore[arg-type]
     return place

@@ -1,4 +1,4 @@
-"""Branches made to try the gate: five that leak in different ways, two that grow on purpose, three that do neither.
+"""Branches that test the gate: five leak in different ways, two grow intentionally, three do neither.
 
 A branch is a few edits of this project's own sources. Owns the repository that it makes of them.
 """
@@ -25,7 +25,7 @@ expires = 2999-12-31
 
 @dataclass(frozen=True)
 class Edit:
-    """In a file, `new` stands where `old` was; `old` is there exactly once."""
+    """Replaces `old`, which occurs exactly once in the file, by `new`."""
 
     file: str
     old: str
@@ -34,9 +34,9 @@ class Edit:
 
 @dataclass(frozen=True)
 class Branch:
-    """`names` is the gauge by which a leak is to be found, `marked` a piece of the line that is to be named.
+    """`names` is the gauge that must show a leak, `marked` a part of the line that must be named.
 
-    `accepted` are (figure, grows by): what the branch says in its file of accepted growth.
+    `accepted` has pairs (figure, grows by) of the branch's accepted growth.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Branch:
 
     @property
     def leaks(self) -> bool:
-        """Whether the gate has to fail."""
+        """Return whether the gate has to fail."""
         return bool(self.names)
 
 
@@ -171,7 +171,7 @@ BRANCHES = (*LEAKS, *ON_PURPOSE, *CLEAN)
 
 
 def repository(place: Path) -> Path:
-    """A repository with these sources as its branch `main`."""
+    """Create a repository with these sources as its branch `main`."""
     place.mkdir()
     for part in PARTS:
         source = ROOT / part

@@ -1,4 +1,4 @@
-"""Reports of gates for tests of what people and programs read."""
+"""Reports of gates, for tests of their text and JSON."""
 
 import datetime as dt
 from pathlib import Path
@@ -23,7 +23,7 @@ AGAIN = NextStep("see it again", "mobifai profile run mixed --seed 1")
 
 
 def only(base: float | None, now: float | None, *accepted: AcceptedGrowth, name: str = "idle.heap") -> FigureRow:
-    """The row of one figure."""
+    """Return the row of one figure."""
     (row,) = rows(
         {} if base is None else {name: base}, {} if now is None else {name: now}, accepted, TODAY
     )  # fmt: skip
@@ -31,7 +31,7 @@ def only(base: float | None, now: float | None, *accepted: AcceptedGrowth, name:
 
 
 def culprit() -> Culprit:
-    """A line of the project."""
+    """Return a line of the project."""
     return Culprit(
         "container", str(ROOT / "mobifai" / "agent.py"), 7, "keep", "module x.kept: list", 100.0, 1.0, 1e6, "", "high",
         "mobifai profile run mixed --seed 1", "list of <Thing>",
@@ -39,7 +39,7 @@ def culprit() -> Culprit:
 
 
 def gate_report(**other: object) -> GateReport:
-    """A gate that failed, with a culprit."""
+    """Return the report of a gate that failed, with a culprit."""
     reported = {
         "verdict": "grown", "base": BASE, "now": NOW,
         "rows": [only(1, 1), only(0, 900_000), only(0, 9, name="used.heap:mixed"), only(0, 7, name="used.heap:other")],

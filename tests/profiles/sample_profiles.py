@@ -1,4 +1,4 @@
-"""Reports as investigations write them, and arbitrary ones, for tests of what people and programs read."""
+"""Reports of investigations, and arbitrary ones, for tests of their text and JSON."""
 
 import msgspec
 from hypothesis import strategies as st
@@ -78,7 +78,7 @@ def found() -> ProfileReport:
 
 
 def attached() -> ProfileReport:
-    """A look into an agent that runs."""
+    """Return the report of an examination of a running agent."""
     cost = Overhead(16, 8, 780_000, 263_000, 967, 0.738)
     return msgspec.structs.replace(
         clean(), mode="attach", cycles=8, duration_s=16, overhead=cost, settings=ProfileSettings(seconds=16),
@@ -87,7 +87,7 @@ def attached() -> ProfileReport:
 
 
 def hostile(name: str, value: float = 1.0) -> ProfileReport:
-    """A report that has `name` wherever text of others can be, and `value` for every rate."""
+    """Return a report with `name` in place of every foreign text, and `value` for every rate."""
     at = CodeLocation(name, 1, name)
     culprit = msgspec.structs.replace(
         CONTAINER, kind=name, file=name, function=name, retained_by=name, bytes_per_cycle=value,
@@ -106,7 +106,7 @@ def hostile(name: str, value: float = 1.0) -> ProfileReport:
     )  # fmt: skip
 
 
-# -- any report at all
+# -- arbitrary reports
 
 texts = st.text(max_size=12)
 _numbers = st.integers(0, 10**9)

@@ -1,4 +1,4 @@
-"""Looking into an agent that is used: phones go on, what leaks is named, and everything comes off again."""
+"""Examining an agent in use: phones continue, leaks are named, and all tracing is removed."""
 
 import asyncio
 import json
@@ -29,12 +29,12 @@ pytestmark = [pytest.mark.extended, pytest.mark.timeout(300)]
 
 FLOOD = 2_000_000
 PERSON = 2.0
-"""Seconds that an echo may take on a busy machine and still be of use; one hundredth of that is usual."""
+"""Seconds that an echo may take on a loaded machine. A hundredth of that is usual."""
 
 
 @asynccontextmanager
 async def under_test(folder: Path, plant: str | None = None) -> AsyncIterator[AgentUnderTest]:
-    """An agent that phones can use."""
+    """Run an agent that phones can use."""
     settings = folder / "config.toml"
     settings.write_text("")
     async with agent_under_test(folder / "agent", settings, ["--shell", shell.COMMAND], plant=plant) as target:
@@ -42,7 +42,7 @@ async def under_test(folder: Path, plant: str | None = None) -> AsyncIterator[Ag
 
 
 async def attach(state_dir: Path, place: Path, seconds: int) -> tuple[int, ProfileReport]:
-    """`mobifai profile attach`, to its end."""
+    """Run `mobifai profile attach`, and return its result."""
     words = [
         "profile",
         "attach",
@@ -65,7 +65,7 @@ async def attach(state_dir: Path, place: Path, seconds: int) -> tuple[int, Profi
 
 
 async def is_traced(target: AgentUnderTest) -> bool:
-    """Whether anything traces in an agent under test: a look can only begin when nothing does."""
+    """Return whether anything traces in an agent under test. An examination can only begin if nothing does."""
     try:
         await target.ask("profile.begin")
     except StateError:
@@ -131,7 +131,7 @@ async def test_a_second_look_leaves_next_to_nothing(tmp_path: Path) -> None:
     async with under_test(tmp_path) as target:
         for number in range(2):
             status, report = await attach(target.state_dir, tmp_path / f"report-{number}", 2)
-            assert (status, report.verdict) == (4, "inconclusive"), report  # its windows are too short to say more
+            assert (status, report.verdict) == (4, "inconclusive"), report  # its windows are too short for more
             assert "windows of 0.2 s are too short to show growth; use --for 8 s or longer" in report.unjudged[0].why
         before = await target.ask("soak.sample")
         await attach(target.state_dir, tmp_path / "report-2", 2)

@@ -1,4 +1,4 @@
-"""`mobifai profile` as people run it: what it says, and its status."""
+"""`mobifai profile` as users run it: its output and its status."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ HUNT = pytest.mark.timeout(600)
 
 
 def profiled(place: Path, *culprits: Culprit, verdict: str = "found") -> Path:
-    """A report on disk."""
+    """Write a report to the disk."""
     report = ProfileReport(verdict, "run", list(culprits), [], 1, 100, 10.0, {})  # type: ignore[arg-type]
     ProfileDirectory(place).write(report)
     return place
@@ -36,7 +36,7 @@ def culprit(rate: float) -> Culprit:
 
 
 async def run_profile(place: Path, *words: str) -> tuple[int, ProfileReport]:
-    """`mobifai profile run`, to its end."""
+    """Run `mobifai profile run`, and return its result."""
     process = await asyncio.create_subprocess_exec(
         *mobifai(), "profile", "run", *words, "--report", str(place),
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
@@ -86,7 +86,7 @@ async def test_where_nothing_leaks_nobody_is_named(tmp_path: Path) -> None:
     assert (status, report.verdict, report.culprits, report.unattributed) == (0, "clean", [], []), report
 
 
-@pytest.mark.timeout(1200)  # two looks, one after the other
+@pytest.mark.timeout(1200)  # two examinations, one after the other
 async def test_what_a_soak_run_found_is_explained_and_can_be_seen_again(tmp_path: Path) -> None:
     plan = {"scenarios": ["terminals"], "time_scale": 10.0, "phones": 3, "plant": "text-only"}
     finding = {"kind": "growth", "name": "python.blocks", "detail": "more", "per_cycle": 1.4, "unit": "objects",
@@ -191,7 +191,7 @@ async def test_a_report_without_a_verdict_compares_to_nothing(tmp_path: Path) ->
     assert (await run_command("profile", "compare", *places))[0] == 4
 
 
-# -- looking at the agent that runs
+# -- examining a running agent
 
 
 async def test_the_memory_of_a_running_agent_is_shown(tmp_path: Path) -> None:

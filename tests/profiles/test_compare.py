@@ -1,4 +1,4 @@
-"""Two reports side by side: what is new, gone, larger, smaller, wherever the lines have gone meanwhile."""
+"""The comparison of two reports: new, gone, larger and smaller culprits, even if their lines have moved."""
 
 from random import Random
 
@@ -41,11 +41,11 @@ def turned(rows: list[CauseRow]) -> list[CauseRow]:
 
 
 EASY = settings(max_examples=50)
-"""A loaded machine makes reports slowly."""
+"""The time limit for a loaded machine."""
 
 
 def comparable(one: ProfileReport) -> ProfileReport:
-    """The same causes, in a report of the usual run."""
+    """Return a report of the usual run with these causes."""
     names = {*(each.scenario for each in one.culprits), *(each.scenario for each in one.unattributed)}
     scenarios = [ScenarioCoverage(name, "judged") for name in names]
     return msgspec.structs.replace(
@@ -185,7 +185,7 @@ def test_the_text_has_a_line_for_each_the_worse_first() -> None:
 
 
 def refused(before: ProfileReport, after: ProfileReport) -> str:
-    """Why there is no verdict: nothing is called new or gone then."""
+    """The reasons for having no verdict, in which case nothing is called new or gone."""
     found = compare(before, after)
     assert EXIT_STATUS[found.verdict] == 4
     assert not (found.new or found.gone or found.larger or found.smaller or found.same)

@@ -1,4 +1,4 @@
-"""From evidence to culprits: what keeps is to blame before what makes, and what nobody can be named for is said."""
+"""From evidence to culprits: the line that keeps objects comes first, and growth without a line is reported."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +14,7 @@ def judged(reported: Evidence) -> tuple[list[Culprit], list[Unattributed]]:
 
 
 def adders(file: str, name: str) -> list[int]:
-    """Of `program.kept` there are two lines in one file and one in the other."""
+    """`program.kept` is in two lines of one file and in one of the other."""
     return {(OWN, "kept"): [12, 25], (OTHER, "kept"): [7]}.get((file, name), [])
 
 
@@ -77,7 +77,7 @@ def test_the_function_of_a_cache_is_named_and_not_who_called_it() -> None:
 def test_where_it_is_not_known_what_added_last_the_source_is_asked() -> None:
     assert only(evidence(containers=(container((), made_at=[(OTHER, 5)]),))).line == 7
     assert only(evidence(containers=(container((), made_at=[(OWN, 14)]),))).line == 12
-    assert only(evidence(containers=(container((), made_at=[(OWN, 4)]),))).line == 4  # two lines: nobody guesses
+    assert only(evidence(containers=(container((), made_at=[(OWN, 4)]),))).line == 4  # two lines, so none is named
 
 
 def test_weak_references_keep_nothing() -> None:

@@ -1,6 +1,7 @@
-"""Every command of `mobifai profile` in every way of ending: its status, its report, no traceback, and nothing left.
+"""Every command of `mobifai profile` with every ending: its status, its report, no traceback, and no leftovers.
 
-The table below has a cell for each command and each ending: how that ending is brought about, or why there is none.
+The table below has a cell for each command and each ending: a way to cause that ending, or the reason why there is
+none.
 """
 
 import errno
@@ -31,7 +32,7 @@ ENDINGS = (
     *("disk full", "output full", "unwritable", "suspended", "second writer"),
 )
 REPORTING = ("run", "attach", "gate")
-"""Those that write a report."""
+"""The commands that write a report."""
 INTERRUPTING = {
     "ctrl-c": [signal.SIGINT], "ctrl-c often": [signal.SIGINT] * 5, "sigterm": [signal.SIGTERM],
     "sighup": [signal.SIGHUP],
@@ -52,7 +53,7 @@ class Place:
 
     @contextmanager
     def command(self, name: str, seconds: int = 600, *, report: Path | None = None, out: str = "") -> Iterator[Command]:
-        """A command that goes on for a while, or for so many seconds."""
+        """Return a command that runs for some time, or for this number of seconds."""
         to = report or (self.page if name == "flame" else self.report)
         state = ("--state-dir", str(self.agent.state_dir))
         words: dict[str, tuple[str, ...]] = {
@@ -116,7 +117,7 @@ def _is_connected(command: Command) -> bool:
 
 @contextmanager
 def stopped(*processes: psutil.Process) -> Iterator[None]:
-    """Processes that hang meanwhile."""
+    """Stop these processes in this scope."""
     for one in processes:
         one.suspend()
     wait_until(lambda: all(one.status() == psutil.STATUS_STOPPED for one in processes), "stopped processes", 30)
@@ -130,7 +131,7 @@ def stopped(*processes: psutil.Process) -> Iterator[None]:
 
 @contextmanager
 def at_work(place: Place, name: str, **how: object) -> Iterator[Command]:
-    """A command in the middle of its work; `heap` has to wait for an agent that hangs."""
+    """Run a command until the middle of its work. `heap` has to wait for a hanging agent."""
     if name == "compare":
         with _reading(place) as command:
             yield command
@@ -142,7 +143,7 @@ def at_work(place: Place, name: str, **how: object) -> Iterator[Command]:
 
 @contextmanager
 def _reading(place: Place) -> Iterator[Command]:
-    """`compare`, which waits for a report that comes through a pipe."""
+    """Run `compare`, which waits for a report from a pipe."""
     pipe = place.path / "pipe"
     os.mkfifo(pipe)
     with commanded(place.path / "x", "compare", str(pipe), str(profiled(place.path / "b"))) as command:
@@ -167,7 +168,7 @@ def _reading(place: Place) -> Iterator[Command]:
 
 
 def is_in_order(command: Command, name: str, status: int, *statuses: int) -> None:
-    """The status is one of these, no traceback is printed, and nothing is left."""
+    """Check that the status is one of these, without a traceback or leftovers."""
     assert status in statuses, command.said()
     assert "Traceback" not in command.said()
     assert "internal error" not in command.said()
@@ -175,7 +176,7 @@ def is_in_order(command: Command, name: str, status: int, *statuses: int) -> Non
 
 
 LONG_ENOUGH = 9
-"""Seconds of a look that has a verdict."""
+"""Seconds of an examination with a verdict."""
 
 
 def done(place: Place, name: str, _: str) -> None:
@@ -202,7 +203,7 @@ def interrupted(place: Place, name: str, ending: str) -> None:
 
 
 def again_until_ended(command: Command, number: signal.Signals) -> None:
-    """Repeat a signal: Python handles one that comes right before a blocking read only once that read is over."""
+    """Repeat a signal, because Python handles a signal right before a blocking read only after that read."""
     until = time.monotonic() + LONGEST
     while time.monotonic() < until:
         with suppress(subprocess.TimeoutExpired):
@@ -224,7 +225,7 @@ def killed(place: Place, name: str, ending: str) -> None:
 
 
 def nothing_traces(place: Place) -> None:
-    """A look and a window can begin in the agent again."""
+    """Check that an examination and a window can begin in the agent again."""
     for name in ("attach", "flame"):
         until = time.monotonic() + 60
         while True:
@@ -239,7 +240,7 @@ def its_agent_dead(place: Place, name: str, _: str) -> None:
     with at_work(place, name) as command:
 
         def dies() -> bool:
-            """Each agent is killed as it comes: one that was about to end would not be missed."""
+            """Each agent is killed at its start, because one that is about to end would not be missed."""
             for agent in command.agents():
                 with suppress(psutil.NoSuchProcess):
                     agent.kill()
@@ -290,7 +291,7 @@ def no_agent(place: Place, name: str, _: str) -> None:
 
 
 def disk_full(place: Place, name: str, _: str) -> None:
-    """The disk of the report is full in the middle: there is a summary, and what was written before stays."""
+    """The report's disk gets full: the summary is printed, and the last written report stays."""
     with small_disk(place.path / "disk") as disk, at_work(place, name, report=disk.path / "report") as command:
         disk.fill()
         command.process.send_signal(signal.SIGINT)
@@ -301,7 +302,7 @@ def disk_full(place: Place, name: str, _: str) -> None:
 
 
 def disk_full_before(place: Place, name: str, _: str) -> None:
-    """The disk of the page is full: that is found out before the window."""
+    """The page's disk is full, which is noticed before the window."""
     with small_disk(place.path / "disk") as disk:
         disk.fill()
         with place.command(name, report=disk.path / "flame.html") as command:
@@ -329,7 +330,7 @@ def unwritable(place: Place, name: str, _: str) -> None:
 
 
 def suspended(place: Place, name: str, _: str) -> None:
-    """The command is stopped and goes on, and then ends as usual."""
+    """The command is stopped and continued, and then ends as usual."""
     if name in ("attach", "flame"):
         with place.command(name, LONG_ENOUGH if name == "attach" else 2) as command:
             working(command, name)
@@ -346,7 +347,7 @@ def suspended(place: Place, name: str, _: str) -> None:
 
 
 def second_writer(place: Place, name: str, _: str) -> None:
-    """A second command that writes to the same directory is refused, and the first goes on."""
+    """A second command that writes to the same directory is refused, and the first one continues."""
     with at_work(place, name) as first:
         with commanded(place.path / "y", *_same(name, place), cwd=place.checkout) as second:
             is_in_order(second, name, second.wait(), 2)

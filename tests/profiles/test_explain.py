@@ -27,7 +27,7 @@ def finding(scenario: str, name: str = "python.blocks", kind: str = "growth") ->
 
 
 def soaked(verdict: str, *findings: FindingResult, **other: Any) -> Report:
-    """A report of soak."""
+    """Return a report of soak."""
     plan = other.pop("plan", {"time_scale": 5, "phones": 3, "plant": "text-only", "scenarios": ["terminals"]})
     return Report(verdict, CycleCounts(), 1.0, 7, {"plan": plan}, [], [], [], list(findings), TrafficResult(), **other)  # type: ignore[arg-type]
 
@@ -119,7 +119,7 @@ def test_what_was_not_looked_into_is_no_finding(tmp_path: Path) -> None:
     assert [(one.name, one.scenario, one.state) for one in investigation.report().soak_findings] == [
         ("python.blocks", "terminals", "unjudged"), ("python.blocks", "mixed", "unjudged"),
     ]  # fmt: skip
-    assert investigation.report() == investigation.report()  # asking changes nothing
+    assert investigation.report() == investigation.report()  # the check changes nothing
 
 
 async def one_scenario(scenario: str, _plan: SoakPlan, _folder: Path, *_: object) -> tuple[Evidence, Overhead]:

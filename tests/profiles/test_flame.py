@@ -1,4 +1,4 @@
-"""memray's flame graph of a running agent: the window always comes off, and the page needs nothing else."""
+"""memray's flame graph of a running agent: the window is always removed, and the page is self-contained."""
 
 import asyncio
 import contextlib
@@ -29,7 +29,7 @@ pytest.importorskip("memray")
 
 @pytest.fixture(autouse=True, scope="module")
 def _memray_is_loaded(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """With its first window it opens a pipe that stays for good."""
+    """memray's first window opens a pipe that stays open."""
     windows = MemoryWindows()
     windows.begin(tmp_path_factory.mktemp("memray") / "window.bin")
     windows.end()
@@ -37,7 +37,7 @@ def _memray_is_loaded(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture
 def private(tmp_path: Path) -> Iterator[Path]:
-    """A directory that only its owner may enter."""
+    """Create a directory that only its owner may enter."""
     folder = tmp_path / "private"
     folder.mkdir(mode=0o700)
     yield folder
@@ -184,7 +184,7 @@ async def test_a_running_agent_is_drawn_on_a_page_that_needs_no_network(kept: bo
     async with serving(tmp_path / "state") as agent:
         socket = StateDir(agent.state_dir).control_socket
         await flame(socket, 1, out, Interruption(), kept=kept)
-        await flame(socket, 0.2, out, Interruption(), kept=kept)  # the first has come off
+        await flame(socket, 0.2, out, Interruption(), kept=kept)  # the first one was removed
         assert (await agent.status())["agent_pid"]
     page = out.read_text()
     assert "<script" in page

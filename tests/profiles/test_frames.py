@@ -1,4 +1,4 @@
-"""Whose code a line is, and which line of a stack is to blame."""
+"""The owner of a line's code, and the responsible line of a stack."""
 
 import asyncio
 import contextlib

@@ -119,7 +119,7 @@ def test_of_two_measurements_the_one_with_less_growth_stands(values: list[tuple[
 
 
 def look(name: str, *gauges: tuple[str, float], failure: FindingResult | None = None, cycles: int = 20) -> Measurement:
-    """A side whose gauges rise by so much with each cycle."""
+    """Return a side whose gauges rise by this amount with each cycle."""
     points = {gauge: [(block * cycles, 1000 + rate * block * cycles) for block in range(9)] for gauge, rate in gauges}
     return Measurement(
         GateSide(name, Installation()),
@@ -130,7 +130,7 @@ def look(name: str, *gauges: tuple[str, float], failure: FindingResult | None = 
 
 
 def trial(now: float, base: float | None = None, gauge: str = "python.blocks") -> ScenarioTrial:
-    """Both passes of a scenario in which the candidate, and the base, rise at this rate."""
+    """Return both passes of a scenario in which the candidate and the base rise at these rates."""
     sides = [("base", base)] if base is not None else []
     first, again = (
         [look(name, (gauge, rate), cycles=cycles) for name, rate in [*sides, ("now", now)]] for cycles in (20, 60)
@@ -322,7 +322,7 @@ def test_another_seed_or_scenario_is_another_workload() -> None:
     assert len({workload_of(plan) for plan in plans}) == len(plans)
 
 
-# -- lines of what is there at rest
+# -- lines of figures at rest
 
 
 def test_lines_that_moved_are_known_again_and_new_ones_are_named(tmp_path: Path) -> None:
@@ -344,7 +344,7 @@ def test_lines_that_moved_are_known_again_and_new_ones_are_named(tmp_path: Path)
     ]
 
 
-# -- what it says
+# -- texts
 
 
 def test_the_table_begins_with_the_answer_and_the_line_that_did_it() -> None:
@@ -402,7 +402,7 @@ def test_a_directory_of_something_else_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "junit.xml").read_text() == "mine"
 
 
-# -- the command, where nothing has to run
+# -- the command, without a run
 
 
 @pytest.mark.parametrize(

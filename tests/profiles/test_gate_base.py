@@ -49,7 +49,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def gated(checkout: Path, place: Path, base: str) -> tuple[int, str]:
-    """The status of a gate beside a base, and what it said."""
+    """Run a gate with this base. Return its status and output."""
     words = ("gate", "terminals", "--base", base, "--candidate", "installed", "--report", str(place / "report"))
     with commanded(place / "x", *words, cwd=checkout) as command:
         status = command.wait()

@@ -1,4 +1,4 @@
-"""The gate on branches made for the purpose: right on each of them, and the line is named."""
+"""The gate on prepared branches: its verdict is right, and it names the line."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ from profiles.gate.sides import lay_out_base
 from tests.profiles.gate_branches import BRANCHES, CLEAN, LEAKS, ON_PURPOSE, Branch, check_out, git, repository
 
 USUAL = (LEAKS[0], ON_PURPOSE[0], CLEAN[1])
-"""One of each kind; `--every-branch` takes them all, some half an hour."""
+"""One branch of each kind. `--every-branch` tests all of them, in about half an hour."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -26,7 +26,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 async def gated(checkout: Path, *words: str) -> tuple[int, GateReport]:
-    """`mobifai profile gate`, of what is checked out, to its end."""
+    """Run `mobifai profile gate` on the checkout, and return its result."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "mobifai", "profile", "gate", *words, "--report", str(checkout.with_name("report"))),
         cwd=checkout,

@@ -38,7 +38,7 @@ PROJECT = {
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A small checkout of one commit."""
+    """Create a small checkout with one commit."""
     top = tmp_path / "checkout"
     for name, text in PROJECT.items():
         (top / name).parent.mkdir(parents=True, exist_ok=True)
@@ -50,12 +50,12 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def installed(checkout: Path, tmp_path: Path) -> Path:
-    """Its package, as a wheel would have laid it out before any edit."""
+    """Install its package, as a wheel would before any edit."""
     return shutil.copytree(checkout / "mobifai", tmp_path / "site-packages" / "mobifai")
 
 
 def edit(checkout: Path) -> None:
-    """One file edited, one untracked, one removed; one that git ignores, and one outside of the package."""
+    """Edit one file, add one, remove one, and add one that git ignores and one outside of the package."""
     (checkout / "mobifai" / "agent.py").write_text("kept = [1]\n")
     (checkout / "mobifai" / "new file.py").write_text("")
     (checkout / "mobifai" / "secret.py").write_text("")
@@ -114,7 +114,7 @@ def test_an_installed_package_differs_by_edited_untracked_and_removed_files(chec
     assert differing(checkout, installed) == ["mobifai/__init__.py", "mobifai/agent.py", "mobifai/new file.py"]
 
 
-# -- what is tried
+# -- the candidate
 
 
 def test_a_package_that_runs_from_its_checkout_is_tried_with_its_edits(checkout: Path) -> None:
@@ -186,7 +186,7 @@ async def test_the_gate_refuses_edits_that_would_not_be_tried(checkout: Path, tm
 
 
 async def gate(checkout: Path, place: Path, *words: str) -> tuple[int, str]:
-    """The gate in a checkout: its status, and what it said."""
+    """Run the gate in a checkout. Return its status and output."""
     status, out, err = await run_command("profile", "gate", *words, "--report", str(place), cwd=checkout)
     return status, out + err
 
@@ -270,7 +270,7 @@ async def test_outside_of_git_nothing_is_left(tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists()
 
 
-# -- what is said of it
+# -- descriptions
 
 
 def test_each_side_is_named_by_its_commit_with_its_edits_in_every_format() -> None:
@@ -319,7 +319,7 @@ def test_a_culprit_in_a_side_that_was_built_is_named_in_the_checkout() -> None:
     assert in_checkout(at, msgspec.structs.replace(about, built=False), side) == at
 
 
-# -- what to do next
+# -- next steps
 
 PLAN = SoakPlan(("mixed",), 20, time_scale=20, phones=2)
 

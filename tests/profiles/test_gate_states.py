@@ -1,4 +1,4 @@
-"""What a gate says of what it did not judge: in every format, and never as a pass."""
+"""The gate's report on figures that it did not judge: in every format, and never as a pass."""
 
 import asyncio
 from pathlib import Path
@@ -26,14 +26,14 @@ from tests.profiles.sample_gates import BASE, NOW, gate_report, only
 
 
 def gate(folder: Path) -> Gate:
-    """One that has not run, of two scenarios."""
+    """Return a gate of two scenarios that has not run."""
     sides = [GateSide("base", Installation(), BASE), GateSide("now", Installation(), NOW)]
     wanted = GateRequest(SoakPlan(("mixed", "terminals"), 20), sides, None, BASE, NOW)
     return Gate(wanted, folder, {}, "mobifai profile gate --base main", "", lambda _: None)
 
 
 async def ended(folder: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> GateReport:
-    """The report of a run that this ends at its first step."""
+    """Return the report of a run that this error ends at its first step."""
 
     async def failing(*_: object) -> object:
         raise error
@@ -43,7 +43,7 @@ async def ended(folder: Path, monkeypatch: pytest.MonkeyPatch, error: BaseExcept
 
 
 def every_format(report: GateReport) -> tuple[str, ...]:
-    """As people read it: the terminal, the page, XML, and the annotation of the verdict."""
+    """Return all texts of a report: terminal, page, XML, and the annotation of the verdict."""
     return summary(report).plain, markdown(report), junit(report).decode(), list(annotations(report))[-1]
 
 
@@ -91,7 +91,7 @@ def test_what_was_not_judged_is_skipped_in_xml_and_named_in_every_format() -> No
 
 
 def look(blocks: int) -> Measurement:
-    """The candidate after so many blocks, in which nothing rises and no C heap is measured."""
+    """Return the candidate after this number of blocks, without growth and without a measured C heap."""
     points = [(block * 20, 1000.0) for block in range(blocks + 1)]
     judged = {"python.blocks": judge(points, gauge_of("python.blocks"))}  # type: ignore[arg-type]
     return Measurement(GateSide("now", Installation()), judged=judged, cycles=blocks * 20, blocks=blocks, bounds=42)

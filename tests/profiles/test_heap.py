@@ -1,4 +1,4 @@
-"""The contents of a process's memory: reported correctly and in full, and nothing of the look is left."""
+"""The contents of a process's memory: reported correctly and completely, without leftovers of the examination."""
 
 import array
 import asyncio
@@ -39,7 +39,7 @@ async def looked() -> dict[str, Any]:
 
 
 class Survivor:
-    """To be one of the canaries."""
+    """An object that becomes a canary."""
 
     def __init__(self, created_at: int) -> None:
         self.created_at = created_at
@@ -79,7 +79,7 @@ async def test_what_should_have_ended_is_reported_with_its_age_and_what_holds_it
     monkeypatch.setattr(heap, "CANARIES", frozenset({f"{__name__}.Survivor"}))
     monkeypatch.setattr(heap.time, "time", lambda: 1_700_000_100.0)
     BIG["old"] = [Survivor(1_700_000_000_000)]  # type: ignore[list-item]
-    gc.collect()  # now it is of the oldest generation
+    gc.collect()  # now it is in the oldest generation
     gc.collect()
     (old,) = (await looked())["old"]
     assert (old["type"], old["age_s"]) == (f"{__name__}.Survivor", 100.0)
@@ -112,7 +112,7 @@ async def test_where_a_task_was_made_is_known_while_something_traces() -> None:
     async def waits() -> None:
         await asyncio.Event().wait()
 
-    asyncio.get_running_loop().set_task_factory(None)  # the tests' own would be the one that made it
+    asyncio.get_running_loop().set_task_factory(None)  # the tests' own line would have created it
     tracemalloc.start(16)
     try:
         task = asyncio.create_task(waits())
@@ -227,7 +227,7 @@ async def test_a_look_leaves_nothing() -> None:
     assert min(amounts[-4:]) - min(amounts[2:6]) < 20, amounts
 
 
-# -- to people
+# -- text
 
 
 async def test_it_is_reported_in_full_though_the_window_is_narrow(

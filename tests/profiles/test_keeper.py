@@ -1,4 +1,4 @@
-"""A look into the keeper names the lines of leaks that were planted there: of Python, of C, and of a descriptor."""
+"""Examining the keeper names the lines of leaks that were planted there: in Python, in C, and of a descriptor."""
 
 from pathlib import Path
 from typing import Any
@@ -16,18 +16,18 @@ from soak.plants import plant
 PLANTS = ("shell-table", "native-bytes-in-keeper", "exec-pipe", "map-in-c")
 WINDOWS = 5
 SHELLS = 4
-"""Shells from one window to the next."""
+"""The number of shells in one window."""
 PATIENCE = 60.0
 
 
 async def churn(agent: AgentUnderTest, phone: Phone) -> None:
-    """Shells are started and ended."""
+    """Start shells and end them."""
     for _ in range(SHELLS):
         await phone.terminate(await phone.create(timeout=PATIENCE), PATIENCE)
 
 
 async def look(agent: AgentUnderTest, phone: Phone) -> dict[str, Any]:
-    """The keeper, as `mobifai profile run` sees it."""
+    """The keeper, as `mobifai profile run` examines it."""
     await agent.ask_in("keeper", "profile.begin")
     await churn(agent, phone)
     for _ in range(WINDOWS + 1):
@@ -42,7 +42,7 @@ async def look(agent: AgentUnderTest, phone: Phone) -> dict[str, Any]:
 
 
 def named(rows: list[dict[str, Any]]) -> set[tuple[Path, int]]:
-    """The lines that are to blame."""
+    """Return the responsible lines."""
     return {(Path(file), line) for file, line in (responsible_frame(stack_of(row["stack"])) for row in rows)}
 
 

@@ -1,4 +1,4 @@
-"""Options of `mobifai profile`: which go together, their ranges, and the commands that do something again."""
+"""Options of `mobifai profile`: their combinations, their ranges, and the commands that repeat a run."""
 
 import subprocess
 import sys
@@ -87,7 +87,7 @@ def test_the_longest_time_is_in_the_help(command: click.Command) -> None:
     assert "from 1s to 1h" in out or "from 0.1s to 10m" in out
 
 
-# -- the commands that do something again
+# -- commands that repeat a run
 
 
 @given(

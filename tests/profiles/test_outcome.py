@@ -41,7 +41,7 @@ def states(*findings: FindingResult, looked: list[ScenarioCoverage] | None = Non
     return [(one.state, one.why) for one in reported]
 
 
-# -- what became of soak's findings
+# -- outcomes of soak's findings
 
 
 def test_each_finding_has_one_state_and_a_reason_where_nothing_is_known() -> None:
@@ -83,7 +83,7 @@ def test_objects_that_a_culprit_keeps_are_explained_though_the_count_of_all_of_t
     assert reported.state == "explained"
 
 
-# -- what to do next
+# -- next steps
 
 
 def steps(report: ProfileReport) -> dict[str, str]:
@@ -164,7 +164,7 @@ def test_what_left_nothing_to_judge_is_said_once() -> None:
 
 
 def looked(windows: int) -> float:
-    """The projection of a look of 80 s that ended after so many of its eight windows of 10 s."""
+    """Return the projection of an examination of 80 s that ended after some of its eight windows of 10 s."""
     row = {
         "id": 1, "type": "builtins.list", "grown_at": [["/srv/x.py", 7]], "holds": {}, "bytes_each": 100.0,
         "explains": [], "made_at": [], "weak": False, "cache": None, "path": "module x.kept", "of": "",

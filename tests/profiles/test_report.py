@@ -318,7 +318,7 @@ def test_no_text_drives_the_terminal_or_forges_a_line(name: str, value: float) -
     text.encode()
     assert not any(ord(sign) < 32 and sign not in "\n\t" for sign in text)
     calm = summary(samples.hostile("calm"), Path("here")).plain
-    assert abs(len(text.split("\n")) - len(calm.split("\n"))) <= 4  # rows of what is empty
+    assert abs(len(text.split("\n")) - len(calm.split("\n"))) <= 4  # rows of empty containers
     assert text.count("\n  ✗ ") == 1
 
 
@@ -369,7 +369,7 @@ def test_a_long_summary_says_what_it_leaves_out(more: int) -> None:
         assert (f"  and 1 more {what}: see the report" in text) == (more > 0)
 
 
-# -- what was judged, and what was not
+# -- judged and unjudged
 
 
 def test_a_finding_of_soak_that_did_not_rise_is_neither_growth_nor_gone() -> None:

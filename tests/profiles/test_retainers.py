@@ -38,7 +38,7 @@ class Owner:
         self.clear()
 
     def clear(self) -> None:
-        """Let go of everything."""
+        """Release everything."""
         vars(self).clear()
 
     def method(self) -> None:
@@ -117,13 +117,13 @@ def defaulted(target: Target) -> Callable[[], object]:
 def wrapped(target: Target) -> Callable[[], None]:
     @functools.wraps(closure(target))
     def outer() -> None:
-        """Knows nothing of the target."""
+        """A function without a reference to the target."""
 
     return outer
 
 
 def compiled(names: dict[str, Any]) -> Any:
-    """A function of a module that is nowhere."""
+    """A function of a module that is not imported."""
     exec("def inner(): pass", names)  # noqa: S102
     return names.pop("inner")
 
@@ -195,11 +195,11 @@ HOLDERS: dict[str, tuple[Callable[[Target], Any], str]] = {
     "context": (in_context, "OWNER.held → (context): Target"),
     "weak callback": (lambda target: weakref.ref(OWNER, target.made), "(callback of a weak reference) → (method of"),
 }
-"""For each kind a function that makes it hold the target, and its description."""
+"""For each kind of holder, a function that makes it hold the target, and its description."""
 
 
 async def path_to(*targets: object) -> list[str]:
-    """Looked for from the bottom of a thread, without the frames of the test."""
+    """Search from the bottom of a thread, without the frames of the test."""
     asked = list(targets)
     hidden = {id(asked), id(targets)}
     return await offload(lambda: run_without_waiting(find_paths(asked, no_yield, without=hidden)))
@@ -226,7 +226,7 @@ async def test_a_holder_is_named(kind: str) -> None:
 
 
 async def path_to_weak(known: "weakref.ref[Target]") -> list[str]:
-    """The same, while no frame but that of the look holds it."""
+    """The same, while only the frame of the search holds it."""
     return await offload(lambda: _asked(known))
 
 
@@ -281,11 +281,11 @@ async def test_no_path_leads_through_what_is_left_out() -> None:
     assert await offload(asked) == [""]
 
 
-# -- what a look does to a program: nothing
+# -- a search has no side effects
 
 
 async def test_a_look_keeps_nothing_of_what_was_local_then() -> None:
-    """Before 3.13 a frame keeps the dictionary of its locals once somebody asked for it."""
+    """Before 3.13, a frame keeps the dictionary of its locals once it was created."""
     gates, seen = [asyncio.Event(), asyncio.Event()], []
 
     async def lets_go() -> None:

@@ -1,4 +1,4 @@
-"""The JSON of profile and gate: as docs/schemas says, whatever the report is."""
+"""The JSON of profile and gate matches docs/schemas for any report."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 
 
 def validator(name: str) -> Draft202012Validator:
-    """The schema as the documentation has it."""
+    """Return the schema in the documentation."""
     schema: dict[str, Any] = json.loads((SCHEMAS / name).read_text())
     Draft202012Validator.check_schema(schema)
     return Draft202012Validator(schema)

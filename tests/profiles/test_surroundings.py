@@ -1,4 +1,4 @@
-"""The working directory and the person's variables decide nothing: the installed packages are used, on both sides."""
+"""The working directory and the user's variables have no effect: both sides use the installed packages."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ FOREIGN = {"MOBIFAI_E2E": "require", "MOBIFAI_RELAY": "http://127.0.0.1:9", "MOB
 
 @pytest.fixture
 def strange(tmp_path: Path) -> Path:
-    """A directory of packages that end any process that imports them."""
+    """Create a directory of packages that end any process that imports them."""
     for name in DECOYS:
         (tmp_path / "strange" / name).mkdir(parents=True)
         (tmp_path / "strange" / name / "__init__.py").write_text("raise SystemExit('the wrong package')\n")

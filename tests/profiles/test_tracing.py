@@ -1,4 +1,4 @@
-"""The look into this very process: what leaks here is named, and afterwards everything is as it was."""
+"""Examining this process: leaks are named, and the process is unchanged afterwards."""
 
 import _tracemalloc
 import asyncio
@@ -43,7 +43,7 @@ def tracing() -> Iterator[AllocationTracer]:
 
 
 class Holder:
-    """Something of the program that lives for long."""
+    """A long-lived object of the program."""
 
     def __init__(self) -> None:
         self.kept: list[Any] = []
@@ -55,7 +55,7 @@ HOLDER = Holder()
 
 @pytest.fixture(autouse=True)
 def _alone() -> Iterator[None]:
-    """What the tests before have left is none of ours, and a look is quick without it."""
+    """Hide the objects of earlier tests, which would slow down the examination."""
     gc.collect()
     gc.freeze()
     globals()["HOLDER"] = Holder()
@@ -69,7 +69,7 @@ async def looked(
     leak: Callable[[int], object] | Callable[[int], Awaitable[object]],
     folder: Path | None = None,
 ) -> dict[str, Any]:
-    """Have something happen between windows, and examine what rose."""
+    """Call a function between windows, and examine the growth."""
     tracing.begin()
     for window in range(WINDOWS):
         for number in range(EVENTS):
@@ -88,7 +88,7 @@ async def looked(
 
 
 def line_of(function: Callable[..., object], text: str) -> tuple[str, int]:
-    """Where in a function a text is."""
+    """Return the line of a text in a function."""
     code = function.__code__
     lines = Path(code.co_filename).read_text().splitlines()
     number = next(n for n in range(code.co_firstlineno, len(lines)) if text in lines[n])
@@ -158,7 +158,7 @@ async def test_what_the_look_itself_takes_is_never_reported(tracing: AllocationT
     assert not [one for one in examined["containers"] if "/profiles/" in str(one["grown_at"])]
 
 
-# -- what is left
+# -- leftovers
 
 
 async def test_descriptors_are_known_by_the_line_that_opened_them(tracing: AllocationTracer) -> None:
@@ -245,7 +245,7 @@ async def test_who_freezes_garbage_is_known(tracing: AllocationTracer) -> None:
     assert [tuple(one["stack"][0]) for one in examined["freezes"]] == [line_of(leak, "gc.freeze")]
 
 
-# -- and nothing stays
+# -- cleaning up
 
 
 async def test_everything_comes_off(tracing: AllocationTracer, tmp_path: Path) -> None:
@@ -296,7 +296,7 @@ async def looks():
 
 print(json.dumps(asyncio.run(looks())))
 """
-"""In a process of its own: a look examines every object, and this one has those of all tests before."""
+"""A separate process, because an examination covers every object, and this process has those of earlier tests."""
 
 
 @pytest.mark.extended

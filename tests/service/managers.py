@@ -1,6 +1,6 @@
-"""Stand-ins for a system's programs: small shell scripts in a directory of their own, which is then the PATH.
+"""Fakes of a system's programs: small shell scripts in a separate directory, which is the only one in the PATH.
 
-They keep what they were asked, and whether the service runs, as files beside them.
+They store their commands, and whether the service runs, in files beside them.
 """
 
 from pathlib import Path
@@ -44,7 +44,7 @@ PLUTIL = '[ "$1" = -lint ] && [ -s "$2" ]'
 
 
 class FakePath:
-    """A PATH with nothing but stand-ins."""
+    """A PATH with only these fakes."""
 
     def __init__(self, place: Path) -> None:
         self.place = place
@@ -56,7 +56,7 @@ class FakePath:
         file.chmod(0o755)
 
     def mark(self, name: str) -> None:
-        """Make the stand-ins do otherwise: see their scripts."""
+        """Change the behaviour of the fakes: see their scripts."""
         (self.place / name).touch()
 
     @property
