@@ -29,6 +29,7 @@ from tests.support.agent_status import (
     get_in_again,
     is_encrypted,
     on_path,
+    pair_again,
     until,
 )
 from tests.support.connected import both_paths, connected_phone
@@ -165,7 +166,7 @@ async def test_nothing_is_lost_when_the_relay_restarts(tmp_path: Path, channel: 
             await at_relay_stage(agent, "waiting")
             assert phone.path == ("channel" if channel else None)
             await until_offered(phone)
-            await phone.pair(agent.device_id)
+            await (pair_again(agent, phone) if channel else phone.pair(agent.device_id))
         received = await stop_counting(phone, terminal)
         assert received == list(range(1, len(received) + 1))
         assert (await asked(agent))["e2e_mode"] == "require"
