@@ -171,8 +171,8 @@ TASKS = _declare(
     unfillable="a margin: everything that starts tasks has limits of its own, which together allow fewer tasks",
 )  # fmt: skip
 SUBSCRIBERS = _declare(
-    "agent.subscribers", 64, Unit.ITEMS, WhenFull.REJECT,
-    "subscribers to the agent's lifecycle events: the agent itself, and each leak that a debug plug-in plants",
+    "agent.subscribers", 128, Unit.ITEMS, WhenFull.REJECT,
+    "subscribers to the agent's lifecycle events: the agent itself, and every leak that soak can plant",
     fixed=True,
     unfillable="only the agent's own code subscribes, once, and debug plug-ins of a test run",
 )  # fmt: skip
