@@ -58,7 +58,7 @@ class _Base:
 
     @property
     def seats(self) -> range:
-        """The numbers of the registrations with the relay. Each is for one phone; a relay elsewhere allows one."""
+        """The indices of the registrations with the relay, one for each phone; a relay elsewhere allows one phone."""
         return range(self.ledger.capacity(SESSIONS) if self.target.relay is not None else 1)
 
 

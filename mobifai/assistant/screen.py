@@ -127,7 +127,7 @@ class Emulator:
         self._put_cells(text)
 
     def _mark(self) -> None:
-        """Mark the character before the cursor as changed."""
+        """Replace the character before the cursor by the marker."""
         line, column = self._grid.lines[self._y], self._x - 1
         column -= line[column : column + 1] == FILLER
         if column >= 0:

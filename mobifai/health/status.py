@@ -112,7 +112,7 @@ class AgentStatus(ProcessStats, PhoneStatus, RelayStatus):
     last_check: Annotated[HealthCheck | None, Figure("The last health check", shown=Shown.TEXT)]
     worst_case_bytes: Annotated[
         int,
-        Figure("Memory that full bounds would take", "bytes", shown=Shown.TEXT | Shown.PAGE, label="Worst case"),
+        Figure("Memory in use if every limit were reached", "bytes", shown=Shown.TEXT | Shown.PAGE, label="Worst case"),
     ]
     bounds: Annotated[
         tuple[Entry, ...], Figure("Use of every limit", shown=Shown.TEXT | Shown.PAGE, metric="mobifai_bound")

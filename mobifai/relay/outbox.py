@@ -45,7 +45,7 @@ class Outbox(Generic[T]):
 
     @property
     def waiting_bytes(self) -> int:
-        """Bytes of the queued packets."""
+        """The total size of the queued packets, in bytes."""
         return self._bytes
 
     def has_room(self) -> bool:

@@ -132,7 +132,9 @@ class EncryptedSession:
             _log.debug("ignored: %s at the wrong time", event)
         elif not self._has_warned:
             self._has_warned = True
-            _log.warning("ignored from the relay: %s; the phone encrypts, so it is not the phone's", event[:MAX_ID])
+            _log.warning(
+                "ignored an unencrypted %s from the relay: this phone encrypts, so it did not send that", event[:MAX_ID]
+            )
 
     def _pin(self, phone: e2e.PhoneProven) -> bool:
         """Store the phone's key. If there is no room for it, refuse the phone and return False."""

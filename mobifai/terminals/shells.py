@@ -118,7 +118,7 @@ def home_directory() -> str:
 
 
 def working_directory(pid: int) -> str:
-    """Return the working directory of a process, even if it was removed. Raises OSError."""
+    """Return the working directory of a process, even if that directory was removed. Raises OSError."""
     if sys.platform == "linux":
         found = str(Path(f"/proc/{pid}/cwd").readlink())
         if not found.endswith(" (deleted)"):  # without touching the directory: its file server may hang

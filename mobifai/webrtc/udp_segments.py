@@ -71,7 +71,7 @@ class UdpSegmentSender:
             self._socket = socket.socket(fileno=os.dup(found.fileno()))
 
     def close(self) -> None:
-        """Close the descriptor. A later call of `send` makes a new copy."""
+        """Close the duplicate of ICE's socket. The next `send` duplicates it again."""
         self._pair = None
         if self._socket is not None:
             self._socket.close()

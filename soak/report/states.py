@@ -1,4 +1,4 @@
-"""States in words and signs, for all formats."""
+"""The words and signs for the states of gauges and limits, the same in every report format."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final, Protocol

@@ -142,7 +142,7 @@ def _rest(record: ScenarioRecord, results: list[GaugeResult]) -> list[RestResult
 
 
 def _gauges(record: ScenarioRecord) -> list[GaugeResult]:
-    """Return every gauge, with all types that never changed in one entry for each process."""
+    """Return a result for every gauge. The object types of a process whose counts never changed share one result."""
     moved = {name: one for name, one in record.judgements.items() if not _is_quiet(name, one)}
     blocks = record.run.blocks
     results = gauges(moved, record.confirmation_judgements, record.name, blocks)

@@ -18,7 +18,7 @@ class BestEffortView:
             self._inner.update(progress)
 
     def say(self, line: str) -> None:
-        """Print a line that stays."""
+        """Print a line that later progress does not overwrite."""
         with suppress(OSError):
             self._inner.say(line)
 

@@ -272,7 +272,7 @@ async def test_what_it_says_for_the_phone_is_not_done(tmp_path: Path) -> None:
             await it.hostile.say_to("agent", event, payload)
         await answers(it.phone, terminal)
         assert not trace.exists()
-        assert it.agent.log.read_text().count("ignored from the relay") == 1
+        assert it.agent.log.read_text().count("ignored an unencrypted") == 1
 
 
 async def test_what_it_says_for_the_agent_is_not_shown(tmp_path: Path) -> None:

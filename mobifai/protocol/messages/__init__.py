@@ -6,8 +6,9 @@ sections, docs/reference/protocol-additions.md the additions of this project.
 
 To add a message that a phone sends:
 
-1. Define its type in the module of its section, and add a line to that module's table of handlers (`TerminalHandlers`
-   and its like). mypy then names the class whose `handlers` lacks it: `session/terminals.py` for terminals.
+1. Define its type in the module of its section, import it here, and add a line to that module's table of handlers
+   (`TerminalHandlers` and its like). mypy then names the class whose `handlers` lacks it: `session/terminals.py` for
+   terminals.
 2. Write the handler there. It may raise BadMessage and the other errors of `mobifai.errors`; the phone gets them.
 3. Run `python page/scripts/wire_types.py`, so that the page can send the message, and describe it in the docs.
 
