@@ -215,6 +215,7 @@ async def test_a_daemon_that_left_its_terminal_lives_on_and_the_rest_does_not(tm
 
 
 @pytest.mark.extended
+@pytest.mark.timeout(400)
 async def test_an_agent_that_always_dies_is_started_again_for_as_long_as_it_takes(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
         async with connected_phone(agent) as phone:
@@ -238,7 +239,7 @@ async def agent_pid(agent: RunningAgent) -> int:
 
 async def until_other_agent(agent: RunningAgent, previous: int) -> None:
     """Wait for the next agent's process, which `mobifai restart` starts immediately."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await agent.status())["agent_pid"] in (None, previous):
             await agent.command("restart")
 

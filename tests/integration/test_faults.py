@@ -170,6 +170,7 @@ async def test_without_pseudo_terminals_a_new_one_is_refused_and_the_others_live
             await answers(phone, first)
             for one in (await asked(agent))["terminals"][1:]:
                 await phone.terminate(one["uuid"])
+                await eventually(lambda pid=one["pid"]: not psutil.pid_exists(pid))  # until then it has its terminal
             await phone.terminate(await phone.create())
 
 

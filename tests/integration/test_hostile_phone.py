@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from soak.phone.event_log import PhoneError
-from tests.support.agent import serving
+from tests.support.agent import RunningAgent, serving
 from tests.support.agent_status import answers, arrive, asked
+from tests.support.eventually import patience
 from tests.support.phones import open_phone
 
 pytestmark = pytest.mark.extended
@@ -78,15 +79,14 @@ async def test_a_flood_of_messages_does_not_stall_the_agent(
         await arrive(phone, agent.device_id)
         await phone.create("tab")
         before = await asked(agent)
+        usual = max([await _seconds_of_an_answer(agent) for _ in range(20)])
         sending = asyncio.create_task(_send(phone, flood()))
         slowest = 0.0
         while not sending.done():
-            began = time.monotonic()
-            await asked(agent)
-            slowest = max(slowest, time.monotonic() - began)
+            slowest = max(slowest, await _seconds_of_an_answer(agent))
             await asyncio.sleep(0.01)
         await sending
-        assert slowest < 1
+        assert slowest < patience(1, usual)
         await phone.leave()
         await arrive(phone, agent.device_id)
         await phone.switch("tab")
@@ -95,6 +95,12 @@ async def test_a_flood_of_messages_does_not_stall_the_agent(
         assert after["agent_pid"] == before["agent_pid"]
         assert [one["pid"] for one in after["terminals"] if one["uuid"] == "tab"] == [before["terminals"][0]["pid"]]
         assert "Traceback" not in agent.log.read_text()
+
+
+async def _seconds_of_an_answer(agent: RunningAgent) -> float:
+    began = time.monotonic()
+    await asked(agent)
+    return time.monotonic() - began
 
 
 async def _send(phone: Any, flood: Iterator[tuple[str, Any]]) -> None:
