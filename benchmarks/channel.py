@@ -39,7 +39,7 @@ WHO = (
 
 
 async def take(peer: BenchPeer, found: BenchTools, folder: Path, payload: Payload) -> tuple[float, float]:
-    """Return MB/s, and the milliseconds of the server's CPU time for a MB. The first file is not counted."""
+    """Return MB/s, and the milliseconds of the server's CPU time for each MB, of the second transfer of the file."""
     async with (
         serving(peer, found, folder) as server,
         client_of(found.node.program, found.client_home, server.options, folder) as client,

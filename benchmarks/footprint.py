@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def step(words: tuple[str, ...]) -> StartCost:
-    """Measure one bare interpreter."""
+    """Start an interpreter with the options, or the line of code, in `words`, and measure the cost of its start."""
     options = [word for word in words if word.startswith("-")]
     code = [*(word for word in words if not word.startswith("-")), "print(flush=True)", "import sys; sys.stdin.read()"]
     began = time.monotonic()

@@ -66,7 +66,7 @@ HEAD = """\
 
 @dataclass
 class NetworkRow:
-    """A row of the table: the figures of a peer over a line, or the failure."""
+    """A row of the table: the figures of a peer over a wire, or the reason why there are none."""
 
     wire: str
     peer: str
@@ -80,7 +80,10 @@ class NetworkRow:
 
 @dataclass(frozen=True)
 class NetworkVisit:
-    """A client at a server over a line, the number of key presses, and the file."""
+    """A client that is connected to a server over a wire.
+
+    `presses` is the number of key presses for each figure, and `payload` the file to print.
+    """
 
     link: ImpairedLink
     client: BenchClient
@@ -88,7 +91,7 @@ class NetworkVisit:
     payload: Payload
 
     async def ping(self, line: NetworkRow) -> None:
-        """Measure the round trip of the line."""
+        """Measure the round trip of the wire, and put it into the row `line`."""
         line.figures["ping"] = f"{1000 * await self.link.ping():.1f} ms"
 
     async def file(self, line: NetworkRow) -> None:
@@ -132,7 +135,7 @@ def _ms(times: Sequence[float]) -> str:
 
 
 def behind(peer: BenchPeer, address: str) -> BenchPeer:
-    """Return the same peer, with MobiFai listening at the end of the line."""
+    """Return the peer such that its server can be reached over the wire: a MobiFai then listens at `address`."""
 
     def launch(found: BenchTools, folder: Path) -> Launch:
         usual = peer.launch(found, folder)
@@ -143,7 +146,7 @@ def behind(peer: BenchPeer, address: str) -> BenchPeer:
 
 
 def reached(server: RunningServer, address: str) -> Mapping[str, object]:
-    """Return the client's options for a server at the near end of the line."""
+    """Return the options for the client of a server, with `address`, its end of the wire, in the server's URL."""
     return {**server.options, "url": str(server.options["url"]).replace("127.0.0.1", address)}
 
 
@@ -151,7 +154,7 @@ def reached(server: RunningServer, address: str) -> Mapping[str, object]:
 async def visiting(
     peer: BenchPeer, found: BenchTools, folder: Path, presses: int, payload: Payload
 ) -> AsyncIterator[NetworkVisit]:
-    """Connect a client to a fresh server over a clean line."""
+    """Connect a client to a fresh server over a wire that is not impaired yet."""
     async with (
         impaired_link() as link,
         serving(behind(peer, link.near), found, folder, {"BENCH_HOST": link.near}) as server,
@@ -164,7 +167,7 @@ async def visiting(
 
 
 async def measure(peer: BenchPeer, wires: Sequence[str], visit: NetworkVisit) -> AsyncIterator[NetworkRow]:
-    """Return a row for each wire. After a failure, the row has the reason and the peer's other wires are skipped."""
+    """Yield a row for each wire. After a failure, the row has the reason and the peer's other wires are skipped."""
     for wire in wires:
         line = NetworkRow(wire, peer.name)
         await visit.link.impair(WIRES[wire])
@@ -185,7 +188,7 @@ async def measure(peer: BenchPeer, wires: Sequence[str], visit: NetworkVisit) ->
 async def measure_all(
     peers: Sequence[BenchPeer], wires: Sequence[str], presses: int, file_bytes: int, found: BenchTools, folder: Path
 ) -> list[NetworkRow]:
-    """Return all rows, by line and then by peer."""
+    """Return all rows, by wire and then by peer."""
     payload, lines = write(folder / "payload", file_bytes), []
     for peer in peers:
         place = Path(tempfile.mkdtemp(dir=folder, prefix="visit-")) / peer.name
@@ -220,7 +223,7 @@ def _chosen(known: Sequence[str]) -> click.ParamType:
 @click.option("--file-bytes", default=4_000_000, show_default=True, type=click.IntRange(1000), help="Size of the file.")
 @click.option("--page", type=click.Path(path_type=Path), help="File to write the table to; by default it is printed.")
 def main(peers: list[str], wires: list[str], presses: int, file_bytes: int, page: Path | None) -> None:
-    """Measure each peer over each line, and write the table of medians."""
+    """Measure each peer over each wire, and write the table of medians."""
     chosen = [PEERS[name] for name in peers]
     found = tools(chosen)
     netns.enter()

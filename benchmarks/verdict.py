@@ -24,17 +24,17 @@ SeriesGenerator = Callable[[Random, Sequence[int]], list[float]]
 
 
 def wobble(size: float) -> SeriesGenerator:
-    """Return normal noise with this deviation."""
+    """Return noise with a normal distribution; `size` is its standard deviation."""
     return lambda random, cycles: [random.gauss(0, size) for _ in cycles]
 
 
 def jitter(most: int) -> SeriesGenerator:
-    """Return a random number of extra objects, up to `most`."""
+    """Return a series of random numbers of objects, from 0 to `most`, as of objects that exist for a moment."""
     return lambda random, cycles: [random.randint(0, most) for _ in cycles]
 
 
 def walk(size: float) -> SeriesGenerator:
-    """Return a random walk with steps of this deviation."""
+    """Return a random walk; `size` is the standard deviation of its steps."""
 
     def course(random: Random, cycles: Sequence[int]) -> list[float]:
         at = 0.0
@@ -44,12 +44,12 @@ def walk(size: float) -> SeriesGenerator:
 
 
 def bursts(size: float) -> SeriesGenerator:
-    """Return a series in which one sample in five is higher."""
+    """Return a series in which one value in five, at random, is above 0, by up to `size`."""
     return lambda random, cycles: [size * random.random() * (random.random() < 0.2) for _ in cycles]
 
 
 def steps(count: int, size: float) -> SeriesGenerator:
-    """Return `count` steps at random moments of the first 500 cycles."""
+    """Return a series that rises by `size` at `count` random moments of the first 500 cycles."""
 
     def course(random: Random, cycles: Sequence[int]) -> list[float]:
         at = [random.uniform(0, 500) for _ in range(count)]
@@ -69,7 +69,7 @@ def filling(size: float, most: int) -> SeriesGenerator:
 
 
 def settling(size: float, most: int) -> SeriesGenerator:
-    """Return a cache with random keys, which fills more and more slowly."""
+    """Return a cache of random keys, which fills more and more slowly: at most `most` entries of `size` each."""
 
     def course(random: Random, cycles: Sequence[int]) -> list[float]:
         keys = random.randint(1, most)
@@ -104,7 +104,7 @@ def rare(size: float, every: int) -> SeriesGenerator:
 
 
 def table(size: float) -> SeriesGenerator:
-    """Return a dictionary that gains one entry a cycle and sometimes doubles."""
+    """Return the memory of a dictionary that gains one entry a cycle: its table doubles in size when it is full."""
     return lambda _, cycles: [size * 2.0 ** (cycle * 3 // 2).bit_length() for cycle in cycles]
 
 
@@ -172,7 +172,10 @@ def judged(course: SeriesGenerator, gauge: Gauge, random: Random, start: int, bl
 
 
 def run(course: SeriesGenerator, gauge: Gauge, number: int) -> tuple[bool, bool]:
-    """Return whether a series is suspicious in run `number`, and whether it is then confirmed as a leak."""
+    """Return whether a series is suspicious at first, and whether a second run then confirms it as a leak.
+
+    `number` is the seed.
+    """
     random = Random(number)  # noqa: S311 - the same every time
     first = judged(course, gauge, random, WARM_UP, BLOCK)
     if not first.suspicious:
@@ -182,7 +185,10 @@ def run(course: SeriesGenerator, gauge: Gauge, number: int) -> tuple[bool, bool]
 
 
 def smallest(noise: SeriesGenerator, gauge: Gauge, number: int) -> tuple[float, bool]:
-    """Return the smallest detectable leak that a clean run states, and whether it is then confirmed as a leak."""
+    """Return the smallest detectable leak that a clean run states, and whether a leak of that size is confirmed.
+
+    The leak is added to the same kind of noise, and judged like a run of soak. `number` is the seed.
+    """
     said = judged(noise, gauge, Random(number), WARM_UP, BLOCK).smallest_leak  # noqa: S311 - the same every time
     return said, run(both(noise, leak(said)), gauge, -number - 1)[1]
 

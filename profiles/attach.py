@@ -90,7 +90,7 @@ class AttachRun:
         )
 
     def _why_not(self) -> str:
-        """Return the reason why finding nothing does not make the report `clean`, or an empty text."""
+        """Return why the report can't be `clean` although no growth was found, or an empty text if it can."""
         length = self._seconds / WINDOWS
         if self.interrupted or not self.done:
             how = "was interrupted" if self.interrupted else "ended"
@@ -147,16 +147,20 @@ class AttachRun:
 
 
 def _progress(window: int, of: int, traced: float) -> str:
-    """Return a line of progress. Window 0 is the base that the others are compared with."""
+    """Return a line that says that window `window` of `of` is done, and how many bytes the traces take (`traced`).
+
+    Window 0 is the base that the later windows are compared with.
+    """
     if window == 0:
         return f"window 0 of {of}: tracing started"
     return f"window {window} of {of} done; traces take {byte_count(traced)}"
 
 
 def attribute_growth(found: Mapping[str, Any], seconds: float, replay: str) -> tuple[list[Culprit], list[Unattributed]]:
-    """Return the culprits and the unattributed growth of an examination.
+    """Return the culprits of an examination, and its gauges that rose without a culprit.
 
-    `seconds` is its planned duration; fewer windows mean that it ended early. A window counts as a cycle.
+    `found` is what the agent's `profile.watch` reported, and `replay` the command that repeats the examination.
+    `seconds` is the planned duration; fewer windows mean that the examination ended early. A window counts as a cycle.
     """
     counts: Sequence[Mapping[str, float]] = found["counts"]
     windows = max(1, len(counts) - 1)

@@ -164,14 +164,17 @@ def _shown(value: object) -> str:
 
 
 class _JudgedScenarios:
-    """The scenarios that each report judged. A cause is only gone if its scenario was judged again."""
+    """The scenarios that each report judged. A cause is only gone if the later report judged its scenario too."""
 
     def __init__(self, before: ProfileReport, after: ProfileReport) -> None:
         self._before, self._after = _judged(before), _judged(after)
         self._both = self._before & self._after
 
     def by_both(self, *causes: _CauseRates | None) -> bool:
-        """Return whether both reports judged the scenarios of a cause. Attached agents have no scenarios."""
+        """Return whether both reports judged every scenario in which a cause grew.
+
+        `causes` are its rates in the earlier and in the later report. Also true if neither report judged anything.
+        """
         names = {name for cause in causes if cause is not None for name in cause.rates}
         return names <= self._both or not (self._before or self._after)
 
@@ -186,7 +189,10 @@ def _judged(report: ProfileReport) -> set[str]:
 
 
 def comparison_text(found: ProfileComparison) -> Text:
-    """Return the comparison as text. It begins with whatever is worse, and lines are not wrapped."""
+    """Return the comparison for a terminal: the verdict, new and larger causes, and then all others.
+
+    Lines are not wrapped.
+    """
     text = Text(no_wrap=True, overflow="ignore")
     sign, style = {"worse": ("✗", "bold red"), "not_worse": ("✓", "bold green"), "inconclusive": ("?", "bold yellow")}[
         found.verdict
@@ -259,9 +265,10 @@ def _row(key: CauseKey, then: _CauseRates | None, now: _CauseRates | None) -> Ca
 
 
 def _unit(then: _CauseRates | None, now: _CauseRates | None) -> str:
-    """Return the unit to compare in.
+    """Return the unit in which to compare the rates of a cause in the earlier and the later report.
 
-    Both causes have a rate in this unit if possible, otherwise only one cause. Bytes are preferred.
+    A unit in which both reports have a rate is preferred to one in which only one report has a rate, and bytes are
+    preferred to other units.
     """
     causes = [cause for cause in (then, now) if cause is not None]
     units = sorted({unit for cause in causes for rates in cause.rates.values() for unit in rates})
@@ -292,7 +299,7 @@ def _row_text(row: CauseRow) -> str:
 
 
 def _unjudged_text(row: CauseRow) -> str:
-    """Return the line for a cause without a verdict. A cause that only one report names keeps that report's rate."""
+    """Return the line for a cause that can't be compared: with both rates, or that of the only report that names it."""
     named = msgspec.structs.replace(row, before=row.before or row.after, after=row.after or row.before)
     in_both = bool(row.before and row.after)
     only = "" if in_both else " (named in the earlier report only)" if row.before else " (named in the later one only)"

@@ -11,7 +11,10 @@ from soak.gauges.gauge import AGENT, bare, family_of, prefix_of, process_of
 
 
 class AllocationSite(msgspec.Struct, frozen=True):
-    """Growing memory that one line allocates: blocks and bytes for each cycle, and one of the stacks."""
+    """Growing memory that one line allocates: blocks and bytes for each cycle, and a stack that allocated some of it.
+
+    `type` is the type of one of its objects, and `path` the path that holds this object. Both are empty if unknown.
+    """
 
     id: int
     stack: Stack
@@ -93,9 +96,10 @@ SHARED: Final = frozenset({"zombies", "processes", "children.bytes", "files", "r
 
 
 def process_gauges(process: str, rising: Mapping[str, float]) -> dict[str, float]:
-    """Return those of the gauges `rising` that are evidence about a process, by their names within it.
+    """Return those of the gauges `rising` that are evidence about a process, by their names without its prefix.
 
-    For the agent these are all gauges, so that a rise in another process is reported and can be examined there.
+    For the agent these are all gauges, by their full names: a rise in another process is then reported, and that
+    process can be examined next.
     """
     if process == AGENT:
         return dict(rising)
@@ -109,7 +113,7 @@ def is_shared(name: str) -> bool:
 
 
 def qualified_gauge(process: str, name: str) -> str:
-    """Return the full name of a gauge of a process."""
+    """Return the full name of a gauge of a process, such as `keeper/python.blocks`. The agent has no prefix."""
     return name if process == AGENT or is_shared(name) else f"{process}/{name}"
 
 
@@ -120,13 +124,17 @@ def leftovers_of(examined: dict[str, Any]) -> dict[str, list[Leftover]]:
 
 
 def sites_of(rises: Rises, rows: RawRows, examined: RawRows) -> list[AllocationSite]:
-    """Return the growing allocation sites, each with the type of one of its objects and the path that holds it."""
+    """Return the growing allocation sites.
+
+    `rises` has their rises by id, `rows` the histories of sites, and `examined` the type and the path of an object of
+    each site that was examined.
+    """
     known = {int(row["id"]): row for row in examined}
     return [_site(row, rises, known.get(int(row["id"]), {})) for row in rows if int(row["id"]) in rises]
 
 
 def containers_of(rises: Rises, examined: RawRows) -> list[GrowingContainer]:
-    """Return the containers that get longer, with their contents."""
+    """Return the examined containers, all of which get longer. `rises` has their rises by id."""
     return [_container(row, rises) for row in examined]
 
 

@@ -29,7 +29,7 @@ CONCLUDE_SECONDS: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class TracedWindow:
-    """The traced seconds: fewer than requested if the file got too large or the command was interrupted."""
+    """How long the agent was traced: less than requested if the file got too large or the command was interrupted."""
 
     seconds: float
     interrupted: bool
@@ -50,7 +50,8 @@ async def flame(
 
     The page shows the memory that remains at the end if `kept`, and else the memory at the peak. The first signal ends
     the tracing early, and the page is drawn. The second signal ends the drawing too. Raises StateError if the agent
-    can't be reached, ProfileError if there is no page, and CancelledError.
+    can't be reached, ProfileError if the page can't be drawn or written, and CancelledError if the command is
+    interrupted before there is a page.
     """
     with _folder() as folder:
         file = folder / "window.bin"
@@ -76,7 +77,7 @@ def _folder() -> Iterator[Path]:
 
 
 async def _traced(socket: Path, arguments: dict[str, Any], stop: Interruption) -> TracedWindow:
-    """Have the agent trace itself. Raises StateError, and CancelledError if there is nothing to draw."""
+    """Let the agent trace itself. Raises StateError, and CancelledError if an interruption leaves nothing to draw."""
     run, seconds = uuid4().hex, float(arguments["seconds"])
 
     async def window() -> float:

@@ -75,7 +75,10 @@ def machine_of(
 
 
 def rows_named(names: str) -> list[str]:
-    """Return the rows with these names or stations, or all of them for an empty text. Raises BadParameter."""
+    """Return the names of the rows that `names` selects: names of rows, or of stations, each of which measures several.
+
+    An empty text selects all rows. Raises BadParameter.
+    """
     wanted = _split(names)
     known = {row.name for row in ROWS} | {row.station for row in ROWS} | {HARNESS, READING}
     _check(wanted, known, "row or station")
@@ -83,7 +86,10 @@ def rows_named(names: str) -> list[str]:
 
 
 def peers_named(names: str) -> list[BenchPeer]:
-    """Return the peers with these names, or all but the earlier MobiFai for an empty text. Raises BadParameter."""
+    """Return the peers with these names. Raises BadParameter.
+
+    An empty text selects all peers; an earlier MobiFai is one of them only if MOBIFAI_BEFORE names a Python with it.
+    """
     wanted = _split(names)
     _check(wanted, PEERS.keys(), "peer")
     usual = [name for name in PEERS if EARLIER or "before" not in name]
@@ -102,12 +108,19 @@ def _check(wanted: Collection[str], known: Collection[str], what: str) -> None:
 
 @click.command()
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 100))
-@click.option("--rows", default="", help="Rows or stations, separated by commas; all by default.")
+@click.option(
+    "--rows", default="", help="Rows, or stations (each measures several rows), separated by commas; all by default."
+)
 @click.option("--peers", default="", help="Peers, separated by commas; all by default.")
 @click.option("--quick", is_flag=True, help="Do little of everything, to test the benchmark itself.")
 @click.option("--out", type=click.Path(path_type=Path), default=PAGE, help="File to write the page to.")
-@click.option("--jsonl", type=click.Path(path_type=Path), default="bench.jsonl", help="File of the results.")
-@click.option("--join", is_flag=True, help="Measure nothing, only write the page.")
+@click.option(
+    "--jsonl",
+    type=click.Path(path_type=Path),
+    default="bench.jsonl",
+    help="File to keep the figures in (JSON Lines). Figures in it are not measured again.",
+)
+@click.option("--join", is_flag=True, help="Measure nothing, only write the page from the figures in the --jsonl file.")
 def main(rounds: int, rows: str, peers: str, quick: bool, out: Path, jsonl: Path, join: bool) -> None:
     """Measure MobiFai and its peers, in interleaved rounds, and write the table."""
     results, wanted = BenchResults(jsonl), peers_named(peers)
@@ -120,7 +133,7 @@ def main(rounds: int, rows: str, peers: str, quick: bool, out: Path, jsonl: Path
 
 
 def other_finders() -> list[CellResult]:
-    """Return the measurements of other leak finders that the evidence has."""
+    """Return the measurements of other leak finders that are stored in docs/measurements."""
     found = evidence(read(ROOT / "docs" / "measurements")).get("leak-finders")
     return measured(found.last) if found else []
 

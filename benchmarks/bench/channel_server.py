@@ -1,6 +1,8 @@
-"""A minimal server that sends a file from memory over a data channel, by aiortc, or with --short by MobiFai's path.
+"""A minimal server that sends a file from memory over a data channel, to measure the throughput of the library.
 
-It uses the protocol of agent_wrtc.mjs. Prints the port that it listens on as JSON, and exits when standard input ends.
+It sends with aiortc's own code, or with --short through MobiFai's shorter path (`mobifai.webrtc.fast_path`). Clients
+speak the protocol of agent_wrtc.mjs with it. Prints the port that it listens on as JSON, and exits when standard input
+ends.
 """
 
 import asyncio
@@ -65,7 +67,7 @@ class FileSender:
 
 
 async def main(short: bool) -> None:
-    """Serve until standard input ends."""
+    """Serve until standard input ends. `short`: send through MobiFai's shorter path."""
     aiortc, kept = webrtc.import_aiortc(), []
 
     async def answer(request: web.Request) -> web.Response:

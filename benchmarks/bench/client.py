@@ -71,7 +71,10 @@ class BenchClient:
         return list(await self.ask("openMany", count=count))
 
     async def show(self, terminals: Sequence[str]) -> None:
-        """Show these terminals and no others, for peers that send only those."""
+        """Tell the server that the client shows these terminals and no others.
+
+        A server of MobiFai then sends the output of these terminals only. Other servers send that of all terminals.
+        """
         await self.ask("show", terminals=list(terminals))
 
     async def echo(self, terminal: str, count: int) -> list[float]:

@@ -23,7 +23,11 @@ PLAIN, COUNTED, WINDOW, NATIVE = "plain", "counted", "memray", "memray-native"
 
 
 class HarnessCounts(msgspec.Struct, frozen=True):
-    """The workload: in each of `turns`, one block of each kind. The smallest leak is read after `judged` blocks."""
+    """The workload: in each of `turns`, a block of cycles without memray, and one with each kind of tracing by memray.
+
+    The smallest detectable leak is read twice: after each of the two numbers of blocks in `judged`. `warm_up` is
+    passed to `ScenarioRun.warm_up`.
+    """
 
     turns: int
     warm_up: tuple[int, int] | None
@@ -35,7 +39,7 @@ QUICK_HARNESS = HarnessCounts(turns=1, warm_up=(1, 1), judged=(4, 8))
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """The cost of some cycles: seconds in all, seconds of the agent's CPU, and their number."""
+    """The cost of some cycles: elapsed seconds, CPU seconds of the agent, and the number of these cycles."""
 
     wall: float = 0.0
     cpu: float = 0.0
@@ -47,7 +51,7 @@ class Cost(msgspec.Struct, frozen=True):
 
 
 async def measure(number: int, counts: HarnessCounts, folder: Path, results: BenchResults) -> None:
-    """Measure one round. Raises what the run of a scenario raises."""
+    """Measure round `number` and add its figures to `results`. Raises what the run of a scenario raises."""
     folder.mkdir(parents=True)
     plan = SoakPlan((SCENARIO,), seed=number, time_scale=20.0, memray=True, confirm=False)
     async with open_scenario_run(SCENARIO, plan, folder / "0", time.monotonic) as course:
@@ -94,7 +98,7 @@ async def _traced(course: ScenarioRun, file: Path, native: bool) -> Cost:
 
 
 async def _cost(course: ScenarioRun, block: Callable[[], Awaitable[object]]) -> Cost:
-    """Return the cost of one block, in seconds in which phones were active."""
+    """Run one block by calling `block`, and return its cost. Only seconds in which phones were active count."""
     cycles, cpu, busy = course.cycles, _cpu(course), course.busy_seconds
     await block()
     return Cost(course.busy_seconds - busy, _cpu(course) - cpu, course.cycles - cycles)

@@ -1,4 +1,6 @@
-"""Renders the second table: the cost of soak's instruments, the smallest leak that they find, and other finders."""
+"""Renders the page's section about soak: the cost of its instruments, the smallest leak that they find, and tables of
+what other leak finders find.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
@@ -22,7 +24,10 @@ MEMRAY = "memray, a call stack with 1 KB left"
 
 
 def harness_section(cells: Iterable[BenchCell], finders: Sequence[CellResult]) -> str:
-    """Return the section, or an empty text without measurements."""
+    """Return the section, or an empty text if `cells` has no measurement of soak's instruments.
+
+    `finders` are the measurements of other leak finders.
+    """
     found = list(cells)
     values: dict[tuple[str, str], list[float]] = {}
     for cell in found:
@@ -63,7 +68,10 @@ def _least(values: dict[tuple[str, str], list[float]]) -> str:
 
 
 class FinderResult(NamedTuple):
-    """A finder's answer for one plant, or for a clean run (`plant` is empty then)."""
+    """A leak finder's answer for a run with a planted leak, or for a clean run (`plant` is empty then).
+
+    `alarm` is true if it reported a leak, and `seconds` is the duration of the run.
+    """
 
     finder: str
     plant: str
@@ -72,7 +80,9 @@ class FinderResult(NamedTuple):
 
 
 def _finders(cells: Sequence[BenchCell], measured: Sequence[CellResult]) -> str:
-    """Return the table of other finders: the smallest plants, and clean runs."""
+    """Return the table of other leak finders: which of the smallest plants each found, and in how many clean runs it
+    reported a leak.
+    """
     said = [*_by_others(measured), *_by_memray(measured), *_by_tracemalloc(cells)]
     head = ["finder", "seconds a run", *SMALLEST, "clean runs alarmed"]
     rows = []
@@ -93,7 +103,10 @@ def _by_others(measured: Sequence[CellResult]) -> Iterator[FinderResult]:
 
 
 def _by_memray(measured: Sequence[CellResult]) -> Iterator[FinderResult]:
-    """Yield memray's results without a calibrated limit, from the records of the same runs."""
+    """Yield memray's answers if every call stack with 1 KB left counts as a leak, in place of a calibrated limit.
+
+    They come from the records of the runs with that limit.
+    """
     for one in measured:
         if one.tool == "memray" and not one.error and (one.plant in SMALLEST or one.role == "clean"):
             yield FinderResult(

@@ -54,7 +54,7 @@ def terminado_python() -> str:
 
 
 def terminado_versions(python: str) -> str:
-    """Return the list of packages that are installed in that Python."""
+    """Return the packages that were installed for terminado, with versions, given the path of its Python."""
     return (Path(python).parents[1] / INSTALLED).read_text()
 
 

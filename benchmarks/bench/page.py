@@ -20,15 +20,18 @@ NOTHING = "–"
 
 
 def is_compared(ours: str, peer: str) -> bool:
-    """Return whether a peer is compared with a path of MobiFai.
+    """Return whether `peer` is compared with `ours`: MobiFai with a direct connection, or through its relay.
 
-    An earlier revision is compared only on the same path.
+    An earlier revision of MobiFai is compared only with the MobiFai that connects in the same way.
     """
     return peer not in OURS and (peer not in EARLIER.values() or EARLIER[ours] == peer)
 
 
 class Behind(msgspec.Struct, frozen=True):
-    """A row in which MobiFai is worse than a peer in the median, and in `rounds` of `of` rounds."""
+    """A row in which MobiFai is worse than a peer in the median of all rounds.
+
+    In `rounds` of the `of` rounds it is worse too. `times` is how many times as good it is, or None without a ratio.
+    """
 
     row: MetricRow
     ours: str
@@ -75,7 +78,10 @@ class ResultTable:
         return [row for row in ROWS if row.name in found]
 
     def ratio(self, row: MetricRow, ours: str, theirs: str) -> float | None:
-        """Return how many times as good `ours` is as `theirs`: the median of the ratios of all rounds."""
+        """Return how many times as good the peer `ours` is as `theirs`: the median of the ratios of all rounds.
+
+        Return None without rounds, or if a round has no ratio.
+        """
         pairs = self.pairs(row.name, ours, theirs)
         ratios = [row.times_as_good(our, their) for our, their in pairs]
         known = [ratio for ratio in ratios if ratio is not None]
@@ -187,7 +193,10 @@ def _ratio(ratio: float | None) -> str:
 
 
 def _behind_section(found: Sequence[Behind]) -> str:
-    """Return a line for each row, with the peers that are ahead of MobiFai's paths."""
+    """Return a table with a line for each row in which peers are better than MobiFai, and these peers.
+
+    It has a column for MobiFai with a direct connection, and one for MobiFai through its relay.
+    """
     if not found:
         return NOT_BEHIND
     rows = list(dict.fromkeys(one.row for one in found))

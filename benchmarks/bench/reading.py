@@ -41,7 +41,7 @@ class ReadingFailed(Exception):
 
 @contextmanager
 def printing(payload: Payload) -> Iterator[int]:
-    """Yield the master of a raw terminal on which the file is printed several times."""
+    """Yield the descriptor of the PTY master of a raw terminal, on which the file is printed TIMES times."""
     files = " ".join([f"'{payload.path}'"] * TIMES)
     command = ("/bin/sh", "-c", f"stty raw -echo; cat {files}; exec sleep 1000")
     pid, master = start_shell(command, dict(os.environ), "/", (24, 80))
@@ -66,7 +66,10 @@ async def compiled(folder: Path) -> list[str]:
 
 
 async def read_by(command: list[str], payload: Payload) -> dict[str, float]:
-    """Return the cost of reading the whole output. Raises ReadingFailed."""
+    """Run the reader `command` on all printed output, and return its seconds, CPU seconds and bytes.
+
+    Raises ReadingFailed.
+    """
     wanted = TIMES * payload.size
     with printing(payload) as master:
         process = await asyncio.create_subprocess_exec(

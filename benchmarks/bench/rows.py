@@ -1,4 +1,4 @@
-"""The rows of the table: title, unit, direction, and the station that measures it. Pure."""
+"""The rows of the table: title, unit, whether less or more is better, and the station that measures the row. Pure."""
 
 from typing import Literal
 
@@ -19,7 +19,7 @@ class MetricRow(msgspec.Struct, frozen=True):
     digits: int = 1
 
     def is_behind(self, ours: float, theirs: float) -> bool:
-        """Return whether `ours` is worse than `theirs`. A decrease counts as no change."""
+        """Return whether the figure `ours` is worse than `theirs`. A difference below 0 counts as 0."""
         if self.difference:
             ours, theirs = max(0.0, ours), max(0.0, theirs)
         return ours > theirs if self.better == "less" else ours < theirs

@@ -27,12 +27,12 @@ RUN_SECONDS = 300.0
 
 
 def found_row(name: str) -> str:
-    """Return the row of a plant or of a clean run."""
+    """Return the name of the row that says whether a leak was found in the run `name`."""
     return f"found:{name}"
 
 
 def runs(clean_runs: int) -> Iterator[tuple[str, str, str]]:
-    """Yield the moment, the plant and the name of each run."""
+    """Yield the moment, the plant and the name of each run: one for each plant, and `clean_runs` without it."""
     for name in SMALLEST:
         yield plant(name).on, name, name
         for number in range(clean_runs):

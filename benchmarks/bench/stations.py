@@ -96,7 +96,7 @@ async def interrupt(visit: StationVisit) -> FigureStream:
 
 
 async def flood(visit: StationVisit) -> FigureStream:
-    """Measure memory in a flood to a client that reads, then to a stopped one."""
+    """Measure the server's peak memory in a flood of output: first to a client that reads, then to a stopped one."""
     await visit.client.ask("connect")
     terminal = await visit.client.open()
     before = (await visit.rest()).own_memory
@@ -123,7 +123,7 @@ async def sessions(visit: StationVisit) -> FigureStream:
 
 
 async def reconnects(visit: StationVisit) -> FigureStream:
-    """Measure what remains after reconnects."""
+    """Measure the descriptors, threads, tasks and memory that the server keeps after many reconnects of the client."""
     await visit.client.ask("connect")
     await visit.client.open()
 
@@ -135,7 +135,7 @@ async def reconnects(visit: StationVisit) -> FigureStream:
 
 
 async def churn(visit: StationVisit) -> FigureStream:
-    """Measure what remains after opening and closing terminals."""
+    """Measure the descriptors, threads, tasks and memory that the server keeps after many terminals were closed."""
     await visit.client.ask("connect")
     await visit.client.open()
 
@@ -147,7 +147,10 @@ async def churn(visit: StationVisit) -> FigureStream:
 
 
 async def _kept(visit: StationVisit, name: str, again: Callable[[int], Awaitable[None]], count: int) -> FigureStream:
-    """Yield the increase after many repetitions, over the state after a warm-up."""
+    """Call `again` for a warm-up and for `count` repetitions, and yield how much the server's usage rose in between.
+
+    `name` is the first part of the names of the rows.
+    """
     await again(visit.counts.warm_up)
     before = await processes.at_rest(visit.server.pid, PATIENCE)
     tasks_before = await visit.server.tasks()

@@ -29,7 +29,7 @@ class TracemallocResult(msgspec.Struct, frozen=True):
 
 
 def run_traced(moment: str, plant: str, folder: Path) -> TracemallocResult:
-    """Run all events and take a snapshot after each block."""
+    """Cause the events of `moment` in an agent with `plant`, take a snapshot after each block, and compare them."""
     with HostedAgent(moment, plant, folder) as hosted:
         hosted.drive(WARM_UP)
         hosted.rest(SHORT_REST_SECONDS)
@@ -44,7 +44,11 @@ def run_traced(moment: str, plant: str, folder: Path) -> TracemallocResult:
 
 
 def compared(looks: list[BytesByLine]) -> TracemallocResult:
-    """Return the result from the snapshots, each compared with the first one."""
+    """Return the result from the snapshots `looks`, one for each block, in order.
+
+    A line grows most from the first to the last snapshot. A line rises if each snapshot has more of it than the one
+    before.
+    """
     lines = {line for look in looks for line in look}
     courses = {line: [look.get(line, 0) for look in looks] for line in lines}
     rising = [line for line, course in courses.items() if all(b > a for a, b in pairwise(course))]

@@ -51,7 +51,12 @@ async def _run(unit: str, folder: Path, known: ResultsByUnit) -> RunResult:
 
 
 def said(planted: Plant, report: ProfileReport) -> str:
-    """Return in one word how near the first culprit is to the plant's line."""
+    """Return what the report says about a planted leak, in one word.
+
+    `right`: the first culprit has the plant's line. `near`: any culprit's line or stack has that line or its function.
+    `wrong`: the culprits have neither. Without a culprit, `unattributed` if a gauge rose, else `missed`. For a decoy,
+    `alarmed` if the report names growth, else `silent`.
+    """
     if planted.decoy:
         return "alarmed" if report.culprits or report.unattributed else "silent"
     if not report.culprits:

@@ -16,7 +16,11 @@ NOT_JUDGED = ("rss.bytes", "uncollected")
 
 
 def outcome_of(report: Report, *, leaks: bool) -> UnitOutcome:
-    """Return whether the verdict is correct. A lost byte is a fault of the product, not of the machine."""
+    """Return whether the run's verdict is right. `leaks`: a leak was planted, so the verdict must report one.
+
+    Without a verdict the run failed and can be repeated. But lost bytes are a fault of the product, so that such a run
+    counts as wrong.
+    """
     if report.verdict == "held":
         return UnitOutcome.WRONG if leaks else UnitOutcome.RIGHT
     if report.verdict in FOUND:

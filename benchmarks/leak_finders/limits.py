@@ -58,7 +58,7 @@ class AllocationFilter:
 
 
 def kept(one: CellResult, places: frozenset[str]) -> int:
-    """Return the most bytes that a call stack keeps, without those that end at `places` or in the hooks of plants."""
+    """Return the most bytes that one location keeps in a run, without `places` and the hooks of plants."""
     return max((size for at, size in one.places if at not in places and not at.startswith(HOOKS)), default=0)
 
 

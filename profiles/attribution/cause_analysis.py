@@ -68,7 +68,10 @@ class Cause:
     """The kinds of evidence for this cause."""
 
     def is_above(self, path: str) -> bool:
-        """Return whether a path leads through the container of this cause. Both paths end with a type."""
+        """Return whether `path`, the retention path of an object, leads through this cause's container.
+
+        Every retention path ends with `: ` and the type of its object, which is not compared.
+        """
         return bool(self.path) and path.startswith(self.path.rpartition(": ")[0])
 
 
@@ -124,7 +127,7 @@ class CauseAnalysis:
         cause.evidence.append(f"a {container.type} gets {container.entries:.3g} entries longer with each {self._step}")
 
     def _kept_at(self, container: GrowingContainer) -> tuple[Frame | None, Stack]:
-        """Return the line that adds to the container, and its stack."""
+        """Return the line that adds elements to the container (None if unknown), and the stack of that call."""
         made = container.made_at[0] if container.made_at else None
         if container.cache is not None:
             inside = (frame for frame in container.made_at if self._function(frame) == self._function(container.cache))
@@ -138,11 +141,17 @@ class CauseAnalysis:
         return frame, container.grown_at
 
     def _stack_of(self, made: Frame | None) -> Stack:
-        """Return the stack that allocated the elements, in place of an unknown stack of the insertion."""
+        """Return the stack of a growing allocation at the line `made`, which allocated a container's elements.
+
+        It takes the place of the stack that inserted them, if that is unknown. () if no such allocation grows.
+        """
         return next((site.stack for site in self._evidence.sites if responsible_frame(site.stack) == made), ())
 
     def _adding(self, container: GrowingContainer, made: Frame | None) -> Frame | None:
-        """Return the only source line that adds to the container's attribute, or `made` if there is not exactly one."""
+        """Return the only source line that adds elements to the attribute that holds the container.
+
+        If there is not exactly one such line, return `made`, the line that allocated the elements.
+        """
         name = _ATTRIBUTE.search(container.path)
         if made is None or name is None:
             return made
@@ -175,7 +184,10 @@ class CauseAnalysis:
             )
 
     def _rows(self, source: str, name: str, expected: float) -> list[Leftover]:
-        """Return the most frequent leftover that accounts for enough of the rise, or an empty list."""
+        """Return, as a list of one, the most frequent leftover of the kind `source` that explains a gauge's rise.
+
+        `name` is the gauge and `expected` its rise in total. The list is empty if no leftover explains enough of it.
+        """
         rows = self._evidence.left.get(source, [])
         if source == "rows":
             rows = [row for row in rows if row.what == name.rpartition("/")[2]]
@@ -193,7 +205,7 @@ class CauseAnalysis:
     # -- calls of C functions
 
     def _foreign(self) -> None:
-        """Find memory that was allocated, and references that were taken, through ctypes."""
+        """Add causes for memory that was allocated, and for references that were taken, by calls through ctypes."""
         heap, cycles = self._evidence.rising.get("heap.bytes", 0.0), max(1, self._evidence.cycles)
         for row in self._evidence.left.get("allocated", []):
             if heap and row.count / cycles * LEAST_BLOCK <= heap / ENOUGH:
@@ -243,7 +255,7 @@ class CauseAnalysis:
         return first or next((one for one in self.causes if one.kind in GARBAGE), None)
 
     def _on(self, stack: Stack) -> Cause | None:
-        """Return a cause whose function is on a stack."""
+        """Return the first cause whose function is one of the program's own on this stack, or None."""
         functions = {self._function(frame) for frame in stack if role(frame[0]) is Role.OWN}
         return next((one for one in self.causes if one.function in functions and one.function[1]), None)
 
@@ -294,7 +306,7 @@ class CauseAnalysis:
     # -- the causes
 
     def _at(self, frame: Frame) -> Cause | None:
-        """Return the cause in the function of a frame."""
+        """Return the first cause whose line is in the same function as this frame, or None."""
         function = self._function(frame)
         return next(
             (one for one in self.causes if one.function == function and (function[1] or one.frame == frame)), None

@@ -91,7 +91,11 @@ def _readable(stack: Stack) -> Sequence[Frame]:
 
 
 def _telling(gauges: dict[str, float]) -> list[tuple[str, float]]:
-    """Return the gauges to report. Those of single types are left out unless the number of all objects rises too."""
+    """Return those of the gauges without a culprit that are to be reported, with their rise for each cycle.
+
+    Gauges that count the objects of one type are left out, unless the number of all objects (`python.blocks`) is
+    without a culprit too.
+    """
     types = [(name, rate) for name, rate in gauges.items() if name.startswith("types:")]
     others = [(name, rate) for name, rate in gauges.items() if not name.startswith("types:")]
     return others + (types[:MOST_TYPES] if "python.blocks" in gauges else [])

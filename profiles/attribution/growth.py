@@ -26,7 +26,10 @@ class Rise:
 
 
 def rise(cycles: Sequence[int], values: Sequence[float], gauge: Gauge) -> Rise | None:
-    """Return the rise of the values at these cycles, or None if it is not steady enough for a leak."""
+    """Return the rise of a gauge, or None if the rise is not steady enough for a leak.
+
+    `values` are the gauge's values after these numbers of cycles.
+    """
     judgement = judge(list(zip(cycles, values, strict=True)), gauge)
     if not convicted(judgement, judgement):
         return None
@@ -41,13 +44,16 @@ RawRows: TypeAlias = Sequence[Mapping[str, Any]]
 
 
 def risen_sites(cycles: Sequence[int], rows: RawRows) -> Rises:
-    """Return the sites whose memory rises, in blocks or in bytes."""
+    """Return the allocation sites whose live memory rises, in blocks or in bytes, with these rises."""
     rises = {int(row["id"]): (rise(cycles, row["blocks"], BLOCKS), _larger(cycles, row["bytes"])) for row in rows}
     return {key: both for key, both in rises.items() if any(both)}
 
 
 def _larger(cycles: Sequence[int], sizes: Sequence[float]) -> Rise | None:
-    """Return a rise in bytes, which may be steady, or in steps as with a block that is over-allocated."""
+    """Return the rise of the bytes that an allocation site keeps, or None.
+
+    A steady rise counts, and also a rise in steps, as of a block that is over-allocated now and then.
+    """
     steady = rise(cycles, sizes, BYTES)
     if steady is not None:
         return steady
@@ -57,7 +63,7 @@ def _larger(cycles: Sequence[int], sizes: Sequence[float]) -> Rise | None:
 
 
 def risen_containers(cycles: Sequence[int], rows: RawRows) -> Rises:
-    """Return the containers that get longer."""
+    """Return the containers that get longer, with the rise of their numbers of entries."""
     rises = {int(row["id"]): rise(cycles, row["points"], ENTRIES) for row in rows}
     return {key: (longer, None) for key, longer in rises.items() if longer is not None}
 

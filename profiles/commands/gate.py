@@ -102,7 +102,10 @@ class _GateOptions:
 
 
 def _gated(options: _GateOptions, save: Callable[[GateReport], None]) -> GateReport:
-    """Prepare the sides and run them. With --update, store the figures."""
+    """Prepare the base and the candidate, run the gate, and return its report. With --update, store the figures.
+
+    `save` is called with the report so far during the run.
+    """
     plan, against, replay = options.plan, options.against, options.replay
     if (early := _not_to_be_run(options)) is not None:
         return early

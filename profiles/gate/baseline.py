@@ -21,7 +21,10 @@ class BaselineError(MobiFaiError):
 
 
 class Baseline(msgspec.Struct, frozen=True):
-    """The figures of one environment. `libraries` may differ; a difference is reported."""
+    """The figures at rest of one environment, and the versions of the libraries that they were measured with.
+
+    The candidate may run with other libraries. The gate then reports the difference.
+    """
 
     python: str
     c_library: str
@@ -75,7 +78,7 @@ def fitting(known: Sequence[Baseline], wanted: Baseline) -> Baseline | None:
 
 
 def misfit(known: Sequence[Baseline], wanted: Baseline) -> str:
-    """Return a sentence that says why no entry fits."""
+    """Return a sentence that says why no stored entry has the environment and workload of `wanted`."""
     if any(one.place == wanted.place for one in known):
         return f"the workload has changed since the figures were stored; {UPDATE}"
     there = "; ".join(sorted(", ".join(one.place) for one in known))

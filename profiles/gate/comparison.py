@@ -93,7 +93,7 @@ def expired(accepted: Iterable[AcceptedGrowth], today: dt.date, where: str) -> l
 
 
 def unneeded(accepted: Iterable[AcceptedGrowth], rows: Iterable[FigureRow], today: dt.date) -> list[str]:
-    """Return a sentence for every unexpired entry that was not needed."""
+    """Return a sentence for every unexpired entry without which each figure in `rows` would pass too."""
     used = [row.name for row in rows if row.verdict == "accepted" or row.note]
     idle = [one for one in accepted if not one.is_over(today) and not any(map(one.covers, used))]
     return [f"the accepted growth of {one.figure} (until {one.expires}) was not needed" for one in idle]

@@ -39,7 +39,7 @@ class RevisionBase:
         return same_commit(self.about, self.tried) or same_files(self._checkout, self.about.commit, self.tried)
 
     def other_base(self) -> str:
-        """Return the newest earlier commit with a different package, or an empty text."""
+        """Return the newest ancestor of the base's commit with another package or lock file, or an empty text."""
         return last_other(self._checkout, self.about.commit)
 
     def sides(self, folder: Path) -> list[GateSide]:
@@ -71,7 +71,7 @@ class StoredBase:
         return same_commit(self.about, self.tried) and self.about.libraries == self._wanted.libraries
 
     def other_base(self) -> str:
-        """Return the newest earlier commit with a different package, or an empty text."""
+        """Return the newest ancestor of the base's commit with another package or lock file, or an empty text."""
         try:
             return last_other(toplevel(Path.cwd()), self.about.commit)
         except GitError:

@@ -115,7 +115,7 @@ class Gate:
         self._remaining.remove(AT_REST)
 
     async def _at_rest(self, name: str) -> tuple[FigureValues, FigureValues]:
-        """Return the figures of base and candidate before anybody uses them."""
+        """Return the figures of base and candidate before any use: after all imports, and in a waiting agent."""
         *base, now = await self._pauses.repeat(
             self.folder / name,
             lambda folder: measure_at_rest(self.request.sides, folder, self.report_progress),
@@ -149,7 +149,7 @@ class Gate:
         self._remaining.remove(scenario)
 
     def _used(self, measurements: Sequence[Measurement]) -> tuple[FigureValues, FigureValues]:
-        """Return the figures of base and candidate after a scenario."""
+        """Return the figures at rest of base and candidate after a scenario, given its measurements of both sides."""
         now = measurements[-1].figures
         return (measurements[0].figures if len(measurements) > 1 else self._stored(now)), now
 

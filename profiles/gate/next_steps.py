@@ -21,7 +21,10 @@ def next_steps(report: GateReport, plan: SoakPlan) -> list[NextStep]:
 
 
 def other_sides(report: GateReport, plan: SoakPlan, other: str) -> list[NextStep]:
-    """Return the steps for two equal sides. `other` is a commit with a different package, or an empty text."""
+    """Return the steps for two sides that are the same.
+
+    `other` is a commit whose package differs, to compare with instead, or an empty text.
+    """
     what = "compare with the newest commit that has another package" if other else "name the revision before the change"
     itself = NextStep("or compare it with itself, to try the gate", f"{_same(report)} --allow-identical")
     return [NextStep(what, _beside(other or "REV", plan)), itself]
@@ -60,9 +63,9 @@ def _profile_run(scenario: str, plan: SoakPlan) -> str:
 
 
 def _runs(side: SideResult, command: str) -> str:
-    """Return a command that runs the candidate.
+    """Return `command` such that it runs the candidate.
 
-    If the candidate was built for the gate, the command installs it first.
+    A candidate that was built for the gate is not installed, so its installation precedes the command.
     """
     return f"pip install {quoted(side.name)} && {command}" if side.built else command
 

@@ -36,7 +36,7 @@ def same_files(checkout: Path, commit: str, tried: SideResult) -> bool:
 
 
 def last_other(checkout: Path, commit: str) -> str:
-    """Return the newest earlier commit with a different package, or an empty text."""
+    """Return the newest ancestor of `commit` with another package or lock file than it has, or an empty text."""
     changed = git(checkout, "rev-list", "-1", commit, "--", *COMPARED, LOCK).decode().strip()
     try:
         return commit_of(checkout, f"{changed}^")

@@ -135,7 +135,7 @@ class TrialRunner:
 
 
 class _SideRun:
-    """The blocks of one side, and its failure."""
+    """Runs a scenario's blocks on one side, and keeps what was measured, or the failure of this side."""
 
     def __init__(self, side: GateSide, runner: BlockRunner, scenario: str, replay: str) -> None:
         self.side = side

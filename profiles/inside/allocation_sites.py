@@ -30,7 +30,7 @@ MOST_SITES: Final = 20_000
 class SiteHistory:
     """Live blocks and bytes of a site at the end of each window.
 
-    `stack` is the most frequent one of the newest blocks.
+    `stack` is the stack that allocated most of the newest blocks.
     """
 
     blocks: "array[int]"  # not a list: lists are tracked as containers

@@ -29,7 +29,11 @@ MOST_SCANNED: Final = 100_000
 
 @dataclass
 class ContainerContents:
-    """Totals over the newest elements. `weak`: the elements are weak references, which keep nothing alive."""
+    """The newest elements of a container and the new objects below them.
+
+    Has the number of these elements, the bytes of all these objects, and their number by type (`kinds`) and by
+    allocation site. `weak`: the elements are weak references, which keep nothing alive.
+    """
 
     elements: int = 0
     bytes: int = 0
@@ -58,7 +62,10 @@ def contents_of(container: Any, at_base: Container[int]) -> ContainerContents:
 
 
 def _walk(parts: list[Any], held: ContainerContents, seen: set[int], at_base: Container[int]) -> None:
-    """Walk breadth first, and skip older objects and those of the profiler."""
+    """Add `parts` and the objects below them to `held`, breadth first.
+
+    Skipped, with all that is below them, are objects of the profiler, and older objects except those in `PASSED`.
+    """
     waiting = collections.deque(parts)
     while waiting and len(seen) < MOST_OBJECTS:
         thing = waiting.popleft()
@@ -80,7 +87,10 @@ def _is_new(thing: object, at_base: Container[int]) -> bool:
 
 
 def newest(container: Any) -> Iterator[tuple[Any, ...]]:
-    """Yield the newest elements as tuples. Those of a dictionary are (key, value)."""
+    """Yield the newest elements of a container, at most `NEWEST`, as tuples of one, and those of a dictionary as pairs.
+
+    A set has no order: any elements that were allocated since tracing began take the place of the newest.
+    """
     if isinstance(container, dict):
         yield from islice(reversed(container.items()), NEWEST)
     elif isinstance(container, set):
@@ -106,7 +116,7 @@ def cached_function(container: object) -> Frame | None:
 
 
 def survivors(sites: set[SiteKey], things: Iterable[Any]) -> dict[SiteKey, Any]:
-    """Return one live object of each site."""
+    """Return one of `things` for each allocation site in `sites`. A site that allocated none of them is missing."""
     found: dict[SiteKey, Any] = {}
     for thing in things:
         stack = allocation_stack(thing)

@@ -30,7 +30,7 @@ class LengthHistory:
 
 
 class ContainerTracker:
-    """Tracks all containers. Those of the profiler are filtered out later."""
+    """Tracks all containers of the process. `AllocationTracer.examine` leaves out those of the profiler."""
 
     def __init__(self) -> None:
         self.at_base: dict[int, int] = {}  # bounded by MOST
@@ -53,7 +53,11 @@ class ContainerTracker:
             self.at_base[address] = len(thing)
 
     def _follow(self, address: int, thing: Any) -> None:
-        """Record a length, once in a window. A container without a length is dropped at the end of the window."""
+        """Record the length of the container `thing` for this window.
+
+        Tracking begins in one of the first windows, when the container is longer than at the base. If it gets shorter,
+        it has no length for the window, and `take_window` drops it.
+        """
         known, length = self.growing.get(address), len(thing)
         if known is None:
             before = self.at_base.get(address)

@@ -257,7 +257,10 @@ class CreationRecorder:
 
 
 def _unwrap(thing: object) -> None:
-    """Remove the hook of an object, if it has one. A list of objects with hooks would keep them alive."""
+    """Remove the recorder's hook from an object, if it has one.
+
+    `end` tries this with all objects of the process: a list of those with hooks would keep them alive.
+    """
     if type(thing) is sqlite3.Connection:
         with suppress(sqlite3.Error):  # closed, or of another thread
             thing.set_trace_callback(None)

@@ -30,9 +30,10 @@ def calling_stack() -> Stack:
 
 
 def note(notes: dict[Any, Any], key: object, *value: object) -> None:
-    """Record the newest value of a key: numbers and names are reused. Several values are recorded as a tuple.
+    """Record the value of a key in place of an earlier value, because numbers and names of things are reused.
 
-    A number is copied, because a number that the program allocated would seem to be kept by the program.
+    Several values are recorded as a tuple. A key that is a number is copied: the program may have allocated it, and
+    would then seem to leak it.
     """
     if type(key) is int:
         key = key + 0

@@ -62,7 +62,10 @@ async def find_paths(
 
 
 class _Search:
-    """One walk. `_parents` maps each visited object to the object from which it was reached."""
+    """One search for the paths from the roots to the targets.
+
+    `_parents` maps the id of each visited object to the object from which it was reached.
+    """
 
     def __init__(self, targets: Sequence[object], without: Container[int]) -> None:
         self._targets = {id(target) for target in targets}
@@ -75,7 +78,10 @@ class _Search:
         self._ours |= {id(self._later), id(self._ours)}
 
     def allow_registries(self) -> None:
-        """Let paths go through the modules in `_REGISTRIES` too: last, since they refer to objects of all others."""
+        """Let later walks visit the modules in `_REGISTRIES` too, which the walks before this call skip.
+
+        A path through such a module says little, because it refers to objects of all other modules.
+        """
         self._later.clear()
 
     async def walk(self, roots: Iterator[Root], pause: Callable[[], Awaitable[None]]) -> None:
@@ -151,7 +157,7 @@ def _is_of_the_search(thing: Any) -> bool:
 
 
 def _modules(*, registries: bool) -> Iterator[Root]:
-    """Yield the registries, or all other modules."""
+    """Yield the imported modules in `_REGISTRIES` if `registries`, and else all other imported modules."""
     for name, module in list(sys.modules.items()):
         known = name in _REGISTRIES or name.partition(".")[0] in _REGISTRIES
         if known is registries and issubclass(type(module), types.ModuleType):
@@ -280,7 +286,10 @@ def _cache(step: _PathStep) -> str | None:
 
 
 def _local(step: _PathStep) -> str:
-    """Return the text for a local variable of a coroutine, a generator or a frame; cells are visited through."""
+    """Return the text for a local variable of a coroutine, a generator or a frame.
+
+    If the frame holds a closure's cell, the text names the variable whose value is in that cell.
+    """
     owner = step.owner
     frame = next((getattr(owner, name) for name in ("cr_frame", "gi_frame", "ag_frame") if hasattr(owner, name)), owner)
     if type(step.held) in _CODE or frame is None:

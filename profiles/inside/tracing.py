@@ -64,7 +64,10 @@ class AllocationTracer:
         self._births.begin()
 
     async def window(self) -> None:
-        """End a window with a snapshot of all live allocations and containers. The first is the base for comparison."""
+        """End a window: record the live memory of each allocation site and the length of each container.
+
+        The first call records the base that later windows are compared with.
+        """
         self._loop = running_loop()
         await offload(self._look)
         self.peak_bytes = max(self.peak_bytes, traced_bytes())
@@ -108,7 +111,8 @@ class AllocationTracer:
     async def examine(self, sites: list[int], containers: list[int], folders: list[str]) -> dict[str, Any]:
         """Return the contents and paths of `containers`, the path of an object of each of `sites`, and all leftovers.
 
-        Files count as leftovers if they are in one of `folders`.
+        `sites` and `containers` are ids that `histories` returned. Files count as leftovers if they are in one of
+        `folders`.
         """
         return await offload(lambda: self._examine(sites, containers, folders))
 
@@ -188,7 +192,7 @@ class AllocationTracer:
 
 
 class DescriptorBaseline:
-    """The descriptors at the base."""
+    """The open descriptors of this process, with their targets, when this object is created: at the base window."""
 
     def __init__(self) -> None:
         self.descriptors = descriptors()
@@ -221,7 +225,10 @@ def _coroutine(task: "asyncio.Task[Any]") -> str:
 
 
 def _saved_garbage() -> list[dict[str, Any]]:
-    """Return the program's own lines that set gc.DEBUG_SAVEALL, if it is set."""
+    """Return a leftover for each of the program's own lines that call `set_debug`, if gc.DEBUG_SAVEALL is set.
+
+    With this flag the collector keeps all garbage in `gc.garbage`. The count of each leftover is that list's length.
+    """
     if not gc.get_debug() & gc.DEBUG_SAVEALL:
         return []
     files = {getattr(module, "__file__", None) or "" for module in list(sys.modules.values())}
@@ -236,7 +243,7 @@ def _lines_with(file: str, text: str) -> list[int]:
 
 
 def _by_site(things: Iterable[tuple[str, Stack]]) -> list[dict[str, Any]]:
-    """Return the number of things for each pair of name and site, with one of the stacks."""
+    """Return leftovers: for each name and creating line in `things`, their number and one of the creating stacks."""
     return _counted(Counter((name, stack) for name, stack in things if stack))
 
 

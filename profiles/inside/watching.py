@@ -97,7 +97,10 @@ def _parse(arguments: dict[str, Any]) -> tuple[float, int]:
 
 
 async def _wait(until: float, enough: asyncio.Event) -> None:
-    """Wait for the next window, or for the end. Raises StateError if tracing takes too much memory meanwhile."""
+    """Wait until the moment `until`, or until `enough` is set because the command asks for an early end.
+
+    Raises StateError if tracing takes too much memory meanwhile.
+    """
     while True:
         if (traced := traced_bytes()) > MOST_TRACED:
             raise StateError(
@@ -110,7 +113,10 @@ async def _wait(until: float, enough: asyncio.Event) -> None:
 
 
 async def _found(tracing: AllocationTracer, counts: list[dict[str, float]]) -> dict[str, Any]:
-    """Return the sites and containers that rise, and the result of examining them."""
+    """Return the findings of all windows: rising sites and containers, what holds them, and `counts`.
+
+    `counts` has the counts of each window that must not rise.
+    """
     histories, cycles = tracing.histories(), [*range(len(counts))]
     sites, containers = risen_sites(cycles, histories["sites"]), risen_containers(cycles, histories["containers"])
     examined = await tracing.examine(largest(sites, MOST_EXAMINED), largest(containers, MOST_EXAMINED), [])

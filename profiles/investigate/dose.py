@@ -165,7 +165,10 @@ class DoseTest:
 
 
 def scale(primitive: str, grown: tuple[float, float, float]) -> DoseResult:
-    """Return the result of a primitive. A culprit scales with it if `grown` is in proportion to 1, 2 and 4 doses."""
+    """Return the result of one primitive's doses. The culprit scales with it if `grown` is as 1 : 2 : 4.
+
+    `grown` is the culprit's growth after 1, 2 and 4 doses.
+    """
     rate = sum(dose * more for dose, more in zip(DOSES, grown, strict=True)) / sum(dose * dose for dose in DOSES)
     near = all(
         abs(more - rate * dose) <= TOLERANCE * rate * dose + SLACK for dose, more in zip(DOSES, grown, strict=True)

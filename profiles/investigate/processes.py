@@ -11,12 +11,18 @@ KEEPER, RELAY = "keeper", "relay"
 
 
 def processes_of(scenario: str) -> tuple[str, ...]:
-    """Return the processes of a scenario. The relay is one only if it is a separate process that is not restarted."""
+    """Return the names of the processes of a scenario that can be examined.
+
+    The relay is one of them only if it is a separate process that the scenario does not restart.
+    """
     return (AGENT, KEEPER, *((RELAY,) if scenario_class(scenario).relay == "separate" else ()))
 
 
 def scenarios_with(process: str | None) -> tuple[str, ...]:
-    """Return the scenarios that have a process if only some scenarios have it, or an empty tuple if all do."""
+    """Return the scenarios that have the process `process`, if only some have it.
+
+    An empty tuple means no restriction: all scenarios have this process, or `process` is None.
+    """
     names = workloads()
     having = tuple(name for name in names if process in processes_of(name))
     return () if process is None or having == names else having

@@ -169,14 +169,14 @@ def overhead(cost: Overhead) -> str:
 
 
 def _left_over(size: int, objects: int) -> str:
-    """Return the change in memory use, such as `263 KB more and 12 objects fewer are in use`."""
+    """Return what an examination left in use in the process, such as `263 KB more and 12 objects fewer are in use`."""
     of_heap = f"{byte_count(abs(size))} {'less' if size < 0 else 'more'}"
     of_objects = f"{count(abs(objects), 'object')} {'fewer' if objects < 0 else 'more'}"
     return f"{of_heap} and {of_objects} are in use"
 
 
 def asked(report: ProfileReport) -> str:
-    """Return the settings as text."""
+    """Return the settings of the examination that a report is about, as text."""
     settings = report.settings
     if report.mode == "attach":
         return f"{duration(settings.seconds)} in the agent of {settings.state_dir}"
