@@ -92,7 +92,10 @@ class Database:
             self._load_copy(error)
 
     def _load_copy(self, why: Exception) -> None:
-        """Begin with the readable content. The file is written later only if all of it could be read."""
+        """Load a copy of a file that can't be opened in place, because of `why`. Begin empty if it can't be read.
+
+        The file is written later only if it could be read, or does not exist.
+        """
         self._behind = True
         try:
             read_copy(self._path, self._memory, *self._form)

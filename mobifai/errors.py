@@ -34,11 +34,11 @@ class PairingRefused(MobiFaiError):
 
 
 class SignInRefused(MobiFaiError):
-    """A code or a token is not valid for a device."""
+    """A relay or the agent refuses a request about devices, such as a sign-in or an invitation; the text says why."""
 
 
 class TooManyAttempts(SignInRefused):
-    """An address failed too often and may not try again now."""
+    """Too many attempts from a network address failed at a relay; for up to a minute it may not try again."""
 
 
 class AccountError(MobiFaiError):

@@ -271,7 +271,7 @@ ASSISTANT_HISTORY = _declare(
 )  # fmt: skip
 ASSISTANT_HISTORY_BYTES = _declare(
     "assistant.history_bytes", 512 << 10, Unit.BYTES, WhenFull.EVICT_OLDEST,
-    "the same messages as JSON: about 130,000 tokens; the longest request, answer and screen fit",
+    "the messages of assistant.history as JSON: about 130,000 tokens; the longest request, answer and screen fit",
     ASSISTANT_CONVERSATIONS,
 )  # fmt: skip
 ASSISTANT_SCREEN = _declare(
@@ -328,7 +328,7 @@ ASSISTANT_STORY_EVENTS = _declare(
 )  # fmt: skip
 ASSISTANT_STORY_BYTES = _declare(
     "assistant.story_bytes", 160 << 10, Unit.BYTES, WhenFull.EVICT_OLDEST,
-    "the same events as JSON: one message for each concurrent conversation",
+    "the events of assistant.story_events as JSON: one message for each concurrent conversation",
 )  # fmt: skip
 ASSISTANT_AUDIT = _declare(
     "assistant.audit", 1 << 20, Unit.BYTES, WhenFull.EVICT_OLDEST,

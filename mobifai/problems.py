@@ -23,7 +23,7 @@ class Problems:
         return iter(list(self._known.values()))
 
     def report(self, what: str, text: str) -> None:
-        """Record a problem. It is logged unless its subject has a problem already."""
+        """Record the problem `text` of the subject `what`. Log it unless the subject has, or lately had, a problem."""
         is_news = what not in self._known and self._clock() - self._logged.get(what, float("-inf")) > QUIET_SECONDS
         self._known[what] = text
         if is_news and not self._quiet:

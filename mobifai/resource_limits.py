@@ -45,7 +45,7 @@ def check_limits() -> None:
 
 
 def _soft(limit: int) -> float:
-    """Return the soft limit."""
+    """Return the soft limit of a resource (`RLIMIT_*`); infinity if there is none."""
     soft, _ = resource.getrlimit(limit)
     return math.inf if soft == resource.RLIM_INFINITY else soft
 

@@ -79,7 +79,7 @@ class StateDir:
     def _socket_in_use(self, name: str) -> Path:
         """Return the path at which a socket exists.
 
-        A path elsewhere is preferred: a socket inside may be left by an earlier process.
+        A path outside the state directory is preferred: a socket inside may be left by an earlier process.
         """
         first, *others = self.socket_paths(name)
         return next((place for place in others if _is_ours(place.parent) and place.exists()), first)
@@ -197,7 +197,7 @@ def _runtime_folders() -> list[Path]:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Return whether a directory exists that nobody else can have created."""
+    """Return whether a directory exists and belongs to this user, so that nobody else can have created it."""
     try:
         return folder.lstat().st_uid == os.getuid()
     except OSError:

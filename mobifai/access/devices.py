@@ -34,7 +34,7 @@ def invitation_link(page: str, code: str, secret: bytes, key: bytes, device_id: 
 
 
 def _base64(data: bytes) -> str:
-    """Encode for use in a URL, without padding."""
+    """Encode bytes as text in the URL-safe base64 alphabet, without padding."""
     return urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
@@ -62,7 +62,7 @@ class DeviceAdmin:
         self._public_key = public_key
 
     async def invite(self, kind: ClientKind) -> dict[str, Any]:
-        """Create an invitation for one phone: a link for one that encrypts, a short code for a legacy app.
+        """Invite one phone. Return a link (ClientKind.E2E) or a short code for a legacy app, and the relay's addresses.
 
         Raises SignInRefused, RelayUnreachable.
         """
@@ -127,7 +127,7 @@ def _known(phone: PinnedPhone | None) -> dict[str, Any] | None:
 
 
 def _unlisted(phone: PinnedPhone) -> dict[str, Any]:
-    """Describe a phone that the relay does not list, in the same form as those that it lists."""
+    """Describe a phone that only the agent knows, with the keys of a device in the relay's list."""
     return {
         "deviceId": phone.device_id,
         "name": phone.name,

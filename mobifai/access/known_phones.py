@@ -70,7 +70,7 @@ class KnownPhones:
         self._load()
 
     def close(self) -> None:
-        """Write pending changes and close the ledger entries."""
+        """Write pending changes to `phones.json`, and close the ledger entries."""
         if self._changed:
             self._keep_if_possible()
         for bound in self._bounds:
@@ -83,7 +83,8 @@ class KnownPhones:
         newest = sorted(found.phones, key=lambda phone: phone.last_used, reverse=True)
         if len(newest) > self._bounds[0].capacity:
             _log.warning(
-                "%s names more phones than e2e.phones allows; the least recently used ones are dropped", self._path
+                "%s names more phones than the limit e2e.phones allows; the least recently used ones are dropped",
+                self._path,
             )
         for phone in newest[: self._bounds[0].capacity]:
             self._pinned[phone.key] = phone
@@ -108,7 +109,7 @@ class KnownPhones:
         return _File()
 
     def _leave_alone(self, why: OSError) -> None:
-        """Report a file that can't be read. It is not overwritten, as its content may still be of use."""
+        """Report that `phones.json` can't be read, and never overwrite it, since its content may still be of use."""
         self._may_write = False
         text = (
             f"{self._path} can't be read ({why}); the phones in it are unknown and new ones can't be stored: repair it"
@@ -116,7 +117,7 @@ class KnownPhones:
         self._problems.report(self._path.name, text)
 
     def _keep(self) -> None:
-        """Write the file. Raises StateError."""
+        """Write all pinned and revoked keys to `phones.json`. Raises StateError."""
         if not self._may_write:
             raise StateError(f"{self._path} could not be read, so it is not overwritten")
         known = _File(tuple(self._pinned.values()), tuple(self._revoked.items()))
@@ -141,7 +142,7 @@ class KnownPhones:
         return KeyStatus.REVOKED if key.hex() in self._revoked else KeyStatus.UNKNOWN
 
     def psks(self) -> tuple[bytes, ...]:
-        """Return the pre-shared keys of the links that are valid now, newest first."""
+        """Return the pre-shared keys of the invitation links that are valid now, newest first."""
         oldest = self._monotonic() - LINK_SECONDS
         for psk, made in list(self._links.items()):
             if made <= oldest:
@@ -149,7 +150,7 @@ class KnownPhones:
         return tuple(self._links)[::-1]
 
     def rejection_reason(self, key: bytes, device_id: str) -> str | None:
-        """Return why this phone can't be pinned, as a sentence for its user, or None if it can."""
+        """Return why the key of this phone can't be pinned, as a sentence for its user, or None if it can."""
         known = key.hex() in self._pinned or self.is_pinned(device_id)
         if known:
             return None
@@ -164,7 +165,7 @@ class KnownPhones:
     # -- links
 
     def new_secret(self) -> bytes:
-        """Create the secret of a new link. If too many links are unused, the oldest becomes invalid."""
+        """Create the secret of a new invitation link. If too many links are unused, the oldest becomes invalid."""
         secret = secrets.token_bytes(SECRET_BYTES)
         self._links[link_psk(secret)] = self._monotonic()
         return secret
@@ -183,10 +184,9 @@ class KnownPhones:
         return device_id in self._revoked.values() and not self.is_pinned(device_id)
 
     def came(self, key: bytes, device_id: str, name: str, psk: bytes | None) -> None:
-        """Record that a phone has connected. If it came by a link, use up the link and pin the key. Raises
-        LimitReached.
+        """Pin the key of a phone that has connected, and record when. Use up the invitation link of `psk`, if given.
 
-        A device has one key: pinning a new key drops the old one.
+        A device has one key: pinning a new key drops the old one. Raises LimitReached.
         """
         now, digits = self._now(), key.hex()
         known = self._pinned.get(digits)

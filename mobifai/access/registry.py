@@ -1,7 +1,7 @@
 """The relay's device registry: invitations for phones, and the devices of the account.
 
-A relay in this process is called directly (`LocalDeviceRegistry`), any other by HTTP (`relay_http.RelayApi`). The
-answers have the same form.
+A relay in this process is called directly (`LocalDeviceRegistry`), any other by HTTP (`relay_http.RelayApi`). Both
+return their results in the same form.
 """
 
 from typing import Any, Protocol
@@ -21,10 +21,10 @@ class DeviceRegistry(Protocol):
         """Create an invitation for a kind of phone: `{token, code, expires_at}`."""
 
     async def devices(self) -> dict[str, Any]:
-        """Return the account's devices."""
+        """Return the devices of the agent's account: `{devices: [...]}`."""
 
     async def revoke(self, device_id: str) -> dict[str, Any]:
-        """Revoke a device immediately."""
+        """Revoke a device of the account immediately. Return `{deviceId}`."""
 
 
 class LocalDeviceRegistry:
@@ -52,7 +52,7 @@ class LocalDeviceRegistry:
 
 
 def device_registry(relay_target: RelayTarget, own_id: str, token: str | None) -> DeviceRegistry:
-    """Return the registry of the relay in use. Requests by HTTP carry the agent's token."""
+    """Return the registry of the relay that the agent uses. Requests by HTTP carry `token`, the agent's."""
     if relay_target.relay is not None:
         return LocalDeviceRegistry(relay_target.relay, own_id)
     from mobifai.access.relay_http import RelayApi  # noqa: PLC0415 - it brings a client for HTTP

@@ -40,13 +40,13 @@ class RelayApi:
         return msgspec.to_builtins(invitation)  # type: ignore[no-any-return]
 
     async def devices(self) -> dict[str, Any]:
-        """Return the account's devices."""
+        """Return the devices of the agent's account: `{devices: [...]}`."""
         return msgspec.to_builtins(  # type: ignore[no-any-return]
             await self._ask("GET", "/api/devices", messages.ListedDevices)
         )
 
     async def revoke(self, device_id: str) -> dict[str, Any]:
-        """Revoke a device immediately."""
+        """Revoke a device of the account immediately. Return `{deviceId}`."""
         try:
             msgspec.convert(device_id, messages.Id)
         except msgspec.ValidationError:
@@ -55,8 +55,9 @@ class RelayApi:
         return {"deviceId": device_id}
 
     async def health(self) -> float:
-        """Return the seconds that the relay takes to answer its health check. Raises TimeoutError for any other
-        outcome.
+        """Return the seconds that the relay takes to answer its health check.
+
+        Raises TimeoutError if it does not answer or reports an error.
         """
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -68,7 +69,7 @@ class RelayApi:
         return loop.time() - began
 
     async def _ask(self, method: str, path: str, expected: type[T], asked: dict[str, str] | None = None) -> T:
-        """Send a request and decode the response as `expected`."""
+        """Send a request with the JSON body `asked`, and return the response, decoded as `expected`."""
         if self._token is None:
             raise SignInRefused(
                 "this agent is not signed in to the relay yet; open the address that `mobifai serve` prints"
@@ -98,7 +99,7 @@ class RelayApi:
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
-    """Return the whole body. Raises RelayUnreachable if it is too long or compressed."""
+    """Return the whole body of a response. Raises RelayUnreachable if it is too long or compressed."""
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise RelayUnreachable("expected an uncompressed response; found a compressed one")
     body = bytearray()

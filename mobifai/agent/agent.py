@@ -60,7 +60,7 @@ class Agent:
         events.subscribe(self._follow)
 
     async def run(self) -> None:
-        """Serve until cancelled."""
+        """Serve phones through the relay, and run the periodic work, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             for registration in self.registrations:
                 tasks.create_task(registration.run(), name="relay")

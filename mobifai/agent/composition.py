@@ -46,7 +46,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Base:
-    """The common base of an agent's parts. `scope` closes the parts in the reverse order."""
+    """The parts that all others of an agent use. `scope` closes all of them, in the reverse order of their opening."""
 
     config: Config
     state: StateDir
@@ -95,7 +95,7 @@ async def open_agent(
         agent = _compose(base, tabs, viewing)
         await _open_metrics(base, viewing.status)
         for failure in tabs.restore():
-            _log.warning("a tab could not be opened again: %s", failure)
+            _log.warning("a tab or a shell of the previous agent could not be restored: %s", failure)
         yield agent
 
 
@@ -163,7 +163,7 @@ def _open_registrations(
 
 
 def _compose(base: _Base, tabs: Tabs, viewing: _Viewing) -> Agent:
-    """Return the agent, with the parts that administer, check and maintain the others."""
+    """Create the agent, with its device administration, its health monitor and its periodic work."""
     config, state, target, ledger = base.config, base.state, base.target, base.ledger
     assistant, sessions, status = viewing.assistant, viewing.sessions, viewing.status
     device_id = state.device().device_id

@@ -11,7 +11,7 @@ from mobifai.protocol.codes import ClientKind
 
 
 class AgentControl:
-    """The handlers of one agent."""
+    """The control-socket handlers of one agent."""
 
     def __init__(
         self, status: StatusReader, monitor: Monitor, assistant: AssistantAccess, devices: AgentDevices

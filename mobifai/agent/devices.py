@@ -16,7 +16,7 @@ from mobifai.transport.relay_address import RelayTarget
 class AgentDevices:
     """Administers devices at the relay, among the known phones, and in the sessions.
 
-    The agent's token and the machine's addresses may change, so each request uses the present ones.
+    The agent's token and the machine's addresses may change, so each request reads the present values.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class AgentDevices:
         return await self._admin().invite(kind)
 
     async def devices(self) -> dict[str, Any]:
-        """Return all devices. Raises SignInRefused, RelayUnreachable."""
+        """Return all devices, as `DeviceAdmin.devices` does. Raises SignInRefused, RelayUnreachable."""
         return await self._admin().devices()
 
     async def revoke(self, device_id: str) -> dict[str, Any]:

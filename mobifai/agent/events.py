@@ -48,7 +48,7 @@ class EventBus:
         self._subscribers[subscriber] = None
 
     def publish(self, event: AgentEvent) -> None:
-        """Call every subscriber. The failure of one is logged, and the next ones are called."""
+        """Call every subscriber with an event. If a subscriber raises, log that and call the remaining ones."""
         for subscriber in tuple(self._subscribers):
             try:
                 subscriber(event)
@@ -56,6 +56,6 @@ class EventBus:
                 _log.exception("a subscriber could not handle the event %s", type(event).__name__)
 
     def close(self) -> None:
-        """Remove the subscribers and close the account. Idempotent."""
+        """Remove the subscribers and close the ledger entry. Idempotent."""
         self._subscribers.clear()
         self._ledger.close(self._bound)

@@ -21,7 +21,7 @@ SAVE_SECONDS = 10.0
 
 
 class Maintenance:
-    """The periodic work of one agent. `keep_awake`: the machine stays awake while it is in use."""
+    """The periodic work of one agent. `keep_awake`: keep the machine awake while a terminal or a phone is active."""
 
     def __init__(self, tabs: Tabs, sessions: Sessions, ledger: Ledger, *, keep_awake: bool) -> None:
         self._tabs = tabs
@@ -32,7 +32,7 @@ class Maintenance:
         self._printed = 0
 
     async def run(self) -> None:
-        """Do the work until cancelled."""
+        """Do the periodic work every SAVE_SECONDS, until cancelled."""
         async with AsyncExitStack() as scope:
             tasks = scope.enter_context(self._ledger.bound(TASKS))
             awake = await scope.enter_async_context(KeepAwake()) if self._keep_awake else None
@@ -48,14 +48,14 @@ class Maintenance:
                     awake.need(self._is_in_use())
 
     def session_closed(self) -> None:
-        """Collect the garbage of a session, once its connection is closed."""
+        """Make the next round collect garbage, since a closed session leaves reference cycles."""
         self._garbage_due = True
 
     def _save_directories(self) -> None:
         try:
             self._tabs.save_directories()
         except OSError as error:
-            _log.warning("the shells' directories could not be looked up: %s", error)
+            _log.warning("the working directories of the shells could not be read; trying again soon: %s", error)
 
     def _collect_garbage(self) -> None:
         if self._garbage_due:

@@ -4,28 +4,28 @@ from typing import Protocol
 
 
 class Presenter(Protocol):
-    """Shows the user at this machine what to do."""
+    """Shows the user at this machine how to sign the agent in to its relay, and that phones can pair."""
 
     def sign_in(self, url: str, message: str) -> None:
-        """Ask the user to open this address to sign the agent in."""
+        """Ask the user to open `url` to sign the agent in. `message` is the relay's request to the user."""
 
     def ready(self) -> None:
         """Announce that phones can pair. Called once."""
 
 
 class SignInProgress:
-    """Shows the user the progress of all registrations with the relay."""
+    """Combines the sign-ins of all registrations with the relay for one presenter."""
 
     def __init__(self, presenter: Presenter) -> None:
         self._presenter = presenter
         self._was_ready = False
 
     def sign_in(self, url: str, message: str) -> None:
-        """Ask the user to open this address."""
+        """Ask the user to open `url` to sign a registration in. `message` is the relay's request to the user."""
         self._presenter.sign_in(url, message)
 
     def signed_in(self) -> None:
-        """Announce once that phones can pair."""
+        """Announce that phones can pair, when the first registration is signed in."""
         if not self._was_ready:
             self._was_ready = True
             self._presenter.ready()

@@ -28,7 +28,7 @@ _PROGRESS = tuple(PairingStage)
 
 
 def phone_status(session: Session) -> PhoneStatus:
-    """Return the part of the status about one phone."""
+    """Return the status of the phone of a session."""
     peer, path = session.transports.connector.peer, session.path
     idle = asyncio.get_running_loop().time() - session.outbound.last_sent
     return PhoneStatus(
@@ -71,7 +71,7 @@ class StatusReader:
         self.last_check: HealthCheck | None = None
 
     def phones(self) -> tuple[PhoneStatus, ...]:
-        """Read the part about the phones alone, oldest first. Cheap enough for every keystroke."""
+        """Return the status of the phones in open sessions, the oldest first. Cheap enough for every keystroke."""
         return tuple(map(phone_status, self._sessions.open))
 
     def read(self, reuse_seconds: float = 0.0) -> AgentStatus:
@@ -98,11 +98,11 @@ class StatusReader:
         )
 
     def health(self) -> messages.Health:
-        """Return the answer to a phone's `system:health`. Raises OSError if it can't be read."""
+        """Return the answer to a phone's `system:health`. Raises OSError if the process' figures can't be read."""
         return health_message(self.read(REUSE_SECONDS))
 
     def _pairing_phone(self) -> PhoneStatus:
-        """Return a phone that is being paired, if there is one."""
+        """Return the status of the phone that is being paired; its `phone` is None if there is none."""
         members = self._sessions.members
         return PhoneStatus(phone=members[-1].device_id if members else None)
 
@@ -145,7 +145,7 @@ def health_message(status: AgentStatus) -> messages.Health:
 
 
 def _bound_state(entry: Entry) -> messages.BoundState:
-    """Return the use of a limit by all of its containers together. The peak is that of the fullest one."""
+    """Return the use of a limit by all of its containers together, but the peak of the fullest container."""
     return messages.BoundState(
         name=entry.name,
         unit=entry.unit,

@@ -19,7 +19,7 @@ class KeeperControl(Protocol):
 
     @property
     def pid(self) -> int | None:
-        """The keeper's process; None without a keeper."""
+        """The id of the keeper's process; None without a keeper."""
 
     def restart(self) -> bool:
         """Restart the agent with the same terminals. Return False without a keeper."""
@@ -49,14 +49,15 @@ class Vitals:
         return self._status.read()
 
     def checked(self, check: HealthCheck) -> None:
-        """Keep the check in the status."""
+        """Store the outcome of a health check, as `last_check` of the status."""
         self._status.last_check = check
 
     async def relay_round_trip(self) -> float | None:
-        """Measure an echo over the connection that also carries phones' messages.
+        """Return the seconds of an echo over the relay connection, which also carries phones' messages; None if closed.
 
         With a relay in this process, the echo tests its queues and this loop; `mobifai doctor` tests whether it can be
         reached from outside. A relay that does not know `relay:echo` is asked over HTTP.
+        Raises TimeoutError if the relay does not answer.
         """
         if not self._registration.transport.open:
             return None
@@ -85,5 +86,5 @@ class Vitals:
         return not self._assistant.is_busy and min(idle, default=math.inf) > QUIET_SECONDS
 
     def restart(self) -> bool:
-        """Restart if a keeper holds the shells. Return whether one does."""
+        """Restart the agent if a keeper holds the shells. Return whether a keeper does."""
         return self._keeper.restart()

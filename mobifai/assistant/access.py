@@ -55,7 +55,7 @@ class AssistantAccess:
         return self._assistant
 
     def control(self) -> "AssistantControl":
-        """Return the handlers of the control socket. Raises AssistantError when the assistant can't be loaded."""
+        """Return the assistant's handlers for the control socket. Raises AssistantError when it can't be loaded."""
         assistant = self.get()
         from mobifai.assistant.control_handlers import AssistantControl  # noqa: PLC0415 - as the assistant itself
 
@@ -82,21 +82,24 @@ class AssistantAccess:
         }
 
     def prompt(self, message: messages.Prompt, viewer: AssistantViewer) -> None:
-        """Start a conversation. Raises AssistantError."""
+        """Start a conversation for a viewer. Raises AssistantError when the assistant can't be loaded."""
         self.get().prompt(message, viewer)
 
     def cancel(self, message: messages.AiCancel, viewer: AssistantViewer) -> None:
-        """End the conversation in a terminal, or all of them. Raises AssistantError."""
+        """End the conversation in a terminal, or all. Raises AssistantError when the assistant can't be loaded."""
         self.get().cancel(message, viewer)
 
     def approve(self, message: messages.AiApprove, viewer: AssistantViewer) -> None:
-        """Answer an approval. Raises AssistantError."""
+        """Pass on the user's answer to an approval. Raises AssistantError when the assistant can't be loaded."""
         self.get().approve(message, viewer)
 
     # -- events of viewers and terminals
 
     def add_viewer(self, viewer: AssistantViewer) -> None:
-        """Send a viewer that follows the assistant the running conversations and the kept histories."""
+        """Send the assistant's events to a viewer from now on.
+
+        If the viewer follows the assistant, first send it the running conversations and the kept histories.
+        """
         self._viewers.add(viewer)
         if not viewer.follows_assistant:
             return

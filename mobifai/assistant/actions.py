@@ -110,7 +110,10 @@ TOOLS: Sequence[Mapping[str, Any]] = (
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The actions to perform, and notes for the model about the others. `refused`: some are not performed."""
+    """The actions to perform, and notes (`words`) for the model about actions that were shortened or refused.
+
+    `refused`: some actions are not performed.
+    """
 
     actions: tuple[ModelAction, ...]
     words: tuple[str, ...] = ()
@@ -123,7 +126,7 @@ class Plan:
 
     @property
     def looks_on(self) -> RequestScreen | None:
-        """Return the last action if it requests the screen."""
+        """Return the last action if it requests the screen, else None."""
         last = self.actions[-1] if self.actions else None
         return last if isinstance(last, RequestScreen) else None
 
@@ -177,7 +180,10 @@ def _cut(action: ModelAction) -> tuple[ModelAction, str]:
 
 
 def typed_text(keystroke: Keystroke, application: bool) -> str:
-    """Return the input for the terminal, with the Enter key for line ends."""
+    """Return the input for the terminal, with the Enter key for line ends.
+
+    `application`: the program in the terminal has enabled application cursor keys.
+    """
     if keystroke.key is not None:
         return keys.encode(keystroke.key, application)
     return (keystroke.text or "").replace("\r\n", "\r").replace("\n", "\r")

@@ -92,7 +92,7 @@ class AnthropicModel:
         response.stream = _Limited(cast(httpx2.AsyncByteStream, response.stream), self._reply)
 
     async def answer(self, question: ModelRequest, notice: NotifyUser) -> ModelResponse:
-        """Send a question and return the answer. Raises AssistantError."""
+        """Send a question and return the answer. `notice` is called before each retry. Raises AssistantError."""
         seconds = self._config.answer_seconds
         self._notice, self._deadline = notice, asyncio.get_running_loop().time() + seconds
         try:
@@ -122,7 +122,7 @@ class AnthropicModel:
     # -- one attempt (middleware of the client)
 
     async def _attempt(self, request: anthropic.APIRequest, call_next: anthropic.AsyncCallNext) -> Any:
-        """Send one request and read its reply. An exception makes the client retry, after a notice."""
+        """Send one request and read its reply. If that may be retried, notify the user; then the client retries."""
         last = request.retries_taken >= self._config.retries
         try:
             response = await call_next(request)
@@ -143,7 +143,7 @@ class AnthropicModel:
             self._notice(f"{why}; asking again ({request.retries_taken + 1} of {self._config.retries})")
 
     def _check_wait(self, response: httpx2.Response) -> None:
-        """Refuse a wait that is too long: the client itself would wait for days if the API asked for it."""
+        """Raise AssistantError if the API asks for a wait beyond the deadline; the client would wait for days."""
         seconds = _wait_wanted(response)
         if seconds > self._deadline - asyncio.get_running_loop().time():
             words = _in_words(response.status_code)
@@ -267,4 +267,4 @@ def _plain(text: str) -> str:
 
 
 def _ignore(_: str) -> None:
-    """Discard a notice: no question is open."""
+    """Discard a notice, as long as no question waits for its answer."""

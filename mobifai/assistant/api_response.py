@@ -59,7 +59,7 @@ class Usage(Struct):
 
     @property
     def read(self) -> int:
-        """Return all input tokens."""
+        """Return the number of input tokens, including those read from the cache or written to it."""
         parts = (self.input_tokens, self.cache_creation_input_tokens, self.cache_read_input_tokens)
         return sum(max(0, part or 0) for part in parts)
 
@@ -71,7 +71,7 @@ class _Reply(Struct):
 
 
 def whole(body: bytes, bound: Bound) -> ModelResponse:
-    """Return the answer in a reply that is not a stream. Raises AssistantError."""
+    """Return the answer in a reply that is not a stream. `bound` limits its size. Raises AssistantError."""
     try:
         reply = msgspec.json.decode(body, type=_Reply)
         blocks = [_block(block) for block in reply.content if block.get("type") in _KNOWN]
@@ -91,7 +91,7 @@ def _unexpected(error: Exception) -> AssistantError:
 
 
 def _answer(blocks: Sequence[Block], reason: str | None, tokens: int, bound: Bound) -> ModelResponse:
-    """Check the answer as a whole, and return it."""
+    """Build the answer from its blocks. Raises AssistantError if it is too large or repeats the id of a tool call."""
     calls = [block["id"] for block in blocks if block["type"] == "tool_use"]
     if len(set(calls)) < len(calls):
         raise AssistantError("the model's API answered with two tool calls that have the same id")
@@ -173,7 +173,10 @@ class Stream:
             raise _unexpected(error) from None
 
     def _grow(self, size: int) -> None:
-        """Count the bytes of the answer, without the 100 bytes or so that wrap each event."""
+        """Add an event's `size` to that of the answer, without the 100 bytes or so that wrap the event.
+
+        Raises AssistantError if the answer is too large.
+        """
         self._size += max(0, size - _WRAPPING)
         if self._size > self._bound.capacity:
             raise AssistantError(str(self._bound.refuse(f"an answer of {self._size} bytes or more")))

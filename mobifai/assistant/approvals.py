@@ -50,7 +50,7 @@ class Approvals:
         self._waiting.answer.set_result(ok)
         return True
 
-    async def granted(self, steps: tuple[AiStep, ...], otherwise: str = "nothing of it was run") -> bool:
+    async def granted(self, steps: tuple[AiStep, ...], otherwise: str = "they were not run") -> bool:
         """Ask the user, and return whether the steps are approved.
 
         Raises AssistantError after a timeout; its text ends with `otherwise`.

@@ -75,7 +75,7 @@ class _Parser:
         return self._commands
 
     def _piece(self) -> str:
-        """Read the next word, redirection or operator. Returns the operator, or an empty text for the others."""
+        """Read the next word, redirection or operator. Returns an operator as text, and an empty text otherwise."""
         if redirection := _REDIRECTION.match(self._line, self._at):
             self._redirect(redirection[0])
         elif operator := _OPERATOR.match(self._line, self._at):
@@ -91,7 +91,7 @@ class _Parser:
         return ""
 
     def _rest(self) -> bool:
-        """Advance to the next piece. Returns False at the end."""
+        """Skip spaces. Returns False at the end of the line."""
         while self._at < len(self._line) and self._line[self._at] == " ":
             self._at += 1
         return self._at < len(self._line)

@@ -38,7 +38,7 @@ _EDITING_WITHOUT_EDITOR = frozenset({"Backspace", "Ctrl+U", "Ctrl+W"})
 
 
 class CommandReader:
-    """Types into one terminal and knows its command line. `patience` is how long a program may take to end."""
+    """Types into one terminal and knows its command line. A running program has `patience` seconds to end."""
 
     def __init__(self, terminal: Terminal, clock: Callable[[], float], patience: float) -> None:
         self.certain = False
@@ -62,7 +62,7 @@ class CommandReader:
 
     @property
     def is_current(self) -> bool:
-        """Whether the terminal has printed nothing since it was read."""
+        """Whether the terminal has printed nothing since its screen was last read."""
         return self._terminal.position == self._position
 
     # -- reading
@@ -220,8 +220,9 @@ def _has_worked(key: str, before: PromptLine | None, after: PromptLine | None) -
 
 
 def _has_done(key: str, before: tuple[str, str], after: tuple[str, str]) -> bool:
-    """Return whether a key had its effect on the text around the cursor. Escape alone moves the cursor left by at most
-    one.
+    """Return whether a key had its effect on `before`, the text on both sides of the cursor, which is now `after`.
+
+    For Home, the cursor must move by more than one column: Escape alone may move it left by one.
     """
     text, moved = "".join(after), len(after[0]) - len(before[0])
     if key in ("PageUp", "PageDown"):

@@ -125,7 +125,7 @@ class Guard:
         return not risk or await self._ask((AiStep(type="keystroke", key=key, risk=risk, line=self._shown_line),))
 
     async def _risk_of(self, lines: Sequence[str]) -> str:
-        """Return why running a line that may be any of these may do harm; empty if it is harmless."""
+        """Return why running a line with these possible readings may do harm; empty if it is harmless."""
         risk = self._judge.risk_of_any(lines)
         if risk or not any(map(self._judge.reads_repository, lines)):
             return risk
@@ -144,7 +144,7 @@ class Guard:
         return _shown(self._reader.line.shown) if self._reader.line else None
 
     async def _may_edit(self, upcoming: Sequence[TypedPart], said: str) -> bool:
-        """Return whether the first of these texts may be typed.
+        """Return whether the first of these texts may be typed. `said` is the model's own warning, or empty.
 
         Editing needs no approval. But a line that is typed and run in one go is judged first, so that no risky line is
         left at the prompt.

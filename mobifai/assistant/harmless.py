@@ -129,7 +129,7 @@ def _options(arguments: Sequence[Word]) -> list[str]:
 
 
 def _without(letters: str, *names: str) -> Check:
-    """Allow all arguments but these options, and abbreviations of long ones."""
+    """Allow all arguments except options with these letters, and long options with these names or abbreviations."""
 
     def check(arguments: Sequence[Word]) -> bool:
         if any("$" in word.text and word.expands for word in arguments):
@@ -162,19 +162,19 @@ _FIND = _only(
 
 
 def _find(arguments: Sequence[Word]) -> bool:
-    """Allow only tests and printing. Patterns of directories may be unquoted."""
+    """Allow only the tests and the printing of `find`. Patterns may be unquoted; variables may not."""
     plain = [Word(word.text) for word in arguments]
     return _FIND(plain) and not any("$" in word.text and word.expands for word in arguments)
 
 
 def _ps(arguments: Sequence[Word]) -> bool:
-    """Reject options that show environments, which hold secrets."""
+    """Reject options of `ps` that show environments, which hold secrets."""
     shows = re.compile(r"-[A-Za-z]*E[A-Za-z]*|[A-Za-z]*e[A-Za-z]*|.*[eE][nN][vV][iI][rR][oO][nN].*")
     return not any(shows.fullmatch(word.text) for word in arguments)
 
 
 def _uniq(arguments: Sequence[Word]) -> bool:
-    """Reject a second file, which would be written."""
+    """Reject a second file, which `uniq` would overwrite."""
     files = [word for word in arguments if not word.text.startswith("-")]
     return len(files) <= 1 and not any(word.expands for word in files)
 
@@ -194,7 +194,7 @@ def _printf(arguments: Sequence[Word]) -> bool:
 
 
 def _jq(arguments: Sequence[Word]) -> bool:
-    """Reject access to the environment, and programs from files."""
+    """Reject what lets `jq` read the environment, or a program from a file."""
     shows = any("env" in word.text.lower() for word in arguments)
     return not shows and _without("fL", "from-file", "library-path")(arguments)
 
@@ -257,7 +257,7 @@ def _git(arguments: Sequence[Word]) -> bool:
 
 
 def _first(*commands: str) -> Check:
-    """Allow only these subcommands, which show something, before all options."""
+    """Allow any arguments after one of these subcommands, which only show something; no option may precede it."""
     return lambda arguments: (
         bool(arguments) and arguments[0].text in commands and not any(word.expands for word in arguments)
     )

@@ -11,7 +11,7 @@ from mobifai.assistant.conversation import ApiMessage
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """A question to the model. `messages` are those of the API; the last one is the user's."""
+    """A question to the model: the conversation in the API's format. The last of `messages` is the user's."""
 
     system: str
     messages: Sequence[ApiMessage]
@@ -20,7 +20,10 @@ class ModelRequest:
 
 @dataclass(frozen=True, slots=True)
 class ModelResponse:
-    """An answer of the model: blocks of the API. `tokens` is the number of tokens read and written."""
+    """An answer of the model, as blocks in the API's format. `tokens` is the number of tokens read and written.
+
+    `cut_off`: a limit ended the answer early. `refused`: the model declines to answer.
+    """
 
     blocks: Sequence[Block]
     tokens: int = 0
@@ -40,7 +43,10 @@ class ModelClient(Protocol):
         """Return the value that must not appear in any log; empty if there is none."""
 
     async def answer(self, question: ModelRequest, notice: NotifyUser) -> ModelResponse:
-        """Return the answer within a bounded time. Raises AssistantError with a text for the user."""
+        """Return the answer within a bounded time. `notice` is called before each retry.
+
+        Raises AssistantError with a text for the user.
+        """
 
 
 OpenModel = Callable[[], AbstractAsyncContextManager[ModelClient]]

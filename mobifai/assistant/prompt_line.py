@@ -1,8 +1,8 @@
 """The command line at a shell's prompt, read from the screen. Pure.
 
-The prompt is the text before the cursor while nothing is typed. If that was not seen, the line may begin after anything
-that looks like the end of a prompt; an ambiguous line is represented by all of its readings. A screen that does not
-look like an edited line gives None.
+The prompt is the text before the cursor while nothing is typed. If the screen was not seen at that time, the line may
+begin after anything that looks like the end of a prompt; an ambiguous line is represented by all of its readings. A
+screen that does not look like an edited line gives None.
 """
 
 import re
@@ -41,7 +41,7 @@ class PromptLine:
 
     @property
     def before_cursor(self) -> tuple[str, ...]:
-        """Return the line with its prompt, up to the cursor."""
+        """Return the possible readings of the text before the cursor, including the prompt."""
         return tuple(before for before, _ in self.parts)
 
     @property
@@ -51,7 +51,7 @@ class PromptLine:
 
     @property
     def shown(self) -> str:
-        """Return the line for the user."""
+        """Return the longest reading of the line, to be shown to the user."""
         return self.texts[0].strip()
 
 

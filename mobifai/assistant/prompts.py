@@ -46,7 +46,7 @@ def system(*, turns: int, actions: int, typed: int, screen: int, quiet: float) -
 
 
 def request(prompt: str, screen: str, turns: int) -> str:
-    """Return the first message."""
+    """Return the first message of a conversation: the user's prompt and the screen."""
     return f"The person asks:\n{prompt}\n\n{screen}\n\nTurn 1 of {turns}."
 
 

@@ -77,5 +77,5 @@ class Judge:
         return reads_repository(line, self._allowed)
 
     def risk_of_any(self, lines: Iterable[str]) -> str:
-        """Return why running a line that may be any of these may do harm."""
+        """Return why running a line with these possible readings may do harm; empty if it is harmless."""
         return next((why for line in lines if (why := self.risk(line))), "")

@@ -51,7 +51,7 @@ class ScriptedModel:
         """Do nothing: nothing is open."""
 
     async def answer(self, question: ModelRequest, notice: NotifyUser) -> ModelResponse:
-        """Return the next step's answer."""
+        """Return the answer of the script's next step, whatever the question. A step that is a function receives it."""
         step: Any = next(self._steps)
         if callable(step):
             step = step(question)

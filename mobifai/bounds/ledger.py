@@ -117,9 +117,9 @@ class Ledger:
 
     @property
     def worst_case_bytes(self) -> int:
-        """The memory that everything takes when every bound is full, computed from the limits.
+        """The bytes of memory that all containers take when every bound is full, computed from the limits.
 
-        Rings are shared with the keeper, and counted here.
+        The rings, which the agent shares with the keeper, are included.
         """
         return sum(self._worst_case(name, totals) for name, totals in self._totals.items())
 
@@ -156,16 +156,16 @@ def _check_override(name: str, value: int) -> None:
     if limit is None:
         raise ConfigError(f"limits: expected one of {', '.join(LIMITS)}; found {name!r}")
     if limit.fixed:
-        raise ConfigError(f"limits.{name}: this limit can't be changed; remove it")
+        raise ConfigError(f"limits.{name}: this limit can't be changed; remove this setting")
     most = MOST_TIMES * limit.value
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
         raise ConfigError(f"limits.{name}: expected a whole number of {limit.unit} from 1 to {most}; found {value!r}")
 
 
 def _outbox_for(overrides: Mapping[str, int]) -> dict[str, int]:
-    """Return the size of an outbox that holds a whole ring and what is read meanwhile.
+    """Return an override of the limit TERMINAL_OUTBOX: an outbox holds a whole ring and what is read meanwhile.
 
-    Raises ConfigError if the overrides set a smaller one.
+    Raises ConfigError if the overrides set a smaller outbox.
     """
     ring = overrides.get(TERMINAL_RING.name, TERMINAL_RING.value)
     least = ring + SCREEN_ROOM

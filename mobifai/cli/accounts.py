@@ -124,7 +124,10 @@ def _show(answer: dict[str, Any], *, as_json: bool) -> None:
 def _request_or_run(
     settings: FileSettings, state_dir: Path, request: str, name: str, now: Callable[[SignIn], Any]
 ) -> Any:
-    """Send a request to the running relay; if none runs, apply `now` to its state. Raises MobiFaiError."""
+    """Send a request to the running relay; if none runs, call `now` with the relay's stored accounts.
+
+    Raises MobiFaiError.
+    """
     if is_running(state_dir):
         if "relay_pid" not in request_running(state_dir, "status"):
             raise CommandError(

@@ -110,7 +110,7 @@ async def _say_repeats(logs: RootLogHandler) -> None:
 
 
 def _pid(spawner: KeeperClient | LocalSpawner) -> int:
-    """Return the process that a user stops to stop MobiFai."""
+    """Return the id of the process to stop in order to stop MobiFai: the keeper's, or without a keeper the agent's."""
     return spawner.keeper_pid if isinstance(spawner, KeeperClient) else os.getpid()
 
 
@@ -131,7 +131,7 @@ class _AgentRestart:
         return {}
 
     def restart(self) -> bool:
-        """Restart if there is a keeper. Return whether there is."""
+        """Restart the agent if there is a keeper. Return whether there is a keeper."""
         if self.pid is not None:
             self._begin()
         return self.pid is not None
@@ -202,7 +202,7 @@ def _only_here(relay: RelayConfig) -> str:
 
 
 def _write_ready_file(path: Path, content: Mapping[str, Any]) -> None:
-    """Write the file atomically. Raises StateError."""
+    """Write the ready file atomically, as JSON. Raises StateError."""
     try:
         write_whole(path, msgspec.json.encode(content) + b"\n", mode=0o644)
     except OSError as error:

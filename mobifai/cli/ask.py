@@ -58,7 +58,7 @@ async def _ask(socket: Path, request: Mapping[str, object], as_json: bool) -> No
 
 
 async def _approve(socket: Path, question: Mapping[str, Any], answered: "asyncio.Task[Any]") -> None:
-    """Ask the user at this terminal, unless another device answers first."""
+    """Ask the user for an approval and send the answer, unless another device answers first (`answered` is done)."""
     try:
         asked = asyncio.ensure_future(_approved(question["seconds"]))
         await asyncio.wait((asked, answered), return_when=asyncio.FIRST_COMPLETED)
@@ -106,7 +106,7 @@ def _step(step: dict[str, Any]) -> str:
 
 
 async def _approved(seconds: float) -> bool:
-    """Ask the user at this terminal. Return whether the answer was yes."""
+    """Ask the user at this terminal. Return whether the answer was yes; no answer within `seconds` is a no."""
     if not sys.stdin.isatty():
         click.echo("Not allowed: standard input is not a terminal, so nobody can be asked.", err=True)
         return False

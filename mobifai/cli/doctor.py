@@ -29,7 +29,9 @@ _STYLES = {Severity.OK: "green", Severity.WARNING: "yellow", Severity.PROBLEM: "
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.option("--relay", envvar="MOBIFAI_RELAY", help="Also check the relay at this URL.")
-@click.option("--lan", is_flag=True, envvar="MOBIFAI_LAN", help="Check as for `serve --lan`.")
+@click.option(
+    "--lan", is_flag=True, envvar="MOBIFAI_LAN", help="Check for a built-in relay that `mobifai serve --lan` starts."
+)
 @click.option("--host", envvar="MOBIFAI_HOST", help="Address of the built-in relay.  [default: 127.0.0.1]")
 @click.option(
     "--port", type=click.IntRange(0, 65535), envvar="MOBIFAI_PORT", default=DEFAULT_PORT, show_default=True,

@@ -30,7 +30,7 @@ def fork_if_init() -> None:
 
 @contextmanager
 def _blocked_signals() -> Iterator[set[int]]:
-    """Block all signals before the fork, so that none is lost."""
+    """Block the signals that PID 1 forwards or waits for, and yield them: before the fork, so that none is lost."""
     waited: set[int] = set(signal.valid_signals()) - _OWN | {signal.SIGCHLD}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, waited)
     try:
@@ -53,7 +53,7 @@ def _take_terminal() -> None:
 
 
 def _wait_for(child: int, waited: set[int]) -> int:
-    """Forward signals and reap processes until the child has ended. Return its exit status."""
+    """Forward the `waited` signals to the child, and reap processes until it has ended. Return its exit status."""
     while True:
         number = signal.sigwait(waited)
         if number != signal.SIGCHLD:

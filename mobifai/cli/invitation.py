@@ -84,7 +84,7 @@ def _code(invitation: dict[str, Any]) -> str:
 
 
 def _clock(invitation: dict[str, Any]) -> str:
-    """Return the local time at which it expires."""
+    """Return the local time at which an invitation expires."""
     expires_at = str(invitation["expires_at"])
     try:
         return f"{datetime.fromisoformat(expires_at).astimezone():%H:%M}"

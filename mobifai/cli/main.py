@@ -56,7 +56,7 @@ class LazyGroup(click.Group):
     """A group that imports a command when it is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return all names, our own first."""
+        """Return the names of all commands: MobiFai's own first, then those of entry points."""
         offered = sorted(point.name for point in _offered())
         return [*_COMMANDS, *(name for name in offered if name not in _COMMANDS)]
 
@@ -144,7 +144,7 @@ def _explain(error: Exception) -> int:
 
 
 def _is_full_output(error: Exception) -> bool:
-    """Return whether a write to a standard stream failed. Errors of our own files have a type or a file name."""
+    """Return whether a write to a standard stream failed, as on a full disk. Errors of our own files name a file."""
     return isinstance(error, OSError) and error.filename is None and error.errno in _FULL
 
 
@@ -157,7 +157,7 @@ def _named(error: BaseException) -> MobiFaiError | None:
 
 
 def _lack(error: Exception) -> MobiFaiError | None:
-    """Return the error as a CommandError if a limit of the system caused it."""
+    """Return a CommandError that explains which limit of the system caused this error; None for any other cause."""
     lacked = describe_shortage(error)
     return CommandError(lacked) if lacked is not None else None
 

@@ -60,7 +60,8 @@ def _time_of_day(_: click.Context, __: click.Parameter, value: str | None) -> dt
     "--ready-file",
     type=click.Path(path_type=Path, dir_okay=False),
     envvar="MOBIFAI_READY_FILE",
-    help="Write addresses and process id to this file, as JSON, once phones can pair; removed when the agent ends.",
+    help="Write the relay's addresses and MobiFai's process id to this file, as JSON, once phones can pair; "
+    "removed when the agent ends.",
 )
 @click.option(
     "--memory-limit",

@@ -51,7 +51,7 @@ def manager(platform: str = sys.platform) -> ServiceManager:
     type=click.FloatRange(min=0),
     default=20,
     show_default=True,
-    help="Seconds to wait for the agent's answer; 0: do not wait.",
+    help="Seconds to wait until the new service's agent answers; 0: do not wait.",
 )
 @click.argument("serve_options", nargs=-1, type=click.UNPROCESSED, metavar="[-- SERVE_OPTION...]")
 @click.pass_context

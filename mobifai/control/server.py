@@ -145,7 +145,7 @@ async def _calmly(answer: Awaitable[object]) -> object:
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:
-    """Disconnect a command once it has read everything, or does not read because it may be stopped."""
+    """Disconnect a command after it has read everything; after CLOSE_SECONDS at the latest, as it may be stopped."""
     writer.close()
     try:
         async with asyncio.timeout(CLOSE_SECONDS):

@@ -33,7 +33,7 @@ class MonitorTarget(Protocol):
         """Read the agent's status. Raises OSError if the process' figures can't be read."""
 
     def checked(self, check: HealthCheck) -> None:
-        """Keep the outcome of the last check."""
+        """Store the outcome of the last check, for the status."""
 
     async def relay_round_trip(self) -> float | None:
         """Measure a round trip through the relay in seconds; None without a connection. Raises TimeoutError."""
@@ -68,13 +68,13 @@ class Monitor:
         self._behind_at: dict[str, int] = {}  # bounded by the limit on sessions
 
     async def run(self) -> None:
-        """Check until cancelled."""
+        """Check the agent every `check_seconds` until cancelled, and restart it when that is due."""
         while True:
             await self._pause()
             try:
                 await self.check()
             except OSError as error:  # for example, no descriptor is left: this check is skipped
-                _log.warning("the health check failed: %s", error)
+                _log.warning("a health check could not be made and was skipped: %s", error)
             if self._strikes == STRIKES:
                 _log.warning(
                     "memory was above %s in %d checks in a row; the agent restarts at the next quiet moment",
@@ -94,7 +94,7 @@ class Monitor:
             await self._sleep(QUIET_POLL_SECONDS)
 
     async def check(self) -> HealthCheck:
-        """Check now, and react to what is found."""
+        """Check now: free memory above the limit, and replace connections that are open but deliver nothing."""
         status = self._target.status()
         round_trip = await self._try_relay()
         self._try_phones(status.phones)
@@ -118,7 +118,7 @@ class Monitor:
     # -- memory
 
     def _relieve(self, status: AgentStatus) -> int:
-        """Free memory. Return 1 if the agent still uses more than the limit, else 0."""
+        """Free memory. Return how many checks above the limit to count: 1 if memory is still above it, else 0."""
         _log.warning("⚠️  High memory usage detected: %s", megabytes(status.memory_bytes))
         found = free_memory()
         after = self._target.status().memory_bytes

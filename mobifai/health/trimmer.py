@@ -24,7 +24,7 @@ class TrimTarget(Protocol):
 
 
 class Trimmer:
-    """Trims one set of terminals."""
+    """Trims the output of the terminals in `target` periodically."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Trimmer:
             try:
                 self.trim()
             except OSError as error:
-                _log.warning("trimming failed: %s", error)
+                _log.warning("trimming the output of inactive terminals failed; trying again later: %s", error)
 
     def trim(self) -> None:
         """Shorten the output of inactive terminals, and free memory if any was shortened."""

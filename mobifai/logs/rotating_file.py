@@ -1,4 +1,4 @@
-"""The log on disk: the current file and a few older ones, within the limits' sizes.
+"""The log on disk: the current file and a few older ones, whose number and sizes are limited.
 
 It owns the open file and all files with its name. A full disk or an unwritable directory never raises: it is reported
 once, lines are dropped, and writing is tried again. Only the process that holds the state directory's lock writes.
@@ -52,7 +52,7 @@ class LogFile:
         self._retry_at: float | None = None
 
     def write(self, line: LogLine) -> None:
-        """Write a line if possible."""
+        """Write a line. If the file can't be written, count the line as missing."""
         if self._retry_at is not None and self._clock() < self._retry_at:
             self._missing += 1
             return
@@ -65,7 +65,7 @@ class LogFile:
             self._recovered()
 
     def close(self) -> None:
-        """Close the file and its entries in the ledger. Idempotent."""
+        """Close the current file and the ledger entries of all files. Idempotent."""
         self._close_file()
         self._ledger.close(self._files)
         self._ledger.close(self._line)
@@ -127,7 +127,7 @@ class LogFile:
         self._append(self._cut(line))
 
     def _cut(self, line: LogLine) -> bytes:
-        """Encode a line, without its middle if it is too long."""
+        """Encode a line for the file, without its middle if it is longer than the limit."""
         data = self._form(line).encode(errors="backslashreplace")
         most = min(self._line.capacity, self._ledger.capacity(LOG_FILE)) - 1
         if len(data) > most:

@@ -123,7 +123,7 @@ class RootLogHandler(logging.Handler):
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Exclude other threads, and nested calls by this thread."""
+        """Exclude other threads from the outputs, and mark records that this thread logs meanwhile as nested."""
         self.acquire()
         self._speaking = True
         try:
