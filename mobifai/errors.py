@@ -62,7 +62,7 @@ class ConfigError(MobiFaiError):
 
 
 class StateError(MobiFaiError):
-    """The state directory can't be used."""
+    """The state directory, another file, a port, or the running process can't be used."""
 
 
 class ServiceError(MobiFaiError):

@@ -1,1 +1,1 @@
-"""The assistant: prompts that drive a terminal with a model, and a history that cannot grow."""
+"""The assistant: prompts that drive a terminal with a model, and a bounded history of each conversation."""

@@ -34,11 +34,11 @@ class Conversation:
 
     @property
     def messages(self) -> list[ApiMessage]:
-        """Return the messages to send."""
+        """Return the messages to send to the model, oldest first."""
         return list(self._history)
 
     def begin(self, request: str) -> None:
-        """Add the first message, which is never evicted. Raises LimitReached."""
+        """Add the user's request as the first message, which is never evicted. Raises LimitReached."""
         self._append({"role": "user", "content": [_text(request)]})
 
     def answered(self, blocks: Sequence[Block]) -> None:

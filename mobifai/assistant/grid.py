@@ -116,7 +116,10 @@ class Grid:
     # -- as text
 
     def text(self, cursor_row: int) -> tuple[str, int]:
-        """Return all lines, and the index at which the screen begins. Blank lines below the cursor are left out."""
+        """Return the history and the screen as text, and the index in this text at which the screen begins.
+
+        Blank lines below the cursor are left out; on the alternate screen, so is the history.
+        """
         screen = [_plain(line) for line in self.lines]
         while len(screen) > cursor_row + 1 and not screen[-1]:
             screen.pop()

@@ -49,7 +49,7 @@ class _Event:
 class Stories:
     """The histories, at most one for each terminal. If there are too many, those that ended first are dropped.
 
-    `file` need not exist.
+    `file` lists the running conversations; it need not exist yet.
     """
 
     def __init__(self, file: Path, ledger: Ledger) -> None:
@@ -63,7 +63,7 @@ class Stories:
         self._recall()
 
     def close(self) -> None:
-        """Drop everything but the file. Idempotent."""
+        """Drop all histories from memory, but keep the file for the next agent. Idempotent."""
         self._stories.clear()
         self._events.clear()
         for bound in self._bounds:

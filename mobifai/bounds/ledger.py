@@ -131,7 +131,7 @@ class Ledger:
         return totals.capacity * limit.item_bytes * self._most(limit.per)
 
     def _most(self, per: str | None) -> int:
-        """Return how many containers may exist. `per` names the limit on their number; None means one."""
+        """Return how many containers of a limit may exist. `per` names the limit on their number; None means one."""
         return 1 if per is None else self._totals[per].capacity * self._most(LIMITS[per].per)
 
     def _entry(self, name: str, totals: _Totals) -> Entry:

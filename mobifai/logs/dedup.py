@@ -40,7 +40,7 @@ class _RepeatCount:
 
 
 class RepeatFilter:
-    """The message kinds of the last minute, oldest first. `clock` is monotonic, in seconds."""
+    """Counts the repeats of each message kind, and yields them after a minute. `clock` is monotonic, in seconds."""
 
     def __init__(self, bound: Bound, clock: Callable[[], float]) -> None:
         self._bound = bound

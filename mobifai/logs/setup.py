@@ -135,7 +135,7 @@ class RootLogHandler(logging.Handler):
     # -- records
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a record, or count it. Never raises."""
+        """Write a record, or count it as a repeat of an earlier one. Never raises."""
         line = log_line(record)
         if self._speaking:  # garbage collection during a record logged something
             self._to_stream(line)
