@@ -34,7 +34,7 @@ class ShowLogin:
 
 @dataclass(frozen=True, slots=True)
 class OpenPeer:
-    """Open a peer connection to this phone, in place of any other."""
+    """Open a WebRTC connection to this phone, and close the one to another phone if there is one."""
 
     peer_id: str
 

@@ -44,7 +44,7 @@ class ClientKind(StrEnum):
 
     @property
     def device_type(self) -> DeviceType:
-        """Return the type with which such a client registers."""
+        """Return the device type with which a client of this kind registers at the relay."""
         return "mac" if self is ClientKind.AGENT else "mobile"
 
 
@@ -141,14 +141,14 @@ class Attempts:
         self._failed: BoundedMap[str, tuple[float, int]] = BoundedMap(ledger.open(RELAY_ATTEMPTS))
 
     def check(self, address: str, now: float) -> None:
-        """Raise TooManyAttempts if an address has failed too often."""
+        """Raise TooManyAttempts if too many attempts from the network of `address` failed in the last minute."""
         for network, most in _networks(address):
             since, count = self._failed.get(network, (now, 0))
             if now - since < 60 and count >= most:
                 raise TooManyAttempts("too many failed attempts from this address; wait a minute and try again")
 
     def failed(self, address: str, now: float) -> None:
-        """Count a failed attempt."""
+        """Count a failed attempt from `address`."""
         for network, _ in _networks(address):
             since, count = self._failed.get(network, (now, 0))
             fresh = now - since >= 60
@@ -156,7 +156,10 @@ class Attempts:
 
 
 def _networks(address: str) -> Iterator[tuple[str, int]]:
-    """Yield the networks that an address counts for, with their limits; one host can use a whole IPv6 /64."""
+    """Yield the networks for which a failed attempt of `address` counts, each with its limit of attempts per minute.
+
+    For IPv4 that is the address alone. For IPv6 it is the /64, since one host can use all of it, and the /48.
+    """
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

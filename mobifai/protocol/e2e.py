@@ -106,7 +106,11 @@ class SendToPhone(msgspec.Struct, frozen=True):
 
 
 class PhoneProven(msgspec.Struct, frozen=True):
-    """Serve the phone and pin its key. `psk` is that of the link by which it came, which is now used up."""
+    """Pin the key that the phone has proven, and serve the phone.
+
+    `psk` is the pre-shared key of the invitation link that the phone used, which is now invalid. It is None for
+    a phone whose key is pinned already.
+    """
 
     key: bytes
     name: str
@@ -131,7 +135,7 @@ E2eCommand = SendToPhone | PhoneProven | SessionRefused | MessageIgnored
 
 
 class _Phone(msgspec.Struct, frozen=True):
-    """The phone of a handshake. `psk` is that of the link by which the phone came, if it came by a link."""
+    """The phone of a handshake. `psk` is the pre-shared key of the invitation link that it used, if any."""
 
     key: bytes
     introduction: messages.Introduction
@@ -139,7 +143,7 @@ class _Phone(msgspec.Struct, frozen=True):
 
 
 class E2eSession:
-    """One phone's session. `introduction` is sent to the phone in the handshake: the agent's name and features.
+    """The handshake with one phone. `introduction` is sent to the phone in it: the agent's name and features.
 
     `ciphers` encrypts and decrypts both directions. It is None unless the session is ESTABLISHED.
     """

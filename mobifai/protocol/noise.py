@@ -107,7 +107,7 @@ class CipherState:
 
     def _nonce(self) -> bytes:
         if self._counter > LAST_COUNTER:
-            raise EncryptionError("this session has used all its numbers; begin a new one")
+            raise EncryptionError("this session has used all its message numbers; begin a new session")
         return bytes(4) + self._counter.to_bytes(8, "little")
 
 

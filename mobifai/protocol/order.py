@@ -33,13 +33,13 @@ class Way(StrEnum):
 
 
 class Numbering:
-    """Numbers the messages that are sent. `next` is the number of the next one; None in a session without order."""
+    """Numbers the messages that one side sends. `next` is the next message's number; None if the session uses none."""
 
     def __init__(self) -> None:
         self.next: int | None = None
 
     def begin(self, *, ordered: bool) -> None:
-        """Start a session."""
+        """Start a session, whose messages are numbered from 1 if it is `ordered`, and not numbered otherwise."""
         self.next = 1 if ordered else None
 
     def sent(self, event: str) -> None:
@@ -63,19 +63,19 @@ class Arrivals(Generic[T]):
         self._has_channel = False
 
     def begin(self) -> None:
-        """Start a session, which has no data channel yet."""
+        """Start a session without a data channel: drop held messages, and expect message 1."""
         self._held.clear()
         self._next = 1
         self._has_channel = False
 
     def take(self, way: Way, number: int | None, message: T) -> list[T]:
-        """Return the messages that can be processed now, after the arrival of this one. Raises as `hold` does."""
+        """Record that `message` arrived. Return the messages that can be processed now. Raises EncryptionError."""
         return [message, *self.ready()] if self.advance(number) else self.hold(way, number, message)
 
     def advance(self, number: int | None) -> bool:
-        """Count a message that is the next one. Then process it, and after it those that are `ready`.
+        """Count the message with this number if it is the next one. Return whether it is.
 
-        Returns False for any other message; pass that to `hold`.
+        If so, the caller processes the message and then those that `ready` returns. Otherwise it calls `hold`.
         """
         if number != self._next:
             return False
@@ -137,7 +137,7 @@ class Arrivals(Generic[T]):
         return found
 
     def _skip(self) -> list[T]:
-        """Skip the missing messages."""
+        """Skip the missing messages before the first held one. Return the held messages that can be processed now."""
         self._next = min(self._held)
         return self._following()
 

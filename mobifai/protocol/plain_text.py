@@ -43,7 +43,7 @@ def plain(text: object) -> str:
 
 
 def lines(text: object, most: int = MAX_TEXT) -> str:
-    """Return a text with all lines but the first indented, so that none is mistaken for the caller's own."""
+    """Return the text with all lines but the first indented, so that none looks like MobiFai's own output."""
     given = str(text)
     return plain(given[:most]).replace("\n", "\n  ") + (_CUT if len(given) > most else "")
 

@@ -78,7 +78,7 @@ class ConnectedDevice:
 
     @property
     def proven(self) -> tuple[str, str, str, str]:
-        """Return the proven properties; if one of them changes, it is another device."""
+        """Return what the token proves: account, id, type and key. With other values, it is another device."""
         return self.user, self.device_id, self.type, self.public_key
 
 
@@ -350,7 +350,7 @@ class RelayRegistry:
     # -- traffic
 
     def receiver_of(self, sid: str) -> str | None:
-        """Return the socket to which a device's application events are forwarded; None drops them."""
+        """Return the socket to which a device's application events are forwarded, or None if it is not paired."""
         pair = self._pairs.get(sid)
         return pair.other(sid) if pair is not None and pair.stage is PairStage.PAIRED else None
 

@@ -81,7 +81,7 @@ def is_loopback(url: str) -> bool:
 
 
 def invitation_urls(urls: list[str]) -> dict[str, Any]:
-    """Return the URLs that an invitation has: of the relay, of the page, and other candidates if there are any."""
+    """Return an invitation's fields with URLs: `relay_url`, `page_url`, and `other_urls` if there are several."""
     url, *others = urls
     return {"relay_url": url, "page_url": f"{url}/", **({"other_urls": others} if others else {})}
 

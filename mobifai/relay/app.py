@@ -93,6 +93,6 @@ def _below(prefix: str, route: web.RouteDef) -> web.RouteDef:
 
 
 async def _add_slash(request: web.Request) -> web.Response:
-    """Redirect to the page, whose relative links need the trailing slash."""
+    """Redirect from the public URL's path to the same path with a slash, which the phone page's relative links need."""
     last = request.path.rpartition("/")[2]
     return web.Response(status=308, headers={hdrs.LOCATION: f"{last}/"})

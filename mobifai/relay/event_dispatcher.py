@@ -57,7 +57,7 @@ class DeviceConnection(Protocol):
         """Number of packets that the device's kernel or reader has not accepted yet."""
 
     def send(self, event: str, payload: object) -> None:
-        """Queue an event. A device whose queue is full is dropped."""
+        """Queue an event for the device. A full queue closes the connection."""
 
     def disconnect(self) -> None:
         """Send queued packets, tell the device not to reconnect, and close."""
@@ -108,7 +108,7 @@ class EventDispatcher:
         except MobiFaiError as error:
             _send_notice(connection, "error", str(error))
         except Exception:
-            log.exception("event %r failed", event)
+            log.exception("the relay could not handle the event %r of a device", event)
             _send_notice(connection, "error", f"{event}: internal error of the relay; see its log")
 
     def _handle(self, connection: DeviceConnection, event: str, arguments: tuple[object, ...]) -> None:
@@ -172,7 +172,11 @@ class EventDispatcher:
             self._make_room(own)
 
     def _make_room(self, own: int) -> None:
-        """Disconnect the newest device of the largest account, to admit one of an account that has `own`."""
+        """Disconnect the newest device of the account with the most connections, to admit another account's device.
+
+        `own` is the number of connections that the other account has. Raises LimitReached if no account has at least
+        two more.
+        """
         largest = self._registry.of_largest_user()
         if len(largest) <= own + 1:
             raise LimitReached("this relay has reached its limit of connected devices; try again later")
@@ -225,7 +229,7 @@ class EventDispatcher:
         self._count()
 
     def _count(self) -> None:
-        """Record the connections of the account with the most; only accounts of a shared relay have a limit."""
+        """Record the largest account's number of connections in the ledger. Only a shared relay limits it."""
         if self._sign_in.shared:
             self._of_account.set(len(self._registry.of_largest_user()))
 
@@ -246,7 +250,7 @@ class EventDispatcher:
             self._register(connection, msgspec.structs.replace(connection.pending_register, token=token))
 
     def on_end(self, connection: DeviceConnection) -> None:
-        """Handle the end of a connection."""
+        """Handle the end of a connection: end the device's pair, and notify the other device."""
         self._note(connection.key)
         self._carry_out(self._registry.leave(connection.key))
         self._count()
@@ -262,7 +266,7 @@ class EventDispatcher:
             self._sign_in.record_connected(device.user, device.device_id)
 
     def expire(self, now: float) -> None:
-        """End handshakes that take too long, and connections without a sign-in."""
+        """End handshakes that take too long, and close connections on which no device has signed in in time."""
         self._carry_out(self._registry.expire(now))
         for connection in list(self._connections.values()):
             if connection.key not in self._registry and now - connection.opened_at > SIGN_IN_SECONDS:

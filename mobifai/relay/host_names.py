@@ -73,7 +73,7 @@ def _is_ip_address(name: str) -> bool:
 
 
 def _remedy(name: str | None, port: int | None) -> str:
-    """Return how to allow a name; an empty string if it is not a valid name."""
+    """Return the end of an error message that says how to allow a host name; empty if the name is not valid."""
     if name is None or not (_PLAIN_NAME.fullmatch(name) or _is_ip_address(name)):
         return ""
     shown = f"[{name}]" if ":" in name else name

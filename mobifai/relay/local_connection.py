@@ -65,11 +65,11 @@ class LocalConnection:
 
     @property
     def in_flight(self) -> int:
-        """Number of queued events."""
+        """Number of queued events that the device has not received yet."""
         return len(self.outbox)
 
     def send(self, event: str, payload: object) -> None:
-        """Queue an event. A device whose queue is full is dropped."""
+        """Queue an event for the device, or deliver it now (see the module). A full queue closes the connection."""
         raw = payload if isinstance(payload, msgspec.Raw) else msgspec.Raw(encode(payload))
         if self._receiver is not None and is_forwarded(event) and not len(self.outbox) and not self.outbox.ended:
             self._deliver(self._receiver, event, raw)
@@ -77,21 +77,21 @@ class LocalConnection:
             self.outbox.put((event, raw))
 
     def disconnect(self) -> None:
-        """Close. Queued events can still be received."""
+        """Close the connection. The device can still receive queued events."""
         self.outbox.finish()
 
     def close(self, _code: CloseCode = CloseCode.OK) -> None:
-        """Close. Queued events can still be received."""
+        """Close the connection. The device can still receive queued events."""
         self.outbox.finish()
 
     def abort(self) -> None:
-        """Close, and discard queued events."""
+        """Close the connection, and discard queued events."""
         self.outbox.clear()
 
     # -- what the device does
 
     async def deliver_to(self, receiver: Callable[[str, msgspec.Raw], None]) -> None:
-        """Call `receiver` with each event, in order, until the connection is closed. Its errors are logged."""
+        """Call `receiver` with each event, in order, until the connection is closed. Log its exceptions."""
         self._receiver = receiver
         try:
             while (event := await self.receive()) is not None:
@@ -107,7 +107,7 @@ class LocalConnection:
             _log.exception("the handler of event %r failed", event)
 
     async def receive(self) -> LocalEvent | None:
-        """Wait for the next event. Return None at the end."""
+        """Wait for the next event. Return None once the connection is closed and no event is queued."""
         return await self.outbox.get()
 
     def emit(self, event: str, payload: object) -> None:

@@ -84,7 +84,7 @@ def not_waiting() -> str:
 
 
 def no_device() -> str:
-    """Return the page for an address without a device."""
+    """Return the page for a login address that does not name the device to sign in."""
     return _page(
         "Sign in",
         '<p class="problem" role="alert">This address does not name the device to sign in.</p>\n'

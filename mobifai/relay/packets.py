@@ -104,12 +104,12 @@ def open_frame(sid: str, ping_seconds: float, silent_seconds: float, most_bytes:
 
 
 def connected_frame(sid: str) -> bytes:
-    """Return the response to a connect."""
+    """Return the response that accepts a Socket.IO connect packet."""
     return b"40" + encode({"sid": sid})
 
 
 def refused_frame(namespace: str) -> bytes:
-    """Return the response to a connect to an unknown namespace."""
+    """Return the response that refuses a Socket.IO connect packet for an unknown namespace."""
     return b"44%s,%s" % (namespace.encode("utf-8", "replace"), encode({"message": "Unable to connect"}))
 
 

@@ -122,7 +122,7 @@ class HttpRoutes:
             raise web.HTTPForbidden(text=str(refused)) from None
 
     async def _sign_in_without_form(self, request: web.Request) -> web.Response:
-        """Sign in like the form. The body must be JSON, which a form of another site can't send."""
+        """Sign in a device with a code, without the login page. The body must be JSON, which forms can't send."""
         if request.content_type != JSON_TYPE:
             raise web.HTTPUnsupportedMediaType(text=f"expected {JSON_TYPE}")
         try:

@@ -178,7 +178,7 @@ class _Components:
             await self._runner.cleanup()
 
     def tick(self) -> None:
-        """End handshakes and connections that take too long."""
+        """End handshakes and connections that take too long. Regularly, store which devices are connected."""
         now = self._monotonic()
         self.dispatcher.expire(now)
         self.listener.http_connections.expire(now)
@@ -204,4 +204,4 @@ async def _tick_repeatedly(tick: Callable[[], None]) -> None:
         try:
             tick()
         except Exception:
-            log.exception("the relay's periodic check failed")
+            log.exception("the relay's periodic check failed; trying again in %g s", TICK_SECONDS)

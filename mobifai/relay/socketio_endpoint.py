@@ -35,7 +35,7 @@ Connections = BoundedMap[str, "WebSocketConnection | LocalConnection"]
 
 
 class SocketIOEndpoint:
-    """Serves `PATH`. It adds to `connections`, by key, and removes from there."""
+    """Serves the Socket.IO connections of devices at `PATH`. It keeps the open ones in `connections`, by key."""
 
     def __init__(
         self,
@@ -137,7 +137,7 @@ class SocketIOEndpoint:
         self._keep(connection, group)
 
     def _make_room(self, gone: str | None) -> None:
-        """Abort a connection that is not signed in."""
+        """Abort the connection with the key `gone`, which was evicted for a new one; None: nothing was evicted."""
         connection = self._connections.get(gone) if gone is not None else None
         if connection is not None:
             self._remove(connection)

@@ -83,7 +83,7 @@ class WebSocketConnection:
         return len(self.outbox) + bool(transport is not None and transport.get_write_buffer_size())
 
     def send(self, event: str, payload: object) -> None:
-        """Queue an event. A device whose queue is full is dropped."""
+        """Send the device an event now, or queue it. A full queue aborts the connection."""
         frame = packets.event_frame(event, payload)
         if not self._write_now(frame):
             self.outbox.put(frame)

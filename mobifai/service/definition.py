@@ -83,7 +83,7 @@ def write_definition(file: Path, text: str) -> bool:
 
 
 def check_words(service: ServiceDefinition) -> None:
-    """Raise ServiceError if a word has characters that no definition file can hold."""
+    """Raise ServiceError if the command, the environment or `home` has characters that no definition file can hold."""
     for word in (*service.argv, *service.environment.values(), str(service.home)):
         if any(ord(character) < 32 or 0xD800 <= ord(character) < 0xE000 for character in word):
             raise ServiceError(

@@ -49,7 +49,7 @@ class Candidate:
             self._check(Features.common(proof.features))
 
     def _check(self, features: Features) -> None:
-        """Refuse a phone whose relay has hidden the phone's feature `bind`."""
+        """Accept the proven phone, unless the relay hid its feature `bind`. The phone itself sent `features`."""
         if features.binds and not self.phone.features.binds:
             self.encryption.refuse(Reason.BROKEN, "the relay hides what this phone can do")
         else:

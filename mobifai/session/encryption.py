@@ -111,7 +111,7 @@ class EncryptedSession:
                     self.close()
                     self._end(Refusal(reason, message))
                 case e2e.MessageIgnored(what):
-                    _log.debug("ignored: %s", what)
+                    _log.debug("ignored a message from the relay during the encrypted handshake: %s", what)
         return None
 
     def decrypt(self, payload: object) -> bytes | None:
@@ -129,7 +129,7 @@ class EncryptedSession:
     def ignore(self, event: str) -> None:
         """Ignore an event that a phone with encryption does not send now. Warn once of an unencrypted one."""
         if event in messages.SEALING:
-            _log.debug("ignored: %s at the wrong time", event)
+            _log.debug("ignored %s, which the session does not accept now", event)
         elif not self._has_warned:
             self._has_warned = True
             _log.warning(

@@ -42,10 +42,10 @@ class ChannelHandover:
         return self._timer is not None
 
     def begin(self, echo: Callable[[str], None] | None, *, listens: bool) -> None:
-        """Begin, since a channel has opened.
+        """Begin a handover to a data channel that has just opened.
 
         `echo` asks the relay for an echo; None if the relay sends none, or carries no messages. `listens`: the phone
-        receives messages on a channel as soon as it opens.
+        receives messages on a data channel as soon as that opens.
         """
         self.stop()
         self._settle_seconds = 0.0 if listens else SETTLE_SECONDS

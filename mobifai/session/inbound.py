@@ -176,7 +176,7 @@ class Inbound:
         try:
             self._connector.signal(messages.decode(messages.FROM_RELAY, event, payload))
         except BadMessage as error:
-            _log.warning("the phone sent an invalid message about the data channel: %s", error)
+            _log.warning("ignored an invalid message of the phone about its data channel: %s", error)
 
     def _put(self, event: str, payload: object, size: int) -> None:
         if self._closed:
@@ -210,7 +210,7 @@ class Inbound:
         self._outbound.send("code:error", {"action": action, "error": "this agent has no editor"})
 
     def _refuse(self, error: MobiFaiError | OSError) -> None:
-        _log.debug("refused: %s", error)
+        _log.debug("refused a request of the phone: %s", error)
         uuid = error.uuid if isinstance(error, TerminalError) else ""
         self._outbound.send("process:error", messages.ProcessError(uuid=uuid, error=str(error)))
         self._refused(error)

@@ -121,7 +121,7 @@ class SessionRegistry:
         phone.end_pairing()
 
     async def _run(self, session: Session, earlier: list[asyncio.Task[None]]) -> None:
-        """Keep a session's data channel, once those of closed sessions have ended."""
+        """Keep the session's data channel, once the cancelled tasks in `earlier` (of closed sessions) have ended."""
         closing = [task for task in earlier if task.cancelling()]
         earlier.clear()
         if closing:

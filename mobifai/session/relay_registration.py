@@ -78,7 +78,7 @@ class RegistrationListener(Protocol):
         """The relay lost the phone. An open data channel continues."""
 
     def relay_has_room(self) -> None:
-        """The relay's transport has sent its messages and has room."""
+        """A message has left by the relay, so there may be room for others."""
 
     def relay_echoed(self, nonce: str) -> None:
         """An echo arrived from the relay."""
@@ -153,12 +153,12 @@ class RelayRegistration:
         self._do(self._pairing.relay_connected(len(self._tabs)))
 
     def relay_lost(self) -> None:
-        """End the session of a phone that has no data channel."""
+        """Handle the loss of the connection to the relay: end the phone's session unless its data channel is open."""
         self._listener.phone_left_relay()
         self._do(self._pairing.relay_lost(self._listener.has_channel))
 
     def relay_has_room(self) -> None:
-        """Continue sending."""
+        """Let the phone's session send more by the relay."""
         self._listener.relay_has_room()
 
     def relay_message(self, event: str, payload: object) -> None:
@@ -172,7 +172,7 @@ class RelayRegistration:
         try:
             self._receive(event, messages.decode(messages.FROM_RELAY, event, payload))
         except BadMessage as error:
-            _log.warning("the relay sent a message that the protocol does not allow: %s", error)
+            _log.warning("ignored a message of the relay that the protocol does not allow: %s", error)
 
     def _receive(self, event: str, message: Any) -> None:
         tabs = len(self._tabs)
@@ -229,7 +229,7 @@ class RelayRegistration:
 
     def _show_sign_in(self, path: str, message: str) -> None:
         if not path.startswith("/") or path.startswith("//"):  # the address would not be on this relay
-            _log.warning("the relay requires a sign-in at %r, which is not a path of the relay", path[:100])
+            _log.warning("ignored the relay's request to sign in at %r, which is not a path of the relay", path[:100])
             return
         if self._prompts_left > 0:
             self._prompts_left -= 1

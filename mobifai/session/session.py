@@ -159,7 +159,7 @@ class Session:
         self._owner.session_closed(self)
 
     def _enter(self, event: str) -> bool:
-        """Change to the next stage. Return whether there is one."""
+        """Change to the stage that follows `event`. Return False if the event has no effect in the present stage."""
         following = TRANSITIONS[self.stage].get(event)
         self.stage = following or self.stage
         return following is not None
@@ -167,7 +167,7 @@ class Session:
     def _send_everything(self) -> None:
         """Send all output and the assistant's events: the viewer is on a new transport.
 
-        A message that was sent just before may have closed the session. Then nothing is watched for it.
+        Does nothing if the session is closed: a message that was sent just before may have closed it.
         """
         if self.stage is not SessionStage.OPEN:
             return
@@ -251,7 +251,7 @@ class Session:
             self._start_again(with_sync=True)
 
     def relay_in_use(self) -> None:
-        """Send again what the channel has not delivered, at least the screens."""
+        """Continue by the relay after a data channel: send the output that the channel lost, or else the screens."""
         self._start_again(with_sync=self.features.resumes)
 
     def transports_ended(self) -> None:

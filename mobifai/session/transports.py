@@ -124,12 +124,12 @@ class SessionTransports:
             self.connector.peer.drop()
 
     def check_inbound(self) -> None:
-        """Close the data channel of a phone whose messages never end."""
+        """Close the data channel if too many bytes of incomplete messages have arrived on it."""
         if self.connector.peer is not None:
             self.connector.peer.check_inbound()
 
     def _does_not_read(self) -> None:
-        _log.info("closed the data channel of a phone that does not read what it asked for")
+        _log.info("closed the data channel of a phone that does not read the messages to it")
         self._handover.stop()
         self.connector.disconnect()
         self.outbound.set_channel(None)
@@ -165,7 +165,7 @@ class SessionTransports:
         self.outbound.flush()
 
     def connection_ended(self, was_open: bool) -> None:
-        """Continue by the relay. Output that the channel has not delivered is sent again, or the screens."""
+        """Continue by the relay. The listener then sends the output that the channel lost, or else the screens."""
         if self._closed:
             return
         if was_open:

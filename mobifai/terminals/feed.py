@@ -142,7 +142,7 @@ class TerminalFeed:
 
     @property
     def room(self) -> int:
-        """Bytes that can be read without losing any for the viewer; always at least one."""
+        """Bytes that can be read from the terminal before its ring evicts output the viewer lacks; at least one."""
         return self._cursor.room
 
     @property
@@ -151,13 +151,13 @@ class TerminalFeed:
         return self.attached and self._cursor.behind > 0
 
     def offer_printed(self) -> None:
-        """Offer new output."""
+        """Count new output of the terminal, and call `on_output` if the viewer can take some."""
         self._cursor.printed()
         if self._cursor.waiting:
             self._on_output(self)
 
     def report_printed(self) -> None:
-        """Report, once, new output of a terminal that the viewer does not show."""
+        """Call `on_unseen`: a terminal that the viewer does not show has printed. Not again until the next `watch`."""
         self.watch(False)
         self._on_unseen(self)
 

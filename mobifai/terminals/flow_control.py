@@ -62,14 +62,14 @@ class FlowControl:
 
     @property
     def room(self) -> int:
-        """Bytes that can be read without losing any for a viewer; always at least one."""
+        """Bytes that can be read from the terminal before the ring evicts output that a viewer lacks; at least one."""
         room = WINDOW_BYTES
         for feed in self._attached:
             room = min(room, feed.room)
         return room
 
     def add(self, feed: "TerminalFeed") -> None:
-        """Add a feed, one for each session."""
+        """Add the feed of one more session."""
         self._feeds = (*self._feeds, feed)
 
     def remove(self, feed: "TerminalFeed") -> None:

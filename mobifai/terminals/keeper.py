@@ -159,7 +159,10 @@ class Keeper:
             self._hand_over(message, shell, spawned=True)
 
     def _hand_over(self, message: "dict[str, Any]", shell: HeldShell | None, *, spawned: bool) -> None:
-        """Answer with a shell's state and descriptors."""
+        """Send the agent a shell's state and descriptors, in answer to `message`; an error if `shell` is None.
+
+        `spawned`: the shell was started for this message, and not held before.
+        """
         if shell is None:
             self._answer(message, {"error": "no such shell"})
             return
@@ -175,7 +178,7 @@ class Keeper:
     # -- commands
 
     def _reply(self, question: object, arguments: "dict[str, Any]") -> "dict[str, Any]":
-        """Answer a command that did not reach the agent, or a test run that inspects this process."""
+        """Return the reply to a command that could not reach the agent, or to a test run's request (`PLUGIN.NAME`)."""
         if TEST_VARIABLE in os.environ and isinstance(question, str) and "." in question:
             return self._ask_plugins(question, arguments)
         if question == "restart":

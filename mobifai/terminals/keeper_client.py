@@ -115,7 +115,7 @@ class KeeperClient:
     # -- unasked messages
 
     def _readable(self) -> None:
-        """Read until nothing is left.
+        """Read from the connection to the keeper until nothing is left, and deliver the messages.
 
         After the peer closed, uvloop calls a reader only once more even if data is unread, so the end of the connection
         must be found in the same call.
@@ -237,10 +237,10 @@ class KeeperClient:
             self.send("end", pid=answer["pid"])
 
     def end(self, pid: int) -> None:
-        """Hang up (see `Spawner`)."""
+        """Have the keeper hang up on a shell (see `Spawner`)."""
         self._on_exit.pop(pid, None)
         self.send("end", pid=pid)
 
     def release(self, pid: int) -> None:
-        """Leave the shell to the keeper."""
+        """Leave the shell to the keeper, for the next agent (see `Spawner`)."""
         self._on_exit.pop(pid, None)

@@ -64,11 +64,11 @@ class HeldShells:
         return self._shells.get(uuid)
 
     def subscribe(self, subscriber: "Callable[[str, HeldShell], None]") -> None:
-        """Call a subscriber with every event from now on. It must neither raise nor wait."""
+        """Call `subscriber` with the name and the shell of each later event. It must neither raise nor wait."""
         self._subscribers = (*self._subscribers, subscriber)
 
     def publish(self, event: str, shell: HeldShell) -> None:
-        """Pass an event on to the subscribers."""
+        """Report an event of a shell (HANDED_OVER, CLOSED) to the subscribers."""
         for subscriber in self._subscribers:
             subscriber(event, shell)
 

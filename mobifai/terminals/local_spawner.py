@@ -67,7 +67,7 @@ class LocalSpawner:
         """Do nothing: no agent follows that could adopt a shell."""
 
     def end(self, pid: int) -> None:
-        """Stop reporting the shell. Closing the terminal's only descriptor has already hung up (see `Spawner`)."""
+        """Do not report the shell's end. The caller's closing of the terminal has already hung up (see `Spawner`)."""
         self._on_exit.pop(pid, None)
 
     def release(self, pid: int) -> None:

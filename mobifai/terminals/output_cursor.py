@@ -80,7 +80,7 @@ def ceiling(ring: int, window: int) -> int:
 
 
 def advertised_window(ring: int, window: int) -> int:
-    """Return the window to advertise to a phone, which may leave a quarter of it unacknowledged."""
+    """Return the window to advertise to a phone, in bytes. The phone need not acknowledge less than a quarter of it."""
     return min(4 * ACKNOWLEDGED_EACH, ceiling(ring, window))
 
 
@@ -222,7 +222,7 @@ class OutputCursor:
 
     @property
     def room(self) -> int:
-        """Bytes that can be read without losing any for the phone; always at least one."""
+        """Bytes that can be read from the terminal before the ring evicts output that the phone lacks; at least one."""
         if self.detached or not (self._screen or self._follows):
             return self._capacity
         return max(1, self._capacity - (self._ring.end - self._needed_from))

@@ -13,7 +13,7 @@ from mobifai.terminals.terminal import Tab, Terminal
 
 
 class TabRecords:
-    """The records of all tabs. `new_shell` describes a shell to start; its directory stands for an unknown one."""
+    """The records of all tabs. A tab whose shell's directory is unknown is stored with that of `new_shell()`."""
 
     def __init__(self, store: TabStore, spawner: Spawner, new_shell: Callable[[], ShellSpec]) -> None:
         self._store = store
@@ -38,17 +38,17 @@ class TabRecords:
         return self._new_shell().cwd
 
     def label(self, tab: Tab, *, ended: bool = False) -> None:
-        """Store a tab with the keeper of its shell too."""
+        """Store a tab as its shell's label with the keeper. `ended`: the shell has ended."""
         label = {"name": tab.name, "created_at": tab.created_at}
         self._spawner.describe(tab.uuid, {**label, "ended": True} if ended else label)
 
     def keep_ended(self, tab: Tab) -> None:
-        """Keep a tab whose shell has ended with the keeper alone: a cold start forgets it."""
+        """Move the record of a tab whose shell has ended from the store to the keeper, which stores nothing on disk."""
         self.label(tab, ended=True)
         self._store.remove(tab.uuid)
 
     def remove(self, uuid: str, active: tuple[str, ...]) -> None:
-        """Remove a closed tab. These tabs are active without it."""
+        """Remove a closed tab. `active` are the ids of the tabs that remain active."""
         self._store.remove(uuid)
         self._store.set_active(active)
 

@@ -1,5 +1,7 @@
 """The memory of a terminal's ring: its marks, the modes in which the kept bytes begin, its stream id, and the bytes.
 
+The marks are the positions of the first kept byte and after the last one.
+
 Memory that is shared with the keeper outlives the agent. The first page holds the marks, the modes and, at its end, the
 stream id. The rest holds the bytes, and the window into which the next ones are read.
 """
@@ -42,7 +44,7 @@ class RingMemory:
         return modes
 
     def keep_modes(self, modes: Modes) -> None:
-        """Store the modes. An unfinished sequence of several kilobytes does not fit and is cut off."""
+        """Store the modes. An unfinished escape sequence of several kilobytes does not fit and is cut off."""
         state = modes.state()[: _STREAM_AT - _MODES_AT]
         _LENGTH.pack_into(self._page, MARKS_BYTES, len(state))
         self._page[_MODES_AT : _MODES_AT + len(state)] = state

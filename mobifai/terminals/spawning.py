@@ -111,7 +111,9 @@ def _check_terminals_are_left() -> None:
         descriptors += os.openpty()
         descriptors += os.pipe()
     except OSError as error:
-        raise SpawnError(f"could not allocate a terminal ({error}): close some, or run `mobifai doctor`") from None
+        raise SpawnError(
+            f"could not allocate a terminal ({error}): close some terminals, or run `mobifai doctor`"
+        ) from None
     finally:
         for descriptor in descriptors:
             os.close(descriptor)

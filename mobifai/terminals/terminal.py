@@ -183,7 +183,7 @@ class Terminal:
             self.pacer.typed()
             self._pty.write(text.encode("utf-8", "replace"))
         except LimitReached as error:
-            raise TerminalError(f"the program in this terminal does not read: {error}", self.uuid) from None
+            raise TerminalError(f"the program in this terminal does not read its input: {error}", self.uuid) from None
         self.flow.typed()
         self.typed.accepted(text)
         if by_hand and len(text) <= ECHO_BYTES and self.flow.is_watched:

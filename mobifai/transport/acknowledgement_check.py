@@ -13,7 +13,7 @@ CONFIRM_SECONDS = 3.0
 
 
 class AcknowledgementCheck:
-    """Finds out whether the phone acknowledges the oldest chunk in time.
+    """Finds out whether the phone acknowledges the oldest chunk of data on its channel in time.
 
     `oldest` returns the number of the oldest chunk that is not acknowledged, or None.
     """

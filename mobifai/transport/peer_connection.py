@@ -43,7 +43,7 @@ class PeerListener(Protocol):
         """A text frame arrived."""
 
     def channel_has_room(self) -> None:
-        """The buffer fell below its low-water mark."""
+        """The data channel has room for more messages: its send buffer fell below the low-water mark."""
 
 
 class PeerConnection:
@@ -156,7 +156,7 @@ class PeerConnection:
             await self._negotiation.candidate(message)
 
     def check_inbound(self) -> None:
-        """Close a connection whose phone sends messages that never end. No other limit applies to their parts."""
+        """Close the connection if too many bytes of incomplete messages have arrived, which nothing else limits."""
         held, bound = association.unfinished_bytes(self._connection), self._inbound
         bound.set(min(held, bound.capacity))
         if held > bound.capacity:
@@ -177,7 +177,7 @@ class PeerConnection:
             self._acknowledgements.start(self._unacknowledged)
 
     def _unacknowledged(self) -> None:
-        _log.info("the phone acknowledges nothing on the data channel and uses the relay")
+        _log.info("the phone uses the relay and acknowledges nothing on the data channel; closing its connection")
         self.drop()
 
     # -- the transport

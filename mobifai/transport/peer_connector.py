@@ -132,9 +132,9 @@ class PeerConnector:
         try:
             return await self._connect_once(aiortc)
         except (OSError, MobiFaiError) as error:
-            _log.warning("could not connect to a phone: %s", error)
+            _log.warning("could not open a data channel to a phone; trying again: %s", error)
         except Exception as error:
-            _log.exception("a peer connection failed: %s", one_line(repr(error)))
+            _log.exception("a WebRTC connection to a phone failed; trying again: %s", one_line(repr(error)))
         return False
 
     async def _connect_once(self, aiortc: object) -> bool:
@@ -167,4 +167,4 @@ class PeerConnector:
                 try:
                     await (peer.answer(message) if isinstance(message, messages.Answer) else peer.candidate(message))
                 except BadMessage as error:
-                    _log.warning("the phone sent an invalid answer or candidate: %s", one_line(error))
+                    _log.warning("ignored an invalid answer or candidate of the phone: %s", one_line(error))

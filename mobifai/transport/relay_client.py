@@ -52,7 +52,7 @@ class RelayListener(Protocol):
         """An event arrived, with its argument as JSON that is not decoded yet (None: without one)."""
 
     def relay_has_room(self) -> None:
-        """Everything that was sent has left."""
+        """A message has left, so there may be room for others."""
 
 
 class RelayClient:
@@ -95,7 +95,7 @@ class RelayClient:
 
     @property
     def in_flight(self) -> int:
-        """Messages that have not left yet."""
+        """Number of messages to the relay that the operating system has not accepted yet."""
         return len(self._waiting) + self._sending
 
     def room_for_bulk(self, _: int = 0) -> bool:
@@ -136,7 +136,7 @@ class RelayClient:
             self._ledger.close(self._bound)
 
     async def _one_connection(self) -> bool:
-        """Connect and serve until the connection ends. Return True if it lasted, or if this agent ended it."""
+        """Connect and serve until the connection ends. Return whether it lasted LASTING_SECONDS or was dropped."""
         self._drop = asyncio.Event()
         self._lasted = False
         socket = RelaySocket(self.url, self._ledger.capacity(RELAY_MESSAGE))
@@ -170,8 +170,9 @@ class RelayClient:
             self._listener.relay_lost()
 
     async def _until_lost(self, *work: asyncio.Task[None]) -> None:
-        """Wait until one of the tasks fails, and raise its error. After a lasting connection, report the next outage
-        again.
+        """Wait until one of the tasks fails, and raise its error.
+
+        A connection that lasts LASTING_SECONDS ends the outage before it: the next failure is logged again.
         """
         try:
             done, _ = await asyncio.wait(

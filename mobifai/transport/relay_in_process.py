@@ -60,7 +60,7 @@ class InProcessRelayTransport:
 
     @property
     def in_flight(self) -> int:
-        """Messages to the phone that have not left yet."""
+        """Number of packets to the phone that the operating system has not accepted yet."""
         peer = self._peer()
         return peer.in_flight if peer is not None else 0
 

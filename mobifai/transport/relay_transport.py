@@ -17,7 +17,7 @@ class RelayTransport(Transport, Protocol):
 
     @property
     def in_flight(self) -> int:
-        """Messages that have not left yet."""
+        """Number of sent messages that the operating system has not accepted yet."""
 
     def drop(self) -> None:
         """End this connection; the next one follows."""

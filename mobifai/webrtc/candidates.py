@@ -29,7 +29,10 @@ class Addresses:
         self._seen: set[tuple[str, int]] = set()  # bounded by MOST_ADDRESSES
 
     def allow(self, host: str, port: int, transport: str = "udp") -> bool:
-        """Return whether datagrams may be sent to an address, and count it. A name is checked again as an address."""
+        """Return whether datagrams may be sent to an address that the phone named, and count it.
+
+        `host` may be an mDNS name; check the address to which it resolves by `may_be_a_phone`.
+        """
         if transport.lower() != "udp" or not (_MDNS.match(host) or self.may_be_a_phone(host)):
             return False
         return _count(self._named, host, port)
@@ -57,7 +60,7 @@ class Addresses:
 
 
 def _count(known: set[tuple[str, int]], host: str, port: int) -> bool:
-    """Add an address unless too many are known. Return whether it is known now."""
+    """Add an address to `known` unless its port is invalid or too many are known. Return whether `known` has it."""
     if not _LOWEST_PORT <= port < 1 << 16 or ((host, port) not in known and len(known) >= MOST_ADDRESSES):
         return False
     known.add((host, port))

@@ -56,7 +56,7 @@ def prevent_consent_checks(connection: Any) -> None:
 
 
 async def _ask_nothing() -> None:
-    """Replace the consent checks."""
+    """Take the place of aioice's consent checks, and send none."""
 
 
 def shorten_waits(ice: Any, addresses: Addresses) -> "Lookups":
@@ -98,7 +98,7 @@ async def _connect(ice: Any, connect: Any) -> None:
 
 
 def _add_resolved(add: Any, addresses: Addresses, candidate: Any, host: str) -> None:
-    """Check the address behind a name. Anybody who answers the lookup chooses it."""
+    """Add the address to which a phone's name was resolved, if a phone can have it. DNS answers are not trusted."""
     if addresses.may_be_a_phone(host):
         add(candidate, host)
     else:
@@ -106,7 +106,7 @@ def _add_resolved(add: Any, addresses: Addresses, candidate: Any, host: str) -> 
 
 
 async def _gather(ice: Any, gather: Any, **arguments: Any) -> Any:
-    """Gather as aioice does, but for at most `GATHER_SECONDS`, and guard the sockets that this opens."""
+    """Gather as aioice does, for at most `GATHER_SECONDS`. The sockets that this opens survive unreadable datagrams."""
     candidates = await gather(**{**arguments, "timeout": GATHER_SECONDS})
     for protocol in ice._protocols:
         protocol.datagram_received = functools.partial(_receive, protocol.datagram_received)

@@ -177,7 +177,7 @@ class FastSctpTransport(RTCSctpTransport):
         transport.send_all([self._header.packet(chunk) for chunk in chunks])
 
     def _cut_next(self, taken: list[tuple[Any, int]]) -> bool:
-        """Split the next message into chunks. Return False if there is none."""
+        """Split the next message into chunks, and add its channel and length to `taken`. Return False without one."""
         if not self._data_channel_queue or not self._is_plain():
             return False
         channel: Any
@@ -390,7 +390,7 @@ class FastSctpTransport(RTCSctpTransport):
         self._t3_at = self._t3_due = self._loop.time() + self._rto
 
     def _t3_restart(self) -> None:
-        """Postpone the timer. It is set again when it fires too early, rather than for each acknowledgement."""
+        """Postpone the retransmission timer: note the due time. A timer that fires too early is set again."""
         due = self._loop.time() + self._rto
         if self._t3_handle is None or due < self._t3_at:
             super()._t3_restart()

@@ -49,7 +49,7 @@ class UdpSegmentSender:
         return sum(-(-len(group) // length) for group, length in groups)
 
     def _send_group(self, group: bytes, length: int) -> bool:
-        """Return whether the kernel took the records together."""
+        """Send records of `length` bytes with one system call. Return False if the caller has to send them singly."""
         if self._socket is None or self._pair.protocol.transport.get_write_buffer_size():
             return False  # queued datagrams go first
         try:
@@ -57,7 +57,7 @@ class UdpSegmentSender:
             self._socket.sendmsg([group], [(socket.IPPROTO_UDP, _UDP_SEGMENT, size)], 0, self._pair.remote_addr)
         except OSError as error:
             if error.errno in _NEVER:
-                _log.info("sending datagrams one by one: %s", error)
+                _log.info("the kernel can't split batches of datagrams (%s); sending them one by one", error)
                 self._able = False
                 self.close()
             return False
@@ -79,7 +79,7 @@ class UdpSegmentSender:
 
 
 def _groups(records: bytes) -> list[tuple[bytes, int]]:
-    """Split into groups of records, each with the length of its records; the last record of a group may be shorter."""
+    """Split records into groups for one system call each, with the records' length (the last may be shorter)."""
     groups: list[tuple[bytes, int]] = []
     start = at = length = count = 0
     while at < len(records):

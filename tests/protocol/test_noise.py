@@ -225,7 +225,7 @@ def test_numbers_are_never_used_twice() -> None:
     state = CipherState(bytes(32))
     state._counter = noise.LAST_COUNTER
     state.seal(b"the last")
-    with pytest.raises(EncryptionError, match="used all its numbers"):
+    with pytest.raises(EncryptionError, match="used all its message numbers"):
         state.seal(b"one more")
 
 

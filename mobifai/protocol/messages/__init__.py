@@ -124,7 +124,7 @@ FROM_RELAY: Mapping[str, Any] = {
 
 
 class PhoneHandlers(TerminalHandlers, AssistantHandlers, KeyHandlers, SystemHandlers):
-    """Handlers of the events that an agent accepts from a phone, on either transport. A missing one is a type error."""
+    """Handlers of all events that an agent accepts from a phone, on either transport. mypy reports a missing one."""
 
 
 FROM_PHONE: Mapping[str, Any] = {

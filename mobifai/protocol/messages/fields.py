@@ -24,7 +24,7 @@ class Message(Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=T
 
 
 class Echo(Message, frozen=True):
-    """`relay:echo` and `system:echo`, additions of this project: a connection test that is sent back."""
+    """`relay:echo` and `system:echo`, additions of this project: a connection test, which the receiver sends back."""
 
     nonce: Id
 

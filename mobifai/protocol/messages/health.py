@@ -27,7 +27,7 @@ class Fact(Message, frozen=True, omit_defaults=False):
 
 
 class Health(Message, frozen=True, omit_defaults=False):
-    """The agent's `system:health`. `facts` are to be shown as they are; pages before them read the named fields."""
+    """The agent's `system:health`. Phones show `facts` unchanged. Pages from before `facts` read the other fields."""
 
     version: str
     uptime_seconds: float

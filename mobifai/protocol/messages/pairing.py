@@ -16,7 +16,10 @@ class RequestConnection(Message, frozen=True):
 
 
 class HandshakeInitiate(Message, frozen=True):
-    """The challenge to sign for a peer. `peer_challenge` and `peer_features` are additions of this project."""
+    """`handshake:initiate`: a device is to sign `challenge` with the key that it shares with the peer.
+
+    `peer_challenge`, which the peer signs, and `peer_features` are additions of this project.
+    """
 
     peer_id: Id
     peer_public_key: Hex

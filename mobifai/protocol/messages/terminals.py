@@ -32,7 +32,7 @@ class Exit(Message, frozen=True):
 
 
 class ProcessExited(Message, frozen=True):
-    """`process:exited`. Only phones with `exits` get `exited`, and `kept` if the last screen remains."""
+    """`process:exited`: a shell ended. Phones with `exits` also get how (`exited`) and whether its screen is `kept`."""
 
     uuid: str
     exited: Exit | UnsetType = UNSET
@@ -96,7 +96,7 @@ class TerminalResume(Message, frozen=True):
 
 
 class ProcessError(Message, frozen=True):
-    """`process:error`. `uuid` is empty if the message that failed had none."""
+    """`process:error`: a request of the phone failed. `uuid` is the terminal, or empty if the error names none."""
 
     uuid: str
     error: str

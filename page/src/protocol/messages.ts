@@ -170,7 +170,7 @@ export interface E2eSealed {
   readonly data: string;
 }
 
-/** `relay:echo` and `system:echo`, additions of this project: a connection test that is sent back. */
+/** `relay:echo` and `system:echo`, additions of this project: a connection test, which the receiver sends back. */
 export interface Echo {
   readonly nonce: string;
 }
@@ -197,7 +197,11 @@ export interface HandshakeConfirmed {
   readonly peerId?: string;
 }
 
-/** The challenge to sign for a peer. `peer_challenge` and `peer_features` are additions of this project. */
+/**
+ * `handshake:initiate`: a device is to sign `challenge` with the key that it shares with the peer.
+ *
+ * `peer_challenge`, which the peer signs, and `peer_features` are additions of this project.
+ */
 export interface HandshakeInitiate {
   readonly peerId: string;
   readonly peerPublicKey: string;
@@ -212,7 +216,7 @@ export interface HandshakeSignature {
   readonly signature: string;
 }
 
-/** The agent's `system:health`. `facts` are to be shown as they are; pages before them read the named fields. */
+/** The agent's `system:health`. Phones show `facts` unchanged. Pages from before `facts` read the other fields. */
 export interface Health {
   readonly version: string;
   readonly uptimeSeconds: number;
@@ -296,13 +300,13 @@ export interface ProcessData {
   readonly data: string;
 }
 
-/** `process:error`. `uuid` is empty if the message that failed had none. */
+/** `process:error`: a request of the phone failed. `uuid` is the terminal, or empty if the error names none. */
 export interface ProcessError {
   readonly uuid: string;
   readonly error: string;
 }
 
-/** `process:exited`. Only phones with `exits` get `exited`, and `kept` if the last screen remains. */
+/** `process:exited`: a shell ended. Phones with `exits` also get how (`exited`) and whether its screen is `kept`. */
 export interface ProcessExited {
   readonly uuid: string;
   readonly exited?: Exit;
