@@ -236,7 +236,7 @@ class E2eSession:
 
 
 class _RefusedError(Exception):
-    """A message or a phone that ends the session."""
+    """Raised for a message or a phone that ends the handshake."""
 
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)

@@ -38,7 +38,7 @@ class HttpConnections:
         self._connections: BoundedMap[RequestHandler, HttpConnection] = BoundedMap(bound)
 
     def accept(self, server: "web.Server") -> "HttpConnection":
-        """Return the protocol of a new connection."""
+        """Return the asyncio protocol for a new connection: the protocol factory of the relay's listening server."""
         return HttpConnection(self, server)
 
     def open(self, connection: "HttpConnection") -> None:

@@ -79,7 +79,10 @@ class SecurityMiddleware:
         return guard
 
     def _checked(self, request: web.Request) -> web.Request:
-        """Return the request as the client sent it to the outermost trusted proxy. Raises HTTPForbidden."""
+        """Return the request with its client's address, scheme and host.
+
+        Raises HTTPForbidden if its Host or Origin is not one of this relay's.
+        """
         client = find_client(request.remote or "", request.headers, self._trusted)
         if request.path not in self._paths.style:
             origins = [] if request.path in self._paths.files else request.headers.getall(hdrs.ORIGIN, [])

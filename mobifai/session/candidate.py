@@ -13,7 +13,7 @@ from mobifai.session.relay_registration import PairedPhone
 
 
 class CandidateOwner(Protocol):
-    """The owner of the candidates."""
+    """The owner of the candidates, which learns how the handshake of each one ended."""
 
     def candidate_proven(self, candidate: "Candidate", features: Features) -> None:
         """A candidate has proven its key. `features` are those that it shares with the agent."""

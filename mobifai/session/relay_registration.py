@@ -200,7 +200,7 @@ class RelayRegistration:
             case "error":
                 _log.warning("the relay reports: %s", one_line(message.message))
             case _:
-                _log.debug("the relay sent %s", event)
+                _log.debug("ignored %s of the relay, which an agent does not need", event)
 
     # -- commands of the pairing
 

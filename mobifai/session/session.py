@@ -46,7 +46,7 @@ TRANSITIONS = {
 
 
 class SessionOwner(Protocol):
-    """The owner of the sessions."""
+    """The owner of the sessions, which learns when each one is closed."""
 
     def session_closed(self, session: "Session") -> None:
         """A session is closed. Its data channel may take a moment to end."""
@@ -178,7 +178,10 @@ class Session:
         self.send("processes:sync", self.terminals.sync(resume=resume))
 
     def _start_again(self, *, with_sync: bool) -> None:
-        """Hold output until the viewer reports its offsets, or resend screens: messages in flight may be lost."""
+        """Hold output until the viewer reports its offsets, or resend screens: messages in flight may be lost.
+
+        `with_sync`: first send the list of terminals, which makes a viewer that resumes report its offsets.
+        """
         self.terminals.pause()
         if with_sync:
             self._send_sync(resume=True)

@@ -30,7 +30,7 @@ class Turns:
         self._until: float | None = None
 
     def is_free(self) -> bool:
-        """Return whether the next message can be handled now: none waits, and the time of this turn is not used up."""
+        """Return whether the next message can be handled now: none waits, and this loop iteration has time left."""
         return not self._waiting and self._has_time()
 
     def put(self, event: str, payload: object, size: int) -> None:

@@ -103,7 +103,7 @@ class KeeperClient:
             pass
 
     def started(self, port: int | None) -> None:
-        """Report that the agent serves, and the port for the next agent."""
+        """Report that the agent serves, and the port of the relay in this process, which the next agent reuses."""
         if port is not None:
             self.send("note", port=port)
         self.send("ready")
