@@ -136,6 +136,16 @@ def test_a_second_run_at_the_same_time_is_refused(root: Path) -> None:
         assert "another run writes to it" in asked(root, "a=right").output
 
 
+def test_comments_docstrings_and_layout_do_not_change_the_digest(root: Path) -> None:
+    file = root / "mobifai" / "a.py"
+    file.write_text('"""One."""\n\n\ndef a(b: int) -> int:\n    """Two."""\n    return b + 1  # three\n')
+    first = digest(root, ["mobifai"])
+    file.write_text('"""Other."""\ndef a(\n    b: int\n) -> int:\n    return b + 1\n')
+    assert digest(root, ["mobifai"]) == first
+    file.write_text('"""Other."""\ndef a(b: int) -> int:\n    return b + 2\n')
+    assert digest(root, ["mobifai"]) != first
+
+
 def test_the_digest_depends_on_names_contents_and_the_version_of_python(root: Path) -> None:
     first = digest(root, ["mobifai"])
     assert digest(root, ["mobifai"]) == first
