@@ -105,7 +105,7 @@ class HotPathBench:
     now: float = 1000.0
 
     def set_up(self, master: int) -> None:
-        """Attach the terminal."""
+        """Create the terminal on the descriptor `master`, its outbound queue, and the feed that joins them."""
         ledger = Ledger()
         outbound = OutboundQueue(ledger, CountingPath(open=False), _nothing)
         spawned = Spawned(2**30, master, mmap.mmap(-1, ring_bytes(TERMINAL_RING.value)))

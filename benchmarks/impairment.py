@@ -219,8 +219,12 @@ def _chosen(known: Sequence[str]) -> click.ParamType:
 @click.command()
 @click.option("--peers", type=_chosen(MEASURED), default="", help="Peers, separated by commas; all by default.")
 @click.option("--wires", type=_chosen(tuple(WIRES)), default="", help="Wires, separated by commas; all by default.")
-@click.option("--presses", default=7, show_default=True, type=click.IntRange(1, 1000), help="Keys for each figure.")
-@click.option("--file-bytes", default=4_000_000, show_default=True, type=click.IntRange(1000), help="Size of the file.")
+@click.option(
+    "--presses", default=7, show_default=True, type=click.IntRange(1, 1000), help="Key presses for each figure."
+)
+@click.option(
+    "--file-bytes", default=4_000_000, show_default=True, type=click.IntRange(1000), help="Size of the printed file."
+)
 @click.option("--page", type=click.Path(path_type=Path), help="File to write the table to; by default it is printed.")
 def main(peers: list[str], wires: list[str], presses: int, file_bytes: int, page: Path | None) -> None:
     """Measure each peer over each wire, and write the table of medians."""

@@ -79,7 +79,10 @@ RUN_OPTIONS: Final = (
         "that is not restarted.  [default: the one in which the leak was planted or found, or else the agent; then "
         "others that grow]",
     ),
-    click.option("--dose/--no-dose", default=True, help="Test what each culprit scales with.  [default: on]"),
+    click.option(
+        "--dose/--no-dose", default=True,
+        help="Test which of a phone's actions each culprit grows with.  [default: on]",
+    ),
     click.option(
         "--memray/--no-memray", default=None,
         help="Examine the C heap with memray.  [default: if it grows and nothing else explains it]",

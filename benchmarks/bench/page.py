@@ -117,7 +117,7 @@ class ResultTable:
 
 
 def page_of(results: BenchResults, finders: Sequence[CellResult] = ()) -> str:
-    """Return the page. `finders` are the measurements of other leak finders."""
+    """Return the page of the benchmark. `finders` are the measurements of other leak finders than soak."""
     table, machine = ResultTable(results.cells), results.machine or BenchMachine("", False, {}, {})
     parts = [
         HEAD.format(date=machine.date, facts=_facts(machine.facts), rounds=_rounds(table.rounds)),

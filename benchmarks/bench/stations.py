@@ -37,7 +37,7 @@ class StationVisit(msgspec.Struct, frozen=True):
 
 
 async def idle(visit: StationVisit) -> FigureStream:
-    """Measure an idle server."""
+    """Measure the start of a server, its memory without and with a client, and its CPU time with an idle client."""
     yield "start", visit.server.seconds
     yield "memory-alone", (await visit.rest()).memory / MB
     await visit.client.ask("connect")
@@ -50,7 +50,10 @@ async def idle(visit: StationVisit) -> FigureStream:
 
 
 async def connect(visit: StationVisit) -> FigureStream:
-    """Measure connecting, without the first connection, for which some peers load code."""
+    """Measure the time of a connection until the prompt of a terminal and until the data channel is open.
+
+    The first connection does not count, because some peers load code for it.
+    """
     await visit.client.ask("timeConnects", count=1)
     times = await visit.client.ask("timeConnects", count=visit.counts.connects)
     yield "connect", median(times["prompts"])

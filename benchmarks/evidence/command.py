@@ -38,9 +38,9 @@ def make_command(kinds: Sequence[EvidenceKind], root: Path) -> click.Command:
     @click.command(epilog=EPILOG)
     @click.option("--only", multiple=True, type=click.Choice([*by_name]), help="Run only this kind; can be repeated.")
     @click.option("--unit", "units", multiple=True, metavar="NAME", help="Run only this unit; can be repeated.")
-    @click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Units at the same time.")
+    @click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Units to run at a time.")
     @click.option("--limit-minutes", type=click.FloatRange(min=0, min_open=True),
-                  help="Start no unit that would take longer.  [default: no limit]")  # fmt: skip
+                  help="Start no unit that would not end within this time from now.  [default: no limit]")  # fmt: skip
     @click.option("--status", "status_only", is_flag=True, help="List existing and missing results; run nothing.")
     @click.option("--render", is_flag=True, help="Render the pages from the results; run nothing.")
     @click.option("--discard-earlier", is_flag=True, help="Discard results of another revision.")

@@ -46,7 +46,7 @@ def evidence(lines: list[UnitPlan | UnitResult]) -> dict[str, KindEvidence]:
 
 
 class ResultStore:
-    """The file while units run. A context manager, which refuses a second runner."""
+    """The file of results while units run. A context manager, which locks the file: a second runner gets an error."""
 
     def __init__(self, docs: Path) -> None:
         self._docs, self._path = docs, docs / FILE
@@ -77,11 +77,11 @@ class ResultStore:
         return found.last if found else {}
 
     def other_revisions(self, revisions: Mapping[str, str]) -> list[KindEvidence]:
-        """Return the evidence that has results of another revision than the current one of its kind."""
+        """Return the evidence whose results are of another revision than `revisions` has for its kind."""
         return [one for name, one in self.evidence.items() if one.results and revisions.get(name) != one.plan.revision]
 
     def begin(self, plans: list[UnitPlan]) -> None:
-        """Plan these kinds, and discard results of other revisions and of other kinds."""
+        """Store the plans of a run. Results that belong to no plan, by kind and revision, are discarded."""
         revisions = {plan.kind: plan.revision for plan in plans}
         kept = [one for one in self._lines if isinstance(one, UnitResult) and revisions.get(one.kind) == one.revision]
         lines: list[UnitPlan | UnitResult] = [*plans, *kept]

@@ -142,7 +142,10 @@ def _gated(options: _GateOptions, save: Callable[[GateReport], None]) -> GateRep
 def _inconclusive(
     plan: SoakPlan, against: RevisionBase | StoredBase, why: str, replay: str, *, fits: bool = True
 ) -> GateReport:
-    """Return the report of a gate that did not run."""
+    """Return the report of a gate that did not run, with the verdict `inconclusive` for the reason `why`.
+
+    `fits` is false if no stored figures fit this environment and workload.
+    """
     report = msgspec.structs.replace(
         _without_a_run(plan, against, "inconclusive", replay), unjudged=[Unjudged(EVERYTHING, why)], fits=fits
     )

@@ -26,7 +26,11 @@ _ORDER: Final = {name: place for place, name in enumerate(FIGURES)}
 
 @dataclass(frozen=True, slots=True)
 class TrialFindings:
-    """The result of a trial: findings of the change, growth that the base has too, and whatever was not judged."""
+    """The results of running one scenario on both sides.
+
+    `findings` are those that fail the change, `also_in_base` is growth that the base has too, and `unjudged` has
+    everything that was not judged.
+    """
 
     findings: list[FindingResult]
     also_in_base: list[FindingResult]
@@ -144,7 +148,7 @@ def _why_not(judgement: Judgement | None) -> str:
 
 
 def _is_also_in_base(name: str, trial: ScenarioTrial) -> bool:
-    """Return whether the base rises too, and at least as fast as the candidate."""
+    """Return whether the gauge `name` rises in the base too, and at least as fast as in the candidate."""
     if len(trial.first) < 2 or len(trial.again) < 2:
         return False
     (base, now), (base_again, now_again) = trial.first, trial.again
@@ -158,12 +162,12 @@ def _is_also_in_base(name: str, trial: ScenarioTrial) -> bool:
 
 
 def difference(base: Points, now: Points) -> Points:
-    """Return by how much the candidate's values exceed those of the base after each block."""
+    """Return by how much a gauge's value in the candidate exceeds that in the base, after each block."""
     return [(cycle, value - other) for (_, other), (cycle, value) in zip(base, now, strict=False)]
 
 
 def trial_coverage(trial: ScenarioTrial) -> GateCoverage | None:
-    """Return how much of the candidate was judged, or None if it failed."""
+    """Return how much of the candidate was judged in one scenario, or None if the candidate failed in it."""
     one = trial.first[-1]
     if one.failure is not None:
         return None

@@ -35,7 +35,7 @@ UNUSED: Final = ("imports.", "idle.")
 
 @dataclass
 class LineNaming:
-    """Searches for the lines, and has the results so far."""
+    """Searches for the lines that grow in one run of the gate, and has the lines found so far."""
 
     request: GateRequest
     folder: Path
@@ -62,7 +62,10 @@ class LineNaming:
             self.unjudged.append(Unjudged(WHICH_LINE, headline(report), names[0]))
 
     async def _investigate(self, scenario: str, growing: Sequence[FindingResult]) -> ProfileReport:
-        """Return the first report with a verdict, or the last report if none has a verdict."""
+        """Investigate a scenario until there is a verdict, at most ATTEMPTS times. Return the last report.
+
+        `growing` are the findings to explain.
+        """
         for number in range(ATTEMPTS):
             investigation = self._investigation(scenario, number, growing)
             report = await investigation.run()

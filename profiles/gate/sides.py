@@ -202,7 +202,10 @@ def _check_installed(wanted: SideRequirements) -> None:
 
 
 def _described(side: GateSide) -> GateSide:
-    """Return a side with the environment that its Python reports, or unchanged if that Python can't import it."""
+    """Return a side, described by the environment that its Python reports.
+
+    The description is unchanged if that Python can't report it, as when it can't import the side's package.
+    """
     words = [side.installation.python, "-P", "-c", ABOUT]
     try:
         done = subprocess.run(  # noqa: S603 - our own words

@@ -58,7 +58,10 @@ class AllocationTracer:
     def begin(self, frames: int = FRAMES) -> None:
         """Start to trace. Raises StateError if memory is traced already."""
         if tracemalloc.is_tracing():
-            raise StateError("memory is already traced in this process; end that first")
+            raise StateError(
+                "memory is already traced in this process, by another examination or by PYTHONTRACEMALLOC; "
+                "end that tracing first"
+            )
         tracemalloc.start(frames)
         self._ours = True
         self._births.begin()

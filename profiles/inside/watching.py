@@ -105,7 +105,7 @@ async def _wait(until: float, enough: asyncio.Event) -> None:
         if (traced := traced_bytes()) > MOST_TRACED:
             raise StateError(
                 f"tracing took {traced / 1e6:.0f} MB, more than its limit of {MOST_TRACED / 1e6:.0f} MB, and was "
-                "stopped; use a shorter time"
+                "stopped; choose a shorter --for"
             )
         if (left := until - time.monotonic()) <= 0 or enough.is_set():
             return
