@@ -105,8 +105,9 @@ def soak(context: click.Context, /, **params: Any) -> int:
 
 @contextmanager
 def _taken(directory: ReportDirectory, as_json: bool) -> Iterator[Invocation]:
-    """Lock the directory for this run. If the run is refused, do not leave an empty directory. Raises OptionsError if
-    another run has locked the directory.
+    """Lock the report directory for this run. Raises OptionsError if another run has locked it.
+
+    At the end, remove the directory if this command has created it and no file was written to it.
     """
     with ExitStack() as scope:
         scope.callback(directory.remove_if_empty)

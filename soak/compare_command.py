@@ -1,4 +1,4 @@
-"""The command `mobifai soak compare`. `soak` takes scenarios as arguments, so it is not a command group."""
+"""The command `mobifai soak compare`. `soak` takes scenarios as arguments, so it can't be a click group."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from soak.report.files import ReportError, plain_values
 )
 @click.argument("before", type=PathName())
 @click.argument("after", type=PathName())
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 def compare_reports(before: Path, after: Path, as_json: bool) -> int:
     """Compare two reports of `mobifai soak`: BEFORE and AFTER a change.
 
@@ -54,7 +54,7 @@ class WithCompare(click.Command):
             return super().make_context(info_name, args, parent=parent, **extra)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the command below the options."""
+        """Add the command `compare` to the help text of `soak`, below the options."""
         super().format_options(ctx, formatter)
         with formatter.section("Commands"):
             formatter.write_dl([("compare BEFORE AFTER", compare_reports.get_short_help_str(70))])

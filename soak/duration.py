@@ -25,11 +25,14 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 
     @property
     def range(self) -> str:
-        """The range for help texts."""
+        """The accepted range in words, for help texts and errors, such as `from 1s to 30d`."""
         return f"from {duration_text(self.shortest)} to {duration_text(self.longest)}"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return seconds. Fails with a message that says what was expected and found."""
+        """Return a duration such as `1h30m` in seconds; a number is returned as it is.
+
+        Raises click.BadParameter for another text, or a duration outside the range.
+        """
         if isinstance(value, int | float):
             return float(value)
         text, shown = str(value).strip().lower(), repr(str(value)[:MOST_SHOWN])
@@ -54,5 +57,5 @@ def duration_text(seconds: float) -> str:
 
 
 def number_text(number: float) -> str:
-    """Return a number in the shortest form that converts back to it."""
+    """Return the shortest text from which `float` makes the same number; whole numbers have no decimal point."""
     return str(int(number)) if float(number).is_integer() else repr(float(number))

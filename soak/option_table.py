@@ -64,7 +64,7 @@ class OptionTable:
         name = next((name for name in self.modes if name in given), "")
         if name not in self.modes:
             simple = [name for name, mode in self.modes.items() if not mode.needs]
-            raise OptionsError(f"expected one of {_choices(context, simple)}; found neither: give one")
+            raise OptionsError(f"expected one of {_choices(context, simple)}; found none of them: give one")
         mode = self.modes[name]
         if missing := [other for other in mode.needs if other not in given]:
             raise OptionsError(f"expected {given[name]} with {_choices(context, missing)}; found none: give both")

@@ -27,11 +27,11 @@ class NumberInRange(click.ParamType, Generic[N]):  # type: ignore[type-arg,unuse
 
     @property
     def range(self) -> str:
-        """The range for help texts."""
+        """The accepted range in words, for help texts, such as `from 1 to 1,000`."""
         return f"from {int(self.least):,} to {int(self.most):,}"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> N:
-        """Return the number. Fails with a message that says what was expected and found."""
+        """Return the number. Raises click.BadParameter for text that is no number, or a number outside the range."""
         try:
             number: Any = self.kind(str(value))
         except ValueError:

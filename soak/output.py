@@ -49,9 +49,10 @@ def rendered(text: Any) -> str:
 
 @contextmanager
 def checked_output() -> Iterator[None]:
-    """End with the same exit status as other output if click's own (such as `--help`) can't be written.
+    """Replace the error if text that click prints in this scope (such as `--help`) can't be written.
 
-    Raises CommandError or Exit.
+    Raises Exit with status 0 if the reader has closed the pipe, and CommandError with status 3 if the disk is full or
+    fails.
     """
     try:
         yield

@@ -11,7 +11,7 @@ import msgspec
 
 
 class CyclePurpose(StrEnum):
-    """The purpose for which a cycle runs."""
+    """Why a cycle runs. TRACED cycles run in a memray window. Gauges are judged by JUDGED cycles only."""
 
     WARM_UP = "warm-up"
     JUDGED = "judged"
@@ -54,7 +54,10 @@ def total(parts: Iterable[CycleCounts], rounds: int = 0) -> CycleCounts:
 
 
 def fewest(by_scenario: Mapping[str, int], planned: Iterable[str]) -> int:
-    """Return the smallest number of cycles or blocks of any scenario; 0 if a scenario in `planned` has not begun."""
+    """Return the smallest number in `by_scenario` of the scenarios in `planned`; 0 if one of these has not begun.
+
+    `by_scenario` has the number of cycles, or of blocks, of each scenario.
+    """
     return min((by_scenario.get(name, 0) for name in planned), default=0)
 
 
@@ -66,7 +69,8 @@ def cycles_for(blocks: int, counts: CycleCounts, usual: int = 20) -> int:
 
 
 def time_left(share_done: float, seconds: float) -> float | None:
-    """Return the estimated time left of the judged part, or None at its start. `seconds` is the time it has taken so
-    far.
+    """Return the estimated seconds until the judged part of a run is done; None while `share_done` is 0.
+
+    `share_done` is the share of this part that is done, from 0 to 1, and `seconds` is the time that it has taken.
     """
     return seconds * (1 - share_done) / share_done if share_done > 0 else None

@@ -39,8 +39,8 @@ class Gauge:
 class Sample:
     """Values at one moment: `at` seconds after the start of the run, after `cycle` cycles of the scenario.
 
-    A name is `FAMILY` or `FAMILY:MEMBER`, as in `descriptors:socket`. A name that is missing has the value 0. Names of
-    processes other than the agent begin with `PROCESS/`, as in `keeper/python.blocks`.
+    The name of a value is `FAMILY` or `FAMILY:MEMBER`, as in `descriptors:socket`. A name that is missing has the
+    value 0. Values of processes other than the agent have names that begin with `PROCESS/`: `keeper/python.blocks`.
     """
 
     at: float

@@ -17,10 +17,10 @@ SECONDS = 60.0
 
 
 async def leaked_lines(file: Path, temporary: Path) -> list[dict[str, Any]]:
-    """Return the lines that kept the most memory, as `line`, `bytes`, `allocations`; [] if the window can't be read.
+    """Return the lines of code that kept the most memory in a memray window; [] if the window can't be read.
 
-    `temporary` is the temporary directory of the process that reads the window. `soak.harness.cleanup` finds the
-    process by it.
+    Each line is a dictionary with its place (`line`), `bytes` and the number of `allocations`. `temporary` is the
+    temporary directory of the process that reads the window. `soak.harness.cleanup` finds the process by it.
     """
     command = module_command("soak.gauges.leaked_lines", str(file.absolute()))
     environment = helper_environment(temporary)
@@ -32,7 +32,7 @@ async def leaked_lines(file: Path, temporary: Path) -> list[dict[str, Any]]:
 
 
 def read(file: Path) -> list[dict[str, Any]]:
-    """Read a window in this process. Raises the errors of memray."""
+    """Return what `leaked_lines` returns, but read the window in this process. Raises the errors of memray."""
     from memray import FileReader  # noqa: PLC0415 - heavy
 
     totals: dict[str, list[int]] = {}  # bounded by the lines of the program

@@ -52,7 +52,7 @@ def is_alive(pid: int) -> bool:
 
 
 def budgets(pid: int) -> dict[str, float]:
-    """Return the memory of a process as the system counts it. It is shown, but never judged."""
+    """Return the resident and the virtual memory of a process in bytes, which are never judged; {} if it has ended."""
     with suppress(psutil.Error):
         memory = psutil.Process(pid).memory_info()
         return {"rss.bytes": memory.rss, "maps.bytes": memory.vms}

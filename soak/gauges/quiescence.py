@@ -37,10 +37,11 @@ async def everybody_gone(status: Callable[[], Awaitable[Mapping[str, Any]]], sec
 async def at_rest(
     count: Callable[[], Awaitable[Counted]], expected: Mapping[str, float] | None, seconds: float
 ) -> Counted:
-    """Count until two successive counts are equal, objects included, and their steady part equals `expected` (None:
-    any).
+    """Count an agent repeatedly until it is at rest. Return the last count.
 
-    The pause between two counts gets longer. After `seconds`, the latest count is returned.
+    The agent is at rest when two successive counts have the same number of objects and the same `steady_part`, and
+    this part equals `expected` (None: it may have any value). The pause between two counts gets longer. After
+    `seconds`, the last count is returned although the agent is not at rest.
     """
     clock = asyncio.get_running_loop().time
     end, pause = clock() + seconds, PAUSE_SECONDS
@@ -58,5 +59,5 @@ async def at_rest(
 
 
 def steady_part(values: Mapping[str, float]) -> dict[str, float]:
-    """Return the values of gauges of the kind REST. Values that are 0 are left out."""
+    """Return the counts that must return to their earlier value (gauges of the kind REST), without those that are 0."""
     return {name: value for name, value in values.items() if value and gauge_of(name).kind is GaugeKind.REST}

@@ -232,7 +232,7 @@ class Report(msgspec.Struct, frozen=True):
 
     @property
     def cycles(self) -> int:
-        """The judged cycles."""
+        """The number of judged cycles of the whole run."""
         return self.counts.judged_cycles
 
     @property

@@ -42,7 +42,7 @@ class SelfMonitor:
         self._rounds += 1
 
     def results(self) -> list[GaugeResult]:
-        """Return a result for each family. Rates are for each round, not for each cycle."""
+        """Return a result for each family of gauges. Their rates are for each round of the run, not for each cycle."""
         names: dict[str, list[str]] = {family: [] for family in (*JUDGED, *SHOWN)}  # bounded by the families
         for name in self._book.series:
             names.get(name.partition(":")[0], []).append(name)

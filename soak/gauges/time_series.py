@@ -67,7 +67,7 @@ class Series:
         self._count += 1
 
     def limit(self, capacity: int) -> None:
-        """Reduce the capacity."""
+        """Reduce the capacity to `capacity` points, and thin the series out if it has more."""
         self._capacity = min(self._capacity, max(FEWEST_POINTS, capacity))
         while len(self._at) > self._room():
             self._halve()
@@ -163,7 +163,7 @@ class SeriesBook:
         return min(self._most_points, FEW_POINTS) if family_of(name) == MANY else self._most_points
 
     def _share(self) -> None:
-        """Keep the memory of all series within its limit."""
+        """Reduce the capacity of each series, so that all series together hold at most MOST_TOGETHER points."""
         each = min(self._most_points, MOST_TOGETHER // (len(self._series) + 1))
         if each < self._most_points:
             for series in (self._moments, *self._series.values()):

@@ -1,7 +1,8 @@
 """Judges whether a gauge rises with the cycles. A gauge is suspected on weak evidence, but convicted only on strong
 evidence.
 
-The input is the points of one window: all samples of one process after its warm-up. Does no I/O.
+The input is the points of one window: all samples of one process after its warm-up. A level is the lowest value in one
+interval of the window; a step is the difference between two successive levels. Does no I/O.
 `benchmarks/verdict.py` measures how often the rules are wrong.
 """
 
@@ -136,7 +137,10 @@ def convicted(first: Judgement, second: Judgement) -> bool:
 
 
 def is_warm(values: Sequence[float], gauge: Gauge | None = None) -> bool:
-    """Return whether the value rose by at most half the gauge's floor in each of the last two blocks."""
+    """Return whether the value rose by at most half the gauge's floor in each of the last two blocks.
+
+    Without a `gauge`, it must not have risen at all. `values` are the samples of a warm-up, one for each block.
+    """
     slack = 0.0 if gauge is None else gauge.floor / 2
     return len(values) > 2 and all(after - before <= slack for before, after in pairwise(values[-3:]))
 
@@ -229,8 +233,10 @@ def _comes_again(levels: Sequence[Level]) -> bool:
 
 
 def _keeps_rising(levels: Sequence[Level], quantum: float = 0) -> bool:
-    """Return whether the value rises in both halves without slowing down by more than `quantum`, with and without
-    leaps.
+    """Return whether the value rises in both halves of the window, and does not slow down in the second half.
+
+    The rise of the second half plus `quantum` must be at least SLOWING times the rise of the first half. It is enough
+    if this applies to the steps, or to the steps without leaps.
     """
     steps, middle = _steps(levels), len(levels) // 2
     return any(

@@ -57,7 +57,10 @@ def breaches(entries: Iterable[Mapping[str, Any]], scenario: str = "", replay: s
 
 
 def bounds(so_far: Iterable[BoundResult], entries: Iterable[Mapping[str, Any]]) -> list[BoundResult]:
-    """Merge newer ledger entries of the same process, whose counters only rise. The first entries set the order."""
+    """Return the results `so_far` of the limits of one process, updated by newer ledger entries of this process.
+
+    The counters of a ledger only rise. A limit keeps its place in the list.
+    """
     known = {result.name: result for result in so_far}
     for entry in entries:
         name, result = str(entry["name"]), _bound(entry)
@@ -101,8 +104,10 @@ def _state(peak: int, capacity: int, filled: bool) -> BoundOutcome:
 
 
 def _joined(one: BoundResult, other: BoundResult, evicted: Callable[[int, int], int]) -> BoundResult:
-    """Merge two results of one limit. If the capacities differ, the filled one counts; if both or none are filled, the
-    larger one.
+    """Merge two results of one limit. `evicted` combines their numbers of evictions.
+
+    If the capacities differ, nothing is merged: the result that is broken is returned, otherwise the one that was
+    filled, otherwise the one with the larger capacity.
     """
     if one.capacity != other.capacity:
         return max(one, other, key=lambda result: (*_precedence(result), result.capacity))
@@ -122,9 +127,10 @@ def _precedence(result: BoundResult) -> tuple[bool, bool]:
 def rest(
     before: Mapping[str, float], after: Mapping[str, float], results: Iterable[GaugeResult], scenario: str = ""
 ) -> list[RestResult]:
-    """Return every count that must return to its earlier value, after the warm-up and at the end. A missing name is 0.
+    """Return a result for every count that must return to its earlier value.
 
-    `results` has the judgements of the same counts as gauges.
+    `before` has the counts after the warm-up, `after` those at the end; a name that is missing in one has the value 0
+    there. `results` are the results of all gauges, from which the judgements of these counts are taken.
     """
     known = {result.name: result for result in results if result.scenario == scenario}
     names = sorted(name for name in {*before, *after} if gauge_of(name).kind is GaugeKind.REST)
@@ -150,7 +156,8 @@ def gauges(
 ) -> list[GaugeResult]:
     """Return the result of each gauge after `blocks` blocks. `second` is None if there was no confirmation.
 
-    A required gauge without values is unmeasured in every process that was counted from inside.
+    Every process that was counted from inside also has a result for each gauge in REQUIRED that has no values: it is
+    unmeasured, or unjudged before the first block.
     """
     processes = {"": None, **dict.fromkeys(prefix_of(name) for name in first if bare(name) in REQUIRED)}
     required = [f"{process}{name}" for process in processes for name in REQUIRED]
@@ -212,7 +219,7 @@ def _confirmed(first: Judgement, second: Judgement | None) -> tuple[Trend, str]:
 
 
 def _is_unripe(judgement: Judgement, blocks: int) -> bool:
-    """Return whether an amount needs more blocks. A count can be judged after any number of blocks."""
+    """Return whether `blocks` blocks are too few for a result. Only gauges of the kind GROWTH need several blocks."""
     is_amount = judgement.gauge.kind is GaugeKind.GROWTH and judgement.state is not Trend.UNMEASURED
     return is_amount and blocks < ENOUGH_BLOCKS
 

@@ -107,15 +107,16 @@ class AgentUnderTest:
         return [AGENT, *(one.name for one in self.others if one.inside)]
 
     async def token(self, number: int, *, encrypted: bool = False) -> str:
-        """Return the token of a phone. It is created once. Without `encrypted`, it is the token of a legacy app."""
+        """Return the token of phone `number`, always the same one; without `encrypted`, it is that of a legacy app."""
         if number not in self._tokens:
             invitation = await self.ask("pair", {"legacy": not encrypted})
             self._tokens[number] = str(invitation["token"])
         return self._tokens[number]
 
     async def keys(self, number: int) -> PhoneKeys | None:
-        """Return a phone's encryption keys, from a link that is used once. Return None if the agent's version has no
-        encryption.
+        """Return the encryption keys of phone `number`, always the same ones; None if the agent can't encrypt.
+
+        The first call requests an invitation link and makes the keys from it.
         """
         if number not in self._keys:
             link = (await self.ask("pair")).get("link")
@@ -125,9 +126,12 @@ class AgentUnderTest:
         return self._keys[number]
 
     async def restart_relay(self, *, politely: bool) -> None:
-        """Restart the separate relay. Raises RuntimeError without a separate relay."""
+        """Stop the separate relay with SIGTERM (`politely`) or SIGKILL, start it again on its port, and wait for it.
+
+        Raises RuntimeError without a separate relay.
+        """
         if self._relay is None:
-            raise RuntimeError("the agent uses its own relay")
+            raise RuntimeError("expected an agent with a separate relay; this one has a relay in its own process")
         await self._relay.restart(politely=politely)
 
     # -- used by the runner
@@ -190,7 +194,10 @@ class AgentUnderTest:
         return "it printed nothing"
 
     async def values(self) -> tuple[dict[str, float], list[dict[str, Any]]]:
-        """Count once from inside and outside. Return values and ledger entries. Raises StateError, TargetFailed."""
+        """Count the agent and its other processes once, from inside and outside. Raises StateError, TargetFailed.
+
+        Return the values of all processes by gauge name, and the entries of the agent's ledger.
+        """
         self.check_alive()
         sample = await self.ask("soak.sample")
         if sample["pid"] != self.agent_pid:

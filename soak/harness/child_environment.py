@@ -32,7 +32,10 @@ TEMPORARY_FOLDER = "tmp"
 
 
 def child_environment(folder: Path, usual: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the variables of a process whose home and temporary directory are in `folder`."""
+    """Return the variables of a process whose home and temporary directory are in `folder`.
+
+    `usual` are the variables of this process, from which those in KEPT are taken.
+    """
     return {
         **_without_folder(usual),
         "HOME": str(folder / HOME_FOLDER),
@@ -41,7 +44,7 @@ def child_environment(folder: Path, usual: Mapping[str, str] = os.environ) -> di
 
 
 def make_folders(folder: Path) -> None:
-    """Create the directories that `child_environment` names. Raises OSError."""
+    """Create the home and the temporary directory that `child_environment` names for `folder`. Raises OSError."""
     for name in (HOME_FOLDER, TEMPORARY_FOLDER):
         (folder / name).mkdir(parents=True, exist_ok=True)
 

@@ -34,9 +34,9 @@ class CountedProcess:
         return await send_request(self.socket(), question, arguments)
 
     async def prepared(self, *, older: bool = False) -> "CountedProcess":
-        """Prepare the process for counting, and return how to count it. Raises StateError.
+        """Fill the free lists of the process (see `soak.inside.free_lists`) and return this object. Raises StateError.
 
-        An `older` revision that refuses to be prepared is counted only from outside.
+        For an `older` revision of MobiFai that refuses the request, return a copy that counts only from outside.
         """
         if self.inside:
             try:
@@ -48,7 +48,7 @@ class CountedProcess:
         return self
 
     async def values(self) -> dict[str, float]:
-        """Count once. Raises StateError."""
+        """Count the process once, and return the values by gauge name. Raises StateError."""
         found = await asyncio.to_thread(self._outside)
         if self.inside:
             sample = await self.ask("soak.sample")

@@ -34,7 +34,7 @@ class Interruption:
         return self
 
     def handle(self) -> None:
-        """Install the handlers."""
+        """Install handlers for SIGTERM, and for each of the other signals unless it is ignored."""
         for number in SIGNALS:
             if number == signal.SIGTERM or signal.getsignal(number) is not signal.SIG_IGN:
                 self._handled[number] = signal.signal(number, self._arrived)

@@ -27,7 +27,10 @@ _IFF_UP = 1
 
 def enter(wire_up: Callable[[], None] | None = None) -> str:
     """Move this process, which must have a single thread, into a network namespace. Return a description of the
-    network.
+    network for the report.
+
+    `wire_up` is called in the namespace to set up its addresses, by default `add_address`. If no namespace can be used,
+    the process stays in its network, and the description says why.
     """
     if not sys.platform.startswith("linux"):
         return "the machine's own addresses (only Linux has network namespaces)"

@@ -78,7 +78,11 @@ def check_disk(folder: Path, least: int, what: str, advice: str) -> None:
 
 
 def check_limit(number: int, least: int, what: str, command: str) -> None:
-    """Raise the soft limit to `least` if it is lower. Raises NotReady if the system does not allow it."""
+    """Increase the soft limit of the resource `number` (an RLIMIT constant) to `least` if it is lower.
+
+    Raises NotReady if the hard limit or the system does not allow it. `what` is the noun for the unit of the limit, and
+    `command` the shell command that sets it.
+    """
     soft, hard = resource.getrlimit(number)
     if soft == resource.RLIM_INFINITY or soft >= least:
         return

@@ -7,7 +7,7 @@ from mobifai.errors import StateError
 
 
 class MemoryWindows:
-    """Records the allocations between `begin` and `end` to a file. Separate requests call `begin` and `end`."""
+    """Records to a file what this process allocates between `begin` and `end`. Separate requests call these two."""
 
     def __init__(self) -> None:
         self._tracker: Any = None
@@ -17,11 +17,11 @@ class MemoryWindows:
         this process.
         """
         if self._tracker is not None:
-            raise StateError("a window is open already; end it first")
+            raise StateError("expected no open memray window in this process; found one: end it first")
         try:
             import memray  # noqa: PLC0415 - heavy, and not on every platform
         except ImportError as error:
-            raise StateError(f"memory can't be traced here: {error}") from None
+            raise StateError(f"memray can't trace the memory of this process: {error}") from None
         destination = memray.FileDestination(file, overwrite=True)
         tracker = memray.Tracker(
             destination=destination, native_traces=native, file_format=memray.FileFormat.AGGREGATED_ALLOCATIONS
@@ -29,7 +29,7 @@ class MemoryWindows:
         try:
             tracker.__enter__()
         except RuntimeError as error:  # another tracker is active
-            raise StateError(f"memory can't be traced here: {error}") from None
+            raise StateError(f"memray can't trace the memory of this process: {error}") from None
         self._tracker = tracker
 
     def end(self) -> None:

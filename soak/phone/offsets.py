@@ -17,10 +17,10 @@ Reply = tuple[str, dict[str, Any]]
 
 @dataclass
 class StreamOffset:
-    """The offset in one terminal. The phone has the output of `stream` up to `end`. None: it has nothing that could be
-    continued.
+    """A phone's offset in one terminal: it has the output of the stream with the id `stream` up to `end`.
 
-    `in_screen`: a screen has arrived in part. `asked`: the phone has asked for missing output.
+    If `stream` or `end` is None, the phone has nothing that the agent could continue. `in_screen`: a part of a screen
+    has arrived. `asked`: the phone has asked for missing output. `skipped` counts the skipped bytes.
     """
 
     stream: str | None = None
@@ -43,7 +43,7 @@ class StreamOffsets:
         self._used = False
 
     def of(self, uuid: str) -> StreamOffset:
-        """Return the offset in a terminal."""
+        """Return the phone's offset in the terminal `uuid`; a new one if it has none."""
         return self._places.setdefault(uuid, StreamOffset())
 
     def sync(self, payload: Mapping[str, Any], path: str) -> list[Reply]:
@@ -108,14 +108,20 @@ class StreamOffsets:
         return self._paths is not None and path not in self._paths
 
     def _asked(self, uuid: str, place: StreamOffset, end: int) -> list[Reply]:
-        """Reply to the agent's request for the offset. If it differs from the agent's, output was lost."""
+        """Return the replies to a message without output: the agent asks whether the phone has all output up to `end`.
+
+        If the phone's offset differs, output was lost, and the reply asks for it.
+        """
         if place.end != end and self._resumes:
             place.asked = True
             return [self._resume(uuid)]
         return self._acknowledged(uuid, place)
 
     def _gap(self, uuid: str, place: StreamOffset, end: int) -> list[Reply]:
-        """Skip output that does not continue at the offset. If it has new bytes, ask for the missing part."""
+        """Return the replies to output that does not continue at the offset and is not shown.
+
+        If it has bytes that are new to the phone, the reply asks once for all output from the offset on.
+        """
         if not self._resumes or place.asked or (place.end is not None and end <= place.end):
             return []
         place.asked = True

@@ -53,14 +53,14 @@ class PhonePeerConnection:
         return self._connection.connectionState in ("failed", "closed")
 
     async def answer(self, offer: dict[str, Any]) -> SdpAnswer:
-        """Answer an offer. It needs no timeout, because no server is asked for candidates."""
+        """Answer an offer of the agent. No timeout is needed, because no ICE server is asked for candidates."""
         await self._connection.setRemoteDescription(RTCSessionDescription(sdp=offer["sdp"], type=offer["type"]))
         await self._connection.setLocalDescription(await self._connection.createAnswer())
         local = self._connection.localDescription
         return SdpAnswer({"type": local.type, "sdp": local.sdp}, tuple(_candidates(local.sdp)))
 
     async def add_candidate(self, candidate: dict[str, Any] | None) -> None:
-        """Add a candidate of the agent. None ends the list."""
+        """Add an ICE candidate of the agent. None ends the list of its candidates."""
         if not candidate or not candidate.get("candidate"):
             await self._connection.addIceCandidate(None)
             return

@@ -118,9 +118,10 @@ class Phone(PhoneInterface):
             self._answering = asyncio.create_task(self._answer_signals(), name=f"{self.name} answers")
 
     async def _stop_answering(self) -> None:
-        """End the task after its current signal. If an answer were cancelled, its sockets would stay open.
+        """End the task that answers handshakes and offers, after the one that it is answering.
 
-        The sockets are owned by `_peer`. Raises the exception of the task.
+        If an answer were cancelled, the sockets that `_peer` opens for it would stay open. So the task is cancelled
+        only after ANSWER_SECONDS. Raises the exception of the task.
         """
         answering, self._answering = self._answering, None
         if answering is None:

@@ -142,7 +142,7 @@ class PhoneState:
         return shown
 
     def _reply(self, said: Reply, path: str) -> None:
-        """Schedule a reply on this transport. It is dropped if the transport is closed."""
+        """Schedule a reply on the transport `path`. The reply is dropped if the transport is closed."""
         raise NotImplementedError
 
     def _show(self, watcher: Watcher, event: str, payload: Json) -> None:

@@ -20,7 +20,7 @@ CAP = 64
 
 
 class CacheFilling(DecoyPlant, on=LifecycleEvent.TERMINAL):
-    """For each terminal, a cache gets an entry, of 64 different sizes. A full cache (64 entries) drops its oldest."""
+    """For each terminal, a cache gets an entry of one of 64 sizes. A full cache (64 entries) drops its oldest entry."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)

@@ -35,7 +35,7 @@ def listen(process: Any, kind: LifecycleEvent, on_event: OnEvent) -> None:
         try:
             on_event(event)
         except Exception:  # a failing plant must not be a second fault of the agent
-            _log.exception("a plant failed at its event %d", event.number)
+            _log.exception("a plant raised an exception at its event %d, and stays installed", event.number)
 
     subscribe = _subscribe_to_keeper if kind in IN_KEEPER else _subscribe_to_agent
     subscribe(process, kind, call)

@@ -138,7 +138,7 @@ class ThreadPerShell(LeakPlant, on=LifecycleEvent.SHELL):
         threading.Thread(target=threading.Event().wait, name="planted", daemon=True).start()  # leak
 
     def leaked(self) -> int:
-        """Return the number of these threads."""
+        """Return the number of waiting threads that this plant has started."""
         return sum(thread.name == "planted" for thread in threading.enumerate())
 
 
@@ -152,7 +152,7 @@ class CycleInKeeper(LeakPlant, on=LifecycleEvent.SHELL):
         _ResurrectedInKeeper(self.store)  # leak
 
     def leaked(self) -> int:
-        """Return the number of objects that are alive again."""
+        """Return the number of objects that their finalizers keep alive."""
         import gc  # noqa: PLC0415
 
         gc.collect()
@@ -203,8 +203,8 @@ class HelperWithZombie(LeakPlant, on=LifecycleEvent.SHELL):
 
 
 class CacheInKeeper(DecoyPlant, on=LifecycleEvent.SHELL):
-    """For each shell, a cache in the keeper gets an entry, of 64 different sizes. A full cache (64 entries) drops its
-    oldest.
+    """For each shell, a cache in the keeper gets an entry of one of 64 sizes. A full cache (64 entries) drops its
+    oldest entry.
     """
 
     def __init__(self, subject: PluginContext) -> None:

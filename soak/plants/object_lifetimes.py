@@ -18,7 +18,7 @@ class CycleWithFinalizer(LeakPlant, on=LifecycleEvent.TERMINAL):
         _Resurrected(self.store)  # leak
 
     def leaked(self) -> int:
-        """Return the number of objects that are alive again."""
+        """Return the number of objects that their finalizers keep alive."""
         gc.collect()
         return len(self.store)
 

@@ -154,8 +154,9 @@ class Plant:
 
 
 def described(source: type[LeakPlant], install: Callable[[PluginContext], LeakPlant]) -> Plant:
-    """Describe a plant class: `install` creates a plant of `source` in a process. The class's name in kebab case is the
-    plant's.
+    """Return the description of the plant class `source`, made from its attributes and its docstring.
+
+    `install` creates a plant of this class inside a process.
     """
     return Plant(
         name=source.name,

@@ -28,7 +28,7 @@ class ThreadPerReconnect(LeakPlant, on=LifecycleEvent.CONNECT):
         threading.Thread(target=threading.Event().wait, name="planted", daemon=True).start()  # leak
 
     def leaked(self) -> int:
-        """Return the number of these threads."""
+        """Return the number of waiting threads that this plant has started."""
         return sum(thread.name == "planted" for thread in threading.enumerate())
 
 
@@ -74,7 +74,7 @@ class OrphanGrandchild(LeakPlant, on=LifecycleEvent.CONNECT):
         self.store.append(int(done.stdout))  # leak
 
     def leaked(self) -> int:
-        """Return the number of these processes that still run."""
+        """Return the number of orphaned shells that still run."""
         return sum(psutil.pid_exists(pid) for pid in self.store)
 
 

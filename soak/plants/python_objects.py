@@ -53,7 +53,7 @@ class BoundMethodHoldsSession(LeakPlant, on=LifecycleEvent.TERMINAL):
     """For each terminal, a list of callbacks keeps one bound method, and with it the closed terminal."""
 
     def on_event(self, event: PlantEvent) -> None:
-        """Add a method of the terminal."""
+        """Add a bound method of the terminal to the list of callbacks."""
         self.store.append(event.thing.replay)  # leak
 
 
@@ -97,7 +97,7 @@ class DequeWithoutCap(LeakPlant, on=LifecycleEvent.TERMINAL):
         self.history: collections.deque[tuple[int, float]] = collections.deque()
 
     def on_event(self, event: PlantEvent) -> None:
-        """Append two numbers."""
+        """Append a tuple of two numbers to the deque."""
         self.history.append((event.number, event.number / 3))  # leak
 
     def leaked(self) -> int:
@@ -149,7 +149,7 @@ class WeakValuesKeptElsewhere(LeakPlant, on=LifecycleEvent.TERMINAL):
         self.dirty.add(entry)  # leak
 
     def leaked(self) -> int:
-        """Return the number of objects that are alive."""
+        """Return the number of objects in the WeakValueDictionary."""
         return len(self.by_id)
 
 
@@ -174,7 +174,7 @@ class BytesOnly(LeakPlant, on=LifecycleEvent.TERMINAL):
         self.log += event.key.encode().ljust(256)  # leak
 
     def leaked(self) -> int:
-        """Return the size of the bytearray."""
+        """Return the size of the bytearray in bytes."""
         return len(self.log)
 
 
@@ -210,7 +210,7 @@ class OnlyOnReconnect(LeakPlant, on=LifecycleEvent.CONNECT):
         self.known: collections.deque[str] = collections.deque(maxlen=256)
 
     def on_event(self, event: PlantEvent) -> None:
-        """Keep an entry if the phone is known."""
+        """Keep a dictionary if the phone has connected before."""
         if event.key in self.known:
             self.store.append({"phone": event.key, "visit": event.number})  # leak
         else:

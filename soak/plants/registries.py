@@ -16,7 +16,7 @@ _CURRENT: contextvars.ContextVar[str] = contextvars.ContextVar("soak_plant_sessi
 
 
 def _at_end(_: str) -> None:
-    """Do nothing."""
+    """Do nothing: this is the function that plants register."""
 
 
 class AtexitRegistry(LeakPlant, on=LifecycleEvent.DISCONNECT):

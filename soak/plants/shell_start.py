@@ -35,17 +35,17 @@ class ShellStartPlant(LeakPlant):
         """Do nothing: the start of the shell leaks."""
 
     def started(self, argv: list[str], named: dict[str, Any]) -> None:
-        """Handle the arguments with which a shell is about to be started."""
+        """Leak from the arguments with which a shell is about to be started; by default, do nothing."""
 
     def forked(self, process: Any) -> None:
-        """Handle the process that was started."""
+        """Leak from the ptyprocess object of a shell that was started; by default, do nothing."""
 
 
 class EnvironmentKept(ShellStartPlant, on=LifecycleEvent.SHELL, culprit="started"):
     """For each shell, a list keeps a copy of the environment that it is started with."""
 
     def started(self, argv: list[str], named: dict[str, Any]) -> None:
-        """Keep the environment."""
+        """Keep a copy of the environment of the shell."""
         self.store.append(dict(named["env"]))  # leak
 
 
@@ -53,7 +53,7 @@ class PreexecKept(ShellStartPlant, on=LifecycleEvent.SHELL, culprit="started"):
     """For each shell, a list keeps the function that runs between fork and exec: a closure with a directory."""
 
     def started(self, argv: list[str], named: dict[str, Any]) -> None:
-        """Keep the function."""
+        """Keep the function that runs between fork and exec."""
         self.store.append(named["preexec_fn"])  # leak
 
 
@@ -75,7 +75,7 @@ class ArgumentsInC(ShellStartPlant, on=LifecycleEvent.SHELL, culprit="started"):
         self.copies = 0
 
     def started(self, argv: list[str], named: dict[str, Any]) -> None:
-        """Copy the arguments."""
+        """Copy the arguments of the shell to the C heap."""
         self.strdup("\0".join(argv).encode().replace(b"\0", b" "))  # leak
         self.copies += 1
 
@@ -88,7 +88,7 @@ class PtyProcessKept(ShellStartPlant, on=LifecycleEvent.SHELL, culprit="forked")
     """For each shell, a list keeps the object of ptyprocess, whose descriptors are closed."""
 
     def forked(self, process: Any) -> None:
-        """Keep the object."""
+        """Keep the ptyprocess object of the shell."""
         self.store.append(process)  # leak
 
 

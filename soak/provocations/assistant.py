@@ -39,7 +39,7 @@ async def busy_model(env: ProvocationEnvironment) -> None:
 
 
 async def long_stories(env: ProvocationEnvironment) -> None:
-    """Hold conversations in more terminals than the agent stores, one of them with a thousand short events."""
+    """Hold conversations in more terminals than the agent stores conversations of; one has a thousand short events."""
     phone = await _phone(env)
     uuids = [await env.tabs.open(phone) for _ in range(ASSISTANT_STORIES.value + 1)]
     env.script.write([TELL])

@@ -64,7 +64,7 @@ async def _agent(env: ProvocationEnvironment, api: ModelApi) -> AsyncIterator[Pr
 
 
 async def one_process(env: ProvocationEnvironment) -> None:
-    """Start the agent, fill its limits, and record its ledger."""
+    """Start an agent without a keeper, fill the limits of this module there, and record the ledger of this agent."""
     async with ModelApi().listening() as api, _agent(env, api) as inner:
         phone = await visits.new_phone(inner.tabs, webrtc=False, features=())
         await visits.arrive(inner.context, phone)
@@ -76,7 +76,7 @@ async def one_process(env: ProvocationEnvironment) -> None:
 
 
 async def _huge_answers(env: ProvocationEnvironment, phone: Phone, api: ModelApi, uuid: str) -> None:
-    """Cause a missing reply, a long reply without content, and an answer that is too long."""
+    """Prompt a model that does not reply, then one with a long reply without content, then one with a huge answer."""
     for size, api.form in (
         (None, Form.ANSWER),
         (2 * ASSISTANT_REPLY.value, Form.COMMENTS),

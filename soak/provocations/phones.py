@@ -165,7 +165,7 @@ async def unfinished_message(env: ProvocationEnvironment) -> None:
 
 
 async def more_than_can_be_done(env: ProvocationEnvironment) -> None:
-    """Send key combinations faster than they can be stored, until the agent disconnects the phone."""
+    """Send key combinations faster than the agent can store them, until the agent disconnects the phone."""
     before = await refusals(env, INBOUND.name)
     phone = await sealed_phone(env, FIRST_PHONE, SHARES_KEYS)
     await phone.pair(env.context.target.device_id, PATIENCE)
@@ -179,7 +179,7 @@ async def more_than_can_be_done(env: ProvocationEnvironment) -> None:
 
 
 async def too_many_keys(env: ProvocationEnvironment) -> None:
-    """Store more key combinations than one message to a phone can hold."""
+    """Send key combinations that are too long for one message to a phone. The agent refuses to store them."""
     phone = await sealed_phone(env, FIRST_PHONE, SHARES_KEYS)
     await phone.pair(env.context.target.device_id, PATIENCE)
     await phone.send("keys:set", _combinations(LETTERS))
@@ -193,7 +193,7 @@ async def too_many_keys(env: ProvocationEnvironment) -> None:
 
 
 def _combinations(letters: int) -> dict[str, object]:
-    """Return as many combinations as one message may have. Each has `letters` letters of three bytes."""
+    """Return the payload of `keys:set` with MAX_KEYS key combinations of `letters` letters, of three bytes each."""
     listed = [{"id": str(number), "label": "soak", "sequence": "字" * letters} for number in range(MAX_KEYS)]
     return {"combinations": listed}
 
@@ -238,7 +238,7 @@ async def before_the_first(env: ProvocationEnvironment) -> None:
 
 
 async def phones_of_years(env: ProvocationEnvironment) -> None:
-    """Pair as many phones by link as the agent stores, and revoke more of them than it remembers."""
+    """Pair as many phones by link as the agent stores, and revoke more phones than it remembers as revoked."""
     for _ in range(E2E_LINKS.value + 1):
         await env.context.target.ask("pair")
     numbers = await _pin_phones(env)
@@ -270,7 +270,7 @@ async def _pin_phones(env: ProvocationEnvironment) -> list[int]:
 
 
 async def forget_phone(env: ProvocationEnvironment, number: int) -> None:
-    """Revoke a phone. Raises StateError."""
+    """Revoke phone `number` on the agent. Raises StateError."""
     await env.context.target.ask("revoke", {"device_id": visits.device_id(number)})
 
 

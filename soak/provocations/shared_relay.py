@@ -49,7 +49,9 @@ async def _agent(env: ProvocationEnvironment) -> AsyncIterator[tuple[AgentUnderT
 
 
 async def shared_relay(env: ProvocationEnvironment) -> None:
-    """Fill the limits on accounts and their connections, suspend the relay, and record both ledgers."""
+    """Fill the limits on accounts and their connections, suspend the relay, and record the ledgers of relay
+    and agent.
+    """
     async with _agent(env) as (target, inner):
         await _many_accounts(target)
         await _many_connections(inner)

@@ -103,7 +103,7 @@ class ReportDirectory:
 
 
 class OtherSchema(ReportError):
-    """A report has another schema version."""
+    """A report has a schema version that this MobiFai can't read."""
 
 
 class _Head(msgspec.Struct):
@@ -118,7 +118,7 @@ class _Head(msgspec.Struct):
 def read_report(path: Path) -> Report:
     """Read the report in the directory `path`. Raises ReportError if there is no report or it is invalid.
 
-    Raises OtherSchema for another schema version.
+    Raises OtherSchema if the schema version of the report is not SCHEMA_VERSION.
     """
     file = path / "report.json"
     try:

@@ -78,7 +78,7 @@ def _names(names: Sequence[str]) -> str:
 
 
 def _code(command: str) -> str:
-    """Return a command as Markdown code, between more backticks than it contains. Bars are escaped for tables."""
+    """Return a command as Markdown code, between more backticks than it contains; an empty text without a command."""
     shown = one_line(command)
     longest = max(map(len, re.findall("`+", shown)), default=0)
     fence, blank = "`" * (longest + 1), " " if longest else ""

@@ -24,7 +24,7 @@ Content = str | Markup | None | Iterable["Content"]
 
 
 def printable(text: object) -> str:
-    """Return text from elsewhere without invalid characters and direction marks. A long text is shortened."""
+    """Return text of any origin (names, errors) without invalid characters and direction marks, shortened if long."""
     return _clean(shortened(str(text)))
 
 

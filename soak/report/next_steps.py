@@ -112,7 +112,10 @@ def _longer(report: Report) -> LongerRun | None:
 
 
 def _seconds_for(scenario: ScenarioResult, parts: int) -> float:
-    """Return the estimated time in which fresh processes have a similar warm-up and enough blocks."""
+    """Return the estimated seconds that a scenario needs in fresh processes for a similar warm-up and enough blocks.
+
+    `parts` is the number of parts of the run so far, over which its warm-up cycles are averaged.
+    """
     counts = scenario.counts
     cycles = counts.warm_up_cycles / parts + cycles_for(ENOUGH_BLOCKS, counts)
     each = scenario.duration_s / counts.cycles if counts.cycles else USUAL_CYCLE_SECONDS

@@ -81,13 +81,13 @@ def plots(report: Report) -> list[Plot]:
 
 
 def places_of(drawn: Sequence[Plot]) -> dict[tuple[str, str], str]:
-    """Return the id of the plot of each finding, by name and scenario."""
+    """Return the HTML id of the plot that shows each finding, by the finding's name and scenario."""
     found = (course for course in drawn if course.findings)
     return {(one.name, one.scenario): f"plot-{index}" for index, course in enumerate(found) for one in course.findings}
 
 
 def figure(course: Plot, key: PlotColours, *, large: bool, id_: str) -> Markup:
-    """Return the figure of a plot."""
+    """Return a plot as an HTML `figure`: caption, SVG drawing, axes, and a legend if it is `large`."""
     across = _across(course)
     up = span([value for line in course.lines for _, value in line.points], course.capacity)
     size = "plot large" if large else "plot"
@@ -109,7 +109,7 @@ def figure(course: Plot, key: PlotColours, *, large: bool, id_: str) -> Markup:
 
 
 def legend(course: Plot, key: PlotColours) -> Markup:
-    """Return the legend of a plot."""
+    """Return the legend of a plot as an HTML list: each line of the plot, with the name of its scenario."""
     entries = [_entry(_style(line.scenario, key), line.scenario or "all scenarios") for line in course.lines]
     if course.capacity is not None:
         entries.append(_entry("capacity", "capacity"))

@@ -1,4 +1,4 @@
-"""The verdict in words and signs, for all formats."""
+"""The verdict of a soak run as sentences and signs, for all formats of its report."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final

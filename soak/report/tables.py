@@ -162,7 +162,7 @@ def traffic(bytes_: TrafficResult) -> str:
 
 
 def mark(class_: str, text: str) -> Markup:
-    """Return an outcome with a colour and words."""
+    """Return the text of an outcome in the colour that the style sheet has for `class_`."""
     return tag("span", text, class_=class_)
 
 

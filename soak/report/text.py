@@ -1,4 +1,4 @@
-"""Makes text from elsewhere safe on one line of a terminal, a log or a Markdown table."""
+"""Makes text of any origin (names, commands, errors) safe on one line of a terminal, a log or a Markdown table."""
 
 from mobifai.protocol.plain_text import plain
 

@@ -124,7 +124,7 @@ class BlockRunner:
     async def start(
         self, on_progress: Callable[[str], None], on_start: Callable[[ScenarioRun], None] = ignore_progress
     ) -> None:
-        """End earlier processes, start fresh processes and warm them up. Raises Paused, and the errors of cycles.
+        """End earlier processes, start fresh processes and warm them up. Raises Paused, and whatever a cycle raises.
 
         `on_start` is called with the scenario run before its warm-up.
         """
@@ -140,7 +140,7 @@ class BlockRunner:
             await self._run.warm_up(on_progress, plan.warm_up_blocks)
 
     async def block(self, on_progress: Callable[[str], None]) -> Sample:
-        """Run a block and return its sample. Raises Paused, and the errors of cycles."""
+        """Run a block and return its sample. Raises Paused, and whatever a cycle raises."""
         with self._pauses.guard(self._on_pause):
             return await self.run.block(on_progress)
 
@@ -149,7 +149,7 @@ class BlockRunner:
     ) -> None:
         """Run blocks until `count` blocks have run or `enough` returns True. Check the traffic after each block.
 
-        Raises Paused, IntegrityError, and the errors of cycles.
+        Raises Paused, IntegrityError, and whatever a cycle raises.
         """
         while self.run.blocks < count and not enough(self.run):
             with self._pauses.guard(self._on_pause):

@@ -43,7 +43,10 @@ class Invocation:
     as_json: bool
 
     def drive(self, plan: SoakPlan, info: RunInfo, earlier: Report | None) -> int:
-        """Carry out a plan. Return the exit status. Raises OptionsError if no report can be written."""
+        """Carry out a plan, and continue the `earlier` report of a resumed run. Return the exit status.
+
+        Raises OptionsError if no report can be written.
+        """
 
         async def driven(folder: Path, writer: ReportWriter, shown: ProgressView) -> Report:
             runner = SoakRunner(plan, info, self.directory, shown, folder, earlier, writer)

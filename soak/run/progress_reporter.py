@@ -34,14 +34,14 @@ class ProgressReporter:
         self._confirming_since: float | None = None
 
     def enter(self, phase: str, scenario: str = "") -> None:
-        """Start a phase."""
+        """Report from now on that the run is in the phase `phase`, for a scenario if one is given."""
         self._phase, self._where = phase, scenario
         self._confirming_since = None
         if phase == RUNNING and self._began is None:
             self._began = self._elapsed()
 
     def say(self, line: str) -> None:
-        """Print a line that stays."""
+        """Print a line that later progress does not overwrite."""
         self._view.say(line)
 
     def update(self, records: Sequence[ScenarioRecord], findings: Iterable[FindingResult]) -> None:

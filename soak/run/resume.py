@@ -44,7 +44,7 @@ def remaining_run(earlier: Report, duration: float | None = None, cycles: int | 
         left = replace(left, cycles=whole.cycles - _fewest_cycles(earlier, whole))
         _check_left(left.cycles, earlier, "more --cycles")
     elif _came_to_its_end(earlier) and _fewest_blocks(earlier, whole) >= QUICK_BLOCKS:
-        raise ResumeError(f"that run is complete: {START_NEW}")
+        raise ResumeError(f"expected the report of an unfinished run; found one that is complete: {START_NEW}")
     return RemainingRun(whole, left)
 
 
@@ -80,7 +80,9 @@ def _wrong(option: str, plan: SoakPlan) -> str:
 def _check_left(left: float | None, earlier: Report, advice: str) -> None:
     if left is not None and left <= 0:
         how = "is complete" if _came_to_its_end(earlier) else "ended, but was interrupted before all was judged"
-        raise ResumeError(f"that run {how}: {START_NEW}, or give {advice}")
+        raise ResumeError(
+            f"expected the report of an unfinished run; found one that {how}: {START_NEW}, or give {advice}"
+        )
 
 
 def _came_to_its_end(earlier: Report) -> bool:

@@ -82,7 +82,7 @@ class ScenarioRun:
     # -- the parts of a run
 
     async def warm_up(self, on_progress: Callable[[str], None], blocks: tuple[int, int] | None = None) -> None:
-        """Fill the limits, then run blocks until objects and heap stop rising. Raises the errors of cycles.
+        """Fill the limits, then run blocks until objects and heap stop rising. Raises whatever a cycle raises.
 
         `blocks` are the least and the most blocks. By default, they are as many as a judgement needs.
         """
@@ -107,7 +107,7 @@ class ScenarioRun:
         self.baseline = steady_part(self.newest)
 
     async def block(self, on_progress: Callable[[str], None]) -> Sample:
-        """Run a block of cycles, wait for rest, and return one sample. Raises the errors of cycles."""
+        """Run a block of cycles, wait for rest, and return one sample. Raises whatever a cycle raises."""
         await self._run_cycles(self.factor, on_progress)
         self.blocks += 1
         return await self._sample()

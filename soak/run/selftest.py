@@ -95,7 +95,10 @@ def _matrix_of(page: str) -> str:
 
 
 def _write(place: Path, plan: SoakPlan, about: dict[str, Any], outcomes: Sequence[PlantOutcome]) -> dict[str, Any]:
-    """Write both files with the outcomes so far. Return the content of the JSON file. Raises ReportError."""
+    """Write self-test.json and self-test.md with the outcomes so far. Return the content of the first.
+
+    Raises ReportError.
+    """
     result = {**about, **matrix(outcomes), "plants": [_row(one, plan) for one in outcomes]}
     state = "" if about["finished"] and not about["interrupted"] else "The self-test is not complete.\n\n"
     write_whole(place / "self-test.json", msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")

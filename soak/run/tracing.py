@@ -34,11 +34,11 @@ class MemoryTracing:
 
     @property
     def due(self) -> bool:
-        """Whether another window is due."""
+        """Whether to record a window now: tracing is on, and the last window is at least WINDOW_EVERY seconds ago."""
         return self.on and self._elapsed() - self._last >= WINDOW_EVERY
 
     async def take(self, run: ScenarioRun, seconds: float, on_progress: Callable[[str], None]) -> None:
-        """Record a window of one scenario run for about `seconds`. Raises the errors of cycles, and ReportError."""
+        """Record a window of one scenario run for about `seconds`. Raises ReportError, and whatever a cycle raises."""
         self._last = began = self._elapsed()
         file = self._windows.place(self.taken)
         self.taken += 1

@@ -181,7 +181,10 @@ class Watch:
         return first, second
 
     def _judged(self, name: str, points: list[tuple[int, float]]) -> Judgement:
-        """Return the judgement of one half. With too few samples, it says how many are needed."""
+        """Return the judgement of the gauge `name` in one half of the watch, of which `points` are the values.
+
+        If the watch has too few samples at rest, the gauge is unjudged, and the reason says how many are needed.
+        """
         gauge = gauge_of(name)
         judgement, needed = judge(points, gauge), LOOKS_FOR[gauge.kind]
         if gauge.kind is GaugeKind.BUDGET or self._rests >= needed:

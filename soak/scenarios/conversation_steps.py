@@ -37,7 +37,7 @@ class ModelScript:
 
 
 async def ask(tabs: CheckedTabs, uuid: str, prompt: str = PROMPT) -> None:
-    """Send a prompt and wait until the agent has started. Raises PhoneError."""
+    """Send a prompt and wait until the agent reports that the conversation has begun. Raises PhoneError."""
     phone = tabs.context.phones[0]
     await phone.send("ai:prompt", {"uuid": uuid, "prompt": prompt})
     await reported(phone, "ai:started", uuid)

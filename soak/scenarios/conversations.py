@@ -47,13 +47,13 @@ class Conversations(Scenario):
     )
 
     def serve_options(self, directory: Path) -> list[str]:
-        """Use a scripted model."""
+        """Write a first script for the model, and return the options with which the agent uses it."""
         self.script = ModelScript(directory / "script.json")
         self.script.write([TELL])
         return ["--model", f"scripted:{directory / 'script.json'}"]
 
     def settings(self) -> str:
-        """Do not wait for a quiet screen or for a user's approval."""
+        """Return settings with which the agent does not wait for a quiet screen or for a user's approval."""
         return '[assistant]\nquiet_seconds = 0.0\napprovals = "never"\n'
 
     async def setup(self, context: ScenarioContext) -> None:

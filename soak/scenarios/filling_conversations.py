@@ -72,7 +72,7 @@ async def most_said(tabs: CheckedTabs, script: ModelScript) -> None:
 
 
 async def most_recorded(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
-    """Fill `assistant.audit` with long prompts, until the audit log starts over."""
+    """Fill `assistant.audit` with long prompts, until the audit log is full and the agent begins a new file."""
     script.write([TELL])
     while not await _audit_log_started_over(tabs.context):
         await ask(tabs, uuid, LONG_PROMPT)

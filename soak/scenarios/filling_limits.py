@@ -21,7 +21,10 @@ SILENT_SECONDS = 5.0
 
 
 async def fill_commands(context: ScenarioContext) -> None:
-    """Fill `control.clients` and `relay.codes`: run more commands together than are accepted. Each requests a code."""
+    """Fill `control.clients` and `relay.codes`: request more invitations than the agent accepts commands and has codes.
+
+    The first requests are sent together, so that the agent refuses some of them.
+    """
     asked = [context.target.ask("pair") for _ in range(max(CONTROL_CLIENTS.value + 4, RELAY_CODES.value + 4))]
     answers = await asyncio.gather(*asked, return_exceptions=True)
     for answer in answers:

@@ -25,12 +25,12 @@ class Limits(Scenario):
         self._folder = Path()
 
     def serve_options(self, directory: Path) -> list[str]:
-        """Use a scripted model."""
+        """Return the options of the scenario `conversations`, which select a scripted model."""
         self._folder = directory
         return self._talks.serve_options(directory)
 
     def settings(self) -> str:
-        """Use the settings of `conversations`."""
+        """Return the settings of the scenario `conversations`."""
         return self._talks.settings()
 
     async def setup(self, context: ScenarioContext) -> None:

@@ -34,11 +34,11 @@ class Mixed(Scenario):
         self._talks = conversations.Conversations()
 
     def serve_options(self, directory: Path) -> list[str]:
-        """Use a scripted model."""
+        """Return the options of the scenario `conversations`, which select a scripted model."""
         return self._talks.serve_options(directory)
 
     def settings(self) -> str:
-        """Use the settings of `conversations`."""
+        """Return the settings of the scenario `conversations`."""
         return self._talks.settings()
 
     @property

@@ -120,7 +120,10 @@ async def served(context: ScenarioContext, phone: Phone, path: str) -> Status:
 async def status_when(
     context: ScenarioContext, is_so: Callable[[Status], object], what: str, patience: float = PATIENCE
 ) -> Status:
-    """Wait until the agent's status satisfies `is_so`, and return it. Raises PhoneError, StateError."""
+    """Wait until the agent's status satisfies `is_so`, and return the status. Raises StateError.
+
+    Raises PhoneError after `patience` seconds; `what` says there what was expected.
+    """
     status: Status = {}
     try:
         async with asyncio.timeout(patience):

@@ -41,7 +41,10 @@ def flood(first: int, last: int) -> TypedLine:
 
 
 def echo(text: str) -> tuple[TypedLine, TypedLine]:
-    """Return two inputs that make the program print any text without CR. Type the second after the first's output."""
+    """Return two inputs that make the program print `text`, which may contain anything but CR.
+
+    Type the second input after the program has printed its output for the first.
+    """
     printed = text.encode()
     return TypedLine(f"echo {len(printed)}\n", b">"), TypedLine(text, printed)
 

@@ -54,7 +54,7 @@ class ProgressView(Protocol):
         """Show the progress. Called after every cycle, so it must be cheap."""
 
     def say(self, line: str) -> None:
-        """Print a line that stays."""
+        """Print a line that later progress does not overwrite."""
 
     def __enter__(self) -> Self: ...
 
@@ -63,7 +63,7 @@ class ProgressView(Protocol):
 
 
 class PlainLines:
-    """Writes a line for each new phase and finding, and others periodically. A closed stream is not an error."""
+    """Writes a line for each new phase and finding, and a line of progress periodically. Ignores a closed stream."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream

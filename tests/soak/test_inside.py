@@ -239,7 +239,7 @@ def test_a_window_is_a_whole_file_once_it_is_ended(tmp_path: Path) -> None:
     windows, file = MemoryWindows(), tmp_path / "window.bin"
     windows.begin(file)
     kept = [bytearray(100_000) for _ in range(10)]
-    with pytest.raises(StateError, match="a window is open already; end it first"):
+    with pytest.raises(StateError, match="expected no open memray window in this process; found one: end it first"):
         windows.begin(tmp_path / "another.bin")
     windows.end()
     windows.end()

@@ -60,7 +60,7 @@ def test_an_option_that_needs_another_says_so() -> None:
         table.check(context)
     with (
         command.make_context("x", []) as context,
-        pytest.raises(OptionsError, match="expected one of --base; found neither"),
+        pytest.raises(OptionsError, match="expected one of --base; found none of them"),
     ):
         table.check(context)
     with command.make_context("x", ["--update", "--file", "f"]) as context:

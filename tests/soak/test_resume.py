@@ -57,7 +57,7 @@ def test_a_quick_run_goes_on_unless_it_was_done() -> None:
     whole = dict.fromkeys(TWO, (160, 8))
     assert remaining_run(run(quick, done=whole)).left == quick.later(1)
     assert remaining_run(run(quick, done={"terminals": (160, 8)}, interrupted=False)).left == quick.later(1)
-    with pytest.raises(ResumeError, match="that run is complete: start a new run"):
+    with pytest.raises(ResumeError, match="found one that is complete: start a new run"):
         remaining_run(run(quick, done=whole, interrupted=False))
 
 
