@@ -31,5 +31,5 @@ CLEARED: Final = "it rose at first; a second process did not confirm it"
 
 
 def too_few(found: int, needed: int, what: str = "block") -> str:
-    """Return a reason with the found and the needed number: `too few blocks (3 of 8 needed)`."""
+    """Return the reason why too few blocks (or samples: `what`) give no result: `too few blocks (3 of 8 needed)`."""
     return f"too few {what}s ({found:,} of {needed:,} needed)"

@@ -142,7 +142,7 @@ class AgentUnderTest:
         return self._process.returncode is None
 
     async def ready(self, ready_file: Path, *, older: bool = False) -> None:
-        """Wait until phones can pair. Raises TargetFailed, StateError.
+        """Wait until the agent has written `ready_file`, so that phones can pair. Raises TargetFailed, StateError.
 
         With `older`, the processes may be of a revision that can't be counted from inside.
         """

@@ -104,7 +104,7 @@ class StreamView:
         self._blinking = True
 
     def output(self, data: bytes) -> None:
-        """Process output. Raises IntegrityError if the output does not continue the stream."""
+        """Process output that the phone received. Raises IntegrityError if it does not continue the expected stream."""
         stream = self._stream
         going = [place for place in self._places if stream.at(place, len(data)) == data]
         if not going and self._blinking:

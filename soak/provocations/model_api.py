@@ -28,7 +28,7 @@ class Form(Enum):
 
 
 class ModelApi:
-    """The server. `answer_bytes` is the length of its answers, and `form` their form."""
+    """The server. `answer_bytes` is the length of each answer that it sends, and `form` the form of the answers."""
 
     def __init__(self) -> None:
         self.url = ""

@@ -124,7 +124,7 @@ class ReportComparison(msgspec.Struct, frozen=True):
 
 
 def compare(before: Report, after: Report) -> ReportComparison:
-    """Compare two reports."""
+    """Return the comparison of the report `before` a change with that `after` it."""
     findings = [*_findings(before, after)]
     worse = any(one.change in (Change.NEW, Change.LARGER) for one in findings)
     reasons = [*_obstacles(before, after)] or ([] if worse else [*_doubts(after)])

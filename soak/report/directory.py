@@ -40,7 +40,7 @@ class ReportDirectory:
 
     @property
     def html(self) -> Path:
-        """The path of the file that a user opens."""
+        """The path of report.html, the file of the report that a user opens."""
         return self.path / "report.html"
 
     def begin(self, report: Report, *, keep_samples: bool = False) -> None:

@@ -48,7 +48,7 @@ def span(values: Sequence[float], capacity: float | None = None) -> Span:
 
 
 def near(capacity: float, highest: float) -> bool:
-    """Return whether a capacity can be drawn without flattening the curve."""
+    """Return whether a plot of values up to `highest` can also show a capacity without flattening its curve."""
     return capacity <= 4 * highest
 
 

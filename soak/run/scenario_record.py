@@ -70,11 +70,11 @@ class ScenarioRecord:
         return [name for name, judgement in self.judgements.items() if judgement.suspicious]
 
     def begin_confirmation(self, run: ScenarioRun) -> None:
-        """Count the cycles of a confirmation from now on."""
+        """Add the counts of the confirmation `run` to those of this scenario from now on."""
         self.confirming = run
 
     def end_confirmation(self) -> None:
-        """Keep the counts of the confirmation and drop its process."""
+        """Keep the counts of the current confirmation, and drop its scenario run. Do nothing if there is none."""
         if self.confirming is not None:
             self.confirmations.append(process_totals(self.confirming))
             self.confirming = None
@@ -90,7 +90,7 @@ class ScenarioRecord:
 
 @dataclass(frozen=True, slots=True)
 class ProcessTotals:
-    """Counts of a process that is no longer used."""
+    """The counts of one scenario run: one whose processes were replaced, or a confirmation."""
 
     counts: CycleCounts
     traffic: TrafficResult
@@ -99,7 +99,7 @@ class ProcessTotals:
 
 
 def process_totals(run: ScenarioRun) -> ProcessTotals:
-    """Return the counts of a scenario run so far."""
+    """Return the cycles, traffic, time and use of limits of a scenario run so far."""
     return ProcessTotals(run.counts, traffic_of(run), run.busy_seconds, run.bounds)
 
 

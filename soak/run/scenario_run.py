@@ -71,12 +71,12 @@ class ScenarioRun:
 
     @property
     def counts(self) -> CycleCounts:
-        """The cycles so far."""
+        """The cycles of each purpose and the judged blocks that this scenario run has completed so far."""
         return CycleCounts(self.cycles, self.warm_up_cycles, traced_cycles=self.traced_cycles, blocks=self.blocks)
 
     @property
     def cycles_per_second(self) -> float:
-        """The rate of the judged cycles."""
+        """The judged cycles for each second that was spent on them."""
         return self.cycles / max(self.judged_seconds, 1e-9)
 
     # -- the parts of a run
