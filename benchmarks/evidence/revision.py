@@ -1,6 +1,5 @@
 """The revision of the evidence: a digest of the relevant sources, the commit, the machine."""
 
-import ast
 import hashlib
 import os
 import platform
@@ -12,6 +11,7 @@ from typing import NamedTuple
 
 import mobifai
 from mobifai.errors import MobiFaiError
+from profiles.gate.workload import code_of
 
 PACKAGES = ("mobifai", "soak", "profiles")
 PRODUCT = (*PACKAGES, "requirements/lock.txt")
@@ -35,7 +35,7 @@ def digest(root: Path, paths: Iterable[str], python: str | None = None) -> str:
     """Return a digest of the files below these paths and of Python's version.
 
     The files are read as they are on disk; those that git ignores are left out. Of Python files only the code counts:
-    a new comment, docstring or layout keeps the digest. Raises RevisionError.
+    a new comment or docstring keeps the digest. Raises RevisionError.
     """
     total = hashlib.sha256((python or platform.python_version()).encode())
     for name in _sources(root, paths):
@@ -44,24 +44,9 @@ def digest(root: Path, paths: Iterable[str], python: str | None = None) -> str:
 
 
 def _relevant(file: Path) -> bytes:
-    """Return the content of a file; of a Python file, its syntax tree without docstrings."""
+    """Return what counts of a file: its content; of a Python file, the code without comments and docstrings."""
     content = file.read_bytes()
-    if file.suffix != ".py":
-        return content
-    try:
-        tree = ast.parse(content)
-    except (SyntaxError, ValueError):
-        return content
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            node.body = [part for part in body if not _is_text(part)]  # type: ignore[attr-defined]
-    return ast.dump(tree).encode()
-
-
-def _is_text(node: ast.AST) -> bool:
-    """Return whether a statement is a string alone, such as a docstring."""
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    return code_of(content.decode()).encode() if file.suffix == ".py" else content
 
 
 def _sources(root: Path, paths: Iterable[str]) -> list[str]:
