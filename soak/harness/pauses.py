@@ -109,4 +109,5 @@ def pause_notes(pauses: PauseDetector) -> list[str]:
     if not pauses.count:
         return []
     times = "once" if pauses.count == 1 else f"{pauses.count} times"
-    return [f"the run was paused {times}, {duration(pauses.seconds)} in all, which is no part of its duration"]
+    total = duration(pauses.seconds)
+    return [f"the run was paused {times}, {total} in all; that time is not part of its duration, and not judged"]

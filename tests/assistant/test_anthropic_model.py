@@ -189,7 +189,7 @@ async def test_an_overload_in_the_middle_of_a_stream_is_tried_again(
         ([failure("invalid_request_error")], "(invalid_request_error): of this test"),
         ([b"event: error\ndata: garbage\n\n"], "no reason was given"),
         ([b"event: message_start\ndata: {not json\n\n"], "an answer that is not a message"),
-        ([b"event: x\ndata: \xff\xfe\n\n"], "an answer that is not text"),
+        ([b"event: x\ndata: \xff\xfe\n\n"], "an answer that is not valid UTF-8"),
         ([b"<html>hello</html>\n\n"], "cut in the middle"),
     ],
 )

@@ -59,9 +59,9 @@ async def test_a_tab_is_named_by_name_or_id(tmp_path: Path) -> None:
         for tab in ("build", "b"):
             await all_of(socket, prompt="x", tab=tab)
         assert (one.text, two.text, three.text) == ("", "xx", "")
-        with pytest.raises(StateError, match="0 are 'test'. There are: Tab 1"):
+        with pytest.raises(StateError, match="0 tabs match 'test'. There are: Tab 1"):
             await all_of(socket, prompt="x", tab="test")
-        with pytest.raises(StateError, match="2 are 'Tab 1'"):
+        with pytest.raises(StateError, match="2 tabs match 'Tab 1'"):
             await all_of(socket, prompt="x", tab="Tab 1")
 
 

@@ -104,7 +104,7 @@ async def test_a_long_screen_shows_its_end_and_any_slice_that_is_asked_for(tmp_p
     spans = [tuple(map(int, one.groups())) for one in shown if one is not None]
     expected = [(200, 300), (0, 3), (5, 125), (0, 4), (0, 120), (99, 99)]
     assert spans == [(*span, total) for span in expected]
-    fitted = ["was fitted" in asked.sent_text(n) for n in range(6)]
+    fitted = ["was adjusted" in asked.sent_text(n) for n in range(6)]
     assert fitted == [False, False, True, True, True, True]
 
 
