@@ -15,7 +15,9 @@ def check_writable(file: Path, option: str) -> Path:
     if not file.parent.is_dir():
         raise ProfileError(f"{file}: expected a file in a directory that exists; name another one with {option}")
     if file.exists() and not file.is_file():
-        raise ProfileError(f"{file}: expected a file to write, found something else; name another one with {option}")
+        raise ProfileError(
+            f"{file}: expected a file to write; found a directory or a device; name another one with {option}"
+        )
     try:
         with tempfile.TemporaryFile(dir=file.parent) as probe:
             probe.write(bytes(PROBE_BYTES))

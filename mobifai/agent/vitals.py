@@ -53,11 +53,11 @@ class Vitals:
         self._status.last_check = check
 
     async def relay_round_trip(self) -> float | None:
-        """Return the seconds of an echo over the relay connection, which also carries phones' messages; None if closed.
+        """Return the round-trip time of an echo on the relay connection, in seconds; None if the connection is closed.
 
-        With a relay in this process, the echo tests its queues and this loop; `mobifai doctor` tests whether it can be
-        reached from outside. A relay that does not know `relay:echo` is asked over HTTP.
-        Raises TimeoutError if the relay does not answer.
+        If the relay runs in this process, the echo shows only that its queues and this event loop respond; `mobifai
+        doctor` tests whether the relay can be reached from outside. A relay that does not know `relay:echo` is sent an
+        HTTP request instead. Raises TimeoutError if the relay does not answer.
         """
         if not self._registration.transport.open:
             return None

@@ -255,7 +255,8 @@ class AgentLoop:
         if self.tokens > bound.capacity:
             bound.refuse("tokens")
             raise AssistantError(
-                f"stopped after {self.tokens} tokens, of at most {bound.capacity}; the task may be unfinished"
+                f"stopped: the task used {self.tokens} tokens, more than {bound.limit.name} allows ({bound.capacity}); "
+                "it may be unfinished"
             )
         bound.set(self.tokens)
 

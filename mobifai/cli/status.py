@@ -23,7 +23,7 @@ from mobifai.protocol.plain_text import one_line
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print every figure as JSON.")
 @click.option("--limits", is_flag=True, help="Show the use of every limit, and the worst case in memory.")
-@click.option("--check", is_flag=True, help="Make a health check first.")
+@click.option("--check", is_flag=True, help="Run a health check first.")
 @state_dir_option
 def status(as_json: bool, limits: bool, check: bool, state_dir: Path) -> None:
     """Show the running agent: live figures, the last health check, and the terminals."""

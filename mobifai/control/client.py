@@ -40,7 +40,10 @@ async def send_request(
 async def stream_events(
     path: Path, name: str, arguments: Mapping[str, object] | None = None
 ) -> AsyncGenerator[Any, None]:
-    """Send a request and yield its events. Closing the generator ends the handler. Raises StateError."""
+    """Send a request and yield its events. Raises StateError.
+
+    Closing the generator also ends the handler of the request in the other process.
+    """
     async with _request(path, name, arguments) as reader:
         while "answer" not in (line := await _read_answer(reader, ANSWER_SECONDS)):
             if line.get("event") is not None:

@@ -139,7 +139,7 @@ class Monitor:
             async with asyncio.timeout(ROUND_TRIP_SECONDS):
                 return await self._target.relay_round_trip()
         except TimeoutError:
-            _log.warning("the relay returned nothing for %d s; reconnecting", ROUND_TRIP_SECONDS)
+            _log.warning("the relay did not answer an echo within %d s; reconnecting", ROUND_TRIP_SECONDS)
             self._target.reconnect_relay()
             return None
 

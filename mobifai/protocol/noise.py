@@ -112,7 +112,7 @@ class CipherState:
 
 
 class TransportState:
-    """Both directions after a handshake. `handshake_hash` is equal on both sides, and unique to the session."""
+    """The ciphers for both directions after a handshake. `handshake_hash` identifies the session on both sides."""
 
     __slots__ = ("_receiving", "_sending", "handshake_hash")
 

@@ -50,7 +50,7 @@ class AgentProcess:
         while self._is_connected and (message := self._receiver.next()) is not None:
             yield message
         if self._receiver.is_overfull:
-            raise ValueError(f"a line of more than {keeper_protocol.LINE_BYTES} bytes")
+            raise ValueError(f"received a line of more than {keeper_protocol.LINE_BYTES} bytes")
 
     def send(self, message: "dict[str, Any]", descriptors: list[int] | None = None) -> None:
         """Send a message. An agent that leaves hundreds of messages unread is taken to hang, and is killed."""

@@ -38,11 +38,10 @@ class Addresses:
         return _count(self._named, host, port)
 
     def allow_seen(self, host: str, port: int) -> bool:
-        """Return whether datagrams may be sent to an address that the phone did not name but sent a check from, and
-        count it.
+        """Return whether datagrams may be sent to an address from which a connectivity check (STUN) arrived.
 
-        These addresses are counted separately: behind a router, one of them may be the only one at which the phone can
-        be reached.
+        Addresses that the phone has not named are counted here, apart from the others: behind a router, one of them may
+        be the only one at which the phone can be reached.
         """
         return (host, port) in self._named or (self.may_be_a_phone(host) and _count(self._seen, host, port))
 

@@ -65,7 +65,7 @@ class GateSide:
 
     @property
     def temporary(self) -> Path:
-        """The temporary directory of its helper processes, by which a cleanup finds them."""
+        """The temporary directory of this side's helper processes. `soak.harness.cleanup` finds them by it."""
         folder = self.installation.path.parent / "tmp" if self.installation.path else Path(tempfile.gettempdir())
         folder.mkdir(parents=True, exist_ok=True)
         return folder

@@ -91,7 +91,9 @@ def _plan(report: Report, names: tuple[str, ...]) -> SoakPlan:
     try:
         known = msgspec.convert(stored, _PlanInReport)
     except msgspec.ValidationError as error:
-        raise ProfileError(f"expected the plan of the run in its report; found something else ({error})") from None
+        raise ProfileError(
+            f"expected a report with the settings of its run (`environment.plan`); they are missing or invalid: {error}"
+        ) from None
     if known.plant is not None:
         plant(known.plant)
     return SoakPlan(names, report.seed, time_scale=known.time_scale, phones=known.phones, plant=known.plant)

@@ -115,7 +115,7 @@ async def read(file: Path) -> list[dict[str, Any]]:
             f"expected memray to read a window within {READ_SECONDS:g} s; it took longer: try again on an idle machine"
         ) from None
     if result.status:
-        raise ProfileError(f"a window of memray can't be read: {result.last_words}")
+        raise ProfileError(f"memray's recording of a window can't be read: {result.last_words}")
     return list(json.loads(result.output))
 
 

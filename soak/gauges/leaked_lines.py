@@ -1,6 +1,6 @@
 """Reads a memray window: the lines of code whose allocations still existed at its end.
 
-Reading takes much memory, which must not count as growth of the harness. So `leaked_lines` runs this module as a
+Reading takes a lot of memory, which must not count as growth of the harness. So `leaked_lines` runs this module as a
 separate process: `python -m soak.gauges.leaked_lines FILE`.
 """
 

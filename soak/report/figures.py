@@ -49,7 +49,7 @@ def rate(value: float, unit: str) -> str:
 
 
 def significant(value: float) -> float:
-    """Round to three significant digits, because a projection is not more exact than its rate."""
+    """Round to three significant digits: a projection over hours is not more exact than the measured rate."""
     return float(f"{value:.3g}")
 
 

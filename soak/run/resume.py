@@ -33,7 +33,10 @@ class RemainingRun:
 
 
 def remaining_run(earlier: Report, duration: float | None = None, cycles: int | None = None) -> RemainingRun:
-    """Return the rest of a run, extended to `duration` or `cycles`. Raises ResumeError if the run is complete."""
+    """Return what is left of a run. Raises ResumeError if the run is complete.
+
+    `duration` or `cycles` replaces the length of the whole run, including the part that has already run.
+    """
     whole = _extended(_plan_of(earlier), duration, cycles)
     left = whole.later(earlier.segments)
     if whole.duration is not None:
