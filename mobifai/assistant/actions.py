@@ -59,7 +59,7 @@ ModelAction = Keystroke | Delay | SendMessage | RequestScreen
 
 
 class Actions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The tool's input."""
+    """The input of a call of the tool `act`: the actions that the model requests, in order."""
 
     actions: tuple[ModelAction, ...]
 

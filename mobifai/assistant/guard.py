@@ -74,9 +74,9 @@ class Guard:
         self._lines, self._program, self._expected = frozenset(), None, None
 
     async def type(self, keystrokes: Sequence[Keystroke]) -> bool:
-        """Type the first of these keystrokes; the others follow later in this turn. Returns False if it is refused.
+        """Type the first of `keystrokes` if that is allowed, and return whether it was typed.
 
-        A command line that may not be run is removed from the prompt.
+        The others, which later calls type, help to judge it. A command line that may not run is erased at the shell.
         """
         try:
             return await self._type(keystrokes)

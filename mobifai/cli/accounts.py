@@ -109,7 +109,7 @@ def summary(sign_in: SignIn) -> dict[str, Any]:
 
 
 def describe(made: IssuedInvitation, urls: list[str]) -> dict[str, Any]:
-    """Return an agent's invitation as commands print it. `urls` are the relay's addresses; empty if unknown."""
+    """Return the invitation for a new agent as commands print it. `urls` are the relay's addresses; empty: unknown."""
     where = invitation_urls(urls) if urls else {"relay_url": None, "page_url": None}
     return {**where, "device_id": None, **asdict(made)}
 

@@ -128,7 +128,7 @@ def _control_handlers(running: Relay, ledger: Ledger, problems: Problems) -> dic
         }
 
     async def check(_: dict[str, Any]) -> object:
-        raise StateError("a standalone relay has no health check; `mobifai doctor --relay URL` checks one")
+        raise StateError("a standalone relay has no health check; use `mobifai doctor --relay URL` to check the relay")
 
     return {
         "pair": pair,

@@ -1,7 +1,7 @@
 """`mobifai serve`: run the agent. Owns its options and the checks of their values; `agent_start` does the rest.
 
 To add an option: declare it here with its variable, add a field to `Config`, and read that where it is needed; parts of
-the agent get it from `agent/composition.py`. The settings file accepts it without more. `docs/reference/settings.md`
+the agent get it from `agent/composition.py`. The settings file accepts it automatically. `docs/reference/settings.md`
 lists it.
 """
 

@@ -5,7 +5,7 @@ The agent builds it (`agent/status.py`). Four renderers show it: `mobifai status
 (`health/monitor.py`).
 
 To add a figure, add a field with its `Figure` here, and set it in `agent/status.py`. With a label, `mobifai status`
-(`Shown.LINE`) and the page (`Shown.PAGE`) show it without more; with a metric, Prometheus does. A test fails while a
+(`Shown.LINE`) and the page (`Shown.PAGE`) show it automatically; with a metric, Prometheus does. A test fails while a
 renderer lacks a figure that it should show. A field's name is its key in the JSON output, and never changes. A new
 field has a default, which `mobifai status` uses for an older agent.
 """

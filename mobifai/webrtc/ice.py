@@ -93,7 +93,7 @@ async def _connect(ice: Any, connect: Any) -> None:
     Raises ConnectionError.
     """
     if not (_USER_NAME.match(ice.remote_username or "") and _PASSWORD.match(ice.remote_password or "")):
-        raise ConnectionError("expected an ICE user name of 4 to 256 letters and digits, and a password of 22 to 256")
+        raise ConnectionError("expected an ICE user name of 4 to 256 characters and a password of 22 to 256")
     await connect()
 
 

@@ -102,7 +102,7 @@ def import_aiortc() -> Any:
         with _without_media():
             return _checked(importlib.import_module("aiortc"))
     except Exception as error:  # another version of aiortc may fail with the stubs in any way
-        _log.info("importing all of aiortc, since it failed without audio and video: %r", error)
+        _log.info("importing all of aiortc, because importing it without audio and video failed: %r", error)
         _forget()
         return importlib.import_module("aiortc")
 

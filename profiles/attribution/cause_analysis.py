@@ -255,7 +255,7 @@ class CauseAnalysis:
         return first or next((one for one in self.causes if one.kind in GARBAGE), None)
 
     def _on(self, stack: Stack) -> Cause | None:
-        """Return the first cause whose function is one of the program's own on this stack, or None."""
+        """Return the first cause on this stack in a function of the program itself, not of a library; or None."""
         functions = {self._function(frame) for frame in stack if role(frame[0]) is Role.OWN}
         return next((one for one in self.causes if one.function in functions and one.function[1]), None)
 

@@ -47,7 +47,7 @@ class Conversations(Scenario):
     )
 
     def serve_options(self, directory: Path) -> list[str]:
-        """Write a first script for the model, and return the options with which the agent uses it."""
+        """Write the first answers of the scripted model to a file, and return the options for the agent to use it."""
         self.script = ModelScript(directory / "script.json")
         self.script.write([TELL])
         return ["--model", f"scripted:{directory / 'script.json'}"]
