@@ -23,6 +23,7 @@ from mobifai.files import read_whole, write_whole
 from mobifai.generated_file import GeneratedFile
 from mobifai.problems import Problems
 from mobifai.protocol.handshake import Identity
+from mobifai.protocol.ids import Id
 from mobifai.protocol.noise import KEY_BYTES, KeyPair
 from mobifai.state_lock import lock_directory
 
@@ -31,7 +32,7 @@ MAX_SOCKET_PATH = 100
 
 
 class _DeviceFile(msgspec.Struct, frozen=True):
-    device_id: str
+    device_id: Id
     private_key: str
     public_key: str | None = None
 

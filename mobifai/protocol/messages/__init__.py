@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from typing import Any, get_args, get_type_hints
 
 from mobifai.protocol.codec import decode
+from mobifai.protocol.ids import Id
 from mobifai.protocol.messages.assistant import (
     AiAction,
     AiAnswered,
@@ -44,7 +45,6 @@ from mobifai.protocol.messages.fields import (
     Feature,
     FeatureNames,
     Hex,
-    Id,
     Message,
     Name,
     Number,

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal, TypedDict
 from msgspec import Meta
 
 from mobifai import limits
-from mobifai.protocol.messages.fields import Id, Message
+from mobifai.protocol.ids import Id
+from mobifai.protocol.messages.fields import Message
 
 
 class Prompt(Message, frozen=True):

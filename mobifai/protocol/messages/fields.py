@@ -5,8 +5,8 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from mobifai import limits
+from mobifai.protocol.ids import Id
 
-Id = Annotated[str, Meta(min_length=1, max_length=limits.MAX_ID, pattern=r"^[A-Za-z0-9_.:-]+\Z")]
 Name = Annotated[str, Meta(max_length=limits.MAX_NAME)]
 Text = Annotated[str, Meta(max_length=limits.MAX_INPUT)]
 Token = Annotated[str, Meta(max_length=limits.MAX_TOKEN, pattern=r"^[!-~]*\Z")]  # it is sent in an HTTP header

@@ -6,7 +6,8 @@ from typing import Annotated, TypedDict
 from msgspec import Meta
 
 from mobifai import limits
-from mobifai.protocol.messages.fields import Empty, Id, Message
+from mobifai.protocol.ids import Id
+from mobifai.protocol.messages.fields import Empty, Message
 
 
 class Combination(Message, frozen=True):

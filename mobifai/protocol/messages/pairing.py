@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from mobifai import limits
-from mobifai.protocol.messages.fields import FeatureNames, Hex, Id, Message, Name, Remark, Token
+from mobifai.protocol.ids import Id
+from mobifai.protocol.messages.fields import FeatureNames, Hex, Message, Name, Remark, Token
 
 
 class RequestConnection(Message, frozen=True):

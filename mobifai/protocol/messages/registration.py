@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from mobifai import limits
-from mobifai.protocol.messages.fields import FeatureNames, Hex, Id, Message, Name, Number, Remark, Token
+from mobifai.protocol.ids import Id
+from mobifai.protocol.messages.fields import FeatureNames, Hex, Message, Name, Number, Remark, Token
 
 
 class Register(Message, frozen=True):

@@ -6,7 +6,8 @@ from typing import Annotated, Literal, TypedDict
 from msgspec import UNSET, Meta, UnsetType
 
 from mobifai import limits
-from mobifai.protocol.messages.fields import Id, Message, Name, Number, Position, Text
+from mobifai.protocol.ids import Id
+from mobifai.protocol.messages.fields import Message, Name, Number, Position, Text
 
 
 class ProcessCreate(Message, frozen=True):
