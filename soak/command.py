@@ -85,7 +85,7 @@ def soak(context: click.Context, /, **params: Any) -> int:
         with _taken(directory, as_json) as run:
             usable(lambda: preflight(place, () if mode == "attach" else rest.left.scenarios))
             if mode == "self_test":
-                from soak.run.selftest import self_test  # noqa: PLC0415 - only who tests it pays for it
+                from soak.run.selftest import self_test  # noqa: PLC0415 - other runs do not need it
 
                 facts, chosen = _facts(network.enter()), params["scenario_names"]
                 return run.self_test(lambda folder: self_test(plan, chosen, place, folder, facts, as_json))
@@ -105,9 +105,10 @@ def soak(context: click.Context, /, **params: Any) -> int:
 
 @contextmanager
 def _taken(directory: ReportDirectory, as_json: bool) -> Iterator[Invocation]:
-    """Lock the report directory for this run. Raises OptionsError if another run has locked it.
+    """Lock the report directory and yield the invocation that uses it. Raises OptionsError if another run has locked
+    it.
 
-    At the end, remove the directory if this command has created it and no file was written to it.
+    At the end of the scope, remove the directory if this command created it and wrote no file to it.
     """
     with ExitStack() as scope:
         scope.callback(directory.remove_if_empty)

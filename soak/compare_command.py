@@ -1,4 +1,6 @@
-"""The command `mobifai soak compare`. `soak` takes scenarios as arguments, so it can't be a click group."""
+"""The command `mobifai soak compare`. It is no subcommand of a click group: `soak` takes the names of scenarios as
+arguments.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -42,7 +44,7 @@ def compare_reports(before: Path, after: Path, as_json: bool) -> int:
 
 
 class WithCompare(click.Command):
-    """A command whose first argument may be the command `compare`."""
+    """The class of the command `soak`. If its first argument is `compare`, the command `compare` runs instead."""
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any

@@ -19,7 +19,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     name = "time"
 
     def __init__(self, longest: float = LONGEST, shortest: float = SHORTEST) -> None:
-        """Accept `shortest` to `longest` seconds."""
+        """Create a type that accepts durations from `shortest` to `longest` seconds."""
         self.longest = longest
         self.shortest = shortest
 
@@ -29,9 +29,9 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return f"from {duration_text(self.shortest)} to {duration_text(self.longest)}"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return a duration such as `1h30m` in seconds; a number is returned as it is.
+        """Return a duration such as `1h30m` in seconds; a number is already in seconds and is not changed.
 
-        Raises click.BadParameter for another text, or a duration outside the range.
+        Raises click.BadParameter for text that is not a duration, or a duration outside the range.
         """
         if isinstance(value, int | float):
             return float(value)

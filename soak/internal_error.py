@@ -2,5 +2,5 @@
 
 
 def internal_error(error: Exception) -> str:
-    """Return the message: the error, and how to report it."""
+    """Return a message that names `error` and asks the user to report it."""
     return f"internal error: {error!r}. This is a bug: report it, with this message and the files of the report"

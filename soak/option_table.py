@@ -31,7 +31,7 @@ class OptionsError(click.UsageError):
 
 
 def usable(make: Callable[[], T]) -> T:
-    """Return the result of `make`. Raises OptionsError instead of MobiFaiError."""
+    """Return the result of `make`. If it raises MobiFaiError, raise OptionsError with the same message."""
     try:
         return make()
     except MobiFaiError as error:
@@ -40,7 +40,9 @@ def usable(make: Callable[[], T]) -> T:
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """A mode of a command. It accepts the parameters in `takes` and requires `needs`. `why`: why others are refused."""
+    """A mode of a command. It accepts the parameters in `takes` and requires those in `needs`. `why` says why it
+    accepts no others.
+    """
 
     takes: frozenset[str]
     why: str = ""
@@ -52,14 +54,16 @@ class OptionTable:
     """The modes of a command, by the parameter that selects each. If several of these are given, the first one in
     `modes` counts.
 
-    `alternatives` maps groups of parameters, of which at most one may be given, to the reason.
+    Of the parameters in a key of `alternatives`, at most one may be given. The value says why.
     """
 
     modes: Mapping[str, Mode]
     alternatives: Mapping[tuple[str, ...], str] = field(default_factory=dict)
 
     def check(self, context: click.Context) -> str:
-        """Return the name of the mode. Raises OptionsError for options that are not valid together."""
+        """Return the name of the mode that the command line selects. Raises OptionsError if parameters are missing or
+        exclude each other.
+        """
         given = dict(_given(context))
         name = next((name for name in self.modes if name in given), "")
         if name not in self.modes:
@@ -87,7 +91,7 @@ def _choices(context: click.Context, names: Iterable[str]) -> str:
 
 
 def _given(context: click.Context) -> Iterator[tuple[str, str]]:
-    """Yield the given parameters, each as it is written on the command line."""
+    """Yield the name of each given parameter, and the text for it in error messages: `--no-memray` or `SCENARIO`."""
     for param in context.command.params:
         name = param.name or ""
         if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:

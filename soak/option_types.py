@@ -20,7 +20,7 @@ class NumberInRange(click.ParamType, Generic[N]):  # type: ignore[type-arg,unuse
     name = "number"
 
     def __init__(self, kind: type[N], least: N, most: N) -> None:
-        """Accept values of `kind` from `least` to `most`."""
+        """Create a type that accepts numbers of the Python type `kind` from `least` to `most`."""
         self.kind = kind
         self.least = least
         self.most = most
@@ -46,7 +46,7 @@ class PathName(click.Path):
     """A path that is not empty. An empty path, as from an unset variable, would mean the working directory."""
 
     def __init__(self, **more: Any) -> None:
-        """Accept the arguments of `click.Path`."""
+        """Create the type. `more` are arguments of `click.Path`."""
         super().__init__(path_type=Path, **more)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:

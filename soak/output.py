@@ -20,7 +20,7 @@ _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def show(text: str | bytes, status: int) -> int:
-    """Print to standard output. Return the exit status after printing.
+    """Print `text` to standard output. Return the exit status of the command: `status`, unless printing failed.
 
     A closed pipe does not change `status`. After any other write error, the status is 3 instead of 0 or 1, because
     these two describe the printed content.
@@ -39,7 +39,9 @@ def show(text: str | bytes, status: int) -> int:
 
 
 def rendered(text: Any) -> str:
-    """Return styled text as it is written to standard output."""
+    """Return the characters to print for a text of the library rich. Colours are included only if standard output is a
+    terminal.
+    """
     from rich.console import Console  # noqa: PLC0415 - signals are handled before anything heavy is imported
 
     out = io.StringIO()
@@ -49,7 +51,7 @@ def rendered(text: Any) -> str:
 
 @contextmanager
 def checked_output() -> Iterator[None]:
-    """Replace the error if text that click prints in this scope (such as `--help`) can't be written.
+    """Replace the OSError that click raises in this scope if it can't print a text such as `--help`.
 
     Raises Exit with status 0 if the reader has closed the pipe, and CommandError with status 3 if the disk is full or
     fails.
@@ -71,6 +73,6 @@ def _not_written(error: OSError) -> str:
 
 
 def _discard_output() -> None:
-    """Redirect standard output, so that flushing buffered data at exit does not fail again."""
+    """Redirect standard output to the null device, so that flushing buffered data at exit does not fail again."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -21,7 +21,7 @@ def quoted(word: str) -> str:
 
 
 def joined(words: Iterable[str]) -> str:
-    """Return a command of these words for a shell."""
+    """Return the words as one command line, each quoted for a shell if needed."""
     return " ".join(map(quoted, words))
 
 

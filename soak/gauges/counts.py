@@ -48,7 +48,7 @@ class CycleCounts(msgspec.Struct, frozen=True):
 
 
 def total(parts: Iterable[CycleCounts], rounds: int = 0) -> CycleCounts:
-    """Return the sum of several counts that ran in `rounds` rounds."""
+    """Return the sum of the counts in `parts`, except that its number of rounds is `rounds`."""
     added = sum(parts, CycleCounts())
     return msgspec.structs.replace(added, rounds=rounds)
 

@@ -80,31 +80,37 @@ GAUGES: Final[Mapping[str, Gauge]] = {
 
 
 def gauge_of(name: str) -> Gauge:
-    """Return the gauge for the name of a value. Raises KeyError for an unknown family."""
+    """Return the gauge to which the value with this name belongs. Raises KeyError for an unknown family."""
     return GAUGES[family_of(name)]
 
 
 def family_of(name: str) -> str:
-    """Return the family in the name of a value, without the process."""
+    """Return the family of a value: `descriptors` for the name `keeper/descriptors:socket`."""
     return bare(name).partition(":")[0]
 
 
 def bare(name: str) -> str:
-    """Return the name of a value without the process."""
+    """Return the name of a value without its process: `descriptors:socket` for `keeper/descriptors:socket`."""
     return name[len(prefix_of(name)) :]
 
 
 def prefix_of(name: str) -> str:
-    """Return the process prefix of a name, such as `keeper/`. It is empty for the agent."""
+    """Return the part of a value's name that names the process: `keeper/`. It is empty for a value of the agent."""
     process, slash, _ = name.partition(":")[0].rpartition("/")
     return process + slash
 
 
 def process_of(name: str) -> str:
-    """Return the process in the name of a value. Values that cover all processes together belong to the agent."""
+    """Return the process to which a value belongs: `keeper` for `keeper/tasks`, and `agent` for a name without a
+    process.
+
+    The name of a value that covers all processes together has no process either.
+    """
     return prefix_of(name).rstrip("/") or AGENT
 
 
 def of_process(process: str, values: Mapping[str, float]) -> dict[str, float]:
-    """Return `values` with the prefix of `process` on each name."""
+    """Return values of the process `process` under the names that they have in a `Sample`: `tasks` becomes
+    `keeper/tasks`.
+    """
     return {f"{process}/{name}": value for name, value in values.items()}

@@ -1,4 +1,4 @@
-"""Reads a memray window: the lines of code whose allocations still existed at its end.
+"""Reads the file of a memray window, and finds the lines of code whose allocations still existed at the window's end.
 
 Reading takes a lot of memory, which must not count as growth of the harness. So `leaked_lines` runs this module as a
 separate process: `python -m soak.gauges.leaked_lines FILE`.
@@ -20,7 +20,8 @@ async def leaked_lines(file: Path, temporary: Path) -> list[dict[str, Any]]:
     """Return the lines of code that kept the most memory in a memray window; [] if the window can't be read.
 
     Each line is a dictionary with its place (`line`), `bytes` and the number of `allocations`. `temporary` is the
-    temporary directory of the process that reads the window. `soak.harness.cleanup` finds the process by it.
+    temporary directory of the process that reads the window. If the harness is killed, `soak.harness.cleanup`
+    recognizes that process by this directory, and kills it.
     """
     command = module_command("soak.gauges.leaked_lines", str(file.absolute()))
     environment = helper_environment(temporary)

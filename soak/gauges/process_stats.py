@@ -21,8 +21,9 @@ FILES_COUNTED = 100_000
 
 
 def process_values(pid: int, label: str = "") -> dict[str, float]:
-    """Return the number of threads of a process, and of its descriptors by kind; {} if the process has ended. Each kind
-    is prefixed with `label`.
+    """Return the number of threads of a process, and of its descriptors by kind; {} if the process has ended.
+
+    `label` becomes a part of the names: `descriptors:LABEL socket`.
     """
     kind_of, threads = (f"{label} ", f"{label}, of the system") if label else ("", "of the system")
     try:
@@ -60,10 +61,10 @@ def budgets(pid: int) -> dict[str, float]:
 
 
 def family_values(mark: Path, counted: Collection[int]) -> dict[str, float]:
-    """Return the number of processes whose temporary directory is `mark`, by name and including orphans, and their
-    memory.
+    """Count the processes whose temporary directory is `mark`, orphans included. Return their number by program, and
+    the bytes of memory that they do not share.
 
-    The memory of the processes in `counted`, which are counted from inside, is not added.
+    The memory of the processes in `counted` (process ids) is not added, because these are counted from inside.
     """
     names: collections.Counter[str] = collections.Counter()
     memory = 0
@@ -84,7 +85,7 @@ def marked(mark: Path) -> Iterator[psutil.Process]:
 
 
 def zombies(root: int) -> dict[str, float]:
-    """Return how many descendants of the process `root` have ended but were not waited for."""
+    """Return how many descendants of the process `root` have ended but were not waited for; {} if `root` has ended."""
     with suppress(psutil.Error):
         children = psutil.Process(root).children(recursive=True)
         return {"zombies": sum(_is_zombie(child) for child in children)}
@@ -98,7 +99,9 @@ def _is_zombie(process: psutil.Process) -> bool:
 
 
 def disk_values(folders: Mapping[str, Path]) -> dict[str, float]:
-    """Return the number of files in each folder, and the number of rows in each table of the databases there."""
+    """Return the number of files in each of `folders` (by label), and of rows in each table of the SQLite databases in
+    them.
+    """
     values: dict[str, float] = {}
     for label, folder in folders.items():
         files = list(_files(folder))

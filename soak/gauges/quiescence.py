@@ -13,15 +13,17 @@ PAUSE_SECONDS = 0.02
 LONGEST_PAUSE = 1.0
 
 Counted = tuple[dict[str, float], list[dict[str, Any]]]
-"""A count: values by name, and the entries of the ledger."""
+"""The result of one count: the values by name, and the entries of the agent's ledger."""
 
 
 class NotAtRest(MobiFaiError):
-    """Phones or terminals are still present a long time after all phones have left."""
+    """The agent still has a phone or a terminal, although the scenario disconnected all phones a long time ago."""
 
 
 async def everybody_gone(status: Callable[[], Awaitable[Mapping[str, Any]]], seconds: float) -> None:
-    """Wait until the agent has no phone and no terminal. Raises NotAtRest after `seconds`, and StateError."""
+    """Wait until the agent's status has no phone and no terminal. Raises NotAtRest after `seconds`, and the StateError
+    of `status`.
+    """
     latest: Mapping[str, Any] = {}
     try:
         async with asyncio.timeout(seconds):

@@ -1,4 +1,5 @@
-"""Measures the harness itself by the same gauges as an agent. Owns the series of their values.
+"""Measures and judges the harness's own process with gauges that are also used for an agent. Owns the series of their
+values.
 
 The heap of the harness is shown but not judged, because it holds the series of the run, which fill up to their limit.
 """
@@ -20,11 +21,11 @@ SHOWN = {"heap.bytes": "never judged: it stores the measured series", "rss.bytes
 """Families that are shown and never judged, with the reason."""
 JUDGED = ("python.blocks", "types", "descriptors", "threads", "tasks")
 FEWEST_SAMPLES = 64
-"""Fewest samples for a judgement. Before that, everything is imported for the first time."""
+"""Fewest samples for a judgement. In a shorter run, modules that are imported for the first time look like growth."""
 
 
 class SelfMonitor:
-    """Samples of this process, one in each round."""
+    """Takes a sample of this process in each round of the run, and judges the samples."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -34,7 +35,7 @@ class SelfMonitor:
         self._newest: tuple[int, dict[str, tuple[Judgement, Judgement]]] = (0, {})  # bounded by the book
 
     def sample(self) -> None:
-        """Take one sample."""
+        """Count this process, and store the values as the sample of the current round."""
         values = count(self._ledger, disturb=True)
         values.update(outside.process_values(os.getpid(), "harness"))
         values.update(outside.budgets(os.getpid()))
@@ -42,7 +43,7 @@ class SelfMonitor:
         self._rounds += 1
 
     def results(self) -> list[GaugeResult]:
-        """Return a result for each family of gauges. Their rates are for each round of the run, not for each cycle."""
+        """Return one result for each family of gauges. Its rate is the rise in a round of the run, not in a cycle."""
         names: dict[str, list[str]] = {family: [] for family in (*JUDGED, *SHOWN)}  # bounded by the families
         for name in self._book.series:
             names.get(name.partition(":")[0], []).append(name)
@@ -76,11 +77,13 @@ class SelfMonitor:
         ]
 
     def findings(self) -> list[FindingResult]:
-        """Return a finding for each gauge that rises both in the middle and in the last third of the run."""
+        """Return a finding for each gauge that rises both in the middle third and in the last third of the run."""
         return [_finding(name, second) for name, (first, second) in self._judged().items() if convicted(first, second)]
 
     def _judged(self) -> dict[str, tuple[Judgement, Judgement]]:
-        """Return the judgements of the middle and the last third of the run; {} for a short run."""
+        """Return for each gauge its judgements in the middle third and in the last third of the run; {} before
+        FEWEST_SAMPLES rounds.
+        """
         if self._rounds < FEWEST_SAMPLES:
             return {}
         if self._newest[0] != self._rounds:

@@ -20,7 +20,7 @@ class Trend(StrEnum):
 
     @property
     def is_judged(self) -> bool:
-        """Whether this state is the result of a judgement."""
+        """Whether the judgement is final: flat or rising."""
         return self in (Trend.FLAT, Trend.RISING)
 
 
@@ -31,5 +31,8 @@ CLEARED: Final = "it rose at first; a second process did not confirm it"
 
 
 def too_few(found: int, needed: int, what: str = "block") -> str:
-    """Return the reason why too few blocks (or samples: `what`) give no result: `too few blocks (3 of 8 needed)`."""
+    """Return the reason for an unknown result if there are too few blocks: `too few blocks (3 of 8 needed)`.
+
+    `what` is the noun in the singular, if something other than blocks is counted.
+    """
     return f"too few {what}s ({found:,} of {needed:,} needed)"

@@ -15,13 +15,13 @@ MOST_POINTS: Final = 4096
 """Most points of one series."""
 
 MOST_NAMES: Final = 4096
-"""Most series of one book: an agent has about 1,500 types, a keeper about 800."""
+"""Most series of one book. Nearly all of them count a type; an agent has about 1,500 types, a keeper about 800."""
 
 MANY: Final = "types"
 """The family to which nearly all series belong."""
 
 FEW_POINTS: Final = 64
-"""Most points of each series of that family: enough for nine intervals, and full after an hour instead of days."""
+"""Most points of each series of the family MANY: enough for nine intervals, and full after an hour instead of days."""
 
 MOST_TOGETHER: Final = 1 << 19
 """Most points of all series of a book: 12 MiB. With more series, each may have fewer points."""
@@ -67,13 +67,13 @@ class Series:
         self._count += 1
 
     def limit(self, capacity: int) -> None:
-        """Reduce the capacity to `capacity` points, and thin the series out if it has more."""
+        """Reduce the capacity of this series to `capacity` points. If it has more points, thin them out."""
         self._capacity = min(self._capacity, max(FEWEST_POINTS, capacity))
         while len(self._at) > self._room():
             self._halve()
 
     def copy(self) -> Self:
-        """Return another series with the same points."""
+        """Return a copy of this series, to which points can be added separately."""
         return deepcopy(self)
 
     def window(self, since: int = 0) -> list[tuple[int, float]]:
@@ -81,18 +81,18 @@ class Series:
         return [(cycle, value) for _, cycle, value in self if cycle >= since]
 
     def measured(self) -> list[Point]:
-        """Return the points that have a value, for plots."""
+        """Return the points whose value could be measured, for plots."""
         return [point for point in self if not isnan(point[2])]
 
     def _place(self) -> int:
-        """Return the index of the next point. The first point has its own index; after it, `stride` points share each
-        index.
+        """Return the index at which the next point will be stored. The first point has its own index; after it,
+        `stride` points share each index.
         """
         return 0 if self._count == 0 else 1 + (self._count - 1) // self._stride
 
     def _room(self) -> int:
-        """Return how many points may be stored beside the newest point. Until the first halving, the newest is one of
-        them.
+        """Return how many points the arrays may hold. After the first halving, one less than the capacity, because the
+        newest point may be stored only outside the arrays.
         """
         return self._capacity if self._stride == 1 else self._capacity - 1
 
@@ -130,11 +130,11 @@ class SeriesBook:
 
     @property
     def series(self) -> Mapping[str, Series]:
-        """All series by name."""
+        """All series, by the name of their value."""
         return self._series
 
     def add(self, sample: Sample) -> None:
-        """Add a sample."""
+        """Add a sample: append its values to the series of their names, and 0 to all other series."""
         known = len(self._series)
         for name in sample.values:
             self._know(name)
@@ -145,8 +145,8 @@ class SeriesBook:
         self._moments.add(sample.at, sample.cycle, 0)
 
     def window(self, name: str, since: int = 0) -> list[tuple[int, float]]:
-        """Return the (cycle, value) pairs of a name from cycle `since` on. An unknown name has the value 0 in every
-        sample.
+        """Return the (cycle, value) pairs of the value `name` from cycle `since` on. An unknown name has the value 0 in
+        every sample.
         """
         return self._series.get(name, self._moments).window(since)
 

@@ -29,13 +29,14 @@ LEAP: Final = 4.0
 """Least size of a leap, as a multiple of the median step. A leap is a step that is no part of a steady rise."""
 
 LEAP_PART: Final = 0.25
-"""Least size of a leap, as a share of the total rise. A leap has both sizes."""
+"""Least size of a leap, as a share of the total rise. A step is a leap only if it is larger than both limits."""
 
 BELOW: Final = 0.25
 """How far a block may be below the base, as a share of the rise. A base that is high by chance must not hide a leak."""
 
 UNSTEADY_BLOCKS: Final = 1
-"""Blocks of a confirmation in which an amount need not rise. A count at rest need not rise in half of the blocks."""
+"""Most blocks of a confirmation in which an amount may fail to rise. A count at rest may do so in half of the blocks.
+"""
 
 SLIGHT: Final = 0.25
 """Steps that are smaller than this share of the average step do not count as a rise."""
@@ -44,16 +45,16 @@ SLOWING: Final = 0.5
 """Least rise of the second half, as a share of the rise of the first half. A cache that fills up slows down."""
 
 SLOWER: Final = 0.6
-"""Least rate of the confirmation, as a share of the first rate. The confirmation starts later in its process's life."""
+"""Least rate in the confirmation, as a share of the first rate. It may be lower, because the warm-up is longer."""
 
 FASTER: Final = 4.0
 """Largest rate of the confirmation, as a multiple of the first rate."""
 
 CONFIRMATION: Final = 3
-"""Blocks of a confirmation are about this many times as long."""
+"""Blocks of a confirmation are about this many times as long as those of the run."""
 
 MARGIN: Final = 2.0
-"""Factor on the observed noise, for a smallest leak that is found nine times in ten."""
+"""Factor by which the observed noise is multiplied, so that the smallest leak would be found nine times in ten."""
 
 HALVINGS: Final = 16
 """Number of bisections with which the smallest leak is searched."""
@@ -62,7 +63,7 @@ CLEARLY: Final = 4.0
 """Least size of a clear rise, as a multiple of the threshold."""
 
 FEWEST_CLEAR_BLOCKS: Final = 5
-"""Fewest blocks after which a rise is clear."""
+"""Fewest blocks of a confirmation after which a clear rise ends it (see `is_clear`)."""
 
 ROUNDING: Final = 1e-9
 
@@ -116,7 +117,7 @@ def judge(points: Sequence[tuple[int, float | None]], gauge: Gauge) -> Judgement
 
 
 def _unknown(counted: int, measured: int, needed: int) -> tuple[Trend, str]:
-    """Return the state and reason for too few blocks or unmeasured values."""
+    """Return the state and the reason of a gauge that has too few blocks, or too few blocks with a measured value."""
     if counted < needed:
         return Trend.UNJUDGED, too_few(max(0, counted), needed)
     return Trend.UNMEASURED, NOT_HERE if not measured else f"measured in only {measured:,} of {counted:,} blocks"
@@ -137,24 +138,25 @@ def convicted(first: Judgement, second: Judgement) -> bool:
 
 
 def is_warm(values: Sequence[float], gauge: Gauge | None = None) -> bool:
-    """Return whether the value rose by at most half the gauge's floor in each of the last two blocks.
+    """Return whether a warm-up may end: in each of the last two blocks, the value rose by at most half the gauge's
+    floor.
 
-    Without a `gauge`, it must not have risen at all. `values` are the samples of a warm-up, one for each block.
+    Without a `gauge`, it must not have risen at all. `values` are the samples of the warm-up, one for each block.
     """
     slack = 0.0 if gauge is None else gauge.floor / 2
     return len(values) > 2 and all(after - before <= slack for before, after in pairwise(values[-3:]))
 
 
 def is_even(values: Sequence[float]) -> bool:
-    """Return whether the value rose by about the same amount in each of the last three blocks. A longer warm-up would
-    not change that.
+    """Return whether the value rose by about the same amount in each of the last three blocks of a warm-up. A longer
+    warm-up would not change that.
     """
     steps = [after - before for before, after in pairwise(values[-4:])]
     return len(steps) == 3 and min(steps) > 0 and max(steps) - min(steps) <= SLIGHT * max(steps)
 
 
 def is_clear(judgement: Judgement) -> bool:
-    """Return whether the rise is so large that fewer blocks are enough."""
+    """Return whether the rise in a confirmation is so large that the confirmation can end."""
     return judgement.suspicious and judgement.total >= CLEARLY * max(judgement.threshold, 1)
 
 
@@ -187,7 +189,9 @@ def _judge_growth(levels: tuple[Level, ...], cycles: int, gauge: Gauge) -> Judge
 
 
 def _levels(measured: Sequence[Level]) -> tuple[Level, ...]:
-    """Return the minima of equal intervals of cycles. Nine equidistant points are returned as they are."""
+    """Return the lowest point in each of at most nine equal intervals of cycles. Nine equidistant points are returned
+    as they are.
+    """
     if not measured:
         return ()
     stretches = min(STRETCHES, len(measured))
@@ -271,7 +275,7 @@ def _smallest_leak(levels: Sequence[Level], threshold: float, cycles: int) -> fl
 
 
 def _unrest(steps: Sequence[float]) -> float:
-    """Return the median difference between a step and the median step."""
+    """Return how much the steps vary: the median difference between a step and the median step."""
     usual = median(steps)
     return median(abs(step - usual) for step in steps)
 
@@ -283,7 +287,7 @@ def _would_show(levels: Sequence[Level], threshold: float, cycles: int, rate: fl
 
 
 def _rate(levels: Sequence[Level]) -> float:
-    """Return the median slope between all pairs of levels, without leaps."""
+    """Return the rise for each cycle: the median slope between all pairs of levels, without leaps."""
     heights = accumulate(_without_leaps(_steps(levels)), initial=levels[0][1])
     steady = zip((cycle for cycle, _ in levels), heights, strict=True)
     return median((after - before) / (later - earlier) for (earlier, before), (later, after) in combinations(steady, 2))

@@ -37,7 +37,7 @@ MOST_FINDINGS: Final = 1000
 """Most findings of one scenario. Further findings add no information."""
 
 FAILED_KINDS: Final = frozenset({"failure", "integrity", "harness"})
-"""Findings that make the run itself unreliable."""
+"""Kinds of findings that make the run itself unreliable."""
 
 BREACH_KINDS: Final = frozenset({"bound"})
 
@@ -154,9 +154,10 @@ def gauges(
     scenario: str = "",
     blocks: int = ENOUGH_BLOCKS,
 ) -> list[GaugeResult]:
-    """Return the result of each gauge after `blocks` blocks. `second` is None if there was no confirmation.
+    """Return the result of each gauge after `blocks` blocks.
 
-    Every process that was counted from inside also has a result for each gauge in REQUIRED that has no values: it is
+    `first` has the judgements of the run by gauge, and `second` those of its confirmation (None: there was none). Every
+    process that was counted from inside also has a result for each gauge in REQUIRED that has no values: it is
     unmeasured, or unjudged before the first block.
     """
     processes = {"": None, **dict.fromkeys(prefix_of(name) for name in first if bare(name) in REQUIRED)}
@@ -199,7 +200,9 @@ def gauge_result(
     scenario: str = "",
     blocks: int = ENOUGH_BLOCKS,
 ) -> GaugeResult:
-    """Return the result of one gauge after `blocks` blocks."""
+    """Return the result of the gauge `name`, whose judgement after `blocks` blocks is `first`. `second` is as in
+    `gauges`.
+    """
     state, reason = first.state, first.reason
     if first.suspicious:
         state, reason = _confirmed(first, (second or {}).get(name))
@@ -260,7 +263,9 @@ def _number(value: float) -> str:
 def scenario_state(
     name: str, phase: Phase, blocks: int, results: Iterable[GaugeResult], findings: Iterable[FindingResult]
 ) -> tuple[Trend, str]:
-    """Return the state of a whole scenario. If it is unknown, also return the reason."""
+    """Return the state of a whole scenario, and a text: the number of its findings, or the reason why its state is
+    unknown.
+    """
     own = [result for result in results if result.scenario == name]
     found = sum(finding.scenario == name for finding in findings)
     if found:

@@ -1,6 +1,6 @@
 """The agent under test: `mobifai serve` as a process, optionally with a separate relay.
 
-Owns these processes and their directory. All are removed at the end of the scope.
+Owns these processes and ends them at the end of the scope. Their files stay until the run removes its directory.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ STOP_SECONDS = 10.0
 LOG_SHOWN = 4000
 
 EXACT_HEAP: Mapping[str, str] = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0", "MALLOC_ARENA_MAX": "1"}
-"""Settings that make glibc's bytes in use exact: no per-thread cache of free blocks, and one arena."""
+"""Variables that make glibc's number of bytes in use exact: no per-thread cache of free blocks, and one arena."""
 
 
 class TargetFailed(MobiFaiError):
@@ -71,7 +71,7 @@ class AgentUnderTest:
     # -- used by scenarios
 
     async def ask(self, question: str, arguments: Mapping[str, object] | None = None) -> Any:
-        """Send a request to the control socket and return the answer. Raises StateError."""
+        """Send a request to the agent's control socket and return the answer. Raises StateError."""
         return await send_request(StateDir(self.state_dir).control_socket, question, arguments)
 
     @property
@@ -107,7 +107,9 @@ class AgentUnderTest:
         return [AGENT, *(one.name for one in self.others if one.inside)]
 
     async def token(self, number: int, *, encrypted: bool = False) -> str:
-        """Return the token of phone `number`, always the same one; without `encrypted`, it is that of a legacy app."""
+        """Return the token of phone `number`: the same at every call. Without `encrypted`, it is the token of a legacy
+        app.
+        """
         if number not in self._tokens:
             invitation = await self.ask("pair", {"legacy": not encrypted})
             self._tokens[number] = str(invitation["token"])
@@ -126,7 +128,8 @@ class AgentUnderTest:
         return self._keys[number]
 
     async def restart_relay(self, *, politely: bool) -> None:
-        """Stop the separate relay with SIGTERM (`politely`) or SIGKILL, start it again on its port, and wait for it.
+        """Stop the separate relay with SIGTERM (`politely`) or SIGKILL, start it again on its port, and wait until it
+        answers.
 
         Raises RuntimeError without a separate relay.
         """
@@ -138,7 +141,7 @@ class AgentUnderTest:
 
     @property
     def alive(self) -> bool:
-        """Whether the started process is running."""
+        """Whether the process that was started is running: the keeper, or without a keeper the agent."""
         return self._process.returncode is None
 
     async def ready(self, ready_file: Path, *, older: bool = False) -> None:
@@ -221,7 +224,7 @@ class AgentUnderTest:
         return [process.pid() for process in self.others if process.inside]
 
     async def stop(self) -> None:
-        """Stop the agent, and kill the processes that do not end."""
+        """Stop the agent with SIGTERM, kill it if it does not end, and kill all processes that it left."""
         if self.alive:
             self._process.terminate()
             try:
@@ -247,8 +250,8 @@ async def agent_under_test(
     installation: Installation = HERE,
     variables: Mapping[str, str] | None = None,
 ) -> AsyncIterator[AgentUnderTest]:
-    """Start `mobifai serve` in an empty folder, with the leak `plant` if it is given. Yield the agent once phones can
-    pair.
+    """Start `mobifai serve` in the new directory `folder`, with the leak `plant` if it is given. Yield the agent once
+    phones can pair.
 
     The environment is `child_environment` plus `variables`. `settings` is the path of the settings file. A separate
     relay is not counted from inside if `relay_restarts` is set. Raises TargetFailed, StateError.

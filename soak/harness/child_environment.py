@@ -55,7 +55,7 @@ def helper_environment(temporary: Path, usual: Mapping[str, str] = os.environ) -
 
 
 def stated(usual: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the variables for a report, in which words replace the path of the run's folder."""
+    """Return the variables of a run's processes as a report shows them. Words replace the path of the run's folder."""
     own = {"HOME": "a folder of the run", "TMPDIR": "a folder of the run"}
     return dict(sorted({**_without_folder(usual), **own}.items()))
 
@@ -73,12 +73,12 @@ def _without_folder(usual: Mapping[str, str]) -> dict[str, str]:
 
 
 def _absolute(path: str) -> str:
-    """Return a search path without the entries that depend on the working directory."""
+    """Return the value of PATH without the entries that depend on the working directory."""
     return os.pathsep.join(part for part in path.split(os.pathsep) if os.path.isabs(part)) or os.defpath  # noqa: PTH117
 
 
 def _import_paths() -> dict[str, str]:
-    """Return the variables with which Python finds the installation of this process.
+    """Return the variables with which a child process imports the same installation of MobiFai as this process.
 
     Needed for a source tree on PYTHONPATH, and for a user's site directory, which depends on HOME.
     """

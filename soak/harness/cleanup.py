@@ -79,8 +79,10 @@ def _of_the_run(folder: Path) -> "Iterator[psutil.Process]":
 
 
 def main(folder: Path) -> None:
-    """Wait until the pipe closes, then clean up."""
-    for number in (signal.SIGINT, signal.SIGHUP):  # these are for the harness
+    """Wait for the end of standard input, which comes when the harness has ended. Then clean the folder up if it
+    exists.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP):  # sent to the harness too, which this process must outlive
         signal.signal(number, signal.SIG_IGN)
     sys.stdin.buffer.read()
     if folder.exists():

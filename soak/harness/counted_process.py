@@ -18,7 +18,8 @@ from soak.gauges.gauge import of_process
 
 @dataclass(frozen=True)
 class CountedProcess:
-    """A process to count. Its gauges have the prefix `name`. `pid` and `socket` return other values after a restart.
+    """A process to count. Its gauges have the prefix `name`. `pid` and `socket` return the values of its current
+    process, which a restart changes.
 
     `inside` says whether the process is also counted from inside. A process that is restarted often is not, because
     every new process grows while it warms up.

@@ -15,7 +15,9 @@ LIBRARIES = (
 
 
 def environment(network: str) -> dict[str, Any]:
-    """Return the facts for a report by name. `network` describes the network of the run."""
+    """Return facts about this machine and the installed libraries, by name, for a report. `network` describes the run's
+    network.
+    """
     return {
         "platform": platform.platform(),
         "architecture": platform.machine(),

@@ -39,10 +39,10 @@ async def run_helper(
     timeout: float,
     grace: float = 0.0,
 ) -> HelperResult:
-    """Run `command` in `folder` without input. Raises HelperTimeout after `timeout` seconds, and OSError.
+    """Run `command` in `folder` without input, and return its result once it has ended. Raises HelperTimeout, OSError.
 
-    At the time limit or when cancelled, the process gets SIGTERM and has `grace` seconds to end. Without `grace` it is
-    killed.
+    If it has not ended after `timeout` seconds, or if this call is cancelled, the process gets SIGTERM and has `grace`
+    seconds to end. Without `grace` it is killed.
     """
     process = await asyncio.create_subprocess_exec(
         *command, env=dict(environment), cwd=folder, stdin=DEVNULL, stdout=PIPE, stderr=PIPE

@@ -22,7 +22,9 @@ PACKAGE: Final = Path(mobifai.__file__).resolve().parent
 
 
 def product(package: Path = PACKAGE) -> Product:
-    """Return the version and origin of the installation with this `mobifai` package. An unknown commit is None."""
+    """Return the version and origin of the installation whose `mobifai` package is in the directory `package`. An
+    unknown commit is None.
+    """
     version = mobifai.__version__ if package == PACKAGE else _version_in(package)
     if (commit := _git(package, "rev-parse", "--verify", "HEAD")) and _is_tracked(package):
         changes = _git(package, "status", "--porcelain", "--untracked-files=normal")

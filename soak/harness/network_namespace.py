@@ -50,12 +50,14 @@ def add_address() -> None:
 
 
 def interface_request(name: bytes, address: str) -> bytes:
-    """Return a `struct ifreq` with an address (netdevice(7))."""
+    """Return a `struct ifreq` (netdevice(7)) that names an interface and an IPv4 address for it."""
     return struct.pack("16sHH4s16x", name, socket.AF_INET, 0, socket.inet_aton(address))
 
 
 def _why_not(wire_up: Callable[[], None]) -> str:
-    """Return why a namespace can't be used, or "". A child process tries it: a process can't leave a namespace."""
+    """Return why a namespace can't be used, or "". A child process tries it, because a process can't leave a namespace
+    again.
+    """
     if threading.active_count() > 1:
         return f"expected a process with one thread; this one has {threading.active_count()}"
     return _reason_from_child(lambda: _move(wire_up))

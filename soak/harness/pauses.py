@@ -31,7 +31,7 @@ def clock_with_sleep() -> float:
 
 
 class PauseDetector:
-    """Counts pauses and adds up their length."""
+    """Counts the pauses of the harness and adds up their length."""
 
     def __init__(self, clock: Callable[[], float] = clock_with_sleep) -> None:
         self.count = 0
@@ -40,11 +40,11 @@ class PauseDetector:
         self._began = self._last = clock()
 
     def elapsed(self) -> float:
-        """Return seconds since the start, without the detected pauses."""
+        """Return the seconds since this object was created, without the detected pauses."""
         return self._clock() - self._began - self.seconds
 
     def check(self) -> float:
-        """Return the seconds of a pause since the previous check; 0 without a pause."""
+        """Return how many seconds the harness was paused since the previous check; 0 if it was not paused."""
         now = self._clock()
         missed, self._last = now - self._last - CHECK_SECONDS, now
         if missed < LEAST_SECONDS:
@@ -55,8 +55,8 @@ class PauseDetector:
 
     @contextmanager
     def guard(self, noticed: Callable[[float], None]) -> Iterator[None]:
-        """Replace an exception from this scope by Paused if there was a pause. `noticed` is called with the pause's
-        seconds.
+        """Replace an exception from this scope by Paused if the harness was paused during the scope. Call `noticed`
+        with the seconds of that pause.
         """
         before = self.count
         try:
@@ -100,12 +100,12 @@ async def repeat_if_paused(operation: Callable[[], Awaitable[T]]) -> T:
 
 
 def pause_line(seconds: float) -> str:
-    """Return the line of progress for a pause."""
+    """Return the line that reports a pause of `seconds` to the user during the run."""
     return f"paused for {duration(seconds)}: the machine slept, or this process was stopped"
 
 
 def pause_notes(pauses: PauseDetector) -> list[str]:
-    """Return the note of a report on the pauses; an empty list if there were none."""
+    """Return a list with the sentence about the pauses for the report; an empty list if there were none."""
     if not pauses.count:
         return []
     times = "once" if pauses.count == 1 else f"{pauses.count} times"

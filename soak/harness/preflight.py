@@ -18,7 +18,7 @@ REPORT_BYTES = 10**6
 TEMPORARY_BYTES = 50 * 10**6
 """Disk space for the state, logs and memray windows of the agents under test."""
 DESCRIPTORS = 256
-"""Descriptors for phones, their connections and the pipes of processes, in the harness and in an agent."""
+"""Descriptors that the harness and an agent each need, for phones, their connections and the pipes of processes."""
 MORE_DESCRIPTORS = {"limits": 256}
 """Further descriptors by scenario: `limits` fills a relay with all connections that it accepts."""
 PROCESSES = 128
@@ -70,7 +70,7 @@ def temporary_folder(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def check_disk(folder: Path, least: int, what: str, advice: str) -> None:
-    """Raise NotReady if a disk has less than `least` bytes free."""
+    """Raise NotReady, with `advice`, if the disk of `folder` has less than `least` bytes free for `what`."""
     found = shutil.disk_usage(folder).free
     if found < least:
         raise NotReady(f"{folder}: expected {least / MEGABYTE:g} MB of free space for {what}, "

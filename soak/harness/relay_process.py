@@ -51,7 +51,7 @@ class SeparateRelay:
 
     @property
     def pid(self) -> int:
-        """The id of the current process."""
+        """The process id of the relay, which changes with a restart; 0 while it does not run."""
         return self._process.pid if self._process else 0
 
     @property

@@ -24,7 +24,9 @@ SHORT_TEMPORARY = "/tmp"  # noqa: S108 - a private folder is created in it
 
 
 def run_in_temp_folder(job: Callable[[Path], Coroutine[Any, Any, T]]) -> T:
-    """Return the result of a job that gets a directory for its processes. The directory is removed at the end."""
+    """Create a temporary directory, run a job with it, and return the job's result. The directory is removed at the
+    end.
+    """
     usual = tempfile.gettempdir()
     place = usual if len(os.fsencode(usual)) <= LONGEST_TEMPORARY else SHORT_TEMPORARY
     folder = Path(tempfile.mkdtemp(prefix="mobifai-soak-", dir=place))
@@ -44,7 +46,8 @@ async def result_unless_stopped(job: Coroutine[Any, Any, T], stopped: T, stops: 
 
 
 async def result_until_stopped(job: Coroutine[Any, Any, T], stops: Interruption | None = None) -> T:
-    """Return the result of a job, including one that the job returns when a signal cancels it. Raises CancelledError.
+    """Run a job, and cancel it if a signal arrives. Return its result, which may also come after the cancellation.
+    Raises CancelledError if there is none.
 
     `stops` are the signals of the whole command. By default, only signals that arrive while the job runs count.
     """

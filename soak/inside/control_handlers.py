@@ -20,11 +20,13 @@ from soak.inside.free_lists import fill_free_lists
 from soak.inside.windows import MemoryWindows
 
 RUN_VARIABLE = TEST_VARIABLE
-"""The variable with the name of the run, in the environment of an agent under test and its child processes."""
+"""The environment variable with the name of the run. Agents under test and their child processes have it."""
 
 
 def control_handlers(subject: PluginContext) -> Mapping[str, ControlHandler]:
-    """Return the control handlers by the names of their requests."""
+    """Return the handlers of the harness's requests, such as `soak.sample`, by name. `subject` gives access to the
+    process.
+    """
     windows = MemoryWindows()
 
     async def sample(arguments: dict[str, Any]) -> object:

@@ -1,4 +1,4 @@
-"""Counts the Python objects and the C heap of this process. Keeps nothing between two counts, and changes nothing.
+"""Counts the Python objects and the C heap of this process. Keeps nothing between two counts.
 
 All numbers are exact: blocks of the object allocator, bytes in use on the C heap, objects by type, tasks by coroutine,
 threads and handlers by name.
@@ -57,7 +57,9 @@ def count(ledger: Ledger, *, disturb: bool) -> dict[str, float]:
 
 
 def count_process(*, disturb: bool) -> dict[str, float]:
-    """Return the values that every process has, with or without an event loop."""
+    """Return the values that can be counted in every process, with or without an event loop. `disturb` is as in
+    `count`.
+    """
     uncollected = _collect() if disturb else 0
     blocks, heap = sys.getallocatedblocks(), heap_in_use()
     values: dict[str, float] = {"python.blocks": blocks, "uncollected": uncollected}
@@ -75,7 +77,7 @@ def _collect() -> int:
 
 
 def _types() -> Mapping[str, float]:
-    """Return the number of objects of each type that the garbage collector tracks."""
+    """Return the number of objects that the garbage collector tracks, by type. Types in CANARIES are also canaries."""
     types: dict[type, list[None]] = {}  # lists, not numbers: 200,000 numbers would be as many blocks
     for thing in gc.get_objects():
         kind = type(thing)
@@ -100,7 +102,7 @@ def _tasks() -> Iterable[str]:
 
 
 def _family(name: str) -> str:
-    """Return a thread's name without the number at its end."""
+    """Return a thread's name without the number at its end, so that threads of one pool are counted together."""
     return name.rstrip("0123456789").rstrip("-_") or name
 
 

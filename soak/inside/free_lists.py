@@ -31,4 +31,4 @@ async def _pass(gate: "asyncio.Future[None]") -> None:
 
 
 def _nothing() -> None:
-    """The callback of a handle."""
+    """Do nothing: the callback of the handles and timers that fill the free lists."""

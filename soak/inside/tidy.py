@@ -1,4 +1,4 @@
-"""Empties caches of libraries, so that the next count has only what stays.
+"""Empties caches of libraries, so that the next count contains only objects that stay.
 
 Each of these caches is bounded by its library. A cache grows and is emptied by turns, which would hide a leak of one
 object in five cycles. MobiFai's own containers are never touched.
@@ -15,13 +15,13 @@ from collections.abc import Callable
 from typing import Any
 
 ENTRIES = 2
-"""A bounded cache with fewer entries is not emptied. It may serve to create a single object."""
+"""Fewest entries of a bounded cache that is emptied. A cache of one entry may exist to create an object only once."""
 
 PURE = ("yarl.",)
-"""Modules whose caches are always emptied."""
+"""Beginnings of the names of modules whose bounded caches are emptied even if they have fewer entries."""
 
 CURSORS = 400
-"""Cursors to create. With every 200th new cursor, sqlite3 drops weak references to dead ones (Modules/_sqlite)."""
+"""Most cursors to create. With every 200th new cursor, sqlite3 drops weak references to dead ones (Modules/_sqlite)."""
 
 
 LRU_CACHE = type(functools.lru_cache(str))
@@ -31,8 +31,8 @@ LRU_CACHE = type(functools.lru_cache(str))
 def tidy() -> None:
     """Empty bounded caches of functions, methods, addresses and cursors. Unbounded caches are not changed.
 
-    CPython's method cache keeps the last 4,096 names that were looked up. C code that creates a name for each lookup
-    fills it slowly (Objects/typeobject.c).
+    CPython's cache of methods is one of these. It keeps the last 4,096 names that were looked up, and C code that
+    creates a name for each lookup fills it slowly (Objects/typeobject.c).
     """
     sys._clear_type_cache()
     known: dict[type, Callable[[Any], None] | None] = {}  # bounded by the types
@@ -54,7 +54,7 @@ def _way(kind: type) -> Callable[[Any], None] | None:
 
 
 def _empty(cache: Any) -> None:
-    """Empty the cache of a function, if it is bounded."""
+    """Empty the cache of a function if it is bounded, and has at least ENTRIES entries or belongs to a PURE module."""
     information = cache.cache_info()
     if information.maxsize is None:
         return

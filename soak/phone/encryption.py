@@ -54,7 +54,9 @@ class InvitationLink:
 
 @dataclass
 class PhoneKeys:
-    """The keys of one phone and its agent. `psk` is the link's secret, until the agent has sent a sealed message."""
+    """The keys of one phone and its agent. `psk` is derived from the link's secret. It is dropped once the agent has
+    sent a sealed message.
+    """
 
     agent_key: bytes
     agent_id: str
@@ -63,12 +65,12 @@ class PhoneKeys:
 
     @classmethod
     def by_link(cls, link: InvitationLink, key: KeyPair | None = None) -> "PhoneKeys":
-        """Return the keys of a phone that has opened a link."""
+        """Return the keys of a phone that has opened a link. Its own key pair is `key`, or a new one."""
         return cls(link.key, link.device_id, key or KeyPair.generate(), link_psk(link.secret))
 
 
 class EncryptionSession:
-    """One encrypted session. A message that can't be opened raises MobiFaiError and makes the session unusable."""
+    """One encrypted session. A message that can't be decrypted raises MobiFaiError and makes the session unusable."""
 
     def __init__(self, keys: PhoneKeys, phone_id: str, name: str, features: tuple[str, ...]) -> None:
         self._keys = keys
@@ -76,7 +78,7 @@ class EncryptionSession:
         self._introduction = json.dumps({"name": name, "features": list(features)}).encode()
         self._transport: TransportState | None = None
         self.agent: dict[str, Any] = {}
-        """The agent's introduction, from the handshake."""
+        """The agent's description of itself from the handshake, such as its features; empty before the handshake."""
 
     @property
     def is_open(self) -> bool:
@@ -84,32 +86,38 @@ class EncryptionSession:
         return self._transport is not None
 
     def hello(self) -> dict[str, str]:
-        """Return the payload of the first handshake message."""
+        """Return the payload of `e2e:hello`, which has the first message of the Noise handshake."""
         return {"message": _base64(self._initiator.first(self._introduction))}
 
     def welcomed(self, payload: dict[str, Any]) -> None:
-        """Process the second handshake message. Raises HandshakeFailed, ValueError."""
+        """Process the payload of `e2e:welcome`, which has the second message of the handshake. Raises HandshakeFailed,
+        ValueError.
+        """
         said, self._transport = self._initiator.second(binascii.a2b_base64(payload["message"], strict_mode=True))
         self.agent = json.loads(said)
 
     def seal(self, event: str, payload: Any, number: int | None = None) -> dict[str, str]:
-        """Seal a message to the agent, with the sequence number `number` if it is given. Raises EncryptionError."""
+        """Encrypt a message to the agent, with the sequence number `number` if it is given. Return the payload of
+        `e2e:sealed`. Raises EncryptionError.
+        """
         numbered = {} if number is None else {"seq": number}
         return self.seal_bytes(_json({"type": event, "payload": payload, **numbered}))
 
     def seal_bytes(self, frame: bytes) -> dict[str, str]:
-        """Seal a frame of any content. Raises EncryptionError."""
+        """Encrypt a frame of any content. Return the payload of `e2e:sealed`. Raises EncryptionError."""
         assert self._transport is not None  # noqa: S101 - see `is_open`
         return {"data": _base64(self._transport.seal(frame))}
 
     def open(self, payload: dict[str, Any]) -> tuple[str, Any]:
-        """Open a message from the agent, and drop its sequence number. Raises EncryptionError, ValueError."""
+        """Decrypt a message from the agent. Return its event and payload. Raises EncryptionError, ValueError."""
         event, said, _ = self.open_numbered(payload)
         return event, said
 
     def open_numbered(self, payload: dict[str, Any]) -> tuple[str, Any, int | None]:
-        """Open a message from the agent, which now knows the phone by its key. The third value is the sequence number,
-        if any. Raises EncryptionError, ValueError.
+        """Decrypt a message from the agent. Return its event, its payload and its sequence number, if any.
+
+        The message proves that the agent knows the phone's key, so the secret of the link is dropped. Raises
+        EncryptionError, ValueError.
         """
         assert self._transport is not None  # noqa: S101 - see `is_open`
         message = json.loads(self._transport.open(binascii.a2b_base64(payload["data"], strict_mode=True)))

@@ -20,9 +20,9 @@ Json = Any
 NAMES = 128
 """Most names of events that are stored. The protocol has about 60."""
 EVENTS = 64
-"""Most events of one name."""
+"""Most events of one name that are stored."""
 CHARACTERS = 256 << 10
-"""Most text in the events of one name: more than two screens of 100 KB."""
+"""Most characters in the stored events of one name: more than two screens of 100 KB."""
 
 
 class PhoneError(MobiFaiError):
@@ -40,8 +40,8 @@ class PhoneError(MobiFaiError):
 
 @dataclass(frozen=True, slots=True)
 class ReceivedEvent:
-    """One event. `number` counts all events of a phone. `path` is `channel`, `relay`, or `phone` for events of the
-    phone itself.
+    """One event that a phone received. `number` is its position among all events of the phone. `path` is `channel`,
+    `relay`, or `phone` for events of the phone itself.
     """
 
     number: int
@@ -70,7 +70,9 @@ class ChangeNotifier:
         self.notify()
 
     async def until(self, ready: Callable[[], T | None], timeout: float, what: Callable[[], str]) -> T:
-        """Return the result of `ready` once it is not None. Raises PhoneError after `timeout` seconds."""
+        """Return the result of `ready` once it is not None. Raises PhoneError after `timeout` seconds; `what` describes
+        the expected event there.
+        """
         try:
             async with asyncio.timeout(timeout):
                 while (found := ready()) is None:
@@ -100,7 +102,9 @@ class EventLog:
         """The number of events so far. The next event gets it as its `number`."""
 
     def add(self, event: str, payload: Json, path: str) -> ReceivedEvent:
-        """Store an event. If there is no room, evict the oldest event of the same name."""
+        """Store an event. If its name has too many events, evict the oldest of these. If there are too many names, do
+        not store it.
+        """
         received = ReceivedEvent(self.count, event, payload, path)
         self.count += 1
         kept = self._events.get(event)
@@ -135,7 +139,7 @@ class EventLog:
         return (received for received in self._events.get(event, ()) if received.number >= since)
 
     def names(self, since: int = 0) -> list[str]:
-        """Return the names of the stored events, oldest first, for error messages."""
+        """Return the name of each stored event from number `since` on, oldest first, for error messages."""
         kept = [received for events in self._events.values() for received in events if received.number >= since]
         return [received.event for received in sorted(kept, key=lambda received: received.number)]
 

@@ -30,7 +30,7 @@ class ExpectedStream:
         self.capacity = capacity
         self.least_kept = capacity if least_kept is None else least_kept
         self.seen = 0
-        """The position up to which any phone has seen the output."""
+        """The position up to which at least one phone has seen the output."""
         self._kept = bytearray()  # bounded by capacity, _TRIM and MOST_AHEAD
         self._base = 0
 
@@ -72,7 +72,7 @@ class ExpectedStream:
         return places
 
     def places(self, data: bytes, first: int, last: int) -> list[int]:
-        """Return the positions of `data` that lie between `first` and `last`, at most PLACES."""
+        """Return the positions from `first` to `last` at which the bytes `data` are in the output, at most PLACES."""
         found: list[int] = []
         at = first - self._base - 1
         end = last - self._base + len(data)
@@ -100,7 +100,7 @@ class StreamView:
         return self.position == self._stream.total and not self._blinking
 
     def blink(self) -> None:
-        """Allow a gap in the output until the next screen: a transport was lost with output in flight."""
+        """Allow a gap in the output until the next screen, because a transport was lost with output in flight."""
         self._blinking = True
 
     def output(self, data: bytes) -> None:

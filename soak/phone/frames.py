@@ -9,12 +9,12 @@ CODE = "code:"
 
 
 def action(event: str) -> str:
-    """Return the name of an event on the wire. Events of the code editor have no prefix there."""
+    """Return the name of an event on the wire: events of the code editor lose the prefix `code:`."""
     return event.removeprefix(CODE)
 
 
 def frame(style: FrameStyle, event: str, payload: Json) -> dict[str, Json]:
-    """Return a message for the data channel."""
+    """Return the frame that the app `style` would send for an event on the data channel, as a JSON object."""
     if style == "flutter":
         return {"type": action(event), "payload": payload}
     namespace = "code" if event.startswith(CODE) else "terminal"

@@ -44,15 +44,15 @@ class PhoneInterface(PhoneState, ABC):
 
     @abstractmethod
     async def _register(self) -> None:
-        """Send `register`."""
+        """Send `register` to the relay."""
 
     @abstractmethod
     async def _to_relay(self, event: str, payload: Json) -> None:
-        """Send a Socket.IO event. Raises PhoneError."""
+        """Send a Socket.IO event to the relay. Raises PhoneError."""
 
     @abstractmethod
     async def _to_channel(self, event: str, payload: Json) -> None:
-        """Send a frame. Raises PhoneError."""
+        """Send an event as a frame on the data channel. Raises PhoneError."""
 
     @abstractmethod
     async def drop_channel(self) -> None:
@@ -101,7 +101,7 @@ class PhoneInterface(PhoneState, ABC):
         return str(devices[0]["deviceId"])
 
     async def channel_open(self, timeout: float = 20) -> None:
-        """Wait for the data channel. Raises PhoneError."""
+        """Wait until the data channel is open. Raises PhoneError."""
         await self.until(lambda: self.channel_is_open, "the data channel to open", timeout)
 
     async def leave(self) -> None:
@@ -110,7 +110,9 @@ class PhoneInterface(PhoneState, ABC):
         await self.drop_relay()
 
     async def reconnect(self, timeout: float = 15) -> dict[str, Json]:
-        """Register on a new connection to the relay, also after `vanish`. An open data channel stays open."""
+        """Register on a new connection to the relay, also after `vanish`. An open data channel stays open. Returns what
+        `connect` returns.
+        """
         await self.drop_relay()
         return await self.connect(timeout)
 

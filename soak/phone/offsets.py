@@ -19,8 +19,9 @@ Reply = tuple[str, dict[str, Any]]
 class StreamOffset:
     """A phone's offset in one terminal: it has the output of the stream with the id `stream` up to `end`.
 
-    If `stream` or `end` is None, the phone has nothing that the agent could continue. `in_screen`: a part of a screen
-    has arrived. `asked`: the phone has asked for missing output. `skipped` counts the skipped bytes.
+    If `stream` or `end` is None, the phone has nothing that the agent could continue. `acknowledged` is the last offset
+    that the phone acknowledged. `in_screen`: a part of a screen has arrived. `asked`: the phone has asked for missing
+    output. `skipped` counts the bytes that the phone has missed for good.
     """
 
     stream: str | None = None
@@ -47,7 +48,9 @@ class StreamOffsets:
         return self._places.setdefault(uuid, StreamOffset())
 
     def sync(self, payload: Mapping[str, Any], path: str) -> list[Reply]:
-        """Process `processes:sync`. Drop terminals that have ended, and reply if the agent waits for offsets."""
+        """Process `processes:sync`: drop terminals that have ended. Return the reply with the offsets if the agent
+        waits for it.
+        """
         self._used = "resume" in payload or "window" in payload  # otherwise the agent does not have the features
         self._window = payload.get("window", 0)
         listed = {process["uuid"]: process.get("stream") for process in payload["processes"]}
@@ -76,7 +79,7 @@ class StreamOffsets:
         return {"uuid": uuid, "stream": place.stream, "end": place.end}
 
     def screen(self, payload: Mapping[str, Any], path: str) -> tuple[bool, list[Reply]]:
-        """Process `process:screen`. Return whether to show it, and the replies."""
+        """Process `process:screen`. Return whether to show the screen, and the replies."""
         if not self._used:
             return True, []
         if self._elsewhere(path):
@@ -87,7 +90,7 @@ class StreamOffsets:
         return True, self._reached(payload["uuid"], place, payload.get("end"))
 
     def output(self, payload: Mapping[str, Any], path: str) -> tuple[bool, list[Reply]]:
-        """Process `terminal:output`. Return whether to show it, and the replies."""
+        """Process `terminal:output`. Return whether to show the output, and the replies."""
         if not self._used:
             return True, []
         if self._elsewhere(path):

@@ -113,16 +113,18 @@ class PhonePeerConnection:
         await faults.send_unfinished(self._connection, channel, size)
 
     async def close(self) -> None:
-        """Close the connection."""
+        """Close the peer connection, even while it is still connecting."""
         await close_connection(self._connection)
 
     async def silence(self) -> None:
-        """Close the sockets without a message to the agent."""
+        """Close the sockets without a message to the agent, which gets no answers from then on."""
         if self._connection.sctp is not None:
             await self._connection.sctp.transport.transport.stop()
 
     async def vanish(self) -> None:
-        """Disconnect without closing. The sockets are closed first, so that no later message can be sent."""
+        """Disconnect without a message to the agent: close the sockets first, so that closing the connection sends
+        nothing.
+        """
         await self.silence()
         await close_connection(self._connection)
 

@@ -29,12 +29,12 @@ from soak.phone.session_order import SessionOrder
 SIGNALS = 256
 """Most queued handshakes, offers and candidates; an agent sends about ten for one pairing."""
 ANSWER_SECONDS = 5.0
-"""How long `leave` waits for the answer to the current signal."""
+"""How long `leave` waits, in seconds, until the phone has answered the current handshake or offer."""
 CANDIDATES = 64
-"""Most candidates that arrive before their offer."""
+"""Most candidates that are stored until their offer arrives."""
 
 REPLY = "reply"
-"""The event name of a queued reply, which answers received output."""
+"""The name under which a reply to received output is queued."""
 
 _SIGNALS = frozenset({"handshake:initiate", "handshake:verify", "webrtc:offer", "webrtc:ice-candidate"})
 
@@ -91,7 +91,7 @@ class Phone(PhoneInterface):
     # -- connecting and leaving
 
     async def leave(self) -> None:
-        """Close every transport and drop unfinished answers. Idempotent."""
+        """Close every transport, and drop the handshakes and offers that are not answered yet. Idempotent."""
         self._order.begin(ordered=False)
         try:
             await self._stop_answering()
@@ -206,7 +206,9 @@ class Phone(PhoneInterface):
             self._session_is_over(f"{type(error).__name__}: {error}", None)
 
     def _number(self, event: str) -> int | None:
-        """Return the sequence number of a message, if the session is ordered."""
+        """Return the next sequence number for a message with this event; None if the session has no order, or such
+        messages have no number.
+        """
         return None if event.startswith("e2e:") else self._order.numbering.take(event)
 
     def _in_order(self, way: Way, event: str, payload: Json, number: int | None) -> None:
@@ -238,7 +240,7 @@ class Phone(PhoneInterface):
         await self._to_relay("e2e:hello", self._session.hello())
 
     def _features_within(self) -> tuple[str, ...]:
-        """Return the features that are announced in the handshake."""
+        """Return the features that the phone announces to the agent inside the encryption handshake."""
         return (*self.features, E2E, BIND, ORDER) if self._ordered else (*self.features, E2E, BIND)
 
     @property

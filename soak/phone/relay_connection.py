@@ -46,7 +46,9 @@ class TransportConnector(aiohttp.TCPConnector):
 
 
 class PhoneRelayConnection:
-    """One connection. `received` is called with every event in order, and `lost` once when the connection is lost."""
+    """One connection to the relay. `received` is called with every event in order, and `lost` once when the connection
+    is lost.
+    """
 
     def __init__(self, received: Callable[[str, Json], None], lost: Callable[[], None]) -> None:
         self._on_event = received
@@ -61,7 +63,7 @@ class PhoneRelayConnection:
         return self._socket is not None and self._socket.connected
 
     async def open(self, url: str, token: str | None) -> None:
-        """Connect. Raises PhoneError, after closing everything that it opened."""
+        """Connect to the relay. If that fails, close everything that was opened, and raise PhoneError."""
         # The client closes a session that it creates itself only if it was connected before.
         self._connector = TransportConnector()
         self._session = aiohttp.ClientSession(connector=self._connector, cookie_jar=aiohttp.DummyCookieJar())
@@ -130,7 +132,7 @@ class PhoneRelayConnection:
 
     @contextmanager
     def silent(self) -> Iterator[None]:
-        """Stop reading in this scope. Events of the relay are not answered, and a close is not noticed."""
+        """Stop reading in this scope, so that events of the relay are not answered, and its close is not noticed."""
         transport = cast(asyncio.ReadTransport, self._connector.transport if self._connector is not None else None)
         if transport is None or not self.is_up:
             raise PhoneError("not_connected", "expected an open connection to the relay; found none")

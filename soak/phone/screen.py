@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 TAIL = 192 << 10
-"""Characters stored for one terminal, in addition to the last chunk. A screen has fewer."""
+"""Characters at the end of a long text that are always stored. Earlier chunks are dropped. A screen has fewer."""
 TERMINALS = 64
 """Most terminals whose text a phone stores. The agent does not have more."""
 
@@ -38,7 +38,7 @@ class TerminalText:
         """Characters shown so far, including dropped ones."""
 
     def output(self, data: str) -> None:
-        """Append output."""
+        """Append received output to the text, and add it to the totals."""
         encoded = data.encode(errors="surrogatepass")
         self._messages += 1
         self._bytes += len(encoded)
@@ -46,7 +46,7 @@ class TerminalText:
         self._show(data)
 
     def replace(self, screen: str) -> None:
-        """Replace the text with a screen."""
+        """Replace the stored text with a received screen. The totals do not change."""
         self.screen = screen
         self._parts.clear()
         self._length = 0
@@ -102,7 +102,7 @@ class Screens:
 def shows(wanted: str | Callable[[str], bool]) -> Callable[[TerminalText], bool]:
     """Return a predicate for the text of a terminal: the text contains `wanted`, or `wanted(text)` is true.
 
-    Repeated calls search each character about once.
+    If it is called again for the same terminal, it searches only text that is new since the last call.
     """
     if callable(wanted):
         return lambda terminal: wanted(terminal.text())

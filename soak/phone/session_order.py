@@ -12,9 +12,9 @@ T = TypeVar("T")
 
 
 class SessionOrder(Generic[T]):
-    """Calls `handle` with each message in its order. `lost` is called when messages are missing on the data channel,
-    and `broken` when messages come too late or the relay holds them back. After `broken`, no message of the session is
-    handled.
+    """Calls `handle` with each message, in the order in which the agent sent them. `lost` is called when messages are
+    missing on the data channel, and `broken` when messages come too late or the relay holds them back. After `broken`,
+    no message of the session is handled.
     """
 
     def __init__(self, handle: Callable[[T], None], lost: Callable[[], None], broken: Callable[[str], None]) -> None:
@@ -27,11 +27,11 @@ class SessionOrder(Generic[T]):
 
     @property
     def is_on(self) -> bool:
-        """Whether the session has an order, which is not broken."""
+        """Whether the messages of the session have an order, even if it is broken by now."""
         return self._is_ordered
 
     def begin(self, *, ordered: bool) -> None:
-        """Start a session."""
+        """Replace the current session by a new one, whose messages have an order if `ordered` is set."""
         self._end()
         self._is_ordered = ordered
         self.numbering.begin(ordered=ordered)
@@ -43,7 +43,7 @@ class SessionOrder(Generic[T]):
         self._order = None
 
     def came(self, way: Way, number: int | None, message: T) -> None:
-        """Handle a received message when it is its turn."""
+        """Process a received message. It is handled once all messages before it have been handled."""
         if self._order is None:
             return
         try:
@@ -54,7 +54,7 @@ class SessionOrder(Generic[T]):
             self._handle_all(ready)
 
     def channel_begins(self, number: int | None) -> None:
-        """Record that the data channel will carry messages from this number on."""
+        """Record that the data channel will carry messages from sequence number `number` on."""
         if self._order is not None:
             self._handle_all(self._order.arrivals.channel_begins(number))
 

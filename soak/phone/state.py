@@ -37,9 +37,9 @@ class PhoneState:
         self.token = token
         self.device_id = device_id or str(uuids.uuid4())
         self.devices: list[dict[str, Any]] = []
-        """The latest `available_devices`."""
+        """The payload of the latest `available_devices`."""
         self.processes: dict[str, Any] | None = None
-        """The latest `processes:sync`."""
+        """The payload of the latest `processes:sync`."""
         self.paired_with: str | None = None
         """The `peerId` of the current pairing."""
         self.verified: bool | None = None
@@ -112,7 +112,7 @@ class PhoneState:
         )
 
     def receive(self, event: str, payload: Json, path: str) -> None:
-        """Process an event. Never raises an exception, whatever the payload is."""
+        """Process an event that the phone received. Never raises an exception, whatever the payload is."""
         if isinstance(payload, dict) and not self._follow(event, payload, path):
             self._changes.notify()
             return

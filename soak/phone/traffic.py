@@ -1,4 +1,4 @@
-"""Totals of typed and printed bytes, and the error for lost bytes. Does not count."""
+"""Totals of typed and printed bytes, which scenarios count, and the error for lost bytes."""
 
 from dataclasses import dataclass
 

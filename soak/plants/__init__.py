@@ -35,11 +35,11 @@ _FAMILIES = (
 
 
 _KEEPER_FAMILIES = ("keeper", "shell_start")
-"""Families with plants for the keeper. The keeper must not import the libraries that other families need."""
+"""Modules with plants for the keeper, which must not import the libraries that the other modules need."""
 
 
 def plants() -> tuple[Plant, ...]:
-    """Return all plants, decoys last."""
+    """Return the descriptions of all plants, decoys last."""
     return _plants_of(_FAMILIES)
 
 
@@ -52,7 +52,7 @@ def _plants_of(names: tuple[str, ...]) -> tuple[Plant, ...]:
 
 
 def plant(name: str) -> Plant:
-    """Return the plant with this name. Raises PlantError, which suggests similar names."""
+    """Return the description of the plant with this name. Raises PlantError, which suggests similar names."""
     return _named(name, plants())
 
 
@@ -67,7 +67,7 @@ def _named(name: str, among: tuple[Plant, ...]) -> Plant:
 
 
 def install(name: str, subject: PluginContext) -> LeakPlant:
-    """Install a plant in this process, until the process ends. Raises PlantError."""
+    """Create the plant with this name in this process, where it leaks until the process ends. Raises PlantError."""
     among = plants() if subject.keeper is None else _plants_of(_KEEPER_FAMILIES)
     return _named(name, among).install(subject)
 

@@ -68,7 +68,7 @@ class ReaderLeftOnLoop(LeakPlant, on=LifecycleEvent.CONNECT):
     """Each time a phone connects, the loop watches one end of another pair of sockets: two descriptors each."""
 
     def on_event(self, _: PlantEvent) -> None:
-        """Watch a socket that never receives anything."""
+        """Let the loop watch a socket that never receives anything."""
         pair = socket.socketpair()
         asyncio.get_running_loop().add_reader(pair[0], self.store.append, pair)  # leak
         self.store.append(pair)
@@ -82,7 +82,7 @@ class QueueWithoutReader(LeakPlant, on=LifecycleEvent.TERMINAL):
         self.queue: asyncio.Queue[dict[str, object]] = asyncio.Queue()
 
     def on_event(self, event: PlantEvent) -> None:
-        """Put a notification into the queue."""
+        """Put a dictionary into the queue."""
         self.queue.put_nowait({"created": event.key, "number": event.number})  # leak
 
     def leaked(self) -> int:

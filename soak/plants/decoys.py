@@ -79,7 +79,7 @@ class LazyImports(DecoyPlant, on=LifecycleEvent.TERMINAL):
     """Each of the first 12 terminals imports one more module of the standard library."""
 
     def on_event(self, event: PlantEvent) -> None:
-        """Import the next module."""
+        """Import the next of LATE_MODULES, unless all are imported."""
         if event.number <= len(LATE_MODULES):
             self.store.append(importlib.import_module(LATE_MODULES[event.number - 1]))
 
@@ -130,7 +130,7 @@ class FragmentationAfterBurst(DecoyPlant, on=LifecycleEvent.TERMINAL):
     """
 
     def on_event(self, event: PlantEvent) -> None:
-        """Allocate the pieces, once."""
+        """At the tenth event, allocate the pieces and free all but every 200th."""
         if event.number == 10:
             burst = [bytes(16 + 61 * number % 4000) for number in range(10_000)]
             self.store = burst[::200]

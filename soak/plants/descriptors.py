@@ -43,7 +43,7 @@ class PipePair(LeakPlant, on=LifecycleEvent.DISCONNECT):
     """Each time a phone disconnects, a pipe is opened and both of its ends stay open: two descriptors each."""
 
     def on_event(self, _: PlantEvent) -> None:
-        """Open a pipe."""
+        """Open a pipe, and close neither of its ends."""
         self.store.append(os.pipe())  # leak
 
 
@@ -55,7 +55,7 @@ class SqliteConnection(LeakPlant, on=LifecycleEvent.CONNECT):
         self.path = _data_base(subject)
 
     def on_event(self, _: PlantEvent) -> None:
-        """Open a connection. It costs a descriptor and about 50 KB, because it is never closed."""
+        """Open a connection that is never closed. It keeps a descriptor and about 50 KB."""
         self.store.append(sqlite3.connect(self.path))  # leak
 
 
@@ -67,7 +67,7 @@ class TableGrowth(LeakPlant, on=LifecycleEvent.TERMINAL):
         self.connection = sqlite3.connect(_data_base(subject), isolation_level=None)
 
     def on_event(self, event: PlantEvent) -> None:
-        """Insert a row."""
+        """Insert a row that is never deleted."""
         self.connection.execute("INSERT INTO planted VALUES (?)", (event.key.ljust(200),))  # leak
 
     def leaked(self) -> int:
@@ -93,7 +93,7 @@ class TemporaryFile(LeakPlant, on=LifecycleEvent.TERMINAL):
         os.close(descriptor)
 
     def leaked(self) -> int:
-        """Return the number of files."""
+        """Return the number of temporary files that this plant has left."""
         return len(list(Path(tempfile.gettempdir()).glob("mobifai-planted-*")))
 
 

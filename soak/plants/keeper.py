@@ -39,7 +39,7 @@ class ShellKept(LeakPlant, on=LifecycleEvent.SHELL_CLOSED):
     """For each closed shell, a list in the keeper keeps the Shell object, with its label."""
 
     def on_event(self, event: PlantEvent) -> None:
-        """Keep the shell."""
+        """Keep the object of the closed shell."""
         self.store.append(event.thing)  # leak
 
 
@@ -108,7 +108,7 @@ class RingDescriptor(LeakPlant, on=LifecycleEvent.SHELL):
     """
 
     def on_event(self, event: PlantEvent) -> None:
-        """Duplicate the descriptor. The keeper closes only the original."""
+        """Duplicate the descriptor of the ring. The keeper closes only the original."""
         self.store.append(os.dup(event.thing.memory))  # leak
 
 
@@ -134,7 +134,7 @@ class ThreadPerShell(LeakPlant, on=LifecycleEvent.SHELL):
     """For each shell, the keeper starts a thread that waits for an event that never happens."""
 
     def on_event(self, _: PlantEvent) -> None:
-        """Start a thread."""
+        """Start a thread that never ends."""
         threading.Thread(target=threading.Event().wait, name="planted", daemon=True).start()  # leak
 
     def leaked(self) -> int:
@@ -148,7 +148,7 @@ class CycleInKeeper(LeakPlant, on=LifecycleEvent.SHELL):
     """
 
     def on_event(self, _: PlantEvent) -> None:
-        """Create the object, and drop it."""
+        """Create an object that refers to itself, and drop it."""
         _ResurrectedInKeeper(self.store)  # leak
 
     def leaked(self) -> int:
@@ -178,7 +178,7 @@ class SelectorListener(LeakPlant, on=LifecycleEvent.SHELL):
         self.selector: selectors.BaseSelector = subject.keeper.selector
 
     def on_event(self, event: PlantEvent) -> None:
-        """Watch a socket that never receives anything."""
+        """Let the selector watch a socket that never receives anything."""
         pair = socket.socketpair()
         self.selector.register(pair[0], selectors.EVENT_READ, lambda: event.key)  # leak
         self.store.append(pair[1])
@@ -198,7 +198,7 @@ class HelperWithZombie(LeakPlant, on=LifecycleEvent.SHELL):
         self.pipe = os.pipe()  # the keeper has the only writing end, so the helpers end with the keeper
 
     def on_event(self, _: PlantEvent) -> None:
-        """Start a helper."""
+        """Start a helper process that never waits for its own child, which becomes a zombie."""
         self.store.append(subprocess.Popen([_SHELL, "-c", "true & exec cat"], stdin=self.pipe[0]))  # noqa: S603  # leak
 
 
@@ -245,7 +245,7 @@ class ImportsInKeeper(DecoyPlant, on=LifecycleEvent.SHELL):
     """For each of the first 8 shells, the keeper imports one more module of the standard library."""
 
     def on_event(self, event: PlantEvent) -> None:
-        """Import the next module."""
+        """Import the next of LATE_MODULES, unless all are imported."""
         if event.number <= len(LATE_MODULES):
             self.store.append(importlib.import_module(LATE_MODULES[event.number - 1]))
 

@@ -1,7 +1,6 @@
 """Plants in libraries: each replaces a method of aiortc or aiohttp by a wrapper that leaks and then calls the original.
 
-They stand for faults in the agent's dependencies: the line that leaks is outside the agent, but a line of the agent
-causes the call.
+They stand for faults in the agent's dependencies: the leak is outside the agent's code, but is caused by a call in it.
 """
 
 import ctypes

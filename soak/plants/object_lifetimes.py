@@ -14,7 +14,7 @@ class CycleWithFinalizer(LeakPlant, on=LifecycleEvent.TERMINAL):
     """
 
     def on_event(self, _: PlantEvent) -> None:
-        """Create the object, and drop it."""
+        """Create an object that refers to itself, and drop it."""
         _Resurrected(self.store)  # leak
 
     def leaked(self) -> int:
@@ -68,7 +68,7 @@ class FrozenGarbage(LeakPlant, on=LifecycleEvent.TERMINAL):
     """
 
     def on_event(self, event: PlantEvent) -> None:
-        """Leave a cycle, and freeze it."""
+        """Leave two lists that refer to each other, and hide them from the garbage collector."""
         _leave_cycle(event.number)
         gc.freeze()  # leak
 
@@ -87,7 +87,7 @@ class GarbageSaved(LeakPlant, on=LifecycleEvent.TERMINAL, culprit="__init__"):
         gc.set_debug(gc.DEBUG_SAVEALL)  # leak
 
     def on_event(self, event: PlantEvent) -> None:
-        """Leave a cycle for the garbage collector."""
+        """Leave two lists that refer to each other. When the collector finds them, it adds them to gc.garbage."""
         _leave_cycle(event.number)
 
     def leaked(self) -> int:

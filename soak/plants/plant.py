@@ -20,7 +20,7 @@ Process = Literal["agent", "keeper"]
 """The process in which a plant is installed."""
 
 LEAK = "# leak"
-"""The comment that marks the line of a plant that leaks."""
+"""The comment at the end of the line that leaks."""
 
 
 class PlantError(MobiFaiError):
@@ -111,10 +111,10 @@ class LeakPlant(ABC):
 
     @abstractmethod
     def on_event(self, event: PlantEvent) -> None:
-        """Leak at this event. A decoy only seems to."""
+        """Leak something, because a lifecycle event has happened. A decoy only seems to leak."""
 
     def leaked(self) -> int:
-        """Return how much has leaked, in objects or bytes. Tests of the plants use it."""
+        """Return how much this plant has leaked so far, in objects or bytes. Tests of the plants use it."""
         return len(self.store)
 
 

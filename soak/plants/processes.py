@@ -24,7 +24,7 @@ class ThreadPerReconnect(LeakPlant, on=LifecycleEvent.CONNECT):
     """Each time a phone connects, a thread is started that waits for an event that never happens."""
 
     def on_event(self, _: PlantEvent) -> None:
-        """Start a thread."""
+        """Start a thread that never ends."""
         threading.Thread(target=threading.Event().wait, name="planted", daemon=True).start()  # leak
 
     def leaked(self) -> int:
@@ -36,7 +36,7 @@ class ExecutorPerConnect(LeakPlant, on=LifecycleEvent.CONNECT):
     """Each time a phone connects, a list keeps one more executor with an idle thread."""
 
     def on_event(self, event: PlantEvent) -> None:
-        """Run a short task in a new executor."""
+        """Run a short task in a new executor, and keep the executor with its thread."""
         executor = ThreadPoolExecutor(1, thread_name_prefix="planted-pool")
         executor.submit(str, event.number)
         self.store.append(executor)  # leak
@@ -50,7 +50,7 @@ class Zombie(LeakPlant, on=LifecycleEvent.TERMINAL):
     """For each terminal, a child process is started that exits immediately and is never waited for: one zombie each."""
 
     def on_event(self, _: PlantEvent) -> None:
-        """Start a child process."""
+        """Start a child process that exits, and do not wait for it."""
         os.posix_spawn(_SHELL, [_SHELL, "-c", "exit 0"], os.environ)  # leak
 
     def leaked(self) -> int:

@@ -31,13 +31,13 @@ class ListenerNotRemoved(LeakPlant, on=LifecycleEvent.CONNECT):
 
 
 class _Listener:
-    """An object with a method that is called on a change."""
+    """A small object to keep. Its method `changed` can be registered as a listener."""
 
     def __init__(self, phone: str) -> None:
         self.phone = phone
 
     def changed(self) -> None:
-        """Handle the change."""
+        """Do nothing: the method that a plant registers."""
 
 
 class ClosureHoldsSession(LeakPlant, on=LifecycleEvent.TERMINAL):
@@ -61,7 +61,7 @@ class CacheOnMethod(LeakPlant, on=LifecycleEvent.TERMINAL, culprit="_title"):
     """For each terminal, an unbounded functools.lru_cache on a method keeps one entry with a text of 40 bytes."""
 
     def on_event(self, event: PlantEvent) -> None:
-        """Call the cached method."""
+        """Call the cached method with an argument that is not in the cache."""
         self._title(event.key)
 
     @functools.lru_cache(maxsize=None)  # noqa: B019, UP033 - this is the leak
@@ -198,7 +198,7 @@ class OnlyOnRefusal(LeakPlant, on=LifecycleEvent.REFUSAL):
     """For each refused request, a list keeps 20 small objects. Nothing else adds to the list."""
 
     def on_event(self, event: PlantEvent) -> None:
-        """Keep details of the refusal."""
+        """Keep a list of 20 texts for the refused request."""
         self.store.append([f"{event.number}: {part}" for part in range(20)])  # leak
 
 

@@ -63,7 +63,7 @@ class InternedKeys(LeakPlant, on=LifecycleEvent.TERMINAL):
         self.seen[sys.intern(f"terminal:{event.key}")] = 1  # leak
 
     def leaked(self) -> int:
-        """Return the number of keys."""
+        """Return the number of interned keys."""
         return len(self.seen)
 
 
@@ -71,7 +71,7 @@ class ContextCopies(LeakPlant, on=LifecycleEvent.CONNECT):
     """Each time a phone connects, a list keeps a copy of the context with one variable set."""
 
     def on_event(self, event: PlantEvent) -> None:
-        """Copy the context."""
+        """Keep a copy of the current context, in which one variable is set."""
         token = _CURRENT.set(f"phone {event.number}")
         self.store.append(contextvars.copy_context())  # leak
         _CURRENT.reset(token)
@@ -85,7 +85,7 @@ class LogHandler(LeakPlant, on=LifecycleEvent.CONNECT):
         self.logger = logging.getLogger("mobifai.soak")
 
     def on_event(self, _: PlantEvent) -> None:
-        """Add a handler."""
+        """Add a handler to the logger. It is never removed."""
         self.logger.addHandler(logging.NullHandler())  # leak
 
     def leaked(self) -> int:
@@ -97,7 +97,7 @@ class LoggerPerSession(LeakPlant, on=LifecycleEvent.TERMINAL):
     """For each terminal, logging keeps a logger of about 500 bytes, whose name is the id of the terminal."""
 
     def on_event(self, event: PlantEvent) -> None:
-        """Log under a new name."""
+        """Log with a new logger, which has the terminal's id in its name."""
         logging.getLogger(f"mobifai.soak.{event.key}").debug("opened")  # leak
 
     def leaked(self) -> int:
@@ -109,7 +109,7 @@ class LedgerAccount(LeakPlant, on=LifecycleEvent.CONNECT):
     """Each time a phone connects, the ledger opens another bound of the limit `link.signals`, which is never closed."""
 
     def on_event(self, _: PlantEvent) -> None:
-        """Open a bound."""
+        """Open another bound in the ledger, and do not close it."""
         self.bound: Bound = self.subject.ledger.open(SIGNALS)  # leak
 
     def leaked(self) -> int:
@@ -125,7 +125,7 @@ class ClassPerSession(LeakPlant, on=LifecycleEvent.TERMINAL):
         self.classes: dict[str, type] = {}
 
     def on_event(self, event: PlantEvent) -> None:
-        """Create a class."""
+        """Create a class for the terminal, and keep it."""
         self.classes[event.key] = type("Session", (), {"uuid": event.key})  # leak
 
     def leaked(self) -> int:

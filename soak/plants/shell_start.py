@@ -13,8 +13,8 @@ from soak.plants.plant import LeakPlant, LifecycleEvent, PlantEvent
 
 
 class ShellStartPlant(LeakPlant):
-    """Base class of these plants. `started` is called before the fork, with the arguments of the start; `forked` after
-    it.
+    """Base class of the plants in this module. Before the fork, `started` is called with the arguments of the start.
+    After the fork, `forked` is called in the parent.
     """
 
     def __init__(self, subject: PluginContext) -> None:

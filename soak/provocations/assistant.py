@@ -31,7 +31,9 @@ PAUSE: dict[str, object] = {"type": "delay", "ms": 0}
 
 
 async def busy_model(env: ProvocationEnvironment) -> None:
-    """Fill the limits on conversations, turns, actions, characters and tokens, with prompts of the greatest length."""
+    """Hold conversations that fill the limits on their number, turns, actions, typed characters, screens, tokens and
+    the audit log.
+    """
     phone = await _phone(env)
     uuid = await env.tabs.open(phone)
     await fill_conversations(env.tabs, env.script, uuid)
@@ -39,7 +41,9 @@ async def busy_model(env: ProvocationEnvironment) -> None:
 
 
 async def long_stories(env: ProvocationEnvironment) -> None:
-    """Hold conversations in more terminals than the agent stores conversations of; one has a thousand short events."""
+    """Hold conversations in one terminal more than the agent remembers conversations of. One of them has a thousand
+    short events.
+    """
     phone = await _phone(env)
     uuids = [await env.tabs.open(phone) for _ in range(ASSISTANT_STORIES.value + 1)]
     env.script.write([TELL])
@@ -53,7 +57,7 @@ async def long_stories(env: ProvocationEnvironment) -> None:
 
 
 async def unread_answer(env: ProvocationEnvironment) -> None:
-    """Prompt the assistant with a command that does not read the answer, until the agent ends the conversation."""
+    """Send a prompt to the control socket and read nothing from it, until the agent ends the conversation."""
     before = await refusals(env, ASSISTANT_EVENTS.name)
     phone = await _phone(env)
     uuid = await env.tabs.open(phone)

@@ -11,7 +11,9 @@ from soak.scenarios.terminal_checks import PATIENCE
 
 
 async def many_commands(env: ProvocationEnvironment) -> None:
-    """Connect as many idle commands as the agent accepts, and one more. Then request too many invitations."""
+    """Open as many idle connections to the control socket as the agent accepts, and one more. Then request too many
+    invitations.
+    """
     async with AsyncExitStack() as scope:
         for _ in range(CONTROL_CLIENTS.value):
             await _connect(env, scope)
@@ -28,7 +30,7 @@ async def _connect(env: ProvocationEnvironment, scope: AsyncExitStack) -> asynci
 
 
 async def many_terminals(env: ProvocationEnvironment) -> None:
-    """Open as many terminals as the agent allows. Flood one, and type into another whose program does not read."""
+    """Open as many terminals as the agent allows. Flood one, make its program stop reading, and type into it."""
     phone = await visits.new_phone(env.tabs, webrtc=False, features=())
     await visits.arrive(env.context, phone)
     await terminals.fill_terminals(env.tabs, phone)

@@ -64,7 +64,7 @@ class ModelApi:
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator["ModelApi"]:
-        """Serve on a free port."""
+        """Listen on a free port within the scope. Set `url` to its address."""
         application = web.Application()
         application.router.add_post("/v1/messages", self._answer)
         runner = web.AppRunner(application, shutdown_timeout=0.1)

@@ -39,10 +39,12 @@ retries = 0
 "log.line" = 160
 "log.kinds" = 4
 """
-"""The lowest values at which the limits still have their effect. Filling the default ones would take hours."""
+"""The agent's settings, with the lowest values at which the limits still have their effect. Filling the default ones
+would take hours.
+"""
 
 STAYS = "/bin/sh -c 'trap \"\" HUP; exec sleep 3600'"
-"""A program that does not end with its terminal."""
+"""A shell command whose process keeps running after its terminal is closed."""
 
 
 @asynccontextmanager
@@ -88,7 +90,9 @@ async def _huge_answers(env: ProvocationEnvironment, phone: Phone, api: ModelApi
 
 
 async def _shells_that_stay(env: ProvocationEnvironment, phone: Phone) -> None:
-    """Close all terminals while their shells keep running, and open as many again. The next terminal is refused."""
+    """Close all terminals, whose shells keep running, and open terminals until the agent has as many shells as it
+    allows. The next terminal is refused.
+    """
     await env.tabs.kill_all(phone)
     uuids = [await env.tabs.open(phone, greeted=False) for _ in range(TERMINAL_CHILDREN.value - TERMINALS.value)]
     await env.tabs.kill(phone, uuids[0])

@@ -34,21 +34,25 @@ from soak.scenarios.conversation_steps import LOOK, ask
 from soak.scenarios.terminal_checks import PATIENCE
 
 FIRST_PHONE = 3000
-"""The number of the first phone that is invited by a link here."""
+"""The number of the first phone that the provocations of this module invite by a link."""
 
 FIRST_TURN = [{"type": "delay", "ms": 300}, LOOK]
-"""A pause, in which the phone stops answering before the model sends much."""
+"""The model's first answer: a pause, in which the phone stops answering before the model sends much."""
 LONG_TURN = [*[{"type": "message", "text": "😀" * 4000}] * 28, LOOK]
-"""Messages of 16,000 bytes each. Together they are smaller than a conversation may be."""
+"""An answer of the model with messages of 16,000 bytes each. Together they are smaller than a conversation may be."""
 BUSY_TURN = [*[{"type": "message", "text": "and so on"}] * 48, LOOK]
-"""Many short messages. The remaining turns together have more than 256 messages."""
+"""An answer of the model with many short messages. Given in all remaining turns, it makes more than 256 messages."""
 
 LETTERS, TOO_MANY_LETTERS = 360, 400
-"""Numbers of three-byte letters in each key combination. With the first, all combinations fit in one message."""
+"""Numbers of three-byte letters in each key combination. With LETTERS, all combinations fit in one message; with
+TOO_MANY_LETTERS, they do not.
+"""
 
 
 async def sealed_phone(env: ProvocationEnvironment, number: int, *features: str, webrtc: bool = False) -> Phone:
-    """Return a connected phone that encrypts end to end. It is added to the phones of the context."""
+    """Create a phone that encrypts end to end, add it to the context, and connect it to the relay. It is not paired
+    yet.
+    """
     invitation = await env.context.target.ask("pair")
     phone = Phone(
         env.url,
@@ -76,7 +80,7 @@ async def gone(env: ProvocationEnvironment, phone: Phone) -> None:
 
 
 async def refused(env: ProvocationEnvironment, limit: str, before: int) -> None:
-    """Wait until the limit named `limit` has refused or dropped more than `before`. Raises PhoneError."""
+    """Wait until `refusals` of the limit `limit` is larger than `before`. Raises PhoneError."""
 
     def is_so(status: visits.Status) -> bool:
         return any(one["refused"] + one["evicted"] > before for one in status["bounds"] if one["name"] == limit)
@@ -94,7 +98,7 @@ async def refusals(env: ProvocationEnvironment, limit: str) -> int:
 
 
 async def never_acknowledges(env: ProvocationEnvironment) -> None:
-    """Print to a phone that reads nothing, until its window is full; then read everything."""
+    """Print to a phone that reads nothing, until its terminal's window is full. Then let the phone read everything."""
     phone = await visits.new_phone(env.tabs, webrtc=False, features=FEATURES)
     await visits.arrive(env.context, phone)
     await filling_limits.fill_window(env.tabs, phone)
@@ -104,7 +108,7 @@ async def never_acknowledges(env: ProvocationEnvironment) -> None:
 
 
 async def silent_screen(env: ProvocationEnvironment) -> None:
-    """Send a full screen and further output to a phone that acknowledges nothing."""
+    """Make the agent send a full screen and further output to a phone that acknowledges nothing."""
     phone = await visits.new_phone(env.tabs, features=())
     await visits.arrive(env.context, phone, channel=True)
     other, uuid = [await env.tabs.open(phone) for _ in range(2)]
@@ -126,7 +130,9 @@ async def silent_screen(env: ProvocationEnvironment) -> None:
 
 
 async def silent_channel(env: ProvocationEnvironment) -> None:
-    """Send many assistant messages to a phone with a blocked data channel, until the agent disconnects it."""
+    """Make the assistant send many messages to a phone that does not answer on the data channel, until the agent
+    disconnects it.
+    """
     before = await refusals(env, CONTROL_QUEUE.name)
     phone = await visits.new_phone(env.tabs, features=())
     await visits.arrive(env.context, phone, channel=True)
@@ -155,7 +161,7 @@ async def close_terminals(env: ProvocationEnvironment) -> None:
 
 
 async def unfinished_message(env: ProvocationEnvironment) -> None:
-    """Send a message on the data channel without its end, until the agent closes the connection."""
+    """Let a phone send a message on the data channel without its end, until the agent closes the connection."""
     before = await refusals(env, CHANNEL_INBOUND.name)
     phone = await visits.new_phone(env.tabs, features=())
     await visits.arrive(env.context, phone, channel=True)
@@ -165,7 +171,7 @@ async def unfinished_message(env: ProvocationEnvironment) -> None:
 
 
 async def more_than_can_be_done(env: ProvocationEnvironment) -> None:
-    """Send key combinations faster than the agent can store them, until the agent disconnects the phone."""
+    """Let a phone send key combinations faster than the agent can store them, until the agent disconnects it."""
     before = await refusals(env, INBOUND.name)
     phone = await sealed_phone(env, FIRST_PHONE, SHARES_KEYS)
     await phone.pair(env.context.target.device_id, PATIENCE)
@@ -179,7 +185,9 @@ async def more_than_can_be_done(env: ProvocationEnvironment) -> None:
 
 
 async def too_many_keys(env: ProvocationEnvironment) -> None:
-    """Send key combinations that are too long for one message to a phone. The agent refuses to store them."""
+    """Let a phone share so many long key combinations that the agent could not send them in one message. The agent
+    refuses them.
+    """
     phone = await sealed_phone(env, FIRST_PHONE, SHARES_KEYS)
     await phone.pair(env.context.target.device_id, PATIENCE)
     await phone.send("keys:set", _combinations(LETTERS))
@@ -202,7 +210,7 @@ def _combinations(letters: int) -> dict[str, object]:
 
 
 async def early_candidates(env: ProvocationEnvironment) -> None:
-    """Send more ICE candidates than any phone has, and never answer the offer."""
+    """Let a phone send more ICE candidates than any phone has, and never answer the agent's offer."""
     phone = await visits.new_phone(env.tabs, webrtc=False, features=())
     await visits.arrive(env.context, phone)
     await phone.expect("webrtc:offer", lambda _: True, PATIENCE)
@@ -219,7 +227,9 @@ def candidate(number: int) -> dict[str, object]:
 
 
 async def before_the_first(env: ProvocationEnvironment) -> None:
-    """Send numbered messages through the relay, while the message before them never arrives on the data channel."""
+    """Let a phone send numbered messages through the relay, while the message before them never arrives on the data
+    channel.
+    """
     before = await refusals(env, SESSION_HELD.name)
     phone = await sealed_phone(env, FIRST_PHONE, *FEATURES, webrtc=True)
     await phone.pair(env.context.target.device_id, PATIENCE)

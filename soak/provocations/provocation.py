@@ -48,7 +48,7 @@ class ProvocationEnvironment:
 
 @dataclass(frozen=True)
 class Provocation:
-    """A way to fill limits, whose names are in `fills`. `many_addresses`: it connects from many loopback addresses."""
+    """A way to fill limits, whose names are in `fills`. `many_addresses`: it needs many loopback addresses."""
 
     name: str
     summary: str
@@ -80,7 +80,7 @@ async def held(env: ProvocationEnvironment, *limits: Limit) -> None:
 
 
 LOOKS = 10
-"""How often a full limit is checked."""
+"""How many times `held` checks that a full limit stays full."""
 
 
 def provocation(
@@ -90,5 +90,5 @@ def provocation(
     *limits: Limit,
     many_addresses: bool = False,
 ) -> Provocation:
-    """Return a provocation that fills these limits."""
+    """Return the description of a provocation: `run` fills the limits `limits`."""
     return Provocation(name, summary, tuple(limit.name for limit in limits), run, many_addresses)

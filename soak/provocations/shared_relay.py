@@ -88,7 +88,9 @@ async def _many_connections(env: ProvocationEnvironment) -> None:
 
 
 async def _burst_of_signals(env: ProvocationEnvironment) -> None:
-    """Send all candidates of a phone together, so that the agent receives them faster than it processes them."""
+    """Suspend the agent while a phone sends many candidates, so that it then receives them faster than it processes
+    them.
+    """
     before = await refusals(env, SIGNALS.name)
     phone = await visits.new_phone(env.tabs, webrtc=False, features=())
     await visits.arrive(env.context, phone)
@@ -102,7 +104,9 @@ async def _burst_of_signals(env: ProvocationEnvironment) -> None:
 
 
 async def _relay_that_stops(target: AgentUnderTest, env: ProvocationEnvironment) -> None:
-    """Continue output and a conversation while the relay does not read, until the agent's packets are queued."""
+    """Suspend the relay while a terminal prints and a conversation continues, until the agent's queue of packets is
+    full.
+    """
     phone = await visits.new_phone(env.tabs, webrtc=False, features=())
     await visits.arrive(env.context, phone)
     uuid = await env.tabs.open(phone)
@@ -126,7 +130,7 @@ def _prints(status: visits.Status) -> bool:
 
 
 SILENT_MS = 2000
-"""How long the model waits. The relay is suspended meanwhile."""
+"""How long the model waits, in milliseconds. The relay is suspended during this time."""
 
 
 @contextmanager

@@ -19,7 +19,7 @@ PATIENCE = 20.0
 
 
 class RawRelayClient:
-    """One connection, from the local `address`, with a receive buffer of `receive_bytes`.
+    """One connection to the relay, from the local `address`, with a receive buffer of `receive_bytes`.
 
     If these are None, the system chooses.
     """
@@ -71,7 +71,7 @@ class RawRelayClient:
                     pass
 
     def deaf(self) -> None:
-        """Stop reading."""
+        """Stop reading from the relay, whose data then fills the buffers."""
         assert self._writer is not None  # noqa: S101 - it is open
         self._writer.transport.pause_reading()  # type: ignore[attr-defined]
 

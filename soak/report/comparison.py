@@ -20,7 +20,7 @@ FACTS: Final = ("platform", "python", "c_library", "cpus", "network")
 """Compared facts of the environment."""
 
 PLAN: Final = ("scenarios", "time_scale", "phones", "plant", "memray")
-"""Compared options."""
+"""Compared options of the plan."""
 
 
 class ComparisonOutcome(StrEnum):

@@ -29,7 +29,7 @@ MOST_FINDINGS: Final = 40
 
 
 def text(comparison: ReportComparison) -> str:
-    """Return the whole comparison."""
+    """Return a comparison as text of several lines, for people."""
     return "".join(f"{one_line(line)}\n" for line in _lines(comparison))
 
 
@@ -79,7 +79,7 @@ def _limits(found: ReportComparison) -> Iterator[str]:
 
 
 def _gauges(gauges: Sequence[GaugeChange]) -> Iterator[str]:
-    """Yield the gauges that are no members of a family, and every gauge whose state has changed."""
+    """Yield a line for each gauge that is no member of a family, and for each gauge whose state has changed."""
     shown = [one for one in gauges if ":" not in one.name or one.before_state is not one.after_state]
     yield from _cut([_gauge(one) for one in shown], MOST_GAUGES)
 

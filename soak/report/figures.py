@@ -43,13 +43,15 @@ def number(value: float) -> str:
 
 
 def rate(value: float, unit: str) -> str:
-    """Return the growth for each cycle: `+48 B`. Without growth: `0 B`."""
+    """Return the text for a growth: `+48 B`. Without growth: `0 B`."""
     sign = "+" if value > 0 and math.isfinite(value) else ""
     return sign + amount(value, unit)
 
 
 def significant(value: float) -> float:
-    """Round to three significant digits: a projection over hours is not more exact than the measured rate."""
+    """Round a projection over hours to three significant digits: it is a multiple of a measured rate, which is not
+    exact either.
+    """
     return float(f"{value:.3g}")
 
 
@@ -61,7 +63,7 @@ def projection(value: float, unit: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a duration: `0.4 s`, `45 s`, `2 min 05 s`, `3 h 20 min`."""
+    """Return a duration as text: `0.4 s`, `45 s`, `2 min 05 s`, `3 h 20 min`."""
     if not math.isfinite(seconds):
         return UNKNOWN
     if 0 < seconds < 9.95:
@@ -96,7 +98,7 @@ def counted(counts: CycleCounts, cycle: str = "cycle") -> str:
 
 
 def _short(value: float) -> str:
-    """Return at most three significant digits, without trailing zeros."""
+    """Return a number as text with at most three significant digits, without trailing zeros."""
     digits = max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0
     text = f"{value:.{digits}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

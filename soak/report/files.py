@@ -32,12 +32,12 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def draft_of(path: Path) -> Path:
-    """Return the path to which the new file is written before it replaces the old one."""
+    """Return the path to which the new content of the file `path` is written before it replaces the old file."""
     return path.with_name(f".{path.name}.draft")
 
 
 def reason(error: OSError) -> str:
-    """Return the system's error message."""
+    """Return the system's message for an error, without the file name."""
     return error.strerror or type(error).__name__
 
 
@@ -60,7 +60,7 @@ def make_directory(path: Path, advice: str) -> list[Path]:
 
 
 def remove_empty(made: Iterable[Path]) -> None:
-    """Remove empty directories, innermost first."""
+    """Remove the directories `made`, in this order, up to the first that is not empty."""
     with suppress(OSError):
         for path in made:
             path.rmdir()

@@ -22,7 +22,7 @@ LEVELS: Final[dict[SoakVerdict, Level]] = {"inconclusive": "warning", "unfinishe
 
 
 def markdown(report: Report, place: Path) -> str:
-    """Return the page: verdict, findings with their commands, counts, unknown results, next steps."""
+    """Return a report as Markdown: verdict, findings with their commands, counts, unknown results, next steps."""
     return "\n".join([*_page(report, place)]) + "\n"
 
 

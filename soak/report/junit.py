@@ -36,7 +36,7 @@ VERDICTS: Final[Mapping[SoakVerdict, CaseOutcome]] = {
     "inconclusive": "skipped",
     "unfinished": "skipped",
 }
-"""The outcome of the verdict's case."""
+"""The outcome of the test case for the verdict of a run, by verdict."""
 
 OUTCOMES: Final[Mapping[Trend, CaseOutcome]] = {
     Trend.FLAT: "passed",
@@ -55,7 +55,7 @@ BOUND_OUTCOMES: Final[Mapping[BoundOutcome, CaseOutcome]] = {
 
 @dataclass(frozen=True, slots=True)
 class JUnitCase:
-    """One test case."""
+    """One test case of a JUnit document. `text` is its output, or the message of its failure."""
 
     suite: str
     name: str
@@ -86,7 +86,7 @@ def document(program: str, seconds: float, all_cases: Iterable[JUnitCase]) -> by
 
 
 def cases(report: Report) -> Iterator[JUnitCase]:
-    """Yield every case of a report, with the findings that concern it."""
+    """Yield a test case for every result of a report, with the findings that concern it."""
     left = list(report.findings)
     yield _run(report)
     for case in _measured(report):

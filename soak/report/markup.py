@@ -15,7 +15,7 @@ _VOID = frozenset({"meta", "br", "rect", "line", "polyline", "path", "circle"})
 
 
 class Markup(str):
-    """Text that is already markup."""
+    """Text that is already markup, so that it is not escaped again."""
 
     __slots__ = ()
 

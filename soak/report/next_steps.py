@@ -28,7 +28,7 @@ WATCHED: Final = "watched"
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A suggested step. `command` may be empty."""
+    """A suggested step. `why` says what it is for. `command` is empty if there is no command for it."""
 
     why: str
     command: str = ""
@@ -123,7 +123,7 @@ def _seconds_for(scenario: ScenarioResult, parts: int) -> float:
 
 
 def _rounded_up(seconds: float) -> int:
-    """Round up to a multiple of 10 s, or of a minute from five minutes on."""
+    """Round a duration up to a multiple of 10 s, or of a minute if it is longer than five minutes."""
     step = 10 if seconds <= 300 else 60
     return ceil(seconds / step) * step
 

@@ -48,7 +48,7 @@ class Plot:
 
     @property
     def flat(self) -> bool:
-        """Whether every line is constant."""
+        """Whether every line of the plot is constant."""
         return all(len({value for _, value in line.points}) == 1 for line in self.lines)
 
 

@@ -47,7 +47,7 @@ _DECISIVE: Final[Mapping[SoakVerdict, Sequence[str]]] = {
 
 
 def sentence(report: Report) -> str:
-    """Return the verdict as one sentence, with its basis."""
+    """Return the verdict of a report as one sentence: the headline, and the facts on which it is based."""
     return f"{headline(report)}: {_because(report)}"
 
 
@@ -75,7 +75,7 @@ def cycle_word(is_watch: bool) -> str:
 
 
 def ran(report: Report) -> str:
-    """Return the counts and the duration: `160 judged cycles, 40 warm-up cycles in 2 min 05 s`."""
+    """Return how much a run did, and for how long: `160 judged cycles, 40 warm-up cycles in 2 min 05 s`."""
     return f"{counted(report.counts, cycle_word(report.is_watch))} in {duration(report.duration_s)}"
 
 

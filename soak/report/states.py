@@ -50,7 +50,7 @@ def unfilled(report: Report) -> list[BoundResult]:
 
 
 def unknown(report: Report) -> dict[str, list[str]]:
-    """Return the gauges with an unknown result, grouped by reason: `not judged: too few blocks (3 of 8 needed)`.
+    """Return the names of the gauges with an unknown result, by reason: `not judged: too few blocks (3 of 8 needed)`.
 
     Gauges that are never judged are left out.
     """

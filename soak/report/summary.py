@@ -79,7 +79,9 @@ def _unknown(report: Report) -> Iterator[Piece]:
 
 
 def _least(gauges: Sequence[GaugeResult]) -> str:
-    """Return for each gauge the largest of its smallest leaks in all scenarios. Members of families are left out."""
+    """Return a text with the smallest leak for each gauge: the largest of all scenarios. Members of families are left
+    out.
+    """
     worst: dict[str, tuple[float, str]] = {}
     for gauge in gauges:
         if gauge.smallest_leak is not None and ":" not in gauge.name:

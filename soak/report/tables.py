@@ -137,8 +137,8 @@ def rest_table(rest: Sequence[RestResult]) -> Markup:
 
 
 def gauges_table(gauges: Sequence[GaugeResult], caption: str, each: str = "A cycle") -> Markup:
-    """Return the table of gauges, with their growth and the smallest leak that would have been found. `each` heads the
-    growth.
+    """Return the table of gauges, with their growth and the smallest leak that would have been found. `each` is the
+    heading of the column with the growth.
     """
     return table(
         caption,
@@ -202,7 +202,7 @@ def _bar(bound: BoundResult) -> Content:
 
 
 def outcome(judged: RestResult | GaugeResult | ScenarioResult) -> Content:
-    """Return a state with its reason as cell content."""
+    """Return the content of a table cell: the state of a result, and the reason for it if there is one."""
     reason = tag("p", judged.reason, class_="small dim") if judged.reason else None
     return [mark(TONES[judged.state], f"{SIGNS[judged.state]} {WORDS[judged.state]}"), reason]
 

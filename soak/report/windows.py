@@ -19,7 +19,7 @@ class WindowFolder:
         self._most_bytes = most_bytes
 
     def place(self, number: int) -> Path:
-        """Return the path for a new window. Remove old windows to make room. Raises ReportError."""
+        """Return the path for the file of a new window, after removing old windows to make room. Raises ReportError."""
         path = self._folder / f"window-{number:06}.bin"
         try:
             self._folder.mkdir(exist_ok=True)
@@ -40,7 +40,7 @@ class WindowFolder:
         self._trim(0)
 
     def files(self) -> list[Path]:
-        """Return the windows, oldest first."""
+        """Return the files of the windows, oldest first."""
         return sorted(self._folder.glob("window-*.bin"))
 
     def _trim(self, most: int) -> None:

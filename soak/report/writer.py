@@ -30,7 +30,7 @@ class ReportWriter:
 
     @property
     def notes(self) -> list[str]:
-        """The notes about failed writing, for readers of the report."""
+        """Notes for readers of the report: whether writing failed during the run, and how many samples are missing."""
         notes = [f"the report temporarily could not be written: {self._failed}"] if self._failed else []
         return [*notes, *([f"{self._dropped} samples are not in samples.jsonl"] if self._dropped else [])]
 

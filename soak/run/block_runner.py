@@ -1,7 +1,8 @@
 """Runs a scenario in blocks: fresh processes, a warm-up, then blocks of cycles. A confirmation is run in the same way.
 
-Soak has a block runner for each scenario, and the memory gate has one for each side. A block runner owns the processes
-of the current scenario run. It judges nothing; the measured values are in the scenario run.
+Soak has a block runner for each scenario, and the memory gate has one for each of the versions that it compares. A
+block runner owns the processes of the current scenario run. It judges nothing; the measured values are in the scenario
+run.
 """
 
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from soak.run.scenario_run import ScenarioRun, open_scenario_run
 
 
 def ignore_progress(_: object) -> None:
-    """Accept a progress report and drop it."""
+    """Do nothing: the default of callbacks that report a pause or a start."""
 
 
 class OpenScenarioRun(Protocol):
@@ -34,7 +35,7 @@ class OpenScenarioRun(Protocol):
         factor: int = 1,
         installation: Installation = HERE,
     ) -> AbstractAsyncContextManager[ScenarioRun]:
-        """Start the processes in an empty folder. Raises TargetFailed, StateError."""
+        """Start the processes of the scenario `name` in the new directory `folder`. Raises TargetFailed, StateError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,9 @@ class BlockPlan:
 class BlockRunner:
     """Runs the blocks of one plan. Use it as a context manager; its exit ends the processes.
 
-    Call `start` first. Call it again after `Paused`, which means that a failure coincided with a pause of the harness
-    and says nothing about the agent. Fresh processes then replace the processes whose requests timed out.
+    Call `start` first. Call it again after a method has raised `Paused`: a pause of the harness coincided with a
+    failure, which therefore says nothing about the agent. Fresh processes then replace the processes whose requests
+    timed out.
     """
 
     def __init__(
@@ -97,7 +99,10 @@ class BlockRunner:
         on_pause: Callable[[float], None] = ignore_progress,
         open_run: OpenScenarioRun | None = None,
     ) -> None:
-        """Create a block runner. `on_pause` is called with the seconds of each pause that interrupted an operation."""
+        """Create a block runner. `on_pause` is called with the seconds of each pause that interrupted an operation.
+
+        `open_run` starts the processes, by default those of `open_scenario_run`.
+        """
         self._plan = plan
         self._pauses = pauses
         self._on_pause = on_pause

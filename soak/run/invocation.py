@@ -36,7 +36,9 @@ from soak.view.live import view
 
 @dataclass(frozen=True)
 class Invocation:
-    """A report directory that is locked until the end of `invocation`."""
+    """One run of `mobifai soak`: its report directory, which is locked until `invocation` ends, and the signals that
+    end it.
+    """
 
     directory: ReportDirectory
     stops: Interruption
@@ -62,7 +64,7 @@ class Invocation:
 
     def watch(self, state_dir: Path, seconds: float | None, info: RunInfo) -> int:
         """Watch a running agent. Return the exit status. Raises OptionsError if no report can be written."""
-        from soak.run.watch import Watch  # noqa: PLC0415 - only who watches pays for it
+        from soak.run.watch import Watch  # noqa: PLC0415 - other runs do not need it
 
         async def watched(writer: ReportWriter, shown: ProgressView) -> Report:
             async with self.stops.event() as stop:
@@ -71,7 +73,7 @@ class Invocation:
         return self._whole(info, None, lambda writer, shown: run(watched(writer, shown)))
 
     def self_test(self, test: Callable[[Path], Coroutine[Any, Any, int]]) -> int:
-        """Run the self-test in a temporary folder. Return the exit status."""
+        """Run `test` in a temporary folder, after removing an earlier report. Return its exit status."""
         usable(self.directory.clear)
         return run_in_temp_folder(
             lambda folder: result_unless_stopped(test(folder), EXIT_STATUS["inconclusive"], self.stops)
@@ -104,6 +106,8 @@ class Invocation:
 
 @contextmanager
 def invocation(directory: ReportDirectory, *, as_json: bool) -> Iterator[Invocation]:
-    """Lock the directory and yield the invocation. Raises ReportError if another run has locked the directory."""
+    """Lock the directory within a scope and yield the invocation. Raises ReportError if another run has locked the
+    directory.
+    """
     with recorded_signals() as stops, locked(directory.path, "report.json", "self-test.json"):
         yield Invocation(directory, stops, as_json)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 QUICK_BLOCKS = 8
-"""Fewest judged blocks. A run without `--duration` and `--cycles` has this many."""
+"""Fewest judged blocks for a verdict. A run without `--duration` and `--cycles` has this many."""
 
 WARM_UP_BLOCKS = 5
 """Fewest blocks of a warm-up: enough to fill a cache that has 64 entries and gets one in each cycle."""
@@ -11,7 +11,7 @@ WARM_UP_BLOCKS = 5
 MOST_WARM_UP_BLOCKS = 10
 
 CONFIRMATION_BLOCKS = 3
-"""A block of a confirmation has this many times as many cycles."""
+"""Length of a block of a confirmation, as a multiple of the scenario's own block."""
 
 LONGER_WARM_UP = (9, 16)
 """The fewest and most blocks of a confirmation's warm-up."""

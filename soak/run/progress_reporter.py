@@ -18,7 +18,7 @@ CONFIRMING = "confirming"
 DONE = "done"
 """Names of phases: the judged part, the confirmation, and the end."""
 FIRST_ESTIMATE = 0.05
-"""The time left is estimated once this share is completed."""
+"""The time left of a phase is estimated once this share of the phase is done."""
 
 
 class ProgressReporter:

@@ -31,7 +31,7 @@ def scenario_command(plan: SoakPlan, scenario: str, cycles: int) -> str:
 
 
 def plan_words(plan: SoakPlan) -> list[str]:
-    """Return the arguments of `mobifai soak` for a plan, without default values."""
+    """Return the arguments of `mobifai soak` for a plan. Options with their default value are left out."""
     return [*plan.scenarios, *drive_words(plan), *_length_words(plan), *_judge_words(plan)]
 
 

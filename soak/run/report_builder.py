@@ -41,14 +41,14 @@ PASSING = frozenset({UNFINISHED, INTERRUPTED})
 """Notes that are dropped when a run is resumed."""
 
 KNOWN = frozenset({Trend.FLAT, Trend.RISING, Trend.SUSPECTED})
-"""States with a result."""
+"""States of gauges whose result is known."""
 
 Judged = TypeVar("Judged", GaugeResult, RestResult)
 
 
 @dataclass(frozen=True)
 class RunInfo:
-    """Facts that do not change during a run."""
+    """Facts for the report that are known before a run and do not change. `planned` names the requested scenarios."""
 
     command: str
     started_at: str
@@ -142,7 +142,9 @@ def _rest(record: ScenarioRecord, results: list[GaugeResult]) -> list[RestResult
 
 
 def _gauges(record: ScenarioRecord) -> list[GaugeResult]:
-    """Return a result for every gauge. The object types of a process whose counts never changed share one result."""
+    """Return a result for every gauge. In each process, all types whose number of objects never changed share one
+    result.
+    """
     moved = {name: one for name, one in record.judgements.items() if not _is_quiet(name, one)}
     blocks = record.run.blocks
     results = gauges(moved, record.confirmation_judgements, record.name, blocks)

@@ -15,7 +15,7 @@ from soak.run.plan import QUICK_BLOCKS, SoakPlan
 
 START_NEW: Final = "start a new run"
 ONE_ROUND: Final = 1.0
-"""Seconds that are left if the time was up in the warm-up. Every run has at least one round."""
+"""Least seconds of the next part while a scenario has no judged block, because every run has at least one round."""
 
 
 class ResumeError(MobiFaiError):
@@ -24,7 +24,7 @@ class ResumeError(MobiFaiError):
 
 @dataclass(frozen=True, slots=True)
 class RemainingRun:
-    """The rest of a run. `whole` is the plan of all parts of the run, and `left` the plan of the next part, with its
+    """The plans of a resumed run: `whole` is the plan of all its parts, and `left` that of the next part, which has its
     own seed.
     """
 

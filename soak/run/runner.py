@@ -74,7 +74,7 @@ class SoakRunner:
         self._over = False
 
     async def run(self, stop: asyncio.Event) -> Report:
-        """Run the plan until it is done or `stop` is set. Raises ReportError if the report can't be written."""
+        """Run the plan until it is done or `stop` is set. Return the final report, also if it could not be written."""
         going = asyncio.ensure_future(self._execute())
         stopping = asyncio.ensure_future(stop.wait())
         looking = asyncio.ensure_future(self._pauses.watch(self._report_pause))
@@ -185,7 +185,7 @@ class SoakRunner:
         return self._plan.duration is not None and self._elapsed() >= self._plan.duration
 
     def _check_block(self, record: ScenarioRecord) -> None:
-        """Check the traffic and the ledger after a block."""
+        """After a block, check that no byte was lost and that no limit exceeded its capacity. Raises RunAborted."""
         with self._failing(record.name):
             record.run.check_traffic()
         known = {finding.name for finding in record.findings}
@@ -243,9 +243,7 @@ class SoakRunner:
             record.findings += breaches(run.entries, record.name, self._replay(record.name))
 
     def _is_clear(self, record: ScenarioRecord, run: ScenarioRun, suspected: list[str]) -> bool:
-        """Return whether the run ends at the first finding (`--fail-fast`), and more blocks would not change this
-        finding.
-        """
+        """Return whether the confirmation `run` can end: with `--fail-fast`, one clear finding ends the whole run."""
         if not self._plan.fail_fast or run.blocks < FEWEST_CLEAR_BLOCKS:
             return False
         again = {name: judge(run.book.window(name), gauge_of(name)) for name in suspected}
@@ -287,7 +285,7 @@ class SoakRunner:
             raise RunAborted from error
 
     def _replay(self, scenario: str, more: int = 0) -> str:
-        """Return the command that repeats a scenario up to its current cycle plus `more`, in whole blocks."""
+        """Return the command that repeats a scenario for all the cycles that it has run so far, and `more`."""
         done = next((one.judged_cycles for one in self._records if one.name == scenario), 0)
         return scenario_command(self._plan, scenario, done + more)
 
@@ -304,8 +302,8 @@ class SoakRunner:
         self._reporter.update(self._records, self._all_findings())
 
     def _update_and_write(self, _: str = "") -> None:
-        """Update the progress, and write a checkpoint. Used only in the warm-up, where writing can't disturb a
-        judgement.
+        """Show the progress, and write the report if it is time. Used only in the warm-up, where writing can't disturb
+        a judgement.
         """
         self._update()
         self._checkpoint_now_and_then()
@@ -316,7 +314,9 @@ class SoakRunner:
     # -- the report
 
     def _checkpoint_now_and_then(self) -> None:
-        """Write the report every few seconds, less often in a long run. So a killed run leaves a recent report."""
+        """Write the report if the last time was a few seconds ago, or longer in a long run. So a killed run leaves a
+        recent report.
+        """
         pause = 0.0 if self._writer.problem else max(CHECKPOINT_SECONDS, self._elapsed() / 200)
         if self._elapsed() - self._last_checkpoint >= pause:
             for record in self._records:
@@ -324,7 +324,7 @@ class SoakRunner:
             self._checkpoint()
 
     async def _last_report(self, stop: asyncio.Event) -> Report:
-        """Write the final report. If that fails, retry for a while."""
+        """Write the final report and return it. If writing fails, retry for a while, but not after `stop` is set."""
         report = self._checkpoint()
         for _ in range(LAST_TRIES):
             if self._writer.problem is None or await is_set_within(stop, TRY_SECONDS):

@@ -31,7 +31,7 @@ class ScenarioRecord:
 
     @property
     def counts(self) -> CycleCounts:
-        """Cycles of this scenario, in all processes so far."""
+        """The cycles and blocks of this scenario, in all processes so far."""
         first = [self.run.counts, *(one.counts for one in self.earlier_processes)]
         more = [one.counts.as_confirmation for one in self._confirmations]
         return total([*first, *more], rounds=sum(one.blocks for one in first))
@@ -43,12 +43,12 @@ class ScenarioRecord:
 
     @property
     def traffic(self) -> TrafficResult:
-        """Bytes typed and printed, in all processes so far."""
+        """The bytes typed and printed in this scenario, in all processes so far."""
         return sum((one.traffic for one in self._others), traffic_of(self.run))
 
     @property
     def busy_seconds(self) -> float:
-        """Time spent on cycles, in all processes so far."""
+        """The seconds spent on cycles of this scenario, in all processes so far."""
         return self.run.busy_seconds + sum(one.busy_seconds for one in self._others)
 
     @property
@@ -74,7 +74,7 @@ class ScenarioRecord:
         self.confirming = run
 
     def end_confirmation(self) -> None:
-        """Keep the counts of the current confirmation, and drop its scenario run. Do nothing if there is none."""
+        """Store the totals of the current confirmation, and drop its scenario run. Do nothing if there is none."""
         if self.confirming is not None:
             self.confirmations.append(process_totals(self.confirming))
             self.confirming = None

@@ -29,10 +29,10 @@ from soak.scenarios.context import ScenarioContext
 from soak.scenarios.scenario import Scenario
 
 GONE_SECONDS = 45.0
-"""The longest timeout after which an agent drops a silent phone."""
+"""Seconds to wait until all phones are gone: the longest timeout after which an agent drops a silent phone."""
 
 LEAST_PATIENCE = 0.5
-"""Seconds to wait for counts that did not return to their earlier values in an earlier wait."""
+"""Least time to wait for rest, in seconds. A wait without success makes the next wait shorter, down to this time."""
 
 BLAME_SECONDS = 1.0
 """How long after a failure to check whether the agent has ended."""
@@ -84,7 +84,8 @@ class ScenarioRun:
     async def warm_up(self, on_progress: Callable[[str], None], blocks: tuple[int, int] | None = None) -> None:
         """Fill the limits, then run blocks until objects and heap stop rising. Raises whatever a cycle raises.
 
-        `blocks` are the least and the most blocks. By default, they are as many as a judgement needs.
+        `blocks` are the least and the most blocks. By default, they are those of a usual warm-up, or of a
+        confirmation's if `factor` is not 1.
         """
         await self.target.ask("soak.fill")
         if self._plan.memray:
@@ -121,7 +122,9 @@ class ScenarioRun:
             )
 
     async def traced(self, file: Path, seconds: float, on_progress: Callable[[str], None]) -> None:
-        """Run blocks under memray for about `seconds`, then wait for rest. These cycles are not judged."""
+        """Record a memray window to `file`: run blocks for about `seconds`, then wait for rest. These cycles are not
+        judged.
+        """
         end = time.monotonic() + seconds
         with self._as_part(CyclePurpose.TRACED):
             async with self._memray(file):
@@ -133,7 +136,9 @@ class ScenarioRun:
     async def traced_blocks(
         self, file: Path, blocks: int, on_progress: Callable[[str], None], *, native: bool, process: str = AGENT
     ) -> int:
-        """Run `blocks` blocks under memray, then wait for rest. Return the number of cycles. Raises StateError."""
+        """Record a memray window of `process` to `file`: run `blocks` blocks, then wait for rest. Return the number of
+        cycles. Raises StateError.
+        """
         before = self.cycles
         async with self._memray(file, native=native, process=process):
             await self._run_cycles(blocks, on_progress)
@@ -155,7 +160,9 @@ class ScenarioRun:
             await self.scenario.back(self.context)
 
     async def _trace_empty_window(self) -> None:
-        """Open and close a memray window. The first window imports memray and opens a pipe that is never closed."""
+        """Open and close a memray window before anything is counted: the first window imports memray and opens a pipe
+        that is never closed.
+        """
         file = self.target.folder / "nothing.bin"
         with suppress(StateError):  # memray is not installed
             await self.target.ask("soak.trace", {"file": str(file)})
@@ -234,7 +241,7 @@ class ScenarioRun:
 
 
 def _settled(levels: dict[str, list[float]]) -> bool:
-    """Return whether every gauge is flat, or rises as evenly as a leak."""
+    """Return whether a longer warm-up would change nothing: every gauge is flat, or rises as evenly as a leak."""
     return all(is_warm(values, gauge_of(name)) or is_even(values) for name, values in levels.items())
 
 

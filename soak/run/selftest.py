@@ -31,7 +31,7 @@ END_SECONDS = 60.0
 """How long an interrupted run may take to write its report and end its processes."""
 
 FOUND = ("leak", "breach")
-"""Verdicts of a run that has found the plant. A leak in a container with a limit exceeds the limit."""
+"""Verdicts of a run that has found the plant: a leak in a container with a limit also exceeds the limit (`breach`)."""
 SHOWN_FINDINGS = 3
 
 
@@ -53,8 +53,8 @@ class PlantOutcome:
 async def self_test(
     plan: SoakPlan, chosen: Sequence[str], place: Path, folder: Path, environment: dict[str, Any], as_json: bool
 ) -> int:
-    """Run the plants (those of the `chosen` scenarios, if any), in parallel on all CPUs. Return 1 after any miss or
-    false alarm.
+    """Run the plants (those of the `chosen` scenarios, if any), in parallel on all CPUs. Return the exit status: 1
+    after a missed leak or a found decoy.
 
     Raises OptionsError if the first output can't be written, and MobiFaiError.
     """
@@ -107,7 +107,7 @@ def _write(place: Path, plan: SoakPlan, about: dict[str, Any], outcomes: Sequenc
 
 
 async def run_plant(plant: Plant, plan: SoakPlan, folder: Path) -> PlantOutcome:
-    """Run one plant and return the outcome. Raises MobiFaiError."""
+    """Run `mobifai soak` with one plant as a child process, and return the outcome. Raises MobiFaiError."""
     words = [*plan_words(plan_for(plant, plan)), "--json", "--report", str(folder / "report")]
     make_folders(folder)
     command, environment = module_command("mobifai", "soak", *words), child_environment(folder)
@@ -132,7 +132,9 @@ def plan_for(plant: Plant, plan: SoakPlan) -> SoakPlan:
 
 
 def matrix(outcomes: Iterable[PlantOutcome]) -> dict[str, int]:
-    """Return the confusion matrix. `failed` counts the runs that neither found growth nor held."""
+    """Return the confusion matrix: how many leaks and decoys were found or not. `failed` counts the runs with any other
+    verdict.
+    """
     outcomes = list(outcomes)
     counts = {"leaks_found": 0, "leaks_missed": 0, "decoys_silent": 0, "decoys_alarmed": 0, "failed": 0}
     for outcome in outcomes:

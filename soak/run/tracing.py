@@ -38,7 +38,9 @@ class MemoryTracing:
         return self.on and self._elapsed() - self._last >= WINDOW_EVERY
 
     async def take(self, run: ScenarioRun, seconds: float, on_progress: Callable[[str], None]) -> None:
-        """Record a window of one scenario run for about `seconds`. Raises ReportError, and whatever a cycle raises."""
+        """Record a window of one scenario run for about `seconds`, and add its lines to `found`. Raises ReportError,
+        and whatever a cycle raises.
+        """
         self._last = began = self._elapsed()
         file = self._windows.place(self.taken)
         self.taken += 1

@@ -79,7 +79,9 @@ class Watch:
         self._notes: list[str] = []
 
     async def run(self, stop: asyncio.Event, writer: ReportWriter) -> Report:
-        """Take samples until the time is up. Raises StateError if no agent is running at the start."""
+        """Take samples until the time is up or `stop` is set, then write and return the report. Raises StateError if no
+        agent is running at the start.
+        """
         pauses = asyncio.ensure_future(self._pauses.watch(self._note_pause))
         try:
             report = await self._watch(stop, writer)
@@ -171,7 +173,7 @@ class Watch:
     # -- judging
 
     def _windows(self) -> tuple[dict[str, Judgement], dict[str, Judgement]]:
-        """Return the judgements of each gauge in the first and in the second half."""
+        """Return the judgements of each gauge in the first and in the second half of the watch."""
         middle = self._rests // 2
         first, second = {}, {}
         for name in self._book.series:

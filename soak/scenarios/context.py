@@ -22,7 +22,7 @@ class TargetAgent(Protocol):
         """The path of the agent's control socket."""
 
     async def ask(self, question: str, arguments: Mapping[str, object] | None = None) -> Any:
-        """Send a request to the control socket and return the answer. Raises StateError."""
+        """Send a request to the agent's control socket and return the answer. Raises StateError."""
 
     async def token(self, number: int, *, encrypted: bool = False) -> str:
         """Return the token of phone `number`. It is created only once, so that no list of devices grows.

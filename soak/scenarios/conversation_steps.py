@@ -1,4 +1,6 @@
-"""Steps of a conversation with a scripted model: the script, prompts, and how a conversation may end."""
+"""Steps of a conversation with the assistant, whose model is scripted: set the model's answers, send a prompt, and wait
+for an end of the conversation.
+"""
 
 import json
 from pathlib import Path
@@ -19,7 +21,9 @@ WAIT: dict[str, Any] = {"type": "delay", "ms": MAX_AI_DELAY}
 
 
 def types(text: str) -> dict[str, Any]:
-    """Return an action that types a command, with which the terminal prints `text` as a line."""
+    """Return an action for the model's script: it types a command, and the program in the terminal then prints `text`
+    as a line.
+    """
     return {"type": "keystroke", "text": f"say {text}\n"}
 
 
@@ -30,21 +34,25 @@ class ModelScript:
         self._file = file
 
     def write(self, *steps: Step) -> None:
-        """Set the answers of the conversations that begin from now on."""
+        """Set the model's answers (`steps`, in this order) in all conversations that begin after this call."""
         draft = self._file.with_suffix(".new")
         draft.write_text(json.dumps(steps, ensure_ascii=False))
         draft.replace(self._file)
 
 
 async def ask(tabs: CheckedTabs, uuid: str, prompt: str = PROMPT) -> None:
-    """Send a prompt and wait until the agent reports that the conversation has begun. Raises PhoneError."""
+    """Send the user's `prompt` for the terminal `uuid`, and wait until the agent reports that the conversation has
+    begun. Raises PhoneError.
+    """
     phone = tabs.context.phones[0]
     await phone.send("ai:prompt", {"uuid": uuid, "prompt": prompt})
     await reported(phone, "ai:started", uuid)
 
 
 async def reported(phone: Phone, event: str, uuid: str) -> dict[str, Any]:
-    """Wait for an event of the conversation in a terminal. Return its payload. Raises PhoneError."""
+    """Wait until the agent sends `event` about the conversation in a terminal, and return its payload. Raises
+    PhoneError.
+    """
     payload: dict[str, Any] = await phone.expect(event, lambda payload: payload["uuid"] == uuid, PATIENCE)
     return payload
 

@@ -64,7 +64,7 @@ class Conversations(Scenario):
         self.uuid = await self.tabs.open(phone)
 
     async def action(self, context: ScenarioContext, kind: str) -> None:
-        """Run one conversation."""
+        """Run one cycle of the kind `kind` in the open terminal. Each has at least one prompt."""
         await ACTIONS[kind](self.tabs, self.script, self.uuid)
 
     async def fill(self, context: ScenarioContext) -> None:
@@ -81,7 +81,7 @@ class Conversations(Scenario):
 
 
 async def short(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
-    """Hold a conversation of one answer."""
+    """Hold a conversation in which the model gives a single answer."""
     script.write([types("one é€😀"), TELL])
     await ask(tabs, uuid)
     await finished(tabs, uuid)
@@ -140,7 +140,7 @@ async def misunderstood(tabs: CheckedTabs, script: ModelScript, uuid: str) -> No
 
 
 async def closed(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
-    """Close the terminal during a conversation."""
+    """Open a second terminal, and close it during the conversation in it."""
     phone = tabs.context.phones[0]
     other = await tabs.open(phone)
     script.write([WAIT])
@@ -152,7 +152,7 @@ async def closed(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
 
 
 async def busy(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
-    """Send a second prompt during a conversation."""
+    """Send a second prompt during a conversation. The agent refuses it. Then cancel the conversation."""
     phone = tabs.context.phones[0]
     script.write([WAIT])
     await ask(tabs, uuid)

@@ -31,7 +31,7 @@ LONG_PROMPT = "😀" * FIELD_CHARACTERS
 
 
 async def fill_conversations(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
-    """Fill all limits of this module."""
+    """Fill the limits on turns, on concurrent conversations, on the content of a conversation, and on the audit log."""
     await long(tabs, script, uuid)
     await most_concurrent_conversations(tabs, script)
     await most_said(tabs, script)
@@ -39,7 +39,9 @@ async def fill_conversations(tabs: CheckedTabs, script: ModelScript, uuid: str) 
 
 
 async def most_concurrent_conversations(tabs: CheckedTabs, script: ModelScript) -> None:
-    """Fill `assistant.conversations`. The next conversation is refused."""
+    """Fill `assistant.conversations`: hold as many conversations at the same time as the agent allows. The next one is
+    refused.
+    """
     phone = tabs.context.phones[0]
     uuids = [await tabs.open(phone) for _ in range(ASSISTANT_CONVERSATIONS.value + 1)]
     script.write([WAIT])

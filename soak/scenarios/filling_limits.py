@@ -1,4 +1,4 @@
-"""Fills limits of transports, relay and commands. Each function restores the state from before."""
+"""Fills limits of transports, relay and commands. Each function closes every connection and terminal that it opens."""
 
 import asyncio
 from contextlib import AsyncExitStack, suppress
@@ -15,13 +15,14 @@ from soak.scenarios.context import ScenarioContext
 from soak.scenarios.terminal_checks import CheckedTabs
 
 BACKLOG = 12_000_000
-"""Number of bytes that is larger than the kernel's buffers, the relay's backlog and the agent's queue together."""
+"""Bytes to print: more than the kernel's buffers, the relay's backlog and the agent's queue hold together."""
 SILENT_SECONDS = 5.0
 """How long a phone does not read: half of the time that a relay allows."""
 
 
 async def fill_commands(context: ScenarioContext) -> None:
-    """Fill `control.clients` and `relay.codes`: request more invitations than the agent accepts commands and has codes.
+    """Fill `control.clients` and `relay.codes`: request more invitations than the agent can answer at a time, and more
+    than the relay keeps codes for.
 
     The first requests are sent together, so that the agent refuses some of them.
     """

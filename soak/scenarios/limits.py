@@ -38,7 +38,7 @@ class Limits(Scenario):
         self.tabs = CheckedTabs(context)
 
     async def action(self, context: ScenarioContext, kind: str) -> None:
-        """Run one cycle."""
+        """Run one cycle: a short provocation, or a phone that uses a terminal."""
         match kind:
             case "type":
                 phone = await reconnects.arrive(self.tabs)

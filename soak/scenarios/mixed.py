@@ -43,18 +43,18 @@ class Mixed(Scenario):
 
     @property
     def script(self) -> ModelScript:
-        """The script of the model. Raises AttributeError before `serve_options`."""
+        """The file with the answers of the scripted model. Raises AttributeError before `serve_options`."""
         return self._talks.script
 
     async def setup(self, context: ScenarioContext) -> None:
-        """Open a terminal that stays open, with a phone that leaves again."""
+        """Connect a phone, open a terminal, and disconnect the phone. The terminal stays open for the whole block."""
         self.tabs = CheckedTabs(context)
         phone = await reconnects.arrive(self.tabs)
         self.uuid = await self.tabs.open(phone)
         await reconnects.depart(self.tabs, phone)
 
     async def action(self, context: ScenarioContext, kind: str) -> None:
-        """Run one cycle."""
+        """Run one cycle of another scenario. It begins and ends without a phone."""
         if kind in reconnects.ACTIONS:
             await reconnects.ACTIONS[kind](self.tabs, self.uuid)
             return
@@ -82,7 +82,7 @@ class Mixed(Scenario):
         await terminals.fill_terminals(self.tabs, phone)
 
     async def back(self, context: ScenarioContext) -> None:
-        """Close the terminal and disconnect the phone."""
+        """Close the terminal, with a new phone if none is connected, and disconnect the phone."""
         phone = context.phones[0] if context.phones else await reconnects.arrive(self.tabs)
         await self.tabs.kill_all(phone)
         await visits.everybody_leaves(context)

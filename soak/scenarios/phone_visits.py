@@ -37,7 +37,8 @@ async def new_phone(
     like: Phone | None = None,
     after: Phone | None = None,
 ) -> Phone:
-    """Add a phone to the context and check its output. The phone is not connected yet. Raises StateError.
+    """Create a phone, add it to the context, and check its output from now on. It is not connected yet. Raises
+    StateError.
 
     Without `features`, every third phone encrypts end to end, and every third is a legacy app. `like`: the new phone is
     the same device after a restart. `after`: the new phone is the same app, with the stream offsets of the old one.
@@ -109,7 +110,7 @@ async def on_channel(context: ScenarioContext, phone: Phone) -> None:
 
 
 async def served(context: ScenarioContext, phone: Phone, path: str) -> Status:
-    """Wait until the agent sends to this phone by the transport `path`. Raises PhoneError."""
+    """Wait until the agent sends to this phone by the transport `path`, and return its status. Raises PhoneError."""
     return await status_when(
         context,
         lambda status: status["path"] == path and status["phone"] == phone.device_id,

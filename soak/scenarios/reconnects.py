@@ -50,7 +50,7 @@ class Reconnects(Scenario):
     once: ClassVar[frozenset[str]] = frozenset({"relay restart"})
 
     async def setup(self, context: ScenarioContext) -> None:
-        """Open a terminal that stays open, with a phone that leaves again."""
+        """Connect a phone, open a terminal, and disconnect the phone. The terminal stays open for the whole block."""
         self._connected_at = self._connected_at or asyncio.get_running_loop().time()
         self.tabs = CheckedTabs(context)
         phone = await arrive(self.tabs)
@@ -83,7 +83,7 @@ class Reconnects(Scenario):
         await self.tabs.kill_all(phone)
 
     async def back(self, context: ScenarioContext) -> None:
-        """Close the terminal and disconnect the phone."""
+        """Close the terminal, with a new phone if none is connected, and disconnect the phone."""
         phone = context.phones[0] if context.phones else await arrive(self.tabs)
         await self.tabs.kill_all(phone)
         await visits.everybody_leaves(context)
@@ -107,7 +107,9 @@ async def arrive(
 
 
 async def depart(tabs: CheckedTabs, phone: Phone) -> None:
-    """Disconnect a phone."""
+    """Disconnect a phone, and remove it from the context. Raises IntegrityError if any phone has received wrong output
+    so far.
+    """
     tabs.context.phones.remove(phone)
     tabs.blink(phone)  # the channel closes first, so the rest arrives through the relay for a moment
     await phone.leave()
@@ -115,13 +117,17 @@ async def depart(tabs: CheckedTabs, phone: Phone) -> None:
 
 
 async def use(tabs: CheckedTabs, phone: Phone, uuid: str) -> None:
-    """Wait for all output of the terminal, then type into it."""
+    """Wait until the phone has all output of the terminal, then type a line and wait for its output."""
     await tabs.settled(phone, uuid)
     await tabs.run(phone, uuid, shell.say(WORDS))
 
 
 async def come_and_go(tabs: CheckedTabs, uuid: str, *, channel: bool, politely: bool) -> None:
-    """Disconnect the phone while the terminal prints, and connect it again."""
+    """Disconnect a phone while the terminal prints to it, and connect the phone again.
+
+    `channel`: its transport is the data channel, otherwise the relay. `politely`: it closes its connections, otherwise
+    it vanishes.
+    """
     phone = await arrive(tabs, channel=channel)
     await use(tabs, phone, uuid)
     await tabs.type(phone, uuid, tabs.flood(uuid, AWAY))
@@ -135,7 +141,9 @@ async def come_and_go(tabs: CheckedTabs, uuid: str, *, channel: bool, politely: 
 
 
 async def half_open(tabs: CheckedTabs, uuid: str, *, channel: bool) -> None:
-    """Stop answering without closing, and return as the same device while the agent still serves the old connection."""
+    """Let a phone fall silent without closing its connection. It returns as the same device while the agent still
+    serves that connection.
+    """
     silent = await arrive(tabs, channel=channel)
     await use(tabs, silent, uuid)
     await tabs.type(silent, uuid, tabs.flood(uuid, AWAY))
@@ -153,7 +161,9 @@ async def half_open(tabs: CheckedTabs, uuid: str, *, channel: bool) -> None:
 
 
 async def channel_to_relay(tabs: CheckedTabs, uuid: str) -> None:
-    """Close the data channel while the terminal prints a text, which is shorter than a screen or much longer."""
+    """Close the data channel while the terminal prints, so that the rest comes through the relay. The output is shorter
+    than a screen or much longer.
+    """
     phone = await arrive(tabs, channel=True)
     await use(tabs, phone, uuid)
     size = tabs.context.random.choice((AWAY, LARGE))
@@ -166,7 +176,7 @@ async def channel_to_relay(tabs: CheckedTabs, uuid: str) -> None:
 
 
 async def relay_to_channel(tabs: CheckedTabs, uuid: str) -> None:
-    """Open the data channel while the terminal prints."""
+    """Open the data channel while the terminal prints through the relay."""
     phone = await visits.new_phone(tabs)
     await visits.arrive(tabs.context, phone)
     await tabs.settled(phone, uuid)

@@ -31,8 +31,8 @@ OUTPUT, SCREEN, AI_ACTION = "terminal:output", "process:screen", "ai:action"
 
 @dataclass
 class CheckedTab:
-    """An open terminal: its expected output, and the part that each phone has seen. `line` is the next number of a
-    flood.
+    """An open terminal: its expected output, and the part that each phone has seen. `line` numbers the first line of
+    the next flood.
     """
 
     uuid: str
@@ -42,7 +42,7 @@ class CheckedTab:
 
 
 class CheckedTabs:
-    """The open terminals of a scenario."""
+    """The open terminals of a scenario, with the check of what its phones receive from them."""
 
     def __init__(self, context: ScenarioContext) -> None:
         self.context = context
@@ -134,7 +134,9 @@ class CheckedTabs:
             await self._until(phone, uuid, lambda uuid=uuid: self.complete(phone, uuid))  # type: ignore[misc]
 
     async def printing(self, phone: Phone, uuid: str, beyond: int = 0) -> None:
-        """Wait until this phone has seen more than `beyond` further bytes. Raises PhoneError, IntegrityError."""
+        """Wait until this phone has seen more than `beyond` further bytes of the terminal. Raises PhoneError,
+        IntegrityError.
+        """
         start = self.position(phone, uuid)
         await self._until(phone, uuid, lambda: self.position(phone, uuid) > start + beyond)
 
@@ -172,7 +174,9 @@ class CheckedTabs:
         await self.settled(phone, uuid)
 
     def flood(self, uuid: str, size: int) -> TypedLine:
-        """Return a line that makes a terminal print about `size` new bytes."""
+        """Return a line to type, for which the program prints about `size` bytes of numbered lines that it has not
+        printed before.
+        """
         tab = self._tabs[uuid]
         first, tab.line = tab.line, tab.line + max(1, size // shell.LINE_BYTES)
         return shell.flood(first, tab.line - 1)
@@ -190,7 +194,7 @@ class CheckedTabs:
         await phone.terminate(uuid, PATIENCE)
 
     def forget(self, uuid: str) -> None:
-        """Stop checking a terminal."""
+        """Stop checking a terminal, and drop the text that the phones have of it."""
         self._tabs.pop(uuid, None)
         for phone in self.context.phones:
             phone.forget_output(uuid)

@@ -13,7 +13,7 @@ from soak.scenarios.terminal_checks import PATIENCE, CheckedTabs
 
 WORDS = "one, zwei, три, 四, 🖐 "
 FLOOD = 300_000
-"""Bytes: more than the agent's ring holds, so that old output is evicted."""
+"""Bytes that a flood prints: more than the agent's ring holds, so that old output is evicted."""
 
 
 class TerminalChurn(Scenario):

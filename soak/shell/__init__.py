@@ -10,7 +10,7 @@ from pathlib import Path
 
 SCRIPT = Path(__file__).with_name("echo.sh")
 COMMAND = f"/bin/sh {shlex.quote(str(SCRIPT))}"
-"""The value of `mobifai serve --shell`."""
+"""The command that starts the program: the value of `mobifai serve --shell`."""
 
 GREETING = "soak é€😀\n".encode()
 """The first output of the program. Send no input before it, because the kernel would echo that input."""
@@ -50,7 +50,7 @@ def echo(text: str) -> tuple[TypedLine, TypedLine]:
 
 
 def size(cols: int, rows: int) -> TypedLine:
-    """Return input that makes the program print the size of its screen, rows first."""
+    """Return input that makes the program print its terminal's size, and the expected output: rows first."""
     return TypedLine("size\n", f"{rows} {cols}\n".encode())
 
 

@@ -13,12 +13,12 @@ class BestEffortView:
         self._inner = inner
 
     def update(self, progress: Progress) -> None:
-        """Show the progress."""
+        """Pass the progress to the other view."""
         with suppress(OSError):
             self._inner.update(progress)
 
     def say(self, line: str) -> None:
-        """Print a line that later progress does not overwrite."""
+        """Let the other view print a line that later progress does not overwrite."""
         with suppress(OSError):
             self._inner.say(line)
 
@@ -28,6 +28,6 @@ class BestEffortView:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Stop updating. The output stays on the terminal."""
+        """Leave the other view, whose output stays on the terminal."""
         with suppress(OSError):
             self._inner.__exit__(*error)

@@ -134,7 +134,7 @@ def speed(progress: Progress) -> str:
 
 
 def left(progress: Progress) -> str:
-    """Return the time left, or an empty text."""
+    """Return a text for the time left: `about 3 min 20 s left`. It is empty if the time is unknown."""
     seconds = progress.seconds_left
     return "" if seconds is None or seconds < 1 else f"about {duration(seconds)} left"
 

@@ -82,7 +82,7 @@ class ProgressPanel:
             yield text
 
     def rows(self, width: int, height: int, blocks: str = BLOCKS) -> list[Text]:
-        """Return at most `height` rows."""
+        """Return the rows of the view, at most `height`: phase, progress bar, speed, gauges and findings."""
         pace = " · ".join(filter(None, (speed(self._progress), exchanged(self._progress.traffic))))
         top = [self._where(), self._bar(width, blocks), Text(pace, "dim")]
         found = list(self._findings(height))
@@ -131,7 +131,9 @@ def _gauges(gauges: tuple[GaugeCurve, ...], width: int, room: int, blocks: str) 
 def view(
     *, as_json: bool, environ: Mapping[str, str], out: TextIO | None = None, err: TextIO | None = None
 ) -> ProgressView:
-    """Return a live view, or plain lines if the output is no terminal. With `as_json`, the view uses standard error."""
+    """Return a live view, or plain lines if the output is no terminal or must have no colours. With `as_json`, the view
+    is plain lines on standard error.
+    """
     out, err = out or sys.stdout, err or sys.stderr
     if as_json:
         return PlainLines(err)
