@@ -49,7 +49,7 @@ class PairingStage(Enum):
 
 
 class PairingEvent(Enum):
-    """An event that may change the stage."""
+    """An event that may change the stage of a `Pairing`."""
 
     RELAY_CONNECTED = auto()
     RELAY_LOST = auto()
@@ -110,7 +110,7 @@ RejectionReason = Callable[[str, Features], str | None]
 
 
 class Pairing:
-    """One agent's registration and pairing. Phones see its `device_id` and `name`."""
+    """The registration and pairing of one agent. The relay and phones see the agent's `device_id` and `name`."""
 
     def __init__(
         self,
@@ -145,7 +145,7 @@ class Pairing:
         return [self._register(tab_count)]
 
     def relay_lost(self, channel_open: bool) -> list[PairingCommand]:
-        """Give up the phone, unless its data channel is open."""
+        """Record that the relay is lost. Close the peer connection to the phone unless its data channel is open."""
         self._follow(PairingEvent.RELAY_LOST)
         return [] if channel_open else self._close_peer("the relay connection is lost and no data channel is open")
 
@@ -164,7 +164,7 @@ class Pairing:
         )
 
     def authenticated(self, message: messages.Authenticated) -> list[PairingCommand]:
-        """Wait for phones. Keep the token if it is a new one."""
+        """Record that the relay accepts the agent, to which phones can connect now. Store the token if it is new."""
         self._follow(PairingEvent.AUTHENTICATED)
         renewed = message.token != self._token
         self._token = message.token
@@ -212,7 +212,7 @@ class Pairing:
         return [LogEntry(text, warning=True)]
 
     def verify(self, message: messages.HandshakeSignature) -> list[PairingCommand]:
-        """Confirm a phone whose signature is valid, or end the handshake."""
+        """Check the phone's signature: confirm the phone to the relay if it is valid, otherwise end the handshake."""
         peer = self.peer
         if peer is None:
             return []
@@ -232,7 +232,10 @@ class Pairing:
         return [SendToRelay("error", messages.Notice(message=reason)), entry]
 
     def paired(self, message: messages.Paired) -> list[PairingCommand]:
-        """Connect to the phone once the relay announces the pairing. A repeated announcement changes nothing."""
+        """Handle the relay's announcement of a pairing: open a peer connection to the phone if the agent verified it.
+
+        A repeated announcement changes nothing.
+        """
         peer = self.peer
         if self.stage is PairingStage.PAIRED:
             return []
@@ -248,21 +251,21 @@ class Pairing:
     # -- parting
 
     def peer_left_relay(self, channel_open: bool, tab_count: int) -> list[PairingCommand]:
-        """Give up a phone that left the relay, unless its data channel is open."""
+        """Handle a phone that left the relay: close its peer connection, unless its data channel is open."""
         self._follow(PairingEvent.PHONE_LEFT)
         if channel_open:
             return [LogEntry("the phone left the relay; its data channel stays open")]
         return [*self._close_peer("the phone left"), self._register(tab_count)]
 
     def channel_lost(self, tab_count: int) -> list[PairingCommand]:
-        """Give up a phone whose data channel ended, unless it is on the relay."""
+        """Handle the end of the phone's data channel: close its peer connection, unless the phone is on the relay."""
         if self.stage is PairingStage.PAIRED:
             return []
         commands = self._close_peer("the data channel ended")
         return [*commands, self._register(tab_count)] if self.stage is PairingStage.WAITING else commands
 
     def revoked(self, message: messages.DeviceRevoked) -> list[PairingCommand]:
-        """Give up the phone if it is the device that the account revoked."""
+        """Close the peer connection if its phone is the device that the account revoked."""
         if message.device_id != self._channel_peer:
             return []
         self._follow(PairingEvent.PHONE_REVOKED)

@@ -29,12 +29,12 @@ def encode(value: object) -> bytes:
 
 
 def encode_base64(data: bytes) -> str:
-    """Encode encrypted data for a payload."""
+    """Encode encrypted data in Base64, as payloads contain it."""
     return binascii.b2a_base64(data, newline=False).decode()
 
 
 def decode_base64(text: str) -> bytes:
-    """Decode encrypted data of a payload. Raises EncryptionError."""
+    """Decode encrypted data from the Base64 text of a payload. Raises EncryptionError."""
     try:
         return binascii.a2b_base64(text, strict_mode=True)
     except ValueError as error:
@@ -110,17 +110,17 @@ _FRAME = encode(_NumberedFrame("", msgspec.Raw(b""), LAST_NUMBER))
 
 
 def encode_frame(event: str, payload: object, number: int | None = None) -> bytes:
-    """Encode a frame, with the message's number in the session if it has one."""
+    """Encode an event and its payload as a frame. `number` is the message's number in the session, if it has one."""
     return encode(_AgentFrame(event, payload) if number is None else _NumberedFrame(event, payload, number))
 
 
 def frame_bytes(event: str, payload: msgspec.Raw) -> int:
-    """Return the most bytes that the frame of this message can have."""
+    """Return the maximum length, in bytes, of the frame that `encode_frame` makes of this event and payload."""
     return len(_FRAME) + len(event) + len(payload)
 
 
 def decode_frame(text: str) -> tuple[str, msgspec.Raw, int | None]:
-    """Return the event of a phone's frame, its payload as JSON, and its number in the session, if it has one.
+    """Decode a phone's frame. Return its event, its payload as JSON, and its number in the session, if it has one.
 
     An action of the namespace `code` becomes the event `code:ACTION`. Raises BadMessage.
     """

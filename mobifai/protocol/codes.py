@@ -1,8 +1,8 @@
 """Invitations: each admits one client of one kind, once, within ten minutes.
 
-A grant is used up by its code or by its token, whichever is used first. Codes that people type are short, so failed
-attempts are limited for each address. The code in a link is a long secret that can't be guessed, and needs no limit.
-Times are seconds since the epoch. `pick` chooses a character of an alphabet.
+A grant is an unused invitation. A client redeems it by its code or by its token, whichever is used first. Codes that
+people type are short, so failed attempts are limited for each address. The code in a link is a long secret that can't
+be guessed, and needs no limit. Times are seconds since the epoch. `pick` chooses a character of an alphabet.
 """
 
 import hmac
@@ -107,12 +107,12 @@ class Codes:
         return next((grant for grant in self._grants.values() if _same(grant.code, typed)), None)
 
     def get(self, grant_id: str, now: float) -> Grant | None:
-        """Return the grant with this id, which its token contains."""
+        """Return the grant with this id, if there is one. The token of an invitation contains the id of its grant."""
         self._forget_old(now)
         return self._grants.get(grant_id)
 
     def use(self, grant: Grant) -> None:
-        """Delete a grant that was used."""
+        """Delete a grant that a client has redeemed."""
         self._grants.pop(grant.grant_id, None)
 
     def _forget_old(self, now: float) -> None:

@@ -92,7 +92,7 @@ class Trust(Protocol):
         """Return whether the agent knows a public key."""
 
     def psks(self) -> Iterable[bytes]:
-        """Return the pre-shared keys of the links that are valid now."""
+        """Return the pre-shared keys of the invitation links that are valid now."""
 
     def rejection_reason(self, key: bytes, device_id: str) -> str | None:
         """Return why this phone can't be pinned, as a sentence for its user, or None if it can."""
@@ -143,7 +143,7 @@ class _Phone(msgspec.Struct, frozen=True):
 
 
 class E2eSession:
-    """The handshake with one phone. `introduction` is sent to the phone in it: the agent's name and features.
+    """The handshake with one phone. `introduction` is the agent's name and features, which the handshake sends to it.
 
     `ciphers` encrypts and decrypts both directions. It is None unless the session is ESTABLISHED.
     """
@@ -164,7 +164,7 @@ class E2eSession:
     # -- messages from the phone
 
     def receive(self, event: str, payload: object) -> list[E2eCommand]:
-        """Process an event that the relay forwarded."""
+        """Process an event of the phone, which the relay forwarded. Return the commands to carry out."""
         following = TRANSITIONS[self.stage].get(event)
         if following is None:
             return [MessageIgnored(f"{event[:64]} in clear, or at the wrong time ({self.stage.value})")]
@@ -230,13 +230,13 @@ class E2eSession:
         return PhoneProven(phone.key, phone.introduction.name, phone.introduction.features, phone.psk)
 
     def end(self) -> None:
-        """Drop the keys. Idempotent."""
+        """End the session, and drop its ciphers. Idempotent."""
         self.stage = E2eStage.ENDED
         self.ciphers = self._answered = None
 
 
 class _RefusedError(Exception):
-    """Raised for a message or a phone that ends the handshake."""
+    """Raised to end the handshake: a message is invalid, or the phone is not trusted."""
 
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)

@@ -53,7 +53,7 @@ class Features:
 
     @classmethod
     def common(cls, theirs: Iterable[str]) -> "Features":
-        """Return the features that are used with a phone that lists these."""
+        """Return the features that the agent uses with a phone that lists the features `theirs`."""
         listed = frozenset(theirs)
         return cls(
             acknowledges=ACK in listed,

@@ -96,7 +96,7 @@ def _peer_key(public_hex: str) -> "ec.EllipticCurvePublicKey":
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """One side of a handshake. `role` is the type that it registers with."""
+    """One side of a handshake. `role` is its device type: `mac` for the agent, `mobile` for the phone."""
 
     role: Literal["mac", "mobile"]
     device_id: str
@@ -118,12 +118,12 @@ def bound_text(signer: Party, verifier: Party) -> str:
 
 
 def sign(shared_secret: bytes, challenge: str) -> str:
-    """Return the hex signature over a challenge's hex digits, or over the result of `bound_text`."""
+    """Return the signature in hex. `challenge` is a challenge's hex digits, or the result of `bound_text`."""
     return hmac.new(shared_secret, challenge.encode(), sha256).hexdigest()
 
 
 def verifies(shared_secret: bytes, challenge: str, signature: str) -> bool:
-    """Return whether a signature is valid for the secret, or for the secret without its leading zero bytes."""
+    """Return whether `signature` over `challenge` was made with the secret, with or without its leading zero bytes."""
     found = signature.lower().encode()
     forms = (shared_secret, shared_secret.lstrip(b"\0"))
     matches = [hmac.compare_digest(sign(form, challenge).encode(), found) for form in forms]

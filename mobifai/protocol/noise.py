@@ -72,7 +72,7 @@ class KeyPair:
 
 
 class CipherState:
-    """One direction: a key, and the number of the next message. A message that can't be opened is not counted."""
+    """The cipher of one direction: a key, and the next message's number, which a failed decryption does not change."""
 
     __slots__ = ("_cipher", "_counter")
 
@@ -142,7 +142,7 @@ class _Symmetric:
         self.mix_hash(responder_static)
 
     def copy(self) -> "_Symmetric":
-        """Return a copy on which a key can be tried. Call this before `seal`, since the cipher is shared."""
+        """Return a copy on which a pre-shared key can be tried. Both share a cipher, so call this before `seal`."""
         twin = object.__new__(_Symmetric)
         twin.hash, twin._chaining_key, twin._cipher = self.hash, self._chaining_key, self._cipher
         return twin
@@ -160,7 +160,7 @@ class _Symmetric:
         self._cipher = CipherState(key)
 
     def mix_ephemeral(self, public: bytes) -> None:
-        """Mix the token `e`; with a pre-shared key it is mixed into the key, too (section 9.2)."""
+        """Process Noise's token `e`: mix `public` into the hash and, because of the PSK, into the key (section 9.2)."""
         self.mix_hash(public)
         self.mix_key(public)
 
@@ -178,7 +178,7 @@ class _Symmetric:
         return plain
 
     def split(self) -> tuple[CipherState, CipherState]:
-        """Return the cipher of the initiator's direction, and that of the responder's."""
+        """Return the cipher of the initiator's messages after the handshake, and that of the responder's."""
         initiators, responders = _hkdf(self._chaining_key, b"", 2)
         return CipherState(initiators), CipherState(responders)
 
@@ -193,7 +193,7 @@ def _hkdf(chaining_key: bytes, material: bytes, outputs: int) -> tuple[bytes, ..
 
 
 class Initiator:
-    """The phone's side. `ephemeral` is for tests."""
+    """The phone's side of one handshake. `ephemeral` is for tests; by default a key is generated."""
 
     def __init__(
         self, static: KeyPair, responder: bytes, psk: bytes, prologue: bytes, ephemeral: KeyPair | None = None
@@ -205,7 +205,7 @@ class Initiator:
         self._state = _Symmetric(prologue, responder)
 
     def first(self, payload: bytes) -> bytes:
-        """Return the first message: e, es, s, ss, psk. Call it once. Raises HandshakeFailed."""
+        """Return the first message (tokens e, es, s, ss, psk), with `payload`. Call it once. Raises HandshakeFailed."""
         state, ephemeral = self._state, self._ephemeral
         state.mix_ephemeral(ephemeral.public)
         state.mix_key(ephemeral.exchange(self._responder))
@@ -215,7 +215,10 @@ class Initiator:
         return ephemeral.public + static + state.seal(payload)
 
     def second(self, message: bytes) -> tuple[bytes, TransportState]:
-        """Read the second message: e, ee, se. Returns its payload and the transport. Raises HandshakeFailed."""
+        """Read the second message (tokens e, ee, se). Return its payload, and the ciphers for the messages that follow.
+
+        Raises HandshakeFailed.
+        """
         theirs = message[:KEY_BYTES]
         if len(theirs) != KEY_BYTES:
             raise HandshakeFailed(f"expected Noise's second message; found {len(message)} bytes")
@@ -231,8 +234,9 @@ class Initiator:
 class Responder:
     """The agent's side of one handshake, beginning with the initiator's first message.
 
-    `initiator` is the static key in that message. The peer proves that it holds the key when `try_psk` succeeds, and
-    that the message is not a replay when a transport message opens. Raises HandshakeFailed.
+    `initiator` is the static key in that message. Once `try_psk` succeeds, the peer has proven that it holds this key.
+    Once a later message of the peer is decrypted, the first message can't have been a replay. The constructor raises
+    HandshakeFailed.
     """
 
     def __init__(self, static: KeyPair, prologue: bytes, message: bytes) -> None:
@@ -258,7 +262,10 @@ class Responder:
         return payload
 
     def second(self, payload: bytes, ephemeral: KeyPair | None = None) -> tuple[bytes, TransportState]:
-        """Return the second message and the transport. Call it once, after `try_psk`. `ephemeral` is for tests."""
+        """Return the second message, with `payload`, and the ciphers for the messages that follow.
+
+        Call it once, after `try_psk`. `ephemeral` is for tests; by default a key is generated.
+        """
         state, ours = self._state, ephemeral or KeyPair.generate()
         state.mix_ephemeral(ours.public)
         state.mix_key(ours.exchange(self._theirs))

@@ -43,12 +43,12 @@ class Numbering:
         self.next = 1 if ordered else None
 
     def sent(self, event: str) -> None:
-        """Count a message that was passed to a path with the number `next`."""
+        """Count a message that was just sent, numbered `next`. Events of `SIGNALS` are not counted."""
         if self.next is not None and not event.startswith(SIGNALS):
             self.next += 1
 
     def take(self, event: str) -> int | None:
-        """Return the number of a message that is about to be sent, and count it."""
+        """Return the number for a message that is about to be sent, and count that message (see `sent`)."""
         number = self.next
         self.sent(event)
         return number
@@ -125,7 +125,7 @@ class Arrivals(Generic[T]):
     def channel_lost(self) -> list[T]:
         """Stop waiting for messages on a data channel that ended.
 
-        Returns the messages that were held until those arrive.
+        Returns the held messages that can be processed now, because nothing that is still expected comes before them.
         """
         self._has_channel = False
         return self._without_lost()

@@ -39,7 +39,7 @@ def is_reflected(message: messages.HandshakeInitiate, device_id: str, identity: 
 
 
 def signed_texts(message: messages.HandshakeInitiate, device_id: str, identity: Identity) -> tuple[str, str | None]:
-    """Return the text that the agent signs, and the one that the phone signs."""
+    """Return the text that the agent signs, and the one that the phone signs (None if the relay does not give it)."""
     theirs = message.peer_challenge
     if theirs is None or not Features.common(message.peer_features).binds:
         return message.challenge, theirs

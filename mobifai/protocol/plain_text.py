@@ -28,14 +28,14 @@ def is_shown(character: str) -> bool:
 
 
 def one_line(text: object, most: int = MAX_REMARK) -> str:
-    """Return the text on one line, without characters that are not shown, and at most `most` characters long."""
+    """Return the text as one line of at most `most` characters. Spaces replace characters that are not shown."""
     words = _replaced(str(text)[: 4 * most], " ").split()
     shown = " ".join(words)
     return shown if len(shown) <= most else f"{shown[: most - len(_CUT)]}{_CUT}"
 
 
 def plain(text: object) -> str:
-    """Return the text with its lines and tabs, and a replacement for every other character that is not shown."""
+    """Return the text with U+FFFD in place of characters that are not shown. Line feeds and tabs are kept."""
     return "\n".join(
         "\t".join(_replaced(cell, "\N{REPLACEMENT CHARACTER}") for cell in line.split("\t"))
         for line in str(text).split("\n")
@@ -43,7 +43,10 @@ def plain(text: object) -> str:
 
 
 def lines(text: object, most: int = MAX_TEXT) -> str:
-    """Return the text with all lines but the first indented, so that none looks like MobiFai's own output."""
+    """Return at most `most` characters of the text, as `plain` does, with all lines but the first indented.
+
+    So no line of the text looks like MobiFai's own output.
+    """
     given = str(text)
     return plain(given[:most]).replace("\n", "\n  ") + (_CUT if len(given) > most else "")
 

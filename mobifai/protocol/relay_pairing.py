@@ -64,7 +64,9 @@ RelayCommand = Emit | Disconnect
 
 @dataclass(frozen=True, slots=True)
 class ConnectedDevice:
-    """A signed-in device on a socket. An agent may have several, each for one phone: `seat` numbers them from 0."""
+    """A device that is signed in on a socket. An agent may use several sockets, each for one phone; `seat` numbers them
+    from 0.
+    """
 
     sid: str
     user: str
@@ -78,12 +80,12 @@ class ConnectedDevice:
 
     @property
     def proven(self) -> tuple[str, str, str, str]:
-        """Return what the token proves: account, id, type and key. With other values, it is another device."""
+        """Return what the device's token proves: account, id, type and key. If one differs, it is another device."""
         return self.user, self.device_id, self.type, self.public_key
 
 
 class PairStage(Enum):
-    """The state of a phone and an agent. Devices that are APART are not kept as a pair."""
+    """How far the pairing of a phone and an agent has come. For devices that are APART, no `Pair` is stored."""
 
     APART = "apart"
     HANDSHAKE = "handshake"
@@ -125,7 +127,7 @@ TRANSITIONS: Mapping[PairStage, Mapping[PairEvent, PairStage]] = {
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A phone and an agent, by their sockets. `since` is when the handshake began."""
+    """A phone and an agent. `phone` and `agent` are their sockets; `since` is the time at which the handshake began."""
 
     agent: str
     phone: str
@@ -139,7 +141,7 @@ class Pair:
 
 
 class RelayRegistry:
-    """The devices of all accounts. `new_challenge` returns 64 random hex digits."""
+    """The signed-in devices of all accounts, and their pairs. `new_challenge` returns 64 random hex digits."""
 
     def __init__(self, ledger: Ledger, new_challenge: Callable[[], str]) -> None:
         self._devices: BoundedMap[str, ConnectedDevice] = BoundedMap(ledger.open(RELAY_SOCKETS))
@@ -154,7 +156,7 @@ class RelayRegistry:
         return self._devices.get(sid)
 
     def pair_of(self, sid: str) -> Pair | None:
-        """Return the pair of a socket, if it has one."""
+        """Return the pair to which the device on a socket belongs, or None."""
         return self._pairs.get(sid)
 
     def sockets_of(self, user: str, device_id: str) -> list[str]:
@@ -170,7 +172,7 @@ class RelayRegistry:
         return len(self._devices)
 
     def of_largest_user(self) -> list[ConnectedDevice]:
-        """Return the devices of the account that has the most, oldest first; none if nobody is signed in."""
+        """Return the signed-in devices of the account that has the most, oldest first; none if nobody is signed in."""
         users = {device.user for device in self._devices.values()}
         return max(map(self.of_user, users), key=len, default=[])
 
@@ -213,9 +215,9 @@ class RelayRegistry:
         return [Emit(pair.other(sid), event, messages.Notice(message=message))]
 
     def _follow(self, pair: Pair, event: PairEvent) -> Pair | None:
-        """Keep the pair in the stage that follows an event.
+        """Change a pair to the stage that follows `event`, and store it; a pair that becomes APART is deleted.
 
-        Return the pair, or None if the event is ignored in its present stage.
+        Return the changed pair, or None if the event is ignored in the pair's present stage.
         """
         stage = TRANSITIONS[pair.stage].get(event)
         if stage is None:
@@ -254,7 +256,10 @@ class RelayRegistry:
         return [*commands, self._list_for(device)] if device is not None else commands
 
     def _agent(self, sid: str, target: str) -> ConnectedDevice | None:
-        """Return the agent that a phone asks for: on the seat that the phone has, on a free seat, or on a taken one."""
+        """Return the agent that a phone asks for, on one of its seats.
+
+        That is the seat with which the phone is paired, or else a free one, or else any.
+        """
         asking = self._devices.get(sid)
         if asking is None:
             return None
