@@ -49,7 +49,7 @@ class Account:
         return self.user.id
 
     def count_devices(self) -> None:
-        """Record the number of devices in the ledger."""
+        """Record the account's number of paired devices in the ledger."""
         self.devices.set(self._store.count(self.name))
 
     def close(self) -> None:
@@ -114,7 +114,7 @@ class Accounts:
         return account
 
     def find(self, code: str, now: float) -> tuple[Account, Grant] | None:
-        """Return the account and the invitation of this code, or None."""
+        """Return the account to which a code invites, and the grant of the code; None if there is no such code."""
         for account in self:
             grant = account.codes.find(code, now)
             if grant is not None:
@@ -146,7 +146,7 @@ class Accounts:
         account.close()
 
     def close(self) -> None:
-        """Close all entries in the ledger."""
+        """Cancel the invitations of all accounts, and close all ledger entries."""
         for account in self:
             account.close()
         self._ledger.close(self._bound)

@@ -29,7 +29,7 @@ _BRIDGE = re.compile(
 
 
 class Rank(IntEnum):
-    """How likely it is that a phone can reach an address; the most likely first."""
+    """The kinds of addresses, in order of how likely a phone can reach one; the most likely first."""
 
     DEFAULT_ROUTE = 0
     NETWORK = 1
@@ -55,7 +55,7 @@ class _SortKey(NamedTuple):
 
 
 def public_urls(host: str, port: int) -> list[str]:
-    """Return at least one URL of a relay that listens on `host`, the most likely for phones first."""
+    """Return the URLs, at least one, of a relay that listens on `host`; the one that phones most likely reach first."""
     hosts = [host]
     if host in (EVERY_ADDRESS, EVERY_IPV4_ADDRESS):
         hosts = [str(address) for address in machine_addresses(ipv6=host == EVERY_ADDRESS)] or ["127.0.0.1"]
@@ -81,13 +81,13 @@ def is_loopback(url: str) -> bool:
 
 
 def invitation_urls(urls: list[str]) -> dict[str, Any]:
-    """Return an invitation's fields with URLs: `relay_url`, `page_url`, and `other_urls` if there are several."""
+    """Return an invitation's fields for these URLs: `relay_url`, `page_url`, and `other_urls` if there are more."""
     url, *others = urls
     return {"relay_url": url, "page_url": f"{url}/", **({"other_urls": others} if others else {})}
 
 
 def machine_addresses(*, ipv6: bool = True) -> list[IPv4Address | IPv6Address]:
-    """Return this machine's addresses on its networks, the most likely for phones first."""
+    """Return this machine's addresses on its networks; the one that phones most likely reach first."""
     sources = {_source(socket.AF_INET), _source(socket.AF_INET6)}
     found = [one for one in _interfaces() if ipv6 or one.address.version == 4]
     return sort_by_reachability(found, {source for source in sources if source is not None})
@@ -96,7 +96,7 @@ def machine_addresses(*, ipv6: bool = True) -> list[IPv4Address | IPv6Address]:
 def sort_by_reachability(
     interfaces: list[Interface], sources: set[IPv4Address | IPv6Address]
 ) -> list[IPv4Address | IPv6Address]:
-    """Return the addresses, those first that phones most likely reach. `sources` are those of the default routes."""
+    """Return the usable addresses, those that phones most likely reach first. `sources` have a default route."""
     usable = [one for one in interfaces if not _is_useless(one.address)]
     keyed = [
         (_SortKey(_rank(one, sources), one.address.version, number), one.address) for number, one in enumerate(usable)
@@ -123,7 +123,7 @@ def _is_useless(address: IPv4Address | IPv6Address) -> bool:
 
 
 def _source(family: socket.AddressFamily) -> IPv4Address | IPv6Address | None:
-    """Return the source address of packets to the internet; None without a default route."""
+    """Return this machine's source address for packets to the internet; None without a default route."""
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.connect((_FAR[family], 53))

@@ -44,7 +44,7 @@ log.addFilter(_MalformedRequestFilter())
 def make_runner(
     http: HttpRoutes, endpoint: SocketIOEndpoint, config: RelayConfig, note_request: Callable[[web.Request], bool]
 ) -> web.AppRunner:
-    """Return the server, which is not set up yet. It rejects each request for which `note_request` returns False.
+    """Return the HTTP server, not set up yet. It rejects each request for which `note_request` returns False.
 
     Everything is served at the root, for proxies that strip their path prefix, and below the path of the public URL,
     for proxies that do not.

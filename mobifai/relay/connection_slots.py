@@ -27,7 +27,10 @@ together."""
 
 @dataclass(frozen=True, slots=True)
 class AddressGroup:
-    """Addresses that share a limit. `known`: a device signed in from this address."""
+    """Network addresses that share one limit of connections.
+
+    `known`: the group is one address, from which a device has signed in.
+    """
 
     group: str
     known: bool
@@ -49,7 +52,7 @@ class KnownAddresses:
         self._ledger.close(self._bound)
 
     def add(self, address: str) -> None:
-        """Add an address. If there are too many, the least recently used one is evicted."""
+        """Record that a device signed in from an address. If there are too many, the least recent one is evicted."""
         self._addresses.pop(address, None)
         self._addresses[address] = None
 
@@ -70,7 +73,7 @@ def _network(address: str) -> str:
 
 
 class ConnectionSlots(Generic[K]):
-    """The slots in use, oldest first. `most` is the limit of an unknown address."""
+    """The slots in use, oldest first. `most` is the number of slots that an unknown group of addresses may have."""
 
     def __init__(self, bound: Bound, most: int) -> None:
         self._bound = bound
@@ -87,8 +90,8 @@ class ConnectionSlots(Generic[K]):
     def acquire(self, key: K, group: AddressGroup, *, limited: bool = True) -> K | None:
         """Take a slot for a new connection. Return the connection that was evicted for it, if any.
 
-        `limited`: the limit of the address applies. Raises LimitReached for an unknown address if known addresses hold
-        all slots.
+        `limited`: the limit of slots per group applies to `group`. Raises LimitReached for an unknown address if known
+        addresses hold all slots.
         """
         gone = self._find_evicted(group, limited=limited)
         if gone is not None:
@@ -113,9 +116,9 @@ class ConnectionSlots(Generic[K]):
     def pick_evicted(self, new: AddressGroup, key: K | None = None) -> K | None:
         """Return the connection to evict for a new connection from `new`, or None.
 
-        `key` is the slot of the new connection itself. The evicted connection is the oldest of the address that has
-        most slots. Unknown addresses are evicted first. For an unknown address, known addresses only lose slots beyond
-        their first.
+        `key` is the new connection itself, if it has a slot already; it is not evicted. The evicted connection is the
+        oldest of the address that has most slots. Unknown addresses are evicted first. For an unknown address, known
+        addresses only lose slots beyond their first.
         """
         slots = [(other, group) for other, group in self._groups.items() if other != key]
         unknown = [(other, group) for other, group in slots if not group.known]
@@ -125,7 +128,7 @@ class ConnectionSlots(Generic[K]):
         return _oldest_of_largest((other, group) for other, group in slots if counts[group] > 1)
 
     def move(self, key: K, group: AddressGroup) -> bool:
-        """Count a slot for another address from now on. Return whether that address is within its limit."""
+        """Count the slot of a connection for `group` from now on. Return whether that group is within its limit."""
         if self._groups.get(key) not in (None, group):
             self._groups[key] = group
         own = sum(one == group for one in self._groups.values())

@@ -29,7 +29,7 @@ class RelayDevices:
         self._dispatcher = dispatcher
 
     def known(self, account: str) -> list[DeviceInfo]:
-        """Return an account's devices, oldest first."""
+        """Return descriptions of an account's paired devices, oldest first."""
         return [
             DeviceInfo(
                 device_id=device.device_id,

@@ -37,7 +37,7 @@ class DeviceConnection(Protocol):
     `key` identifies it in the registry, and `opened_at` is on the monotonic clock. `in_process` is True for a device in
     this process, which may have one connection for each `seat`. `pending_register` is the registration of a device that
     has to sign in first, and `nonce` identifies that sign-in. `signed_in` is True while a device is signed in.
-    `outbox` holds the packets that it has not read yet.
+    `outbox` holds the packets that wait to be sent to the device.
     """
 
     key: str
@@ -54,10 +54,10 @@ class DeviceConnection(Protocol):
 
     @property
     def in_flight(self) -> int:
-        """Number of packets that the device's kernel or reader has not accepted yet."""
+        """Number of packets to the device that the operating system, or a device in this process, has not accepted."""
 
     def send(self, event: str, payload: object) -> None:
-        """Queue an event for the device. A full queue closes the connection."""
+        """Send the device an event now, or queue it. A full queue closes the connection."""
 
     def disconnect(self) -> None:
         """Send queued packets, tell the device not to reconnect, and close."""
@@ -87,7 +87,7 @@ class EventDispatcher:
     # -- events
 
     async def on_event(self, connection: DeviceConnection, event: str, arguments: tuple[object, ...]) -> None:
-        """Handle one event of a device once there is room for the packets that follow from it."""
+        """Wait until the device, and its peer for a forwarded event, have room in their outboxes; then handle it."""
         await connection.outbox.wait_for_room()  # a device that does not read its responses is not read from
         peer = self.peer_of(connection.key) if is_forwarded(event) else None
         if peer is not None:
@@ -95,7 +95,7 @@ class EventDispatcher:
         self.handle(connection, event, arguments)
 
     def peer_of(self, key: str) -> DeviceConnection | None:
-        """Return the connection of the paired device, or None."""
+        """Return the connection of the device with which the device of connection `key` pairs or is paired, or None."""
         pair = self._registry.pair_of(key)
         return self._connections.get(pair.other(key)) if pair is not None else None
 
@@ -160,7 +160,7 @@ class EventDispatcher:
             self._ask_to_sign_in(connection, register)
 
     def _require_room(self, connection: DeviceConnection, register: messages.Register, user: str) -> None:
-        """Raise LimitReached if an account of a shared relay has reached its limit of connections."""
+        """Make sure that an account of a shared relay may have one more connection. Raises LimitReached."""
         is_here = connection.key in self._registry or self._registry.sockets_of(user, register.device_id)
         if is_here or not self._sign_in.shared:
             return
@@ -188,7 +188,7 @@ class EventDispatcher:
                 connection.close(CloseCode.GOING_AWAY)
 
     def _ask_to_sign_in(self, connection: DeviceConnection, register: messages.Register) -> None:
-        """Send the address at which this connection can be signed in."""
+        """Send a device without a token the address of the login page at which a user can sign it in."""
         self._sign_out(connection)
         connection.pending_register = register
         connection.nonce = secrets.token_urlsafe(16)
@@ -234,7 +234,7 @@ class EventDispatcher:
             self._of_account.set(len(self._registry.of_largest_user()))
 
     def find_pending(self, nonce: str, device_id: str, kind: str) -> DeviceConnection | None:
-        """Return the connection that waits for this sign-in, or None. A device id alone finds none."""
+        """Return the connection on which a device waits for the sign-in `nonce`, or None. Its id alone finds none."""
         for connection in self._connections.values():
             register = connection.pending_register
             is_asked = connection.nonce and hmac.compare_digest(
@@ -256,7 +256,7 @@ class EventDispatcher:
         self._count()
 
     def note_connected(self) -> None:
-        """Record in the store that every connected device is connected now."""
+        """Store the present time as the last at which every connected device was connected."""
         for key in self._connections:
             self._note(key)
 

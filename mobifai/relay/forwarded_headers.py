@@ -43,7 +43,7 @@ class RequestClient:
 
 
 def find_client(peer: str, headers: "CIMultiDictProxy[str]", trusted: Networks) -> RequestClient:
-    """Return the client of a request that came from `peer`."""
+    """Return the client that sent a request. `peer` is the address from which it arrived, perhaps a proxy's."""
     address = plain_address(peer)
     if not is_trusted(address, trusted):
         return RequestClient(address)
@@ -157,7 +157,7 @@ def _last(lines: Sequence[str]) -> str | None:
 
 
 def _scheme(value: str | None) -> str | None:
-    """Return the scheme of the page. The scheme of a WebSocket implies that of its page."""
+    """Return the scheme of the page, `http` or `https`, by the scheme of a request or a WebSocket; None for others."""
     return {"http": "http", "https": "https", "ws": "http", "wss": "https"}.get((value or "").lower())
 
 

@@ -17,7 +17,9 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})")
 
 
 class HostNames:
-    """The names and addresses of this machine, and those from the settings.
+    """The names under which this relay may be reached: those of this machine, and those from the settings.
+
+    Any IP address is accepted, too, since DNS rebinding needs a name.
 
     `allowed` are hosts under which a proxy reaches or serves the relay, each `NAME` or `NAME:PORT`. `public_url` is the
     address that phones use.

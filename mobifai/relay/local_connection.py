@@ -1,8 +1,8 @@
 """The connection of a device in the relay's own process: the agent of `mobifai serve`.
 
 The registry treats it as one more device. Events for it are queued in an outbox with the same bound as any other's,
-except that a forwarded event of its peer is delivered immediately while the outbox is empty. Its own events are handled
-immediately, so it checks `has_room` first.
+except that a forwarded event of its peer is delivered immediately while the outbox is empty. Events that the device
+emits are handled immediately, so `has_room` has to be checked before.
 """
 
 import logging
@@ -33,11 +33,11 @@ class LocalEventHandler(Protocol):
         """Handle one event now."""
 
     def peer_of(self, key: str) -> DeviceConnection | None:
-        """Return the connection of the paired device, or None."""
+        """Return the connection of the device with which the device of connection `key` pairs or is paired, or None."""
 
 
 class LocalConnection:
-    """A `DeviceConnection` in this process. `most_bytes` is the maximum payload that it may send."""
+    """A `DeviceConnection` in this process. `most_bytes` is the maximum payload, in bytes, that the device may send."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class LocalConnection:
     # -- what the device does
 
     async def deliver_to(self, receiver: Callable[[str, msgspec.Raw], None]) -> None:
-        """Call `receiver` with each event, in order, until the connection is closed. Log its exceptions."""
+        """Call `receiver` with each event, in order, until the connection is closed. Log what `receiver` raises."""
         self._receiver = receiver
         try:
             while (event := await self.receive()) is not None:
@@ -120,7 +120,7 @@ class LocalConnection:
         self._handler.handle(self, event, (raw,))
 
     def has_room(self, event: str) -> bool:
-        """Return whether this event can be sent now."""
+        """Return whether `emit` has room for this event now."""
         peer = self.peer if is_forwarded(event) else None
         return self.outbox.has_room() and (peer is None or peer.outbox.has_room())
 

@@ -56,7 +56,8 @@ def no_page() -> str:
 
 
 def login(device_id: str, kind: str, nonce: str = "", asks: str = "", problem: str = "") -> str:
-    """Return the form for a pairing code. `asks` is the waiting device, `problem` the error of the previous code."""
+    """Return the form for a pairing code. `asks` names the device that waits; `problem` says why the last code failed.
+    """
     warning = "Once signed in, it can use your terminals. Continue only if it is yours."
     fields = {
         "device_id": escape(device_id),
@@ -70,7 +71,7 @@ def login(device_id: str, kind: str, nonce: str = "", asks: str = "", problem: s
 
 
 def signed_in() -> str:
-    """Return the page after the sign-in of an agent."""
+    """Return the page that tells the user that an agent is signed in now."""
     return _page("The agent is signed in", "<p>You can close this page.</p>")
 
 
@@ -93,7 +94,7 @@ def no_device() -> str:
 
 
 def error_page(message: str, depth: int) -> str:
-    """Return a page that shows an error. `depth` is the number of folders between the relay's root and its address."""
+    """Return a page that shows an error. `depth` is how many folders its address is below the relay's root."""
     sentence = re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(message[:1].upper() + message[1:]))
     body = f'<p class="problem" role="alert">{sentence.removesuffix(".")}.</p>'
     return _page("MobiFai can't show this", body, root="../" * depth)

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Outbox(Generic[T]):
-    """A bounded queue of packets. Once it holds `most_bytes`, it has no room for forwarded packets.
+    """A bounded queue of packets. Once it holds `most_bytes`, it has room only for the relay's own packets.
 
     `size` returns the bytes of a packet. `overflow` is called if a packet does not fit.
     """
@@ -91,7 +91,10 @@ class Outbox(Generic[T]):
             self._drop_first()
 
     async def get(self) -> T | None:
-        """Return the next packet, or None at the end. From then on, the previous packet counts as sent."""
+        """Wait for the next packet, and return it; None once the queue has ended and is empty.
+
+        With this call, the previous packet counts as sent.
+        """
         if self._leaving and self._first < self._next:
             self._drop_first()
         self._leaving = False

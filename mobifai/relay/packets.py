@@ -114,7 +114,7 @@ def refused_frame(namespace: str) -> bytes:
 
 
 def acknowledged_frame(number: str) -> bytes:
-    """Return the acknowledgement of an event."""
+    """Return the frame that acknowledges the device's event with this number."""
     return b"43%s[]" % number.encode()
 
 

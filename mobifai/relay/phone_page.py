@@ -84,7 +84,7 @@ async def _send(request: web.Request, file: Path, headers: dict[str, str]) -> we
 
 
 def _read_piece(file: Path, start: int) -> bytes:
-    """Return a piece of a file; empty if it can't be read."""
+    """Return the piece of a file that begins at byte `start`; empty if it can't be read."""
     try:
         with file.open("rb") as opened:
             opened.seek(start)
@@ -118,7 +118,7 @@ class PhonePageFiles:
             yield web.get(path, partial(self._serve, name))
 
     def paths(self) -> dict[str, str]:
-        """Return the files by URL path; the index is at `/`."""
+        """Return the name of each file by its URL path; the path of the index is `/`."""
         return {"/" if name == _INDEX else f"/{name}": name for name in sorted(self.names)}
 
     async def _serve(self, name: str, request: web.Request) -> web.StreamResponse:

@@ -65,7 +65,7 @@ def decode_form(body: bytes) -> dict[str, str]:
 
 
 def decode_object(body: bytes) -> dict[str, Any]:
-    """Return a JSON object. Raises HTTPBadRequest."""
+    """Decode a body that has to be a JSON object. Raises HTTPBadRequest."""
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:

@@ -113,7 +113,10 @@ class HttpRoutes:
     def _redeem(
         self, asking: SignInDevice, code: str, address: str, wanted: frozenset[ClientKind]
     ) -> messages.Authenticated:
-        """Redeem a code. Return the device's token and user. Raises HTTPTooManyRequests, HTTPForbidden."""
+        """Redeem an invitation's code for a device. Return the device's token and user.
+
+        Raises HTTPTooManyRequests, HTTPForbidden.
+        """
         try:
             return self._sign_in.redeem(code, asking.device_id, asking.type, address, wanted)
         except TooManyAttempts as refused:

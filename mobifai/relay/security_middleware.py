@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PathRules:
-    """Paths with exceptions from the rules.
+    """The paths to which not all rules of `SecurityMiddleware` apply.
 
     WebSockets (`sockets`) and files of the phone page (`files`) have no time limit. Files are exempt from the check of
     Origin, which browsers send for scripts: without its script, the page could not show the error. `style` is exempt

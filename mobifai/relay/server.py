@@ -47,7 +47,7 @@ log = logging.getLogger(__name__)
 
 
 class Relay:
-    """An open relay. `port` is its listening port; `sign_in` authenticates devices."""
+    """A running relay. `port` is its listening port; `sign_in` authenticates devices."""
 
     def __init__(self, config: RelayConfig, port: int, sign_in: SignIn, components: "_Components") -> None:
         self.port = port
@@ -61,7 +61,7 @@ class Relay:
         return local_url(self._config.host, self.port)
 
     def find_urls(self) -> list[str]:
-        """Return at least one URL that phones may use now, the most likely first."""
+        """Return the URLs, at least one, at which phones may reach this relay now; the most likely one first."""
         return [self._config.public_url] if self._config.public_url else public_urls(self._config.host, self.port)
 
     def devices(self, account: str = OWNER) -> list[DeviceInfo]:
@@ -82,9 +82,9 @@ class Relay:
         self._components.dispatcher.end_account(name)
 
     def local(self, seat: int = 0) -> AbstractContextManager[LocalConnection]:
-        """Return a scope with a connection for a device in this process, which pairs with one phone.
+        """Return a context manager of a connection for the device in this process.
 
-        A device has one connection for each `seat`. Entering the scope raises LimitReached.
+        Each connection can pair with one phone; `seat` numbers them from 0. Entering the context raises LimitReached.
         """
         return self._components.endpoint.local(seat)
 
@@ -102,7 +102,7 @@ class Relay:
         now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = elapsed,
     ) -> AsyncIterator["Relay"]:
-        """Listen for the length of a scope. Raises StateError if the port or the state directory can't be used.
+        """Run a relay for the length of a scope. Raises StateError if the port or the state directory can't be used.
 
         A `shared` relay is standalone, and has accounts to which agents sign in. Any other serves the agent of this
         process. `allowed_hosts` are added to those of the configuration.
@@ -178,7 +178,7 @@ class _Components:
             await self._runner.cleanup()
 
     def tick(self) -> None:
-        """End handshakes and connections that take too long. Regularly, store which devices are connected."""
+        """End handshakes and connections that take too long. Every NOTE_SECONDS, store which devices are connected."""
         now = self._monotonic()
         self.dispatcher.expire(now)
         self.listener.http_connections.expire(now)

@@ -32,7 +32,7 @@ from mobifai.relay.tokens import TOKEN_SECONDS, Claims, Tokens
 
 @dataclass(frozen=True, slots=True)
 class IssuedInvitation:
-    """A one-time sign-in for one new client, by code or by token. `expires_at` is ISO 8601, UTC."""
+    """An invitation: one new client can sign in once, by its code or by its token. `expires_at` is ISO 8601, UTC."""
 
     account: str
     kind: ClientKind
@@ -76,7 +76,7 @@ class SignIn:
     # -- new devices
 
     def invite(self, kind: ClientKind, account: str = OWNER) -> IssuedInvitation:
-        """Create a one-time sign-in to an account, valid for 10 minutes. Raises AccountError, SignInRefused."""
+        """Create an invitation of one client to an account, for 10 minutes. Raises AccountError, SignInRefused."""
         if kind is ClientKind.AGENT and not self.shared:
             raise SignInRefused(ONE_AGENT)
         host = self.accounts.require(account)
@@ -90,7 +90,9 @@ class SignIn:
     def redeem(
         self, code: str, device_id: str, kind: DeviceType, address: str, wanted: Set[ClientKind] | None = None
     ) -> messages.Authenticated:
-        """Redeem a code. Return the device's token and user. Raises SignInRefused, TooManyAttempts.
+        """Redeem an invitation's code for a device. Return the device's token and user.
+
+        Raises SignInRefused, TooManyAttempts.
 
         `wanted` are the kinds of invitation that this client can use. A code of another kind remains valid.
         """
@@ -173,7 +175,7 @@ class SignIn:
     def authenticate(
         self, register: messages.Register, address: str = "", *, in_process: bool = False
     ) -> messages.Authenticated | None:
-        """Authenticate a device that registers, and renew its token. Return None if it has none and must sign in.
+        """Authenticate a device that registers, and renew its token. Return None if it has no token: it has to sign in.
 
         Raises SignInRefused for a device without access. A valid token is accepted even if its address has failed too
         often, since it can't be a guess. `in_process`: the device is in this process.
@@ -193,7 +195,10 @@ class SignIn:
         return messages.Authenticated(token=self._issue(account, claims.type, claims.jti), user=account.user)
 
     def _bind(self, claims: Claims, register: messages.Register, *, in_process: bool) -> Account:
-        """Return the account of a device. Raises SignInRefused unless the token belongs to this device."""
+        """Return the account of a device that registers, and redeem its token if that is an invitation's.
+
+        Raises SignInRefused unless the token belongs to this device.
+        """
         if claims.type != register.type:
             raise SignInRefused(f"this token is for the type {claims.type}; found {register.type}; sign in again")
         account = self.accounts.get(claims.id)
@@ -229,11 +234,11 @@ class SignIn:
                 self._tokens.check_time(claims, now)
 
     def record_connected(self, account: str, device_id: str) -> None:
-        """Record that a device is connected, or has just disconnected."""
+        """Store the present time as the last at which a device was connected."""
         self._store.record_connected(account, device_id, self._now())
 
     def _claim(self, account: Account, grant_id: str, register: messages.Register) -> None:
-        """Redeem an invitation by its token."""
+        """Redeem an invitation, by its token, for a device that registers."""
         grant = account.codes.get(grant_id, self._monotonic())
         if grant is None:
             raise SignInRefused("this token was never used and is no longer valid; `mobifai pair` makes a new one")
@@ -277,11 +282,11 @@ class SignIn:
     # -- failed attempts
 
     def check(self, address: str) -> None:
-        """Raise TooManyAttempts if an address has failed too often."""
+        """Raise TooManyAttempts if too many attempts to sign in from an address failed in the last minute."""
         self._attempts.check(address, self._monotonic())
 
     def record_failure(self, address: str) -> None:
-        """Count a failed attempt of an address."""
+        """Count a failed attempt to sign in from an address."""
         self._attempts.failed(address, self._monotonic())
 
     # -- an account's devices

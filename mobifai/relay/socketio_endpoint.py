@@ -129,7 +129,7 @@ class SocketIOEndpoint:
         self._make_room(gone)
 
     def _admit(self, connection: "WebSocketConnection") -> None:
-        """Register a WebSocket in a slot. Raises LimitReached."""
+        """Register a new WebSocket, in one of the slots of connections that are not signed in. Raises LimitReached."""
         for one in list(self._connections.values()):  # a code that is entered elsewhere signs in a connection
             self._note_sign_in(one)
         group = self._known.group_of(connection.address)
@@ -152,7 +152,7 @@ class SocketIOEndpoint:
         self._empty.clear()
 
     def _remove(self, connection: "WebSocketConnection | LocalConnection") -> None:
-        """Remove a connection if it is still there."""
+        """Remove a connection that ends, and notify the dispatcher, unless that was done before."""
         if self._connections.pop(connection.key, None) is not None:
             self._unsigned.release(connection.key)
             self._dispatcher.on_end(connection)
@@ -162,7 +162,7 @@ class SocketIOEndpoint:
             self._empty.set()
 
     async def close(self) -> None:
-        """Close every connection, then abort those that remain."""
+        """Close every connection, and abort those that do not end in time."""
         self._closing = True
         for connection in list(self._connections.values()):
             connection.close(CloseCode.GOING_AWAY)

@@ -82,7 +82,7 @@ class RelayStore:
     @classmethod
     @contextmanager
     def open(cls, state_dir: Path, problems: Problems | None = None) -> Iterator["RelayStore"]:
-        """Open or create the file, for the length of a scope."""
+        """Open the database, or create it, for the length of a scope."""
         connection = Database(
             state_dir / FILE, _SCHEMA, _VERSION, problems or Problems(), _UPGRADES, contents="the relay's devices"
         )
@@ -118,7 +118,7 @@ class RelayStore:
         return [Grant(grant_id, ClientKind(kind), code, expires_at) for grant_id, kind, code, expires_at in found]
 
     def put_grant(self, user_id: str, grant: Grant, now: float) -> None:
-        """Add an invitation, best effort, and delete expired ones."""
+        """Add an invitation, and delete expired ones, in memory even if the disk write fails."""
         self._connection.write_best_effort("DELETE FROM grants WHERE expires_at <= ?", (now,))
         values = (grant.grant_id, user_id, grant.kind.value, grant.code, grant.expires_at)
         self._connection.write_best_effort("INSERT INTO grants VALUES (?, ?, ?, ?, ?)", values)
@@ -130,7 +130,7 @@ class RelayStore:
         return self._select("user_id = ? AND revoked_at IS NULL ORDER BY created_at", user_id)
 
     def count(self, user_id: str) -> int:
-        """Return the number of paired devices."""
+        """Return the number of an account's paired devices."""
         query = "SELECT count(*) FROM devices WHERE user_id = ? AND revoked_at IS NULL"
         return int(self._connection.execute(query, (user_id,)).fetchone()[0])
 
@@ -164,7 +164,7 @@ class RelayStore:
         )
 
     def record_connected(self, user_id: str, device_id: str, now: float) -> None:
-        """Record that a device is connected, or has just disconnected."""
+        """Store `now` as the last time at which a device was connected."""
         self._connection.write_best_effort(
             "UPDATE devices SET last_seen = ? WHERE user_id = ? AND device_id = ?", (now, user_id, device_id)
         )

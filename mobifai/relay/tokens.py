@@ -49,13 +49,13 @@ class Tokens:
         self._secret = secret
 
     def issue(self, *, user_id: str, email: str, name: str, kind: DeviceType, token_id: str, now: float) -> str:
-        """Return a new token, valid from now on."""
+        """Return a new token, which is valid for TOKEN_SECONDS from `now` on."""
         claims = Claims(user_id, email, name, kind, token_id, int(now), int(now) + TOKEN_SECONDS)
         signed = f"{_HEADER}.{_base64(msgspec.json.encode(claims))}"
         return f"{signed}.{self._signature(signed)}"
 
     def read(self, token: str, now: float | None = None) -> Claims:
-        """Return a token's claims. Raises SignInRefused for a foreign token, and, with `now`, an expired one."""
+        """Return a token's claims. Raises SignInRefused if it is not this relay's or, with `now`, has expired."""
         if len(token) > MAX_TOKEN:
             raise SignInRefused(f"expected a token of at most {MAX_TOKEN} characters; sign in again")
         try:
