@@ -40,7 +40,7 @@ class Candidate:
         )
 
     def receive(self, event: str, payload: object) -> None:
-        """Process an event that the relay forwards. Only messages of the handshake are accepted now."""
+        """Process an event of the phone, which the relay forwards. Only messages of the handshake are accepted."""
         if event not in SEALING:
             self.encryption.ignore(event)
             return
@@ -49,7 +49,10 @@ class Candidate:
             self._check(Features.common(proof.features))
 
     def _check(self, features: Features) -> None:
-        """Accept the proven phone, unless the relay hid its feature `bind`. The phone itself sent `features`."""
+        """Accept the phone, whose key is proven, unless the relay removed `bind` from the features that it forwarded.
+
+        `features` are from the encrypted handshake, so the phone itself has sent them.
+        """
         if features.binds and not self.phone.features.binds:
             self.encryption.refuse(Reason.BROKEN, "the relay hides what this phone can do")
         else:

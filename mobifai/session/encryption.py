@@ -26,7 +26,7 @@ HANDSHAKE_SECONDS = 15.0
 
 
 class Identity(NamedTuple):
-    """The agent as its phones know it. `key` is its static key pair."""
+    """The agent as its phones know it. `key` is the agent's static key pair of the Noise handshake."""
 
     key: KeyPair
     device_id: str
@@ -35,16 +35,17 @@ class Identity(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """The end of an encrypted session. The reason was sent to the phone by the relay."""
+    """Why the agent has ended an encrypted session. The phone was sent the same, through the relay."""
 
     reason: Reason
     message: str
 
 
 class EncryptedSession:
-    """The encryption with one phone. `relay` is the transport to it. `on_refused` is called once, if the session fails.
+    """The encryption with one phone. `relay` is the transport through the relay, on which messages are encrypted.
 
-    `numbering` numbers the messages on all transports. As a transport, this is closed until the phone is proven.
+    `on_refused` is called once, if the session fails. `numbering` numbers the messages on all transports. As a
+    transport, this is closed until the phone has proven its key.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class EncryptedSession:
         self._state.end()
 
     def refuse(self, reason: Reason, message: str) -> None:
-        """End the session, and send the phone the reason. Does nothing after the end."""
+        """End the session, and send the phone the reason. Does nothing if the session has ended already."""
         if self._state.stage is E2eStage.ENDED:
             return
         self.close()
@@ -115,7 +116,10 @@ class EncryptedSession:
         return None
 
     def decrypt(self, payload: object) -> bytes | None:
-        """Return the frame in a payload of `e2e:sealed`. If there is none, the session ends, or has ended before."""
+        """Decrypt the frame in a payload of `e2e:sealed`.
+
+        Return None if that fails, which ends the session, or if the session is not established.
+        """
         ciphers = self._state.ciphers
         if ciphers is None:
             return None
@@ -158,7 +162,7 @@ class EncryptedSession:
 
     @property
     def open(self) -> bool:
-        """Whether the phone is proven and the relay's transport is open."""
+        """Whether the phone has proven its key and the relay's transport is open."""
         return self._state.ciphers is not None and self._relay.open
 
     def room_for_bulk(self, piece: int) -> bool:
@@ -172,7 +176,7 @@ class EncryptedSession:
     def send(self, event: str, payload: object) -> None:
         """Encrypt and send a message. Raises TransportClosed.
 
-        Without room the message is not encrypted: each encrypted message has a number, and has to arrive.
+        If there is no room, the message is not encrypted, since each encrypted message has a number and has to arrive.
         """
         ciphers = self._state.ciphers
         if ciphers is None or not self._relay.open or not self._relay.room_for_control():

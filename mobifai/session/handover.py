@@ -1,8 +1,8 @@
 """The handover of a phone's messages from the relay to a data channel that has just opened.
 
-Messages that the relay still carries have to arrive first. So the handover waits until nothing is left to send there,
-and until the relay has sent back an echo that it was asked for after them. A legacy app also needs a moment until it
-listens on the channel. Owns one timer.
+Messages that the relay still carries have to arrive first. So the handover waits until none is left to send to the
+relay, and until the relay has returned an echo that was requested after them. A legacy app also needs a moment until
+it listens on the channel. Owns one timer.
 """
 
 import asyncio
@@ -24,7 +24,8 @@ _MARK = "until-channel:"
 class ChannelHandover:
     """One handover at a time. `waits` returns whether the relay's transport has messages that are not on the wire.
 
-    `go` is called once for each `begin`, unless `stop` comes first: with True if all earlier messages have arrived.
+    `go` switches to the channel. It is called once for each `begin`, unless `stop` is called first; its argument says
+    whether all earlier messages have arrived.
     """
 
     def __init__(self, waits: Callable[[], bool], go: Callable[[bool], None]) -> None:

@@ -49,8 +49,8 @@ class Failure(StrEnum):
 class Inbound:
     """The pipeline of one session. `encryption` is None for a legacy app; `ordered`: messages are numbered.
 
-    Messages about the data channel go to `connector`. Errors are answered on `outbound` and passed to `refused`;
-    `failed` is called when the session can't continue.
+    Messages about the data channel go to `connector`. The error of a message is sent to the phone by `outbound`, and
+    passed to `refused`; `failed` is called when the session can't continue.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Inbound:
     # -- receive
 
     def from_relay(self, event: str, payload: object) -> None:
-        """Process an event that the relay forwards."""
+        """Process an event of the phone, which the relay forwards."""
         if self._closed:
             return
         if self._encryption is None:
@@ -147,7 +147,7 @@ class Inbound:
         self._accept_all(self._ordering.arrivals.channel_lost())
 
     def _missing(self, way: Way) -> None:
-        """Handle a message that did not arrive in time."""
+        """Report the failure of a path on which a message is missing and did not arrive in time."""
         if way is Way.RELAY:
             held = "the relay holds back messages that were sent before those on the data channel"
             self._failed(Failure.ORDER_BROKEN, held)

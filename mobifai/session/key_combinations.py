@@ -53,7 +53,10 @@ class Combinations:
         return None if self._kept is None else tuple(kept.combination for kept in self._kept)
 
     def replace(self, combinations: tuple[messages.Combination, ...], by: str) -> None:
-        """Replace all combinations. If it raises BadMessage, LimitReached or StateError, nothing has changed."""
+        """Replace all combinations with those of the phone `by`.
+
+        Raises BadMessage, LimitReached or StateError; nothing has changed then.
+        """
         _check(combinations)
         writers = {kept.combination: kept.by for kept in self._kept or ()}
         self._keep(tuple(_Kept(one, writers.get(one, by)) for one in combinations))
@@ -113,7 +116,7 @@ class KeySync:
         return {"keys:get": self.get, "keys:set": self.set}
 
     def get(self, _: messages.Empty | None) -> None:
-        """Send the combinations. Raises BadMessage for a phone that may not have them."""
+        """Send the phone the combinations. Raises BadMessage for a phone that may not have them."""
         self._require_right("keys:get")
         self._send_state()
 

@@ -29,8 +29,9 @@ messages that arrived meanwhile are read."""
 
 
 class Ordering(Generic[T]):
-    """The order of one session: `arrivals`, and a timer for a missing message. Call `watch` after each change of
-    `arrivals`.
+    """The order of the messages that one session receives: `arrivals`, and a timer for a missing message.
+
+    Call `watch` after each change of `arrivals`.
 
     `missing` is called with the transport on which a message did not arrive in time.
     """

@@ -66,7 +66,7 @@ class OutboundQueue:
 
     @property
     def path(self) -> str | None:
-        """`channel`, `relay`, or None when no transport is open."""
+        """The transport in use: `channel`, `relay`, or None when none is open."""
         transport = self._transport()
         if transport is None:
             return None
@@ -81,7 +81,7 @@ class OutboundQueue:
     def _channel_is_ending(self) -> bool:
         """Whether the channel has closed and no other transport was set yet.
 
-        Its messages in flight are lost. The screens replace them, and no output may arrive before the screens.
+        The channel's messages in flight are lost. Screens are sent in their place, and no output may be sent earlier.
         """
         return self._channel is not None and not self._channel.open
 
@@ -122,7 +122,7 @@ class OutboundQueue:
             self.send(event, payload)
 
     def output_ready(self, feed: TerminalFeed) -> None:
-        """Send output of a feed, now or with what follows within a few milliseconds."""
+        """Send the output of a feed that has some: now, or a few milliseconds later together with what follows."""
         self._ready[feed.uuid] = feed
         if feed.has_priority:
             self._urgent = feed
@@ -183,7 +183,10 @@ class OutboundQueue:
             other.send(event, payload)
 
     def _next_turn(self, transport: Transport) -> tuple[TerminalFeed, int] | None:
-        """Return the next feed in turn and its chunk size, if there is room. Move the feed to the end of the list."""
+        """Return the feed whose turn it is and its chunk size, and move the feed to the end of the list.
+
+        Return None if no feed has output, or the transport has no room.
+        """
         while self._ready:
             uuid = next(iter(self._ready))
             feed = self._ready[uuid]
@@ -206,7 +209,7 @@ class OutboundQueue:
             self._send_chunk(transport, feed.uuid, chunk)
 
     def _send_chunk(self, transport: Transport, uuid: str, chunk: Chunk) -> None:
-        """Send a chunk, in several messages if one does not fit into a frame."""
+        """Send a chunk of output, in several messages if it does not fit into one frame."""
         screen = chunk.begins_screen and (transport is not self._relay or self._relay_knows_screens)
         event = "process:screen" if screen else "terminal:output"
         payload = encode_payload(self._output(uuid, chunk))

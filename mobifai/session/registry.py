@@ -65,7 +65,7 @@ class SessionRegistry:
     # -- opening
 
     def admit(self, phone: PairedPhone) -> None:
-        """Open a session for a phone. A phone that encrypts first has to prove its key."""
+        """Open a session for a phone that has paired. If the phone encrypts, it has to prove its key first."""
         in_the_way = self._sessions.in_the_way(phone.device_id)
         if in_the_way is not None:
             self.end(in_the_way, "another pairing replaces this session")
@@ -113,7 +113,7 @@ class SessionRegistry:
         session.start()
 
     def _refuse(self, phone: PairedPhone, encryption: EncryptedSession | None) -> None:
-        """Send a phone away: the data channels of too many closed sessions have not ended yet."""
+        """Open no session for a phone: too many closed sessions have data channels that have not ended yet."""
         _log.warning("the phone has to pair again: %s", self._bound.refuse("one more session"))
         if encryption is not None:
             encryption.close()

@@ -40,7 +40,7 @@ def _ignore(_event: str, _payload: object) -> None:
 
 
 class PairedPhone:
-    """A phone that is paired at the relay. `receive` is called with its messages."""
+    """A phone that is paired at the relay. `receive` is called with the messages that the relay forwards from it."""
 
     def __init__(self, device_id: str, features: Features, registration: "RelayRegistration") -> None:
         self.device_id = device_id
@@ -53,7 +53,7 @@ class PairedPhone:
         self.receive: Callable[[str, object], None] = _ignore
 
     def release(self) -> None:
-        """Ignore further messages, since the session is closed."""
+        """Ignore further messages of the phone, since its session is closed."""
         self.receive = _ignore
 
     def request_echo(self, nonce: str) -> None:
@@ -88,7 +88,7 @@ class SignInListener(Protocol):
     """Receives the progress of the registration. No call may fail or wait."""
 
     def sign_in(self, url: str, message: str) -> None:
-        """The agent needs a sign-in, which its user does at this address."""
+        """The user has to sign the agent in, at the address `url`."""
 
     def signed_in(self) -> None:
         """The relay accepted this agent, so phones can pair."""
@@ -253,7 +253,7 @@ class RelayRegistration:
             _log.log(level, "%s could not be sent: %s", event, error)
 
     def channel_ended(self) -> None:
-        """Handle the end of the phone's data channel. If the relay has lost the phone too, its session ends."""
+        """Handle the end of the phone's data channel: end the phone's session if the relay has lost the phone, too."""
         self._do(self._pairing.channel_lost(len(self._tabs)))
 
     def revoke(self, device_id: str) -> None:
@@ -263,7 +263,7 @@ class RelayRegistration:
             self.end_pairing()
 
     def end_pairing(self) -> None:
-        """End any pairing: disconnect once the last messages are sent, and connect again."""
+        """End any pairing: disconnect from the relay once the last messages are sent, and connect again."""
         if self._leave_timer is None:
             self._leave_by = self._loop.time() + FLUSH_SECONDS
             self._leave_timer = self._loop.call_later(0, self._leave_when_flushed)
@@ -283,7 +283,7 @@ class RelayRegistration:
     # -- the round trip to the relay
 
     async def round_trip(self) -> float:
-        """Return the seconds that an echo takes on the connection that carries phones' messages.
+        """Return the seconds that an echo of the relay takes, on the connection that carries phones' messages.
 
         Raises TimeoutError.
         """

@@ -15,6 +15,6 @@ class Rights:
     def of(cls, features: Features) -> "Rights":
         """Return the rights of a phone with these features.
 
-        Only a phone that encrypts shares key combinations, since they type.
+        Only a phone that encrypts shares key combinations, since a combination types into a terminal.
         """
         return cls(keys=features.e2e and features.shares_keys)

@@ -46,7 +46,7 @@ class SessionRouter:
             self._registry.end(self._member, reason)
 
     def phone_left_relay(self) -> None:
-        """Continue with an open data channel, or end the handshake of a candidate."""
+        """Stop using the relay for a session, which continues on an open data channel; end a candidate."""
         member = self._member
         if isinstance(member, Session):
             member.relay_ended()

@@ -165,7 +165,7 @@ class Session:
         return following is not None
 
     def _send_everything(self) -> None:
-        """Send all output and the assistant's events: the viewer is on a new transport.
+        """Begin to send output and the assistant's events, since the viewer is on a new transport.
 
         Does nothing if the session is closed: a message that was sent just before may have closed it.
         """
@@ -202,7 +202,10 @@ class Session:
         self.close("the phone was revoked")
 
     def _encryption_refused(self, refusal: Refusal) -> None:
-        """Continue on an open channel, which has keys of its own. End the pairing, so that the phone can pair again."""
+        """Handle the end of the encryption by relay: continue on an open data channel, which has keys of its own.
+
+        Also end the pairing, so that the phone can pair again.
+        """
         self.transports.leave_relay()
         if not self.transports.channel_open:
             self.close(f"the phone has to pair again: {refusal.message}")
@@ -226,7 +229,7 @@ class Session:
         self.phone.end_pairing()
 
     def _order_broken(self, message: str) -> None:
-        """Send the phone the reason by both transports. Messages are missing, and those after them are not handled."""
+        """End the session because messages are missing, and send the phone the reason by both transports."""
         _log.warning("the session is over: %s", message)
         self.transports.send_by_channel("e2e:refused", _broken(message))
         if self._encryption is not None:
@@ -258,7 +261,7 @@ class Session:
         self._start_again(with_sync=self.features.resumes)
 
     def transports_ended(self) -> None:
-        """End the session: there is no way to its viewer."""
+        """End the session, since no transport to its viewer is left."""
         self.close("the phone has no transport left")
 
 

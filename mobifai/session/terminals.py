@@ -55,7 +55,7 @@ class SessionTerminals:
         tabs.viewers.add(self)
 
     def close(self) -> None:
-        """Close every feed. The programs continue, into their rings. Idempotent."""
+        """Close every feed. The programs continue, and their output goes to their rings only. Idempotent."""
         self._tabs.viewers.remove(self)
         self._close_feeds()
         self._ledger.close(self._bound)
@@ -63,7 +63,7 @@ class SessionTerminals:
     # -- on a transport
 
     def start(self) -> None:
-        """Send output: the viewer has connected, or is on another transport, and output in flight is lost.
+        """Begin to send output: the viewer has connected, or changed its transport, which lost the output in flight.
 
         Shown terminals begin with their screens. A viewer that resumes sends its positions first.
         """
@@ -98,7 +98,7 @@ class SessionTerminals:
     def sync(self, *, resume: bool) -> messages.ProcessesSync:
         """Return the list of terminals for the viewer.
 
-        `resume`: the viewer has to send its positions, and `start` follows.
+        `resume`: the list asks the viewer to send its positions; the caller calls `start` next.
         """
         processes = listed(self._tabs.terminals, self._features)
         known = {process.uuid for process in processes}
@@ -209,7 +209,7 @@ class SessionTerminals:
             self._tabs.find(message.uuid).write(message.data, by_hand=True)
 
     def act(self, message: messages.TerminalActions) -> None:
-        """Type texts and commands, in order. Raises TerminalError."""
+        """Type the texts and commands of a message into a terminal, in order. Raises TerminalError."""
         terminal = self._tabs.find(message.uuid)
         for action in message.actions:
             terminal.write(action.value + ("\r" if action.type == "command" else ""))
@@ -225,7 +225,7 @@ class SessionTerminals:
             terminal.resize(message.cols, message.rows)
 
     def resume(self, message: messages.TerminalResume) -> None:
-        """Continue shown terminals at the viewer's positions. Raises BadMessage."""
+        """Continue the output of shown terminals at the positions that the viewer has sent. Raises BadMessage."""
         if not self._features.resumes:
             raise BadMessage("terminal:resume", "expected `resume` among the features of phone and agent")
         for place in message.terminals:
@@ -250,7 +250,7 @@ class SessionTerminals:
         return self._features.shows_exits
 
     def handle(self, event: TerminalEvent) -> None:
-        """Send the viewer an event, and keep one feed for each terminal."""
+        """Send the viewer an event of a terminal, and open or close the feed of that terminal."""
         match event:
             case TerminalOpened(terminal):
                 self._add_feed(terminal)

@@ -88,7 +88,7 @@ class SessionTransports:
         self._phone.release()
 
     def close_without_transport(self) -> None:
-        """Report that no transport is left, unless one is open or about to be."""
+        """Report to the listener that no transport is left, unless one is open or about to be."""
         if self.outbound.path is None and not self._handover.pending:
             self._listener.transports_ended()
 
@@ -107,7 +107,7 @@ class SessionTransports:
         self._handover.echoed(nonce)
 
     def _relay_has_messages(self) -> bool:
-        """Return whether messages wait in the relay's transport."""
+        """Return whether messages wait to be sent to the relay."""
         return self._phone.transport.open and self._phone.transport.in_flight > 0
 
     # -- the data channel
@@ -143,7 +143,7 @@ class SessionTransports:
     # -- events of the peer connector (PeerConnectorListener)
 
     def offer_created(self, offer: messages.Offer) -> None:
-        """Send the offer to the phone. Its fingerprint is as authentic as the transport is."""
+        """Send the offer to the phone by the relay. The fingerprint in it is authentic only if that is encrypted."""
         try:
             self._relay.send("webrtc:offer", offer)
         except TransportClosed as error:
