@@ -79,5 +79,5 @@ class CongestionWindow:
         self.size = max(self.floor, min(self.ceiling, int(self._rate * (_GAIN * self._shortest + _WAITS_SECONDS))))
 
     def lost(self) -> None:
-        """Stop timing the chunk in flight: the phone reports its position again."""
+        """Stop timing the chunk in flight, because the phone's position is reset."""
         self._followed = None

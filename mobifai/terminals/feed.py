@@ -71,7 +71,7 @@ class TerminalFeed:
 
     @property
     def recently_typed(self) -> bool:
-        """Whether somebody typed here a moment ago and waits for the echo."""
+        """Whether somebody typed into the terminal a moment ago, and waits for the echo."""
         return time.monotonic() - self.terminal.typed.at < ECHO_EXPECTED_SECONDS
 
     @property
@@ -80,7 +80,7 @@ class TerminalFeed:
         return ECHO_CHUNK if self.terminal.pacer.interactive else self._cursor.chunk_size
 
     def take(self, length: int) -> Chunk:
-        """Return the next output, of at most `length` bytes. A character cut there comes whole with the next chunk."""
+        """Return the next output, at most `length` bytes. A character that this would cut comes with the next chunk."""
         chunk = self._cursor.take(length)
         self.has_priority = False
         if chunk.data:
@@ -125,12 +125,15 @@ class TerminalFeed:
         self._flow.regulate()
 
     def watch(self, watching: bool) -> None:
-        """Set whether the next output is reported, once, if it comes while the feed is not attached."""
+        """Set whether `on_unseen` is called, once, for the next output that comes while the feed is not attached."""
         self.watching = watching
         self._flow.feed_changed()
 
     def close(self) -> None:
-        """Give up the position and the ledger entries. The program no longer waits for this viewer. Idempotent."""
+        """Forget the viewer's position, and close the ledger entries. The program no longer waits for the viewer.
+
+        Idempotent.
+        """
         self.attached = self.has_priority = self.watching = False
         self._end_stall()
         self._flow.end_hold()
@@ -151,7 +154,7 @@ class TerminalFeed:
         return self.attached and self._cursor.behind > 0
 
     def offer_printed(self) -> None:
-        """Count new output of the terminal, and call `on_output` if the viewer can take some."""
+        """Record that the terminal has printed, and call `on_output` if the viewer can take some of the output."""
         self._cursor.printed()
         if self._cursor.waiting:
             self._on_output(self)
@@ -162,7 +165,7 @@ class TerminalFeed:
         self._on_unseen(self)
 
     def holds_back(self) -> bool:
-        """Return whether the program has to wait for the viewer. If so, start the timer of this wait."""
+        """Return whether the program has to wait for the viewer. Also start or stop the timer of a viewer behind."""
         stop = self._cursor.must_stop
         if stop or self._cursor.out_of_credit:
             if self._stall_timer is None:
@@ -179,7 +182,7 @@ class TerminalFeed:
         self._flow.regulate()
 
     def _progress(self) -> None:
-        """Record that the viewer took or acknowledged output."""
+        """Record that the viewer took or acknowledged output, and let the program continue if nothing else stops it."""
         if (
             self._stall_timer is not None
             or self._stalled_for

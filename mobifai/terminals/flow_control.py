@@ -114,7 +114,7 @@ class FlowControl:
             self.state = RUNNING
 
     def hold(self, seconds: float) -> None:
-        """Stop the program for `seconds`, or until a viewer attaches, which misses no output then."""
+        """Stop the program for at most `seconds`, until a viewer attaches its feed, so that it misses no output."""
         self.end_hold()
         self._hold_timer = self._loop.call_later(seconds, self._hold_is_over)
         self._pty.pause()

@@ -213,8 +213,9 @@ def _drain(wakeup: socket.socket) -> None:
 def main() -> None:
     """Run `python keeper.py SETUP COMMAND...`, where SETUP is the JSON object that `cli.keeper_start` makes.
 
-    `agent` is the pid of an agent that is already running (0: none), and `connection` the descriptor of the connection
-    to it. `control` is the descriptor of the listening socket (-1: none), and `control_path` its file.
+    In SETUP, `agent` is the pid of an agent that is already running (0: none), and `connection` the descriptor of the
+    connection to it. `control` is the descriptor of the listening socket for commands (-1: none), and `control_path`
+    that socket's file.
     """
     setup = json.loads(sys.argv[1])
     first = (setup["agent"], setup["connection"]) if setup["agent"] else None

@@ -46,7 +46,7 @@ class AgentProcess:
             return False
 
     def messages(self) -> "Iterator[dict[str, Any]]":
-        """Yield the messages that are complete. Raises ValueError for one that is not valid or too long."""
+        """Yield the messages that have arrived whole. Raises ValueError for one that is not valid or too long."""
         while self._is_connected and (message := self._receiver.next()) is not None:
             yield message
         if self._receiver.is_overfull:
@@ -85,7 +85,7 @@ class AgentProcess:
 
 
 def start_agent(command: "Sequence[str]") -> AgentProcess:
-    """Start an agent that finds its connection by its environment and inherits nothing else. Raises OSError."""
+    """Start an agent that inherits one end of a connection; its environment has the descriptor. Raises OSError."""
     ours, agents = socket.socketpair()
     try:
         return AgentProcess(_execute(command, agents), ours)

@@ -148,9 +148,10 @@ class KeeperClient:
         self._lost()
 
     def _sort(self, message: dict[str, Any]) -> None:
-        """Queue an unasked message.
+        """Queue a message that reports the end of a shell.
 
-        An answer that came after its timeout is dropped, and a shell that it started is ended.
+        Any other message is an answer that came after its timeout. It is dropped; a shell that was started for it is
+        ended.
         """
         if "ended" in message:
             self._news.append(message)
@@ -202,7 +203,7 @@ class KeeperClient:
         return adopted
 
     def unclaimed(self) -> list[str]:
-        """Return the terminals whose shells were not adopted (see `Spawner`)."""
+        """Return the ids of the terminals whose shells are not adopted yet (see `Spawner`)."""
         return list(self._adoptable)
 
     def describe(self, uuid: str, label: Mapping[str, object]) -> None:
@@ -232,7 +233,7 @@ class KeeperClient:
         return Spawned(answer["pid"], master, ring, shared=True, adopted=adopted, label=answer.get("label", {}))
 
     def _end_unseen(self, answer: dict[str, Any]) -> None:
-        """End a shell that was just started. An older shell is kept, and can be adopted later."""
+        """End the shell of an answer that can't be used, if it is new. An older shell can still be adopted later."""
         if answer.get("spawned"):
             self.send("end", pid=answer["pid"])
 

@@ -1,4 +1,4 @@
-"""The socket on which the keeper answers commands while the agent does not.
+"""The socket on which the keeper answers `mobifai` commands while the agent does not.
 
 It uses the protocol of the agent's control socket: one line `{"ask": NAME, "with": {...}}` is answered by one line
 `{"answer": ...}` or `{"error": TEXT}`. Standard library only. Commands never block the keeper, except in a test run.
@@ -104,7 +104,7 @@ class Control:
 def _is_owner(command: socket.socket) -> bool:
     """Return whether the peer is our own user or root.
 
-    Where the system can't tell, the file mode of the socket admits only these.
+    Where the system can't tell, return True: the file mode of the socket admits only these users.
     """
     if not hasattr(socket, "SO_PEERCRED"):
         return True

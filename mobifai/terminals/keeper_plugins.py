@@ -19,7 +19,7 @@ PATIENCE_SECONDS = 10.0
 
 
 class KeeperPlugins:
-    """The plug-ins by prefix; each is imported once."""
+    """The debug plug-ins by the prefix of their requests. Each is imported when its first request arrives."""
 
     def __init__(self, keeper: Any) -> None:
         self._subject = SimpleNamespace(ledger=Ledger(), agent=None, keeper=keeper)

@@ -72,7 +72,7 @@ class Receiver:
         self._descriptors: list[int] = []  # bounded: more than _MOST_DESCRIPTORS are closed
 
     def receive(self) -> bool:
-        """Read once. Return False at the end of the connection. Raises OSError, like `send`."""
+        """Read once from the socket. Return False at the end of the connection. Raises OSError, like `send`."""
         data, descriptors, _, _ = socket.recv_fds(self._connection, 64 << 10, _MOST_DESCRIPTORS)
         self._descriptors += descriptors
         for descriptor in descriptors:

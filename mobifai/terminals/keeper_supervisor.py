@@ -61,7 +61,7 @@ class AgentSupervisor:
         self._attach(AgentProcess(pid, socket.socket(fileno=descriptor)), time.monotonic())
 
     def stop(self) -> None:
-        """Ask the agent to end; none follows."""
+        """Ask the agent to end, and start no other."""
         if self._stopping_since is None:
             self._stopping_since = time.monotonic()
             self._state.start_at = None
@@ -94,7 +94,7 @@ class AgentSupervisor:
         return max(0.0, min(due, default=now + SILENT_SECONDS) - now)
 
     def act(self, now: float) -> None:
-        """Start an agent that is due, or kill one that hangs."""
+        """Start an agent that is due, or kill one that hangs or takes too long to stop."""
         if self._agent is None:
             if self._state.start_at is not None and self._state.start_at <= now:
                 self._start(now)

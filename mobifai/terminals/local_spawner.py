@@ -19,7 +19,7 @@ GRACE_SECONDS = 1.5
 class LocalSpawner:
     """Owns the shells' processes, until they end or this process does.
 
-    A shell that ignores the closing of its terminal continues, and counts until it ends.
+    A shell that ignores the closing of its terminal continues, and counts against the limit until it ends.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -67,7 +67,7 @@ class LocalSpawner:
         """Do nothing: no agent follows that could adopt a shell."""
 
     def end(self, pid: int) -> None:
-        """Do not report the shell's end. The caller's closing of the terminal has already hung up (see `Spawner`)."""
+        """Do not report the end of this shell. The caller has hung up on it by closing the terminal (see `Spawner`)."""
         self._on_exit.pop(pid, None)
 
     def release(self, pid: int) -> None:

@@ -23,7 +23,7 @@ _FINISHED = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07
 
 
 class Modes:
-    """The modes after all bytes that were fed."""
+    """The modes of a terminal after the output that was passed to `feed`."""
 
     def __init__(self) -> None:
         self._set: dict[int, bool] = {}  # bounded by _TRACKED
@@ -63,7 +63,7 @@ class Modes:
         return later
 
     def rest_of_sequence(self, following: bytes) -> int:
-        """Return how many bytes of `following` belong to a sequence that began before them."""
+        """Return how many bytes of `following` belong to an escape sequence that began in the bytes fed before."""
         if not self._unfinished:
             return 0
         whole = _FINISHED.match(self._unfinished + following[:MAX_SEQUENCE])
@@ -75,7 +75,7 @@ class Modes:
         return any(self._set.get(mode, False) for mode in (47, 1047, 1049))
 
     def state(self) -> bytes:
-        """Return bytes that bring new `Modes` to exactly this state."""
+        """Return bytes that, fed to new `Modes`, bring them to exactly this state."""
         return self.prefix() + self._unfinished
 
     def prefix(self) -> bytes:

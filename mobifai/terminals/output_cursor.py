@@ -64,7 +64,7 @@ class Chunk(msgspec.Struct, frozen=True, gc=False):
 
 
 def _whole(data: bytes) -> int:
-    """Return the number of bytes before an unfinished character at the end."""
+    """Return the number of bytes of `data`, without those of an unfinished character at its end."""
     tail = data[-_LONGEST_CHARACTER:]
     return len(data) - len(tail) + codecs.utf_8_decode(tail, "replace", False)[1]
 
@@ -168,7 +168,7 @@ class OutputCursor:
         return True
 
     def ask(self) -> None:
-        """Make the phone report its position again, with an empty chunk."""
+        """Send an empty chunk next, which makes the phone report its position again."""
         self._asks = self._at is not None
 
     # -- amounts
@@ -180,7 +180,7 @@ class OutputCursor:
 
     @property
     def behind(self) -> int:
-        """Bytes that the phone was not sent. An unfinished character at the end does not count."""
+        """Bytes of output that were not sent to the phone yet, without an unfinished character at the end."""
         at, ring = self._at, self._ring
         if at is None or at < ring.start:
             return len(self._screen) or len(ring)
@@ -229,7 +229,7 @@ class OutputCursor:
 
     @property
     def _needed_from(self) -> int:
-        """The oldest byte that the ring must keep."""
+        """The position of the oldest byte that the ring must keep."""
         if self._at is None:
             return self._screen_end
         return max(self._acknowledged, self._kept_from) if self._acknowledges else self._at
@@ -246,7 +246,7 @@ class OutputCursor:
     # -- taking
 
     def printed(self) -> None:
-        """Count new output in the ring."""
+        """Update the ledger after the terminal has printed into the ring."""
         self._count()
 
     def take(self, length: int) -> Chunk:

@@ -68,7 +68,7 @@ class Pty:
             self._reading = True
 
     def pause(self) -> None:
-        """Stop reading output; it stays in the kernel."""
+        """Stop reading output; what the program prints then stays in the kernel."""
         if self._master is not None and self._reading:
             self._reading = False
             if self._resting is None:
@@ -124,7 +124,7 @@ class Pty:
         return self._master is not None and any(events & select.POLLIN for _, events in self._poll.poll(0))
 
     def read_echo(self, patience: float) -> None:
-        """Read output that arrives within `patience` seconds, without the loop.
+        """Read output that arrives within `patience` seconds, without returning to the event loop.
 
         The kernel usually has the echo of a key already, and waiting in the loop would take longer. Yields the CPU
         while polling. If no output arrives, polling is disabled until the program prints.

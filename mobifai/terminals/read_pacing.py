@@ -19,23 +19,23 @@ LONGEST_REST = 0.02
 
 
 class ReadPacer:
-    """The pacer of all terminals. `clock` returns seconds."""
+    """Decides how long each hidden terminal is not read. All terminals share one. `clock` returns seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._typed_at = self._hidden_until = float("-inf")
 
     def typed(self) -> None:
-        """Record that a key was pressed."""
+        """Record that something is typed into a terminal now."""
         self._typed_at = self._clock()
 
     @property
     def interactive(self) -> bool:
-        """Return whether somebody is typing."""
+        """Return whether something was typed into any terminal within the last LATELY_SECONDS."""
         return self._clock() - self._typed_at < LATELY_SECONDS
 
     def read_delay(self, length: int) -> float:
-        """Return how many seconds a hidden terminal pauses after `length` bytes; 0 for no pause."""
+        """Return for how many seconds a hidden terminal is not read, after a read of `length` bytes; 0: no pause."""
         now = self._clock()
         if now - self._typed_at >= LATELY_SECONDS:
             return 0.0

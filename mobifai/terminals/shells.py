@@ -75,10 +75,10 @@ class Spawner(Protocol):
         """
 
     def unclaimed(self) -> list[str]:
-        """Return the terminals whose shells outlived an agent and are not adopted yet."""
+        """Return the ids of the terminals whose shells outlived an agent and are not adopted yet."""
 
     def describe(self, uuid: str, label: Mapping[str, object]) -> None:
-        """Store a terminal's description for the next agent, in case its own record is lost."""
+        """Store a terminal's description for the next agent, in case the record of its tab is lost."""
 
     def end(self, pid: int) -> None:
         """Hang up on a shell whose terminal the caller has closed. A program that ignores SIGHUP continues."""

@@ -88,7 +88,7 @@ def can_be_entered(directory: str) -> bool:
 
 
 def _become_login(cwd: str) -> None:
-    """Set up this process, which is about to become a shell, like a login. ptyprocess reports exceptions.
+    """Set up this forked process, which is about to become a shell, as a login would. ptyprocess reports exceptions.
 
     Ignored and blocked signals survive an exec: Python ignores SIGPIPE and SIGXFSZ, nohup ignores SIGHUP, and a shell
     ignores SIGINT and SIGQUIT for background jobs.
@@ -120,7 +120,7 @@ def _check_terminals_are_left() -> None:
 
 
 def ring_bytes(capacity: int) -> int:
-    """Return the size of the memory for a ring of this capacity."""
+    """Return the size, in bytes, of the memory for a ring of this capacity."""
     return RING_PAGE + capacity + WINDOW_BYTES
 
 

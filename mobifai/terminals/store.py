@@ -23,7 +23,7 @@ CREATE TABLE tabs (
 
 @dataclass(frozen=True, slots=True)
 class SavedTab:
-    """A stored tab."""
+    """A tab as it is stored. `cwd` is the working directory of its shell; `active`: a viewer showed it last."""
 
     tab: Tab
     cwd: str

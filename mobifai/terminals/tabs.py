@@ -31,7 +31,7 @@ def _ignore(_: TerminalEvent) -> None:
 
 
 class Tabs:
-    """The tabs. `new_shell` describes a shell to start; `now_ms` is the time in ms since the epoch.
+    """The tabs of the agent. `new_shell` describes a shell to start; `now_ms` returns the ms since the epoch.
 
     `publish` receives every event after the `viewers`.
     """
@@ -198,7 +198,10 @@ class Tabs:
     # -- across restarts
 
     def restore(self) -> list[TerminalError]:
-        """Adopt or open the tabs that existed before, the active ones first. Return the errors of those that failed."""
+        """Restore the tabs of the previous agent, the active ones first: adopt their shells, or else start new ones.
+
+        Return the errors of the tabs that failed.
+        """
         failed: list[TerminalError] = []
         saved = self._records.load()
         for one in sorted(saved, key=lambda saved_tab: not saved_tab.active):
@@ -229,7 +232,7 @@ class Tabs:
     def adopt_unclaimed(self) -> list[TerminalError]:
         """Adopt shells that have no tab: the record was lost, or adoption failed before.
 
-        Return the errors of those that failed.
+        Return the errors of the adoptions that failed.
         """
         failed: list[TerminalError] = []
         for uuid in self._spawner.unclaimed():

@@ -45,7 +45,10 @@ class Tab:
 
 
 class TypedInput:
-    """The input of one terminal. `used`: somebody has typed into it before, under an earlier agent."""
+    """When and what somebody typed into one terminal. `used`: somebody typed into it under an earlier agent.
+
+    `fresh`: its shell has just started, so nothing was typed before.
+    """
 
     def __init__(self, *, used: bool, fresh: bool) -> None:
         self.ever = used
@@ -54,7 +57,7 @@ class TypedInput:
         self._last = self._before = "\r" if fresh else None  # as at a shell's first prompt
 
     def accepted(self, text: str) -> None:
-        """Record text that the terminal has accepted."""
+        """Record that `text` was typed now, and that the terminal has accepted it."""
         self.at = time.monotonic()
         self._before, self._last = self._last, text[-KEPT:]
 
@@ -112,7 +115,7 @@ class Terminal:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Columns and rows."""
+        """The size of the terminal: its columns and rows."""
         return self._pty.size
 
     @property
@@ -227,7 +230,7 @@ class Terminal:
             on_end(self)
 
     def close(self) -> None:
-        """Close the descriptor, the ring and the ledger entries. Idempotent."""
+        """Close the terminal: its descriptor, its ring and its ledger entries. Idempotent."""
         self.ended = True
         if self._finish_timer is not None:
             self._finish_timer.cancel()

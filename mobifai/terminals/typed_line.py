@@ -15,7 +15,10 @@ KEPT = MAX_SEQUENCE + 1
 
 
 def is_new_after(last: str | None, before: str | None) -> bool | None:
-    """Return whether nothing was typed since the last Enter or Ctrl-C, by the last two texts; None if unknown."""
+    """Return whether nothing was typed since the last Enter or Ctrl-C; None if that is unknown.
+
+    `last` and `before` are the last text that was sent to the terminal, and the one before it.
+    """
     for text in (last, before):
         if text is None:
             return None

@@ -18,18 +18,18 @@ class TabsViewer(Protocol):
         """Whether this viewer shows terminals whose shell has ended."""
 
     def handle(self, event: TerminalEvent) -> None:
-        """Receive an event."""
+        """Handle an event of any terminal."""
 
 
 class TabsViewers:
-    """The viewers, one for each session. `publish` receives every event after them."""
+    """The viewers, one for each session. `publish` receives every event after the viewers have."""
 
     def __init__(self, publish: Callable[[TerminalEvent], None]) -> None:
         self._publish = publish
         self._viewers: tuple[TabsViewer, ...] = ()
 
     def add(self, viewer: TabsViewer) -> None:
-        """Send events to a viewer from now on."""
+        """Send the events of all terminals to a viewer from now on."""
         self._viewers = (*self._viewers, viewer)
 
     def remove(self, viewer: TabsViewer) -> None:
