@@ -40,7 +40,7 @@ async def _refuse_redirect(
 
 
 def explain(error: BaseException, url: str) -> str:
-    """Return a sentence that says why a relay can't be used."""
+    """Return why the relay at `url` can't be used, in words that can follow a colon."""
     match error:
         case RelayUnreachable():
             return one_line(error, 300)

@@ -49,10 +49,9 @@ class Negotiation:
         return messages.Offer(offer=messages.Description(type="offer", sdp=sdp))
 
     async def answer(self, message: messages.Answer) -> None:
-        """Accept the phone's answer, and the candidates that came before it. Ignore a second answer, and one to another
-        offer.
+        """Accept the phone's answer, and the candidates that came before it.
 
-        Raises BadMessage if it can't be used.
+        Ignore a second answer, and one to another offer. Raises BadMessage if the answer can't be used.
         """
         if self._connection.signalingState != "have-local-offer" or message.answer.type != "answer":
             return
@@ -69,9 +68,9 @@ class Negotiation:
             await self._add(self._early.take())
 
     async def candidate(self, message: messages.IceCandidate) -> None:
-        """Add one of the phone's addresses, or keep it until the answer is there. Ignore it after too many others.
+        """Add one of the phone's addresses, or keep it until the answer is there.
 
-        Raises BadMessage if it can't be used.
+        Addresses beyond the limit are ignored. Raises BadMessage if this one can't be used.
         """
         if not self._left:
             return

@@ -40,7 +40,7 @@ class PeerListener(Protocol):
         """The data channel is open."""
 
     def channel_message(self, text: str) -> None:
-        """A text frame arrived."""
+        """A text frame arrived on the data channel."""
 
     def channel_has_room(self) -> None:
         """The data channel has room for more messages: its send buffer fell below the low-water mark."""
@@ -137,7 +137,7 @@ class PeerConnection:
     # -- signalling
 
     async def offer(self) -> messages.Offer:
-        """Create the offer, with the gathered addresses. STUN servers that do not answer in time are left out."""
+        """Gather the agent's addresses, and return an offer with them. STUN servers have a time limit."""
         self._gathering = asyncio.create_task(self._negotiation.gather(), name="gather")
         await asyncio.shield(self._gathering)
         self._listen()
@@ -199,11 +199,11 @@ class PeerConnection:
 
     @property
     def behind_bytes(self) -> int:
-        """Bytes that the phone has not acknowledged."""
+        """Bytes of messages that wait in the channel's buffer, until the phone acknowledges earlier ones."""
         return int(self._channel.bufferedAmount)
 
     def room_for_bulk(self, piece: int = BULK_MARK) -> bool:
-        """Return whether a chunk of output may be sent now. If not, the listener is notified once it may."""
+        """Return whether output of `piece` bytes may be sent now. If not, the listener is notified once it may."""
         mark = min(BULK_MARK, 2 * piece)
         if self.open and self._channel.bufferedAmount < mark:
             return True

@@ -37,7 +37,7 @@ class PeerConnectorListener(PeerListener, Protocol):
         """Send this offer to the phone by the relay."""
 
     def connection_ended(self, was_open: bool) -> None:
-        """A peer connection ended. Unless it was disconnected, the next one follows."""
+        """A peer connection ended. Unless `disconnect` was called, the next connection follows."""
 
 
 class PeerConnector:

@@ -26,7 +26,7 @@ class RelayTarget:
 
     @property
     def public_url(self) -> str:
-        """The address that phones use."""
+        """The first of the relay's addresses for phones: the one that they most likely reach."""
         return self.find_urls()[0]
 
 

@@ -49,7 +49,7 @@ class RelayListener(Protocol):
         """The connection is lost."""
 
     def relay_message(self, event: str, payload: object) -> None:
-        """An event arrived, with its argument as JSON that is not decoded yet (None: without one)."""
+        """An event arrived. `payload` is its argument as JSON that is not decoded yet; None if it has none."""
 
     def relay_has_room(self) -> None:
         """A message has left, so there may be room for others."""

@@ -1,6 +1,6 @@
 """The agent's connection to a relay in the same process: no socket, no second encoding, no second queue.
 
-Messages to the phone go straight to the phone's outbox at the relay, while that has room. Messages from there go
+Messages to the phone go straight to the phone's outbox at the relay, while that has room. Messages to the agent go
 straight from the relay's `LocalConnection` to the listener. Owns its connection to the relay.
 """
 
@@ -73,7 +73,7 @@ class InProcessRelayTransport:
         return self._has_room(Outbox.has_room)
 
     def _has_room(self, enough: "Callable[[Outbox[Any]], bool]") -> bool:
-        """Return whether the phone's outbox has room.
+        """Return whether the phone's outbox has room, by the test `enough`.
 
         If not, the listener is notified once the outbox has sent a packet.
         """
@@ -130,8 +130,9 @@ class InProcessRelayTransport:
         return self._was_dropped or self._loop.time() - began >= self._lasting_seconds
 
     async def _serve(self, connection: LocalConnection) -> None:
-        """Handle messages of the relay until it closes the connection, then report `relay_lost`; not if the agent
-        itself stops.
+        """Pass the relay's messages to the listener until the connection is closed, then report `relay_lost`.
+
+        Nothing is reported if this task is cancelled, because the agent stops.
         """
         self._connection = connection
         try:

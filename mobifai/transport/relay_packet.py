@@ -140,7 +140,7 @@ _READERS: dict[str, Callable[[str], Packet]] = {  # bounded by this table
 
 
 def connect_text(token: str | None) -> str:
-    """Return the packet that opens the connection, with the agent's credentials."""
+    """Return the packet that opens the Socket.IO connection, with the agent's token if it has one."""
     return f"40{encode({'token': token}).decode()}"
 
 

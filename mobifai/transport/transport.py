@@ -6,7 +6,7 @@ from mobifai.errors import MobiFaiError
 
 
 class TransportClosed(MobiFaiError):
-    """The transport has just closed; the message was not sent."""
+    """The transport is closed or has no room, so the message was not sent."""
 
 
 class Transport(Protocol):
