@@ -7,7 +7,7 @@ _RECEIVE_WINDOW = 1 << 20
 
 
 def unfinished_bytes(connection: Any) -> int:
-    """Return the bytes that have arrived of messages that are not complete."""
+    """Return how many bytes have arrived of messages that are not complete yet."""
     sctp = connection.sctp
     return max(0, _RECEIVE_WINDOW - int(sctp._advertised_rwnd)) if sctp is not None else 0
 

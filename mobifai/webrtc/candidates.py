@@ -19,8 +19,10 @@ _MDNS = re.compile(r"[0-9A-Za-z-]{1,63}\.local\Z")
 
 
 class Addresses:
-    """The addresses of one connection. `loopback`: loopback addresses are allowed, since the agent itself is reached at
-    one, as on a machine without a network.
+    """The addresses to which one connection may send.
+
+    `loopback`: loopback addresses are allowed, since the agent itself is reached at one, as on a machine without a
+    network.
     """
 
     def __init__(self, *, loopback: bool = False) -> None:

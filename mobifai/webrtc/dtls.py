@@ -46,7 +46,8 @@ class FastDtlsTransport(RTCDtlsTransport):
     def _datagram_received(self, datagram: bytes, component: int) -> None:
         """Replace aioice's `data_received`, which queues datagrams for a task.
 
-        Data that is plain, and that the task would take next, is handled here instead. Anybody can send to this port.
+        A record of data that the task would take next is decrypted and handled here instead, if its content is plain.
+        Anybody can send to this port, so a datagram may have any content.
         """
         if not datagram:
             return
@@ -127,7 +128,7 @@ class FastDtlsTransport(RTCDtlsTransport):
         self._RTCDtlsTransport__tx_bytes += len(records)
 
     async def stop(self) -> None:
-        """Stop as the parent class does, and close the socket."""
+        """Stop as the parent class does, and close the sender's duplicate of the socket."""
         try:
             await super().stop()
         finally:

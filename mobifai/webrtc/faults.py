@@ -21,4 +21,4 @@ async def send_unfinished(connection: Any, channel: int, size: int) -> None:
 
 
 async def _do_nothing() -> None:
-    """Replace the method that sends a SACK."""
+    """Take the place of the method that sends a SACK, and send none."""

@@ -42,7 +42,7 @@ _CHECKS = ("_check_periodic", "_check_list", "_closing", "_nominated", "_query_c
 
 
 def connection_of(connection: Any) -> Any:
-    """Return aioice's connection, which a peer connection of aiortc with a data channel uses."""
+    """Return the ICE connection, of aioice, that a peer connection of aiortc with a data channel uses."""
     return connection.sctp.transport.transport._connection
 
 
@@ -82,14 +82,15 @@ def shorten_waits(ice: Any, addresses: Addresses) -> "Lookups":
 
 
 def _check_incoming(check: Any, addresses: Addresses, message: Any, address: Any, protocol: Any) -> None:
-    """Handle a check of the phone. aioice keeps the address that it came from, and checks it in turn."""
+    """Pass a check that arrived to aioice, which then checks the address that it came from, if that is allowed."""
     if addresses.allow_seen(address[0], address[1]):
         check(message, address, protocol)
 
 
 async def _connect(ice: Any, connect: Any) -> None:
-    """Connect as aioice does, with a phone whose user name is valid. Every check carries it, so its length matters.
+    """Connect as aioice does, with a phone whose ICE user name and password are valid.
 
+    Every check carries the user name, so its length matters.
     Raises ConnectionError.
     """
     if not (_USER_NAME.match(ice.remote_username or "") and _PASSWORD.match(ice.remote_password or "")):

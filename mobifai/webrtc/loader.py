@@ -40,7 +40,7 @@ _LIBRARY = ("aiortc", "aioice")
 
 
 class _StubMeta(type):
-    """A class with any attribute and any constructor: `Policy.SRTP_PROFILE`, `Policy(key=b"")`."""
+    """Gives its classes every public attribute, with the value 0, as in `Policy.SRTP_PROFILE`."""
 
     def __getattr__(cls, name: str) -> Any:
         if name.startswith("__"):
@@ -49,7 +49,7 @@ class _StubMeta(type):
 
 
 class StubClass(metaclass=_StubMeta):
-    """A stub for a class that no data channel uses. It can be instantiated, and does nothing."""
+    """A stub for a class that no data channel uses. It can be instantiated with any arguments, and does nothing."""
 
     def __init__(self, *_: object, **__: object) -> None: ...
 
@@ -71,7 +71,7 @@ class StubSrtpSession(StubClass):
 
 
 class StubModule(ModuleType):
-    """A module that has every public name."""
+    """A stub for a module of audio or video, in which every public name can be looked up."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -181,6 +181,6 @@ def _stub(name: str) -> ModuleType:
 
 
 def _forget() -> None:
-    """Remove the library from `sys.modules`, so that it is imported from its beginning."""
+    """Remove aiortc and aioice from `sys.modules`, so that the next import runs all of their code again."""
     for name in [name for name in sys.modules if name.split(".")[0] in _LIBRARY]:
         del sys.modules[name]

@@ -159,7 +159,7 @@ class FastSctpTransport(RTCSctpTransport):
             channel._addBufferedAmount(-length)
 
     def _send_chunks(self, chunks: list[bytes]) -> None:
-        """Send each chunk in a packet of its own, and an acknowledgement with them if one is due."""
+        """Send each DATA chunk in a packet of its own, and a due acknowledgement in the last packet or one more."""
         if self._unacknowledged:
             sack = self._acknowledgement()
             if len(chunks[-1]) <= _SMALL:
@@ -177,7 +177,10 @@ class FastSctpTransport(RTCSctpTransport):
         transport.send_all([self._header.packet(chunk) for chunk in chunks])
 
     def _cut_next(self, taken: list[tuple[Any, int]]) -> bool:
-        """Split the next message into chunks, and add its channel and length to `taken`. Return False without one."""
+        """Split the next message into chunks, and add its channel and length to `taken`.
+
+        Return False if there is no message, or the next one can't take the fast path.
+        """
         if not self._data_channel_queue or not self._is_plain():
             return False
         channel: Any
@@ -202,8 +205,8 @@ class FastSctpTransport(RTCSctpTransport):
     def receive_plain(self, packet: bytes) -> bool:
         """Process a packet of plain acknowledgements and messages. Return False if it has to go to `_handle_data`.
 
-        An answer that a message's handler sends carries the acknowledgement. After every second message without an
-        answer, an acknowledgement leaves without waiting.
+        If the handler of a message sends an answer, the acknowledgement leaves with the answer. Otherwise it leaves
+        immediately after every second message, or a little later after a single one.
         """
         if self._association_state is not self.State.ESTABLISHED:
             return False
@@ -318,7 +321,7 @@ class FastSctpTransport(RTCSctpTransport):
         return count, length
 
     def _update_rto(self, seconds: float) -> None:
-        """Update the timeout with a measured round trip, unless the system clock was set during the measurement."""
+        """Update the retransmission timeout with a measured round trip, unless the system clock was set meanwhile."""
         if 0 <= seconds < _LONGEST_ROUND_TRIP:
             super()._update_rto(seconds)
 

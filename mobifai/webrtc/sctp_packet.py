@@ -36,14 +36,14 @@ class PlainPacket(NamedTuple):
 
 
 class Header:
-    """The header of every packet of one association."""
+    """The common header of all packets that one association sends: its ports, and the peer's verification tag."""
 
     def __init__(self, local_port: int, remote_port: int, remote_tag: int) -> None:
         self._ports = _PORTS.pack(local_port, remote_port, remote_tag)
         self._seed = value(self._ports + bytes(4))
 
     def packet(self, chunks: bytes) -> bytes:
-        """Return a packet with these chunks."""
+        """Return a packet: this header with a checksum, then these chunks."""
         return self._ports + _CHECKSUM.pack(extend(self._seed, chunks)) + chunks
 
 

@@ -21,7 +21,8 @@ _TSNS = 1 << 32
 
 
 def is_valid(packet: bytes, newest: int | None) -> bool:
-    """Return whether a packet can be parsed. `newest` is the last TSN without a gap; None: no data can arrive yet."""
+    """Return whether aiortc can parse a packet. `newest` is the last TSN without a gap; None: no data may arrive yet.
+    """
     chunks = _chunks(packet)
     if chunks is None or (len(chunks) > 1 and any(kind == _INIT_TYPE for kind, _ in chunks)):
         return False
@@ -43,7 +44,7 @@ def _chunks(packet: bytes) -> list[tuple[int, bytes]] | None:
 
 
 def _is_data_in_place(body: bytes, newest: int | None) -> bool:
-    """Return whether a DATA chunk is one that may arrive now."""
+    """Return whether a DATA chunk may arrive now: it has content, and is not too far ahead of the TSN `newest`."""
     if len(body) <= _DATA_BYTES or newest is None:
         return False
     (tsn,) = _DATA.unpack_from(body)

@@ -26,7 +26,7 @@ _NEVER = frozenset(
 
 
 class UdpSegmentSender:
-    """Sends over the pair of addresses that ICE has chosen."""
+    """Sends DTLS records between the pair of addresses that ICE has chosen. `ice` is aioice's connection."""
 
     def __init__(self, ice: Any) -> None:
         self._ice = ice
@@ -79,7 +79,10 @@ class UdpSegmentSender:
 
 
 def _groups(records: bytes) -> list[tuple[bytes, int]]:
-    """Split records into groups for one system call each, with the records' length (the last may be shorter)."""
+    """Split `records` into groups, each for one system call.
+
+    Return each group with the length of its records, of which the last may be shorter.
+    """
     groups: list[tuple[bytes, int]] = []
     start = at = length = count = 0
     while at < len(records):
