@@ -34,14 +34,15 @@ class ShowLogin:
 
 @dataclass(frozen=True, slots=True)
 class OpenPeer:
-    """Open a WebRTC connection to this phone, and close the one to another phone if there is one."""
+    """Begin to serve this phone, which is paired now, and offer it a WebRTC connection. End any other phone's session.
+    """
 
     peer_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class ClosePeer:
-    """Close the peer connection. Terminals keep running."""
+    """End the service of the phone, and close its peer connection. Terminals keep running."""
 
     reason: str
 

@@ -164,7 +164,7 @@ class Pairing:
         )
 
     def authenticated(self, message: messages.Authenticated) -> list[PairingCommand]:
-        """Record that the relay accepts the agent, to which phones can connect now. Store the token if it is new."""
+        """Record that the relay accepts the agent, so that phones can pair now. Store the token if it is new."""
         self._follow(PairingEvent.AUTHENTICATED)
         renewed = message.token != self._token
         self._token = message.token
@@ -232,7 +232,7 @@ class Pairing:
         return [SendToRelay("error", messages.Notice(message=reason)), entry]
 
     def paired(self, message: messages.Paired) -> list[PairingCommand]:
-        """Handle the relay's announcement of a pairing: open a peer connection to the phone if the agent verified it.
+        """Handle the relay's announcement of a pairing: open a peer connection, unless the phone is not verified yet.
 
         A repeated announcement changes nothing.
         """

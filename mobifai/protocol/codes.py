@@ -2,7 +2,7 @@
 
 A grant is an unused invitation. A client redeems it by its code or by its token, whichever is used first. Codes that
 people type are short, so failed attempts are limited for each address. The code in a link is a long secret that can't
-be guessed, and needs no limit. Times are seconds since the epoch. `pick` chooses a character of an alphabet.
+be guessed, and needs no limit. Times are in seconds of any one clock. `pick` chooses a character of an alphabet.
 """
 
 import hmac

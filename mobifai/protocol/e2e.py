@@ -40,7 +40,7 @@ def prologue(agent_id: str, phone_id: str) -> bytes:
 
 
 def link_psk(secret: bytes) -> bytes:
-    """Return the pre-shared key that is derived from a link's secret."""
+    """Return the pre-shared key that is derived from the secret of an invitation link."""
     return sha256(b"MobiFai link secret 1\n" + secret).digest()
 
 
@@ -69,7 +69,7 @@ TRANSITIONS: Mapping[E2eStage, Mapping[str, E2eStage]] = {
 
 
 class Reason(StrEnum):
-    """The reason that a refused phone receives."""
+    """Why the agent refuses a phone, as the phone receives it in `e2e:refused`."""
 
     UNKNOWN = "unknown"
     LINK_USED = "link-used"
@@ -78,7 +78,7 @@ class Reason(StrEnum):
 
 
 class KeyStatus(Enum):
-    """Whether the agent knows a public key."""
+    """Whether the agent has pinned or revoked a phone's public key."""
 
     PINNED = "pinned"
     REVOKED = "revoked"
@@ -89,7 +89,7 @@ class Trust(Protocol):
     """The keys and links that the agent accepts. Both may change during a session, so no answer is cached."""
 
     def key_status(self, key: bytes) -> KeyStatus:
-        """Return whether the agent knows a public key."""
+        """Return whether the agent has pinned or revoked a phone's public key."""
 
     def psks(self) -> Iterable[bytes]:
         """Return the pre-shared keys of the invitation links that are valid now."""

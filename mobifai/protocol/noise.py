@@ -48,7 +48,7 @@ class KeyPair:
 
     @classmethod
     def of(cls, private: bytes) -> "KeyPair":
-        """Return the pair of a private key. Raises ValueError for an invalid key."""
+        """Return the key pair of a private key. Raises ValueError for an invalid key."""
         from cryptography.hazmat.primitives.asymmetric import x25519  # noqa: PLC0415 - see above
 
         key = x25519.X25519PrivateKey.from_private_bytes(private)
@@ -142,7 +142,7 @@ class _Symmetric:
         self.mix_hash(responder_static)
 
     def copy(self) -> "_Symmetric":
-        """Return a copy on which a pre-shared key can be tried. Both share a cipher, so call this before `seal`."""
+        """Return a copy on which a pre-shared key can be tried. It shares the cipher, so call this before `seal`."""
         twin = object.__new__(_Symmetric)
         twin.hash, twin._chaining_key, twin._cipher = self.hash, self._chaining_key, self._cipher
         return twin

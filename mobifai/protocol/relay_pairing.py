@@ -136,7 +136,7 @@ class Pair:
     confirmed: frozenset[str] = field(default=frozenset())
 
     def other(self, sid: str) -> str:
-        """Return the socket of the other device."""
+        """Return the socket of the pair's other device."""
         return self.phone if sid == self.agent else self.agent
 
 

@@ -96,7 +96,7 @@ def machine_addresses(*, ipv6: bool = True) -> list[IPv4Address | IPv6Address]:
 def sort_by_reachability(
     interfaces: list[Interface], sources: set[IPv4Address | IPv6Address]
 ) -> list[IPv4Address | IPv6Address]:
-    """Return the usable addresses, those that phones most likely reach first. `sources` have a default route."""
+    """Return the usable addresses; the one that phones most likely reach first. `sources` have a default route."""
     usable = [one for one in interfaces if not _is_useless(one.address)]
     keyed = [
         (_SortKey(_rank(one, sources), one.address.version, number), one.address) for number, one in enumerate(usable)

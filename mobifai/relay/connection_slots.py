@@ -48,7 +48,7 @@ class KnownAddresses:
         self._ledger = ledger
 
     def close(self) -> None:
-        """Close the ledger entry."""
+        """Close the ledger entry of the known addresses."""
         self._ledger.close(self._bound)
 
     def add(self, address: str) -> None:

@@ -60,10 +60,10 @@ class DeviceConnection(Protocol):
         """Send the device an event now, or queue it. A full queue closes the connection."""
 
     def disconnect(self) -> None:
-        """Send queued packets, tell the device not to reconnect, and close."""
+        """Send queued packets, tell the device not to reconnect, and close the connection."""
 
     def close(self, code: CloseCode) -> None:
-        """Send queued packets and close. The device may reconnect."""
+        """Send queued packets, and close the connection. The device may reconnect."""
 
 
 class EventDispatcher:
@@ -95,7 +95,10 @@ class EventDispatcher:
         self.handle(connection, event, arguments)
 
     def peer_of(self, key: str) -> DeviceConnection | None:
-        """Return the connection of the device with which the device of connection `key` pairs or is paired, or None."""
+        """Return the connection of the other device in the pair of connection `key`, or None.
+
+        The pairing may still be under way.
+        """
         pair = self._registry.pair_of(key)
         return self._connections.get(pair.other(key)) if pair is not None else None
 
@@ -234,7 +237,7 @@ class EventDispatcher:
             self._of_account.set(len(self._registry.of_largest_user()))
 
     def find_pending(self, nonce: str, device_id: str, kind: str) -> DeviceConnection | None:
-        """Return the connection on which a device waits for the sign-in `nonce`, or None. Its id alone finds none."""
+        """Return the connection on which a device waits for this sign-in, or None. All three values have to match."""
         for connection in self._connections.values():
             register = connection.pending_register
             is_asked = connection.nonce and hmac.compare_digest(

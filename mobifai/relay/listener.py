@@ -38,7 +38,7 @@ OpenServer = Callable[[], Awaitable["web.Server"]]
 
 
 class Listener:
-    """Accepts connections. `http_connections` owns them."""
+    """Accepts the relay's HTTP connections, which `http_connections` owns."""
 
     def __init__(
         self, ledger: Ledger, trusted: Networks, known: KnownAddresses, monotonic: Callable[[], float]

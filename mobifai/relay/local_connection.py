@@ -27,13 +27,13 @@ LocalEvent = tuple[str, msgspec.Raw]
 
 
 class LocalEventHandler(Protocol):
-    """The handler of a device's events (see `EventDispatcher`)."""
+    """The handler of the events that a device in this process emits (see `EventDispatcher`)."""
 
     def handle(self, connection: DeviceConnection, event: str, arguments: tuple[object, ...]) -> None:
-        """Handle one event now."""
+        """Handle one event that the device emitted on `connection`, now."""
 
     def peer_of(self, key: str) -> DeviceConnection | None:
-        """Return the connection of the device with which the device of connection `key` pairs or is paired, or None."""
+        """Return the connection of the other device in the pair of connection `key`, or None."""
 
 
 class LocalConnection:

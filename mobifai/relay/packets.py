@@ -26,7 +26,7 @@ _HEADER, _LONG_HEADER = Struct("!BBH"), Struct("!BBQ")
 
 
 class _EventArray(msgspec.Struct, array_like=True, frozen=True):
-    """An event as an array. Payloads after the second are ignored."""
+    """The JSON array in the packet of an event: its name, then its payloads. Those after the second are ignored."""
 
     name: str
     first: msgspec.Raw = msgspec.Raw()
@@ -61,7 +61,7 @@ _SHORT = {"1": ClientPacket(PacketType.CLOSE), "3": ClientPacket(PacketType.PONG
 
 
 def read(text: str) -> ClientPacket:
-    """Parse a frame. Raises ValueError for a frame that no client of this relay sends."""
+    """Parse a device's frame. Raises ValueError for a frame that no client of this relay sends."""
     short = _SHORT.get(text[:1])
     if short is not None:
         return short

@@ -56,7 +56,7 @@ class SecurityMiddleware:
         self._paths = paths
 
     def middleware(self) -> Middleware:
-        """Return the aiohttp middleware."""
+        """Return the checks and the handling of exceptions as a middleware for aiohttp."""
 
         @web.middleware
         async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -161,7 +161,7 @@ class _Components:
         self.devices = RelayDevices(sign_in, self.dispatcher)
 
     async def open_http(self) -> "web.Server":
-        """Import and start the HTTP server."""
+        """Import, set up and return the HTTP server."""
         from mobifai.relay.app import make_runner  # noqa: PLC0415 - see there
         from mobifai.relay.routes import HttpRoutes  # noqa: PLC0415
 

@@ -70,7 +70,7 @@ class SignIn:
         self.accounts = Accounts(store, ledger, pick, now, monotonic, shared=shared)
 
     def close(self) -> None:
-        """Close the ledger entries."""
+        """Close the ledger entries of all accounts."""
         self.accounts.close()
 
     # -- new devices

@@ -80,7 +80,7 @@ class SocketIOEndpoint:
         return str(self._count)
 
     async def serve(self, request: "web.Request") -> "web.StreamResponse":
-        """Serve one connection from its request to its end."""
+        """Serve one WebSocket connection of a device, from its request to its end."""
         from aiohttp import web  # noqa: PLC0415 - loaded by now, and not needed by an agent without phones
 
         from mobifai.relay.websocket_connection import WebSocketConnection  # noqa: PLC0415

@@ -99,12 +99,12 @@ class WebSocketConnection:
         return True
 
     def disconnect(self) -> None:
-        """Send queued packets and a Socket.IO disconnect, after which the device does not reconnect, and close."""
+        """Send queued packets and a Socket.IO disconnect, so that the device does not reconnect; then close."""
         self.outbox.put(packets.DISCONNECT)
         self.close(CloseCode.OK)
 
     def close(self, code: CloseCode) -> None:
-        """Send queued packets and close. The device may reconnect."""
+        """Send queued packets, and close the connection. The device may reconnect."""
         if not self.outbox.ended:
             self._close_code = code
         self.outbox.finish()
@@ -140,7 +140,7 @@ class WebSocketConnection:
         return self._socket
 
     def end(self) -> None:
-        """Free all resources. Packets that could not be sent are discarded."""
+        """Free all resources of the connection, which has ended. Packets that could not be sent are discarded."""
         self.outbox.clear()
         if self._ping is not None:
             self._ping.cancel()

@@ -166,11 +166,11 @@ class EncryptedSession:
         return self._state.ciphers is not None and self._relay.open
 
     def room_for_bulk(self, piece: int) -> bool:
-        """Whether output may be sent now."""
+        """Return whether a chunk of `piece` bytes of output may be sent now."""
         return self.open and self._relay.room_for_bulk(piece)
 
     def room_for_control(self) -> bool:
-        """Whether a short message may be sent now."""
+        """Return whether a short message may be sent now."""
         return self.open and self._relay.room_for_control()
 
     def send(self, event: str, payload: object) -> None:

@@ -105,7 +105,7 @@ class Inbound:
         self._accept(f"code:{event}" if event in CODE_ACTIONS else event, payload)
 
     def from_channel(self, text: str) -> None:
-        """Process a frame of the data channel."""
+        """Process a frame that has arrived on the data channel."""
         if not self._closed:
             self._frame(text, Way.CHANNEL)
 

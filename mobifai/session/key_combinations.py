@@ -44,7 +44,7 @@ class Combinations:
         self._kept = self._read()
 
     def close(self) -> None:
-        """Close the ledger entry."""
+        """Close the ledger entry of the key combinations."""
         self._ledger.close(self._bound)
 
     @property

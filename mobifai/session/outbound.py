@@ -140,7 +140,7 @@ class OutboundQueue:
     # -- sending
 
     def flush(self) -> None:
-        """Send messages and output while the transport has room."""
+        """Send the messages that wait, then output of the feeds, while the transport has room."""
         if self._paused:
             return
         try:

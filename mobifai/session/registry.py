@@ -94,7 +94,7 @@ class SessionRegistry:
         self._open(candidate.phone, features, candidate.encryption)
 
     def candidate_refused(self, candidate: Candidate) -> None:
-        """Forget a candidate, and end its pairing."""
+        """Discard a candidate that can't prove its key, and end its pairing."""
         self._sessions.discard(candidate)
         candidate.close()
         candidate.phone.end_pairing()
@@ -113,7 +113,8 @@ class SessionRegistry:
         session.start()
 
     def _refuse(self, phone: PairedPhone, encryption: EncryptedSession | None) -> None:
-        """Open no session for a phone: too many closed sessions have data channels that have not ended yet."""
+        """End the pairing with a phone for which there is no room: too many closed sessions still have data channels.
+        """
         _log.warning("the phone has to pair again: %s", self._bound.refuse("one more session"))
         if encryption is not None:
             encryption.close()
@@ -132,7 +133,7 @@ class SessionRegistry:
     # -- events of sessions (SessionOwner)
 
     def session_closed(self, session: Session) -> None:
-        """Forget a session, and end its data channel."""
+        """Discard a session that has closed, and end its data channel."""
         self._sessions.discard(session)
         task = self._tasks.get(session)
         if task is not None:

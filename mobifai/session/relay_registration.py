@@ -137,7 +137,7 @@ class RelayRegistration:
         await self.transport.run()
 
     def close(self) -> None:
-        """Stop the timer. Idempotent."""
+        """Stop the timer of `end_pairing`. Idempotent."""
         self._cancel_leaving()
 
     @property
@@ -148,7 +148,7 @@ class RelayRegistration:
     # -- events of the relay (RelayListener)
 
     def relay_connected(self) -> None:
-        """Register with the relay."""
+        """Register with the relay, to which a new connection is open."""
         self._prompts_left = MOST_SIGN_IN_PROMPTS
         self._do(self._pairing.relay_connected(len(self._tabs)))
 

@@ -54,11 +54,11 @@ class SessionRouter:
             self._registry.end(member, "the phone left before it had proven who it is")
 
     def relay_has_room(self) -> None:
-        """Send queued messages and output."""
+        """Let the phone's session send the messages and output that wait."""
         if self._session is not None:
             self._session.outbound.flush()
 
     def relay_echoed(self, nonce: str) -> None:
-        """Pass an echo of the relay to the handover."""
+        """Pass an echo of the relay to the transports of the phone's session."""
         if self._session is not None:
             self._session.transports.relay_echoed(nonce)

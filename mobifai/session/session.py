@@ -242,7 +242,7 @@ class Session:
     # -- events of the transports (TransportsListener)
 
     def channel_message(self, text: str) -> None:
-        """Process a frame of the data channel."""
+        """Process a frame that has arrived on the data channel."""
         self.inbound.from_channel(text)
 
     def channel_lost(self) -> None:

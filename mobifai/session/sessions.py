@@ -24,7 +24,7 @@ class Sessions:
 
     @property
     def open(self) -> list[Session]:
-        """The sessions, oldest first."""
+        """The sessions without the candidates, oldest first."""
         return [member for member in self._members.values() if isinstance(member, Session)]
 
     def get(self, device_id: str) -> Candidate | Session | None:
@@ -50,5 +50,5 @@ class Sessions:
             del self._members[member.device_id]
 
     def close(self) -> None:
-        """Close the ledger entry."""
+        """Close the ledger entry of the sessions."""
         self._ledger.close(self._bound)

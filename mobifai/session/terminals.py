@@ -26,10 +26,10 @@ RESUME_SECONDS = 2.0
 
 
 class Outlet(Protocol):
-    """Sends to the viewer. No call may fail or wait."""
+    """Sends messages and output to the viewer. No call may fail or wait."""
 
     def send(self, event: str, payload: object) -> None:
-        """Send a message."""
+        """Send the viewer a message."""
 
     def send_by_relay(self, event: str, payload: object) -> None:
         """Send a message by the relay, also when a data channel is open."""
@@ -131,7 +131,7 @@ class SessionTerminals:
                 feed.attach()
 
     def _watch_hidden(self) -> None:
-        """Report output of terminals that are not shown, to a viewer that supports this."""
+        """From now on, report output of terminals that are not shown, if the viewer supports such reports."""
         for uuid, feed in self._feeds.items():
             feed.watch(self._features.unseen_output and uuid not in self.shown)
 

@@ -37,7 +37,7 @@ class TransportsListener(Protocol):
         """Messages take the relay again, or wait for the next data channel."""
 
     def transports_ended(self) -> None:
-        """No transport is left."""
+        """No transport to the phone is left."""
 
 
 class SessionTransports:
@@ -157,7 +157,7 @@ class SessionTransports:
         self._handover.begin(self._phone.request_echo if asks else None, listens=self._features.offsets)
 
     def channel_message(self, text: str) -> None:
-        """Pass on a frame of the data channel."""
+        """Pass a frame that has arrived on the data channel to the listener."""
         self._listener.channel_message(text)
 
     def channel_has_room(self) -> None:

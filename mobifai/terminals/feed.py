@@ -66,7 +66,7 @@ class TerminalFeed:
 
     @property
     def waiting(self) -> int:
-        """Bytes of output that can be taken now."""
+        """Bytes of output that `take` can return now."""
         return self._cursor.waiting if self.attached else 0
 
     @property
@@ -165,7 +165,10 @@ class TerminalFeed:
         self._on_unseen(self)
 
     def holds_back(self) -> bool:
-        """Return whether the program has to wait for the viewer. Also start or stop the timer of a viewer behind."""
+        """Return whether the program has to wait for the viewer.
+
+        Also start or stop the timer that ends the wait for a viewer that takes nothing.
+        """
         stop = self._cursor.must_stop
         if stop or self._cursor.out_of_credit:
             if self._stall_timer is None:

@@ -120,7 +120,7 @@ class Keeper:
                 self._supervisor.send({"ended": pid, "status": status})
 
     def close(self) -> None:
-        """Hang up on every shell, and close the connections."""
+        """Hang up on every shell, and close the connections to the agent and to commands."""
         self._supervisor.disconnect()
         if self._control is not None:
             self._control.close()

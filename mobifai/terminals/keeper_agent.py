@@ -37,7 +37,9 @@ class AgentProcess:
         return self._connection.fileno()
 
     def receive(self) -> bool:
-        """Read once from the connection. Return False at its end. Raises BlockingIOError if nothing has arrived."""
+        """Read once from the connection. Return False if the agent has closed it. Raises BlockingIOError if no data
+        has arrived.
+        """
         try:
             return self._receiver.receive()
         except BlockingIOError:
@@ -68,11 +70,11 @@ class AgentProcess:
         self._receiver.close()
 
     def terminate(self) -> None:
-        """Ask the process to end."""
+        """Ask the agent's process to end (SIGTERM)."""
         self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End the process."""
+        """End the agent's process immediately (SIGKILL)."""
         self._signal(signal.SIGKILL)
 
     def reaped(self) -> None:

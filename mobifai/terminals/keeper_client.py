@@ -172,7 +172,7 @@ class KeeperClient:
                 on_exit(news.get("status"))
 
     def _require_lines(self) -> None:
-        """Raise ValueError if an incomplete line is too long."""
+        """Raise ValueError if the part of a line that has arrived is too long already."""
         if self._receiver.is_overfull:
             raise ValueError(f"a line of more than {keeper_protocol.LINE_BYTES} bytes")
 

@@ -82,7 +82,7 @@ class Receiver:
 
     @property
     def is_overfull(self) -> bool:
-        """Return whether an incomplete line is too long. Call this after `next` has returned None."""
+        """Return whether the part of a line that has arrived is too long. Call this once `next` has returned None."""
         return len(self._data) > LINE_BYTES
 
     def next(self) -> "dict[str, Any] | None":

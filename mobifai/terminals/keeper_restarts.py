@@ -100,7 +100,7 @@ def _hint(status: int) -> str:
 
 
 def status_name(status: int) -> str:
-    """Return the name of an exit status, or of the signal that it stands for."""
+    """Return the name of an exit status or, if it is negative, of the signal that ended the process."""
     if status >= 0:
         return f"status {status}"
     try:

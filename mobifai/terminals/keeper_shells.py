@@ -91,7 +91,7 @@ class HeldShells:
         return shell
 
     def end(self, pid: int) -> None:
-        """Hang up on the shell with this process."""
+        """Hang up on the shell whose process is `pid`."""
         for shell in self:
             if shell.pid == pid:
                 self._close(shell)

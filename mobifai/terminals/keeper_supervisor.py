@@ -179,7 +179,7 @@ class AgentSupervisor:
             self.disconnect()
 
     def greeting(self) -> "dict[str, Any]":
-        """Return the message that informs a new agent about the agents before it."""
+        """Return the keeper's pid and data about earlier agents, for the answer to a new agent's first message."""
         return {"notes": self._state.notes, "pid": os.getpid(), "life": self._state.agents}
 
     def note_port(self, port: int) -> None:
@@ -214,7 +214,7 @@ class AgentSupervisor:
             self._agent.kill()
 
     def status(self) -> "dict[str, Any]":
-        """Return the agent's part of the keeper's status."""
+        """Return the fields about the agent in the keeper's status."""
         due = self._state.start_at
         running = "not answering" if self._state.is_serving else "starting"
         return {

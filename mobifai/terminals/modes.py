@@ -56,7 +56,7 @@ class Modes:
             self._keypad = False
 
     def after(self, data: bytes) -> "Modes":
-        """Return the modes after some more bytes; this object does not change."""
+        """Return the modes as they are after `data` follows; this object does not change."""
         later = copy(self)
         later._set = dict(self._set)  # bounded by _TRACKED
         later.feed(data)

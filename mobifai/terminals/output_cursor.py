@@ -123,7 +123,7 @@ class OutputCursor:
     # -- the phone and its position
 
     def reset(self, *, acknowledges: bool) -> None:
-        """Start over with a phone whose position is unknown."""
+        """Start over with a phone whose position is unknown. `acknowledges`: it reports what it has rendered."""
         self._acknowledges = acknowledges
         self.window.begin()
         self.invalidate()
@@ -208,7 +208,7 @@ class OutputCursor:
 
     @property
     def waiting(self) -> int:
-        """Bytes that may be taken now."""
+        """Bytes of output that `take` can return now."""
         if self._asks:
             return 1
         if self._follows:

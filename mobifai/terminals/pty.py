@@ -176,12 +176,12 @@ class Pty:
         return min(cols, MAX_COLS) or 80, min(rows, MAX_ROWS) or 24
 
     def foreground(self) -> Foreground:
-        """Return the program that reads the input."""
+        """Return the program that reads the terminal's input now."""
         return UNKNOWN if self._master is None else foreground(self._master)
 
     @property
     def input_waits(self) -> bool:
-        """Return whether input is buffered."""
+        """Return whether input waits that the kernel has not accepted yet."""
         return len(self._waiting) > 0
 
     def resize(self, cols: int, rows: int) -> None:

@@ -54,7 +54,7 @@ class TabRecords:
         self._store.set_active(active)
 
     def set_active(self, uuids: tuple[str, ...]) -> None:
-        """Store which tabs are active."""
+        """Store that these tabs are active, and that all others are not."""
         self._store.set_active(uuids)
 
 

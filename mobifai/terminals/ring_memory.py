@@ -37,14 +37,14 @@ class RingMemory:
         return self._memory.closed
 
     def modes(self) -> Modes:
-        """Return the stored modes."""
+        """Return the modes that `keep_modes` has stored."""
         (length,) = _LENGTH.unpack_from(self._page, MARKS_BYTES)
         modes = Modes()
         modes.feed(bytes(self._page[_MODES_AT : _MODES_AT + length]))
         return modes
 
     def keep_modes(self, modes: Modes) -> None:
-        """Store the modes. An unfinished escape sequence of several kilobytes does not fit and is cut off."""
+        """Store the modes in which the kept bytes begin. An unfinished escape sequence that does not fit is cut off."""
         state = modes.state()[: _STREAM_AT - _MODES_AT]
         _LENGTH.pack_into(self._page, MARKS_BYTES, len(state))
         self._page[_MODES_AT : _MODES_AT + len(state)] = state

@@ -63,7 +63,7 @@ OnExit = Callable[[int | None], None]
 
 
 class Spawner(Protocol):
-    """Owns the shells' processes."""
+    """Starts shells, and owns their processes."""
 
     def spawn(self, uuid: str, spec: ShellSpec, on_exit: OnExit) -> Spawned:
         """Start a shell; `on_exit` is called once, when its process has ended. Raises TerminalError."""

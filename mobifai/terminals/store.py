@@ -58,7 +58,7 @@ class TabStore:
         ]
 
     def save(self, tab: Tab, cwd: str) -> None:
-        """Store or update a tab."""
+        """Store a tab and the working directory of its shell, or update them."""
         self._write(
             "INSERT INTO tabs (uuid, name, created_at, cwd, active) VALUES (?, ?, ?, ?, 0)"
             " ON CONFLICT (uuid) DO UPDATE SET name = excluded.name, cwd = excluded.cwd",
@@ -70,7 +70,7 @@ class TabStore:
         self._write("DELETE FROM tabs WHERE uuid = ?", (uuid,))
 
     def set_active(self, uuids: Iterable[str]) -> None:
-        """Store which tabs are active."""
+        """Store that these tabs are active, and that all others are not."""
         marks = tuple(uuids)
         places = ", ".join("?" * len(marks))
         self._write(f"UPDATE tabs SET active = uuid IN ({places})", marks)  # noqa: S608 - only question marks

@@ -45,9 +45,9 @@ class Tab:
 
 
 class TypedInput:
-    """When and what somebody typed into one terminal. `used`: somebody typed into it under an earlier agent.
+    """What was typed into one terminal last, and when. `used`: something was typed under an earlier agent.
 
-    `fresh`: its shell has just started, so nothing was typed before.
+    `fresh`: the terminal's shell has just started, so nothing was typed before.
     """
 
     def __init__(self, *, used: bool, fresh: bool) -> None:
@@ -193,7 +193,7 @@ class Terminal:
             self._pty.read_echo(ECHO_SECONDS)
 
     def foreground(self) -> Foreground:
-        """Return the program that reads the input; UNKNOWN while input is buffered."""
+        """Return the program that reads the terminal's input now; UNKNOWN while input waits to be accepted."""
         return UNKNOWN if self._pty.input_waits else self._pty.foreground()
 
     def resize(self, cols: int, rows: int) -> None:

@@ -34,7 +34,7 @@ CLOSE_SECONDS = 1.5
 
 
 class PeerListener(Protocol):
-    """Receives events of a connection. No method may block."""
+    """Receives events of a peer connection. No method may block."""
 
     def channel_opened(self) -> None:
         """The data channel is open."""

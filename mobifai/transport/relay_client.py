@@ -40,7 +40,7 @@ _BULK_PACKETS = 4
 
 
 class RelayListener(Protocol):
-    """Receives events of the connection. No method may block."""
+    """Receives events of the agent's connection to its relay. No method may block."""
 
     def relay_connected(self) -> None:
         """A new connection is established."""
@@ -52,7 +52,7 @@ class RelayListener(Protocol):
         """An event arrived. `payload` is its argument as JSON that is not decoded yet; None if it has none."""
 
     def relay_has_room(self) -> None:
-        """A message has left, so there may be room for others."""
+        """A sent message has left, so there may be room for others."""
 
 
 class RelayClient:

@@ -60,7 +60,7 @@ class RelaySocket:
                     await self.send(packets.PONG)
 
     async def receive(self) -> packets.Packet:
-        """Return the next packet."""
+        """Wait for the relay's next packet, and return it."""
         packet = packets.read(await self._receive())
         if isinstance(packet, packets.Closed):
             raise RelayUnreachable("the relay ended the connection")

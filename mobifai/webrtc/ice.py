@@ -162,7 +162,7 @@ class Lookups:
             _log.info("the phone's address %s can't be looked up: %r", candidate.host[:64], error)
 
     async def stop(self) -> None:
-        """Cancel the lookups."""
+        """Cancel the name lookups that have not ended."""
         tasks = [*self._tasks]
         for task in tasks:
             task.cancel()
@@ -170,7 +170,7 @@ class Lookups:
 
 
 class _Checks:
-    """Starts the checks of one connection, while aioice waits for their results rather than for the next check."""
+    """Starts the connectivity checks of one connection by a timer, so that aioice waits for their results only."""
 
     def __init__(self, ice: Any) -> None:
         self._ice = ice
