@@ -33,7 +33,7 @@ class Way(StrEnum):
 
 
 class Numbering:
-    """Numbers the messages that one side sends. `next` is the next message's number; None if the session uses none."""
+    """Numbers the messages that one side sends. `next` is the number of the next one; None if they have no numbers."""
 
     def __init__(self) -> None:
         self.next: int | None = None

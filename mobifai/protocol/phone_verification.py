@@ -13,7 +13,9 @@ from mobifai.protocol.handshake import Identity, Party, bound_text, verifies
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """The phone of a handshake. `to_verify` is the text that it signs; None if the relay gives no challenge for it."""
+    """The phone of a handshake. `to_verify` is the text that the phone signs; None if the relay does not tell the agent
+    the phone's challenge.
+    """
 
     peer_id: str
     secret: bytes
@@ -39,7 +41,10 @@ def is_reflected(message: messages.HandshakeInitiate, device_id: str, identity: 
 
 
 def signed_texts(message: messages.HandshakeInitiate, device_id: str, identity: Identity) -> tuple[str, str | None]:
-    """Return the text that the agent signs, and the one that the phone signs (None if the relay does not give it)."""
+    """Return the text that the agent signs, and the one that the phone signs.
+
+    The second is None if the relay does not tell the agent the phone's challenge.
+    """
     theirs = message.peer_challenge
     if theirs is None or not Features.common(message.peer_features).binds:
         return message.challenge, theirs

@@ -21,8 +21,9 @@ _BLANK = frozenset(
 
 
 def is_shown(character: str) -> bool:
-    """Return whether a character is visible and affects nothing else, unlike a control or format character or a line
-    end.
+    """Return whether a character is visible and does not change how other text is shown.
+
+    Control characters, format characters and line ends do.
     """
     return character.isprintable() and ord(character) not in _BLANK
 

@@ -74,7 +74,10 @@ class Listener:
 
 
 async def _opened(open_server: OpenServer, listening: socket.socket) -> "web.Server":
-    """Wait for the first connection, and make the server. Retry if that fails, as during an update of the libraries."""
+    """Wait for the first connection, and return the server that `open_server` makes.
+
+    If that fails, as during an update of the libraries, try again on the next connection.
+    """
     while True:
         await _somebody_connects(listening)
         try:

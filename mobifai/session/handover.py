@@ -22,7 +22,7 @@ _MARK = "until-channel:"
 
 
 class ChannelHandover:
-    """One handover at a time. `waits` returns whether the relay's transport has messages that are not on the wire.
+    """Performs one handover at a time. `waits` returns whether messages still wait to be sent to the relay.
 
     `go` switches to the channel. It is called once for each `begin`, unless `stop` is called first; its argument says
     whether all earlier messages have arrived.

@@ -34,7 +34,7 @@ class Sessions:
     def in_the_way(self, device_id: str) -> Candidate | Session | None:
         """Return the session or candidate that has to end before this device can connect, or None.
 
-        That is its own earlier one or, if there is no room, the oldest.
+        That is the device's own earlier session or candidate or, if there is no room, the oldest of all.
         """
         if device_id in self._members or self._bound.room:
             return self._members.get(device_id)

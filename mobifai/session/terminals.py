@@ -199,7 +199,7 @@ class SessionTerminals:
         self._show(tuple(dict.fromkeys(known)))
 
     def type(self, message: messages.TerminalInput) -> None:
-        """Type into a terminal. Text without a terminal's id goes to the first one shown whose shell runs.
+        """Type a text into a terminal. Without a terminal's id, it goes to the first shown terminal whose shell runs.
 
         Raises TerminalError.
         """

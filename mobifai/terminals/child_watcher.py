@@ -27,7 +27,7 @@ def open_exit_descriptor(pid: int) -> int:
 
 
 class ChildWatcher:
-    """Calls `on_exit` once with a child's exit status when it has ended, unless it is closed before.
+    """Calls `on_exit` once, with the exit status of a child that has ended, unless the watcher is closed before.
 
     The status is the negative number of the signal that ended the child, if one did. It is None if the child was reaped
     elsewhere.

@@ -32,7 +32,7 @@ changed."""
 
 
 class CongestionWindow:
-    """The window of one terminal with one phone. `ceiling` is in bytes, `clock` in seconds.
+    """The window of one terminal with one phone. `ceiling` is its largest size in bytes; `clock` returns seconds.
 
     One chunk of output at a time is timed, from sending to acknowledgement. A lost acknowledgement makes that round
     trip longer, which does not affect the shortest one.

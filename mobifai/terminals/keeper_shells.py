@@ -31,7 +31,7 @@ class ShellRefused(Exception):
 
 
 class HeldShell:
-    """One shell. `status` is its exit status once it has ended, negative for a signal.
+    """One shell that the keeper holds. `status` is its exit status once it has ended, negative for a signal.
 
     `label` describes the shell's tab, for an agent that adopts the shell; the keeper reads only the name in it.
     """

@@ -35,7 +35,7 @@ _INVALID = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, Re
 
 
 class AgentSupervisor:
-    """Runs one agent at a time until `stop`. `exit_status` is the keeper's own, set once no agent follows.
+    """Runs one agent at a time until `stop`. `exit_status` is that of the keeper, known once no agent follows.
 
     `handle` is called with each message of the agent. The first agent starts immediately, unless one is adopted before.
     """
@@ -199,9 +199,9 @@ class AgentSupervisor:
     # -- commands
 
     def restart(self) -> None:
-        """Start an agent now.
+        """Handle `mobifai restart`, which no agent has answered: start an agent now.
 
-        A running agent is replaced, since it did not answer the command, unless it may still be starting.
+        A running agent is killed and replaced, since it did not answer, unless it may still be starting.
         """
         now = time.monotonic()
         if self._stopping_since is not None:

@@ -80,7 +80,7 @@ def ceiling(ring: int, window: int) -> int:
 
 
 def advertised_window(ring: int, window: int) -> int:
-    """Return the window to advertise to a phone, in bytes. The phone need not acknowledge less than a quarter of it."""
+    """Return the window to advertise to a phone, in bytes. The phone may acknowledge output in quarters of it."""
     return min(4 * ACKNOWLEDGED_EACH, ceiling(ring, window))
 
 

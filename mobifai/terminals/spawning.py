@@ -39,7 +39,10 @@ class SpawnError(Exception):
 
 
 def start_shell(argv: Sequence[str], env: Mapping[str, str], cwd: str, size: tuple[int, int]) -> tuple[int, int]:
-    """Start a shell on a new terminal of `size` (rows, columns). Returns its pid and the master. Raises SpawnError."""
+    """Start a shell on a new terminal of `size` (rows, columns). Return its pid and the master side's descriptor.
+
+    Raises SpawnError.
+    """
     _check_arguments(argv, env, size)
     if not can_be_entered(cwd):
         raise SpawnError(f"expected a directory to start a shell in; found {cwd}")

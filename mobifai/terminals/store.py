@@ -31,7 +31,7 @@ class SavedTab:
 
 
 class TabStore:
-    """Owns the database. Writes survive a crash of the agent (WAL, synchronous=NORMAL).
+    """Owns the database of tabs. Writes survive a crash of the agent (WAL, synchronous=NORMAL).
 
     A write that fails (a full disk) is logged; the tab is then missing after a restart.
     """

@@ -21,9 +21,9 @@ _MID = re.compile(r"(?m)^a=mid:([^\s]+)")
 
 
 class Negotiation:
-    """The negotiation of one connection. `mid` names its offer.
+    """The negotiation of one connection. `mid` identifies the agent's offer.
 
-    The answer repeats it (RFC 8829, section 5.3.1), so that a late answer to another offer is recognized.
+    The phone's answer repeats `mid` (RFC 8829, section 5.3.1), so that a late answer to another offer is recognized.
     """
 
     def __init__(

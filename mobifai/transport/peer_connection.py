@@ -50,7 +50,7 @@ class PeerConnection:
     """A transport to the phone by WebRTC. `async with` closes it.
 
     `opened` is set when the channel opens or can no longer open, `ended` when the connection is of no further use.
-    `mid` names its offer.
+    `mid` identifies the offer (see `Negotiation`).
     """
 
     def __init__(

@@ -101,7 +101,7 @@ class FastDtlsTransport(RTCDtlsTransport):
             await self._take(came[0])
 
     async def _take(self, datagram: bytes) -> None:
-        """Handle one datagram as the parent class does, but send no answer of OpenSSL after plain data: it has none."""
+        """Handle one datagram as the parent class does, but do not ask OpenSSL for an answer to data: it has none."""
         if isinstance(datagram, _OpenedRecord):
             data: bytes | None = datagram
         elif 19 < datagram[0] < 64:
