@@ -1,4 +1,4 @@
-"""Composition of the relay, for the length of a scope.
+"""Builds the relay from its parts, and runs it for the length of a scope.
 
 Owns the listening socket, the state on disk, the connections and the timer. Resources are closed in reverse order.
 """

@@ -69,7 +69,7 @@ class RegistrationListener(Protocol):
         """Whether the data channel of the phone is open."""
 
     def phone_paired(self, phone: PairedPhone) -> None:
-        """A phone is paired. It replaces the previous phone."""
+        """A phone has paired, in place of the previous phone."""
 
     def phone_unpaired(self, reason: str) -> None:
         """The pairing has ended, so the phone's session has to end."""
@@ -133,7 +133,7 @@ class RelayRegistration:
         )
 
     async def run(self) -> None:
-        """Stay registered until cancelled."""
+        """Stay registered with the relay until cancelled."""
         await self.transport.run()
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from mobifai.session.sessions import Sessions
 
 
 class SessionRouter:
-    """The listener of one registration. `registry` opens and ends the sessions."""
+    """Receives the events of one registration, as its `RegistrationListener`. `registry` opens and ends sessions."""
 
     def __init__(self, registry: SessionRegistry, sessions: Sessions) -> None:
         self._registry = registry
@@ -35,7 +35,7 @@ class SessionRouter:
         return self._session is not None and self._session.transports.channel_open
 
     def phone_paired(self, phone: PairedPhone) -> None:
-        """Admit a phone. It replaces the previous phone."""
+        """Admit a phone that has paired, and end the session of the previous phone."""
         self.phone_unpaired("another pairing replaces this session")
         self._phone = phone
         self._registry.admit(phone)

@@ -194,7 +194,7 @@ class SessionTerminals:
         self._tabs.rename(message.uuid, message.name)
 
     def switch(self, message: messages.ProcessSwitch) -> None:
-        """Show these tabs; unknown ids are dropped."""
+        """Show the tabs that the viewer names, and no others. Unknown ids are ignored."""
         known = (uuid for uuid in message.active_uuids if self._tabs.get(uuid) is not None)
         self._show(tuple(dict.fromkeys(known)))
 

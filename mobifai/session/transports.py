@@ -95,7 +95,7 @@ class SessionTransports:
     # -- the relay
 
     def use_relay(self) -> None:
-        """Send by the relay while no data channel is open."""
+        """From now on, send by the relay while no data channel is open."""
         self.outbound.relay_serves = True
 
     def leave_relay(self) -> None:
@@ -103,7 +103,7 @@ class SessionTransports:
         self.outbound.relay_serves = False
 
     def relay_echoed(self, nonce: str) -> None:
-        """Record that the relay returned an echo: all messages that were sent before it have arrived."""
+        """Record that the relay returned an echo, so all messages that were sent before its request have arrived."""
         self._handover.echoed(nonce)
 
     def _relay_has_messages(self) -> bool:
@@ -165,7 +165,10 @@ class SessionTransports:
         self.outbound.flush()
 
     def connection_ended(self, was_open: bool) -> None:
-        """Continue by the relay. The listener then sends the output that the channel lost, or else the screens."""
+        """Handle the end of a peer connection: continue by the relay.
+
+        The listener then sends the output that the channel lost, or else the screens.
+        """
         if self._closed:
             return
         if was_open:

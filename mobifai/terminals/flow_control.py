@@ -79,7 +79,7 @@ class FlowControl:
         self.regulate()
 
     def feed_changed(self) -> None:
-        """Record which feeds are attached, and which others want to know of new output."""
+        """Record which feeds are attached now, and which of the others want to know of new output."""
         self._attached = tuple(feed for feed in self._feeds if feed.attached)
         self._watching = tuple(feed for feed in self._feeds if feed.watching and not feed.attached)
         self.is_watched = bool(self._attached)

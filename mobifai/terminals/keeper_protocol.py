@@ -55,7 +55,10 @@ def report_failure(text: str) -> None:
 
 
 def send(connection: socket.socket, message: "dict[str, Any]", descriptors: list[int] | None = None) -> None:
-    """Send a message. Raises OSError, including BlockingIOError or TimeoutError by the socket's timeout."""
+    """Send a message, with any descriptors that belong to it.
+
+    Raises OSError, including BlockingIOError or TimeoutError by the socket's timeout.
+    """
     line = json.dumps({**message, "descriptors": len(descriptors or ())}).encode() + b"\n"
     if descriptors:
         sent = socket.send_fds(connection, [line], descriptors)

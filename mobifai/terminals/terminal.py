@@ -45,7 +45,7 @@ class Tab:
 
 
 class TypedInput:
-    """What was typed into one terminal last, and when. `used`: something was typed under an earlier agent.
+    """The latest input of one terminal, and its time. `used`: something was typed into it under an earlier agent.
 
     `fresh`: the terminal's shell has just started, so nothing was typed before.
     """

@@ -215,7 +215,7 @@ class PeerConnection:
         return self.open and self._channel.bufferedAmount < self._buffer.capacity - BULK_MARK
 
     def send(self, event: str, payload: object) -> None:
-        """Send a message. Raises TransportClosed."""
+        """Send the phone a message on the data channel. Raises TransportClosed."""
         if not self.open:
             raise TransportClosed("the data channel is not open")
         frame = encode_frame(event, payload, self._numbering.next)

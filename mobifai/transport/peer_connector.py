@@ -31,7 +31,7 @@ LONGEST_DELAY = 60.0
 
 
 class PeerConnectorListener(PeerListener, Protocol):
-    """Receives events of the connections. No method may block."""
+    """Receives events of the connector's peer connections. No method may block."""
 
     def offer_created(self, offer: messages.Offer) -> None:
         """Send this offer to the phone by the relay."""

@@ -107,7 +107,10 @@ class RelayClient:
         return self._connected and len(self._waiting) < self._bound.capacity
 
     def send(self, event: str, payload: object) -> None:
-        """Send a message. Raises TransportClosed without a connection, or without room."""
+        """Send a message to the relay, or by the relay to the phone.
+
+        Raises TransportClosed without a connection, or without room.
+        """
         if not self._connected:
             raise TransportClosed("the relay is not connected")
         try:
@@ -119,11 +122,11 @@ class RelayClient:
     # -- the connection
 
     def drop(self) -> None:
-        """End this connection. The next one follows soon, since the relay is not at fault."""
+        """End the connection to the relay. The next one follows soon, since the relay is not at fault."""
         self._drop.set()
 
     async def run(self) -> None:
-        """Stay connected until cancelled."""
+        """Stay connected to the relay until cancelled."""
         delay = FIRST_DELAY
         try:
             while True:

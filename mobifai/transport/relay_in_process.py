@@ -91,7 +91,10 @@ class InProcessRelayTransport:
             self._listener.relay_has_room()
 
     def send(self, event: str, payload: object) -> None:
-        """Send a message. Raises TransportClosed without a connection, or without room."""
+        """Send a message to the relay, or by the relay to the phone.
+
+        Raises TransportClosed without a connection, or without room.
+        """
         if self._connection is None or not self.open:
             raise TransportClosed("the agent is not connected to its own relay")
         try:
@@ -102,13 +105,13 @@ class InProcessRelayTransport:
     # -- the connection
 
     def drop(self) -> None:
-        """End this connection; the next one follows soon."""
+        """End the connection to the relay; the next one follows soon."""
         if self._connection is not None:
             self._was_dropped = True
             self._connection.close()
 
     async def run(self) -> None:
-        """Stay connected until cancelled."""
+        """Stay connected to the relay until cancelled."""
         delay = FIRST_DELAY
         while True:
             if await self._one_connection():

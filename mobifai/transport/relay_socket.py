@@ -85,7 +85,7 @@ class RelaySocket:
                 raise RelayUnreachable("the connection ended" + (f" with code {code}" if code else ""))
 
     async def send(self, text: str) -> None:
-        """Send a packet and wait until the operating system has room for the next one."""
+        """Send the relay a packet, and wait until the operating system has room for the next one."""
         assert self._socket is not None  # noqa: S101 - as above
         try:
             async with asyncio.timeout(STALL_SECONDS):

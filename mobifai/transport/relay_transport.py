@@ -20,10 +20,10 @@ class RelayTransport(Transport, Protocol):
         """Number of sent messages that the operating system has not accepted yet."""
 
     def drop(self) -> None:
-        """End this connection; the next one follows."""
+        """End the connection to the relay; the next one follows."""
 
     async def run(self) -> None:
-        """Stay connected until cancelled."""
+        """Stay connected to the relay until cancelled."""
 
 
 def create_relay_transport(

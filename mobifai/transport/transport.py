@@ -23,4 +23,4 @@ class Transport(Protocol):
         """Return whether a short message may be sent now."""
 
     def send(self, event: str, payload: object) -> None:
-        """Send a message without waiting. Raises TransportClosed."""
+        """Send the phone a message, without waiting. Raises TransportClosed."""

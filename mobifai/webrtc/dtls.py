@@ -22,7 +22,7 @@ _OVERHEAD = 64
 
 
 class _OpenedRecord(bytes):
-    """The decrypted content of a record, passed where a datagram is expected."""
+    """The content of a record that is decrypted already. It is queued in place of its datagram."""
 
 
 class FastDtlsTransport(RTCDtlsTransport):
@@ -116,7 +116,7 @@ class FastDtlsTransport(RTCDtlsTransport):
             await self._data_receiver._handle_data(data)
 
     def send_all(self, packets: list[bytes]) -> None:
-        """Encrypt and send these packets. Raises ConnectionError."""
+        """Encrypt each of these SCTP packets, and send the DTLS records. Raises ConnectionError."""
         if self._state != State.CONNECTED:
             raise ConnectionError("the DTLS transport is not connected")
         length = 0

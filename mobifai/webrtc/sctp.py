@@ -330,7 +330,7 @@ class FastSctpTransport(RTCSctpTransport):
         return int(time.monotonic()) & 0xFFFFFFFF
 
     def _grow_cwnd(self, length: int) -> None:
-        """Grow the congestion window (RFC 9260, section 7.2)."""
+        """Grow the congestion window after `length` bytes were acknowledged (RFC 9260, section 7.2)."""
         if self._cwnd <= self._ssthresh:
             self._cwnd += min(length, USERDATA_MAX_LENGTH)
             return
