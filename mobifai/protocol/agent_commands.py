@@ -34,7 +34,7 @@ class ShowLogin:
 
 @dataclass(frozen=True, slots=True)
 class OpenPeer:
-    """Begin to serve this phone, which is paired now, and offer it a WebRTC connection. End any other phone's session."""
+    """Begin to serve this phone, which is paired now, and offer it a data channel. End any other phone's session."""
 
     peer_id: str
 

@@ -56,7 +56,7 @@ def no_page() -> str:
 
 
 def login(device_id: str, kind: str, nonce: str = "", asks: str = "", problem: str = "") -> str:
-    """Return the form for a pairing code. `asks` names the device that waits; `problem` says why the last code failed."""
+    """Return the form for a pairing code. `asks` names the waiting device; `problem` says why the last code failed."""
     warning = "Once signed in, it can use your terminals. Continue only if it is yours."
     fields = {
         "device_id": escape(device_id),

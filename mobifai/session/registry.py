@@ -113,7 +113,7 @@ class SessionRegistry:
         session.start()
 
     def _refuse(self, phone: PairedPhone, encryption: EncryptedSession | None) -> None:
-        """End the pairing with a phone for which there is no room: too many closed sessions still have data channels."""
+        """End the pairing with a phone that finds no room: too many closed sessions still have data channels."""
         _log.warning("the phone has to pair again: %s", self._bound.refuse("one more session"))
         if encryption is not None:
             encryption.close()

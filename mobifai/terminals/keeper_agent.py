@@ -55,7 +55,7 @@ class AgentProcess:
             raise ValueError(f"received a line of more than {keeper_protocol.LINE_BYTES} bytes")
 
     def send(self, message: "dict[str, Any]", descriptors: list[int] | None = None) -> None:
-        """Send the agent a message. An agent that leaves hundreds of messages unread is taken to hang, and is killed."""
+        """Send the agent a message. An agent that leaves hundreds of messages unread counts as hung, and is killed."""
         if not self._is_connected:
             return
         try:

@@ -38,7 +38,7 @@ class TabRecords:
         return self._new_shell().cwd
 
     def label(self, tab: Tab, *, ended: bool = False) -> None:
-        """Store a tab's name and time of creation with the keeper, as its shell's label. `ended`: the shell has ended."""
+        """Store a tab's name and creation time with the keeper, as its shell's label. `ended`: the shell has ended."""
         label = {"name": tab.name, "created_at": tab.created_at}
         self._spawner.describe(tab.uuid, {**label, "ended": True} if ended else label)
 

@@ -21,7 +21,7 @@ _TSNS = 1 << 32
 
 
 def is_valid(packet: bytes, newest: int | None) -> bool:
-    """Return whether aiortc can parse a packet. `newest` is the last TSN without a gap; None: no data may arrive yet."""
+    """Return whether aiortc can parse a packet. `newest` is the last TSN before any gap; None: no data may come yet."""
     chunks = _chunks(packet)
     if chunks is None or (len(chunks) > 1 and any(kind == _INIT_TYPE for kind, _ in chunks)):
         return False
