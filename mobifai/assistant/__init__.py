@@ -1,1 +1,1 @@
-"""The assistant: prompts that drive a terminal with a model, and a bounded history of each conversation."""
+"""The assistant: at a user's request, a model acts in a terminal. The history of each conversation is bounded."""

@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 class AssistantAccess:
-    """Creates the assistant on first use."""
+    """Passes requests and events on to the assistant, which it creates on first use."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class AssistantAccess:
         self._assistant: Assistant | None = None
 
     def get(self) -> "Assistant":
-        """Return the assistant. Raises AssistantError when it can't be loaded."""
+        """Return the assistant, created on the first call. Raises AssistantError when it can't be loaded."""
         if self._assistant is None:
             try:
                 from mobifai.assistant.service import Assistant  # noqa: PLC0415 - see above
@@ -63,18 +63,18 @@ class AssistantAccess:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a conversation is running."""
+        """Whether the assistant has a running conversation in any terminal."""
         return self._assistant is not None and self._assistant.busy
 
     async def close(self) -> None:
-        """End all conversations."""
+        """End all conversations with the model."""
         if self._assistant is not None:
             await self._assistant.close()
 
     # -- requests of viewers
 
     def handlers(self, viewer: AssistantViewer) -> messages.AssistantHandlers:
-        """Return the handlers of a viewer's messages to the assistant."""
+        """Return the handlers of the messages that a viewer sends to the assistant, by the names of the messages."""
         return {
             "ai:prompt": lambda message: self.prompt(message, viewer),
             "ai:cancel": lambda message: self.cancel(message, viewer),
@@ -82,11 +82,14 @@ class AssistantAccess:
         }
 
     def prompt(self, message: messages.Prompt, viewer: AssistantViewer) -> None:
-        """Start a conversation for a viewer. Raises AssistantError when the assistant can't be loaded."""
+        """Start the conversation that a viewer requests. Raises AssistantError when the assistant can't be loaded."""
         self.get().prompt(message, viewer)
 
     def cancel(self, message: messages.AiCancel, viewer: AssistantViewer) -> None:
-        """End the conversation in a terminal, or all. Raises AssistantError when the assistant can't be loaded."""
+        """End the conversation in the terminal that the message names, or all conversations if it names none.
+
+        Raises AssistantError when the assistant can't be loaded.
+        """
         self.get().cancel(message, viewer)
 
     def approve(self, message: messages.AiApprove, viewer: AssistantViewer) -> None:
@@ -112,10 +115,10 @@ class AssistantAccess:
             _log.warning("the assistant's conversations can't be sent to the phone: %s", error)
 
     def remove_viewer(self, viewer: AssistantViewer) -> None:
-        """Stop sending events to a viewer. Conversations continue."""
+        """Stop sending the assistant's events to a viewer. The conversations that it requested continue."""
         self._viewers.remove(viewer)
 
     def terminal_closed(self, uuid: str) -> None:
-        """End the conversation in a terminal that was closed."""
+        """End the assistant's conversation in a terminal that was closed."""
         if self._assistant is not None:
             self._assistant.terminal_closed(uuid)

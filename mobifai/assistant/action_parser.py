@@ -1,4 +1,4 @@
-"""Parses a model's answer: a call of the tool, or actions as JSON in its text. Pure; accepts any input."""
+"""Parses a model's answer: a call of the tool `act`, or actions as JSON in its text. Pure; accepts any input."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from mobifai.assistant.actions import TOOL, Actions, ModelAction
 from mobifai.limits import MAX_ID
 
 CANDIDATES = 64
-"""The most positions in a text at which JSON is looked for."""
+"""The maximum number of positions in a text at which the parser looks for JSON."""
 
 Block = Mapping[str, Any]
 
@@ -23,7 +23,7 @@ _decoder = json.JSONDecoder()
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """The actions of an answer, in order. `calls` are the ids of the tool calls that need a result."""
+    """The actions that an answer requests, in order. `calls` are the ids of the tool calls that need a result."""
 
     actions: tuple[ModelAction, ...]
     calls: tuple[str, ...]
@@ -31,14 +31,14 @@ class Understood:
 
 @dataclass(frozen=True, slots=True)
 class NotUnderstood:
-    """An answer with neither a call of the tool nor JSON. `why` is for the model."""
+    """An answer from which no actions could be read. `why` explains this to the model."""
 
     why: str
     calls: tuple[str, ...]
 
 
 def understand(blocks: Sequence[Block], cut_off: bool = False) -> Understood | NotUnderstood:
-    """Return the actions in the blocks of an answer. `cut_off`: the answer exceeded its limit and is incomplete."""
+    """Return the actions in a model's answer. `cut_off`: the answer exceeded its limit and is incomplete."""
     called = [block for block in blocks if block["type"] == "tool_use"]
     calls = tuple(str(block["id"]) for block in called)
     if cut_off:
@@ -93,7 +93,7 @@ def _scan(text: str) -> Iterator[object]:
 
 
 def _as_input(value: object) -> object:
-    """Return a value as the tool's input: a list of actions, or a single action, is wrapped in an object."""
+    """Wrap a list of actions, or a single action, in an object, as `act` expects. Return other values unchanged."""
     if isinstance(value, list):
         return {"actions": value}
     return {"actions": [value]} if isinstance(value, dict) and "type" in value else value
@@ -106,7 +106,7 @@ def _looks_meant(value: object) -> bool:
 
 
 def _convert(value: object) -> tuple[ModelAction, ...]:
-    """Convert a JSON value to actions. Raises ValueError."""
+    """Convert the input of the tool `act` to actions. Raises ValueError if it does not match the schema or has none."""
     try:
         actions = msgspec.convert(value, type=Actions, strict=True).actions
     except msgspec.ValidationError as error:

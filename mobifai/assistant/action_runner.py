@@ -16,7 +16,10 @@ from mobifai.terminals.terminal import Terminal
 
 
 class ActionRunner:
-    """Types, waits and sends messages for conversation `number` in one terminal. `send` reports each action."""
+    """Types, waits and sends messages in one terminal, as conversation `number` requests.
+
+    `send` sends an event to the clients for each action.
+    """
 
     def __init__(
         self,
@@ -40,7 +43,7 @@ class ActionRunner:
         self._send = send
 
     async def run(self, plan: Plan, turn: int) -> str:
-        """Run the actions. Return why some of them were not run, as a sentence for the model, or an empty text."""
+        """Run the actions of a plan. Return why some were not run, as sentences for the model, or an empty text."""
         if self._when is ApprovalMode.ALWAYS and not await self._whole_turn_allowed(plan):
             return "The person did not allow these actions; none was run. Find another way, or ask what is wanted."
         self._guard.begin_turn()
@@ -67,7 +70,7 @@ class ActionRunner:
         return ", ".join(filter(None, (marked, self._judge.risk_of_any(lines)))) or None
 
     async def _run_one(self, action: ModelAction, following: Sequence[ModelAction], turn: int) -> bool:
-        """Run one action. Return False if the user did not allow it."""
+        """Run one action of the model. Return False if the user did not allow it."""
         if isinstance(action, SendMessage):
             self._send("ai:message", messages.AiMessage(uuid=self._uuid, conversation=self._number, text=action.text))
             return True

@@ -18,18 +18,18 @@ TOOL = "act"
 
 
 class _Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type"):
-    """The base of every action."""
+    """The base class of the actions that a model can request."""
 
 
 class Keystroke(_Action, frozen=True, tag="keystroke"):
-    """Type a text, or press one key. `risky`: the model declares the keystroke harmful."""
+    """The action to type a text, or to press one key. `risky`: the model declares the keystroke harmful."""
 
     text: str | None = None
     key: str | None = None
     risky: bool = False
 
     def __post_init__(self) -> None:
-        """Raise ValueError, which msgspec turns into a ValidationError, unless there is one text or one known key."""
+        """Raise ValueError unless there is either a text or a known key. msgspec turns it into a ValidationError."""
         if (self.text is None) == (self.key is None):
             raise ValueError("a keystroke has either text or key")
         if self.key is not None and self.key not in keys.NAMES:
@@ -37,19 +37,19 @@ class Keystroke(_Action, frozen=True, tag="keystroke"):
 
 
 class Delay(_Action, frozen=True, tag="delay"):
-    """Wait for `ms` milliseconds."""
+    """The action to wait for `ms` milliseconds."""
 
     ms: int
 
 
 class SendMessage(_Action, frozen=True, tag="message"):
-    """Show the user a text."""
+    """The action to show the user a text."""
 
     text: str
 
 
 class RequestScreen(_Action, frozen=True, tag="request_screen"):
-    """Show the model the screen again, or part of it."""
+    """The action to show the model the screen again, or the characters `start` to `end` of it."""
 
     start: int | None = None
     end: int | None = None
@@ -96,7 +96,8 @@ INPUT_SCHEMA: Mapping[str, Any] = {
     "required": ["actions"],
     "additionalProperties": False,
 }
-"""The tool's JSON Schema, in the subset that strict tools allow: without bounds on numbers and lengths."""
+"""The JSON Schema of the input of `act`, in the subset that the API allows for strict tools: without bounds on numbers
+and lengths."""
 
 TOOLS: Sequence[Mapping[str, Any]] = (
     {
@@ -121,18 +122,18 @@ class Plan:
 
     @property
     def typed(self) -> int:
-        """Return how many characters are typed; a key counts as one."""
+        """The number of characters that are typed; a key counts as one."""
         return sum(_length(action) for action in self.actions)
 
     @property
     def looks_on(self) -> RequestScreen | None:
-        """Return the last action if it requests the screen, else None."""
+        """The last action if it requests the screen, else None."""
         last = self.actions[-1] if self.actions else None
         return last if isinstance(last, RequestScreen) else None
 
 
 def within_bounds(actions: Sequence[ModelAction], most_actions: int, most_typed: int) -> Plan:
-    """Plan at most `most_actions` of these actions, with at most `most_typed` typed characters."""
+    """Return a plan of these actions with at most `most_actions` actions and `most_typed` typed characters."""
     planned: list[ModelAction] = []
     words: list[str] = []
     typed = 0
@@ -180,7 +181,7 @@ def _cut(action: ModelAction) -> tuple[ModelAction, str]:
 
 
 def typed_text(keystroke: Keystroke, application: bool) -> str:
-    """Return the input for the terminal, with the Enter key for line ends.
+    """Return the characters to write to the terminal for a keystroke. Line ends become the Enter key.
 
     `application`: the program in the terminal has enabled application cursor keys.
     """
@@ -190,7 +191,7 @@ def typed_text(keystroke: Keystroke, application: bool) -> str:
 
 
 def described(action: ModelAction) -> str:
-    """Return an action as the audit log describes it."""
+    """Describe an action in words, for the audit log."""
     match action:
         case Keystroke(key=None):
             return f"text {action.text}"

@@ -28,10 +28,11 @@ from mobifai.limits import ASSISTANT_ANSWER, ASSISTANT_REPLY
 from mobifai.protocol.plain_text import one_line
 
 CLOSE_SECONDS = 2.0
-"""How long connections may take to close before they are dropped. Stopping the agent may take 5 s in all."""
+"""How many seconds connections may take to close before they are dropped. Stopping the agent may take 5 s in all."""
 
 URL_VARIABLE = "ANTHROPIC_BASE_URL"
-"""The variable from which the client takes the API's address, which is checked like the one in the settings."""
+"""The environment variable from which the client takes the API's address, which is checked like the one in the
+settings."""
 
 DEFAULT_URL = "https://api.anthropic.com"
 
@@ -41,7 +42,7 @@ _PASSING = ("overloaded_error", "rate_limit_error", "api_error", "timeout_error"
 
 
 class AnthropicModel:
-    """A model for one conversation. `async with` closes its connections."""
+    """A model of Anthropic's API, for one conversation. `async with` closes its connections."""
 
     def __init__(self, config: AssistantConfig, key: str, ledger: Ledger) -> None:
         self.secret = key
@@ -92,7 +93,7 @@ class AnthropicModel:
         response.stream = _Limited(cast(httpx2.AsyncByteStream, response.stream), self._reply)
 
     async def answer(self, question: ModelRequest, notice: NotifyUser) -> ModelResponse:
-        """Send a question and return the answer. `notice` is called before each retry. Raises AssistantError."""
+        """Return the model's answer to a question. `notice` is called before each retry. Raises AssistantError."""
         seconds = self._config.answer_seconds
         self._notice, self._deadline = notice, asyncio.get_running_loop().time() + seconds
         try:
@@ -122,7 +123,7 @@ class AnthropicModel:
     # -- one attempt (middleware of the client)
 
     async def _attempt(self, request: anthropic.APIRequest, call_next: anthropic.AsyncCallNext) -> Any:
-        """Send one request and read its reply. If that may be retried, notify the user; then the client retries."""
+        """Send one request and read its reply. After a failure that the client will retry, notify the user."""
         last = request.retries_taken >= self._config.retries
         try:
             response = await call_next(request)
@@ -194,7 +195,7 @@ class AnthropicModel:
 
 
 class _Limited(httpx2.AsyncByteStream):
-    """The body of a reply, with a maximum size."""
+    """The body of an HTTP reply. Reading it raises AssistantError beyond the maximum size."""
 
     def __init__(self, body: httpx2.AsyncByteStream, bound: Bound) -> None:
         self._body = body
@@ -232,7 +233,7 @@ def _fail(failure: replies.Failure) -> None:
 
 
 def _is_retried(response: httpx2.Response) -> bool:
-    """Return whether the client retries after this response, unless this was the last attempt."""
+    """Return whether a request with this response is sent again by the client, if attempts are left."""
     wish = response.headers.get("x-should-retry")
     if wish in ("true", "false"):
         return bool(wish == "true")
@@ -240,7 +241,7 @@ def _is_retried(response: httpx2.Response) -> bool:
 
 
 def _wait_wanted(response: httpx2.Response) -> float:
-    """Return how many seconds the API asks to wait; 0 if it does not say."""
+    """Return how many seconds the API asks us to wait before the next attempt; 0 if the response does not say."""
     for header, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         with contextlib.suppress(ValueError):
             return float(response.headers.get(header, "")) / unit
@@ -262,9 +263,9 @@ def _in_words(status: int) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return a server's text on one line of bounded length."""
+    """Return a text of the server in printable form, on one line of at most 300 characters."""
     return one_line(text, 300) or "no reason was given"
 
 
 def _ignore(_: str) -> None:
-    """Discard a notice, as long as no question waits for its answer."""
+    """Discard a notice for the user. Used while no question to the model is pending."""

@@ -19,13 +19,13 @@ _Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_
 
 
 class TextBlock(Struct, tag="text", tag_field="type"):
-    """A block of text."""
+    """A block of a model's answer with text for the user, or with actions as JSON."""
 
     text: str
 
 
 class ToolUseBlock(Struct, tag="tool_use", tag_field="type"):
-    """A call of a tool. `input` is an object."""
+    """A block of a model's answer that calls a tool with an input."""
 
     id: _Name
     name: _Name
@@ -33,14 +33,14 @@ class ToolUseBlock(Struct, tag="tool_use", tag_field="type"):
 
 
 class ThinkingBlock(Struct, tag="thinking", tag_field="type"):
-    """A block of thinking, which is sent back unchanged in the next question, or not at all."""
+    """A block of the model's thinking. It is sent back unchanged in the next question, or not at all."""
 
     thinking: str
     signature: str = ""
 
 
 class RedactedThinkingBlock(Struct, tag="redacted_thinking", tag_field="type"):
-    """A block of encrypted thinking."""
+    """A block of the model's thinking that only the API can decrypt."""
 
     data: str
 
@@ -59,7 +59,7 @@ class Usage(Struct):
 
     @property
     def read(self) -> int:
-        """Return the number of input tokens, including those read from the cache or written to it."""
+        """The number of input tokens, including those read from the cache or written to it."""
         parts = (self.input_tokens, self.cache_creation_input_tokens, self.cache_read_input_tokens)
         return sum(max(0, part or 0) for part in parts)
 
@@ -132,7 +132,7 @@ class _Event(Struct):
 
 
 class Failure(Struct):
-    """The data of an `error` event."""
+    """The content of an `error` event within a stream: the type of the error, and a message."""
 
     type: str = ""
     message: str = ""
@@ -143,7 +143,7 @@ class _Failed(Struct):
 
 
 def failure(data: str) -> Failure:
-    """Decode the data of an `error` event."""
+    """Decode the JSON data of an `error` event within a stream. Invalid data gives an empty Failure."""
     try:
         return msgspec.json.decode(data, type=_Failed).error
     except (msgspec.MsgspecError, RecursionError):
@@ -151,7 +151,7 @@ def failure(data: str) -> Failure:
 
 
 class Stream:
-    """An answer that arrives as events, one block after the other."""
+    """Builds a model's answer from the events of a stream. The blocks of the answer arrive one after the other."""
 
     def __init__(self, bound: Bound) -> None:
         self._bound = bound
@@ -164,7 +164,7 @@ class Stream:
         self.ended = False
 
     def take(self, data: str) -> None:
-        """Process the data of one event. Raises AssistantError."""
+        """Add the JSON data of one event to the answer. Raises AssistantError if this is invalid or too much."""
         try:
             event = msgspec.json.decode(data, type=_Event)
             self._grow(len(data.encode()) if event.type.startswith("content_block") else 0)
@@ -231,7 +231,7 @@ _WRAPPING = 96
 
 
 def _input(text: str) -> dict[str, Any]:
-    """Return a tool's input. An incomplete input is empty; the reason that ended the answer explains it."""
+    """Decode the input of a tool call. Return an empty input if the JSON is incomplete."""
     try:
         return msgspec.json.decode(text, type=dict[str, Any])
     except msgspec.MsgspecError:

@@ -1,4 +1,4 @@
-"""Approvals by the user before something is typed. Owns the pending question; clock and sender are parameters."""
+"""Approvals by the user before something is typed. Owns the question that waits for an answer."""
 
 import asyncio
 import itertools
@@ -19,7 +19,10 @@ class _Question:
 
 
 class Approvals:
-    """The questions of one conversation, one at a time. `say` sends to all clients that may answer."""
+    """Asks the user to approve actions of one conversation, one question at a time.
+
+    `say` sends an event to all clients that may answer.
+    """
 
     def __init__(
         self,
@@ -37,26 +40,26 @@ class Approvals:
 
     @property
     def waiting(self) -> AiApproval | None:
-        """Return the pending question with the seconds that are left, or None."""
+        """The question that waits for the user's answer, with the seconds that are left, or None."""
         if self._waiting is None:
             return None
         payload, left = self._waiting.payload, self._waiting.until - asyncio.get_running_loop().time()
         return AiApproval(payload.uuid, payload.conversation, payload.id, payload.actions, max(0.0, round(left, 1)))
 
     def answer(self, question: str, ok: bool) -> bool:
-        """Accept the user's answer. Returns False if no question with this id is pending."""
+        """Accept the user's answer to a question. Return False if no question with this id is pending."""
         if self._waiting is None or self._waiting.payload.id != question or self._waiting.answer.done():
             return False
         self._waiting.answer.set_result(ok)
         return True
 
     async def granted(self, steps: tuple[AiStep, ...], otherwise: str = "they were not run") -> bool:
-        """Ask the user, and return whether the steps are approved.
+        """Ask the user to approve these steps, and return whether the user did.
 
         Raises AssistantError after a timeout; its text ends with `otherwise`.
         """
         loop = asyncio.get_running_loop()
-        # Counting starts over with the agent: an old id must not answer a new question.
+        # A restarted agent counts from 1 again. With the random part, an answer to an old question does not match.
         question = f"{self._conversation}.{next(self._numbers)}.{secrets.token_hex(4)}"
         payload = AiApproval(self._uuid, self._conversation, question, steps, self._seconds)
         self._waiting = _Question(payload, loop.time() + self._seconds, loop.create_future())

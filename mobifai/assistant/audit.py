@@ -17,7 +17,7 @@ from mobifai.errors import AssistantError
 from mobifai.limits import ASSISTANT_AUDIT
 
 FIELD_CHARACTERS = 20_000
-"""The most characters of one text that are recorded; more than a turn may type."""
+"""The maximum length of the text in a record, in characters. A turn may type less than that."""
 
 
 class Audit:
@@ -30,11 +30,11 @@ class Audit:
         self._now = now
 
     def close(self) -> None:
-        """Close the entry in the ledger. No file is open between records. Idempotent."""
+        """Close the audit log's entry in the ledger. No file is open between two records. Idempotent."""
         self._ledger.close(self._bound)
 
     def write(self, secrets: Secrets, event: str, terminal: str, conversation: int, text: str) -> None:
-        """Write a record, with secrets removed from its text. Raises AssistantError."""
+        """Write a record to the audit log, with secrets removed from its text. Raises AssistantError."""
         record = {
             "time": utc_datetime(self._now()).isoformat(timespec="milliseconds"),
             "event": event,
@@ -73,7 +73,7 @@ class Audit:
 
 
 class Record:
-    """Writes the records of one conversation, without its `secrets`."""
+    """Writes the audit records of one conversation, with its `secrets` removed."""
 
     def __init__(self, audit: Audit, secrets: Secrets, terminal: str, conversation: int) -> None:
         self._audit = audit
@@ -82,9 +82,9 @@ class Record:
         self._conversation = conversation
 
     def write(self, event: str, text: str) -> None:
-        """Write a record. Raises AssistantError."""
+        """Write an audit record of this conversation. Raises AssistantError if it can't be written."""
         self._audit.write(self.secrets, event, self._terminal, self._conversation, text)
 
     def typed(self, key: str | None, text: str | None) -> None:
-        """Record input that is about to be typed. Raises AssistantError."""
+        """Write an audit record of a key or a text that is about to be typed. Raises AssistantError if that fails."""
         self.write("typed", f"key {key}" if key is not None else f"text {text}")

@@ -1,7 +1,7 @@
-"""Splits a command line like its shell, as far as bash, zsh, fish and the POSIX shells agree. Pure.
+"""Splits a command line into commands and words as a shell does, if bash, zsh, fish and the POSIX shells agree. Pure.
 
-A line that they read differently, or that runs something that it does not name, is `Unclear`; nothing is guessed. `#`
-is an ordinary character, as in an interactive zsh, so text after it is judged as well.
+A line that these shells read differently, or that runs something that it does not name, is `Unclear`; nothing is
+guessed. `#` is an ordinary character, as in an interactive zsh, so text after it is judged as well.
 """
 
 import re
@@ -22,14 +22,15 @@ _GLOBS = "*?[]{}^#"
 
 
 class Unclear(Exception):
-    """The effect of a line is unknown; the text explains why to the user."""
+    """Raised if the effect of a command line is unknown. Its text gives the user the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
     """A word without its quotes. `expands`: the shell may expand it, possibly to several words.
 
-    `starts_open`: its beginning is unknown, so it may become an option. `quoted`: part of it was quoted.
+    `starts_open`: it begins with something that the shell expands, so it may become an option. `quoted`: part of it was
+    quoted.
     """
 
     text: str
@@ -40,14 +41,14 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command's name and arguments, and the files that are redirected to its input."""
+    """One command of a command line: `words` are its name and arguments, `reads` the files redirected to its input."""
 
     words: tuple[Word, ...]
     reads: tuple[Word, ...] = ()
 
 
 def parse(line: str) -> Sequence[Command]:
-    """Return the commands of a line, including those of pipes and lists. Raises Unclear."""
+    """Return all commands of a command line, such as `ls` and `wc` of `ls | wc`. Raises Unclear."""
     return _Parser(line).parse()
 
 
@@ -75,7 +76,7 @@ class _Parser:
         return self._commands
 
     def _piece(self) -> str:
-        """Read the next word, redirection or operator. Returns an operator as text, and an empty text otherwise."""
+        """Read the next word, redirection or operator. Return an operator, or an empty text for the others."""
         if redirection := _REDIRECTION.match(self._line, self._at):
             self._redirect(redirection[0])
         elif operator := _OPERATOR.match(self._line, self._at):
@@ -91,7 +92,7 @@ class _Parser:
         return ""
 
     def _rest(self) -> bool:
-        """Skip spaces. Returns False at the end of the line."""
+        """Skip spaces. Return False at the end of the line."""
         while self._at < len(self._line) and self._line[self._at] == " ":
             self._at += 1
         return self._at < len(self._line)
@@ -141,7 +142,7 @@ class _Parser:
         return Word(text, expands, starts_open, quoted)
 
     def _part(self, character: str, *, at_start: bool) -> tuple[str, bool]:
-        """Return the next part of a word, and whether the shell expands it."""
+        """Read the next part of a word. Return its text without quotes, and whether the shell expands it."""
         match character:
             case "'":
                 return self._single_quoted(), False

@@ -2,8 +2,8 @@
 
 The reader waits for the effect of every keystroke on the screen, so that the text that it reads is what Enter would
 run. If the effect does not come, or something else changes the line, the reader is no longer certain until the next
-prompt. The same holds where the shell and the screen may count cells differently: an edit could then overwrite other
-text.
+shell prompt. The same holds where the shell and the screen may count cells differently: an edit could then overwrite
+other text.
 """
 
 import asyncio
@@ -17,10 +17,10 @@ from mobifai.assistant.terminal import POLL_SECONDS, application_keys, look_at_c
 from mobifai.terminals.terminal import Terminal
 
 SETTLE_SECONDS = 0.05
-"""A shell that has printed nothing for this long has shown the input that it has read."""
+"""A shell that has printed nothing for this many seconds has shown the input that it has read."""
 
 ECHO_SECONDS = 2.0
-"""How long to wait for the effect of a keystroke."""
+"""How many seconds to wait for the effect of a keystroke on the screen."""
 
 MOTIONS = frozenset({"Left", "Right", "Home", "End", "Ctrl+A", "Ctrl+E"})
 """Keys that may have no visible effect, and change no text."""
@@ -38,7 +38,7 @@ _EDITING_WITHOUT_EDITOR = frozenset({"Backspace", "Ctrl+U", "Ctrl+W"})
 
 
 class CommandReader:
-    """Types into one terminal and knows its command line. A running program has `patience` seconds to end."""
+    """Types into one terminal, and reads its command line. A running program has `patience` seconds to end first."""
 
     def __init__(self, terminal: Terminal, clock: Callable[[], float], patience: float) -> None:
         self.certain = False
@@ -62,7 +62,7 @@ class CommandReader:
 
     @property
     def is_current(self) -> bool:
-        """Whether the terminal has printed nothing since its screen was last read."""
+        """Whether the terminal has printed nothing since this reader last read its screen."""
         return self._terminal.position == self._position
 
     # -- reading
@@ -136,7 +136,7 @@ class CommandReader:
         self._terminal.write(text)
 
     def after(self, text: str) -> tuple[str, ...]:
-        """Return the lines that may result from typing a text at the cursor."""
+        """Return the command lines that may result from typing a text at the cursor."""
         if self.line is None or self._prompt is None:
             return ()
         typed = [
@@ -148,7 +148,7 @@ class CommandReader:
         return tuple(dict.fromkeys(typed))
 
     async def type(self, text: str) -> None:
-        """Type a text without line ends and tabs, and wait until the line shows it."""
+        """Type a text without line ends and tabs, and wait until the command line on the screen shows it."""
         expected = {before + composed(text) for before in self.line.before_cursor} if self.line else set()
         self._doubt_widths(typed=text)
         position = self._terminal.position
@@ -167,7 +167,7 @@ class CommandReader:
         self.certain = False
 
     async def press(self, key: str) -> None:
-        """Press a key that is not Enter, and wait for its effect."""
+        """Press a key other than Enter in the terminal, and wait for its effect on the screen."""
         plain = self._terminal.foreground().canonical and key not in _EDITING_WITHOUT_EDITOR
         self.at_end = False
         self._doubt_widths()
@@ -184,13 +184,13 @@ class CommandReader:
             self.certain = False
 
     def run(self, *, known: bool) -> None:
-        """Press Enter. `known`: the whole command line was known."""
+        """Press Enter in the terminal. `known`: the command line that runs was read from the screen with certainty."""
         position = self._terminal.position
         self._write("\r")
         self._begin_line(position, known=known)
 
     def withdraw(self) -> None:
-        """Remove the text at a prompt, so that nobody runs it by mistake."""
+        """Remove the typed text at a shell's prompt, so that nobody runs it by mistake."""
         if self.line is not None and not self.line.is_empty and self._terminal.foreground().is_prompt:
             position = self._terminal.position
             self._write("\x03")
@@ -208,7 +208,7 @@ class CommandReader:
 
 
 def _has_worked(key: str, before: PromptLine | None, after: PromptLine | None) -> bool:
-    """Return whether the line shows that the shell knows this key, which is sent as an escape sequence.
+    """Return whether the command line changed as it does if the shell knows this key. Other keys pass unchecked.
 
     In vi mode, an unknown sequence is an Escape and commands, and the following text would be commands too.
     """

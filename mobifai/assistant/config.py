@@ -17,13 +17,13 @@ DEFAULT_MODEL = "claude-opus-5-5"
 KEY_VARIABLE = "ANTHROPIC_API_KEY"
 KEY_FILE = "anthropic.key"
 SCRIPTED = "scripted:"
-"""The prefix of a model name that is a file with scripted answers; it needs no model and no key."""
+"""The prefix of a model name whose rest is the path of a file with prepared answers. They need no model and no key."""
 
 _KEY_BYTES = 4096
 
 
 class ApprovalMode(StrEnum):
-    """Decides when the user must approve input before it is typed."""
+    """When the user must approve the model's input before it is typed: never, always, or if it is risky."""
 
     NEVER = "never"
     ALWAYS = "always"
@@ -36,9 +36,10 @@ class AssistantConfig:
 
     `base_url`: None stands for the API's own address. `key_file` is read if the environment has no key.
     `answer_seconds` bounds one question to the model, including retries. A screen counts as settled after
-    `quiet_seconds` without output, and after `quiet_limit_seconds` at the latest. `screen_characters` are shown unless
-    the model requests another part. `risky_patterns` (regular expressions) extend those of `risk`. Commands that begin
-    with the words of one of `allowed_commands` (for example "make test") count as harmless.
+    `quiet_seconds` without output, and after `quiet_limit_seconds` at the latest. The model is shown
+    `screen_characters` of the screen, unless it requests another part. `risky_patterns` (regular expressions) extend
+    those of `risk`. Commands that begin with the words of one of `allowed_commands` (for example "make test") count as
+    harmless.
     """
 
     model: str = DEFAULT_MODEL
@@ -99,7 +100,7 @@ def _check_pattern(pattern: str) -> None:
 
 
 def from_table(table: Mapping[str, object]) -> AssistantConfig:
-    """Read the settings from a table of the settings file. Raises ConfigError."""
+    """Read the assistant's settings from their table in the settings file. Raises ConfigError."""
     known = [field.name for field in fields(AssistantConfig)]
     for name in table:
         if name not in known:

@@ -33,7 +33,7 @@ class AssistantControl:
         self._ledger = ledger
 
     async def approve(self, arguments: dict[str, Any]) -> object:
-        """Pass on the user's answer to an approval. Returns `{found}`: whether an approval with this id was pending."""
+        """Pass on the user's answer to an approval. Return `{found}`: whether an approval with this id was pending."""
         request = msgspec.convert(arguments, type=_Approve)
         return {"found": self._assistant.answer(request.id, request.ok)}
 

@@ -22,19 +22,19 @@ _NOTHING: Block = {"type": "text", "text": "(no answer)"}
 
 
 def size_of(message: ApiMessage) -> int:
-    """Return the size of a message as JSON in bytes."""
+    """Return the size of a message of the API in bytes, as JSON."""
     return len(msgspec.json.encode(message))
 
 
 class Conversation:
-    """The user's request, and the latest answers with their results."""
+    """The messages of a conversation: the user's request, and the model's latest answers, each with its results."""
 
     def __init__(self, messages: Bound, size: Bound) -> None:
         self._history: History[ApiMessage] = History(messages, size, size_of)
 
     @property
     def messages(self) -> list[ApiMessage]:
-        """Return the messages to send to the model, oldest first."""
+        """The messages to send to the model, oldest first."""
         return list(self._history)
 
     def begin(self, request: str) -> None:
@@ -42,11 +42,11 @@ class Conversation:
         self._append({"role": "user", "content": [_text(request)]})
 
     def answered(self, blocks: Sequence[Block]) -> None:
-        """Add the model's answer. Raises LimitReached."""
+        """Add an answer of the model as the next message. Raises LimitReached."""
         self._append({"role": "assistant", "content": _acceptable(blocks)})
 
     def add_result(self, report: str, calls: Sequence[str], failed: bool = False) -> None:
-        """Add the outcome of the last answer, as the result of its first tool call. Raises LimitReached."""
+        """Add a message with the outcome of the last answer: the result of its first tool call. Raises LimitReached."""
         results = [_result(call, report if call == calls[0] else "See the first result.", failed) for call in calls]
         self._append({"role": "user", "content": results or [_text(report)]})
 
@@ -55,7 +55,7 @@ class Conversation:
             self._history.rewrite(_without_thinking)
 
     def clear(self) -> None:
-        """Remove all messages."""
+        """Remove all messages of the conversation."""
         self._history.clear()
 
 
@@ -83,7 +83,7 @@ def _without_thinking(message: ApiMessage) -> ApiMessage:
 
 
 def problems(messages: Sequence[ApiMessage]) -> list[str]:
-    """List the violations of the API's rules, one line each."""
+    """Return the violations of the API's rules in these messages, one line each."""
     found = [] if messages and messages[0]["role"] == "user" else ["the first message is not the user's"]
     pending: set[str] = set()
     for at, message in enumerate(messages):

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ConversationStarted:
-    """A conversation with the model has begun in a terminal. `conversation` is its task."""
+    """A conversation with the model has begun in a terminal.
+
+    `uuid` is the terminal's id, and `conversation` the object that runs the conversation.
+    """
 
     uuid: str
     conversation: object

@@ -9,10 +9,11 @@ import unicodedata
 from collections import deque
 
 HISTORY_LINES = 2_500
-"""Lines kept above the screen: 100 KB for lines of 40 characters."""
+"""The number of lines kept above the screen: 100 KB for lines of 40 characters."""
 
 HISTORY_CHARACTERS = 100_000
-"""The most characters of these lines that are shown. With the sequence REP, little output prints many characters."""
+"""The maximum number of characters of these lines that are shown. With the sequence REP, little output prints many
+characters."""
 
 FILLER = "\0"
 
@@ -36,18 +37,18 @@ class Grid:
 
     @property
     def alternate(self) -> bool:
-        """Return whether the alternate screen is active, whose lines do not scroll into the history."""
+        """Whether the alternate screen is active, whose lines do not scroll into the history."""
         return self._main is not None
 
     def switch(self, to_alternate: bool) -> None:
-        """Switch to the alternate or to the main screen."""
+        """Switch to the alternate screen, which begins blank, or back to the main screen."""
         if to_alternate and self._main is None:
             self._main, self.lines = self.lines, [""] * self.rows
         elif not to_alternate and self._main is not None:
             self.lines, self._main = self._main, None
 
     def region(self, top: int, bottom: int) -> bool:
-        """Set the scroll region. Returns False, without a change, for fewer than two lines."""
+        """Set the first and last line of the scroll region. Refuse fewer than two lines, and return False."""
         if top < bottom:
             self.top, self.bottom = top, bottom
         return top < bottom
@@ -55,20 +56,20 @@ class Grid:
     # -- scrolling
 
     def scroll_up(self, count: int) -> None:
-        """Scroll the region up; lines at the top leave the screen."""
+        """Scroll the region up by `count` lines. On the main screen, lines that leave its top go into the history."""
         count = min(count, self.bottom - self.top + 1)
         if self.top == 0 and not self.alternate:
             self.above.extend(self.lines[:count])
         self.delete_lines(self.top, count)
 
     def delete_lines(self, row: int, count: int) -> None:
-        """Delete lines at a row; those below move up."""
+        """Delete `count` lines at a row; the lines below move up."""
         count = min(count, self.bottom - row + 1)
         del self.lines[row : row + count]
         self.lines[self.bottom + 1 - count : self.bottom + 1 - count] = [""] * count
 
     def insert_lines(self, row: int, count: int) -> None:
-        """Insert blank lines at a row; those below move down."""
+        """Insert `count` blank lines at a row; the lines below move down."""
         count = min(count, self.bottom - row + 1)
         del self.lines[self.bottom + 1 - count : self.bottom + 1]
         self.lines[row:row] = [""] * count
@@ -76,22 +77,22 @@ class Grid:
     # -- one line
 
     def write(self, row: int, column: int, text: str, insert: bool) -> None:
-        """Write a text at a position, over the present text, or before it with `insert`."""
+        """Write a text at a position. It replaces the text there, or with `insert`, moves that text to the right."""
         line = self.lines[row].ljust(column)
         rest = line[column if insert else column + len(text) :]
         self.lines[row] = (line[:column] + text + rest)[: self.cols]
 
     def insert_blanks(self, row: int, column: int, count: int) -> None:
-        """Insert blanks at a position; the text there moves to the right."""
+        """Insert `count` blanks at a position; the text there moves to the right."""
         self.write(row, column, " " * count, insert=True)
 
     def delete_characters(self, row: int, column: int, count: int) -> None:
-        """Delete characters; the text after them moves to the left."""
+        """Delete `count` characters at a position; the text after them moves to the left."""
         line = self.lines[row]
         self.lines[row] = line[:column] + line[column + count :]
 
     def erase_line(self, row: int, column: int, what: int) -> None:
-        """Erase a line: from a column on (`what` is 0), up to it (1), or entirely (2)."""
+        """Erase a line from a column to its end (`what` is 0), from its start to the column (1), or entirely (2)."""
         line = self.lines[row]
         if what == 0:
             self.lines[row] = line[:column]
@@ -137,12 +138,12 @@ _COMPOSED = re.compile(r"[^\W\d_][\u0300-\u036f\u3099\u309a]+|[\u1100-\u1112][\u
 
 
 def composed(text: str) -> str:
-    """Compose letters with their marks, but never to a character that a shell interprets."""
+    """Replace letters with combining marks by single characters, but never by a character that a shell interprets."""
     return _COMPOSED.sub(lambda found: unicodedata.normalize("NFC", found[0]), text)
 
 
 def takes_no_cell(character: str) -> bool:
-    """Return whether a character is a combining mark or invisible."""
+    """Return whether a character takes no cell of a screen: it is a combining mark, or invisible."""
     return unicodedata.category(character) in ("Mn", "Me", "Cf")
 
 
@@ -164,5 +165,5 @@ def cells(text: str, marked: str = "") -> str:
 
 
 def has_sure_width(text: str) -> bool:
-    """Return whether all programs agree on the width of this text."""
+    """Return whether all programs agree on how many cells of a screen this text takes."""
     return bool(_SURE_WIDTH.fullmatch(text))

@@ -20,13 +20,13 @@ from mobifai.assistant.risk import Judge
 from mobifai.protocol.messages import AiStep
 
 Ask = Callable[[tuple[AiStep, ...]], Awaitable[bool]]
-"""Asks the user. Raises AssistantError if nobody answers."""
+"""Asks the user to approve steps, and returns whether the user did. Raises AssistantError if nobody answers."""
 
 ATTEMPTS = 3
-"""How often the user is asked again because the line changed meanwhile."""
+"""How often the user is asked about one Enter at most. The question is repeated if the line changed meanwhile."""
 
 _SHOWN_CHARACTERS = 8000
-"""The most characters of a line that are shown to the user, with a note on the rest."""
+"""The maximum number of characters of a line that are shown to the user. A note gives the length of the rest."""
 
 _PIECES = re.compile(r"\r\n|[\r\n\t]|[^\r\n\t]+")
 _KEYS = {"\t": "Tab", "\r": "Enter", "\n": "Enter", "\r\n": "Enter"}
@@ -38,14 +38,14 @@ _NOT_KNOWN = "the command line can't be read from the screen"
 
 @dataclass(frozen=True, slots=True)
 class TypedPart:
-    """A text without line ends and tabs, or a key."""
+    """A part of a keystroke that is typed as a whole: a text without line ends and tabs, or one key."""
 
     text: str | None = None
     key: str | None = None
 
 
 def parts_of(keystroke: Keystroke) -> list[TypedPart]:
-    """Split the text of a keystroke so that each line end is a piece of its own."""
+    """Split a keystroke into parts. Each line end and each tab of a text becomes a key."""
     if keystroke.key is not None:
         return [TypedPart(key=keystroke.key)]
     found = _PIECES.findall(keystroke.text or "")
@@ -53,7 +53,7 @@ def parts_of(keystroke: Keystroke) -> list[TypedPart]:
 
 
 class Guard:
-    """The guard of one conversation. `begin_turn` revokes the approvals of the turn before.
+    """Types the keystrokes of one conversation, and asks the user before any that may do harm.
 
     `note` is called with a key or text before it is typed.
     """
@@ -70,13 +70,14 @@ class Guard:
         self._expected: str | None = None
 
     def begin_turn(self) -> None:
-        """Begin a turn, in which nothing is approved yet."""
+        """Begin a turn: approvals of the turn before are no longer valid."""
         self._lines, self._program, self._expected = frozenset(), None, None
 
     async def type(self, keystrokes: Sequence[Keystroke]) -> bool:
         """Type the first of `keystrokes` if that is allowed, and return whether it was typed.
 
-        The others, which later calls type, help to judge it. A command line that may not run is erased at the shell.
+        The others, which later calls type, help to judge it. If it is not allowed, the command line at a shell's prompt
+        is erased.
         """
         try:
             return await self._type(keystrokes)
@@ -125,14 +126,14 @@ class Guard:
         return not risk or await self._ask((AiStep(type="keystroke", key=key, risk=risk, line=self._shown_line),))
 
     async def _risk_of(self, lines: Sequence[str]) -> str:
-        """Return why running a line with these possible readings may do harm; empty if it is harmless."""
+        """Return why a command line with these possible readings may do harm when it runs; empty if it is harmless."""
         risk = self._judge.risk_of_any(lines)
         if risk or not any(map(self._judge.reads_repository, lines)):
             return risk
         return await asyncio.to_thread(repository.why_not, self._reader.directory)
 
     async def _risk_of_completion(self) -> str:
-        """Return why completing the line may do harm: zsh runs parts of it, and completions run programs."""
+        """Return why Tab may do harm; empty if it can't. zsh runs parts of the line, and completions run programs."""
         line = self._reader.line
         if line is None or all(_PLAIN_WORD.fullmatch(text.lstrip()) for text in line.texts):
             return ""
@@ -144,7 +145,7 @@ class Guard:
         return _shown(self._reader.line.shown) if self._reader.line else None
 
     async def _may_edit(self, upcoming: Sequence[TypedPart], said: str) -> bool:
-        """Return whether the first of these texts may be typed. `said` is the model's own warning, or empty.
+        """Return whether the first of the `upcoming` texts may be typed. `said` is the model's own warning, or empty.
 
         Editing needs no approval. But a line that is typed and run in one go is judged first, so that no risky line is
         left at the prompt.
@@ -168,7 +169,10 @@ class Guard:
         return True
 
     async def _may_run(self, said: str) -> bool:
-        """Return whether Enter may be pressed now. The line must not change between approval and Enter."""
+        """Return whether Enter may be pressed now. If the line is risky, ask the user first.
+
+        After the user's answer, the line must not have changed.
+        """
         for _ in range(ATTEMPTS):
             line, row = await self._reader.read(), self._reader.row
             if line is None and self._covers_enter():
@@ -207,7 +211,7 @@ class Guard:
         return f"it goes to the program {program[:50]}" if program and not self._reader.at_shell else _NOT_KNOWN
 
     async def _may_act(self, piece: TypedPart, steps: Sequence[AiStep], said: str) -> bool:
-        """Return whether a key may be pressed in a program, or in a shell whose line is unknown."""
+        """Return whether a part may be typed into a program, or into a shell whose command line is unknown."""
         if piece.key == "Ctrl+C" and self._reader.at_shell:
             return True
         if self._program != self._reader.program_id or said:
@@ -224,14 +228,17 @@ class Guard:
         return True
 
     def _covers_enter(self) -> bool:
-        """Return whether the user approved exactly the line that Enter would send."""
+        """Return whether the user already approved the line that Enter would send to the program now."""
         if self._program != self._reader.program_id:
             return False
         return self._reader.full_screen or (self._expected is not None and self._expected == self._reader.before_cursor)
 
 
 def _unseen(texts: Sequence[str | None]) -> str:
-    """Return the invisible character in a text, if any: the user would see a different line than is typed."""
+    """Return a warning if these texts have an invisible character, else an empty text.
+
+    With one, the user would see another line than the one that is typed.
+    """
     found = next((each for text in texts for each in composed(text or "") if takes_no_cell(each)), "")
     return f"it has the character U+{ord(found):04X}, which can't be seen" if found else ""
 

@@ -52,7 +52,10 @@ _VARIABLE = re.compile(r"\$\{?(\w+)")
 
 
 def why_not(line: str, allowed: Iterable[Sequence[str]] = ()) -> str:
-    """Return why a command line may change something; empty if it can't. Commands may begin with `allowed` words."""
+    """Return why a command line may change something; empty if it can't.
+
+    A command that begins with the words of one of `allowed` counts as harmless.
+    """
     try:
         commands = parse(line)
     except Unclear as error:
@@ -108,7 +111,7 @@ def _may_show_secret(word: Word) -> bool:
 
 
 def _is_allowed(given: Sequence[Word], allowed: Sequence[tuple[str, ...]]) -> bool:
-    """Return whether the settings allow this command. Words that the shell expands do not match."""
+    """Return whether a command begins with words that the settings allow, and the shell expands none of its words."""
     texts = tuple(word.text for word in given)
     return not any(word.expands for word in given) and any(texts[: len(words)] == words for words in allowed if words)
 
@@ -129,7 +132,10 @@ def _options(arguments: Sequence[Word]) -> list[str]:
 
 
 def _without(letters: str, *names: str) -> Check:
-    """Allow all arguments except options with these letters, and long options with these names or abbreviations."""
+    """Return a check that allows all arguments except options with these letters, and long options with these names.
+
+    Abbreviations of long options are not allowed either.
+    """
 
     def check(arguments: Sequence[Word]) -> bool:
         if any("$" in word.text and word.expands for word in arguments):
@@ -147,7 +153,7 @@ def _is_one_of(option: str, letters: str, names: Sequence[str]) -> bool:
 
 
 def _only(*patterns: str) -> Check:
-    """Allow only arguments that match one of these patterns."""
+    """Return a check that allows only arguments that match one of these patterns."""
     found = re.compile("|".join(patterns))
     return lambda arguments: all(found.fullmatch(word.text) and not word.expands for word in arguments)
 
@@ -162,19 +168,19 @@ _FIND = _only(
 
 
 def _find(arguments: Sequence[Word]) -> bool:
-    """Allow only the tests and the printing of `find`. Patterns may be unquoted; variables may not."""
+    """Return whether `find` only tests files and prints their names. Patterns may be unquoted; variables may not."""
     plain = [Word(word.text) for word in arguments]
     return _FIND(plain) and not any("$" in word.text and word.expands for word in arguments)
 
 
 def _ps(arguments: Sequence[Word]) -> bool:
-    """Reject options of `ps` that show environments, which hold secrets."""
+    """Return whether `ps` shows no environments of processes, which may hold secrets."""
     shows = re.compile(r"-[A-Za-z]*E[A-Za-z]*|[A-Za-z]*e[A-Za-z]*|.*[eE][nN][vV][iI][rR][oO][nN].*")
     return not any(shows.fullmatch(word.text) for word in arguments)
 
 
 def _uniq(arguments: Sequence[Word]) -> bool:
-    """Reject a second file, which `uniq` would overwrite."""
+    """Return whether `uniq` has at most one file: it would overwrite a second one."""
     files = [word for word in arguments if not word.text.startswith("-")]
     return len(files) <= 1 and not any(word.expands for word in files)
 
@@ -184,7 +190,7 @@ _PLAIN_NUMBER = re.compile(r"[-+]?[0-9]*\.?[0-9]*")
 
 
 def _printf(arguments: Sequence[Word]) -> bool:
-    """Allow only texts and numbers: zsh evaluates other numeric arguments, including commands in them."""
+    """Return whether `printf` has only texts and plain numbers. zsh runs commands in other numeric arguments."""
     if not arguments or arguments[0].text.startswith("-") or arguments[0].expands:
         return False
     if _TEXT_FORMAT.fullmatch(arguments[0].text):
@@ -194,7 +200,7 @@ def _printf(arguments: Sequence[Word]) -> bool:
 
 
 def _jq(arguments: Sequence[Word]) -> bool:
-    """Reject what lets `jq` read the environment, or a program from a file."""
+    """Return whether `jq` reads neither the environment nor a program from a file."""
     shows = any("env" in word.text.lower() for word in arguments)
     return not shows and _without("fL", "from-file", "library-path")(arguments)
 
@@ -207,7 +213,7 @@ _SED_PRINT = re.compile(r"(?:[0-9]+(?:,(?:[0-9]+|\$))?p;?){1,20}|\$p")
 
 
 def _sed(arguments: Sequence[Word]) -> bool:
-    """Allow only `sed -n` with a script that prints lines of files."""
+    """Return whether the arguments are `-n` and a `sed` script that only prints lines of files."""
     if len(arguments) < 2 or arguments[0].text != "-n" or arguments[1].expands:
         return False
     files = arguments[2:]
@@ -257,7 +263,10 @@ def _git(arguments: Sequence[Word]) -> bool:
 
 
 def _first(*commands: str) -> Check:
-    """Allow any arguments after one of these subcommands, which only show something; no option may precede it."""
+    """Return a check that allows any arguments after one of these subcommands, which only show something.
+
+    No option may precede the subcommand.
+    """
     return lambda arguments: (
         bool(arguments) and arguments[0].text in commands and not any(word.expands for word in arguments)
     )
@@ -266,7 +275,7 @@ def _first(*commands: str) -> Check:
 _PIP = _only("list|freeze")
 
 _CHECKS: Mapping[str, Check] = {
-    "arch": lambda arguments: not arguments,  # on macOS it runs a program
+    "arch": lambda arguments: not arguments,  # with some, it runs a program on macOS
     "base64": _without("oD", "output"),
     "date": _date,
     "docker": _first("ps", "images", "version"),

@@ -1,4 +1,4 @@
-"""Keys by name, and the bytes that a terminal sends for them (xterm's). Pure."""
+"""The keys that the assistant can press, by name, and the characters that xterm sends for them. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -21,20 +21,20 @@ NAMES: tuple[str, ...] = (
     *("PageUp", "PageDown"),
     *("Ctrl+C", "Ctrl+D", "Ctrl+Z", "Ctrl+L", "Ctrl+A", "Ctrl+E", "Ctrl+K", "Ctrl+U", "Ctrl+W", "Ctrl+R", "Ctrl+["),
 )
-"""The names of all keys."""
+"""The names of all keys that the assistant can press."""
 
 _CURSOR_MODE = re.compile(rb"\x1b(?:c|\[!p|\[\?(?:[0-9]{1,5};){0,16}1(?:;[0-9]{1,5}){0,16}([hl]))")
 
 
 def encode(key: str, application: bool) -> str:
-    """Return the bytes of a key in NAMES. `application`: application cursor keys are on."""
+    """Return the characters that xterm sends for a key in NAMES. `application`: application cursor keys are on."""
     if key in _CURSOR:
         return f"\x1b{'O' if application else '['}{_CURSOR[key]}"
     return _PLAIN[key]
 
 
 def application_mode(output: bytes) -> bool:
-    """Return whether application cursor keys (DECCKM) are on after this output of a reset terminal."""
+    """Return whether this output, printed to a terminal after a reset, leaves application cursor keys (DECCKM) on."""
     on = False
     for change in _CURSOR_MODE.finditer(output):
         on = change[1] == b"h"

@@ -63,12 +63,12 @@ _BOUNDS: Mapping[str, Limit] = {
 
 
 _ODD = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-"""Characters that no prompt needs, and that JSON or the audit log's readers may not handle."""
+"""Characters that no user's request needs, and that JSON or programs that read the audit log may not handle."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoopContext:
-    """The dependencies that all conversations share."""
+    """The objects that the loops of all conversations share."""
 
     config: AssistantConfig
     ledger: Ledger
@@ -79,7 +79,7 @@ class LoopContext:
 
 
 class LoopState(Enum):
-    """The state of a conversation."""
+    """The state of a conversation's loop: the work that comes next."""
 
     ASKING = auto()
     ASKING_AGAIN = auto()
@@ -90,7 +90,7 @@ class LoopState(Enum):
 
 
 class LoopEvent(Enum):
-    """The result of the work in a state."""
+    """The result of the work in a state of the loop. It decides the next state."""
 
     UNDERSTOOD = auto()
     NOT_UNDERSTOOD = auto()
@@ -123,7 +123,7 @@ TRANSITIONS: Mapping[LoopState, Mapping[LoopEvent, LoopState]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """The actions that the model asked for, and the tool calls that need a result."""
+    """The content of the model's last answer: the actions in it, and the ids of the tool calls that need a result."""
 
     actions: Sequence[ModelAction]
     calls: Sequence[str]
@@ -131,14 +131,17 @@ class _Turn:
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """The planned actions, and the reason why some of them were not run."""
+    """The outcome of a turn: the actions that were planned, and why some were not run (empty if all were)."""
 
     plan: Plan
     failure: str
 
 
 class AgentLoop:
-    """The loop of conversation `number`, for one prompt. `say` sends its events, and never fails or waits."""
+    """The loop of conversation `number`, for one request of the user (`prompt`).
+
+    `say` sends the events of the conversation, and never fails or waits.
+    """
 
     def __init__(
         self, number: int, prompt: str, terminal: Terminal, context: LoopContext, say: Callable[[str, object], None]
@@ -167,7 +170,7 @@ class AgentLoop:
     # -- the machine
 
     async def run(self) -> None:
-        """Run the conversation to its end, which comes in a bounded time. Raises AssistantError, LimitReached."""
+        """Run the conversation to its end; a limit bounds its duration. Raises AssistantError, LimitReached."""
         with ExitStack() as scope:
             ledger = self._context.ledger
             self._bounds = {name: scope.enter_context(ledger.bound(limit)) for name, limit in _BOUNDS.items()}
@@ -217,7 +220,7 @@ class AgentLoop:
     # -- asking
 
     async def _ask(self, model: ModelClient) -> LoopEvent:
-        """Ask the model for its next actions."""
+        """Send the conversation to the model, and parse the actions in its answer."""
         if self.turn >= self._turns:
             raise AssistantError(f"stopped after {self.turn} turns; the task may be unfinished")
         self.turn += 1
@@ -263,7 +266,7 @@ class AgentLoop:
     # -- acting
 
     async def _act(self) -> LoopEvent:
-        """Run the actions of this turn that are within the limits."""
+        """Run the actions that the model asked for in this turn, as far as the limits allow."""
         actions, typed = self._bounds["actions"], self._bounds["typed"]
         plan = within_bounds(self._turn.actions, actions.capacity, typed.capacity)
         actions.set(len(plan.actions))
@@ -291,7 +294,7 @@ class AgentLoop:
 
     @property
     def waiting(self) -> messages.AiApproval | None:
-        """The pending approval, or None."""
+        """The approval that this conversation is waiting for, or None."""
         return self._approvals.waiting
 
     def _notice(self, text: str) -> None:

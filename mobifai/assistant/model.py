@@ -1,4 +1,4 @@
-"""The interface of a model: one answer to one question. The clients have modules of their own."""
+"""The interface of a model, which gives one answer to one question. The implementations are in other modules."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -20,7 +20,7 @@ class ModelRequest:
 
 @dataclass(frozen=True, slots=True)
 class ModelResponse:
-    """An answer of the model, as blocks in the API's format. `tokens` is the number of tokens read and written.
+    """An answer of the model, as blocks in the API's format. `tokens` counts what the model read and wrote for it.
 
     `cut_off`: a limit ended the answer early. `refused`: the model declines to answer.
     """
@@ -36,14 +36,14 @@ NotifyUser = Callable[[str], None]
 
 
 class ModelClient(Protocol):
-    """A model for one conversation."""
+    """The interface of a client of a model, used for one conversation."""
 
     @property
     def secret(self) -> str:
-        """Return the value that must not appear in any log; empty if there is none."""
+        """The key of the model's API, which must not appear in any log; empty if there is none."""
 
     async def answer(self, question: ModelRequest, notice: NotifyUser) -> ModelResponse:
-        """Return the answer within a bounded time. `notice` is called before each retry.
+        """Return the model's answer to a question, within a bounded time. `notice` is called before each retry.
 
         Raises AssistantError with a text for the user.
         """

@@ -1,4 +1,4 @@
-"""The addresses to which the key of the model's API may be sent. Pure."""
+"""Checks the address of the model's API: the key may be sent only to some addresses. Pure."""
 
 import ipaddress
 import re
@@ -13,9 +13,9 @@ _EXPECTED = "expected an https:// address, or one of this machine such as http:/
 
 
 def check_model_url(url: str) -> None:
-    """Raise ConfigError unless only the named server can read requests to this address.
+    """Raise ConfigError if others than the server at this address could read requests to it.
 
-    That holds for https, and for http to a loopback address.
+    An https address passes, and an http address on loopback.
     """
     try:
         parts = urlsplit(url)
@@ -31,7 +31,7 @@ def check_model_url(url: str) -> None:
 
 
 def is_plain(url: str) -> bool:
-    """Return whether an address uses plain http."""
+    """Return whether an address uses http without TLS."""
     return urlsplit(url).scheme == "http"
 
 

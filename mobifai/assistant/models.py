@@ -1,4 +1,4 @@
-"""Opens the model that the settings name."""
+"""Opens the client of the model that the settings name."""
 
 import asyncio
 import contextlib
@@ -31,7 +31,7 @@ async def open_model(config: AssistantConfig, environ: Mapping[str, str], ledger
 
 
 async def _load(name: str) -> Any:
-    """Import a module on a thread of its own, so that the loop does not block.
+    """Import a module on a thread of its own, so that the event loop does not block.
 
     An import can't be stopped: after a cancellation it continues for the two seconds that it takes.
     """

@@ -23,7 +23,7 @@ _QUESTION = re.compile(r"(?:[?:]|\S\s+[(\[][^()\[\]]*[)\]][?:]?) *\Z")
 
 @dataclass(frozen=True, slots=True)
 class ShellPrompt:
-    """The text before a command line in its first row, and the positions where the line may begin."""
+    """A shell's prompt on the screen: its text, and the columns of its row at which the command line may begin."""
 
     text: str
     starts: tuple[int, ...]
@@ -31,7 +31,7 @@ class ShellPrompt:
 
 @dataclass(frozen=True, slots=True)
 class PromptLine:
-    """The line that Enter would run. `texts` are its possible readings, the longest first.
+    """The command line that Enter would run. `texts` are its possible readings, the longest first.
 
     `parts` are, for each reading, the text before the cursor, including the prompt, and the text after it.
     """
@@ -41,22 +41,22 @@ class PromptLine:
 
     @property
     def before_cursor(self) -> tuple[str, ...]:
-        """Return the possible readings of the text before the cursor, including the prompt."""
+        """The possible readings of the text before the cursor, including the prompt."""
         return tuple(before for before, _ in self.parts)
 
     @property
     def is_empty(self) -> bool:
-        """Return whether nothing is typed."""
+        """Whether nothing is typed."""
         return not any(text.strip() for text in self.texts)
 
     @property
     def shown(self) -> str:
-        """Return the longest reading of the line, to be shown to the user."""
+        """The longest reading of the line, to be shown to the user."""
         return self.texts[0].strip()
 
 
 def find_prompt(screen: Cells, *, empty: bool | None) -> ShellPrompt | None:
-    """Find the prompt before the cursor. `empty`: nothing is typed (None: unknown)."""
+    """Return the shell's prompt in the cursor's row. `empty`: nothing is typed after it (None: unknown)."""
     if not screen.plain or empty is False:
         return None
     text = _row(screen, screen.row)[: screen.column]
@@ -70,9 +70,10 @@ def find_prompt(screen: Cells, *, empty: bool | None) -> ShellPrompt | None:
 
 
 def find_line(screen: Cells, prompt: ShellPrompt, *, at_end: bool) -> PromptLine | None:
-    """Find the line that is edited after this prompt. `at_end`: the cursor is at its end.
+    """Return the command line after this prompt. `at_end`: the cursor is at its end.
 
-    Text after the cursor is then a suggestion or a right prompt. Otherwise it may be that or part of the line.
+    Text after the cursor is then a suggestion or a prompt at the right edge. Otherwise it may be either of these, or
+    part of the line.
     """
     if not screen.plain:
         return None
@@ -98,7 +99,7 @@ def find_line(screen: Cells, prompt: ShellPrompt, *, at_end: bool) -> PromptLine
 
 
 def _connected(screen: Cells) -> list[int]:
-    """Return the cursor's row and the full rows before it: the line may begin in any of them."""
+    """Return the indices of the cursor's row and of the full rows right above it: the line may begin in any of them."""
     rows = [screen.row]
     while rows[-1] > 0 and _is_full(screen, rows[-1] - 1):
         rows.append(rows[-1] - 1)
@@ -110,6 +111,6 @@ def _is_full(screen: Cells, row: int) -> bool:
 
 
 def _row(screen: Cells, row: int) -> str:
-    """Return a row, padded up to the cursor."""
+    """Return the text of a row. The cursor's row is padded with spaces up to the cursor."""
     text = screen.rows[row]
     return text.ljust(screen.column) if row == screen.row else text

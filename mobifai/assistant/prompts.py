@@ -1,4 +1,4 @@
-"""The texts for the model: its role, its limits, and the outcome of its actions. Pure."""
+"""The texts that the model is sent: its role, its limits, and the outcome of its actions. Pure."""
 
 from mobifai.assistant import keys
 from mobifai.assistant.actions import TOOL
@@ -30,7 +30,7 @@ ask for passwords: when a program wants one, tell the person, and finish."""
 
 
 def system(*, turns: int, actions: int, typed: int, screen: int, quiet: float) -> str:
-    """Return the system prompt with the limits in force."""
+    """Return the system prompt for the model, which states these limits."""
     return _SYSTEM.format(
         tool=TOOL,
         keys=", ".join(keys.NAMES),
@@ -46,16 +46,16 @@ def system(*, turns: int, actions: int, typed: int, screen: int, quiet: float) -
 
 
 def request(prompt: str, screen: str, turns: int) -> str:
-    """Return the first message of a conversation: the user's prompt and the screen."""
+    """Return the first message of a conversation: the user's request and the screen."""
     return f"The person asks:\n{prompt}\n\n{screen}\n\nTurn 1 of {turns}."
 
 
 def report(words: str, screen: str, turn: int, turns: int) -> str:
-    """Return the report of the last turn's outcome, before turn number `turn`."""
+    """Return the message that reports the outcome of a turn to the model, and begins turn number `turn`."""
     left = " It is the last one: finish, or say how far you got." if turn == turns else ""
     return f"{words}\n\n{screen}\n\nTurn {turn} of {turns}.{left}"
 
 
 def not_understood(why: str) -> str:
-    """Return the reply to an answer that could not be parsed."""
+    """Return the message to the model after an answer that could not be parsed."""
     return f"Nothing was done: {why}. Call the tool {TOOL}; once more without, and the task ends."

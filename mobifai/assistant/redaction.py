@@ -1,4 +1,4 @@
-"""Removes secrets from texts for logs and models: those of the environment, named ones, and known formats. Pure."""
+"""Removes secrets from texts for logs and models: those of the environment, `named` ones, and known formats. Pure."""
 
 import re
 import unicodedata
@@ -11,7 +11,7 @@ BLANK = "[secret]"
 MASK = "*"
 WIDE_MASK = "\uff0a"
 LEAST_CHARACTERS = 6
-"""Shorter values are not removed: they would match too much of any text."""
+"""The minimum length of a secret value. A shorter one is not removed: it would match too much of any text."""
 
 MOST_VALUES = 256
 
@@ -37,11 +37,11 @@ class Secrets:
         self._pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 
     def also(self, value: str) -> "Secrets":
-        """Return these secrets together with one more."""
+        """Return a new object that also removes the secret `value`."""
         return Secrets({}, (*self._values, value))
 
     def blank(self, text: str) -> str:
-        """Return the text without secrets."""
+        """Return the text with `[secret]` in place of each secret."""
         shown, at = "", 0
         for start, end in _joined(self._find(text)):
             shown, at = shown + text[at:start] + BLANK, end
@@ -66,7 +66,7 @@ class Secrets:
 
 
 def _joined(spans: Iterable[SecretSpan]) -> Iterator[SecretSpan]:
-    """Merge spans that overlap, and yield them in order."""
+    """Merge spans that overlap or touch, and yield the results in order."""
     start, end = 0, 0
     for next_start, next_end in sorted(spans):
         if next_start > end:
@@ -79,7 +79,7 @@ def _joined(spans: Iterable[SecretSpan]) -> Iterator[SecretSpan]:
 
 
 def _unwrapped(text: str, cols: int) -> tuple[str, list[int]]:
-    """Return the text without line ends that may be wraps, and the original position of each character."""
+    """Return the text with wrapped lines joined, and for each character its position in the original text."""
     whole: list[str] = []
     places: list[int] = []
     at = 0

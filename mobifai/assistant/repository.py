@@ -10,7 +10,7 @@ from pathlib import Path
 
 MOST_SETTINGS = 256 << 10
 MOST_INDEX = 32 << 20
-"""The most bytes of a repository's settings and index that are read; larger ones are rejected."""
+"""The maximum sizes in bytes of a repository's settings file and of its index. A larger file is rejected."""
 
 _SECTION = re.compile(r'\[([A-Za-z]+)(?:[ \t]+"[^"\\]*")?\]')
 _SETTING = re.compile(r'([A-Za-z][A-Za-z0-9-]*)[ \t]*(?:=[^\\"]*)?')
@@ -32,7 +32,7 @@ _NAME_NO_PROGRAM: Mapping[str, frozenset[str]] = {
 """Settings, in lower case, by which git runs no program when it only shows something."""
 
 _SUBMODULE = b"\x00\x00\xe0\x00"
-"""The mode of a submodule in the index; git reads that repository as well."""
+"""The file mode of a submodule in the index. A submodule is a repository that git reads as well."""
 
 
 def why_not(directory: str) -> str:
@@ -47,7 +47,10 @@ def why_not(directory: str) -> str:
 
 
 def _find(directory: Path) -> tuple[Path, Path] | None:
-    """Find the directories of a repository and of its settings, which differ for an additional worktree."""
+    """Return the directory of the repository around `directory`, and that of its settings; None without one.
+
+    The two differ in an additional worktree.
+    """
     for place in (directory, *directory.parents):
         if all((place / name).exists() for name in ("HEAD", "objects", "refs")):
             return place, place
@@ -79,7 +82,7 @@ def _has_submodule(index: Path) -> bool:
 
 
 def _unknown_setting(file: Path) -> str:
-    """Return the first line of a settings file that is not known to be harmless; empty if there is none."""
+    """Return the first line of git's settings file that is not known to be harmless; empty if there is none."""
     if not file.exists() and file.name == "config.worktree":
         return ""
     known: frozenset[str] | None = None
@@ -99,7 +102,7 @@ def _text(file: Path) -> str:
 
 
 def _bytes(file: Path, most: int) -> bytes:
-    """Read a regular file. Raises OSError or ValueError, also for a pipe, which could block forever."""
+    """Read a regular file of at most `most` bytes. Raises OSError or ValueError, also for a pipe, which could block."""
     if not file.is_file():
         raise ValueError(f"{file}: expected a file")
     with file.open("rb") as opened:

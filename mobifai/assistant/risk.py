@@ -36,20 +36,20 @@ _RISK_CHARACTERS = 200
 
 
 class RiskPatterns:
-    """The built-in patterns and the user's own."""
+    """The patterns of risky input: the built-in ones and the user's own."""
 
     def __init__(self, own: Iterable[str] = ()) -> None:
         self._patterns = [(reason, re.compile(pattern)) for reason, pattern in _PATTERNS.items()]
         self._own = [re.compile(pattern) for pattern in own]
 
     def reasons(self, text: str) -> str:
-        """Return why typing this, with or without its quotes, may do harm; empty if no pattern matches."""
+        """Return why a text that is typed, with or without its quotes, may do harm; empty if no pattern matches."""
         bare = text.translate(_QUOTES)
         found = [reason for reason, pattern in self._patterns if pattern.search(text) or pattern.search(bare)]
         return ", ".join([*found, *self.of_settings(text)])
 
     def of_settings(self, text: str) -> list[str]:
-        """Return the matches of the user's own patterns."""
+        """Return a list with a reason if one of the user's own patterns matches, else an empty list."""
         bare = text.translate(_QUOTES)
         matches = any(pattern.search(text) or pattern.search(bare) for pattern in self._own)
         return ["matches a pattern of the settings"] if matches else []
@@ -67,7 +67,7 @@ class Judge:
         self._allowed = [tuple(command.split()) for command in allowed]
 
     def risk(self, line: str) -> str:
-        """Return why running this line may do harm; empty if it is harmless."""
+        """Return why this command line may do harm when it runs; empty if it is harmless."""
         why = why_not(line, self._allowed)
         found = self._patterns.reasons(line) if why else ", ".join(self._patterns.of_settings(line))
         return (found or why)[:_RISK_CHARACTERS]
@@ -77,5 +77,5 @@ class Judge:
         return reads_repository(line, self._allowed)
 
     def risk_of_any(self, lines: Iterable[str]) -> str:
-        """Return why running a line with these possible readings may do harm; empty if it is harmless."""
+        """Return why a command line with these possible readings may do harm when it runs; empty if it is harmless."""
         return next((why for line in lines if (why := self.risk(line))), "")

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from mobifai.assistant.grid import FILLER, Grid, cells, takes_no_cell
 
 SLICE = 500
-"""The number of tokens or lines of output that are processed between two pauses: about a millisecond of work."""
+"""The number of texts, escape sequences and lines that are processed between two pauses: about a millisecond of
+work."""
 
 _PIECE = re.compile(
     r"([^\x00-\x1f\x7f-\x9f]{1,512})"  # text
@@ -25,7 +26,10 @@ _GRAPHICS = str.maketrans("`afgijklmnopqrstuvwxyz{|}~", "◆▒°±␋┘┐┌�
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The text of a screen. `screen_at`: where the visible part begins in `text`. Row and column count from 1."""
+    """The text of a screen. `screen_at`: where the visible part begins in `text`.
+
+    `row` and `column` are those of the cursor, and count from 1.
+    """
 
     text: str
     screen_at: int
@@ -37,7 +41,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """The visible rows, one character for each cell (see `grid`). Row and column count from 0.
+    """The visible rows, one character for each cell (see `grid`). `row` and `column` of the cursor count from 0.
 
     A row ends with its last written cell; a row of `cols` cells may continue in the next row. The cursor's column is
     `cols` after a character in the last column. `alternate`: a full-screen program draws the rows. `plain`: the output
@@ -53,12 +57,12 @@ class Cells:
 
     @property
     def cursor_row(self) -> str:
-        """Return the cursor's row as text."""
+        """The cursor's row as text."""
         return self.rows[self.row].replace(FILLER, "").rstrip()
 
     @property
     def before_cursor(self) -> str:
-        """Return the cursor's row as text, up to the cursor."""
+        """The cursor's row as text, up to the cursor."""
         return self.rows[self.row][: self.column].ljust(self.column).replace(FILLER, "")
 
 
@@ -82,12 +86,12 @@ class Emulator:
         self._work = 0
 
     def picture(self) -> Picture:
-        """Return the present text."""
+        """Return the screen and its history as text, as they are now."""
         text, screen_at = self._grid.text(self._y)
         return Picture(text, screen_at, self._y + 1, self._column + 1, self._cols, self._rows)
 
     def cells(self) -> Cells:
-        """Return the present visible rows."""
+        """Return the visible rows as they are now."""
         grid = self._grid
         whole = not grid.alternate and (grid.top, grid.bottom) == (0, self._rows - 1)
         plain = whole and self._wraps and not self._inserts and not self._graphics
@@ -98,7 +102,7 @@ class Emulator:
         return min(self._x, self._cols - 1)
 
     def feed(self, output: bytes) -> Iterator[None]:
-        """Process output. The iterator pauses regularly, so that other tasks can run."""
+        """Process a terminal's output. The iterator yields regularly, so that its caller can let other tasks run."""
         for piece in _PIECE.finditer(output.decode("utf-8", "replace")):
             text, numbers, between, final, charset, escape, control = piece.groups()
             if text is not None:
@@ -127,7 +131,7 @@ class Emulator:
         self._put_cells(text)
 
     def _mark(self) -> None:
-        """Replace the character before the cursor by the marker."""
+        """Replace the character before the cursor by `marked`."""
         line, column = self._grid.lines[self._y], self._x - 1
         column -= line[column : column + 1] == FILLER
         if column >= 0:
@@ -293,6 +297,6 @@ class Emulator:
 
 
 def _numbers(text: str) -> list[int]:
-    """Return the parameters of a sequence, at least one. A missing one is 0, and all are capped."""
+    """Return the parameters of an escape sequence as numbers, at least one. A missing one is 0; 9999 is the maximum."""
     parts = re.split("[;:]", text[:64])[:16]
     return [min(int(part), 9999) if part.isdecimal() else 0 for part in parts]

@@ -1,4 +1,4 @@
-"""Shows the model the terminal's screen, as much of it as the limit allows."""
+"""Formats a terminal's screen for the model: as much of the screen as the limit allows."""
 
 import asyncio
 
@@ -20,7 +20,7 @@ class ScreenReader:
         self._record = record
 
     async def show(self) -> str:
-        """Return the end of the screen, for a message to the model."""
+        """Return the last characters of the screen, formatted for a message to the model."""
         wanted = Slice(min(self._config.screen_characters, self._bound.capacity))
         return str(await self._read(wanted))
 

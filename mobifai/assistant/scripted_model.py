@@ -1,4 +1,4 @@
-"""A model that answers from a script: for tests, for soak, and to try the assistant without a key."""
+"""A model that gives prepared answers, its script: for tests, for soak, and to try the assistant without a key."""
 
 import asyncio
 import itertools
@@ -15,13 +15,14 @@ from mobifai.assistant.model import ModelRequest, ModelResponse, NotifyUser
 from mobifai.errors import AssistantError
 
 ScriptStep = str | Sequence[dict[str, Any]] | ModelResponse | BaseException | Callable[[ModelRequest], Any]
-"""A text, a list of actions, a whole answer, an error to raise, or a (coroutine) function that returns one."""
+"""One prepared answer: a text, a list of actions, a whole answer, an error to raise, or a (coroutine) function that
+returns one of these."""
 
 SCRIPT_BYTES = 1 << 20
 
 
 class ScriptedModel:
-    """Answers the first question with the first step, and so on; after the last step it starts over."""
+    """Answers each question with the next step of its script. After the last step it starts over."""
 
     def __init__(self, steps: Sequence[ScriptStep]) -> None:
         self._steps = itertools.cycle(steps)
@@ -30,7 +31,7 @@ class ScriptedModel:
 
     @classmethod
     def from_file(cls, path: Path) -> "ScriptedModel":
-        """Load a script from JSON: a list of texts and lists of actions. Raises AssistantError."""
+        """Load a script from a JSON file: a list, each item a text or a list of actions. Raises AssistantError."""
         try:
             with path.open("rb") as file:
                 steps = msgspec.json.decode(file.read(SCRIPT_BYTES), type=list[str | list[dict[str, Any]]])
@@ -75,5 +76,5 @@ class ScriptedModel:
 
 
 def _tokens(question: ModelRequest) -> int:
-    """Estimate the tokens of a question: four bytes each."""
+    """Estimate how many tokens a question has, with four bytes for each token."""
     return len(msgspec.json.encode(question.messages)) // 4

@@ -77,7 +77,7 @@ _CARD = re.compile(
 
 
 def find(text: str) -> Iterator[SecretSpan]:
-    """Yield the spans of secrets, which may overlap."""
+    """Yield the position (start, end) of each secret in a text. Positions may overlap."""
     yield from (found.span() for found in _TOKEN.finditer(text))
     for pattern in _NAMED:
         for found in pattern.finditer(text):
@@ -90,7 +90,7 @@ def find(text: str) -> Iterator[SecretSpan]:
 
 
 def _lines_before(text: str, end: int) -> int:
-    """Return where the lines of a key begin that ends at `end` and whose header is missing."""
+    """Return the start of the lines of a private key that ends at `end`, if the text lacks the key's header."""
     line = text.rfind("\n", 0, end) + 1
     start = line if _PREFIX.fullmatch(text, line, end) else end
     while start > 0:

@@ -48,7 +48,7 @@ _KEPT = frozenset({"ai:action", "ai:message", "ai:finished", "ai:error"})
 
 
 class Ending(Enum):
-    """The reasons for ending a conversation from outside. Each text is the error that clients receive."""
+    """The reasons to end a conversation before its loop ends. The value is the error text that clients receive."""
 
     CANCELLED = ""
     TERMINAL_CLOSED = "the terminal was closed"
@@ -57,7 +57,7 @@ class Ending(Enum):
 
 
 class ConversationTask:
-    """A running conversation, in a task of its own.
+    """Runs a conversation in a task.
 
     `say` sends its events. `forget` is called with the reason when the conversation is over, before its last event is
     sent.
@@ -74,13 +74,13 @@ class ConversationTask:
         self._task.add_done_callback(self._finish)
 
     def end(self, ending: Ending) -> None:
-        """End the conversation now. Only the first reason counts."""
+        """End the conversation now. `ending` is the reason; further calls have no effect."""
         if self._ending is None and self._task is not None:
             self._ending = ending
             self._task.cancel()
 
     async def _serve(self) -> str:
-        """Run the conversation. Return why it failed, or an empty text."""
+        """Run the conversation to its end. Return why it failed, or an empty text."""
         try:
             await self.run.run()
         except MobiFaiError as error:
@@ -112,9 +112,10 @@ class ConversationTask:
 
 
 class Assistant:
-    """All conversations. `viewers` receive their events; `publish` is called when one begins. `async with` ends them.
+    """Starts and ends conversations. `viewers` receive their events; `publish` is called when one begins.
 
-    The audit log is in `state_dir`, and the API key too unless the settings name another file.
+    `async with` ends all conversations. The audit log is in `state_dir`, and the API key too unless the settings name
+    another file.
     """
 
     def __init__(
@@ -158,7 +159,7 @@ class Assistant:
         await self.close()
 
     async def close(self) -> None:
-        """End all conversations. Idempotent."""
+        """End all conversations with the model, and close the audit log and the histories. Idempotent."""
         while self._running:
             conversation = next(iter(self._running.values()))
             conversation.end(Ending.AGENT_STOPS)
@@ -169,13 +170,13 @@ class Assistant:
 
     @property
     def busy(self) -> bool:
-        """Whether a conversation is running."""
+        """Whether a conversation is running in any terminal."""
         return bool(self._running)
 
     # -- requests of the phone
 
     def prompt(self, message: messages.Prompt, viewer: AssistantViewer) -> None:
-        """Start a conversation for a viewer. Errors are sent to it as `ai:error`."""
+        """Start a conversation at the request of a viewer. Errors are sent to the viewer as `ai:error`."""
         uuid = message.uuid or ""
         try:
             terminal = self._terminal(message.uuid, viewer)
@@ -186,7 +187,7 @@ class Assistant:
             viewer.send("ai:error", messages.AiError(uuid=uuid, error=str(error)))
 
     def cancel(self, message: messages.AiCancel, viewer: AssistantViewer) -> None:
-        """End the conversation in a terminal, or all of them."""
+        """End the conversation in the terminal that the message names, or all conversations if it names none."""
         found = {uuid: conversation for uuid, conversation in self._running.items() if message.uuid in (None, uuid)}
         for uuid, conversation in found.items():
             self._viewers.note_request(viewer, uuid)  # so that this viewer gets the event of its end
@@ -196,7 +197,7 @@ class Assistant:
             viewer.send("ai:error", messages.AiError(uuid=message.uuid or "", error=error))
 
     def approve(self, message: messages.AiApprove, viewer: AssistantViewer) -> None:
-        """Accept the user's answer to an approval."""
+        """Accept the answer of a viewer's user to an approval. If none is pending, send the viewer `ai:error`."""
         if not self.answer(message.id, message.ok):
             viewer.send("ai:error", messages.AiError(uuid="", error=f"no approval with the id {message.id} is waiting"))
 
@@ -226,7 +227,7 @@ class Assistant:
     # -- conversations
 
     def start(self, prompt: str, terminal: Terminal, say: SendEvent | None = None) -> ConversationTask:
-        """Start a conversation. `say` receives its events, as phones do. Raises AssistantError, LimitReached."""
+        """Start a conversation. `say` receives its events, as phones do too. Raises AssistantError, LimitReached."""
         if not prompt.strip() or len(prompt) > MAX_PROMPT:
             raise AssistantError(f"expected a prompt of 1 to {MAX_PROMPT} characters; found {len(prompt)}")
         busy = self._running.get(terminal.uuid)
@@ -262,7 +263,7 @@ class Assistant:
         self._stories.end(uuid, interrupted=ending is Ending.AGENT_STOPS)
 
     def _terminal(self, uuid: str | None, viewer: AssistantViewer) -> Terminal:
-        """Return the terminal with this id, the first that the viewer shows, or the first active one.
+        """Return the first terminal that runs: the one with this id, those that the viewer shows, then the active ones.
 
         Raises TerminalError.
         """
@@ -270,7 +271,7 @@ class Assistant:
         return self._terminals.first_running((*wanted, *viewer.shown, *self._terminals.active))
 
     def tab(self, wanted: str | None) -> Terminal:
-        """Return the terminal with this name or id; by default the first active one, or any. Raises TerminalError."""
+        """Return the terminal with this name or id; by default an active one, else the first. Raises TerminalError."""
         terminals = self._terminals.terminals
         if not terminals:
             raise TerminalError("there is no terminal; open one on a phone first")

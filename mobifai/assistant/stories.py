@@ -32,7 +32,7 @@ INTERRUPTED = "the agent stopped or crashed during this conversation; the task m
 
 @dataclass(slots=True)
 class _Story:
-    """The history of one conversation. `dropped` is the number of early events that are lost."""
+    """The history of one conversation, without its events. `dropped` is how many of its oldest events were dropped."""
 
     started: messages.AiStarted
     running: bool = True
@@ -47,7 +47,7 @@ class _Event:
 
 
 class Stories:
-    """The histories, at most one for each terminal. If there are too many, those that ended first are dropped.
+    """Keeps the histories, at most one for each terminal. If there are too many, drops the oldest that has ended.
 
     `file` lists the running conversations; it need not exist yet.
     """
@@ -70,7 +70,7 @@ class Stories:
             self._ledger.close(bound)
 
     def begin(self, started: messages.AiStarted) -> None:
-        """Add a new conversation in place of the terminal's earlier one."""
+        """Begin the history of a new conversation, in place of the earlier history of its terminal."""
         self.forget(started.uuid)
         while not self._most.room:
             ended = (uuid for uuid, story in self._stories.items() if not story.running)
@@ -79,7 +79,7 @@ class Stories:
         self._keep()
 
     def add(self, uuid: str, event: str, payload: object) -> None:
-        """Add an event to a terminal's conversation. If it is full, its oldest event is dropped."""
+        """Add an event to the history of a terminal. At a limit, the oldest events of all histories are dropped."""
         if uuid not in self._stories:
             return
         what = messages.AiEvent(event, payload)
@@ -103,21 +103,24 @@ class Stories:
         self._size.evicted(oldest.size)
 
     def end(self, uuid: str, *, interrupted: bool) -> None:
-        """End a terminal's conversation. `interrupted`: the agent ends; the next agent reports the conversation."""
+        """Record that a terminal's conversation has ended.
+
+        `interrupted`: it ended with the agent, so it stays in the file, and the next agent reports it.
+        """
         if uuid in self._stories:
             self._stories[uuid].running = False
             if not interrupted:
                 self._keep()
 
     def forget(self, uuid: str) -> None:
-        """Remove the history of a terminal that was closed."""
+        """Remove the history of a terminal."""
         if self._stories.pop(uuid, None) is not None:
             for number in [number for number, event in self._events.items() if event.uuid == uuid]:
                 del self._events[number]
             self._size.set(self._used)
 
     def histories(self, uuids: Iterable[str]) -> list[messages.AiHistory]:
-        """Return the histories of these terminals, each with as many of its latest events as fit into a message."""
+        """Return a message for each of these terminals that has a history, with as many of its latest events as fit."""
         return [self._history(uuid, self._stories[uuid]) for uuid in uuids if uuid in self._stories]
 
     def _history(self, uuid: str, story: _Story) -> messages.AiHistory:
@@ -150,7 +153,7 @@ class Stories:
 
 
 def _read(file: Path) -> list[messages.AiStarted]:
-    """Read the file; a damaged one counts as empty."""
+    """Read the list of conversations in a file. A missing or damaged file counts as empty."""
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:

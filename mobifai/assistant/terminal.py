@@ -11,10 +11,11 @@ from mobifai.assistant.screen import Cells, Emulator, Picture
 from mobifai.terminals.terminal import Terminal
 
 POLL_SECONDS = 0.03
-"""The interval at which a terminal is checked for new output while the assistant waits for quiet."""
+"""The interval in seconds at which a terminal is checked for new output while the assistant waits for quiet."""
 
 SECRET_CHARACTERS = 8_000
-"""Characters before and after the shown part of a screen that are searched for secrets that extend into it."""
+"""How many characters before and after the shown part of a screen are searched as well, for secrets that extend into
+the shown part."""
 
 
 UNSEEN = "\ufffd"
@@ -22,7 +23,7 @@ UNSEEN = "\ufffd"
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A part of a screen for the model: characters `start` to `end` of `total`. `id` changes with the content."""
+    """A part of a terminal's screen, for the model: characters `start` to `end` of `total`. `id` is a digest of it."""
 
     id: str
     text: str
@@ -46,14 +47,14 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """The wanted characters of a screen; without `start` and `end`, the last `length`."""
+    """The part of a screen that the model wants: at most `length` characters. By default, it is the last ones."""
 
     length: int
     start: int | None = None
     end: int | None = None
 
     def of(self, total: int) -> tuple[int, int]:
-        """Return the first and the last (exclusive) of at most `length` characters within `total`."""
+        """Return the start and the end (exclusive) of this part in a screen of `total` characters."""
         if self.start is None:
             end = total if self.end is None else min(max(self.end, 0), total)
             return max(0, end - self.length), end
@@ -71,12 +72,12 @@ async def _emulate(terminal: Terminal, marked: str = "") -> Emulator:
 
 
 async def look_at_cells(terminal: Terminal) -> Cells:
-    """Read the visible part of a terminal. A character that contains an invisible one is replaced by UNSEEN."""
+    """Read the visible rows of a terminal. UNSEEN replaces a character that is followed by an invisible one."""
     return (await _emulate(terminal, UNSEEN)).cells()
 
 
 async def look(terminal: Terminal, wanted: Slice, secrets: Secrets) -> View:
-    """Read a terminal's screen without the secrets on it."""
+    """Read the part of a terminal's screen that `wanted` describes. Secrets on it are masked."""
     picture = (await _emulate(terminal)).picture()
     total = len(picture.text)
     start, end = wanted.of(total)
@@ -87,7 +88,7 @@ async def look(terminal: Terminal, wanted: Slice, secrets: Secrets) -> View:
 
 
 def application_keys(terminal: Terminal) -> bool:
-    """Return whether the program has enabled application cursor keys."""
+    """Return whether the program in a terminal has enabled application cursor keys."""
     return keys.application_mode(terminal.replay())
 
 

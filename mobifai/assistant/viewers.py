@@ -9,7 +9,7 @@ _FOR_FOLLOWERS = frozenset({"ai:answered"})
 
 
 class AssistantViewer(Protocol):
-    """A session, as the assistant sees it: a receiver of its events."""
+    """A phone's session, as the assistant sees it: a receiver of the assistant's events."""
 
     @property
     def follows_assistant(self) -> bool:
@@ -24,28 +24,28 @@ class AssistantViewer(Protocol):
 
 
 class Viewers:
-    """The viewers, one for each session, and the terminals in which each has made a request during its session."""
+    """Keeps the viewers, one for each session, and the terminals in which each has requested a conversation."""
 
     def __init__(self) -> None:
         self._asked: list[tuple[AssistantViewer, set[str]]] = []  # bounded by the sessions and the conversations
 
     def add(self, viewer: AssistantViewer) -> None:
-        """Send events to a viewer from now on. Idempotent."""
+        """Send the assistant's events to a viewer from now on. Idempotent."""
         if not any(one is viewer for one, _ in self._asked):
             self._asked.append((viewer, set()))
 
     def remove(self, viewer: AssistantViewer) -> None:
-        """Stop sending events to a viewer."""
+        """Stop sending the assistant's events to a viewer."""
         self._asked = [pair for pair in self._asked if pair[0] is not viewer]
 
     def note_request(self, viewer: AssistantViewer, uuid: str) -> None:
-        """Send a viewer the events of the conversation that it has just requested in this terminal."""
+        """Record that a viewer requested the conversation in this terminal: it receives the conversation's events."""
         for one, asked in self._asked:
             if one is viewer:
                 asked.add(uuid)
 
     def send(self, uuid: str, event: str, payload: object) -> None:
-        """Send an event of a terminal's conversation to every viewer that follows the assistant or has requested it."""
+        """Send an event of a terminal's conversation to each viewer that follows the assistant or requested it."""
         for viewer, asked in self._asked:
             if viewer.follows_assistant or (uuid in asked and event not in _FOR_FOLLOWERS):
                 viewer.send(event, payload)
