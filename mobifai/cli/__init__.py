@@ -1,1 +1,1 @@
-"""The commands: each parses, builds its settings, runs and reports."""
+"""The commands of `mobifai`. Each parses its options, builds settings from them, runs, and reports."""

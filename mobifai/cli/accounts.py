@@ -100,7 +100,7 @@ def remove(settings: FileSettings, name: str, state_dir: Path) -> None:
 
 
 def summary(sign_in: SignIn) -> dict[str, Any]:
-    """Return the accounts with the number of their agents and phones."""
+    """Return the name of each account and the number of its agents and phones, as commands print them."""
     found = []
     for one in sign_in.accounts:
         types = [device.type for device in sign_in.devices(one.name)]

@@ -1,6 +1,6 @@
 """The agent's process of `mobifai serve`: runs the agent and its control socket, and shows the first invitation.
 
-Owns the scope in which everything of the agent is open. Only the agent's process imports this; the keeper does not.
+Owns the scope that closes all parts of the agent. Only the agent's process imports this; the keeper does not.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ _log = logging.getLogger(__name__)
 def run_agent(
     config: Config, assistant: AssistantConfig, state: StateDir, logs: RootLogHandler, keeper_fd: int | None
 ) -> int:
-    """Serve until a signal or a restart ends it. Return the exit status.
+    """Run the agent until a signal or a restart ends it. Return the exit status.
 
     `keeper_fd` is the connection to the keeper, if there is one. It stays open until the process ends, since the reason
     for a failed start is reported over it.
@@ -55,7 +55,7 @@ def run_agent(
 async def _serve(
     config: Config, assistant: AssistantConfig, state: StateDir, logs: RootLogHandler, keeper_fd: int | None
 ) -> int:
-    """Serve until a signal or a restart ends it. Return the exit status."""
+    """Run the agent until a signal or a restart ends it. Return the exit status."""
     async with AsyncExitStack() as scope:
         stop = await scope.enter_async_context(stop_signals())
         ledger = Ledger(config.limits)
@@ -96,7 +96,7 @@ async def _enter_spawner(
 
 
 def _with_port_of_before(config: Config, spawner: KeeperClient | LocalSpawner) -> Config:
-    """Give a built-in relay on port 0 the port that it had before the agent restarted, since phones know it."""
+    """Return the settings with the port that the built-in relay had before a restart of the agent: phones know it."""
     port = spawner.notes.get("port") if isinstance(spawner, KeeperClient) else None
     if port is None or not isinstance(config.relay, RelayConfig):
         return config
@@ -131,7 +131,7 @@ class _AgentRestart:
         return {}
 
     def restart(self) -> bool:
-        """Restart the agent if there is a keeper. Return whether there is a keeper."""
+        """Restart the agent if there is a keeper. Without one, do nothing and return False."""
         if self.pid is not None:
             self._begin()
         return self.pid is not None
@@ -182,7 +182,7 @@ async def _announce(
 
 
 async def _show_invitation(agent: Agent) -> None:
-    """Invite a first phone if standard output is a terminal, so that nobody else can read the invitation."""
+    """Invite a first phone, but only if standard output is a terminal: a log could show the invitation to others."""
     if not sys.stdout.isatty():  # a service's log must not hold secrets
         url, *others = agent.relay_target.find_urls()
         announce("\n".join([f"Ready at {url}.", *invitation.other_addresses(others)]))

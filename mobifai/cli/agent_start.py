@@ -1,4 +1,4 @@
-"""Starts the agent of `mobifai serve`: in a process that a keeper starts, or without a keeper in this one."""
+"""Starts the agent of `mobifai serve`, either in a child of a keeper, or without a keeper in this process."""
 
 import os
 from contextlib import ExitStack
@@ -53,6 +53,6 @@ def _run_agent(
 
 
 def _check_place(file: Path) -> None:
-    """Raise StateError if a ready file can't be written."""
+    """Raise StateError if the ready file (`--ready-file`) could not be written at this path."""
     if not file.parent.is_dir() or not os.access(file.parent, os.W_OK | os.X_OK) or file.is_dir():
         raise StateError(f"--ready-file: expected a file in a writable directory; found {file}")

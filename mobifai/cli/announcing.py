@@ -1,4 +1,4 @@
-"""Messages of a serving process for the user at the machine."""
+"""Messages of `mobifai serve` and `mobifai relay` for the user at this machine."""
 
 import contextlib
 import sys

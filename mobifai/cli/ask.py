@@ -106,7 +106,7 @@ def _step(step: dict[str, Any]) -> str:
 
 
 async def _approved(seconds: float) -> bool:
-    """Ask the user at this terminal. Return whether the answer was yes; no answer within `seconds` is a no."""
+    """Ask the user at this terminal for approval. Return whether it was given; no answer within `seconds` is a no."""
     if not sys.stdin.isatty():
         click.echo("Not allowed: standard input is not a terminal, so nobody can be asked.", err=True)
         return False
@@ -121,7 +121,7 @@ async def _approved(seconds: float) -> bool:
 
 @asynccontextmanager
 async def _input() -> AsyncIterator["asyncio.Future[str]"]:
-    """Yield a future of the next line that the user types."""
+    """Yield a future for the next line that the user types into standard input."""
     loop = asyncio.get_running_loop()
     line: asyncio.Future[str] = loop.create_future()
 

@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 
 
 class ConsolePresenter:
-    """The `Presenter` of the user at the machine. `is_ready` is set once phones can pair."""
+    """The `Presenter` that prints for the user at this machine. `is_ready` is set once phones can pair."""
 
     def __init__(self) -> None:
         self.is_ready = asyncio.Event()
@@ -41,11 +41,11 @@ class ConsolePresenter:
             self.close()
 
     def ready(self) -> None:
-        """Record that phones can pair."""
+        """Set `is_ready`, since phones can pair now."""
         self.is_ready.set()
 
     def close(self) -> None:
-        """Stop reading standard input."""
+        """Stop waiting for Enter on standard input."""
         if self._listening:
             asyncio.get_running_loop().remove_reader(sys.stdin)
             self._listening = False

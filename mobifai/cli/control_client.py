@@ -14,7 +14,7 @@ from mobifai.control.request import ANSWER_SECONDS
 from mobifai.state import StateDir
 
 HANGING_SECONDS = 5.0
-"""After this time without a response from the agent, its keeper is asked instead."""
+"""After this many seconds without a response of the agent, its keeper is asked instead."""
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return uvloop's factory where uvloop is installed, since it makes the data channel faster."""
+    """Return uvloop's function that creates an event loop, or None. uvloop makes the data channel faster."""
     try:
         import uvloop  # noqa: PLC0415 - not on every platform
     except ImportError:
@@ -33,7 +33,7 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end, on uvloop if possible."""
+    """Run a coroutine to its end in a new event loop, of uvloop if that is installed. Return its result."""
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(main)
 
@@ -58,7 +58,7 @@ async def stop_signals() -> AsyncIterator[asyncio.Event]:
 
 
 async def is_set_within(event: asyncio.Event, seconds: float) -> bool:
-    """Wait for an event, at most this long. Return whether it is set."""
+    """Wait until an event is set, but at most `seconds`. Return whether it is set."""
     try:
         async with asyncio.timeout(seconds):
             return await event.wait()

@@ -48,7 +48,7 @@ def list_devices(as_json: bool, state_dir: Path) -> None:
 
 
 def _protection(device: dict[str, Any]) -> str:
-    """Return how a phone is protected: by a key of its own, or not, as a legacy app."""
+    """Return how a phone in the list is encrypted: by its own key, not yet, or never (legacy app). Empty for agents."""
     if device["type"] == "mac":
         return ""
     known = device.get("e2e")

@@ -16,9 +16,9 @@ LEGACY_WARNING = (
 
 
 def invitation_text(invitation: dict[str, Any]) -> str:
-    """Return how to use an invitation, given as `mobifai pair --json` prints it.
+    """Return the text that explains how to use an invitation, whose fields are those of `mobifai pair --json`.
 
-    It has a QR code only if standard output is a terminal.
+    The text has a QR code only if standard output is a terminal.
     """
     invitation = {name: _shown(value) for name, value in invitation.items()}
     if invitation.get("link"):
@@ -29,7 +29,7 @@ def invitation_text(invitation: dict[str, Any]) -> str:
 
 
 def _shown(value: Any) -> Any:
-    """Return a value of an invitation in printable form: it may come from a relay elsewhere."""
+    """Return a value of an invitation without control characters: it may come from a relay on another machine."""
     if isinstance(value, list):
         return [_shown(one) for one in value]
     return one_line(value, 2048) if isinstance(value, str) else value
@@ -49,7 +49,7 @@ def _by_link(invitation: dict[str, Any]) -> str:
 
 
 def other_addresses(urls: list[str]) -> list[str]:
-    """Return a line with the other addresses of this machine, or an empty list if it has none."""
+    """Return a list with one line that names these further addresses of this machine, or an empty list without any."""
     return [f"If the phone can't reach that address, try another of this machine:  {'  '.join(urls)}"] if urls else []
 
 
@@ -84,7 +84,7 @@ def _code(invitation: dict[str, Any]) -> str:
 
 
 def _clock(invitation: dict[str, Any]) -> str:
-    """Return the local time at which an invitation expires."""
+    """Return the local time (hours and minutes) at which an invitation expires."""
     expires_at = str(invitation["expires_at"])
     try:
         return f"{datetime.fromisoformat(expires_at).astimezone():%H:%M}"
@@ -101,5 +101,5 @@ def _qr(text: str) -> str:
 
 
 def show(invitation: dict[str, Any]) -> None:
-    """Print an invitation."""
+    """Print how to use an invitation."""
     click.echo(plain(invitation_text(invitation)))

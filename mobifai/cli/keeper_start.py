@@ -27,7 +27,7 @@ FORKS = sys.platform != "darwin"
 
 
 def become_keeper(state: StateDir, config: Config, *, as_json: bool) -> int:
-    """Fork, become the keeper in the parent by exec, and return in the child with its connection to the keeper.
+    """Fork. Become the keeper in the parent by exec; in the child, return the descriptor of the keeper connection.
 
     The child continues as the agent, with the modules that this command has loaded. The keeper is a program of its own,
     which needs little memory. Agents that it starts later, after a crash or a restart, are new processes too, so they

@@ -60,7 +60,7 @@ def listen_options(command: F) -> F:
 def relay_config(
     host: str, port: int | None, allow_host: tuple[str, ...], trusted_proxy: tuple[str, ...], public_url: str | None
 ) -> RelayConfig:
-    """Return the settings of a built-in relay. Raises ConfigError."""
+    """Check these options, and return them as the settings of a relay in this process. Raises ConfigError."""
     return RelayConfig(
         host,
         DEFAULT_PORT if port is None else port,
@@ -71,7 +71,7 @@ def relay_config(
 
 
 def check_public_url(url: str | None) -> str | None:
-    """Return the address that phones use, without a trailing slash. Raises ConfigError."""
+    """Check the value of `--public-url`, and return it without a slash at its end. Raises ConfigError."""
     if url is None:
         return None
     expected = f"--public-url: expected https://HOST[:PORT][/PATH], or the same with http; found {url!r}"
@@ -88,7 +88,7 @@ def check_public_url(url: str | None) -> str | None:
 
 
 def check_relay_url(url: str) -> str:
-    """Return the URL of a relay elsewhere without a slash at its end. Raises ConfigError."""
+    """Check the URL in `--relay`, and return it without a slash at its end. Raises ConfigError."""
     if not _is_http(url):
         raise ConfigError(f"--relay: expected an address such as https://HOST or http://HOST:PORT; found {url!r}")
     return url.rstrip("/")

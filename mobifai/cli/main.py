@@ -53,7 +53,7 @@ def _offered() -> "list[EntryPoint]":
 
 
 class LazyGroup(click.Group):
-    """A group that imports a command when it is used."""
+    """The commands of `mobifai`. Each is imported when it is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands: MobiFai's own first, then those of entry points."""
@@ -61,7 +61,7 @@ class LazyGroup(click.Group):
         return [*_COMMANDS, *(name for name in offered if name not in _COMMANDS)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return the command with this name, or None."""
+        """Import and return the command with this name, or return None."""
         if cmd_name in _COMMANDS:
             module, _, attribute = _COMMANDS[cmd_name].partition(":")
             command: click.Command = getattr(importlib.import_module(module), attribute)
@@ -115,7 +115,7 @@ def main(arguments: list[str] | None = None) -> Any:
 
 
 def _leave(status: int) -> NoReturn:
-    """Exit. Unwritable output makes a success a failure, but does not replace another failure's status."""
+    """Exit with a status. If the output can't be written, a status of 0 becomes 1; other statuses stay."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -127,7 +127,7 @@ def _leave(status: int) -> NoReturn:
 
 
 def _explain(error: Exception) -> int:
-    """Print an error message. Return the exit status."""
+    """Print the message for an error that ended the command. Return the exit status."""
     named = _named(error) or _lack(error)
     if named is None and _is_full_output(error):
         _complain(f"the output can't be written: {error}; free some space, or write it elsewhere")
@@ -144,7 +144,7 @@ def _explain(error: Exception) -> int:
 
 
 def _is_full_output(error: Exception) -> bool:
-    """Return whether a write to a standard stream failed, as on a full disk. Errors of our own files name a file."""
+    """Return whether a write to a standard stream failed, as on a full disk. Errors of other files name the file."""
     return isinstance(error, OSError) and error.filename is None and error.errno in _FULL
 
 

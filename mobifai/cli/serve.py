@@ -210,7 +210,7 @@ def _relay(
 
 
 def _assistant(settings: FileSettings, **options: str | None) -> AssistantConfig:
-    """Return the assistant's settings: those of the file, and options, which take precedence. Raises ConfigError."""
+    """Return the assistant's settings: options, and for what they leave out, the settings file. Raises ConfigError."""
     given = {name: value for name, value in options.items() if value is not None}
     return from_table({**settings.assistant, **given})
 

@@ -1,4 +1,4 @@
-"""The command of a service: options of `mobifai serve`, checked, and with absolute paths."""
+"""The command line of a service: `mobifai serve` with options that are checked and have absolute paths."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,10 +12,11 @@ from mobifai.service.definition import STATE_DIR
 
 
 def serve_command(context: click.Context, options: Sequence[str]) -> tuple[str, ...]:
-    """Return the command of a service with these options of `serve`. Raises click.UsageError for a wrong one.
+    """Return the command line of a service that runs `mobifai serve` with these options.
 
-    It names the state directory and the settings file, since a service has neither our environment nor our current
-    directory. `-P` keeps Python from importing modules of the service's current directory.
+    Raises click.UsageError for a wrong option. The command line names the state directory and the settings file, since
+    a service has neither our environment nor our current directory. `-P` keeps Python from importing modules of the
+    service's current directory.
     """
     root = context.find_root()
     with serve.make_context("serve", list(options), parent=root) as parsed:
@@ -31,7 +32,7 @@ def serve_command(context: click.Context, options: Sequence[str]) -> tuple[str, 
 
 
 def _given(parsed: click.Context, options: Sequence[str]) -> Iterator[str]:
-    """Yield the given options in their long form, one word each."""
+    """Yield the options that the user gave, each as one word in its long form: `--name=value`."""
     values, _, order = serve.make_parser(parsed).parse_args(list(options))
     seen: dict[str, None] = {}
     for parameter in order:

@@ -28,7 +28,7 @@ class FileSettings:
 
 
 def read_settings(path: Path | None) -> FileSettings:
-    """Read the settings file. Only the default one may be missing. Raises ConfigError."""
+    """Read the settings file at `path`, or the default one, which may be missing. Raises ConfigError."""
     file = path or settings_file()
     if file is None:
         return FileSettings()
@@ -81,7 +81,7 @@ def _check_options(content: Mapping[str, Any]) -> None:
 
 
 def _value_type(option: click.Option) -> tuple[str, tuple[type, ...]]:
-    """Return the type of an option's value in the file: its name for messages, and the Python types."""
+    """Return which type an option's value in the settings file has: its name in messages, and the Python types."""
     if option.multiple:
         return "a list", (list,)
     if option.is_flag:
@@ -94,7 +94,7 @@ def _value_type(option: click.Option) -> tuple[str, tuple[type, ...]]:
 
 
 def _flat(table: object, prefix: str = "") -> dict[str, Any]:
-    """Return a table's values by dotted name: TOML reads `terminal.ring = 1` as nested tables."""
+    """Return the values of nested tables by their dotted names: TOML reads `terminal.ring = 1` as nested tables."""
     if not isinstance(table, dict):
         raise ConfigError(f"limits: expected a table; found {table!r}")
     flat: dict[str, Any] = {}

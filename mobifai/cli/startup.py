@@ -39,7 +39,7 @@ def open_standard_streams() -> None:
 
 
 def forget_coerced_locale(environ: MutableMapping[str, str], original: Callable[[], Mapping[str, str]]) -> None:
-    """Remove an LC_CTYPE that the parent did not set, so that no service and no shell inherits it."""
+    """Remove an LC_CTYPE that Python set, not the parent, so that no service and no shell inherits it."""
     if environ.get("LC_CTYPE") in _COERCED and "LC_CTYPE" not in original():
         del environ["LC_CTYPE"]
 

@@ -57,7 +57,7 @@ def _decode(answer: dict[str, Any]) -> AgentStatus:
 
 
 def _keeper_text(answer: dict[str, Any]) -> str:
-    """Format what the keeper knows while no agent answers."""
+    """Format the keeper's answer, which the command requests while no agent answers."""
     process = f", process {answer['agent_pid']}" if answer["agent_pid"] else ""
     lines = [f"The agent does not serve: {answer['agent']}{process} (keeper {answer['keeper_pid']})"]
     if answer["problem"]:
@@ -87,7 +87,7 @@ def _problems(problems: Iterable[str]) -> list[str]:
 
 
 def agent_text(status: AgentStatus) -> str:
-    """Format the status of an agent."""
+    """Format an agent's status as the text that `mobifai status` prints."""
     keeper = f" (keeper {status.keeper_pid})" if status.keeper_pid else ""
     lines = [
         f"MobiFai {status.version}, process {status.agent_pid}{keeper}, up for {_duration(status.uptime_s)}",
@@ -134,7 +134,7 @@ def _last_check(check: HealthCheck | None) -> str:
 
 
 def limits_table(bounds: Iterable[Entry]) -> Table:
-    """Build the table of every limit and its use."""
+    """Build the table of `mobifai status --limits`: every limit and its use."""
     table = Table("Limit", "Used", "Peak", "Most", "Unit", "Evicted", "Refused", "When full", "Worst case", box=None)
     for name in ("Used", "Peak", "Most", "Evicted", "Refused", "Worst case"):
         next(column for column in table.columns if column.header == name).justify = "right"
@@ -154,7 +154,7 @@ def limits_table(bounds: Iterable[Entry]) -> Table:
 
 
 def worst_case_text(worst_case_bytes: int) -> str:
-    """Format the memory that full bounds would take."""
+    """Format the maximum memory: what all containers would take if each were full."""
     megabytes = worst_case_bytes / 1e6
     return f"If every bound were full, agent and keeper would use {megabytes:.0f} MB in addition to the program itself."
 

@@ -1,4 +1,4 @@
-"""Tables that are printed in full, whatever the width of the window."""
+"""Prints tables in full, however narrow the terminal window is."""
 
 from rich.console import Console
 from rich.table import Table
@@ -7,7 +7,7 @@ LEAST_COLUMNS = 160
 
 
 def print_table(table: Table) -> None:
-    """Print a table without truncating cells; a narrow window wraps its lines."""
+    """Print a table without truncating cells. In a narrow terminal window, the lines of the table wrap."""
     for column in table.columns:
         column.overflow = "fold"
     console = Console()

@@ -1,4 +1,4 @@
-"""Waiting for a time of day. The wall clock and the time zone may change while waiting."""
+"""Waits for a time of day. The wall clock and the time zone may change meanwhile."""
 
 import asyncio
 import datetime as dt
@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable
 from mobifai.clocks import local_datetime
 
 LOOK_SECONDS = 60.0
-"""How often the wall clock is read: it may be set, and the machine may sleep."""
+"""The maximum interval in seconds between two looks at the wall clock: it may be set, and the machine may sleep."""
 
 _DAY = 86_400.0
 
 
 def wall_clock() -> dt.datetime:
-    """Return the local date and time."""
+    """Return the local date and time, in the time zone that the system has now."""
     time.tzset()  # the system's time zone may have changed
     return local_datetime(time.time()).replace(tzinfo=None)
 
@@ -36,6 +36,6 @@ async def until_time_of_day(
 
 
 def _seconds_until(at: dt.time, present: dt.datetime) -> float:
-    """Return the time until the next `at`: more than 0, and at most a day."""
+    """Return the seconds until the next `at`: more than 0, and at most a day."""
     gap = dt.datetime.combine(present.date(), at) - present
     return gap.total_seconds() % _DAY or _DAY
