@@ -11,18 +11,18 @@ _FIRST, _LAST = -62_135_596_800, 253_402_300_799
 """The first second of year 1 and the last of year 9999: the range of a date."""
 
 _MARGIN = 86_400
-"""A margin for time zones, which shift a date by less than a day."""
+"""A margin in seconds for time zones, which shift a date by less than a day."""
 
 
 def elapsed() -> float:
-    """Return monotonic seconds, including the time that the machine was suspended where the system counts it."""
+    """Return the seconds on a monotonic clock, which counts the time in suspension if the system has such a clock."""
     if hasattr(time, "CLOCK_BOOTTIME"):
         return time.clock_gettime(time.CLOCK_BOOTTIME)
     return time.monotonic()
 
 
 def utc_datetime(seconds: float) -> datetime:
-    """Convert seconds since the epoch to a date in UTC, or to the nearest valid date."""
+    """Convert seconds since the epoch to a date and time in UTC; out of range, to the nearest valid date."""
     if math.isnan(seconds):
         seconds = 0.0
     return datetime.fromtimestamp(min(max(seconds, _FIRST + _MARGIN), _LAST - _MARGIN), UTC)
@@ -34,7 +34,7 @@ def iso_time(seconds: float) -> str:
 
 
 def local_datetime(seconds: float) -> datetime:
-    """Convert seconds since the epoch to a date in this machine's time zone."""
+    """Convert seconds since the epoch to a date and time in this machine's time zone, or in UTC if that fails."""
     when = utc_datetime(seconds)
     try:
         return when.astimezone()

@@ -1,6 +1,6 @@
-"""The settings of a running agent or relay: one frozen value, made by the command line.
+"""The settings of an agent or a relay: frozen values, built from the options of the command line.
 
-Precedence is option, then environment (`MOBIFAI_*`), then the file `config.toml` of the state directory.
+An option takes precedence over its environment variable (`MOBIFAI_*`), and that over the settings file.
 """
 
 import datetime as dt

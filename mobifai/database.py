@@ -25,11 +25,11 @@ from mobifai.problems import Problems
 SqlValues = tuple[object, ...]
 
 RETRY_SECONDS = 5.0
-"""The interval at which deferred changes are written again to a file that could not be written."""
+"""How many seconds after a failed write `write_best_effort` tries to write the file again."""
 
 
 class WriteFailed(StateError):
-    """A change could not be written to disk and was not made."""
+    """A change could not be written to disk, so it was not made in memory either."""
 
 
 class Database:
@@ -66,7 +66,7 @@ class Database:
         self._load()
 
     def close(self) -> None:
-        """Write pending changes if possible, and close the file. Idempotent."""
+        """Write the changes that the file lacks if possible, and close the file. Idempotent."""
         with contextlib.suppress(StateError, sqlite3.Error):
             self._caught_up()
         self._memory.close()
@@ -92,7 +92,7 @@ class Database:
             self._load_copy(error)
 
     def _load_copy(self, why: Exception) -> None:
-        """Load a copy of a file that can't be opened in place, because of `why`. Begin empty if it can't be read.
+        """Load the rows of a file that can't be opened in place, because of `why`. Begin empty if that fails too.
 
         The file is written later only if it could be read, or does not exist.
         """
@@ -118,7 +118,7 @@ class Database:
     # -- reading and writing
 
     def execute(self, statement: str, values: SqlValues = ()) -> sqlite3.Cursor:
-        """Run a statement. Raises WriteFailed for a change outside `with` that can't be written."""
+        """Run an SQL statement. Raises WriteFailed for a change outside `with` that can't be written to disk."""
         if statement.lstrip()[:6].upper() == "SELECT":
             return self._memory.execute(statement, values)
         if self._pending is not None:
@@ -128,7 +128,7 @@ class Database:
             return self.execute(statement, values)
 
     def write_best_effort(self, statement: str, values: SqlValues = ()) -> None:
-        """Make a change in memory, and write it if possible."""
+        """Make a change in memory, and also in the file if it can be written now."""
         try:
             self._memory.execute(statement, values)
             if self._behind and self._clock() < self._retry_at:
@@ -171,7 +171,7 @@ class Database:
                 self._file.execute(statement, values)
 
     def _caught_up(self) -> bool:
-        """Write all content to the file if it lacks changes. Return whether it lacked any.
+        """Write all content to the file if the file lacks changes. Return whether it lacked any.
 
         Raises StateError, sqlite3.Error.
         """

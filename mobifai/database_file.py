@@ -17,11 +17,11 @@ from mobifai.files import read_whole, set_aside
 _log = logging.getLogger(__name__)
 
 LOCKED_SECONDS = 0.2
-"""How long to wait for a file that another program has locked; this blocks the event loop."""
+"""How many seconds to wait for a file that another program has locked. The wait blocks the event loop."""
 
 
 class UnusableFile(Exception):
-    """The file exists but can't be used; the text says why."""
+    """A database file exists but can't be used; the text says why."""
 
 
 NO_UPGRADES: Mapping[int, str] = MappingProxyType({})
@@ -41,7 +41,7 @@ def open_database(
         except UnusableFile as why:
             aside = set_aside(path, "-wal", "-shm")
             text = f"{path} {why}; it was set aside as {aside.name}, and a new file is used"
-            _log.warning("%s", text)  # so that deduplication tells files apart
+            _log.warning("%s", text)  # so each text is a message kind of its own
             return open_file(path, schema, version, upgrades)
     except (OSError, sqlite3.Error, UnusableFile) as error:
         raise StateError(
@@ -50,7 +50,7 @@ def open_database(
 
 
 def open_file(path: Path, schema: str, version: int, upgrades: Mapping[int, str]) -> sqlite3.Connection:
-    """Open or create a file. Raises UnusableFile, OSError, sqlite3.Error."""
+    """Open or create a database file. Raises UnusableFile, OSError, sqlite3.Error."""
     if path.exists() and not path.is_file():
         raise UnusableFile("is not a regular file")
     path.touch(mode=0o600)
@@ -72,7 +72,7 @@ def open_file(path: Path, schema: str, version: int, upgrades: Mapping[int, str]
 
 
 def prepare(connection: sqlite3.Connection, schema: str, version: int, upgrades: Mapping[int, str]) -> None:
-    """Create the tables, or upgrade and check those of an existing file. Raises UnusableFile, sqlite3.Error."""
+    """Create the tables of a new database, or upgrade those of an old one. Raises UnusableFile, sqlite3.Error."""
     found = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if found > version:
         raise UnusableFile(f"was written by a newer version of MobiFai (format {found}; expected at most {version})")
@@ -90,7 +90,7 @@ def prepare(connection: sqlite3.Connection, schema: str, version: int, upgrades:
 
 
 def _check_tables(connection: sqlite3.Connection, schema: str) -> None:
-    """Raise UnusableFile for a file without a table or a column of the schema."""
+    """Raise UnusableFile if a database lacks a table or a column of the schema."""
     with contextlib.closing(sqlite3.connect(":memory:")) as model:
         model.executescript(schema)
         missing = _columns(model) - _columns(connection)
@@ -106,7 +106,7 @@ def _columns(connection: sqlite3.Connection) -> set[tuple[str, str]]:
 
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Run a scope in one transaction, which an exception rolls back."""
+    """Begin a transaction, and commit it at the end of this scope. An exception rolls it back."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -129,8 +129,11 @@ def copy_rows(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
 
 
 def read_copy(path: Path, target: sqlite3.Connection, schema: str, version: int, upgrades: Mapping[int, str]) -> None:
-    """Fill an empty database from a file that can't be opened in place. Raises OSError, sqlite3.Error, UnusableFile."""
-    with tempfile.TemporaryDirectory(prefix="mobifai-") as folder:  # private; SQLite writes next to the file
+    """Fill the empty database `target` from a file that can't be opened in place, by way of a temporary copy.
+
+    Raises OSError, sqlite3.Error, UnusableFile.
+    """
+    with tempfile.TemporaryDirectory(prefix="mobifai-") as folder:  # private, as SQLite writes beside it
         copy = Path(folder, path.name)
         for suffix in ("-wal", ""):
             found = path.with_name(path.name + suffix)

@@ -1,11 +1,11 @@
-"""The whole error tree.
+"""All errors of MobiFai, as one tree of classes.
 
 Every error says what was expected, what was found and what to do. Only `CommandError` knows an exit status.
 """
 
 
 class MobiFaiError(Exception):
-    """The base of all errors of MobiFai."""
+    """The base class of all errors of MobiFai."""
 
 
 class BadMessage(MobiFaiError):
@@ -18,15 +18,15 @@ class BadMessage(MobiFaiError):
 
 
 class LimitReached(MobiFaiError):
-    """A bound is full, and its policy is to reject."""
+    """A limit is reached, and nothing may be evicted to make room."""
 
 
 class HandshakeFailed(MobiFaiError):
-    """The peer did not prove that it holds the private key of its public key."""
+    """A device did not prove that it has the private key of the public key that it presented."""
 
 
 class EncryptionError(MobiFaiError):
-    """A message can't be decrypted or encrypted, so its session is over."""
+    """A message can't be decrypted or encrypted, so the session that it belongs to is over."""
 
 
 class PairingRefused(MobiFaiError):

@@ -12,11 +12,11 @@ import tempfile
 from pathlib import Path
 
 MOST_BYTES = 16 << 20
-"""The most bytes that `read_whole` accepts."""
+"""The size in bytes of the largest file that `read_whole` accepts."""
 
 
 def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Write a file atomically. Raises OSError."""
+    """Write a file atomically: it has either its old content or all of the new. Raises OSError."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:64]}.")  # 0600, O_EXCL, O_NOFOLLOW
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -32,7 +32,7 @@ def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
 
 
 def read_whole(path: Path) -> bytes:
-    """Read a file without blocking. Raises OSError, or ValueError for a special file or one that is too long."""
+    """Read a regular file, and never block. Raises OSError; ValueError for a file that is special or too long."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     with os.fdopen(descriptor, "rb") as file:
         found = os.fstat(descriptor)
@@ -44,7 +44,7 @@ def read_whole(path: Path) -> bytes:
 
 
 def set_aside(path: Path, *suffixes: str) -> Path:
-    """Rename a file that can't be used, and the files beside it whose names add these suffixes. Return the new path.
+    """Rename a file that can't be used, and files with its name and one of these suffixes. Return the new path.
 
     Raises OSError.
     """

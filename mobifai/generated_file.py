@@ -1,4 +1,4 @@
-"""A small file that is generated once and then only read, such as a key. Owns nothing."""
+"""Small files whose content is generated once and then only read, such as keys. Holds no state."""
 
 import logging
 from collections.abc import Callable
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class GeneratedFile:
-    """A file of the state directory. `without` names the consequence of losing its content, for messages."""
+    """A generated file of the state directory. `without` is the consequence of losing its content, for messages."""
 
     def __init__(self, path: Path, problems: Problems, without: str) -> None:
         self._path = path
@@ -51,7 +51,7 @@ class GeneratedFile:
         except OSError:
             return False
         text = f"{self._path} is damaged ({why}); it was set aside as {aside.name}, and {self._without}"
-        _log.warning("%s", text)  # so that deduplication tells files apart
+        _log.warning("%s", text)  # so each text is a message kind of its own
         return True
 
     def _in_memory(self, made: T, why: str) -> T:

@@ -19,7 +19,7 @@ class Unit(StrEnum):
 
 
 class WhenFull(StrEnum):
-    """The policy for the next item when a limit is reached."""
+    """The policy of a limit: how the next item is treated once the limit is reached."""
 
     EVICT_OLDEST = "evict-oldest"
     BLOCK = "block"
@@ -31,10 +31,11 @@ class WhenFull(StrEnum):
 class Limit:
     """One declared limit. `value` is in `unit`.
 
-    `item_bytes` is the maximum memory of one item, or one byte, not including what other limits count; 0 for items that
-    are counted but not kept. `on_disk`: it takes no memory. `fixed`: settings can't replace it, since other code or a
-    library relies on it. `piece` is the maximum amount added at one time: without room for one more, it counts as full.
-    `unfillable` is the reason why nothing can fill it; empty for all others, which `mobifai soak` fills.
+    `item_bytes` is the maximum memory of one item (or of one byte, if the unit is bytes), not including what other
+    limits count; 0 for items that are counted but not kept. `on_disk`: it takes no memory. `fixed`: settings can't
+    replace it, since other code or a library relies on it. `piece` is the maximum amount added at one time: without
+    room for one more, it counts as full. `unfillable` is the reason why nothing can fill it; empty for all others,
+    which `mobifai soak` fills.
     """
 
     name: str
@@ -102,7 +103,8 @@ TERMINAL_RING = _declare(
     "unacknowledged output can be sent again. A larger ring makes terminal.outbox larger", TERMINALS,
 )  # fmt: skip
 SCREEN_ROOM = 88 << 10
-"""Bytes of the outbox in addition to a whole ring: 64 KiB at which reading stops, a read of 16 KiB, and the modes."""
+"""How many bytes an outbox holds in addition to a whole ring: 64 KiB, at which the agent stops reading the terminal's
+output; one read of 16 KiB; and the escape sequences that restore the terminal's modes."""
 TERMINAL_INPUT = _declare(
     "terminal.input", 1 << 20, Unit.BYTES, WhenFull.REJECT,
     "a large paste for a busy program; the kernel only accepts about 4 KiB at a time", TERMINALS,

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 _log = logging.getLogger(__name__)
 
 QUIET_SECONDS = 600.0
-"""The interval at which a recurring problem is logged."""
+"""The minimum interval in seconds between two log entries about the same subject."""
 
 
 class Problems:
-    """The present problems: a sentence for each subject (for example, a file name)."""
+    """The present problems: at most one sentence for each subject, which is a file name, for example."""
 
     def __init__(self, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
         self._quiet = quiet
@@ -23,7 +23,10 @@ class Problems:
         return iter(list(self._known.values()))
 
     def report(self, what: str, text: str) -> None:
-        """Record the problem `text` of the subject `what`. Log it unless the subject has, or lately had, a problem."""
+        """Record the problem `text` of the subject `what`, in place of its earlier one.
+
+        Log it, unless the subject still has a problem, or one was logged in the last QUIET_SECONDS.
+        """
         is_news = what not in self._known and self._clock() - self._logged.get(what, float("-inf")) > QUIET_SECONDS
         self._known[what] = text
         if is_news and not self._quiet:
@@ -31,6 +34,6 @@ class Problems:
             _log.warning("%s", text)
 
     def clear(self, what: str) -> None:
-        """Remove the problem of a subject."""
+        """Remove the problem of a subject, if it has one, and log that it is solved."""
         if self._known.pop(what, None) is not None and not self._quiet:
             _log.info("%s can be written again, and is complete", what)

@@ -1,4 +1,4 @@
-"""Checks the system's limits of a process (`ulimit`), and explains those that are too low."""
+"""Checks the limits that the system sets for this process (`ulimit`), and explains those that are too low."""
 
 import errno
 import logging
@@ -25,11 +25,12 @@ NEEDED_ADDRESS_SPACE, NEEDED_DATA = 512 << 20, 256 << 20
 third of each."""
 
 _MEMORY_LIMITS = {"-v": (resource.RLIMIT_AS, NEEDED_ADDRESS_SPACE), "-d": (resource.RLIMIT_DATA, NEEDED_DATA)}
-"""The limits on memory and the bytes needed, by their option of `ulimit`. Only Linux enforces these limits."""
+"""For each option of `ulimit` that limits memory: the resource, and the bytes that must be allowed. Only Linux enforces
+these limits."""
 
 
 def check_limits() -> None:
-    """Raise CommandError if an agent can't work within the limits; warn if files can't grow."""
+    """Raise CommandError if an agent can't work within the limits; warn if the limit on file sizes is too low."""
     free = _free_descriptors()
     if free < NEEDED_FILES:
         raise CommandError(_too_few_files(free))
@@ -51,7 +52,7 @@ def _soft(limit: int) -> float:
 
 
 def _free_descriptors() -> int:
-    """Return how many more descriptors this process can open, counting no further than needed."""
+    """Return how many more descriptors this process can open, but at most NEEDED_FILES."""
     opened: list[int] = []
     with suppress(OSError):
         while len(opened) < NEEDED_FILES:
@@ -72,7 +73,7 @@ def fork() -> int:
 
 
 def describe_shortage(error: BaseException) -> str | None:
-    """Return the missing resource and its remedy as a sentence; None for errors of another kind."""
+    """Explain an error that a lack of memory, descriptors or processes caused, with a remedy; None for other errors."""
     parts = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
     number = error.errno if isinstance(error, OSError) else None
     if number == errno.EMFILE:
@@ -87,7 +88,7 @@ def describe_shortage(error: BaseException) -> str | None:
 
 
 def _is_unmapped(error: BaseException) -> bool:
-    """Return whether a library could not be loaded for lack of memory."""
+    """Return whether an import failed because there was not enough memory to load a library."""
     return isinstance(error, ImportError) and ("failed to map" in str(error) or "allocate memory" in str(error))
 
 

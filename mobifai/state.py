@@ -44,7 +44,7 @@ class _KeyFile(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class AgentIdentity:
-    """This machine's permanent identity."""
+    """This machine's permanent identity: its device id and its private key."""
 
     device_id: str
     identity: Identity
@@ -64,23 +64,23 @@ class StateDir:
 
     @property
     def tabs(self) -> Path:
-        """Return the database of the tabs."""
+        """The path of the database of tabs."""
         return self.path / "tabs.sqlite"
 
     @property
     def control_socket(self) -> Path:
-        """Return the socket on which the running process answers commands."""
+        """The path of the socket on which the running process answers commands."""
         return self._socket_in_use("control")
 
     @property
     def keeper_socket(self) -> Path:
-        """Return the socket on which the keeper answers commands while the agent does not."""
+        """The path of the socket on which the keeper answers commands while the agent does not."""
         return self._socket_in_use("keeper")
 
     def _socket_in_use(self, name: str) -> Path:
-        """Return the path at which a socket exists.
+        """Return the path of the socket `name` that a running process uses.
 
-        A path outside the state directory is preferred: a socket inside may be left by an earlier process.
+        If sockets exist in the state directory and outside, the one outside is in use: the other one is left over.
         """
         first, *others = self.socket_paths(name)
         return next((place for place in others if _is_ours(place.parent) and place.exists()), first)
@@ -100,17 +100,17 @@ class StateDir:
 
     @property
     def assistant(self) -> Path:
-        """Return the file of the assistant's running conversations; it exists after an agent ended during one."""
+        """The path of the list of the assistant's running conversations. It is left if the agent ends during one."""
         return self.path / "assistant.json"
 
     @property
     def phones(self) -> Path:
-        """Return the file of the phones whose keys are pinned."""
+        """The path of the file with the pinned and the revoked keys of phones."""
         return self.path / "phones.json"
 
     @property
     def keys(self) -> Path:
-        """Return the file of the key combinations that phones share."""
+        """The path of the file with the key combinations that phones share."""
         return self.path / "keys.json"
 
     def device(self) -> AgentIdentity:
@@ -131,16 +131,16 @@ class StateDir:
 
     @contextmanager
     def keys_prepared(self) -> Iterator[None]:
-        """Generate missing keys during this scope, so that `device` and `e2e_key` only read them.
+        """Generate missing keys while this scope runs, so that `device` and `e2e_key` only read them afterwards.
 
-        Generating a key loads a library of many megabytes. So it is done in a fork of this process, which must have no
-        threads. If the fork fails, `device` or `e2e_key` reports the failure later.
+        Generating a key loads a library of many megabytes. So a fork of this process does it; this process must have no
+        threads. If that fails, `device` or `e2e_key` generates the key later, or reports the failure.
         """
         child = self._fork() if self._lacks_keys() else None
         if child == 0:
             try:
                 apart = StateDir(self.path, problems=Problems(quiet=True))
-                write_secret(self.path / "device.json", _device_content(apart.device()))  # with the public key
+                write_secret(self.path / "device.json", _device_content(apart.device()))  # adds a missing public key
                 apart.e2e_key()
             finally:
                 os._exit(0)
@@ -156,7 +156,7 @@ class StateDir:
         return None
 
     def _lacks_keys(self) -> bool:
-        """Return whether a key must be generated or computed.
+        """Return whether a key must be generated, or a public key computed from its private key.
 
         A damaged file does not count: this process, not the fork, replaces it.
         """
@@ -170,11 +170,11 @@ class StateDir:
             return False
 
     def token(self, relay_url: str) -> str | None:
-        """Return the token that a relay issued, if there is one."""
+        """Return the token that a relay issued to this agent, if there is one."""
         return self._tokens().get(relay_url)
 
     def keep_token(self, relay_url: str, token: str | None) -> None:
-        """Store or delete the token of a relay."""
+        """Store the token that a relay issued to this agent, or delete it (None)."""
         tokens = {url: kept for url, kept in self._tokens().items() if url != relay_url}
         if token is not None:
             tokens[relay_url] = token
@@ -198,7 +198,7 @@ def _runtime_folders() -> list[Path]:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Return whether a directory exists and belongs to this user, so that nobody else can have created it."""
+    """Return whether a directory exists and belongs to this user, so that its content can be trusted."""
     try:
         return folder.lstat().st_uid == os.getuid()
     except OSError:
@@ -238,7 +238,7 @@ def _make_key() -> tuple[KeyPair, bytes]:
 
 
 def private_directory(path: Path) -> None:
-    """Create a directory that only this user may enter. Raises StateError."""
+    """Create a directory that only this user may enter, or restrict an existing one to that. Raises StateError."""
     try:
         if path.is_symlink() and path.lstat().st_uid != os.getuid():
             raise StateError(f"{path} is a link of another user; choose another directory with --state-dir")
@@ -255,7 +255,7 @@ def private_directory(path: Path) -> None:
 
 
 def _close_to_others(path: Path) -> None:
-    """Remove access for others. Raises OSError, except on a read-only disk."""
+    """Remove the access of other users to a directory. Raises OSError, except on a read-only disk."""
     try:
         path.chmod(0o700)
     except OSError as error:
@@ -273,7 +273,7 @@ def write_secret(path: Path, content: bytes) -> None:
 
 @contextmanager
 def open_state(path: Path) -> Iterator[StateDir]:
-    """Open and lock a state directory; the locks end with the process. Raises StateError."""
+    """Open and lock a state directory for this scope. Locks also end with the process. Raises StateError."""
     private_directory(path)
     locks = lock_directory(path)
     try:

@@ -14,7 +14,7 @@ from mobifai.files import read_whole
 
 
 def lock_directory(path: Path) -> tuple[int, ...]:
-    """Lock a directory. Returns the descriptors that hold the lock. Raises StateError if that fails."""
+    """Lock a directory. Return the descriptors that hold the lock. Raises StateError if that fails."""
     locks: list[int] = []  # bounded: two
     try:
         for target, flags in (("lock", os.O_RDWR | os.O_CREAT), ("lock", os.O_RDONLY), (".", os.O_DIRECTORY)):

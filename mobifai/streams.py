@@ -4,7 +4,7 @@ import select
 from typing import TextIO
 
 PATIENCE_SECONDS = 0.1
-"""How long to wait for a stream that accepts nothing."""
+"""How many seconds to wait for a stream that does not accept output."""
 
 
 def is_writable(stream: TextIO, seconds: float = PATIENCE_SECONDS) -> bool:

@@ -15,7 +15,7 @@ from mobifai.errors import ConfigError
 
 
 def passwd_entry() -> pwd.struct_passwd | None:
-    """Return the user's entry in the user database, if there is one."""
+    """Return the entry of this process' user in the user database, or None."""
     try:
         return pwd.getpwuid(os.getuid())
     except (KeyError, OSError):
@@ -23,13 +23,16 @@ def passwd_entry() -> pwd.struct_passwd | None:
 
 
 def name() -> str:
-    """Return the user's name, or the user id if it has none."""
+    """Return the user's name, or the user id as text if the user database lacks the user."""
     known = passwd_entry()
     return known.pw_name if known is not None else str(os.getuid())
 
 
 def home() -> Path | None:
-    """Return the home directory from $HOME or the user database. The directory may not exist."""
+    """Return the home directory from $HOME, or else from the user database; None if that is no absolute path.
+
+    The directory may not exist.
+    """
     known = passwd_entry()
     place = os.environ.get("HOME") or (known.pw_dir if known is not None else "")
     return Path(place) if Path(place).is_absolute() else None
@@ -47,13 +50,13 @@ def required_home() -> Path:
 
 
 def settings_file() -> Path | None:
-    """Return the default settings file, or None if the home directory is unknown."""
+    """Return the path of the default settings file, or None if the home directory is unknown."""
     place = _place(platformdirs.user_config_path)
     return place / "config.toml" if place is not None else None
 
 
 def state_directory() -> Path | None:
-    """Return the default state directory, or None if the home directory is unknown."""
+    """Return the path of the default state directory, or None if the home directory is unknown."""
     return _place(platformdirs.user_state_path)
 
 
@@ -73,7 +76,7 @@ def login_variables() -> dict[str, str]:
 
 
 def path_without_environments(environ: Mapping[str, str], prefix: str | None = None) -> str:
-    """Return $PATH without this program's virtual environment (`prefix`), and without an active one."""
+    """Return $PATH without the programs of this program's virtual environment (`prefix`), and of an active one."""
     if prefix is None:
         prefix = sys.prefix if sys.prefix != sys.base_prefix else ""
     own = {str(Path(place) / "bin") for place in (prefix, environ.get("VIRTUAL_ENV", "")) if place}

@@ -1,7 +1,7 @@
 """Device administration for commands: invite new phones, list all devices, and revoke one.
 
-A device may be known to the relay, to the agent by its end-to-end key, or to both. This module owns nothing. The part
-of an invitation link after `#` never reaches a server.
+A device may be known to the relay, to the agent by its end-to-end key, or to both. This module holds no state. The
+part of an invitation link after `#` never reaches a server.
 """
 
 import uuid
@@ -18,7 +18,7 @@ from mobifai.protocol.e2e import fingerprint
 from mobifai.relay.addresses import invitation_urls
 
 FORM = "1"
-"""Version of the link's fragment. A change of its format changes this number."""
+"""The version of the format of a link's fragment. A change of the format changes this number."""
 
 
 _REQUIRES_E2E = (
@@ -79,8 +79,9 @@ class DeviceAdmin:
     async def devices(self) -> dict[str, Any]:
         """Return the devices that the relay lists, and the phones that only the agent knows.
 
-        `e2e` of each describes its end-to-end key, or is None. If the relay can't be asked, return the phones that the
-        agent knows, and the reason as `relay`. Raises SignInRefused or RelayUnreachable if the agent knows no phone.
+        `e2e` of each entry describes the end-to-end key of that device, or is None. If the relay can't be asked, return
+        the phones that the agent knows, and the reason as `relay`. Raises SignInRefused or RelayUnreachable if the
+        agent knows no phone.
         """
         pinned = {phone.device_id: phone for phone in self._phones}
         try:
@@ -127,7 +128,7 @@ def _known(phone: PinnedPhone | None) -> dict[str, Any] | None:
 
 
 def _unlisted(phone: PinnedPhone) -> dict[str, Any]:
-    """Describe a phone that only the agent knows, with the keys of a device in the relay's list."""
+    """Describe a phone that only the agent knows, in the same fields as a device in the relay's list."""
     return {
         "deviceId": phone.device_id,
         "name": phone.name,

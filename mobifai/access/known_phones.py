@@ -22,7 +22,8 @@ from mobifai.state import StateDir, write_secret
 _log = logging.getLogger(__name__)
 
 KEPT_SECONDS = 60.0
-"""The interval at which changes of `last_used` are written. A crash loses at most this much of them."""
+"""The interval in seconds at which changed values of `last_used` are written to `phones.json`. A crash loses at most
+the changes of one interval."""
 
 
 class PinnedPhone(msgspec.Struct, frozen=True):
@@ -42,7 +43,7 @@ class _File(msgspec.Struct, frozen=True):
 
 
 class KnownPhones:
-    """The keys and links that the agent accepts (`protocol.e2e.Trust`).
+    """The public keys of phones, and the invitation links, that the agent accepts. Implements `protocol.e2e.Trust`.
 
     `now` returns seconds since the epoch, `monotonic` seconds that never go back. If only `now` is given, it serves as
     both.
@@ -70,7 +71,7 @@ class KnownPhones:
         self._load()
 
     def close(self) -> None:
-        """Write pending changes to `phones.json`, and close the ledger entries."""
+        """Write changes that `phones.json` lacks, and close this object's entries in the ledger."""
         if self._changed:
             self._keep_if_possible()
         for bound in self._bounds:
@@ -136,7 +137,7 @@ class KnownPhones:
     # -- questions of a session (protocol.e2e.Trust)
 
     def key_status(self, key: bytes) -> KeyStatus:
-        """Return whether a public key is pinned, revoked or unknown."""
+        """Return whether the public key of a phone is pinned, revoked or unknown."""
         if key.hex() in self._pinned:
             return KeyStatus.PINNED
         return KeyStatus.REVOKED if key.hex() in self._revoked else KeyStatus.UNKNOWN
@@ -180,13 +181,14 @@ class KnownPhones:
         return any(phone.device_id == device_id for phone in self._pinned.values())
 
     def is_revoked(self, device_id: str) -> bool:
-        """Return whether a device was revoked and has not been pinned again."""
+        """Return whether a device's key was revoked, and no key of it was pinned after that."""
         return device_id in self._revoked.values() and not self.is_pinned(device_id)
 
     def came(self, key: bytes, device_id: str, name: str, psk: bytes | None) -> None:
-        """Pin the key of a phone that has connected, and record when. Use up the invitation link of `psk`, if given.
+        """Pin the key of a phone that has connected, and record the time of the connection.
 
-        A device has one key: pinning a new key drops the old one. Raises LimitReached.
+        If `psk` is given, the invitation link with that pre-shared key becomes invalid. A device has one key: pinning a
+        new key drops the old one. Raises LimitReached.
         """
         now, digits = self._now(), key.hex()
         known = self._pinned.get(digits)
@@ -204,7 +206,10 @@ class KnownPhones:
             self._keep_if_possible()
 
     def revoke(self, device_id: str) -> bool:
-        """Revoke a phone's key. Return whether the phone was known. On StateError it is revoked in memory only."""
+        """Revoke the keys of a phone. Return whether the phone had any.
+
+        If the revocation can't be stored, it is valid until this process ends. Raises StateError then.
+        """
         found = [phone.key for phone in self._pinned.values() if phone.device_id == device_id]
         for key in found:
             del self._pinned[key]

@@ -13,7 +13,7 @@ from mobifai.protocol.features import Features
 
 
 class AccessPolicy:
-    """Decides which phones without end-to-end encryption are accepted; with `require`, none.
+    """Decides which phones without end-to-end encryption are accepted. With `e2e` = "require", none is.
 
     `is_legacy` returns whether a device was invited as a legacy app. It is None if only the relay knows that.
     """

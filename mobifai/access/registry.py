@@ -28,7 +28,7 @@ class DeviceRegistry(Protocol):
 
 
 class LocalDeviceRegistry:
-    """The registry of a relay in this process. `own_id` is the agent's own device, which can't revoke itself."""
+    """The registry of a relay in this process. `own_id` is the id of the agent's own device, which can't be revoked."""
 
     def __init__(self, relay: Relay, own_id: str) -> None:
         self._relay = relay
@@ -52,7 +52,7 @@ class LocalDeviceRegistry:
 
 
 def device_registry(relay_target: RelayTarget, own_id: str, token: str | None) -> DeviceRegistry:
-    """Return the registry of the relay that the agent uses. Requests by HTTP carry `token`, the agent's."""
+    """Return the device registry of the agent's relay. `token` is the agent's own, sent with HTTP requests."""
     if relay_target.relay is not None:
         return LocalDeviceRegistry(relay_target.relay, own_id)
     from mobifai.access.relay_http import RelayApi  # noqa: PLC0415 - it brings a client for HTTP

@@ -13,7 +13,7 @@ from mobifai.protocol.plain_text import one_line
 from mobifai.transport.http_client import explain, relay_client_session
 
 ANSWER_BYTES = 64 << 10
-"""The most bytes that are read of a response: 100 devices take about 20 KiB."""
+"""The maximum size of a response's body; a longer one is an error. A list of 100 devices takes about 20 KiB."""
 
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
 
@@ -55,7 +55,7 @@ class RelayApi:
         return {"deviceId": device_id}
 
     async def health(self) -> float:
-        """Return the seconds that the relay takes to answer its health check.
+        """Send the relay a health check. Return how many seconds the relay took to answer.
 
         Raises TimeoutError if it does not answer or reports an error.
         """
@@ -69,7 +69,7 @@ class RelayApi:
         return loop.time() - began
 
     async def _ask(self, method: str, path: str, expected: type[T], asked: dict[str, str] | None = None) -> T:
-        """Send a request with the JSON body `asked`, and return the response, decoded as `expected`."""
+        """Send the relay a request with the JSON body `asked`. Return its answer as a value of the type `expected`."""
         if self._token is None:
             raise SignInRefused(
                 "this agent is not signed in to the relay yet; open the address that `mobifai serve` prints"

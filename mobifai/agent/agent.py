@@ -1,4 +1,4 @@
-"""A running agent: its parts, and the tasks that run while it serves."""
+"""A running agent: its parts, and the tasks that run while it serves phones."""
 
 import asyncio
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from mobifai.transport.relay_address import RelayTarget
 
 
 class Agent:
-    """A running agent. `control` answers commands on the control socket."""
+    """A running agent. `control` has the handlers for commands on the control socket."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Agent:
             tasks.create_task(self._trimmer.run(), name="trimmer")
 
     async def invite(self, kind: ClientKind) -> dict[str, Any]:
-        """Return an invitation for one phone. Raises SignInRefused, RelayUnreachable."""
+        """Create an invitation for one phone, and return it. Raises SignInRefused, RelayUnreachable."""
         return await self._devices.invite(kind)
 
     def _follow(self, event: AgentEvent) -> None:

@@ -1,4 +1,4 @@
-"""Composes an agent of terminals, sessions, relay, assistant and health. Owns the outermost scope of all of them."""
+"""Builds an agent from its parts: terminals, sessions, relay, assistant and health. Owns the scope that closes them."""
 
 import logging
 import os
@@ -46,7 +46,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Base:
-    """The parts that all others of an agent use. `scope` closes all of them, in the reverse order of their opening."""
+    """The parts of an agent that all others use. `scope` closes all parts, in reverse order of opening."""
 
     config: Config
     state: StateDir
@@ -58,13 +58,16 @@ class _Base:
 
     @property
     def seats(self) -> range:
-        """The indices of the registrations with the relay, one for each phone; a relay elsewhere allows one phone."""
+        """The indices of the agent's registrations with the relay. Each registration serves one phone.
+
+        There is one for each session that the limit allows, but only one with a relay that runs elsewhere.
+        """
         return range(self.ledger.capacity(SESSIONS) if self.target.relay is not None else 1)
 
 
 @dataclass(frozen=True, slots=True)
 class _Viewing:
-    """The parts that serve viewers."""
+    """The parts of an agent that phones connect to or use."""
 
     phones: KnownPhones
     combinations: Combinations
@@ -85,7 +88,7 @@ async def open_agent(
     presenter: Presenter,
     keeper: KeeperControl,
 ) -> AsyncIterator[Agent]:
-    """Open an agent with everything that it needs, for the length of this scope; `run` makes it serve."""
+    """Open an agent and all of its parts, and close them at the end of this scope. `Agent.run` serves phones."""
     async with AsyncExitStack() as scope:
         target = await open_relay_target(config, state, ledger, scope)
         events = scope.enter_context(closing(EventBus(ledger)))
@@ -163,7 +166,7 @@ def _open_registrations(
 
 
 def _compose(base: _Base, tabs: Tabs, viewing: _Viewing) -> Agent:
-    """Create the agent, with its device administration, its health monitor and its periodic work."""
+    """Create the agent from its open parts. Add device administration, the health monitor and the periodic work."""
     config, state, target, ledger = base.config, base.state, base.target, base.ledger
     assistant, sessions, status = viewing.assistant, viewing.sessions, viewing.status
     device_id = state.device().device_id

@@ -23,7 +23,7 @@ class AgentControl:
 
     @property
     def handlers(self) -> dict[str, ControlHandler | StreamingHandler]:
-        """The handlers, by the names of their requests."""
+        """The handler of each request, by the name of the request."""
         return {
             "ask": lambda arguments: self._assistant.control().ask(arguments),
             "approve": lambda arguments: self._assistant.control().approve(arguments),

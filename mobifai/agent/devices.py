@@ -1,4 +1,4 @@
-"""The devices of a running agent: invites new phones, and revokes devices at the relay and in the sessions."""
+"""Administration of a running agent's devices: invites, lists and revokes them at the relay and in the agent."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -14,7 +14,7 @@ from mobifai.transport.relay_address import RelayTarget
 
 
 class AgentDevices:
-    """Administers devices at the relay, among the known phones, and in the sessions.
+    """Invites, lists and revokes devices: at the relay, among the known phones, and in the open sessions.
 
     The agent's token and the machine's addresses may change, so each request reads the present values.
     """
@@ -40,7 +40,7 @@ class AgentDevices:
         self._registrations = registrations
 
     async def invite(self, kind: ClientKind) -> dict[str, Any]:
-        """Return an invitation for one phone. Raises SignInRefused, RelayUnreachable."""
+        """Create an invitation for one phone, and return it. Raises SignInRefused, RelayUnreachable."""
         return await self._admin().invite(kind)
 
     async def devices(self) -> dict[str, Any]:
@@ -48,7 +48,7 @@ class AgentDevices:
         return await self._admin().devices()
 
     async def revoke(self, device_id: str) -> dict[str, Any]:
-        """Revoke a device and end its session. Raises SignInRefused, RelayUnreachable, StateError."""
+        """Revoke a device at the agent and the relay. Raises SignInRefused, RelayUnreachable, StateError."""
         return await self._admin().revoke(device_id, self._shut_out)
 
     def _admin(self) -> DeviceAdmin:

@@ -33,7 +33,7 @@ __all__ = [
 
 
 class EventBus:
-    """Passes events on to their subscribers, in the order of the subscriptions."""
+    """Passes each event of the agent on to all subscribers, in the order of their subscriptions."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -41,7 +41,7 @@ class EventBus:
         self._subscribers: BoundedMap[Callable[[AgentEvent], None], None] = BoundedMap(self._bound)
 
     def subscribe(self, subscriber: Callable[[AgentEvent], None]) -> None:
-        """Call a subscriber with every event from now on, for as long as the agent runs. It must not wait.
+        """Call `subscriber` with every event from now on, for as long as the agent runs. The subscriber must not block.
 
         Raises LimitReached.
         """
@@ -56,6 +56,6 @@ class EventBus:
                 _log.exception("a subscriber could not handle the event %s", type(event).__name__)
 
     def close(self) -> None:
-        """Remove the subscribers and close the ledger entry. Idempotent."""
+        """Remove all subscribers, and close this object's entry in the ledger. Idempotent."""
         self._subscribers.clear()
         self._ledger.close(self._bound)

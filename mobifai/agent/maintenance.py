@@ -17,11 +17,12 @@ from mobifai.terminals.tabs import Tabs
 _log = logging.getLogger(__name__)
 
 SAVE_SECONDS = 10.0
-"""How often the shells' directories are stored, for a restart without warning."""
+"""The interval of the periodic work in seconds. The directories of the shells are stored this often, in case the agent
+dies without a shutdown."""
 
 
 class Maintenance:
-    """The periodic work of one agent. `keep_awake`: keep the machine awake while a terminal or a phone is active."""
+    """Does an agent's periodic work. `keep_awake`: keep the machine awake while a terminal or a phone is active."""
 
     def __init__(self, tabs: Tabs, sessions: Sessions, ledger: Ledger, *, keep_awake: bool) -> None:
         self._tabs = tabs
@@ -48,7 +49,7 @@ class Maintenance:
                     awake.need(self._is_in_use())
 
     def session_closed(self) -> None:
-        """Make the next round collect garbage, since a closed session leaves reference cycles."""
+        """Collect garbage with the next periodic work, since a closed session leaves reference cycles."""
         self._garbage_due = True
 
     def _save_directories(self) -> None:
@@ -63,6 +64,6 @@ class Maintenance:
             gc.collect()
 
     def _is_in_use(self) -> bool:
-        """Return whether a terminal has printed since the last call, or a viewer is connected."""
+        """Return whether a terminal has printed since the last call of this method, or a phone is connected now."""
         before, self._printed = self._printed, self._tabs.printed_bytes
         return self._printed != before or any(session.path is not None for session in self._sessions.open)

@@ -1,4 +1,4 @@
-"""The progress of the agent's sign-in to its relay, for the user at this machine."""
+"""Shows the user at this machine the progress of the agent's sign-in to its relay."""
 
 from typing import Protocol
 
@@ -14,7 +14,7 @@ class Presenter(Protocol):
 
 
 class SignInProgress:
-    """Combines the sign-ins of all registrations with the relay for one presenter."""
+    """Passes the sign-ins of all registrations with the relay on to one presenter. Calls its `ready` only once."""
 
     def __init__(self, presenter: Presenter) -> None:
         self._presenter = presenter
@@ -25,7 +25,7 @@ class SignInProgress:
         self._presenter.sign_in(url, message)
 
     def signed_in(self) -> None:
-        """Announce that phones can pair, when the first registration is signed in."""
+        """Announce that phones can pair, if this is the first registration that is signed in."""
         if not self._was_ready:
             self._was_ready = True
             self._presenter.ready()

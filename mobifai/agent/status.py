@@ -21,14 +21,15 @@ from mobifai.terminals.terminal import Terminal
 from mobifai.transport.relay_address import RelayTarget
 
 REUSE_SECONDS = 1.0
-"""How long a phone's requests reuse the process' figures: reading them takes milliseconds, and a page polls."""
+"""For how many seconds a phone's health requests reuse the figures of the process. Reading these figures takes
+milliseconds, and the phone page asks repeatedly."""
 
 _PROGRESS = tuple(PairingStage)
-"""The stages of a pairing, in their order: the status shows the furthest."""
+"""The stages of a pairing, in their order. The status shows the stage of the registration that has come furthest."""
 
 
 def phone_status(session: Session) -> PhoneStatus:
-    """Return the status of the phone of a session."""
+    """Return the status of the phone that a session serves."""
     peer, path = session.transports.connector.peer, session.path
     idle = asyncio.get_running_loop().time() - session.outbound.last_sent
     return PhoneStatus(
@@ -43,7 +44,7 @@ def phone_status(session: Session) -> PhoneStatus:
 
 
 class StatusReader:
-    """Reads the agent's status. Keeps the last health check, which is part of it."""
+    """Reads the agent's status. Its caller sets `last_check`, the last health check, which is part of the status."""
 
     def __init__(
         self,
@@ -71,11 +72,14 @@ class StatusReader:
         self.last_check: HealthCheck | None = None
 
     def phones(self) -> tuple[PhoneStatus, ...]:
-        """Return the status of the phones in open sessions, the oldest first. Cheap enough for every keystroke."""
+        """Return the status of each phone with an open session, oldest first. Cheap enough for every keystroke."""
         return tuple(map(phone_status, self._sessions.open))
 
     def read(self, reuse_seconds: float = 0.0) -> AgentStatus:
-        """Read the status. Figures of the process may be `reuse_seconds` old. Raises OSError if they can't be read."""
+        """Read the status. Figures of the process are reused if they are less than `reuse_seconds` old.
+
+        Raises OSError if these figures can't be read.
+        """
         phones = self.phones()
         return AgentStatus(
             **part(ProcessStats, self._read_process(reuse_seconds)),
@@ -102,7 +106,7 @@ class StatusReader:
         return health_message(self.read(REUSE_SECONDS))
 
     def _pairing_phone(self) -> PhoneStatus:
-        """Return the status of the phone that is being paired; its `phone` is None if there is none."""
+        """Return the status of the phone that pairs but is not connected yet. `phone` is None if there is none."""
         members = self._sessions.members
         return PhoneStatus(phone=members[-1].device_id if members else None)
 
@@ -131,7 +135,7 @@ def _terminal_status(terminal: Terminal) -> TerminalStatus:
 
 
 def health_message(status: AgentStatus) -> messages.Health:
-    """Return the answer to a phone's `system:health`: small enough for one frame."""
+    """Build the answer to a phone's `system:health` from a status. The answer is small enough for one frame."""
     return messages.Health(
         version=status.version,
         uptime_seconds=status.uptime_s,
@@ -145,7 +149,10 @@ def health_message(status: AgentStatus) -> messages.Health:
 
 
 def _bound_state(entry: Entry) -> messages.BoundState:
-    """Return the use of a limit by all of its containers together, but the peak of the fullest container."""
+    """Convert the use of a limit for a phone: `used` and `capacity` are sums over all containers of the limit.
+
+    `peak` is that of the fullest container.
+    """
     return messages.BoundState(
         name=entry.name,
         unit=entry.unit,

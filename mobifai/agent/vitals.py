@@ -1,4 +1,4 @@
-"""The agent as the health check sees it: its status, probes of its connections, and the repairs."""
+"""The agent as the health check sees it: its status, tests of its connections, and repairs of these."""
 
 import math
 from typing import Protocol
@@ -11,22 +11,22 @@ from mobifai.session.sessions import Sessions
 from mobifai.transport.relay_address import RelayTarget
 
 QUIET_SECONDS = 30.0
-"""Nobody notices a restart when no output was sent for this long."""
+"""A restart of the agent disturbs nobody if no phone was sent output for this many seconds."""
 
 
 class KeeperControl(Protocol):
-    """The keeper, which holds the shells while the agent restarts."""
+    """The agent's access to its keeper, the process that holds the shells while the agent restarts."""
 
     @property
     def pid(self) -> int | None:
-        """The id of the keeper's process; None without a keeper."""
+        """The process id of the keeper, or None if there is no keeper."""
 
     def restart(self) -> bool:
-        """Restart the agent with the same terminals. Return False without a keeper."""
+        """Restart the agent, while the keeper holds its terminals. Without a keeper, do nothing and return False."""
 
 
 class Vitals:
-    """The monitor's target (see `health.monitor.MonitorTarget`)."""
+    """Gives the health monitor access to the agent. Implements `health.monitor.MonitorTarget`."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Vitals:
         return self._status.read()
 
     def checked(self, check: HealthCheck) -> None:
-        """Store the outcome of a health check, as `last_check` of the status."""
+        """Store the outcome of a health check as `last_check`, which is part of the status."""
         self._status.last_check = check
 
     async def relay_round_trip(self) -> float | None:
@@ -71,20 +71,20 @@ class Vitals:
             return await RelayApi(self._relay_target.url, None).health()
 
     def reconnect_relay(self) -> None:
-        """Drop the connection to the relay; a new one follows."""
+        """Drop the connection to the relay. The registration then connects again."""
         self._registration.transport.drop()
 
     def drop_channel(self, phone: str) -> None:
-        """Drop a phone's data channel; a new one is negotiated while the relay serves the phone."""
+        """Drop a phone's data channel. The relay carries the phone's messages until a new channel is negotiated."""
         for session in self._sessions.open:
             if session.device_id == phone:
                 session.transports.drop_channel()
 
     def is_quiet(self) -> bool:
-        """Return whether the assistant is idle, and no phone is connected or none was sent output lately."""
+        """Return whether the assistant is idle, and no connected phone was sent output in the last QUIET_SECONDS."""
         idle = [phone.phone_idle_s for phone in self._status.phones() if phone.phone_idle_s is not None]
         return not self._assistant.is_busy and min(idle, default=math.inf) > QUIET_SECONDS
 
     def restart(self) -> bool:
-        """Restart the agent if a keeper holds the shells. Return whether a keeper does."""
+        """Restart the agent if a keeper holds the shells. Without a keeper, do nothing and return False."""
         return self._keeper.restart()

@@ -19,7 +19,7 @@ class BoundedMap(MutableMapping[K, V]):
 
     @property
     def room(self) -> int:
-        """Number of entries that can be added without an eviction or an error."""
+        """The number of entries that can be added before the map is full."""
         return self._bound.room
 
     def __getitem__(self, key: K) -> V:

@@ -20,7 +20,7 @@ OnEvict = Callable[[bytes], None]
 
 
 def _ignore(_: bytes) -> None:
-    """Ignore evicted bytes."""
+    """Ignore evicted bytes: the default for `on_evict`."""
 
 
 class ByteRing:
@@ -28,8 +28,8 @@ class ByteRing:
 
     `buffer` is any writable buffer (a bytearray or a memory map); by default, a bytearray. Its bytes beyond the bound's
     capacity are the window that data can be read into directly. At least `window_bytes` are reserved for the window: in
-    a buffer that is too small for both, the ring keeps less. `marks` is MARKS_BYTES of memory in which `start` and
-    `end` are stored and found again.
+    a buffer that is too small for both, the ring keeps less. `marks` is MARKS_BYTES of memory in which the ring stores
+    `start` and `end`; a new ring on the same memory continues from them.
     """
 
     def __init__(
@@ -58,13 +58,13 @@ class ByteRing:
 
     @property
     def capacity(self) -> int:
-        """The number of bytes that the ring keeps."""
+        """The maximum number of bytes that the ring keeps."""
         return self._capacity
 
     # -- writing
 
     def append(self, data: bytes, on_evict: OnEvict = _ignore) -> None:
-        """Append `data`. Evicted bytes are passed to `on_evict` in order, oldest first."""
+        """Append `data`. Pass the bytes that are evicted for it to `on_evict`, oldest first."""
         excess = len(self) + len(data) - self._capacity
         if excess > 0:
             self._evict_for(data, excess, on_evict)
@@ -90,11 +90,11 @@ class ByteRing:
         self._keep_marks()
 
     def window(self) -> list[memoryview]:
-        """Return the parts of the buffer into which the next bytes may be read. Call `published` after reading."""
+        """Return the parts of the buffer into which the caller may read the next bytes. Call `published` after that."""
         return self._views(self.end, self._size - self._capacity)
 
     def published(self, amount: int, on_evict: OnEvict = _ignore) -> None:
-        """Append the first `amount` bytes of the window, which were read into it."""
+        """Append the first `amount` bytes of the window, after the caller has read them into it."""
         excess = len(self) + amount - self._capacity
         if excess > 0:
             self._evict_for_news(amount, excess, on_evict)
@@ -115,15 +115,16 @@ class ByteRing:
         self.start += len(news)
 
     def recover(self, on_evict: OnEvict = _ignore) -> int:
-        """Count the bytes that a process read but did not count before it died, and return their number. Trailing zeros
-        are lost.
+        """Append the bytes that a process read into the window but did not publish before it died. Return their number.
+
+        Zeros at the end of these bytes are lost.
         """
         news = b"".join(self.window()).rstrip(b"\0")
         self.published(len(news), on_evict)
         return len(news)
 
     def trim(self, keep: int, on_evict: OnEvict = _ignore) -> int:
-        """Drop all but the newest `keep` bytes. Return how many were dropped."""
+        """Evict all but the newest `keep` bytes. Return how many were evicted."""
         gone = max(0, len(self) - keep)
         if gone:
             self._evict(gone, on_evict)
@@ -154,14 +155,14 @@ class ByteRing:
     # -- reading
 
     def read(self, position: int, length: int | None = None) -> bytes:
-        """Return up to `length` bytes from `position` on. Raises IndexError if it is outside `start`..`end`."""
+        """Return up to `length` bytes from `position` on. Raises IndexError if `position` is outside `start`..`end`."""
         if not self.start <= position <= self.end:
             raise IndexError(f"expected a position from {self.start} to {self.end}; found {position}")
         length = min(self.end - position, length if length is not None else self._size)
         return b"".join(self._views(position, length))
 
     def unused(self) -> list[tuple[int, int]]:
-        """Return the unused parts of the buffer, as (index, length)."""
+        """Return the parts of the buffer that hold no bytes of the ring, as pairs of index and length."""
         at, length = self.end % self._size, self._size - len(self)
         first = min(length, self._size - at)
         return [(at, first), (0, length - first)]

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class History(Generic[T]):
-    """At most `items.capacity` entries, whose sizes by `measure` add up to at most `size.capacity`.
+    """Keeps at most `items.capacity` entries, whose sizes by `measure` add up to at most `size.capacity`.
 
     Groups of `group` entries follow the first entry.
     """
@@ -64,7 +64,7 @@ class History(Generic[T]):
         return full.refuse(f"one more entry of {size}")
 
     def rewrite(self, change: Callable[[T], T]) -> None:
-        """Replace each entry by `change(entry)`, which must not be larger."""
+        """Replace each entry by `change(entry)`, which must not be larger than the entry."""
         self._entries = [change(entry) for entry in self._entries]
         self._sizes = [self._measure(entry) for entry in self._entries]
         self._count()

@@ -20,7 +20,7 @@ class ItemQueue(Generic[T]):
         return len(self._items)
 
     def append(self, item: T) -> None:
-        """Append an item. Raises LimitReached."""
+        """Append an item. If the queue is full, drop its oldest item or raise LimitReached, as its limit declares."""
         if len(self._items) >= self._bound.capacity:
             if self._bound.limit.when_full is not WhenFull.EVICT_OLDEST:
                 raise self._bound.refuse("one more")

@@ -27,24 +27,24 @@ class Bound:
         self._totals = totals
 
     def set(self, used: int) -> None:
-        """Record the present use. A value above the capacity is recorded too, so that the health check finds it."""
+        """Record the container's use. A value above the capacity is recorded too, so that the status shows it."""
         self.used = used
         if used > self._totals.peak:  # noqa: PLR1730 - several times for every chunk
             self._totals.peak = used
 
     def evicted(self, amount: int) -> None:
-        """Record that `amount` was evicted to make room."""
+        """Record that `amount` items or bytes (the limit's unit) were evicted from the container."""
         self._totals.evicted += amount
 
     def refuse(self, what: str) -> LimitReached:
-        """Record a refusal, and return the error to raise for it."""
+        """Record that the container refused `what`, and return the error for the caller to raise."""
         self._totals.refused += 1
         limit = self.limit
         return LimitReached(f"{what}: at most {self.capacity} {limit.unit} ({limit.name}), and {self.used} are in use")
 
     @property
     def room(self) -> int:
-        """The remaining capacity; never negative."""
+        """The capacity that is not used, in the limit's unit; never negative."""
         return max(0, self.capacity - self.used)
 
 
@@ -88,7 +88,7 @@ class Ledger:
         self._totals = {name: _Totals(value, {}) for name, value in values.items()}
 
     def capacity(self, limit: Limit) -> int:
-        """Return the value of a limit that is in force: the declared one, or the setting that replaces it."""
+        """Return the value of a limit in this process: the declared value, or the setting that replaces it."""
         return self._totals[limit.name].capacity
 
     def open(self, limit: Limit) -> Bound:
@@ -104,7 +104,7 @@ class Ledger:
 
     @contextmanager
     def bound(self, limit: Limit) -> Iterator[Bound]:
-        """Open a bound, and close it at the end of the scope."""
+        """Open a bound for a container that exists in this scope, and close the bound at the end of the scope."""
         opened = self.open(limit)
         try:
             yield opened
@@ -112,12 +112,12 @@ class Ledger:
             self.close(opened)
 
     def entries(self) -> list[Entry]:
-        """Return one entry for every declared limit, used or not, in the table's order."""
+        """Return one entry for every declared limit, used or not, in the order of `limits.LIMITS`."""
         return [self._entry(name, totals) for name, totals in self._totals.items()]
 
     @property
     def worst_case_bytes(self) -> int:
-        """The bytes of memory that all containers take when every bound is full, computed from the limits.
+        """The bytes of memory that all containers would take if every limit were reached, computed from the limits.
 
         The rings, which the agent shares with the keeper, are included.
         """
@@ -127,7 +127,7 @@ class Ledger:
         limit = LIMITS[name]
         if limit.on_disk:
             return 0
-        # Several containers of one limit hold the same items by different keys; `per` says how many items there can be.
+        # Open containers are not counted: several may hold the same items by different keys. `per` limits the items.
         return totals.capacity * limit.item_bytes * self._most(limit.per)
 
     def _most(self, per: str | None) -> int:
@@ -163,7 +163,9 @@ def _check_override(name: str, value: int) -> None:
 
 
 def _outbox_for(overrides: Mapping[str, int]) -> dict[str, int]:
-    """Return an override of the limit TERMINAL_OUTBOX: an outbox holds a whole ring and what is read meanwhile.
+    """Return the value of the limit TERMINAL_OUTBOX, by the limit's name. A larger ring raises it.
+
+    An outbox has to hold the replay of a whole ring, and the output that is read while the replay is sent.
 
     Raises ConfigError if the overrides set a smaller outbox.
     """

@@ -15,7 +15,7 @@ from mobifai.errors import StateError
 from mobifai.limits import MAX_REQUEST
 
 SUSPENDED_SECONDS = 1.0
-"""If a timer is this late, the process was suspended, and an answer may have arrived meanwhile."""
+"""If a timer fires this many seconds late, this process was suspended, and an answer may have arrived meanwhile."""
 
 
 class NotRunning(StateError):
@@ -23,13 +23,13 @@ class NotRunning(StateError):
 
 
 class NotResponding(StateError):
-    """A process listens on the control socket but does not answer."""
+    """A process listens on the control socket but does not answer in time."""
 
 
 async def send_request(
     path: Path, name: str, arguments: Mapping[str, object] | None = None, patience: float = ANSWER_SECONDS
 ) -> Any:
-    """Send a request and return the answer.
+    """Send a request and return the answer. `patience` is the time limit of the answer in seconds.
 
     Raises StateError if no process runs, or if it refuses the request or is too slow.
     """
@@ -75,7 +75,7 @@ async def _request(
 
 
 async def _read_in_time(reader: asyncio.StreamReader, patience: float) -> bytes:
-    """Read a line. If a timeout came from a suspension of the machine, wait again.
+    """Read a line within `patience` seconds. If a timeout came from a suspension of the machine, wait again.
 
     Raises TimeoutError, OSError, ValueError.
     """
@@ -91,7 +91,7 @@ async def _read_in_time(reader: asyncio.StreamReader, patience: float) -> bytes:
 
 
 async def _read_answer(reader: asyncio.StreamReader, patience: float) -> dict[str, Any]:
-    """Read the next line of an answer. Raises StateError."""
+    """Read the next line of an answer. Raises StateError if there is none in time, or the line reports an error."""
     try:
         line = await _read_in_time(reader, patience)
     except TimeoutError:
@@ -107,7 +107,7 @@ async def _read_answer(reader: asyncio.StreamReader, patience: float) -> dict[st
 
 
 def _check_owner(path: Path) -> None:
-    """Raise StateError if another user may own a socket."""
+    """Raise StateError if another user owns the socket or its directory, and might answer on it."""
     for place in (path.parent, path):
         with contextlib.suppress(OSError):
             if place.lstat().st_uid not in (0, os.getuid()):

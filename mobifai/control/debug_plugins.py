@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 ENTRY_POINTS = "mobifai.control_handlers"
-"""The entry point group. An entry point is called with a `PluginContext` and returns its handlers by name."""
+"""The entry point group. An entry point is called with a `PluginContext` and returns its handlers by request."""
 
 
 @dataclass(frozen=True, slots=True)
 class PluginContext:
-    """The running process, for plug-ins.
+    """The objects of the running process that a plug-in may use.
 
     `agent` is None in a standalone relay and in the keeper. `keeper` is only set in the keeper's process, which has no
     event loop and an empty ledger.
@@ -34,13 +34,13 @@ class PluginContext:
 
 @dataclass
 class DebugPlugins:
-    """The plug-ins by prefix; each is imported once."""
+    """Finds the handlers of plug-ins by the prefix of a request. Each plug-in is imported once."""
 
     context: PluginContext
     _loaded: dict[str, Mapping[str, AnyHandler]] = field(default_factory=dict)  # bounded by what is installed
 
     def find(self, request: str) -> AnyHandler | None:
-        """Return the handler of a request, if there is one. Raises StateError if its plug-in can't be loaded."""
+        """Return the handler of a request, or None. Import its plug-in first. Raises StateError if that fails."""
         prefix, dot, _ = request.partition(".")
         if not dot:
             return None

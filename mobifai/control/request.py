@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 
 ANSWER_SECONDS = 30.0
-"""Time limit of an answer, on both sides."""
+"""Time limit of an answer in seconds. The command and the running process both apply it."""
 
 
 class Request(msgspec.Struct, frozen=True, rename={"arguments": "with"}):
-    """A request by its name, with the arguments of its handler."""
+    """A request: `ask` is its name, and `arguments` are passed to its handler."""
 
     ask: str
     arguments: dict[str, Any] = {}  # bounded by MAX_REQUEST

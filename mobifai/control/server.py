@@ -1,4 +1,4 @@
-"""The server of the control socket: answers requests of commands. Only its owner may connect."""
+"""The server of the control socket: answers requests of commands. Only this process' user, or root, may connect."""
 
 import asyncio
 import contextlib
@@ -20,10 +20,10 @@ from mobifai.limits import CONTROL_CLIENTS, MAX_REQUEST
 from mobifai.state import private_directory
 
 CLOSE_SECONDS = 1.0
-"""How long a command may take to read the rest of its answer, since this process may be about to stop."""
+"""How many seconds a command has to read the rest of its answer. Longer would delay a process that is about to stop."""
 
 BEAT_SECONDS = 10.0
-"""The interval of keep-alive lines to a command that follows a stream."""
+"""The interval in seconds of keep-alive lines to a command that waits for the next event."""
 
 ControlHandler = Callable[[dict[str, Any]], Awaitable[object]]
 StreamingHandler = Callable[[dict[str, Any]], AsyncGenerator[object, None]]
@@ -35,7 +35,8 @@ _END = object()
 def listen_in(places: Sequence[Path]) -> tuple[socket.socket, Path]:
     """Listen on a Unix socket in the first of these places that is writable. Raises StateError if none is.
 
-    Sockets of earlier processes are removed from all places: the caller holds the state directory's lock.
+    Sockets of earlier processes are removed from all places. No process uses them, since the caller holds the state
+    directory's lock.
     """
     refused: list[str] = []  # bounded by places
     for place in places:
@@ -145,7 +146,7 @@ async def _calmly(answer: Awaitable[object]) -> object:
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:
-    """Disconnect a command after it has read everything; after CLOSE_SECONDS at the latest, as it may be stopped."""
+    """Disconnect a command after it has read everything, or after CLOSE_SECONDS: a suspended command never reads."""
     writer.close()
     try:
         async with asyncio.timeout(CLOSE_SECONDS):
@@ -165,7 +166,7 @@ async def _send(writer: asyncio.StreamWriter, line: dict[str, object]) -> None:
 async def _send_events(
     events: AsyncGenerator[object, None], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
-    """Send each event as it is produced. Raises ConnectionError if the command disconnects."""
+    """Send a handler's events to the command as they come. Raises ConnectionError if the command disconnects."""
     gone = asyncio.ensure_future(reader.read(1))
     event: asyncio.Future[object] = asyncio.ensure_future(anext(events, _END))
     try:
@@ -193,7 +194,10 @@ async def _next_event(
 
 
 def _is_owner(connection: socket.socket) -> bool:
-    """Return whether the peer is our own user or root. The 0600 socket in a 0700 directory ensures it, too."""
+    """Return whether the process at the other end runs as our own user or as root.
+
+    The modes of the socket (0600) and of its directory (0700) should exclude all others already.
+    """
     if not hasattr(socket, "SO_PEERCRED"):
         return True
     _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))

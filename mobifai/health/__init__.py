@@ -1,1 +1,1 @@
-"""Health checks, metrics and housekeeping of the running process."""
+"""Checks the health of the running agent, reports its figures, and frees its memory."""

@@ -32,7 +32,7 @@ CHECKS = (
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of a named check. `remedy` is empty if it is ok."""
+    """The name of a check of `mobifai doctor`, and its result. `remedy` is empty if the result is ok."""
 
     name: str
     state: Severity
@@ -53,7 +53,7 @@ async def examine(subject: CheckedInstallation, checks: Sequence[DoctorCheck] = 
 
 
 def is_well(findings: Iterable[Finding]) -> bool:
-    """Return whether no finding is a problem."""
+    """Return whether no finding is a problem. Warnings do not count."""
     return all(finding.state is not Severity.PROBLEM for finding in findings)
 
 

@@ -19,7 +19,7 @@ class Shown(Flag):
 
     NOWHERE = 0
     TEXT = auto()
-    """`mobifai status`, as part of what `cli/status.py` composes."""
+    """A line of `mobifai status` that `cli/status.py` composes from several figures."""
     LINE = auto()
     """A line of its own in `mobifai status`."""
     PAGE = auto()
@@ -45,7 +45,7 @@ class Figure:
 
 
 def figures(values: "DataclassInstance") -> Iterator[tuple[str, Figure, Any]]:
-    """Yield the name, the declaration and the value of every figure of a dataclass of figures."""
+    """Yield the field name, the declaration and the value of every figure in `values`, a dataclass of figures."""
     for name, figure in declared(type(values)).items():
         yield name, figure, getattr(values, name)
 
@@ -67,7 +67,10 @@ def declared(kind: "type[DataclassInstance]") -> dict[str, Figure]:
 
 
 def labelled(values: "DataclassInstance", where: Shown) -> Iterator[tuple[Figure, int | float | str]]:
-    """Yield the labelled figures that are shown in a place, each with its value: text, or a number in its unit."""
+    """Yield the figures that have a label and are shown in the place `where`, each with its value.
+
+    A value is a text, or a number in the unit of the figure.
+    """
     for _, figure, value in figures(values):
         if figure.label and where in figure.shown and value is not None:
             yield figure, value if isinstance(value, str) else figure.number(value) or 0

@@ -14,7 +14,7 @@ import sys
 _log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 60.0
-"""Delay before a helper that ended unexpectedly is started again."""
+"""The delay in seconds before a helper that ended unexpectedly is started again."""
 
 GRACE_SECONDS = 1.0
 
@@ -33,7 +33,10 @@ def keep_awake_command(platform: str = sys.platform) -> tuple[str, ...]:
 
 
 class KeepAwake:
-    """Inhibits sleep after `need(True)`, and allows it after `need(False)`. Neither waits for the helper."""
+    """Keeps the machine from sleeping after `need(True)`, and lets it sleep after `need(False)`.
+
+    `need` does not wait for the helper process to start or end.
+    """
 
     def __init__(self, command: tuple[str, ...] | None = None, retry_seconds: float = RETRY_SECONDS) -> None:
         self._command = keep_awake_command() if command is None else command
@@ -77,7 +80,7 @@ class KeepAwake:
                     await self._not_needed.wait()
 
     async def _hold(self) -> None:
-        """Inhibit sleep until it is no longer needed, or the helper ends."""
+        """Run the helper, which inhibits sleep, until this is no longer needed or the helper ends."""
         if not self._command:
             self._warn("expected macOS or Linux; this system has no supported way to inhibit sleep")
             return
@@ -98,7 +101,7 @@ class KeepAwake:
     async def _start(self, errors: int) -> asyncio.subprocess.Process:
         pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
         try:
-            # In its own session, Ctrl-C in our terminal does not reach it, and it can't ask for a password there.
+            # In a session of its own, the helper gets no Ctrl-C from our terminal, and can't ask for a password there.
             return await asyncio.create_subprocess_exec(
                 *self._command, stdin=pipe, stdout=null, stderr=errors, start_new_session=True
             )
@@ -130,7 +133,7 @@ def _output(reader: int) -> str:
 
 
 async def _end(helper: asyncio.subprocess.Process) -> None:
-    """End the helper and its children: close its input, then send SIGTERM, then SIGKILL."""
+    """End the helper process and its children: close its input, then send SIGTERM, then SIGKILL."""
     assert helper.stdin is not None  # noqa: S101
     helper.stdin.close()
     for number in (signal.SIGTERM, signal.SIGKILL):

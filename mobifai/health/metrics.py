@@ -22,7 +22,7 @@ class StatusCollector:
         self._status = status
 
     def collect(self) -> Iterator[Metric]:
-        """Yield a metric for every figure that has the name of a metric."""
+        """Yield a Prometheus metric for every figure of the status that declares a name for one."""
         status = self._status()
         for name, figure, value in figures(status):
             if name == "bounds":
@@ -50,7 +50,7 @@ def _bound_metrics(figure: Figure, bounds: tuple[Entry, ...]) -> Iterator[Metric
 
 @asynccontextmanager
 async def metrics_server(port: int, status: Callable[[], AgentStatus]) -> AsyncIterator[int]:
-    """Serve `GET /metrics` on loopback within this scope; yields the port. Raises StateError if the port is taken."""
+    """Serve `GET /metrics` on loopback within this scope; yield the port. Raises StateError if the port is taken."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(StatusCollector(status))
 

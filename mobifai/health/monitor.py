@@ -27,16 +27,16 @@ QUIET_POLL_SECONDS = 1.0
 
 
 class MonitorTarget(Protocol):
-    """The methods of the agent that the monitor uses."""
+    """The interface through which the monitor uses the agent."""
 
     def status(self) -> AgentStatus:
         """Read the agent's status. Raises OSError if the process' figures can't be read."""
 
     def checked(self, check: HealthCheck) -> None:
-        """Store the outcome of the last check, for the status."""
+        """Store the outcome of a health check, for the agent's status."""
 
     async def relay_round_trip(self) -> float | None:
-        """Measure a round trip through the relay in seconds; None without a connection. Raises TimeoutError."""
+        """Return the seconds of a round trip through the relay; None without a connection. Raises TimeoutError."""
 
     def reconnect_relay(self) -> None:
         """Replace a connection to the relay that is open but returns nothing."""
@@ -45,14 +45,14 @@ class MonitorTarget(Protocol):
         """Close a phone's data channel that is open but delivers nothing, so that the relay carries its output."""
 
     def is_quiet(self) -> bool:
-        """Return whether nobody would notice a restart now."""
+        """Return whether a restart of the agent would disturb nobody now."""
 
     def restart(self) -> bool:
         """Restart the agent. Return False if that is not possible."""
 
 
 class Monitor:
-    """Checks one agent periodically, or on request."""
+    """Checks the health of one agent periodically, and on request."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class Monitor:
                 )
 
     async def _pause(self) -> None:
-        """Wait for the next check; while a restart is due, restart at the first quiet moment."""
+        """Wait until the next check is due. If a restart is due, restart the agent at the first quiet moment."""
         if self._strikes < STRIKES:
             await self._sleep(self._config.check_seconds)
             return
@@ -94,7 +94,7 @@ class Monitor:
             await self._sleep(QUIET_POLL_SECONDS)
 
     async def check(self) -> HealthCheck:
-        """Check now: free memory above the limit, and replace connections that are open but deliver nothing."""
+        """Check the agent now. Free memory above the limit, and replace open connections that deliver nothing."""
         status = self._target.status()
         round_trip = await self._try_relay()
         self._try_phones(status.phones)
@@ -118,7 +118,7 @@ class Monitor:
     # -- memory
 
     def _relieve(self, status: AgentStatus) -> int:
-        """Free memory. Return how many checks above the limit to count: 1 if memory is still above it, else 0."""
+        """Free memory. Return 1 if it is still above the limit then, which counts as a strike; else 0."""
         _log.warning("⚠️  High memory usage detected: %s", megabytes(status.memory_bytes))
         found = free_memory()
         after = self._target.status().memory_bytes
@@ -158,14 +158,14 @@ class Monitor:
         self._behind_at = {name: phone.confirmed for name, phone in behind.items()}
 
     def _cpu_share(self, process: ProcessStats) -> float:
-        """Return the share of one core that was used since the previous check, or since the start."""
+        """Return how much of one core (1.0: all) the agent used since the previous check, or since its start."""
         (then, used), now = self._measured, time.monotonic()
         self._measured = (now, process.cpu_seconds)
         return (process.cpu_seconds - used) / max(now - then, 1e-9)
 
 
 def free_memory() -> int:
-    """Collect garbage and return free pages of the C heap to the system. Returns how many objects were collected."""
+    """Collect garbage and return free pages of the C heap to the system. Return how many objects were collected."""
     found = gc.collect()
     with contextlib.suppress(AttributeError, ImportError, OSError, NotImplementedError):  # a C library without it
         import psutil  # noqa: PLC0415 - as in `process_stats`
@@ -175,7 +175,7 @@ def free_memory() -> int:
 
 
 def report(check: HealthCheck, memory_limit_bytes: int) -> str:
-    """Format a check for the log."""
+    """Format the outcome of a health check for the log."""
     trip, behind = check.relay_round_trip_s, check.behind_bytes
     relay = "not connected" if trip is None else f"round trip {1000 * trip:.1f} ms"
     phone = "" if behind is None else f", the phone is {behind} bytes behind"
@@ -193,5 +193,5 @@ def report(check: HealthCheck, memory_limit_bytes: int) -> str:
 
 
 def megabytes(amount: int) -> str:
-    """Format bytes for the log."""
+    """Format a number of bytes as megabytes, for the log."""
     return f"{amount / 10**6:.0f}MB"

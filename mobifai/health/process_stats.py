@@ -58,7 +58,7 @@ def memory_in_use() -> int:
 
 
 def _psutil() -> Any:
-    """Import psutil on first use: the first figures are read minutes after the start. Raises OSError."""
+    """Import psutil and return it. It is imported on first use, often minutes after the start. Raises OSError."""
     try:
         import psutil  # noqa: PLC0415
     except ImportError as error:  # for example, no descriptor is left

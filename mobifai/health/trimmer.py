@@ -14,17 +14,17 @@ _log = logging.getLogger(__name__)
 
 
 class TrimTarget(Protocol):
-    """The method of the terminals that the trimmer uses."""
+    """The interface through which the trimmer uses the terminals."""
 
     def trim_inactive(self, inactive_seconds: float, keep_bytes: int) -> int:
-        """Shorten the kept output of terminals that were inactive for `inactive_seconds` to `keep_bytes`.
+        """Shorten the kept output of terminals that were inactive for `inactive_seconds` to `keep_bytes` each.
 
-        Return how many were shortened.
+        Return how many terminals were shortened.
         """
 
 
 class Trimmer:
-    """Trims the output of the terminals in `target` periodically."""
+    """Periodically shortens the output that the inactive terminals of `target` keep."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Trimmer:
         self._sleep = sleep
 
     async def run(self) -> None:
-        """Trim periodically until cancelled."""
+        """Call `trim` every `trim_seconds` until cancelled."""
         while True:
             await self._sleep(self._config.trim_seconds)
             try:
@@ -48,7 +48,7 @@ class Trimmer:
                 _log.warning("trimming the output of inactive terminals failed; trying again later: %s", error)
 
     def trim(self) -> None:
-        """Shorten the output of inactive terminals, and free memory if any was shortened."""
+        """Shorten the kept output of inactive terminals. If any was shortened, log it and collect garbage."""
         trimmed = self._target.trim_inactive(self._config.inactive_seconds, self._config.inactive_screen_bytes)
         if not trimmed:
             return

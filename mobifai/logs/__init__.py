@@ -1,1 +1,1 @@
-"""The log: to standard error and to rotating files, with repeats counted."""
+"""The log, on standard error and in rotating files. Repeated messages are counted, not written."""

@@ -40,7 +40,10 @@ class _RepeatCount:
 
 
 class RepeatFilter:
-    """Counts the repeats of each message kind, and yields them after a minute. `clock` is monotonic, in seconds."""
+    """Counts the repeats of each message kind, and yields a summary of them after a minute.
+
+    `clock` is monotonic, in seconds.
+    """
 
     def __init__(self, bound: Bound, clock: Callable[[], float]) -> None:
         self._bound = bound
@@ -48,7 +51,7 @@ class RepeatFilter:
         self._clock = clock
 
     def admit(self, kind: MessageKind, message: str) -> bool:
-        """Return whether to write a message, because it is the first of its kind. Repeats are counted."""
+        """Return True for the first message of its kind, which is to be written. Count any other, and return False."""
         repeats = self._kinds.get(kind)
         if repeats is None:
             self._kinds[kind] = _RepeatCount(self._clock())
@@ -74,13 +77,13 @@ class RepeatFilter:
                 yield RepeatSummary(kind, repeats.message, repeats.count, now - repeats.since)
 
     def _restart_count(self, kind: MessageKind, repeats: _RepeatCount, now: float) -> None:
-        """Drop a kind, or, if it was repeated, count it from 0 again as the newest kind."""
+        """Begin a new minute for a message kind that was repeated. Drop a kind that was not."""
         del self._kinds[kind]
         if repeats.count:
             self._kinds[kind] = _RepeatCount(now)
 
     def drain(self) -> Iterator[RepeatSummary]:
-        """Yield all summaries that were not written yet, and clear the counts."""
+        """Yield a summary for each kind with repeats that no summary has counted yet, and clear all counts."""
         now = self._clock()
         while self._kinds:
             kind, repeats = self._kinds.popitem()

@@ -19,7 +19,7 @@ from mobifai.protocol.plain_text import escaped
 HIDDEN = "<hidden>"
 
 MOST_MESSAGE = 8000
-"""The most characters of a message; a peer's text may be longer."""
+"""The maximum length of a message in characters. The rest is cut off: a message may quote a long text of a peer."""
 
 _CODE_HALF = f"[{ALPHABET}]{{4}}"
 _SECRET = re.compile(
@@ -61,7 +61,7 @@ class MessageKind:
 
 
 def log_line(record: logging.LogRecord) -> LogLine:
-    """Convert a record to a line without secrets."""
+    """Convert a record of `logging` to the fields of a log line, without secrets."""
     message = _message(record)
     if record.name == "asyncio":
         message = _QUOTED.sub("'...'", message)
@@ -89,7 +89,7 @@ def without_secrets(text: str) -> str:
 
 
 def message_kind(record: logging.LogRecord, message: str) -> MessageKind:
-    """Return the record's kind. For a template without words (`%s`), the formatted message identifies it."""
+    """Return the record's kind. If its template has no words (`%s`), the formatted message replaces the template."""
     template = str(record.msg) if record.args else _ADDRESS.sub("0x", message)
     if not re.search(r"\w", _CONVERSION.sub("", template)):
         template = message
@@ -97,19 +97,19 @@ def message_kind(record: logging.LogRecord, message: str) -> MessageKind:
 
 
 def format_for_terminal(line: LogLine, with_traceback: bool) -> str:
-    """Format a line for a terminal: with the time of day, and a traceback only on request."""
+    """Format a log line for a terminal: with the time of day, and with its traceback only on request."""
     time = f"{local_datetime(line.time):%H:%M:%S}"  # local time, for the reader
     return _text(f"{time} {_level(line):<7} {line.message}", line.exception if with_traceback else "")
 
 
 def format_for_file(line: LogLine) -> str:
-    """Format a line for a file: with the full date, the logger and the traceback."""
+    """Format a log line for a file: with date and time, logger and traceback."""
     time = local_datetime(line.time).isoformat(timespec="milliseconds")
     return _text(f"{time} {_level(line):<7} {line.logger}: {line.message}", line.exception)
 
 
 def format_as_json(line: LogLine) -> str:
-    """Format a line as a JSON object."""
+    """Format a log line as a JSON object, with the traceback."""
     time = utc_datetime(line.time).isoformat(timespec="milliseconds")
     parts = {"time": time, "level": _level(line).lower(), "logger": line.logger, "message": line.message}
     return msgspec.json.encode(parts | ({"exception": line.exception} if line.exception else {})).decode()
@@ -120,7 +120,10 @@ def _level(line: LogLine) -> str:
 
 
 def _text(head: str, exception: str) -> str:
-    """Escape control characters and indent continuation lines, so that no message can forge a line."""
+    """Join a message and a traceback. Escape control characters and indent all lines but the first.
+
+    So no message can look like a line of another one.
+    """
     text = f"{head}\n{exception}" if exception else head
     shown = "\n".join(escaped(line.expandtabs()) for line in text.split("\n"))
     return re.sub(r"\n(?! )", "\n  ", shown)

@@ -23,12 +23,15 @@ _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | o
 
 
 def log_path(state_dir: Path) -> Path:
-    """Return the path of the current file. Older files have a number after its name, the oldest the highest."""
+    """Return the path of the current log file. Older files have a number after its name; the oldest has the highest."""
     return state_dir / "logs" / "mobifai.log"
 
 
 class LogFile:
-    """Writes lines. `form` formats them, and `complain` reports problems to the user. `clock` is monotonic."""
+    """Writes lines to the log file, and rotates it. `form` formats a line, and `complain` reports problems to the user.
+
+    `clock` is monotonic, in seconds.
+    """
 
     def __init__(
         self,
@@ -52,7 +55,7 @@ class LogFile:
         self._retry_at: float | None = None
 
     def write(self, line: LogLine) -> None:
-        """Write a line. If the file can't be written, count the line as missing."""
+        """Write a log line to the file. If the file can't be written, count it as missing. Never raises OSError."""
         if self._retry_at is not None and self._clock() < self._retry_at:
             self._missing += 1
             return
@@ -85,7 +88,7 @@ class LogFile:
         self._account(_fit(self._path, capacity))
 
     def _older(self) -> range:
-        """Return the numbers of older files, oldest first, after closing gaps and removing files beyond the limit."""
+        """Renumber older files without gaps, and remove those beyond the limit. Return their numbers, oldest first."""
         numbers = []
         for path in self._path.parent.glob(f"{self._path.name}.*"):
             suffix = path.name.removeprefix(f"{self._path.name}.")
@@ -127,7 +130,7 @@ class LogFile:
         self._append(self._cut(line))
 
     def _cut(self, line: LogLine) -> bytes:
-        """Encode a line for the file, without its middle if it is longer than the limit."""
+        """Encode a log line for the file. If it is longer than the limit, leave out its middle."""
         data = self._form(line).encode(errors="backslashreplace")
         most = min(self._line.capacity, self._ledger.capacity(LOG_FILE)) - 1
         if len(data) > most:
@@ -153,7 +156,7 @@ class LogFile:
         self._current.set(size + len(data))
 
     def _rotate(self) -> None:
-        """Increase every file's number by one, and remove the oldest beyond the limit."""
+        """Begin a new current file. Increase the numbers of the others by one; remove the oldest one if needed."""
         if not self._files.room:
             oldest = self._sizes.take()
             oldest.evicted(oldest.used)
@@ -164,7 +167,7 @@ class LogFile:
                 self._place(number - 1).replace(self._place(number))
         if self._files.capacity == 1:
             self._path.unlink(missing_ok=True)
-        self._close_descriptor()  # first: there may be no other descriptor for the next one
+        self._close_descriptor()  # before the next file is opened: there may be no other descriptor
         self._descriptor = os.open(self._path, _FLAGS, 0o600)
         self._account(0)
 
@@ -196,7 +199,7 @@ def _without_middle(data: bytes, most: int) -> bytes:
 def _fit(path: Path, capacity: int) -> int:
     """Cut a file that exceeds the present limit to its last whole lines, in place because the disk may be full.
 
-    Returns its size. The file's mode becomes 0600.
+    Return its new size. The file's mode becomes 0600.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(descriptor, "r+b") as file:

@@ -36,10 +36,10 @@ from mobifai.streams import PATIENCE_SECONDS, is_writable
 OURS = "mobifai"
 
 _OWN_HANDLERS = ("engineio.client", "engineio.server", "socketio.client", "socketio.server")
-"""Loggers to which their libraries add a handler. They also set the level `error`, unless a level is set.
+"""Loggers to which their libraries add a handler. The libraries also set the level `error`, unless a level is set.
 
-That level is kept: at `warning`, these loggers log every ordinary end of a connection, with the content of its last
-packet.
+This module sets that level, too: at `warning`, these loggers log every ordinary end of a connection, with the content
+of its last packet.
 """
 
 
@@ -80,7 +80,7 @@ class RootLogHandler(logging.Handler):
             logging.getLogger(name).setLevel(logging.ERROR)
 
     def close(self) -> None:
-        """Write the pending counts of repeated lines and detach from logging. Idempotent."""
+        """Write summaries of the repeats so far, and remove the handler from the root logger. Idempotent."""
         root = logging.getLogger()
         if self in root.handlers:
             self._say_rest()
@@ -123,7 +123,7 @@ class RootLogHandler(logging.Handler):
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Exclude other threads from the outputs, and mark records that this thread logs meanwhile as nested."""
+        """Keep other threads from writing in this scope. Records that this thread logs in it are marked as nested."""
         self.acquire()
         self._speaking = True
         try:
@@ -137,7 +137,7 @@ class RootLogHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record, or count it as a repeat of an earlier one. Never raises."""
         line = log_line(record)
-        if self._speaking:  # garbage collection during a record logged something
+        if self._speaking:  # garbage collection logged something while another record was being written
             self._to_stream(line)
             return
         with self._alone():
@@ -148,7 +148,7 @@ class RootLogHandler(logging.Handler):
                 self._say(line)
 
     def log_repeats(self) -> None:
-        """Write the summaries of repeats that are due. To be called once a minute."""
+        """Write the summaries of repeated messages that are due. The process calls this once a minute."""
         with self._alone():
             for repeated in self._repeats.due():
                 self._say_repeated(repeated)
@@ -180,7 +180,10 @@ class RootLogHandler(logging.Handler):
 
 
 def set_up_logs(level: str, form: str) -> RootLogHandler:
-    """Log to standard error from now on. `to_file` of the result adds the file, and `close` ends logging."""
+    """Log to standard error from now on, and return the handler.
+
+    Its `to_file` adds the log file, and its `close` ends logging.
+    """
     logs = RootLogHandler(level, form, sys.stderr, time.monotonic)
     logs.install()
     return logs
@@ -195,7 +198,7 @@ def _greeting() -> str:
 
 
 def _last_words(error: Exception) -> LogLine:
-    """Format the error that ends a scope: the text of MobiFai's own errors, the traceback of others."""
+    """Return the log line for the error that ends a process: the text of an error of MobiFai, else a traceback."""
     if isinstance(error, MobiFaiError):
         return _own(logging.ERROR, without_secrets(f"ended: {error}"))
     details = without_secrets("".join(traceback.format_exception(error)).rstrip())

@@ -13,7 +13,7 @@ _PIECE = 64 << 10
 
 
 def last_lines(path: Path, count: int) -> list[str]:
-    """Return the last `count` lines, oldest first, including rotated files. Raises OSError if there is no file."""
+    """Return the last `count` lines of a log, oldest first, including rotated files. Raises OSError without a file."""
     lines = _lines(path)
     number = 1
     while len(lines) < count:
@@ -30,9 +30,9 @@ def _lines(path: Path) -> list[str]:
 
 
 def follow(path: Path, begin: os.stat_result, pause: Callable[[float], None] = time.sleep) -> Iterator[str]:
-    """Yield the text that is written after the file had the status `begin`; this never ends.
+    """Yield the text that is appended to a log after its file had the status `begin`; never return.
 
-    A renamed file is read to its end first.
+    When the file is rotated, it is read to its end first, and then the new file from its beginning.
     """
     position = begin.st_size
     current = _open(path)
@@ -58,7 +58,10 @@ def _open(path: Path) -> int:
 
 
 def _moved(path: Path, current: int) -> bool:
-    """Return whether the file was replaced. Call this before the last read, so that nothing is missed."""
+    """Return whether another file has taken the place of the open file `current`.
+
+    Call this before reading `current` to its end: text that is appended in between is then still read.
+    """
     try:
         return path.stat().st_ino != os.fstat(current).st_ino
     except FileNotFoundError:

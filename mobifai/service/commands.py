@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from mobifai.errors import ServiceError
 
 SECONDS = 60.0
-"""Time limit of a program. Starting or stopping a service takes as long as the service's process needs."""
+"""The time limit of a program in seconds. Starting or stopping a service takes as long as the service's process
+needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """Exit status and output of a program."""
+    """The exit status of a program that has ended, its output, and its error output."""
 
     status: int
     out: str
@@ -25,7 +26,7 @@ class CommandResult:
 
     @property
     def message(self) -> str:
-        """The last lines of its output, for an error message."""
+        """The last lines of the program's output, for an error message."""
         lines = (self.err.strip() or self.out.strip() or f"status {self.status}, no output").splitlines()
         return "; ".join(line.strip() for line in lines[-3:])
 
@@ -37,11 +38,11 @@ class SystemCommands:
         self._path = os.environ.get("PATH", os.defpath) if path is None else path
 
     def has(self, program: str) -> bool:
-        """Return whether there is such a program."""
+        """Return whether a program with this name is on the search path."""
         return shutil.which(program, path=self._path) is not None
 
     def run(self, program: str, *arguments: str, environment: Mapping[str, str] | None = None) -> CommandResult:
-        """Run a program. Raises ServiceError if it can't be started or does not end in time."""
+        """Run a program to its end. Raises ServiceError if it can't be started or takes too long; not if it fails."""
         found = shutil.which(program, path=self._path)
         if found is None:
             raise ServiceError(f"expected the program {program} on the PATH; found none")
@@ -63,7 +64,7 @@ class SystemCommands:
         return CommandResult(ended.returncode, ended.stdout, ended.stderr)
 
     def check(self, program: str, *arguments: str) -> CommandResult:
-        """Run a program. Raises ServiceError with its output if it fails."""
+        """Run a program to its end. Raises ServiceError as `run` does, and, with the program's output, if it fails."""
         answer = self.run(program, *arguments)
         if answer.status != 0:
             raise ServiceError(f"`{program} {' '.join(arguments)}` failed: {answer.message}")

@@ -37,7 +37,7 @@ class ServiceState:
 
     @property
     def state_dir(self) -> Path | None:
-        """The state directory that the service was installed with."""
+        """The state directory in the command of the installed service, or None."""
         for word in self.argv:
             if word.startswith(STATE_DIR):
                 return Path(word.removeprefix(STATE_DIR))
@@ -45,33 +45,33 @@ class ServiceState:
 
 
 class ServiceManager(Protocol):
-    """A system's service manager. Every method raises ServiceError if the manager fails."""
+    """The interface of a service manager. Every method raises ServiceError if the manager fails."""
 
     @property
     def file(self) -> Path:
         """The path of the definition file."""
 
     def text(self, service: ServiceDefinition) -> str:
-        """Return the content of the definition file."""
+        """Return the content that the definition file of `service` has. Change nothing."""
 
     def install(self, service: ServiceDefinition) -> list[str]:
-        """Write and check the definition, and start the service; idempotent. Return notes for the user."""
+        """Check and write the definition file, and start the service. Idempotent. Return notes for the user."""
 
     def uninstall(self) -> bool:
-        """Stop and remove the service. Return whether there was one."""
+        """Stop the service and remove its definition file. Return whether there was one."""
 
     def state(self) -> ServiceState:
-        """Return the state of the service."""
+        """Return the present state of the service."""
 
 
 def minimal_environment(environ: Mapping[str, str], prefix: str | None = None) -> dict[str, str]:
-    """Return the variables of `environ` that the service gets; `prefix` as in `path_without_environments`."""
+    """Return the variables of `environ` that the service gets. `prefix` is passed to `path_without_environments`."""
     kept = {name: environ[name] for name in _KEPT if environ.get(name)}
     return {"PATH": path_without_environments(environ, prefix), **kept}
 
 
 def write_definition(file: Path, text: str) -> bool:
-    """Write a definition atomically. Return whether it changed. Raises ServiceError."""
+    """Write a definition file atomically. Return False if it had this content already. Raises ServiceError."""
     try:
         if not file.is_symlink() and file.is_file() and file.read_text() == text:
             return False

@@ -16,14 +16,14 @@ from mobifai.service.definition import ServiceDefinition, ServiceState, check_wo
 LABEL = "mobifai.agent"
 
 SETTLE_SECONDS = 15.0
-"""Time limit for a change. launchd answers before a change is finished, and a service takes time to stop."""
+"""The time limit for a change in seconds. launchd answers before a change is finished, and a service stops slowly."""
 
 _IN_PROGRESS = (5, 17, 36, 37)
 """Exit statuses of `bootstrap` while the previous service is still being removed."""
 
 
 def properties(service: ServiceDefinition) -> dict[str, Any]:
-    """Return the property list.
+    """Return the property list that defines the service for launchd.
 
     launchd waits at least 10 s between two starts, which is its only back-off. The default limit of 256 descriptors is
     too low for many terminals. Output is discarded, since launchd never rotates its files and the agent has its own
@@ -47,7 +47,7 @@ def properties(service: ServiceDefinition) -> dict[str, Any]:
 
 
 def plist_text(service: ServiceDefinition) -> str:
-    """Return the property list as XML, parsed again to verify it. Raises ServiceError."""
+    """Return the property list of a service as XML. Raises ServiceError if the XML would not give the same list."""
     wanted = properties(service)
     try:
         content = plistlib.dumps(wanted, sort_keys=False)
@@ -59,7 +59,7 @@ def plist_text(service: ServiceDefinition) -> str:
 
 
 def argv_of(content: bytes) -> tuple[str, ...]:
-    """Return the command of a property list; () for other content."""
+    """Return the command in the XML of a property list; () for other content."""
     try:
         return tuple(str(word) for word in plistlib.loads(content).get("ProgramArguments", ()))
     except (plistlib.InvalidFileException, ExpatError, ValueError, AttributeError, TypeError):
@@ -67,7 +67,7 @@ def argv_of(content: bytes) -> tuple[str, ...]:
 
 
 class Launchd:
-    """The launchd domain of this user's desktop session. `home` is the directory of ~/Library."""
+    """Installs the service in the launchd domain of this user's desktop session. `home` contains the folder Library."""
 
     def __init__(self, commands: SystemCommands, home: Path, uid: int, settle_seconds: float = SETTLE_SECONDS) -> None:
         self._commands = commands
@@ -82,7 +82,7 @@ class Launchd:
         return plist_text(service)
 
     def install(self, service: ServiceDefinition) -> list[str]:
-        """Write, check and start the launchd agent (see `ServiceManager`)."""
+        """Check and write the property list, and start the launchd agent (see `ServiceManager`)."""
         text = self.text(service)
         if not self._commands.has("launchctl"):
             raise ServiceError(

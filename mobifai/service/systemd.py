@@ -21,9 +21,9 @@ _BACK_OFF_SINCE = 254
 def unit_text(service: ServiceDefinition, version: int) -> str:
     """Return the unit file for this version of systemd.
 
-    systemd restarts an agent that dies, with increasing delays; an older systemd without those gives up after a number
-    of restarts. Exit status 2 is a wrong option, which no restart fixes. Standard output is discarded, since it may
-    have a pairing code; the log goes to the journal. If a terminal's program runs out of memory, the service continues.
+    systemd restarts an agent that dies, with increasing delays; a systemd too old for that gives up after 20 starts in
+    10 minutes. Exit status 2 is a wrong option, which no restart fixes. Standard output is discarded, since it may have
+    a pairing code; the log goes to the journal. If a terminal's program runs out of memory, the service continues.
     Stopping the service hangs up on the shells; programs that they started with nohup keep running.
     """
     backs_off = version >= _BACK_OFF_SINCE
@@ -64,7 +64,7 @@ def _quoted(word: str) -> str:
 
 
 def argv_of(text: str) -> tuple[str, ...]:
-    """Return the command of a unit file that `unit_text` made; () for any other."""
+    """Return the command in a unit file that `unit_text` made; () for other content."""
     found = re.search(r"^ExecStart=(.*)$", text, re.MULTILINE)
     if found is None:
         return ()
@@ -76,14 +76,14 @@ def argv_of(text: str) -> tuple[str, ...]:
 
 
 class Systemd:
-    """The systemd manager of this user. `config_home` is $XDG_CONFIG_HOME."""
+    """Installs the service with the systemd manager of this user. `config_home` is $XDG_CONFIG_HOME."""
 
     def __init__(self, commands: SystemCommands, config_home: Path) -> None:
         self._commands = commands
         self.file = config_home / "systemd" / "user" / UNIT
 
     def text(self, service: ServiceDefinition) -> str:
-        """Return the unit file for the installed version of systemd, or for the newest if there is none."""
+        """Return the unit file for the installed version of systemd, or for version _BACK_OFF_SINCE without systemd."""
         check_words(service)
         try:
             return unit_text(service, self._version())
@@ -91,7 +91,7 @@ class Systemd:
             return unit_text(service, _BACK_OFF_SINCE)
 
     def install(self, service: ServiceDefinition) -> list[str]:
-        """Write, check and start the unit (see `ServiceManager`)."""
+        """Check and write the unit file, and start the unit (see `ServiceManager`)."""
         check_words(service)
         text = unit_text(service, self._version())
         self._refuse_foreign()

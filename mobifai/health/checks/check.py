@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 class Severity(StrEnum):
-    """The severity of a finding. A problem keeps MobiFai, or a part of it, from working."""
+    """The severity of a finding of `mobifai doctor`. A problem keeps MobiFai, or a part of it, from working."""
 
     OK = "ok"
     WARNING = "warning"
@@ -20,7 +20,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """The result of a check: what was found, and unless it is ok, what to do."""
+    """The result of a check: what was found, and, unless that is ok, what the user should do."""
 
     state: Severity
     found: str
@@ -28,7 +28,7 @@ class CheckResult:
 
 
 def ok(found: str) -> CheckResult:
-    """Return a result that needs no action."""
+    """Return a result of the severity OK, for something that works."""
     return CheckResult(Severity.OK, found)
 
 
@@ -64,7 +64,7 @@ CheckFunction = Callable[[CheckedInstallation], Awaitable[CheckResult]]
 
 @dataclass(frozen=True, slots=True)
 class DoctorCheck:
-    """A named check and its time limit."""
+    """A check of `mobifai doctor`: its name, its function, and its time limit in seconds."""
 
     name: str
     look: CheckFunction

@@ -1,4 +1,4 @@
-"""Checks of the machine: descriptors, terminals, the port, UDP and the clock."""
+"""Checks of the machine: open files, pseudo-terminals, the relay's port, UDP and the clock."""
 
 import errno
 import ipaddress
@@ -24,13 +24,13 @@ of the relay needs one."""
 NEEDED_DESCRIPTORS = 128
 
 FIRST_SECOND = 1_735_689_600.0
-"""The start of 2025, before the first release of MobiFai."""
+"""The start of 2025. MobiFai was first released later, so a clock with an earlier time is wrong."""
 
 _AHEAD_SECONDS = 3600.0
 
 
 def descriptors(_: CheckedInstallation) -> CheckResult:
-    """Check the limit on open files."""
+    """Check that the limit on open files is high enough for all terminals and devices."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= WANTED_DESCRIPTORS:
         return ok(f"the limit on open files is {'unlimited' if soft == resource.RLIM_INFINITY else soft}")
@@ -41,7 +41,7 @@ def descriptors(_: CheckedInstallation) -> CheckResult:
 
 
 def terminals(subject: CheckedInstallation) -> CheckResult:
-    """Check how many pseudo-terminals the system has left."""
+    """Check that a pseudo-terminal can be opened, and how many more the system allows."""
     try:
         for descriptor in os.openpty():
             os.close(descriptor)

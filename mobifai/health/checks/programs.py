@@ -30,7 +30,7 @@ for name in sys.argv[1:]:
 
 
 def versions(_: CheckedInstallation) -> CheckResult:
-    """Check the versions of Python and the main libraries."""
+    """Check the version of Python, and that the main libraries are installed."""
     found = f"MobiFai {__version__}, Python {platform.python_version()}, {platform.platform(terse=True)}"
     if sys.version_info < OLDEST_PYTHON:
         return problem(found, "install Python 3.11 or newer")
@@ -45,7 +45,7 @@ def versions(_: CheckedInstallation) -> CheckResult:
 
 
 def phone_page(_: CheckedInstallation, package: Path = PACKAGE) -> CheckResult:
-    """Check that the phone page is installed."""
+    """Check that this installation contains the phone page, which phones open in a browser."""
     if (package / "relay" / "static" / "page" / "index.html").is_file():
         return ok("the phone page is installed")
     found = "this MobiFai was built without the phone page, so phones need the app"
@@ -60,7 +60,7 @@ def _version(name: str) -> str | None:
 
 
 def natives(modules: tuple[str, ...] = NATIVE) -> CheckFunction:
-    """Return a check that imports modules in a process of its own, in case that crashes."""
+    """Return a check that imports `modules` in a separate process, since an import may crash its process."""
 
     async def look(_: CheckedInstallation) -> CheckResult:
         pipe = asyncio.subprocess.PIPE

@@ -36,7 +36,7 @@ async def running_agent(state_dir: Path) -> dict[str, Any] | None:
 
 
 async def _without_agent(state_dir: Path) -> CheckResult:
-    """Check whether a keeper is trying to start an agent."""
+    """Return the result if no agent runs: a problem if a keeper tries to start one and fails, else ok."""
     try:
         kept = await send_request(StateDir(state_dir).keeper_socket, "status")
     except (StateError, OSError):
@@ -64,7 +64,7 @@ async def agent(subject: CheckedInstallation) -> CheckResult:
 
 
 def _on_this_machine(url: SplitResult) -> str | None:
-    """Return the URL of a relay on this machine, on loopback if it listens there; None if it is elsewhere."""
+    """Return the URL of a relay on this machine, with a loopback address if possible; None for a relay elsewhere."""
     try:
         address = ipaddress.ip_address(url.hostname or "")
     except ValueError:
@@ -88,7 +88,7 @@ def _listens(host: str, port: int | None) -> bool:
 
 
 async def relay(subject: CheckedInstallation) -> CheckResult:
-    """Check that the relay that the user named responds, and compare its clock."""
+    """Check that the relay that the user named responds, and that its clock agrees with this machine's."""
     if subject.relay_url is None:
         return ok("no other relay is named (--relay)")
     if not subject.relay_url.startswith(("http://", "https://")):

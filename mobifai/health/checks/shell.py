@@ -88,7 +88,7 @@ async def _talk(master: int, process: asyncio.subprocess.Process, program: str) 
 
 @asynccontextmanager
 async def _reading(master: int) -> AsyncIterator[tuple[bytearray, asyncio.Event]]:
-    """Yield the last output of the terminal, and an event that is set on more output and at the end."""
+    """Yield the terminal's latest output, which is updated, and an event that each update and the end set."""
     loop, seen, news = asyncio.get_running_loop(), bytearray(), asyncio.Event()
 
     def readable() -> None:
@@ -120,7 +120,7 @@ def _typed() -> str:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Kill the shell and its session with SIGKILL, so that nothing gets into the shell's history."""
+    """Kill all processes of the shell's session with SIGKILL, so that the shell can't save its history."""
     for pid in (process.pid, *_session(process.pid)):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)

@@ -22,7 +22,7 @@ _MOST_FILES = 1000
 
 
 def state_directory(subject: CheckedInstallation) -> CheckResult:
-    """Check that the directory and all files in it are ours, writable, and not accessible to others."""
+    """Check that the state directory is writable, and that it and its files are ours and not accessible to others."""
     path = subject.state_dir
     if not path.exists():
         return _not_made_yet(path)
@@ -50,7 +50,7 @@ def _not_made_yet(path: Path) -> CheckResult:
 
 
 def files_of(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Yield the directory and the files in it. Files that disappear meanwhile are skipped."""
+    """Yield the directory and at most _MOST_FILES files in it, each with its status. Skip files that disappear."""
     for file in (path, *islice(path.rglob("*"), _MOST_FILES)):
         with contextlib.suppress(FileNotFoundError):
             yield file, file.lstat()
@@ -78,7 +78,7 @@ def control_socket(subject: CheckedInstallation) -> CheckResult:
 
 
 def disk(subject: CheckedInstallation) -> CheckResult:
-    """Check the free space on the disk of the state directory."""
+    """Check that the disk of the state directory has enough free space."""
     place = subject.state_dir.absolute()
     while not place.exists():
         place = place.parent
@@ -94,7 +94,7 @@ def disk(subject: CheckedInstallation) -> CheckResult:
 
 
 def databases(subject: CheckedInstallation) -> CheckResult:
-    """Check the integrity of the SQLite databases."""
+    """Check the integrity of the SQLite databases in the state directory."""
     deadline = time.monotonic() + DATABASE_SECONDS
     files = sorted(islice(subject.state_dir.glob("*.sqlite"), 16))
     for file in files:
@@ -108,7 +108,7 @@ def databases(subject: CheckedInstallation) -> CheckResult:
 
 
 def _quick_check(file: Path, deadline: float) -> str:
-    """Return the error of a file; empty if there is none, or if the check takes too long."""
+    """Return what is wrong with a database file; empty if nothing is, or if the check takes too long."""
     try:
         with contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=1)) as db:
             db.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
