@@ -1,7 +1,7 @@
 """Examines the running agent over its control socket. Owns no process.
 
-The agent removes its tracing when the time is over, when tracing takes too much memory, and when this side disconnects
-(`profiles.inside.watching`).
+The agent removes its tracing when the time is over, when tracing takes too much memory, and when this command
+disconnects (`profiles.inside.watching`).
 """
 
 import asyncio
@@ -68,12 +68,12 @@ class AttachRun:
         self.interrupted = False
 
     async def reported(self, first: ProfileReport, stop: Interruption) -> ProfileReport:
-        """Examine the agent and complete the report that was begun as `first`. Raises StateError."""
+        """Examine the agent, and return the report `first`, completed with the findings. Raises StateError."""
         await self.examine(stop)
         return self.report(first)
 
     def report(self, first: ProfileReport) -> ProfileReport:
-        """Return `first`, completed with what is known so far."""
+        """Return a copy of the report `first` with the verdict, the culprits and the windows that are known so far."""
         found, why = bool(self.culprits or self.unattributed), self._why_not()
         verdict: ProfileVerdict = "found" if found else "inconclusive" if why else "clean"
         return msgspec.structs.replace(
@@ -104,9 +104,10 @@ class AttachRun:
         return f"{self.windows} of {count(WINDOWS, 'window')}"
 
     async def examine(self, stop: Interruption) -> None:
-        """Run the examination to its end. The first signal requests the findings so far; the second signal gives up.
+        """Run the examination to its end.
 
-        Raises StateError if the agent can't be reached, ends, hangs, or ends the examination early.
+        A first signal to this command, such as Ctrl-C, makes it ask the agent for the findings so far; at a second one
+        it gives up. Raises StateError if the agent can't be reached, ends, hangs, or ends the examination early.
         """
         looking = asyncio.ensure_future(self._follow())
         try:
@@ -160,7 +161,8 @@ def attribute_growth(found: Mapping[str, Any], seconds: float, replay: str) -> t
     """Return the culprits of an examination, and its gauges that rose without a culprit.
 
     `found` is what the agent's `profile.watch` reported, and `replay` the command that repeats the examination.
-    `seconds` is the planned duration; fewer windows mean that the examination ended early. A window counts as a cycle.
+    `seconds` is the planned duration. An examination that ended early has fewer windows than planned. A window counts
+    as a cycle.
     """
     counts: Sequence[Mapping[str, float]] = found["counts"]
     windows = max(1, len(counts) - 1)

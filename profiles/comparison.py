@@ -100,7 +100,7 @@ class _CauseRates:
             known[unit] = known.get(unit, 0.0) + (value if math.isfinite(value) else 0.0)
 
     def rate(self, unit: str) -> float:
-        """Return the largest rate among the scenarios. Rates of different scenarios can't be added."""
+        """Return the cause's rate in `unit`. With several scenarios it is the largest, because rates can't be added."""
         return max((rates.get(unit, 0.0) for rates in self.rates.values()), default=0.0)
 
 
@@ -151,7 +151,7 @@ def differences(before: ProfileReport, after: ProfileReport) -> list[str]:
 
 
 def _conditions(before: ProfileReport, after: ProfileReport) -> Iterator[tuple[str, object, object]]:
-    """Yield the conditions that must be equal: name, earlier value, later value."""
+    """Yield the conditions that must be equal in both reports, as (name, earlier value, later value)."""
     yield "seed", before.seed, after.seed
     for name in COMPARED_SETTINGS:
         yield name.replace("_", " "), getattr(before.settings, name), getattr(after.settings, name)
@@ -173,7 +173,8 @@ class _JudgedScenarios:
     def by_both(self, *causes: _CauseRates | None) -> bool:
         """Return whether both reports judged every scenario in which a cause grew.
 
-        `causes` are its rates in the earlier and in the later report. Also true if neither report judged anything.
+        `causes` are the cause's rates in the earlier and in the later report. Also true if neither report judged any
+        scenario.
         """
         names = {name for cause in causes if cause is not None for name in cause.rates}
         return names <= self._both or not (self._before or self._after)
@@ -219,7 +220,7 @@ def comparison_text(found: ProfileComparison) -> Text:
 
 
 def headline(found: ProfileComparison) -> str:
-    """Return the verdict in one line."""
+    """Return the verdict of the comparison in one line."""
     if found.verdict == "inconclusive":
         return "No verdict: the reports can't be compared as a whole"
     if found.verdict == "worse":

@@ -11,9 +11,10 @@ from soak.gauges.gauge import AGENT, bare, family_of, prefix_of, process_of
 
 
 class AllocationSite(msgspec.Struct, frozen=True):
-    """Growing memory that one line allocates: blocks and bytes for each cycle, and a stack that allocated some of it.
+    """A line whose allocations grow, by `blocks` and `bytes` for each cycle. `stack` is a stack that allocated some.
 
-    `type` is the type of one of its objects, and `path` the path that holds this object. Both are empty if unknown.
+    `type` is the type of one of the allocated objects, and `path` is the retention path of this object
+    (`profiles.inside.retainers`). Both are empty if unknown.
     """
 
     id: int
@@ -25,11 +26,12 @@ class AllocationSite(msgspec.Struct, frozen=True):
 
 
 class GrowingContainer(msgspec.Struct, frozen=True):
-    """A container that only gets longer.
+    """A container that only gets longer, by `entries` elements for each cycle. `path` is what holds it.
 
-    `grown_at` is the stack of its last resize, or () if unknown. `holds` counts the objects below its newest elements
-    by type, `explains` has the ids of the allocation sites whose memory it holds. `cache` is the definition of the
-    function whose cache it is, or None. `weak`: its elements are weak references.
+    `grown_at` is the stack of its last resize, or () if unknown. `holds` counts its newest elements and the new objects
+    below them by type, `bytes_each` is their size for each element, and `made_at` has the lines that allocated them.
+    `explains` has the ids of the allocation sites whose memory the container holds. `cache` is the line that defines
+    the function whose cache the container is, or None. `weak`: its elements are weak references.
     """
 
     id: int
@@ -48,7 +50,7 @@ class GrowingContainer(msgspec.Struct, frozen=True):
 
 
 class Leftover(msgspec.Struct, frozen=True):
-    """Objects that still exist, have the same name, and were created by the same line."""
+    """Things that one line created and that were not released, such as descriptors; `what` is their common name."""
 
     what: str
     count: int
@@ -56,9 +58,9 @@ class Leftover(msgspec.Struct, frozen=True):
 
 
 class NativeAllocation(msgspec.Struct, frozen=True):
-    """Memory of the C heap that is not freed.
+    """Memory of the C heap that is not freed: `blocks` and `bytes` for each cycle.
 
-    Has the Python line that requested it, and the C functions that the line called.
+    `stack` is a Python stack that requested it, and `functions` are the C functions which that stack called.
     """
 
     stack: Stack
@@ -70,8 +72,8 @@ class NativeAllocation(msgspec.Struct, frozen=True):
 class Evidence(msgspec.Struct, frozen=True):
     """The evidence of one scenario, or of one attached agent.
 
-    `rising` has soak's gauges that rose, with the rise for each cycle. `left` has the leftovers by kind
-    (`descriptors`, `threads`, `tasks`, `children`, `started`, `files`, `rows`, `freezes`, `said`).
+    `rising` has soak's gauges that rose, with the rise for each cycle. `left` has the leftovers by kind, such as
+    `descriptors` or `tasks`, as `AllocationTracer.examine` returns them.
     """
 
     scenario: str
@@ -96,7 +98,7 @@ SHARED: Final = frozenset({"zombies", "processes", "children.bytes", "files", "r
 
 
 def process_gauges(process: str, rising: Mapping[str, float]) -> dict[str, float]:
-    """Return those of the gauges `rising` that are evidence about a process, by their names without its prefix.
+    """Return those of the gauges `rising` that are evidence about a process, by names without the process's prefix.
 
     For the agent these are all gauges, by their full names: a rise in another process is then reported, and that
     process can be examined next.
@@ -113,7 +115,7 @@ def is_shared(name: str) -> bool:
 
 
 def qualified_gauge(process: str, name: str) -> str:
-    """Return the full name of a gauge of a process, such as `keeper/python.blocks`. The agent has no prefix."""
+    """Return the full name of a gauge: `keeper/python.blocks`. Gauges of the agent and shared ones have no prefix."""
     return name if process == AGENT or is_shared(name) else f"{process}/{name}"
 
 

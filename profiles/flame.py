@@ -24,7 +24,7 @@ from soak.report.files import reason
 
 RENDER_SECONDS: Final = 300.0
 CONCLUDE_SECONDS: Final = 10.0
-"""Seconds to wait until the agent has ended a window early."""
+"""Seconds to wait until the agent has ended the tracing early."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def check_memray() -> None:
 async def flame(
     socket: Path, seconds: float, out: Path, stop: Interruption, *, native: bool = False, kept: bool = False
 ) -> TracedWindow:
-    """Trace for `seconds` and write the page to `out`.
+    """Let the running agent trace itself for `seconds`, and write the flame graph, an HTML page, to `out`.
 
     The page shows the memory that remains at the end if `kept`, and else the memory at the peak. The first signal ends
     the tracing early, and the page is drawn. The second signal ends the drawing too. Raises StateError if the agent
@@ -63,7 +63,7 @@ async def flame(
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    """Create a directory for the trace, and start a process that removes it if this process is killed.
+    """Provide a temporary directory for the trace in this scope. If this process is killed, a helper removes it.
 
     Raises ProfileError.
     """
@@ -77,7 +77,10 @@ def _folder() -> Iterator[Path]:
 
 
 async def _traced(socket: Path, arguments: dict[str, Any], stop: Interruption) -> TracedWindow:
-    """Let the agent trace itself. Raises StateError, and CancelledError if an interruption leaves nothing to draw."""
+    """Ask the agent to trace itself, and wait for the end. `arguments` are those of the request `profile.trace`.
+
+    Raises StateError, and CancelledError if an interruption leaves nothing to draw.
+    """
     run, seconds = uuid4().hex, float(arguments["seconds"])
 
     async def window() -> float:
@@ -102,7 +105,7 @@ async def _traced(socket: Path, arguments: dict[str, Any], stop: Interruption) -
 
 
 async def _drawn(file: Path, *, kept: bool) -> Path:
-    """Draw the page of the trace in `file`, in the same directory. Raises ProfileError."""
+    """Let memray draw the flame graph of the trace in `file`, and return the new page. Raises ProfileError."""
     page, temporary = file.with_name("page.html"), file.with_name("tmp")
     options = ["--no-web", "--force", "--output", str(page), *(["--leaks"] if kept else [])]
     command = module_command("memray", "flamegraph", *options, str(file))
@@ -119,7 +122,7 @@ async def _drawn(file: Path, *, kept: bool) -> Path:
 
 
 def _keep(page: Path, out: Path) -> None:
-    """Write the page to `out`, completely or not at all. Raises ProfileError."""
+    """Copy the page to `out`, completely or not at all. Raises ProfileError."""
     draft = out.with_name(f".{out.name}.draft")
     try:
         draft.write_bytes(page.read_bytes())

@@ -46,7 +46,7 @@ LEAST_BLOCK: Final = 16
 
 @dataclass
 class Cause:
-    """A culprit while its evidence is collected."""
+    """A line of code that makes memory grow, with the evidence collected so far. It becomes a culprit of the report."""
 
     kind: str
     frame: Frame
@@ -76,7 +76,7 @@ class Cause:
 
 
 class CauseAnalysis:
-    """Analyses the evidence of one scenario. `causes` has what was found so far."""
+    """Analyses the evidence of one scenario. `causes` has the causes found so far."""
 
     def __init__(self, evidence: Evidence, name_line: LocationLookup, adders: InsertionLookup) -> None:
         self._evidence = evidence
@@ -127,7 +127,7 @@ class CauseAnalysis:
         cause.evidence.append(f"a {container.type} gets {container.entries:.3g} entries longer with each {self._step}")
 
     def _kept_at(self, container: GrowingContainer) -> tuple[Frame | None, Stack]:
-        """Return the line that adds elements to the container (None if unknown), and the stack of that call."""
+        """Return the line that adds elements to the container (None if unknown), and the stack that adds them."""
         made = container.made_at[0] if container.made_at else None
         if container.cache is not None:
             inside = (frame for frame in container.made_at if self._function(frame) == self._function(container.cache))
@@ -143,7 +143,7 @@ class CauseAnalysis:
     def _stack_of(self, made: Frame | None) -> Stack:
         """Return the stack of a growing allocation at the line `made`, which allocated a container's elements.
 
-        It takes the place of the stack that inserted them, if that is unknown. () if no such allocation grows.
+        Used if the stack that inserted the elements is unknown. Returns () if no allocation at that line grows.
         """
         return next((site.stack for site in self._evidence.sites if responsible_frame(site.stack) == made), ())
 
@@ -205,7 +205,7 @@ class CauseAnalysis:
     # -- calls of C functions
 
     def _foreign(self) -> None:
-        """Add causes for memory that was allocated, and for references that were taken, by calls through ctypes."""
+        """Add causes for calls through ctypes that allocate memory, map it, or take references to objects."""
         heap, cycles = self._evidence.rising.get("heap.bytes", 0.0), max(1, self._evidence.cycles)
         for row in self._evidence.left.get("allocated", []):
             if heap and row.count / cycles * LEAST_BLOCK <= heap / ENOUGH:
@@ -249,13 +249,13 @@ class CauseAnalysis:
             cause.evidence.append(f"memory from line {frame[1]} rises by {amount} with each {self._step}")
 
     def _claiming(self, site: AllocationSite) -> Cause | None:
-        """Return the cause whose container holds the memory of a site."""
+        """Return the cause whose container holds the memory of a site, or else one that keeps all garbage, or None."""
         holding = (one for one in self.causes if site.id in one.sites or one.is_above(site.path))
         first = max(holding, key=lambda one: one.strength, default=None)
         return first or next((one for one in self.causes if one.kind in GARBAGE), None)
 
     def _on(self, stack: Stack) -> Cause | None:
-        """Return the first cause on this stack in a function of the program itself, not of a library; or None."""
+        """Return the first cause whose function is on this stack, or None. Functions of libraries do not count."""
         functions = {self._function(frame) for frame in stack if role(frame[0]) is Role.OWN}
         return next((one for one in self.causes if one.function in functions and one.function[1]), None)
 
@@ -274,7 +274,7 @@ class CauseAnalysis:
     # -- the gauges
 
     def _explain(self, name: str, per_cycle: float) -> None:
-        """Add the gauge `name` to `explains` of each cause that accounts for its growth."""
+        """Add the gauge `name` to `explains` of each cause that accounts for the gauge's rise of `per_cycle`."""
         if prefix_of(name):  # a gauge of a process that was not examined
             return
         for cause in self.causes:

@@ -19,7 +19,11 @@ DEEPEST: Final = 12
 def find_culprits(
     evidence: Evidence, name_line: LocationLookup, adders: InsertionLookup, replay: str
 ) -> tuple[list[Culprit], list[Unattributed]]:
-    """Return the culprits of one scenario's growth, and the gauges that rose without a culprit."""
+    """Return the culprits of one scenario's growth, and the gauges that rose without a culprit.
+
+    `name_line` returns the function of a line, and `adders` the lines that add to a container. `replay` is the command
+    that reproduces the growth.
+    """
     case = CauseAnalysis(evidence, name_line, adders)
     case.solve()
     found = [_culprit(cause, evidence, name_line, replay) for cause in case.causes]
@@ -29,7 +33,7 @@ def find_culprits(
 
 
 def ranked(found: Iterable[Culprit]) -> list[Culprit]:
-    """Return the culprits by confidence, and those of equal confidence by size; both descending."""
+    """Return the culprits, sorted by confidence, and with equal confidence by bytes and objects; the largest first."""
     order = {"high": 0, "medium": 1, "low": 2}
     return sorted(
         found, key=lambda one: (order[one.confidence], -one.bytes_per_cycle, -one.objects_per_cycle, one.file)
@@ -66,18 +70,18 @@ def _culprit(cause: Cause, evidence: Evidence, name_line: LocationLookup, replay
 
 
 def confidence(proofs: set[str]) -> Confidence:
-    """Return the confidence: high if two independent kinds of evidence agree."""
+    """Return the confidence in a cause: high with two or more kinds of evidence, medium with one, low with none."""
     return "high" if len(proofs) > 1 else "medium" if proofs else "low"
 
 
 def _library(stack: Stack, name_line: LocationLookup) -> CodeLocation | None:
-    """Return the innermost library line of a stack, if the program's own line called it."""
+    """Return the innermost line of a library, or of Python's, that the stack's responsible line called; or None."""
     inner = stack[: responsible_index(stack)] if stack else ()
     return next((name_line(frame) for frame in inner if role(frame[0]) in (Role.LIBRARY, Role.PYTHON)), None)
 
 
 def _started_by(cause: Cause, evidence: Evidence, name_line: LocationLookup) -> CodeLocation | None:
-    """Return the program's own line that created the task which runs a culprit in a library."""
+    """For a cause in a library, return the program's own line that created the task which runs it; otherwise None."""
     if role(cause.frame[0]) is not Role.LIBRARY or not cause.stack:
         return None
     outermost = name_line(above_event_loop(cause.stack)[-1])
@@ -91,7 +95,7 @@ def _readable(stack: Stack) -> Sequence[Frame]:
 
 
 def _telling(gauges: dict[str, float]) -> list[tuple[str, float]]:
-    """Return those of the gauges without a culprit that are to be reported, with their rise for each cycle.
+    """Return those of `gauges`, which rose without a culprit, that the report names: (name, rise for each cycle).
 
     Gauges that count the objects of one type are left out, unless the number of all objects (`python.blocks`) is
     without a culprit too.

@@ -31,7 +31,8 @@ class Role(StrEnum):
     TOOL = "tool"
     """The profiler."""
     WRAPPER = "wrapper"
-    """Wrappers around recorded functions. They are on every stack, and are never responsible."""
+    """The profiler's wrappers around the functions that it records. They are on the stack of every recorded call, and
+    are never responsible."""
 
 
 _MOBIFAI: Final = str(Path(mobifai.__file__).parent)
@@ -57,7 +58,7 @@ _LIBRARIES: Final = ("/site-packages/", "/dist-packages/")
 
 @functools.lru_cache(maxsize=4096)
 def role(file: str) -> Role:
-    """Return the role of a file."""
+    """Return the part of the system that a file belongs to."""
     for start, known in _PLACES:
         if file.startswith(start):
             return known
@@ -67,7 +68,7 @@ def role(file: str) -> Role:
 
 
 def above_event_loop(stack: Stack) -> Stack:
-    """Return a stack without the frames that started the event loop."""
+    """Return the part of a stack that the event loop called, without the frames of the loop and of what started it."""
     below = next((index for index, (file, _) in enumerate(stack) if file.endswith(_LOOPS)), len(stack))
     return stack[:below] or stack
 
@@ -82,12 +83,12 @@ def responsible_index(stack: Stack) -> int:
 
 
 def responsible_frame(stack: Stack) -> Frame:
-    """Return the responsible line. Raises IndexError for an empty stack."""
+    """Return the responsible line of a stack (see `responsible_index`). Raises IndexError for an empty stack."""
     return stack[responsible_index(stack)]
 
 
 def is_profiler_stack(stack: Stack) -> bool:
-    """Return whether something was allocated by or for the profiler."""
+    """Return whether memory with this stack belongs to the profiler, because it allocated the memory or caused that."""
     return not without_wrappers(stack) or any(role(file) is Role.TOOL for file, _ in stack)
 
 

@@ -19,7 +19,7 @@ COUNT: Final = Gauge("things", GaugeKind.REST)
 
 @dataclass(frozen=True, slots=True)
 class Rise:
-    """A steady rise, for each cycle and in total."""
+    """The amount of a steady rise: the average for each cycle, and the total."""
 
     per_cycle: float
     total: float
@@ -28,7 +28,7 @@ class Rise:
 def rise(cycles: Sequence[int], values: Sequence[float], gauge: Gauge) -> Rise | None:
     """Return the rise of a gauge, or None if the rise is not steady enough for a leak.
 
-    `values` are the gauge's values after these numbers of cycles.
+    `cycles` are numbers of cycles in ascending order, and `values` the gauge's values after these numbers of cycles.
     """
     judgement = judge(list(zip(cycles, values, strict=True)), gauge)
     if not convicted(judgement, judgement):
@@ -44,7 +44,7 @@ RawRows: TypeAlias = Sequence[Mapping[str, Any]]
 
 
 def risen_sites(cycles: Sequence[int], rows: RawRows) -> Rises:
-    """Return the allocation sites whose live memory rises, in blocks or in bytes, with these rises."""
+    """Return the rises in blocks and in bytes, by site id, of the allocation sites whose live memory rises."""
     rises = {int(row["id"]): (rise(cycles, row["blocks"], BLOCKS), _larger(cycles, row["bytes"])) for row in rows}
     return {key: both for key, both in rises.items() if any(both)}
 
@@ -52,7 +52,7 @@ def risen_sites(cycles: Sequence[int], rows: RawRows) -> Rises:
 def _larger(cycles: Sequence[int], sizes: Sequence[float]) -> Rise | None:
     """Return the rise of the bytes that an allocation site keeps, or None.
 
-    A steady rise counts, and also a rise in steps, as of a block that is over-allocated now and then.
+    A steady rise counts. A rise in steps counts too: a list, for example, reserves room for many elements at a time.
     """
     steady = rise(cycles, sizes, BYTES)
     if steady is not None:
@@ -63,12 +63,12 @@ def _larger(cycles: Sequence[int], sizes: Sequence[float]) -> Rise | None:
 
 
 def risen_containers(cycles: Sequence[int], rows: RawRows) -> Rises:
-    """Return the containers that get longer, with the rise of their numbers of entries."""
+    """Return the rise of the number of entries, by container id, of the containers that get longer."""
     rises = {int(row["id"]): rise(cycles, row["points"], ENTRIES) for row in rows}
     return {key: (longer, None) for key, longer in rises.items() if longer is not None}
 
 
 def largest(found: Rises, most: int) -> list[int]:
-    """Return the ids of the `most` largest rises."""
+    """Return the ids of the sites or containers with the largest rises in total, at most `most` of them."""
     totals = {key: max(one.total for one in rises if one) for key, rises in found.items()}
     return sorted(totals, key=lambda key: -totals[key])[:most]

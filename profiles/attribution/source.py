@@ -1,4 +1,4 @@
-"""Looks up functions and insertions in source files. Owns a bounded cache of parsed files."""
+"""Looks up functions, and lines that add to a container, in source files. Owns a bounded cache of parsed files."""
 
 import ast
 import functools
@@ -20,7 +20,7 @@ def locate(frame: Frame) -> CodeLocation:
 
 
 def function(frame: Frame) -> tuple[str, str]:
-    """Return the file and the function of a line, which stay the same when lines move."""
+    """Return the file and the function's qualified name for a line. They stay the same when lines move."""
     return frame[0], locate(frame).function
 
 
@@ -31,7 +31,7 @@ INSERTING_METHODS: Final = frozenset(
 
 
 def insertion_lines(file: str, attribute: str) -> list[int]:
-    """Return the lines of a file that add to a container that an attribute or variable of this name holds."""
+    """Return the numbers of a file's lines that add to a container whose attribute or variable is named `attribute`."""
     nodes = (node for node in ast.walk(_tree(file)) if isinstance(node, ast.expr | ast.stmt))
     return sorted({node.lineno for node in nodes if _adds(node, attribute)})
 

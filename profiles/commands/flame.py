@@ -43,7 +43,7 @@ def flame(seconds: float, out: Path, native: bool, kept: bool, state_dir: Path) 
 
 
 def _shown(took: window.TracedWindow, *, kept: bool) -> str:
-    """Return a description of the page: it shows memory at the peak, or memory that remained."""
+    """Return what the flame graph shows: the memory at the peak, or with `kept` the memory not freed by the end."""
     seconds = f"{took.seconds:.3g} s"
     early = " (interrupted)" if took.interrupted else ""
     if kept:

@@ -81,7 +81,7 @@ def gate(context: click.Context, /, **params: Any) -> int:
 
 
 def _against(params: Mapping[str, Any], plan: SoakPlan) -> RevisionBase | StoredBase:
-    """Return the base to compare the candidate with. Raises MobiFaiError."""
+    """Return the base that the options name, a revision or stored figures. Raises MobiFaiError."""
     choice = CandidateChoice(params["choice"]) if params["choice"] else None
     if params["revision"] is not None:
         return RevisionBase(params["revision"], choice)
@@ -153,7 +153,7 @@ def _inconclusive(
 
 
 def _not_to_be_run(options: _GateOptions) -> GateReport | None:
-    """Return the report of a gate that certainly can't reach a verdict, so that it need not run; otherwise None."""
+    """Return the final report, with the reason, if the gate can't reach a verdict and need not run; otherwise None."""
     plan, against, replay = options.plan, options.against, options.replay
     if against.misfit:
         return _inconclusive(plan, against, against.misfit, replay, fits=False)
@@ -185,7 +185,10 @@ def _with_verdict(report: GateReport, how: EarlyVerdict, note: str) -> GateRepor
 
 
 def _accepted(file: Path | None) -> tuple[list[AcceptedGrowth], str]:
-    """Return the accepted growth and the name of its file. Raises AcceptedError."""
+    """Return the entries of the file of accepted growth, and its name. Raises AcceptedError.
+
+    If `file` is None, the file `ACCEPTED` is read if it exists.
+    """
     if file is None and not ACCEPTED.exists():
         return [], ""
     place = file or ACCEPTED

@@ -62,7 +62,7 @@ def run(context: click.Context, /, **params: Any) -> int:
 
 
 def request_from(params: Mapping[str, Any], own: tuple[str, ...] = ()) -> InvestigationRequest:
-    """Build the request from parsed options. If no scenario is named, use `own`."""
+    """Build the request from parsed options. If they name no scenario, use `own`, or all workloads if that is empty."""
     return InvestigationRequest(plan_of(params, own), params["dose"], params["memray"], process=params["process"])
 
 
