@@ -1,7 +1,7 @@
 """Accepted growth: entries with a reason and an end date, from `profiles/accepted.toml`.
 
-Only figures at rest can be accepted. An exceeded limit and growth with each cycle can't be accepted, because they have
-no end.
+Only figures at rest can be accepted. An exceeded limit can't be accepted, nor can growth with each cycle, because such
+growth has no end.
 """
 
 import datetime as dt
@@ -22,11 +22,11 @@ SHORTEST_REASON: Final = 10
 
 
 class AcceptedError(MobiFaiError):
-    """The file of accepted growth can't be read."""
+    """The file of accepted growth can't be read or is invalid."""
 
 
 class AcceptedGrowth(msgspec.Struct, frozen=True):
-    """An entry: `figure` (a name of `FIGURES`, or a pattern such as `used.heap:*`) may exceed the base by `grows_by`.
+    """An entry: figures that match `figure`, such as `idle.heap` or `used.heap:*`, may exceed the base by `grows_by`.
 
     It is valid until the end of the day `expires`.
     """
@@ -41,12 +41,12 @@ class AcceptedGrowth(msgspec.Struct, frozen=True):
         return today > self.expires
 
     def covers(self, name: str) -> bool:
-        """Return whether the entry applies to a figure."""
+        """Return whether the entry applies to the figure `name`."""
         return fnmatchcase(name, self.figure)
 
 
 def read_accepted(file: Path) -> list[AcceptedGrowth]:
-    """Return the entries of a file. Raises AcceptedError, with the entry's number."""
+    """Return the entries of a file of accepted growth. Raises AcceptedError, which names an invalid entry by number."""
     try:
         document = tomllib.loads(file.read_bytes().decode())
     except OSError as error:

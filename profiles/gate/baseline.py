@@ -17,7 +17,7 @@ UPDATE: Final = "store new ones with --update"
 
 
 class BaselineError(MobiFaiError):
-    """A file of stored figures can't be read."""
+    """A file of stored figures is missing, can't be read, or has other contents."""
 
 
 class Baseline(msgspec.Struct, frozen=True):
@@ -33,7 +33,7 @@ class Baseline(msgspec.Struct, frozen=True):
     figures: dict[str, float]
     libraries: dict[str, str] = {}
     measured: str = ""
-    """The date and the version of mobifai."""
+    """The date of the measurement, and the version and commit of mobifai that was measured."""
     commit: str = ""
     dirty: bool | None = None
     """True if the checkout had edits; null if not known."""
@@ -45,13 +45,13 @@ class Baseline(msgspec.Struct, frozen=True):
 
 
 class Baselines(msgspec.Struct, frozen=True):
-    """The file: one entry for each environment."""
+    """The contents of a file of stored figures: one entry for each environment."""
 
     baselines: list[Baseline]
 
 
 def read_baselines(file: Path) -> list[Baseline]:
-    """Return the entries of a file. Raises BaselineError."""
+    """Return the entries of a file of stored figures. Raises BaselineError."""
     try:
         return msgspec.json.decode(file.read_bytes(), type=Baselines).baselines
     except FileNotFoundError:
@@ -73,12 +73,12 @@ def write_baseline(file: Path, known: Sequence[Baseline], new: Baseline) -> None
 
 
 def fitting(known: Sequence[Baseline], wanted: Baseline) -> Baseline | None:
-    """Return the entry with the environment and workload of `wanted`, or None."""
+    """Return the entry of `known` that has the environment and workload of `wanted`, or None."""
     return next((one for one in known if one.place == wanted.place and one.workload == wanted.workload), None)
 
 
 def misfit(known: Sequence[Baseline], wanted: Baseline) -> str:
-    """Return a sentence that says why no stored entry has the environment and workload of `wanted`."""
+    """Return a sentence that says why no entry of `known` has the environment and workload of `wanted`."""
     if any(one.place == wanted.place for one in known):
         return f"the workload has changed since the figures were stored; {UPDATE}"
     there = "; ".join(sorted(", ".join(one.place) for one in known))
@@ -87,7 +87,10 @@ def misfit(known: Sequence[Baseline], wanted: Baseline) -> str:
 
 
 def here(environment: Mapping[str, Any], workload: str, figures: Mapping[str, float], measured: str) -> Baseline:
-    """Return the entry to store for an environment as `soak.harness.environment.environment` describes it."""
+    """Return an entry with these figures, to be stored or to be searched for among the stored entries.
+
+    `environment` is what `soak.harness.environment.environment` returned.
+    """
     implementation, _, version = str(environment["python"]).partition(" ")
     return Baseline(
         python=f"{implementation} {'.'.join(version.split('.')[:2])}",

@@ -1,7 +1,7 @@
-"""Runs the commands that build a side (pip, venv): interruptible, with a fixed set of environment variables.
+"""Runs the commands (pip, venv) that build a side, which is the candidate or its base.
 
-Owns the process group of one command, and kills it at the end. An error quotes the line of output that explains the
-failure.
+A signal interrupts them, and they get a fixed set of environment variables. Owns the process group of one command, and
+kills it at the end. An error quotes the line of output that explains the failure.
 """
 
 import compileall
@@ -32,7 +32,7 @@ KEPT: Final = (
     *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX", "PIP_TRUSTED_HOST", "PIP_PROXY"),
     *("PIP_CERT", "PIP_CLIENT_CERT", "PIP_CACHE_DIR", "PIP_CONFIG_FILE", "PIP_RETRIES", "PIP_DEFAULT_TIMEOUT"),
 )
-"""Variables that are passed on: where packages come from, and how to reach them."""
+"""Environment variables that build commands get from this process: paths, locale, and how to reach package indexes."""
 
 _CAUSE = re.compile(
     r"^[\s╰─>│]*((?:[\w.]+\.)?\w*(?:Error|Exception|Exit|Interrupt)\b.*|(?:ERROR|error|fatal): .*)$", re.MULTILINE
@@ -46,7 +46,7 @@ class BuildFailed(ProfileError):
 
 
 class BuildInterrupted(ProfileError):
-    """A build was interrupted."""
+    """A signal interrupted a build."""
 
 
 class Builder:
@@ -57,12 +57,12 @@ class Builder:
         self._stop = stop or Interruption()
 
     def check(self) -> None:
-        """Raise BuildInterrupted after a signal."""
+        """Raise BuildInterrupted if a signal has arrived."""
         if self._stop.asked:
             raise BuildInterrupted("the run was interrupted while a side was being built; nothing was compared")
 
     def run(self, words: Sequence[str], what: str, more: Mapping[str, str] = MappingProxyType({})) -> None:
-        """Run a command that builds `what`, with the variables `more` added to its environment.
+        """Run a command that builds `what`, as errors call it, with the variables `more` added to its environment.
 
         Raises BuildFailed, BuildInterrupted.
         """
@@ -102,13 +102,16 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 def build_variables(temporary: Path, usual: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the environment variables of a build, with `temporary` as its temporary directory."""
+    """Return the environment variables of a build: those of `usual` in `KEPT`, and `temporary` as its TMPDIR."""
     kept = {name: usual[name] for name in KEPT if name in usual}
     return {**kept, "TMPDIR": str(temporary), "PYTHONSAFEPATH": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
 def cause(said: str) -> str:
-    """Return the line of output that explains a failure: the last one that names an error, or else the last line."""
+    """Return the line of a failed command's output that explains the failure.
+
+    That is the last line that names an error, or else the last line.
+    """
     lines = [line.strip() for line in _CAUSE.findall(said)]
     telling = [line for line in lines if not _EMPTY.match(line)]
     printed = [line.strip() for line in said.splitlines() if line.strip()]
@@ -116,13 +119,13 @@ def cause(said: str) -> str:
 
 
 def one_line_error(text: str) -> str:
-    """Return an error as one line: its first line, and the line of the following output that has the cause."""
+    """Return an error text as one line: its first line, and the line with the cause from the output below that."""
     first, _, rest = text.partition("\n")
     return f"{first.removesuffix(':')}: {cause(rest)}" if rest.strip() else text.strip()
 
 
 def compile_side(place: Path, package: str) -> None:
-    """Compile all modules of a side. Raises ProfileError with the first syntax error of the package."""
+    """Compile all modules of the side in the directory `place`. Raises ProfileError for a syntax error in `package`."""
     if compileall.compile_dir(place, quiet=2):
         return
     for file in sorted((place / package).rglob("*.py")):

@@ -44,7 +44,10 @@ class CandidateError(ProfileError):
 
 
 def choose(directory: Path, choice: CandidateChoice | None, package: Path = PACKAGE) -> SideResult:
-    """Describe the candidate. Raises CandidateError, GitError."""
+    """Return a description of the candidate: the checkout around `directory`, or the installation in `package`.
+
+    `choice` is the value of --candidate, or None. Raises CandidateError, GitError.
+    """
     here = _checkout(directory)
     if choice is CandidateChoice.CHECKOUT:
         if here is None:
@@ -81,7 +84,7 @@ def _unclear(here: Checkout, different: list[str]) -> str:
 
 
 def checkout_text(checkout: Checkout) -> str:
-    """Return the commit and the edits: `0123456789ab, 1 file edited`."""
+    """Return a checkout's commit and the number of its edited files, as `0123456789ab, 1 file edited`."""
     return edits_in_words(checkout.commit, [one.kind for one in checkout.edits])
 
 

@@ -45,7 +45,7 @@ class Checkout:
 
     @property
     def package(self) -> Path:
-        """The directory of the package."""
+        """The directory of the package `mobifai` in this checkout."""
         return self.top / PACKAGE
 
 
@@ -58,7 +58,7 @@ def checkout_around(directory: Path) -> Checkout:
 
 
 def commit_of(checkout: Path, revision: str) -> str:
-    """Return the commit of a revision. Raises GitError."""
+    """Return the hash of the commit that `revision` names, such as a branch or a tag. Raises GitError."""
     if not revision or revision.startswith("-"):
         raise GitError(f"expected the name of a revision, found {revision!r}")
     try:
@@ -80,9 +80,9 @@ def toplevel(directory: Path) -> Path:
 
 
 def differing(checkout: Path, package: Path) -> list[str]:
-    """Return the package's files that differ between a checkout (including its edits) and an installation.
+    """Return the names of the package's files that differ between a checkout, including its edits, and an installation.
 
-    Raises GitError.
+    `package` is the directory of the package in that installation. Raises GitError.
     """
     ours = {name: checkout / name for name in checkout_files(checkout)}
     theirs = {f"{PACKAGE}/{name}": package / name for name in package_files(package)}
@@ -91,7 +91,10 @@ def differing(checkout: Path, package: Path) -> list[str]:
 
 
 def snapshot(checkout: Path, folder: Path) -> None:
-    """Copy a checkout with its edits and untracked files, but without files that git ignores. Raises GitError."""
+    """Copy a checkout to `folder`, with edits and untracked files, but without files that git ignores.
+
+    Raises GitError.
+    """
     for name in _names(checkout):
         if (source := checkout / name).is_symlink() or source.is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -99,7 +102,7 @@ def snapshot(checkout: Path, folder: Path) -> None:
 
 
 def checkout_files(checkout: Path) -> list[str]:
-    """Return the package's files in a checkout that an installation would contain."""
+    """Return the names of the package's files in a checkout that an installation would contain."""
     return [name for name in _names(checkout, PACKAGE) if (checkout / name).is_file() and not is_generated(name)]
 
 
@@ -109,13 +112,13 @@ def _names(checkout: Path, *parts: str) -> list[str]:
 
 
 def package_files(package: Path) -> list[str]:
-    """Return the files of an installed package, except generated files."""
+    """Return the names of an installed package's files, except files that the installation generated."""
     names = [file.relative_to(package).as_posix() for file in package.rglob("*") if file.is_file()]
     return [name for name in names if not is_generated(f"{PACKAGE}/{name}")]
 
 
 def is_generated(name: str) -> bool:
-    """Return whether an installation generated a file."""
+    """Return whether installations generate the file `name`, which is then not compared."""
     return any(f"/{part}/" in f"/{name}" for part in GENERATED)
 
 
@@ -136,12 +139,15 @@ def _edits(top: Path) -> list[Edit]:
 
 
 def _kind(states: str) -> str:
-    """Return the kind of an edit from git's two letters (index against commit, file against index)."""
+    """Return the kind of an edit, given the two letters of `git status`: index against commit, file against index."""
     return KINDS.get(states.strip()[-1:], "edited")
 
 
 def git(directory: Path, *words: str) -> bytes:
-    """Return the output of a git command in a directory, without the variables of a hook. Raises GitError."""
+    """Return the output of a git command in a directory. Raises GitError.
+
+    The command does not get the variables by which a git hook selects a repository.
+    """
     variables = {name: value for name, value in os.environ.items() if name not in OF_HOOKS}
     variables.update(GIT_OPTIONAL_LOCKS="0", LC_ALL="C")
     try:

@@ -76,7 +76,10 @@ def _row(
 def smaller_growth(
     first: tuple[Mapping[str, float], Mapping[str, float]], again: tuple[Mapping[str, float], Mapping[str, float]]
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Return for each figure the measurement, `first` or `again`, with less growth: real growth occurs in both."""
+    """Return the figures of base and candidate, each from the measurement with less growth, as real growth is in both.
+
+    The two measurements, `first` and `again`, are pairs too: the figures of the base, and those of the candidate.
+    """
     base, now = dict(first[0]), dict(first[1])
     for name in {*again[0]} & {*again[1]} & {*base} & {*now}:
         if again[1][name] - again[0][name] < now[name] - base[name]:
@@ -85,7 +88,7 @@ def smaller_growth(
 
 
 def expired(accepted: Iterable[AcceptedGrowth], today: dt.date, where: str) -> list[FindingResult]:
-    """Return a finding for every expired entry."""
+    """Return a finding for every expired entry of accepted growth. `where` names the file of the entries."""
     return [
         FindingResult(
             "accepted", one.figure,
@@ -97,7 +100,7 @@ def expired(accepted: Iterable[AcceptedGrowth], today: dt.date, where: str) -> l
 
 
 def unneeded(accepted: Iterable[AcceptedGrowth], rows: Iterable[FigureRow], today: dt.date) -> list[str]:
-    """Return a sentence for every unexpired entry without which each figure in `rows` would pass too."""
+    """Return a sentence for every unexpired entry that no figure in `rows` needs in order to pass."""
     used = [row.name for row in rows if row.verdict == "accepted" or row.note]
     idle = [one for one in accepted if not one.is_over(today) and not any(map(one.covers, used))]
     return [f"the accepted growth of {one.figure} (until {one.expires}) was not needed" for one in idle]
@@ -107,7 +110,7 @@ def unneeded(accepted: Iterable[AcceptedGrowth], rows: Iterable[FigureRow], toda
 
 
 def trial_findings(trial: ScenarioTrial) -> TrialFindings:
-    """Return the findings of the candidate in one scenario."""
+    """Return the findings of the candidate in one scenario, growth that the base has too, and what was not judged."""
     now, again = trial.first[-1], trial.again[-1] if trial.again else None
     base = trial.first[0] if len(trial.first) > 1 else None
     open_ = [_gone(base.failure)] if base is not None and base.failure is not None else []
@@ -136,7 +139,7 @@ def _gone(failure: FindingResult) -> Unjudged:
 
 
 def _unjudged(scenario: str, measurement: Measurement) -> list[Unjudged]:
-    """Return the required gauges that were not judged."""
+    """Return the required gauges that were not judged, with the reasons."""
     reasons = {name: _why_not(measurement.judged.get(name)) for name in REQUIRED}
     return [Unjudged(f"{name} in {scenario}", why, scenario) for name, why in reasons.items() if why]
 
@@ -189,7 +192,7 @@ def _smallest(judgement: Judgement | None) -> float | None:
 
 
 def conclude(rows: Iterable[FigureRow], findings: Iterable[FindingResult], *, whole: bool) -> GateVerdict:
-    """Return the verdict. A failure counts before growth. The gate passes only if everything (`whole`) was judged."""
+    """Return the verdict: `failed` rather than `grown` if both apply, and `passed` only if all was judged (`whole`)."""
     rows, kinds = list(rows), {finding.kind for finding in findings}
     if kinds & FAILED_KINDS:
         return "failed"

@@ -22,7 +22,7 @@ from soak.run.plan import SoakPlan
 
 
 class RevisionBase:
-    """A revision of the current checkout, to be built and run."""
+    """The base is a revision of the current checkout, to be built and run."""
 
     update = False
     misfit = ""
@@ -50,7 +50,7 @@ class RevisionBase:
 
 
 class StoredBase:
-    """Figures stored in a file, or to be stored there with `update`."""
+    """The base is figures stored in a file. With `update` there is no base, and the candidate's figures are stored."""
 
     def __init__(self, plan: SoakPlan, file: Path, choice: CandidateChoice | None, *, update: bool) -> None:
         """Read the file and find the candidate. Raises BaselineError, CandidateError, GitError."""
@@ -67,7 +67,7 @@ class StoredBase:
         self.about = SideResult("itself") if update else _of_stored(file, found)
 
     def is_same(self) -> bool:
-        """Return whether the figures were measured with the candidate and the same libraries."""
+        """Return whether the stored figures are of the candidate's commit, without edits, and of its libraries."""
         return same_commit(self.about, self.tried) and self.about.libraries == self._wanted.libraries
 
     def other_base(self) -> str:
@@ -78,17 +78,17 @@ class StoredBase:
             return ""
 
     def sides(self, folder: Path) -> list[GateSide]:
-        """Prepare the candidate."""
+        """Prepare the candidate, the only side that runs. Raises ProfileError."""
         return [lay_out_candidate(self.tried, folder / "b", interruption())]
 
     def keep(self, figures: dict[str, float]) -> None:
-        """Store these figures. Raises ReportError."""
+        """Store these figures of the candidate in the file. Raises ReportError."""
         of = {"commit": self.tried.commit, "dirty": self.tried.dirty}
         write_baseline(self._file, self._known, msgspec.structs.replace(self._wanted, figures=figures, **of))
 
 
 def _of_stored(file: Path, found: Baseline | None) -> SideResult:
-    """Describe the side with stored figures. If none fit, the description has only the file."""
+    """Return a description of the base with stored figures. If none fit, it has only the name of the file."""
     if found is None:
         return SideResult("stored", name=str(file))
     return SideResult(
@@ -98,6 +98,6 @@ def _of_stored(file: Path, found: Baseline | None) -> SideResult:
 
 
 def _measured(tried: SideResult) -> str:
-    """Return a text with the date, version and commit, to be stored with figures."""
+    """Return the text that is stored with the candidate's figures: today's date, and its version and commit."""
     of = edits_in_words(tried.commit, tried.kinds) if tried.commit else "commit not known"
     return f"{dt.datetime.now(dt.UTC).date()}, mobifai {__version__}, {of}"

@@ -7,7 +7,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class RestFigure:
-    """A figure. It may grow by `step` (in `unit`), or by `share` of the base if that is more."""
+    """A family of figures at rest. One may exceed the base's by `step` (in `unit`), or by `share` if that is more."""
 
     unit: str
     summary: str
@@ -15,7 +15,7 @@ class RestFigure:
     share: float = 0.0
 
     def allowed(self, base: float) -> float:
-        """Return the largest allowed value, given the value of the base."""
+        """Return the largest value that passes, given the value of the base."""
         return base + max(self.step, self.share * base)
 
 
@@ -41,10 +41,10 @@ FIGURES: Final[Mapping[str, RestFigure]] = {
 
 
 def figure_of(name: str) -> RestFigure:
-    """Return the figure with a name. Raises KeyError for an unknown family."""
+    """Return the family of the figure `name`, such as `used.heap:mixed`. Raises KeyError for an unknown family."""
     return FIGURES[name.partition(":")[0]]
 
 
 def together(values: Mapping[str, float], starts: tuple[str, ...]) -> float:
-    """Return the sum of the gauges whose names begin with one of `starts`, such as `descriptors:agent `."""
+    """Return the sum of the values of all gauges whose names begin with one of `starts`, as `descriptors:agent `."""
     return sum(value for name, value in values.items() if name.startswith(starts))

@@ -38,7 +38,7 @@ AT_REST: Final = "figures at rest"
 
 @dataclass
 class Gate:
-    """One run. `save` is called with the report so far whenever the report has changed."""
+    """One run of the gate. `save` is called with the report so far whenever the report has changed."""
 
     request: GateRequest
     folder: Path
@@ -72,7 +72,7 @@ class Gate:
         )
 
     async def run(self) -> GateReport:
-        """Run everything and return the report. A failure becomes a finding and is not raised."""
+        """Run all steps and return the report. A failure or a cancellation is stated in the report and not raised."""
         watching = asyncio.ensure_future(self._pauses.watch(self._report_pause))
         try:
             await self._run_steps()
@@ -115,7 +115,10 @@ class Gate:
         self._remaining.remove(AT_REST)
 
     async def _at_rest(self, name: str) -> tuple[FigureValues, FigureValues]:
-        """Return the figures of base and candidate before any use: after all imports, and in a waiting agent."""
+        """Measure base and candidate before any use, after all imports and in a waiting agent, in the folder `name`.
+
+        Return the figures of the base, and those of the candidate.
+        """
         *base, now = await self._pauses.repeat(
             self.folder / name,
             lambda folder: measure_at_rest(self.request.sides, folder, self.report_progress),
@@ -124,7 +127,7 @@ class Gate:
         return (base[0] if base else self._stored(now)), now
 
     def _stored(self, now: FigureValues) -> FigureValues:
-        """Return those stored figures that were also measured for the candidate."""
+        """Return those stored figures of the base that were also measured for the candidate (`now`)."""
         return {name: value for name, value in (self.request.stored or {}).items() if name in now}
 
     def _has_grown(self, base: FigureValues, now: FigureValues) -> bool:
@@ -193,7 +196,7 @@ class Gate:
         return [*self._unjudged, *self._naming.unjudged, *remaining]
 
     def rows(self) -> list[FigureRow]:
-        """Return the figures at rest of both sides."""
+        """Return a row with its verdict for each figure at rest that was measured so far."""
         base, stored = self._base_figures, self.request.stored
         if len(self.request.sides) == 1:
             base = self.figures if stored is None else {**stored, **base}
@@ -202,7 +205,7 @@ class Gate:
 
     @property
     def is_whole(self) -> bool:
-        """Whether everything was judged."""
+        """Whether every part of the run was judged."""
         return not self._remaining and not self._unjudged and not self._naming.unjudged
 
     @property

@@ -33,7 +33,7 @@ print(json.dumps(baseline_memory()))
 
 
 async def lines_grown_at_rest(base: GateSide, now: GateSide, folder: Path, *, imports: bool) -> list[GrownLine]:
-    """Return the lines that grew most, compared with the base.
+    """Return the lines of the candidate (`now`) whose memory at rest exceeds that in the base by most.
 
     `imports`: trace only the imports, not a waiting agent. Raises TargetFailed, StateError, MsgspecError.
     """
@@ -45,13 +45,16 @@ async def lines_grown_at_rest(base: GateSide, now: GateSide, folder: Path, *, im
 
 
 def compare_lines(base: BaselineMemory, now: BaselineMemory, base_home: Path, home: Path) -> list[GrownLine]:
-    """Return the lines that grew most, given the memory of both sides and the directories of their sources."""
+    """Return the lines whose memory exceeds that in the base by most.
+
+    `base` and `now` are the memory of base and candidate, `base_home` and `home` the directories of their sources.
+    """
     found = [*_allocating(base, now, base_home, home), *_importing(base, now, home)]
     return sorted(found, key=lambda one: -one.more_bytes)[:MOST_LINES]
 
 
 def _allocating(base: BaselineMemory, now: BaselineMemory, base_home: Path, home: Path) -> Iterable[GrownLine]:
-    """Yield lines that hold more memory than the same line of the base."""
+    """Yield lines that hold at least `LEAST_BYTES` more than the same line of the base."""
     before = {key: _bytes(lines) for key, lines in _lines_by_text(base["lines"], base_home).items()}
     for key, lines in _lines_by_text(now["lines"], home).items():
         more = _bytes(lines) - before.get(key, 0)

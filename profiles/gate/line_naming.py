@@ -49,7 +49,10 @@ class LineNaming:
     notes: list[str] = field(default_factory=list)
 
     async def name_culprits(self, findings: Sequence[FindingResult]) -> None:
-        """Investigate the first scenario that has growth. Raises CancelledError if it is interrupted."""
+        """Investigate the first scenario with growth among `findings`, and keep the culprits.
+
+        Raises CancelledError if the investigation is interrupted.
+        """
         growing = [one for one in findings if one.scenario in self.request.plan.scenarios]
         names = tuple(dict.fromkeys(one.scenario for one in growing if one.kind not in ("bound", "failure")))
         if not names:
@@ -62,7 +65,7 @@ class LineNaming:
             self.unjudged.append(Unjudged(WHICH_LINE, headline(report), names[0]))
 
     async def _investigate(self, scenario: str, growing: Sequence[FindingResult]) -> ProfileReport:
-        """Investigate a scenario until there is a verdict, at most ATTEMPTS times. Return the last report.
+        """Investigate a scenario until there is a verdict, at most ATTEMPTS times, and return the last report.
 
         `growing` are the findings to explain.
         """

@@ -16,12 +16,12 @@ HUNTED = ("growth", "rest", "canary", "process")
 
 
 def next_steps(report: GateReport, plan: SoakPlan) -> list[NextStep]:
-    """Return the steps for a report, in order."""
+    """Return the steps to suggest after the run with this report, in the order in which to take them."""
     return list(dict.fromkeys(_steps(report, plan)))
 
 
 def other_sides(report: GateReport, plan: SoakPlan, other: str) -> list[NextStep]:
-    """Return the steps for two sides that are the same.
+    """Return the steps to suggest if the candidate is the same as its base.
 
     `other` is a commit whose package differs, to compare with instead, or an empty text.
     """
@@ -63,7 +63,7 @@ def _profile_run(scenario: str, plan: SoakPlan) -> str:
 
 
 def _runs(side: SideResult, command: str) -> str:
-    """Return `command` such that it runs the candidate.
+    """Return a shell command that runs `command` with the candidate as the installed mobifai.
 
     A candidate that was built for the gate is not installed, so its installation precedes the command.
     """
@@ -71,7 +71,10 @@ def _runs(side: SideResult, command: str) -> str:
 
 
 def _lines_at_rest(report: GateReport, plan: SoakPlan) -> Iterator[NextStep]:
-    """Yield the step that names lines with more memory at rest. It needs a base that can be run."""
+    """Yield the step that names lines with more memory at rest, if the base was stored figures, which name no lines.
+
+    The step compares with a revision, because lines can only be named for a base that runs.
+    """
     if report.base.kind == "stored":
         what = "name the lines at rest, compared with the revision of the stored figures"
         yield NextStep(what, _beside(report.base.commit or "REV", plan))

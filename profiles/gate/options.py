@@ -84,7 +84,7 @@ def gate_options(command: F) -> F:
 
 
 def plan_of(scenarios: tuple[str, ...], seed: int) -> SoakPlan:
-    """Return the plan of both sides. The gate does not use memray."""
+    """Return the soak plan that both sides run."""
     return SoakPlan(scenarios, seed, time_scale=TIME_SCALE, phones=PHONES)
 
 

@@ -24,10 +24,10 @@ FILES: Final = ("report.json", "report.md", "junit.xml")
 
 
 class GateDirectory:
-    """The directory of a report: a new directory, one without reports, or that of an earlier run."""
+    """The directory of the gate's report: a new one, one without reports, or that of an earlier run of the gate."""
 
     def __init__(self, path: Path) -> None:
-        """Create the directory or take it over. Raises ReportError if its files belong to something else."""
+        """Create the directory, or accept an existing one. Raises ReportError if it has another command's report."""
         self.path = path
         self._made = make_directory(path, ADVICE)
         if (path / FILES[0]).exists():
@@ -41,7 +41,7 @@ class GateDirectory:
         remove_empty(self._made)
 
     def begin(self, report: GateReport) -> None:
-        """Replace the report of an earlier run before this one begins. Raises ReportError."""
+        """Write the first report of this run in place of the report of an earlier run. Raises ReportError."""
         try:
             for name in FILES[1:]:  # report.json stays until it is replaced: it marks the directory as the gate's
                 (self.path / name).unlink(missing_ok=True)
@@ -57,7 +57,7 @@ class GateDirectory:
 
 
 def read_gate(path: Path) -> GateReport:
-    """Return the report in a directory. Raises ReportError if there is none."""
+    """Return the gate's report in a directory. Raises ReportError if there is none that can be read."""
     file = path / "report.json"
     try:
         return decoded(file, file.read_bytes(), GateReport, SCHEMA_VERSION)
@@ -121,7 +121,7 @@ def _about(row: FigureRow) -> str:
 
 
 def annotations(report: GateReport) -> Iterator[str]:
-    """Yield GitHub workflow commands that annotate the found lines in a pull request."""
+    """Yield GitHub workflow commands that annotate the lines that grow, and state a verdict other than `passed`."""
     for culprit in report.culprits:
         title, held = f"{culprit.what or culprit.kind} grows", culprit.retained_by or "nothing that is known"
         yield annotation("error", title, f"held by {held}; {culprit.replay}", short_path(culprit.file), culprit.line)

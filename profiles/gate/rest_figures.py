@@ -57,7 +57,7 @@ class BaseFailed(ProfileError):
 
 
 async def measure_at_rest(sides: Sequence[GateSide], folder: Path, tell: Callable[[str], None]) -> list[FigureValues]:
-    """Return the figures of each side, in the order of `sides`.
+    """Measure the figures of each side, and return them in the order of `sides`. `tell` gets lines of progress.
 
     Raises BaseFailed if the base fails, and ProfileError, TargetFailed or StateError if the candidate fails.
     """
@@ -77,7 +77,7 @@ async def measure_at_rest(sides: Sequence[GateSide], folder: Path, tell: Callabl
 
 
 def smallest_values(measured: Sequence[Mapping[str, float]]) -> FigureValues:
-    """Return the smallest value of each figure. A figure that is missing in any measurement is left out."""
+    """Return each figure's smallest value in any measurement. A figure that one measurement lacks is left out."""
     names = set.intersection(*(set(one) for one in measured))
     return {name: min(one[name] for one in measured) for name in sorted(names)}
 
@@ -92,7 +92,10 @@ async def _imports(side: GateSide) -> FigureValues:
 
 
 async def run_program(side: GateSide, program: str, variables: Mapping[str, str]) -> bytes:
-    """Run a program with a side's Python, and return the last line of its output. Raises ProfileError if it fails."""
+    """Run the Python source text `program` with a side's Python, and return the last line of its output.
+
+    Raises ProfileError if it fails.
+    """
     process = await asyncio.create_subprocess_exec(
         *(side.installation.python, "-P", "-c", program),
         stdin=asyncio.subprocess.DEVNULL,
@@ -131,7 +134,7 @@ def _cause(traceback: str, home: Path | None) -> str:
 async def waiting_agent(
     side: GateSide, folder: Path, variables: Mapping[str, str] | None = None
 ) -> AsyncIterator[AgentUnderTest]:
-    """Start an agent that waits for its first phone. Raises TargetFailed, StateError."""
+    """Run an agent of a side in this scope. It waits for its first phone. Raises TargetFailed, StateError."""
     folder.mkdir(parents=True)
     settings = folder / "config.toml"
     settings.write_text("")
@@ -163,12 +166,12 @@ def figures_of(values: Mapping[str, float], prefix: str, suffix: str = "") -> Fi
 
 
 def _pages(target: AgentUnderTest) -> FigureValues:
-    """Return the private memory of agent and keeper that has been written to."""
+    """Return the bytes of private memory that have been written to, for the agent and for its keeper."""
     return {"idle.pages": _written(target.agent_pid), "idle.keeper": _written(target.keeper_pid)}
 
 
 def _written(pid: int) -> float:
-    """Return the private dirty memory (proc_pid_smaps_rollup), or the USS where the system does not report it."""
+    """Return a process's private dirty memory (proc_pid_smaps_rollup), or its USS on systems without it; in bytes."""
     rollup = Path(f"/proc/{pid}/smaps_rollup")
     if rollup.exists():
         (line,) = [line for line in rollup.read_text().splitlines() if line.startswith("Private_Dirty:")]

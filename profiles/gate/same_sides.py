@@ -27,7 +27,7 @@ REQUIRED: Final = ("pyproject.toml", LOCK)
 
 
 def same_files(checkout: Path, commit: str, tried: SideResult) -> bool:
-    """Return whether a candidate has the same files as a commit. Raises GitError."""
+    """Return whether the package and the requirements of a candidate are the same as at `commit`. Raises GitError."""
     parts = git(checkout, "ls-tree", "--name-only", commit, "--", PACKAGE, *REQUIRED).decode().split()
     with tarfile.open(fileobj=BytesIO(git(checkout, "archive", "--format=tar", commit, "--", *parts))) as archive:
         files = {one.name: archive.extractfile(one) for one in archive.getmembers() if one.isfile()}
@@ -36,7 +36,7 @@ def same_files(checkout: Path, commit: str, tried: SideResult) -> bool:
 
 
 def last_other(checkout: Path, commit: str) -> str:
-    """Return the newest ancestor of `commit` with another package or lock file than it has, or an empty text."""
+    """Return the newest ancestor of `commit` whose package or requirements differ from those at `commit`, or ""."""
     changed = git(checkout, "rev-list", "-1", commit, "--", *COMPARED, LOCK).decode().strip()
     try:
         return commit_of(checkout, f"{changed}^")

@@ -89,7 +89,7 @@ def _edits(side: SideResult) -> str:
 
 
 def _around(base: SideResult, now: SideResult) -> Iterator[str]:
-    """Yield differences outside of the package, which may be the cause of growth."""
+    """Yield a line about libraries that differ, which may cause growth, and one if both sides are the same commit."""
     names = sorted({*base.libraries, *now.libraries}) if base.libraries and now.libraries else []
     differ = [
         f"{name} {base.libraries.get(name, 'not there')} -> {now.libraries.get(name, 'not there')}"

@@ -57,7 +57,7 @@ class CandidateFailed(ProfileError):
 
 @dataclass(frozen=True, slots=True)
 class GateSide:
-    """One of the two sides. `name` is its name in tables, and `about` describes it."""
+    """One of the two sides. `name` is its name in tables, and `about` is its description in the report."""
 
     name: str
     installation: Installation
@@ -65,7 +65,11 @@ class GateSide:
 
     @property
     def temporary(self) -> Path:
-        """The temporary directory of this side's helper processes. `soak.harness.cleanup` finds them by it."""
+        """The temporary directory of this side's helper processes.
+
+        If this process is killed, `soak.harness.cleanup` kills all processes whose temporary directory is in the folder
+        of the run. That of a side is beside its package, in that folder.
+        """
         folder = self.installation.path.parent / "tmp" if self.installation.path else Path(tempfile.gettempdir())
         folder.mkdir(parents=True, exist_ok=True)
         return folder
@@ -80,7 +84,7 @@ class SideRequirements:
 
 
 def lay_out_candidate(about: SideResult, folder: Path, stop: Interruption | None = None) -> GateSide:
-    """Prepare the candidate: a checkout, which is built, or the installed package.
+    """Prepare the candidate in `folder`: build the checkout, or copy the installed package.
 
     Raises CandidateFailed, GitError, ProfileError, BuildInterrupted.
     """
@@ -104,12 +108,12 @@ def lay_out_candidate(about: SideResult, folder: Path, stop: Interruption | None
 
 
 def base_of(checkout: Path, revision: str) -> SideResult:
-    """Describe a revision of a checkout. Raises GitError if it does not exist."""
+    """Return a description of a revision as a base. Raises GitError if the revision does not exist."""
     return SideResult("revision", name=revision, commit=commit_of(checkout, revision), dirty=False)
 
 
 def lay_out_base(checkout: Path, revision: str, folder: Path, stop: Interruption | None = None) -> GateSide:
-    """Build and prepare a revision of a checkout. Raises GitError, ProfileError, BuildInterrupted."""
+    """Build the base, a revision of a checkout, in `folder`. Raises GitError, ProfileError, BuildInterrupted."""
     about, builder = base_of(checkout, revision), Builder(folder, stop)
     source = folder / "source"
     with tarfile.open(fileobj=BytesIO(git(checkout, "archive", "--format=tar", about.commit))) as archive:
@@ -128,7 +132,10 @@ def lay_out_base(checkout: Path, revision: str, folder: Path, stop: Interruption
 
 
 def in_checkout(culprit: Culprit, about: SideResult, side: GateSide) -> Culprit:
-    """Return a culprit with paths in the checkout, if the side was built from a checkout."""
+    """Return a culprit with paths in the checkout in place of paths in the side that was built from the checkout.
+
+    The culprit is unchanged if the side was not built.
+    """
     if not about.built:
         return culprit
     laid_out = str(side.installation.path)
@@ -174,7 +181,10 @@ def _package(module: object) -> Path:
 
 
 def _python(checkout: Path, source: Path, folder: Path, builder: Builder) -> str:
-    """Return this Python if the base has the candidate's requirements, or else the Python of a new environment."""
+    """Return the Python to run the base with: this one if the base, in `source`, has the checkout's requirements.
+
+    Otherwise that of a new environment in `folder`, in which the base's requirements are installed.
+    """
     wanted = requirements_of(source)
     if wanted == requirements_of(checkout):
         return sys.executable
@@ -202,9 +212,9 @@ def _check_installed(wanted: SideRequirements) -> None:
 
 
 def _described(side: GateSide) -> GateSide:
-    """Return a side, described by the environment that its Python reports.
+    """Return a side with the versions that its Python reports (of mobifai, Python, libraries) in its description.
 
-    The description is unchanged if that Python can't report it, as when it can't import the side's package.
+    The description is unchanged if that Python can't report them, as when it can't import the side's package.
     """
     words = [side.installation.python, "-P", "-c", ABOUT]
     try:

@@ -48,7 +48,7 @@ class TableLine(NamedTuple):
 
 
 def headline(report: GateReport) -> str:
-    """Return the verdict in one line, with both sides, or the reason why there is no verdict."""
+    """Return the verdict in one line, with both sides, and the reason if there is no verdict."""
     if report.base.kind == "itself" and report.verdict == "passed":
         return (
             f"Figures of {short_side_text(report.now)} were stored: no limit was exceeded and nothing grows; memory at "
@@ -70,7 +70,7 @@ def all_unjudged(report: GateReport) -> list[Unjudged]:
 
 
 def table(report: GateReport) -> list[TableLine]:
-    """Return the rows for a reviewer."""
+    """Return the rows: figures at rest, limits, growth by scenario, and parts of the run that were not judged."""
     lines = [_line(row) for row in _shown(report.rows)]
     said = () if report.verdict != "inconclusive" else (EVERYTHING,)  # the headline says it
     return [*lines, *_contracts(report), *(_unjudged_line(one) for one in report.unjudged if one.what not in said)]
@@ -90,7 +90,7 @@ def _shown(rows: Iterable[FigureRow]) -> Iterator[FigureRow]:
 
 
 def _used_up(row: FigureRow) -> float:
-    """Return the share of the allowed growth that was used."""
+    """Return the share of its allowed growth by which a figure exceeds the base: 1 is all of it."""
     if row.base is None or row.now is None or row.allowed is None:
         return 0.0
     return (row.now - row.base) / max(row.allowed - row.base, 1e-9)
@@ -116,7 +116,7 @@ def _contracts(report: GateReport) -> Iterator[TableLine]:
 
 
 def _limits(report: GateReport) -> TableLine:
-    """Return the row of the limits, with the number of those that were filled: only these were put to the test."""
+    """Return the row of the limits. It has the number of limits that were filled, because only these were tested."""
     breached = [one for one in report.findings if one.kind == "bound"]
     if breached:
         return TableLine("grown", ("limits", "", f"{count(len(breached), 'limit')} breached", "", ""), "")
@@ -137,7 +137,7 @@ def _slopes(one: GateCoverage, report: GateReport) -> TableLine:
 
 
 def _resolution(one: GateCoverage) -> str:
-    """Return the smallest leaks that the run would have detected."""
+    """Return a text with the smallest leaks per cycle that the run would have detected in this scenario."""
     leaks = [(one.smallest_leak_objects, "objects"), (one.smallest_leak_bytes, "bytes")]
     shown = [amount(value, unit) for value, unit in leaks if value is not None]
     return f"would have shown {' or '.join(shown)} a cycle" if shown else ""
@@ -181,7 +181,7 @@ def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def culprits(report: GateReport) -> Iterator[tuple[str, str]]:
-    """Yield a line for each culprit and each next step, with its style."""
+    """Yield a line for each culprit, each line that grew at rest, and each next step, as (text, style)."""
     for culprit in report.culprits[:MOST_CULPRITS]:
         held = f", held by {culprit.retained_by}" if culprit.retained_by else ""
         yield f"→ {location_text(culprit.place)}: {culprit.what or culprit.kind}{held}", "bold red"
@@ -193,7 +193,7 @@ def culprits(report: GateReport) -> Iterator[tuple[str, str]]:
 
 
 def sentences(report: GateReport) -> Iterator[tuple[str, str]]:
-    """Yield the findings and notes as sentences, each with its style."""
+    """Yield the findings, the notes and the descriptions of both sides as sentences: (text, style)."""
     for finding in report.findings[:MOST_FINDINGS]:
         where = f"{finding.scenario}: " if finding.scenario else ""
         yield f"✗ {where}{finding.detail}", "red"

@@ -52,7 +52,7 @@ class Measurement:
 
     @property
     def suspected(self) -> list[str]:
-        """The gauges that seem to rise."""
+        """The gauges that seem to rise, so that a second measurement has to confirm it."""
         return [name for name, judgement in self.judged.items() if judgement.suspicious]
 
 
@@ -60,7 +60,8 @@ class Measurement:
 class ScenarioTrial:
     """The measurements of a scenario.
 
-    `again` is empty unless a gauge was suspected in `first`. Each has one measurement for each side, in their order.
+    `again` is empty unless a gauge of the candidate was suspected in `first`. Both have one measurement for each side
+    that ran, the candidate's last.
     """
 
     scenario: str
@@ -73,7 +74,7 @@ class ScenarioTrial:
 class TrialRunner:
     """Runs scenarios on both sides. The candidate is the last of `sides`. `replay` is the command that repeats them.
 
-    If a pause interrupts a scenario, it is repeated with fresh processes on both sides.
+    If the machine or this process pauses during a scenario, the scenario is repeated with fresh processes.
     """
 
     plan: SoakPlan
@@ -84,7 +85,10 @@ class TrialRunner:
     replay: str = ""
 
     async def run(self, scenario: str, folder: Path) -> ScenarioTrial:
-        """Run a scenario, and run it again if a gauge is suspected. The failure of a side is in its measurement."""
+        """Run a scenario on all sides, and again if a gauge of the candidate is suspected of rising.
+
+        If a side fails, its measurement has the failure.
+        """
         plan = self._block_plan(scenario, folder / "1")
         found = ScenarioTrial(scenario, self.replay, await self._measure(plan, self.sides))
         candidate = found.first[-1]
@@ -98,7 +102,8 @@ class TrialRunner:
     async def measure_at_rest_again(self, scenario: str, folder: Path) -> list[Measurement]:
         """Measure the figures at rest once more, in fresh processes with another seed.
 
-        Python resizes its own tables (that of interned strings takes 2 MB) at random moments.
+        One measurement is not enough, because Python resizes its own tables at random moments (that of interned strings
+        takes 2 MB).
         """
         self.report_progress(f"{scenario}: more memory at rest; measuring again in fresh processes")
         plan = self._block_plan(scenario, folder).with_later_seed(2, folder)
@@ -110,7 +115,7 @@ class TrialRunner:
     async def _measure(
         self, plan: BlockPlan, sides: Sequence[GateSide], blocks: int = QUICK_BLOCKS
     ) -> list[Measurement]:
-        """Run blocks on all sides in turns. Stop if the candidate fails."""
+        """Run blocks on all sides in turns, and return a measurement for each side. Stop if the candidate fails."""
         return await self.pauses.repeat(
             plan.folder, lambda folder: self._measure_once(plan, sides, folder, blocks), self.on_pause
         )
@@ -150,7 +155,7 @@ class _SideRun:
         return self._failure is not None
 
     async def start(self) -> None:
-        """Start the processes and warm them up. Raises Paused."""
+        """Start this side's processes and run the warm-up. Raises Paused."""
         with self._recording_failure():
             await self._runner.start(ignore_progress)
 
@@ -161,7 +166,7 @@ class _SideRun:
                 await self._runner.blocks(number, ignore_progress)
 
     def measurement(self) -> Measurement:
-        """Return the figures and judgements so far, or the failure."""
+        """Return the figures and judgements of the blocks so far, or this side's failure."""
         if self._failure is not None:
             return Measurement(self.side, failure=self._failure)
         run = self._runner.run
@@ -182,7 +187,7 @@ class _SideRun:
 
     @contextmanager
     def _recording_failure(self) -> Iterator[None]:
-        """Record an exception as the failure of this side. Raises Paused."""
+        """Record an exception in this scope as the failure of this side. Only Paused is raised."""
         try:
             yield
         except Paused:
@@ -193,7 +198,7 @@ class _SideRun:
 
 
 def _figures(run: ScenarioRun) -> FigureValues:
-    """Return the figures at rest. For objects and the C heap, which fluctuate, they are the smallest of all blocks."""
+    """Return the figures at rest after the blocks. Objects and C heap fluctuate, so their smallest values count."""
     steady = dict(run.newest)
     for name in ("python.blocks", "heap.bytes"):
         measured = [value for _, value in run.book.window(name) if not isnan(value)]
