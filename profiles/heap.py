@@ -18,7 +18,7 @@ NOBODY = "nothing that Python knows"
 
 
 def print_heap(snapshot: Mapping[str, Any]) -> None:
-    """Print a snapshot."""
+    """Print the snapshot of a running agent's memory that the request `profile.heap` returned."""
     click.echo(_head(snapshot))
     _table("Largest types", ("Type", "Objects", "Bytes"),
            ((one["type"], f"{one['count']:,}", byte_count(one["bytes"])) for one in snapshot["types"]))  # fmt: skip

@@ -39,7 +39,7 @@ class SiteHistory:
 
 
 class SiteTracker:
-    """Tracks all sites. At the end of each window, it counts all live memory."""
+    """Tracks the live memory of all allocation sites. Call `take_window` at the end of each window."""
 
     def __init__(self) -> None:
         self.histories: dict[SiteKey, SiteHistory] = {}  # bounded by MOST_SITES
@@ -95,14 +95,15 @@ def _living() -> tuple[dict[SiteKey, tuple[int, int]], dict[SiteKey, Stack]]:
 
 
 def site_of(stack: Stack) -> SiteKey:
-    """Return the site of a stack. Raises IndexError for an empty one."""
+    """Return the allocation site that a stack belongs to. Raises IndexError for an empty stack."""
     return responsible_frame(stack), without_wrappers(stack)[0]
 
 
 def allocation_stack(thing: object) -> Stack:
     """Return the stack that allocated an object, or () if tracing was off then or is off now.
 
-    CPython 3.11 looks at the wrong address if the object's type has a managed dictionary; 3.12 does not.
+    The tracemalloc of CPython 3.11 looks at the wrong address if the object's type has a managed dictionary. For such
+    an object the stack at the right address is returned.
     """
     traceback = tracemalloc.get_object_traceback(thing)
     found = tuple((frame.filename, frame.lineno) for frame in reversed(traceback or ()))  # the innermost first
@@ -119,7 +120,7 @@ _PRE_HEADER: Final = 32
 
 
 def _stack_at(address: int) -> Stack:
-    """Return the stack that allocated the block at an address, or () if it was not traced."""
+    """Return the stack that allocated the memory block at `address`, or () if that allocation was not traced."""
     ask = getattr(ctypes.pythonapi, "_PyTraceMalloc_GetTraceback", None)
     if ask is None or not tracemalloc.is_tracing():
         return ()

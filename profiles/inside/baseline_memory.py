@@ -40,7 +40,7 @@ class BaselineMemory(TypedDict):
 
 
 def baseline_memory() -> BaselineMemory:
-    """Return the bytes by line, the largest first, and every module that a line of mobifai imported."""
+    """Return the live bytes by line of mobifai, the largest first, and every module that such a line imported."""
     home = str(mobifai.__path__[0]).removesuffix("mobifai")
     sizes: collections.Counter[tuple[str, int]] = collections.Counter()  # bounded by the lines of the program
     for trace in tracemalloc.take_snapshot().traces:
@@ -63,7 +63,7 @@ def _modules() -> list[ImportedModule]:
 
 
 def _size(name: str) -> int:
-    """Return the size of a module's compiled code, or of its shared library."""
+    """Return the bytes of a module's file of compiled code, or of its shared library; 0 without a file."""
     module = sys.modules[name]
     spec = getattr(module, "__spec__", None)
     for file in (getattr(spec, "cached", None), getattr(spec, "origin", None)):

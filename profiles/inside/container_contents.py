@@ -116,7 +116,7 @@ def cached_function(container: object) -> Frame | None:
 
 
 def survivors(sites: set[SiteKey], things: Iterable[Any]) -> dict[SiteKey, Any]:
-    """Return one of `things` for each allocation site in `sites`. A site that allocated none of them is missing."""
+    """Return for each allocation site in `sites` one of `things` that it allocated, if there is one."""
     found: dict[SiteKey, Any] = {}
     for thing in things:
         stack = allocation_stack(thing)

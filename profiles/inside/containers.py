@@ -30,7 +30,10 @@ class LengthHistory:
 
 
 class ContainerTracker:
-    """Tracks all containers of the process. `AllocationTracer.examine` leaves out those of the profiler."""
+    """Tracks the lengths of all containers of the process, including the profiler's.
+
+    `AllocationTracer.examine` leaves out those of the profiler.
+    """
 
     def __init__(self) -> None:
         self.at_base: dict[int, int] = {}  # bounded by MOST

@@ -24,7 +24,7 @@ from soak.inside.control_handlers import RUN_VARIABLE
 
 
 def control_handlers(subject: PluginContext) -> Mapping[str, ControlHandler | StreamingHandler]:
-    """Return the handlers by name."""
+    """Return the handlers of this process for the control requests `profile.*`, by the name of the request."""
     tracing, early = AllocationTracer(), EarlyStop()
 
     async def begin(_: dict[str, Any]) -> object:

@@ -35,7 +35,7 @@ _CREATES: Final = frozenset("wax+")
 
 
 class CreationRecorder:
-    """Records which line created each descriptor, process and file."""
+    """Records stacks that create descriptors, processes, files, tasks and rows, or call C functions through ctypes."""
 
     def __init__(self) -> None:
         self.descriptors: dict[int, tuple[str, Stack]] = {}
@@ -48,9 +48,9 @@ class CreationRecorder:
         self.spawned: dict[str, Stack] = {}
         """The line that created the newest task of each coroutine function, by `FILE::QUALIFIED NAME`."""
         self.foreign: Counter[tuple[str, Stack]] = Counter()
-        """Calls of C functions through ctypes, which memory tracers do not see, by line."""
+        """Number of calls of C functions through ctypes, which memory tracers do not see, by function and stack."""
         self.allocated: dict[int, tuple[str, Stack]] = {}
-        """Memory that such calls allocated and have not freed, by address."""
+        """C memory that calls through ctypes have allocated and not freed: function and stack, by address."""
         self._scope: ExitStack | None = None
 
     def begin(self) -> None:
@@ -194,9 +194,9 @@ class CreationRecorder:
     # -- hooks of single objects
 
     def _follow_tasks(self) -> None:
-        """Record the creation of tasks by means of a task factory.
+        """Record the line that creates each task of the running event loop, by means of a task factory.
 
-        A loop that already has a factory is left unchanged.
+        A loop that already has a task factory is left unchanged, so that its tasks are not recorded.
         """
         try:
             loop = asyncio.get_running_loop()
@@ -213,9 +213,9 @@ class CreationRecorder:
         self._scope.callback(loop.set_task_factory, None)
 
     def _follow_calls(self, function: Any) -> None:
-        """Record the calls of a C function by means of `errcheck`.
+        """Record the calls of a C function that ctypes returned, by means of its attribute `errcheck`.
 
-        A function that already has an `errcheck` is left unchanged.
+        A function that already has an `errcheck` is left unchanged, so that its calls are not recorded.
         """
         if function.errcheck is None:
             function.errcheck = self._called
@@ -231,7 +231,7 @@ class CreationRecorder:
         return result
 
     def _follow_statements(self, connection: sqlite3.Connection) -> None:
-        """Record the lines that insert rows. The connections of other threads can't be followed."""
+        """Record the lines that insert rows through this connection. A connection of another thread is skipped."""
         if self._scope is None:
             return
 
@@ -243,7 +243,7 @@ class CreationRecorder:
             connection.set_trace_callback(said)
 
     def _follow_input(self, child: "subprocess.Popen[Any]") -> None:
-        """Record the lines that write to the standard input of a child."""
+        """Record the lines that write to the standard input of a child process."""
         if child.stdin is None or self._scope is None:
             return
         original, pid = child.stdin.write, child.pid
@@ -259,7 +259,7 @@ class CreationRecorder:
 def _unwrap(thing: object) -> None:
     """Remove the recorder's hook from an object, if it has one.
 
-    `end` tries this with all objects of the process: a list of those with hooks would keep them alive.
+    `end` calls this for every object of the process, because a list of the objects with hooks would keep them alive.
     """
     if type(thing) is sqlite3.Connection:
         with suppress(sqlite3.Error):  # closed, or of another thread

@@ -10,9 +10,10 @@ from typing import Any
 
 
 class EarlyStop:
-    """The examinations that can be ended early.
+    """The running examinations that can be ended early.
 
-    A command names its examination (`run`) and repeats the name in `conclude`.
+    The command that requests an examination gives it a name (the argument `run`). To end it early, the command sends
+    the request `profile.conclude` with that name.
     """
 
     def __init__(self) -> None:
@@ -20,9 +21,9 @@ class EarlyStop:
 
     @contextmanager
     def of(self, arguments: dict[str, Any]) -> Iterator[asyncio.Event]:
-        """Yield the event that asks the examination with these arguments to end.
+        """Register the examination with these arguments in this scope, and yield the event that asks it to end.
 
-        The event is never set if the arguments contain no name.
+        The event is never set if the arguments contain no name (`run`).
         """
         name, event = str(arguments.get("run", "")), asyncio.Event()
         if name:
@@ -34,7 +35,7 @@ class EarlyStop:
                 del self._going[name]
 
     async def conclude(self, arguments: dict[str, Any]) -> object:
-        """Answer `profile.conclude {run}`: end the examination with this name. The answer says if there was one."""
+        """Answer `profile.conclude {run}`: ask the examination named `run` to end. The answer says if it is running."""
         event = self._going.get(str(arguments.get("run", "")))
         if event is not None:
             event.set()

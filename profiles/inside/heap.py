@@ -68,9 +68,9 @@ def snapshot(loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
 
 
 def types_of(things: Iterable[Any]) -> list[dict[str, Any]]:
-    """Return number and size of objects by type, the largest first.
+    """Return a row for each type: the number and the size in bytes of its objects. The largest size comes first.
 
-    Text and bytes count if a tracked object holds them.
+    Text and bytes, which the collector does not track, count if one of `things` holds them.
     """
     counts: collections.Counter[type] = collections.Counter()
     sizes: collections.Counter[type] = collections.Counter()
@@ -87,7 +87,7 @@ def types_of(things: Iterable[Any]) -> list[dict[str, Any]]:
 
 
 def _old() -> list[Any]:
-    """Return objects of the oldest generation that should end with a phone, a terminal or a conversation."""
+    """Return objects of the oldest generation, of types that should end with a phone, a terminal or a conversation."""
     known: dict[type, bool] = {}  # bounded by the types; building a name for each object is slow
     found = []
     for thing in gc.get_objects(OLDEST):
@@ -100,14 +100,14 @@ def _old() -> list[Any]:
 
 
 def _largest(things: Sequence[Any]) -> list[Any]:
-    """Return the longest containers, without those of the interpreter."""
+    """Return the longest containers among `things`, except `sys.modules` and the namespaces of modules."""
     known = {id(things), id(sys.modules), *(id(vars(one)) for one in things if issubclass(type(one), types.ModuleType))}
     found = [one for one in containers_among(things) if id(one) not in known]
     return sorted(found, key=len, reverse=True)[:MOST_CONTAINERS]
 
 
 def _container(one: Any, path: str) -> dict[str, Any]:
-    """Describe a container. The bytes of its elements are estimated from a sample."""
+    """Return the row of a container in the snapshot. The bytes of its elements are estimated from a sample."""
     is_dict = issubclass(type(one), dict)
     sample = list(islice(one.values() if is_dict else one, SAMPLE))
     keys = list(islice(one, SAMPLE)) if is_dict else []
@@ -169,7 +169,7 @@ def _threads() -> list[dict[str, Any]]:
 
 
 def _tasks(loop: asyncio.AbstractEventLoop) -> list[dict[str, Any]]:
-    """Return the tasks. Those of the same coroutine function that wait at the same line are counted together."""
+    """Return rows of tasks. Tasks of one coroutine function that wait at one line are counted in one row."""
     together: collections.Counter[tuple[str, str, str, str]] = collections.Counter()
     for task in list(asyncio.all_tasks(loop)):
         coroutine: Any = task.get_coro()
@@ -188,7 +188,7 @@ def _tasks(loop: asyncio.AbstractEventLoop) -> list[dict[str, Any]]:
 
 
 def _waits_at(coroutine: Any) -> str:
-    """Return the innermost line at which a coroutine waits."""
+    """Return the line at which the innermost coroutine waits that `coroutine` awaits."""
     place = ""
     while (names := _WAITING.get(type(coroutine))) is not None and (frame := getattr(coroutine, names[0])) is not None:
         place, coroutine = _at(frame), getattr(coroutine, names[1])

@@ -27,9 +27,10 @@ def trace_handler(early: EarlyStop) -> StreamingHandler:
 
 
 async def trace(arguments: dict[str, Any], early: EarlyStop) -> AsyncGenerator[object, None]:
-    """Trace for some seconds. Yields an event when tracing begins, and another when it has ended. Raises StateError.
+    """Trace this process with memray for the requested seconds, into the file `file` of the arguments.
 
-    `file` must not exist yet, and must be in a directory that only its owner can enter.
+    `file` must not exist yet, and must be in a directory that only its owner can enter. Yields an event when tracing
+    begins, and another when it has ended. Raises StateError.
     """
     seconds, file = arguments.get("seconds", 30), Path(str(arguments.get("file")))
     if not isinstance(seconds, int | float) or not 0 < seconds <= LONGEST_FLAME:
@@ -47,14 +48,14 @@ async def trace(arguments: dict[str, Any], early: EarlyStop) -> AsyncGenerator[o
 
 
 async def _end_of(file: Path, end: float, enough: asyncio.Event) -> float:
-    """Wait until tracing is to end. Return the number of seconds by which it ends early."""
+    """Wait until `end`, until `file` is too large, or until `enough` is set. Return the seconds left until `end`."""
     while (left := end - time.monotonic()) > 0 and _size(file) <= MOST_FILE and not enough.is_set():  # noqa: ASYNC110
         await asyncio.sleep(min(LOOK_SECONDS, left))
     return left
 
 
 def _check_private(file: Path) -> None:
-    """Raise StateError if another user could have created the file."""
+    """Raise StateError unless `file` is new and in a private directory, where no other user can have created it."""
     try:
         folder = file.parent.stat()
     except OSError as error:

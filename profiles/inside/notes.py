@@ -1,4 +1,4 @@
-"""Records of the calls that are wrapped: bounded, and without references to objects of the program.
+"""Records of the calls that `CreationRecorder` wraps: bounded, and without references to objects of the program.
 
 All records are allocated in this module, so that their stacks show that they belong to the profiler.
 """
@@ -17,7 +17,7 @@ MOST_NOTED: Final = 4096
 
 
 def calling_stack() -> Stack:
-    """Return the stack of the wrapped call, the innermost frame first."""
+    """Return the stack that called a wrapped function, without the wrapper's frames, the innermost frame first."""
     own: Any = inspect.currentframe()
     frame = own.f_back
     while frame is not None and role(frame.f_code.co_filename) is Role.WRAPPER:
@@ -30,7 +30,7 @@ def calling_stack() -> Stack:
 
 
 def note(notes: dict[Any, Any], key: object, *value: object) -> None:
-    """Record the value of a key in place of an earlier value, because numbers and names of things are reused.
+    """Record a value under a key. It replaces an earlier one, because descriptors, process ids and paths are reused.
 
     Several values are recorded as a tuple. A key that is a number is copied: the program may have allocated it, and
     would then seem to leak it.
@@ -44,18 +44,18 @@ def note(notes: dict[Any, Any], key: object, *value: object) -> None:
 
 
 def note_path(notes: dict[str, Stack], path: object, stack: Stack) -> None:
-    """Record the line that created a file. A descriptor in place of a path is ignored."""
+    """Record the stack that created the file at `path`. If `path` is a descriptor, nothing is recorded."""
     if isinstance(path, str | bytes | os.PathLike):
         note(notes, os.path.abspath(os.fsdecode(path)), stack)  # noqa: PTH100 - no links are followed
 
 
 def note_task(notes: dict[str, Stack], code: CodeType | None, stack: Stack) -> None:
-    """Record the line that created a task of this coroutine function."""
+    """Record the stack that created the newest task of the coroutine function with this code."""
     if code is not None:
         note(notes, f"{code.co_filename}::{code.co_qualname}".replace(".<locals>", ""), stack)
 
 
 def count(counts: "Counter[Any]", *key: object) -> None:
-    """Increment the count of a key."""
+    """Increment the count of a key. A new key is ignored if `MOST_NOTED` keys are counted already."""
     if key in counts or len(counts) < MOST_NOTED:
         counts[key] += 1

@@ -14,7 +14,9 @@ T = TypeVar("T")
 
 
 async def offload(job: Callable[[], T]) -> T:
-    """Return the result of a job, or raise its exception. Waits for the job even if cancelled, because jobs are short.
+    """Run a job in a thread, and return its result or raise its exception.
+
+    Jobs are short: if the caller is cancelled, the job still runs to its end first.
 
     Garbage collection is off during the job: it would stop the process for longer than any step of the job. In a
     process without an event loop, such as the keeper, the job runs in the calling thread.
@@ -68,4 +70,4 @@ def run_without_waiting(job: Coroutine[Any, Any, T]) -> T:
 
 
 async def no_yield() -> None:
-    """Do nothing. Used by jobs in a thread, which need not yield to other tasks."""
+    """Do nothing. Passed as `pause` by jobs in a thread, which need not let the event loop run other tasks."""

@@ -49,7 +49,7 @@ _HERE: Final = __file__.rpartition("/")[0]
 async def find_paths(
     targets: Sequence[object], pause: Callable[[], Awaitable[None]], *, without: Container[int] = ()
 ) -> list[str]:
-    """Return the path of each target, or "" if no path is found among the `MOST_OBJECTS` nearest objects.
+    """Return the path by which each target is held, or "" if none is found among the `MOST_OBJECTS` nearest objects.
 
     `pause` is called every `SLICE` objects. `without` has the addresses of objects that no path may contain.
     """
@@ -148,7 +148,7 @@ _CODE: Final = {
 
 
 def _is_of_the_search(thing: Any) -> bool:
-    """Return whether a frame or coroutine belongs to this search."""
+    """Return whether a frame or coroutine runs code of `profiles.inside`, as this search does."""
     code: types.CodeType = getattr(thing, _CODE[type(thing)])
     return code.co_filename.startswith(_HERE)
 
@@ -169,7 +169,7 @@ def _finalizers() -> Root:
 
 
 def _frames() -> Iterator[Root]:
-    """Yield the local variables of all threads, without those of this search."""
+    """Yield the local variables of all frames of all threads, except frames that run code of `profiles.inside`."""
     for top in list(sys._current_frames().values()):
         frame: types.FrameType | None = top
         while frame is not None:
@@ -180,7 +180,7 @@ def _frames() -> Iterator[Root]:
 
 
 def _tasks() -> Iterator[Root]:
-    """Yield all tasks and their loops, which C code holds where the collector can't see it."""
+    """Yield all unfinished tasks and their event loops: C code refers to them where the collector can't see it."""
     tasks = [thing for thing in gc.get_objects() if issubclass(type(thing), asyncio.Task) and not thing.done()]
     for task in tasks:
         coroutine = task.get_coro()
@@ -190,7 +190,7 @@ def _tasks() -> Iterator[Root]:
 
 
 def _locals(frame: types.FrameType) -> list[tuple[str, Any]]:
-    """Return the local variables of a frame.
+    """Return the local variables of a frame as pairs of name and value.
 
     Before Python 3.13 a frame keeps the dictionary that its `f_locals` returned, and with it the variables of that
     moment. The dictionary is cleared, unless something else refers to it too.
@@ -216,7 +216,7 @@ class _PathStep:
 
 
 def _words(links: Sequence[Any]) -> Iterator[str]:
-    """Yield the text of each step, "" for a step without information."""
+    """Yield the text of each step along the path `links`, or "" for a step that needs no text."""
     around = [None, *links, None]
     for step in range(1, len(links)):
         yield _word(_PathStep(*around[step - 1 : step + 3]))
@@ -240,7 +240,7 @@ _PLUMBING: Final = frozenset(
 
 
 def _entry(step: _PathStep) -> str | None:
-    """Return the text for an entry of a dictionary: an attribute if its key is an identifier."""
+    """Return the text of a step from a dictionary to a value: `.key` if the key is an identifier, otherwise `[key]`."""
     for key, value in list(islice(dict.items(step.owner), MOST_SEARCHED)):
         if value is step.held:
             short = _short(key)
@@ -278,7 +278,7 @@ def _function(step: _PathStep) -> str | None:
 
 
 def _cache(step: _PathStep) -> str | None:
-    """Return the text for a function with `functools.lru_cache`."""
+    """Return the text of a step from a function with `functools.lru_cache` to its cache or to the wrapped function."""
     if step.held is _own(step.owner):
         return None
     function = step.owner.__wrapped__
@@ -286,7 +286,7 @@ def _cache(step: _PathStep) -> str | None:
 
 
 def _local(step: _PathStep) -> str:
-    """Return the text for a local variable of a coroutine, a generator or a frame.
+    """Return the text of a step from a coroutine, a generator or a frame to one of its local variables.
 
     If the frame holds a closure's cell, the text names the variable whose value is in that cell.
     """
@@ -343,7 +343,7 @@ _STEP_TEXTS: Final[dict[type, Callable[[_PathStep], str | None]]] = {
 
 
 def _attribute(owner: Any, held: Any) -> str | None:
-    """Return the name of the attribute or slot that holds an object, "" for `__dict__` itself, or None without one."""
+    """Return the name of the attribute or slot of `owner` that holds `held`; "" if that is its `__dict__`, or None."""
     own = _own(owner)
     if own is held:
         return ""
@@ -378,7 +378,7 @@ def _kind(thing: object) -> str:
 
 
 def _short(key: object) -> str:
-    """Return a text or number in about `LONGEST_NAME` characters, and the type of any other key."""
+    """Return a dictionary's key as short text: a string, number or tuple, cut short, or the type of another key."""
     if type(key) is tuple:
         return f"({', '.join(map(_short, key[:3]))}{', …' if len(key) > 3 else ''})"
     if type(key) is str and key.isidentifier() and len(key) <= LONGEST_NAME:

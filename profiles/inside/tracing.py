@@ -35,7 +35,7 @@ MOST_TYPES: Final = 40
 
 
 class AllocationTracer:
-    """Traces from `begin` to `end`. Call `window` while the process is at rest."""
+    """Traces this process from `begin` to `end`. Call `window` at the end of each window, while the process rests."""
 
     def __init__(self) -> None:
         self._clear()
@@ -56,7 +56,7 @@ class AllocationTracer:
         return self._ours
 
     def begin(self, frames: int = FRAMES) -> None:
-        """Start to trace. Raises StateError if memory is traced already."""
+        """Start to trace, with `frames` lines of each stack. Raises StateError if memory is traced already."""
         if tracemalloc.is_tracing():
             raise StateError(
                 "memory is already traced in this process, by another examination or by PYTHONTRACEMALLOC; "
@@ -93,7 +93,7 @@ class AllocationTracer:
     # -- answers
 
     def histories(self) -> dict[str, Any]:
-        """Return the sites and containers that are larger than at the base."""
+        """Return the histories, by window, of the sites and containers that are larger than at the base."""
         grown = [
             (site, history) for site, history in self._sites.histories.items() if history.bytes[-1] > history.bytes[0]
         ]
@@ -206,7 +206,10 @@ _ME: Final[Stack] = (("", 0),)
 
 
 def descriptors() -> dict[int, str]:
-    """Return the target of each descriptor of this process; {} if the system does not report them."""
+    """Return what each open descriptor of this process refers to, such as a path or `socket:[7]`.
+
+    {} if the system does not report it.
+    """
     found = {}
     with suppress(OSError):
         for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - names, not paths
@@ -261,5 +264,5 @@ def _counted(counts: Mapping[tuple[str, Stack], int]) -> list[dict[str, Any]]:
 
 
 def traced_bytes() -> int:
-    """Return the bytes that tracing itself occupies."""
+    """Return the bytes that tracemalloc uses for its own records."""
     return int(tracemalloc.get_tracemalloc_memory())

@@ -1,7 +1,7 @@
 """Examines an agent in use: windows of some seconds, each of which is reported when it ends, and then the findings.
 
 The examination ends when its time is over, on request, when tracing takes too much memory, when the requesting command
-disconnects, and with any error. In each case it removes itself completely.
+disconnects, and with any error. In each case the tracing is removed completely.
 """
 
 import asyncio
@@ -67,7 +67,7 @@ def watch_handler(tracing: AllocationTracer, subject: PluginContext, early: Earl
 
 
 class LoopLagMeter:
-    """Measures the longest delay of a due callback of the event loop, from its creation until `stop`."""
+    """Measures by how long the event loop calls due callbacks late, at most, from the meter's creation until `stop`."""
 
     def __init__(self) -> None:
         self.longest = 0.0

@@ -42,7 +42,10 @@ class Capture:
         self._untraced_names: set[str] = set()
 
     async def take(self) -> tuple[Evidence, Overhead]:
-        """Warm up, run all windows, and return the evidence and its cost. Raises what cycles raise, StateError."""
+        """Warm up, run all windows, and return the evidence and the cost of the examination.
+
+        Raises StateError, and what the scenario's cycles raise.
+        """
         run, report = self._run, self._report_progress
         await run.warm_up(report, WARM_UP_BLOCKS)
         await self._rehearse()
@@ -87,16 +90,17 @@ class Capture:
         return [name if self._process == AGENT else f"{self._process}/{name}" for name in REQUIRED]
 
     async def _rehearse(self) -> None:
-        """Send every request once, so that the imports and allocations of tracing itself do not look like growth."""
+        """Send every tracing request once, so that imports and allocations of its first use do not look like growth."""
         for question in ("profile.begin", "profile.window", "profile.histories"):
             await self._ask(question)
         await self._ask("profile.examine", {"sites": [], "containers": [], "folders": []})
         await self._ask("profile.end")
 
     async def _rises_without_tracing(self) -> dict[str, float]:
-        """Return the rise per cycle of the growth gauges that rise without tracing, by name.
+        """Run some blocks without tracing, and return the growth gauges that rise, with their rise per cycle.
 
-        Tracing itself allocates memory, which Python before 3.12.5 does not free.
+        Blocks that are traced would show a rise of their own, because tracing allocates memory that Python before
+        3.12.5 does not free.
         """
         cycles, values = [], []
         for number in range(UNTRACED_BLOCKS + 1):
@@ -122,7 +126,7 @@ class Capture:
         return await self._run.target.ask_in(self._process, question, arguments)
 
     def _rising_counts(self) -> dict[str, float]:
-        """Return the rise per cycle of the counts that must return to their base at rest but rise, by name."""
+        """Return the counts that rise although they must return to their base at rest, with their rise per cycle."""
         names = {name for values in self._values for name in values if gauge_of(name).kind is GaugeKind.REST}
         found = {}
         for name in sorted(names | {"children.bytes"}):
@@ -142,7 +146,7 @@ async def capture(
     installation: Installation = HERE,
     process: str = AGENT,
 ) -> tuple[Evidence, Overhead]:
-    """Return the evidence about a process of a fresh agent, and its cost.
+    """Run a scenario with a fresh agent, and return the evidence about one of its processes, and its cost.
 
     Raises TargetFailed, StateError, and what cycles raise.
     """

@@ -1,4 +1,4 @@
-"""The dose test: one, two and four doses of connects, terminals, prompts and refusals, one kind at a time.
+"""The dose test: an agent gets one, two and four doses of each action of a phone, one kind of action at a time.
 
 A leak grows in proportion to the primitive that causes it. A filling cache does not, nor does growth with time.
 """
@@ -35,7 +35,7 @@ PORTION: Final = 5
 REHEARSAL: Final = 12
 """Warm-up: primitives of each kind before the first count."""
 SLACK: Final = 2.0
-"""Allowed error of a count, because each run of doses uses a phone and a terminal of its own."""
+"""Allowed error of a count, because the doses of one primitive also use others once, such as connecting a phone."""
 TOLERANCE: Final = 0.35
 LEAST: Final = 0.15
 """Fewest objects for each primitive that count as growth."""
@@ -50,13 +50,13 @@ class Primitives:
         self._script = scenario.script
 
     async def connect(self, times: int) -> None:
-        """Connect and disconnect a phone."""
+        """Connect and disconnect a phone, `times` times."""
         for _ in range(times):
             phone = await reconnects.arrive(self._desk)
             await reconnects.depart(self._desk, phone)
 
     async def terminal(self, times: int) -> None:
-        """Open, use and close a terminal."""
+        """Open, use and close a terminal, `times` times, with one phone."""
         phone = await reconnects.arrive(self._desk)
         for _ in range(times):
             uuid = await self._desk.open(phone)
@@ -65,7 +65,7 @@ class Primitives:
         await reconnects.depart(self._desk, phone)
 
     async def prompt(self, times: int) -> None:
-        """Prompt the assistant and wait for its answer."""
+        """Send a prompt to the assistant and wait for its answer, `times` times, in one terminal."""
         phone = await reconnects.arrive(self._desk)
         uuid = await self._desk.open(phone)
         for _ in range(times):
@@ -74,7 +74,7 @@ class Primitives:
         await reconnects.depart(self._desk, phone)
 
     async def refusal(self, times: int) -> None:
-        """Request something that the agent refuses."""
+        """Type into a terminal that does not exist and wait for the agent's error, `times` times, with one phone."""
         phone = await reconnects.arrive(self._desk)
         gone = visits.device_id(1000)
         for _ in range(times):
@@ -83,12 +83,12 @@ class Primitives:
         await reconnects.depart(self._desk, phone)
 
     def all(self) -> Mapping[str, Callable[[int], Awaitable[None]]]:
-        """Return the primitives by name."""
+        """Return the primitives by name. Each is called with the number of times to do it."""
         return {"connect": self.connect, "terminal": self.terminal, "prompt": self.prompt, "refusal": self.refusal}
 
 
 class DoseTest:
-    """Gives doses to one agent and measures the growth after each dose."""
+    """Gives an agent the doses of each primitive in turn, and measures how much a culprit keeps after each dose."""
 
     def __init__(
         self, target: AgentUnderTest, primitives: Primitives, report_progress: ProgressCallback, process: str = AGENT
@@ -101,7 +101,7 @@ class DoseTest:
         self._values: list[Mapping[str, float]] = []
 
     async def run(self, culprits: Sequence[Culprit]) -> list[Culprit]:
-        """Return the culprits with the results of their doses. Raises PhoneError, StateError."""
+        """Give all doses, and return the culprits with the results. Raises PhoneError, StateError."""
         for give in self._primitives.all().values():
             await give(REHEARSAL)
         await self._target.ask_in(self._process, "profile.begin")
@@ -145,9 +145,9 @@ class DoseTest:
         )
 
     def _amounts(self, culprit: Culprit, sites: Sequence[Mapping[str, Any]]) -> tuple[list[float], str]:
-        """Return the amount of a culprit after each dose, and its unit.
+        """Return how much a culprit keeps: at the base, and after each dose; and the unit.
 
-        The amount is the number of blocks that the culprit's function allocated, or else a count that the culprit
+        That is the number of live blocks that the culprit's function allocated, or else a count that the culprit
         explains. If neither exists, there are no values, and what the culprit scales with remains unknown.
         """
         wanted = culprit.file, culprit.function
@@ -165,7 +165,7 @@ class DoseTest:
 
 
 def scale(primitive: str, grown: tuple[float, float, float]) -> DoseResult:
-    """Return the result of one primitive's doses. The culprit scales with it if `grown` is as 1 : 2 : 4.
+    """Return the result of one primitive's doses. The culprit scales with the primitive if `grown` is as 1 : 2 : 4.
 
     `grown` is the culprit's growth after 1, 2 and 4 doses.
     """
@@ -186,7 +186,7 @@ async def dose_test(
     installation: Installation = HERE,
     process: str = AGENT,
 ) -> list[Culprit]:
-    """Return the culprits of a process, with the result of the dose test in each.
+    """Run the dose test with a fresh agent, and return the culprits of one of its processes with the results.
 
     Raises TargetFailed, PhoneError, StateError.
     """

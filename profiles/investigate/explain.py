@@ -45,7 +45,10 @@ def directory_of(place: Path) -> Path:
 
 
 def nothing_to_explain(report: Report, names: Sequence[str]) -> str:
-    """Return a sentence that says why there is nothing to investigate, or an empty text."""
+    """Return a sentence that says why a soak report has nothing to investigate, or an empty text if it has.
+
+    `names` are the scenarios that the user named, which are investigated in any case.
+    """
     if names or _findings(report):
         return ""
     if report.verdict == "failed":
@@ -56,7 +59,7 @@ def nothing_to_explain(report: Report, names: Sequence[str]) -> str:
 
 
 def steps_to_findings(report: Report, place: Path) -> list[NextStep]:
-    """Return the steps that lead to findings: the next steps of the soak report, and then `mobifai profile run`."""
+    """Return the steps to suggest for a soak report without findings: complete the soak run, and then explain it."""
     folder = directory_of(place).absolute()
     steps = [NextStep(step.why, step.command) for step in next_steps(report, folder)]
     if any(step.command.startswith(RESUME) for step in steps):
@@ -67,7 +70,7 @@ def steps_to_findings(report: Report, place: Path) -> list[NextStep]:
 
 
 def explain_request(report: Report, request: InvestigationRequest, names: Sequence[str]) -> InvestigationRequest:
-    """Return the request that explains a report's findings, or investigates the named scenarios.
+    """Return a copy of `request` that explains a soak report's findings, or investigates the scenarios `names`.
 
     Raises ProfileError if no scenario is named and the soak run found nothing, or if its plan can't be used.
     """

@@ -121,7 +121,7 @@ class Investigation:
         self._coverage.append(ScenarioCoverage(scenario, "judged", *counts))
 
     def _next_process(self, scenario: str, examined: Sequence[str]) -> str | None:
-        """Return the process to examine next, or None."""
+        """Return the process of the scenario to examine next, or None if the scenario is done."""
         if self.request.process is not None:
             return None if examined else self.request.process
         known = processes_of(scenario)
@@ -165,7 +165,7 @@ class Investigation:
         return evidence
 
     async def _dosed(self, label: str, found: Sequence[Culprit], process: str, folder: Path) -> list[Culprit]:
-        """Return the culprits with the results of the dose test."""
+        """Run the dose test for culprits of a process, and return them with its results."""
         request, report = self.request, self._reporter(label)
         return await self._repeated_after_a_pause(
             folder,
@@ -173,7 +173,7 @@ class Investigation:
         )
 
     async def _with_native(self, scenario: str, evidence: Evidence, folder: Path) -> Evidence:
-        """Return the evidence, completed with the memory of the C heap that is not freed."""
+        """Examine the C heap with memray, and return the evidence with the memory that is not freed added to it."""
         request, report = self.request, self._reporter(scenario)
         report("examining the C heap with memray, in a fresh agent")
         native = await self._repeated_after_a_pause(
@@ -188,7 +188,7 @@ class Investigation:
         return msgspec.structs.replace(evidence, native=native.rows)
 
     def _drop_explained(self, scenario: str) -> None:
-        """Drop unattributed gauges that a culprit in another process explains."""
+        """Drop those of a scenario's unattributed gauges that a culprit in any of its processes explains."""
         explained = {name for one in self._culprits if one.scenario == scenario for name in one.explains}
         own = {one.name: one for one in self._unattributed if one.scenario == scenario and one.name not in explained}
         self._unattributed = [*(one for one in self._unattributed if one.scenario != scenario), *own.values()]
@@ -246,7 +246,7 @@ class Investigation:
         )
 
     def _undosed(self) -> list[Unjudged]:
-        """Return an entry if the dose test did not cover every culprit, else an empty list."""
+        """Return a list with one entry if the dose test did not cover every culprit, and else an empty list."""
         if all(one.scales for one in self._culprits):
             return []
         why = self._why_remaining or "the dose test counts nothing that belongs to them"

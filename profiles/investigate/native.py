@@ -1,8 +1,8 @@
 """Growth of the C heap by line, measured by memray in a fresh agent: windows of one, two and four blocks of cycles.
 
-Memory that is replaced now and then is left at the end of every window, as much after a long window as after a short
-one. A leak leaves memory in proportion to the cycles. Owns the agent. A separate process reads memray's files (`python
--m profiles.investigate.native FILE`).
+The windows differ in length because a leak leaves memory in proportion to the cycles, while memory that is replaced now
+and then leaves as much after a long window as after a short one. Owns the agent. A separate process reads memray's
+files (`python -m profiles.investigate.native FILE`).
 """
 
 import json
@@ -60,7 +60,7 @@ async def native_growth(
     installation: Installation = HERE,
     process: str = AGENT,
 ) -> NativeGrowth:
-    """Trace a process of a fresh agent, and return the lines that keep memory of the C heap.
+    """Run a scenario with a fresh agent, trace one of its processes, and return lines that keep memory of the C heap.
 
     Raises TargetFailed, StateError, and what cycles raise.
     """
@@ -99,13 +99,13 @@ def _native(rows: Sequence[Mapping[str, Any] | None], cycles: Sequence[int]) -> 
 
 
 def _rate(values: Sequence[float], cycles: Sequence[int]) -> float:
-    """Return the slope of the best-fitting line through zero."""
+    """Return the growth of `values` per cycle: the slope of the best-fitting line through zero."""
     products = sum(length * value for length, value in zip(cycles, values, strict=True))
     return products / max(1, sum(length * length for length in cycles))
 
 
 async def read(file: Path) -> list[dict[str, Any]]:
-    """Return the allocations that remained at the end of a window. Raises ProfileError."""
+    """Let a separate process read memray's file of a window, and return the rows of `rows_of`. Raises ProfileError."""
     command = module_command("profiles.investigate.native", str(file))
     environment, folder = helper_environment(file.parent), file.parent
     try:
@@ -120,9 +120,9 @@ async def read(file: Path) -> list[dict[str, Any]]:
 
 
 def rows_of(file: Path) -> list[dict[str, Any]]:
-    """Return the memory that each responsible line keeps, with the stack that keeps most of it.
+    """Read memray's file of a window, and return a row for each responsible line whose memory was not freed.
 
-    Raises what memray raises.
+    A row has the bytes and blocks, and the stack that keeps most of them. Raises what memray raises.
     """
     from memray import FileReader  # noqa: PLC0415 - heavy
 

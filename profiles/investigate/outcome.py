@@ -27,7 +27,7 @@ BY_OTHER_MEANS: Final = {
 
 OBJECTS: Final = "python.blocks"
 KEEP_OBJECTS: Final = ("container", "allocation")
-"""Kinds of culprits that are Python objects. They explain a rise of the total, even if that fluctuates by more."""
+"""Kinds of culprits that keep Python objects. They explain any rise of `OBJECTS`, however much that fluctuates."""
 
 
 def settings_of(plan: SoakPlan, *, dose: bool, memray: bool | None, process: str | None = None) -> ProfileSettings:
@@ -88,7 +88,7 @@ def conclude(
 ) -> ProfileVerdict:
     """Return the verdict of a complete investigation.
 
-    Without a culprit, findings of soak that did not rise here make it inconclusive: they may still exist.
+    If nothing grew here but soak had findings to explain, it is `inconclusive`: the growth may still exist.
     """
     if culprits or open_:
         return "found"

@@ -19,7 +19,7 @@ def processes_of(scenario: str) -> tuple[str, ...]:
 
 
 def scenarios_with(process: str | None) -> tuple[str, ...]:
-    """Return the scenarios that have the process `process`, if only some have it.
+    """Return the scenarios in which the process `process` can be examined, if it can't be in all of them.
 
     An empty tuple means no restriction: all scenarios have this process, or `process` is None.
     """

@@ -1,6 +1,7 @@
 """Records which line of mobifai imported each module. Python imports this module at its start if it is on the path.
 
-Python asks the finder for every module, and it finds none. `MOBIFAI_SIDE` names the folder that contains the package.
+Python asks the module finder `Importers` for every module that is imported; it records the line and finds no module.
+The environment variable `MOBIFAI_SIDE` names the folder that contains the package `mobifai`.
 """
 
 import os
@@ -17,7 +18,7 @@ class Importers:
 
     @staticmethod
     def find_spec(name: str, *_: object) -> None:
-        """Record the innermost line of mobifai above the import."""
+        """Record the line of mobifai that imports the module `name`: the innermost one on the stack."""
         frame = sys._getframe(1)
         while frame is not None and not frame.f_code.co_filename.startswith(HOME):
             frame = frame.f_back  # type: ignore[assignment]
