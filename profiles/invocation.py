@@ -7,7 +7,7 @@ from soak.shell_quoting import joined
 
 
 def command() -> str:
-    """Return the command line."""
+    """Return the command line of this process, quoted for a shell."""
     return joined(["mobifai", *sys.argv[1:]])
 
 
@@ -17,5 +17,5 @@ def timestamp() -> str:
 
 
 def command_with(*words: str) -> str:
-    """Return the command line with `words` added, quoted for a shell."""
+    """Return the command line of this process with `words` added, quoted for a shell."""
     return joined(["mobifai", *sys.argv[1:], *words])

@@ -15,7 +15,7 @@ LONGER_LOOK: Final = 60.0
 
 
 def next_steps(report: ProfileReport, place: Path) -> list[NextStep]:
-    """Return the steps for a report in the directory `place`, in order. Commands are complete and quoted."""
+    """Return the steps to suggest after the run whose report is in `place`. Commands are complete and quoted."""
     return list(dict.fromkeys(_steps(report, place)))
 
 
@@ -32,7 +32,7 @@ def _steps(report: ProfileReport, place: Path) -> Iterator[NextStep]:
 
 
 def _unnamed(report: ProfileReport) -> Iterator[NextStep]:
-    """Yield the step for growth of the C heap without a known line, which memray can find."""
+    """Yield the step that lets memray find the line, if the C heap grows without a known line."""
     heap = any(one.name == HEAP for one in report.unattributed)
     if heap and report.mode != "attach" and report.settings.memray is not True:
         yield NextStep("examine the C heap by line", _run(report, memray=True))

@@ -46,7 +46,7 @@ def report_options(command: F) -> F:
 
 
 def for_option(default: str, longest: float, shortest: float = SHORTEST, more: str = "") -> Callable[[F], F]:
-    """Return the option `--for`: its default, and its range in seconds. `more` is another sentence of its help text."""
+    """Return the option `--for` with the given default, and limits in seconds. `more` is added to its help text."""
     kind = Duration(longest, shortest)
     return click.option("--for", "seconds", type=kind, metavar="TIME", default=default, show_default=True,
                         help=f"Duration of the examination, such as 90s or 5m; {kind.range}."

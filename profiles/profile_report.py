@@ -21,7 +21,7 @@ from soak.output import rendered, show
 from soak.report.github import publish
 
 SaveProgress: TypeAlias = Callable[[ProfileReport], None]
-"""Writes an unfinished report."""
+"""A function that writes the report so far during a run."""
 
 
 def initial_report(mode: str, seed: int, settings: ProfileSettings) -> ProfileReport:
@@ -60,7 +60,10 @@ def run_and_report(
 
 
 def _with_verdict(report: ProfileReport, how: EarlyVerdict, note: str) -> ProfileReport:
-    """Return the report of a run that ended early. `note` says why the rest was not judged."""
+    """Return a copy of a report with the verdict `how`.
+
+    `note` says why the rest was not judged, and is empty if the run continues.
+    """
     notes = [*([note] if note else []), *report.notes]
     left = [Unjudged(EVERYTHING_ELSE, note)] if note else report.unjudged
     return msgspec.structs.replace(report, verdict=how, notes=notes, unjudged=left)

@@ -35,10 +35,10 @@ class ReportTarget(Protocol[R_contra]):
         """Remove the directory if it was created for this run and nothing was written."""
 
     def begin(self, report: R_contra) -> None:
-        """Replace the report of an earlier run. Raises ReportError."""
+        """Write the first report of this run in place of the report of an earlier run. Raises ReportError."""
 
     def write(self, report: R_contra) -> None:
-        """Write a report. Raises ReportError."""
+        """Write a report of this run in place of the report before. Raises ReportError."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,12 @@ class FinalReport(Generic[R]):
     unwritten: str = ""
 
     def status(self, status: int) -> int:
-        """Return `status`, or the status of a failure in place of 0 if the report could not be written."""
+        """Return the exit status: `status`, but that of a failure in place of 0 if the report was not written."""
         return (status or FAILED) if self.unwritten else status
 
 
 class ReportSaver(Generic[R]):
-    """Writes reports during a run. `as_` returns a copy of a report with another verdict and a note."""
+    """Writes the report so far during a run. `as_` returns a copy of a report with another verdict and a note."""
 
     def __init__(self, directory: ReportTarget[R], first: R, as_: Callable[[R, EarlyVerdict, str], R]) -> None:
         self.latest = first
@@ -63,7 +63,7 @@ class ReportSaver(Generic[R]):
         self._failed = False
 
     def __call__(self, report: R) -> None:
-        """Write a report with the verdict `unfinished`."""
+        """Write a copy of the report with the verdict `unfinished`. If that fails, print the error and continue."""
         self.latest = self._as(report, "unfinished", "")
         try:
             self._directory.write(self.latest)
@@ -75,13 +75,16 @@ class ReportSaver(Generic[R]):
             self._failed = False
 
     def end(self, how: EarlyVerdict, why: str) -> R:
-        """Return the latest report with another verdict, for a run that ended without a final report."""
+        """Return the latest report with the verdict `how`, for a run that ended early for the reason `why`."""
         return self._as(self.latest, how, why)
 
 
 @contextmanager
 def removed_unless_begun(directory: ReportTarget[R]) -> Iterator[None]:
-    """Remove a new, empty directory if the command is refused or interrupted in this scope."""
+    """Remove the directory if this scope raises, because the command is refused or interrupted.
+
+    It is removed only if it was created for this run and is empty.
+    """
     try:
         yield
     except BaseException:
@@ -91,7 +94,7 @@ def removed_unless_begun(directory: ReportTarget[R]) -> Iterator[None]:
 
 @contextmanager
 def reserve_directory(directory: ReportTarget[R], first: R) -> Iterator[None]:
-    """Lock the directory and write the first report. From then on a signal makes the run end with a report.
+    """Lock the directory for this scope, and write the first report. From then on, a signal ends the run with a report.
 
     Raises UsageError if another process writes there, or if nothing can be written.
     """
@@ -104,7 +107,10 @@ def reserve_directory(directory: ReportTarget[R], first: R) -> Iterator[None]:
 
 
 def finish_report(directory: ReportTarget[R], saving: ReportSaver[R], make: Callable[[], R]) -> FinalReport[R]:
-    """Make the final report and write it. Raises CommandError if the run fails or is interrupted."""
+    """Call `make` for the final report, and write it.
+
+    If `make` fails or is interrupted, write the latest report with the reason in it, and raise CommandError.
+    """
     try:
         report = make()
     except asyncio.CancelledError:

@@ -13,7 +13,7 @@ from soak.output import checked_output
 
 FAILED: Final = 3
 INTERRUPTED: Final = 4
-"""The status of an interrupted command. It is not 1, which means a finding."""
+"""The exit status of an interrupted command. It is not 1, because 1 means a finding."""
 
 EPILOG: Final = (
     "Exit status: 0 nothing grows; 1 something grows; 2 wrong usage; 3 the run itself failed, or the output can't be "
@@ -39,7 +39,10 @@ class Subcommand(click.Command):
 
 
 def run_with_signals(context: click.Context, stop: Interruption, command: Callable[[click.Context], Any]) -> Any:
-    """Run a command with these signal handlers. Raises CommandError, ClickException."""
+    """Run `command` while `stop` handles signals. An error of the command becomes a CommandError with its exit status.
+
+    Raises CommandError, ClickException.
+    """
     context.meta[_KEY] = stop
     stop.handle()
     try:
@@ -57,13 +60,13 @@ def run_with_signals(context: click.Context, stop: Interruption, command: Callab
 
 
 def interruption() -> Interruption:
-    """Return the signal state of the running command."""
+    """Return the object that handles the signals of the running command."""
     stop: Interruption = click.get_current_context().meta[_KEY]
     return stop
 
 
 def reason_of(error: Exception) -> str:
-    """Return why a command failed, in a sentence."""
+    """Return a sentence that says why a command failed with this error."""
     if isinstance(error, MobiFaiError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:

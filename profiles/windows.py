@@ -1,4 +1,4 @@
-"""Limits on the duration of an examination of a running agent, shared by the commands and the agent."""
+"""Limits on the duration of an examination of a running agent, for the commands and for the agent."""
 
 from typing import Final
 

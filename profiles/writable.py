@@ -1,4 +1,4 @@
-"""Checks that an output file can be written, before the work begins whose result it receives."""
+"""Checks that an output file can be written, before a command begins the work whose result goes into the file."""
 
 import tempfile
 from pathlib import Path
@@ -10,7 +10,7 @@ PROBE_BYTES = 1 << 16
 
 
 def check_writable(file: Path, option: str) -> Path:
-    """Return the resolved path of the file to write. Raises ProfileError, which names the option."""
+    """Return the absolute path of `file` if it can be written. Otherwise raises ProfileError, which names `option`."""
     file = file.resolve()
     if not file.parent.is_dir():
         raise ProfileError(f"{file}: expected a file in a directory that exists; name another one with {option}")

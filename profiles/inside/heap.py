@@ -159,7 +159,7 @@ def _mallinfo() -> Any:
 
 def _threads() -> list[dict[str, Any]]:
     me = threading.get_ident()
-    # without our own frame: as a local of itself it would keep everything alive until garbage is collected
+    # without this frame: it would refer to itself through this variable, and keep all its objects until a collection
     frames = {thread: frame for thread, frame in sys._current_frames().items() if thread != me}
     return [
         {"name": thread.name, "daemon": thread.daemon, "at": _at(frames.get(thread.ident or 0))}

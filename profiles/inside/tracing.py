@@ -122,7 +122,7 @@ class AllocationTracer:
     def _examine(self, sites: list[int], containers: list[int], folders: list[str]) -> dict[str, Any]:
         found = find_containers(
             {*containers[:MOST_EXAMINED]} - {id(gc.garbage)}
-        )  # the collector fills that container, wherever it runs
+        )  # the collector adds to `gc.garbage`, at whatever line it happens to run
         living = {
             address: thing for address, thing in found.items() if not is_profiler_stack(storage_stack(thing) or _ME)
         }

@@ -199,6 +199,6 @@ async def dose_test(
     async with agent_under_test(
         folder / "agent", settings, options, plant=plan.plant, installation=installation
     ) as target:
-        chance = Random(f"{plan.seed} doses")  # noqa: S311 - chance that can be had again
+        chance = Random(f"{plan.seed} doses")  # noqa: S311 - has to be repeatable
         context = ScenarioContext(target, chance, plan.phones, plan.time_scale)
         return await DoseTest(target, Primitives(context, scenario), report_progress, process).run(culprits)

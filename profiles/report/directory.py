@@ -1,4 +1,4 @@
-"""The directory of a report of `mobifai profile run` and `attach`. A directory of another command is refused."""
+"""The directory of a report of `mobifai profile run` or `attach`. One with another command's report is refused."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -18,10 +18,10 @@ OTHERS = ("report.html", "junit.xml", "samples.jsonl")
 
 
 class ProfileDirectory:
-    """The directory of a report: a new directory, one without reports, or that of an earlier run."""
+    """The directory of a report: a new one, one without reports, or that of an earlier `mobifai profile`."""
 
     def __init__(self, path: Path) -> None:
-        """Create the directory or take it over. Raises ReportError if its files belong to something else."""
+        """Create the directory, or accept an existing one. Raises ReportError if it has another command's report."""
         self.path = path
         self._made = make_directory(path, ADVICE)
         self._refuse_others()
@@ -31,7 +31,7 @@ class ProfileDirectory:
         remove_empty(self._made)
 
     def begin(self, report: ProfileReport) -> None:
-        """Replace the report of an earlier run before this one begins. Raises ReportError."""
+        """Write the first report of this run in place of the report of an earlier run. Raises ReportError."""
         try:
             (self.path / "report.html").unlink(missing_ok=True)
         except OSError as error:
@@ -39,7 +39,7 @@ class ProfileDirectory:
         self.write(report)
 
     def write(self, report: ProfileReport) -> None:
-        """Write both files, each complete or not at all. Raises ReportError."""
+        """Write report.json and report.html, each complete or not at all. Raises ReportError."""
         write_whole(self.path / "report.json", encoded(report))
         write_whole(self.path / "report.html", page(report).encode())
 
@@ -54,7 +54,7 @@ class ProfileDirectory:
 
 
 def read_profile(path: Path) -> ProfileReport:
-    """Return the report in a directory or a report.json. Raises ReportError if there is none."""
+    """Return the report in `path`, a directory or a report.json. Raises ReportError if there is none."""
     try:
         file = path / "report.json" if path.is_dir() else path
     except OSError:

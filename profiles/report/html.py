@@ -46,7 +46,7 @@ pre mark{background:transparent;color:var(--bad);font-weight:700}
 
 
 def page(report: ProfileReport) -> str:
-    """Return the page, which is valid UTF-8 whatever the names contain. Reads the source of culprits if possible."""
+    """Return report.html for a report: valid UTF-8 whatever names contain. Reads source files of culprits if it can."""
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
@@ -133,7 +133,7 @@ def _facts(culprit: Culprit) -> Markup:
 
 
 def source(file: str, line: int) -> Markup | None:
-    """Return the source lines around a line, which is marked, or None if there is no source."""
+    """Return line `line` of a source file, marked, with the lines around it; None if there is no source."""
     lines = _source_lines(file)
     first = max(1, line - AROUND)
     shown = [_source_line(at, text, at == line) for at, text in enumerate(lines[first - 1 : line + AROUND], first)]
@@ -141,7 +141,7 @@ def source(file: str, line: int) -> Markup | None:
 
 
 def _source_lines(file: str) -> list[str]:
-    """Return the lines of a file as Python counts them (a form feed ends none). Special and huge files have none."""
+    """Return the lines of a file as Python counts them (a form feed ends no line); [] for special and huge files."""
     try:
         path = Path(file)
         readable = path.is_file() and path.stat().st_size <= MOST_SOURCE
@@ -163,7 +163,7 @@ def _listed(lines: Sequence[str]) -> Markup | None:
 
 
 def _places(title: str, places: Sequence[CodeLocation]) -> Markup | None:
-    """Return a collapsed list of lines, or None for a single line, which is stated elsewhere on the card."""
+    """Return a collapsed list of code locations, or None for a single one, which the culprit's card states anyway."""
     if len(places) < 2:
         return None
     items = [tag("li", location_text(one), title=one.file) for one in places[:MOST_NOTES]]

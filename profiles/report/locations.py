@@ -1,4 +1,7 @@
-"""Formats lines of code, briefly and in the form that editors recognise, and rates. Looks up the current directory."""
+"""Formats locations in code, in the short form that editors recognise, and rates of growth.
+
+Looks up the current directory.
+"""
 
 from pathlib import Path
 
@@ -9,7 +12,7 @@ _LIBRARIES = ("/site-packages/", "/dist-packages/")
 
 
 def short_path(file: str) -> str:
-    """Return a path relative to the current directory or to the directory of packages, if it is below one of them."""
+    """Return a path relative to the current directory or to `site-packages`, if it is below one of them."""
     for part in _LIBRARIES:
         if part in file:
             return file.rpartition(part)[2]

@@ -43,7 +43,7 @@ def _row(one: Culprit) -> str:
 
 
 def _sentences(report: ProfileReport) -> Iterator[str]:
-    """Yield everything except the culprits."""
+    """Yield everything in the report except culprits and next steps, as sentences."""
     for one in report.unattributed[:MOST_ROWS]:
         grows = f"{rate(one.per_cycle, one.unit)} a {step_of(one.scenario)}"
         yield f"? unattributed: {one.name} in {one.scenario}, {grows}: {one.why}"
@@ -55,7 +55,7 @@ def _sentences(report: ProfileReport) -> Iterator[str]:
 
 
 def annotations(report: ProfileReport) -> Iterator[str]:
-    """Yield GitHub workflow commands that annotate the lines of culprits in a pull request."""
+    """Yield GitHub workflow commands that annotate the culprits' lines, and state a verdict other than `clean`."""
     for one in report.culprits[:MOST_ROWS]:
         message = f"held by {one.retained_by or NOBODY}; {rate_text(one)}; {one.replay}".removesuffix("; ")
         yield annotation("error", f"{one.what or one.kind} grows", message, short_path(one.file), one.line)

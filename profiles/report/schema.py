@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class OtherSchemaVersion(ReportError):
-    """The report is one of MobiFai's, but has another schema version."""
+    """The report is of the expected kind, but has another schema version than this MobiFai reads."""
 
 
 class _Versioned(msgspec.Struct):
@@ -27,7 +27,10 @@ class _Versioned(msgspec.Struct):
 
 
 def decoded(file: Path, data: bytes, form: type[T], version: int) -> T:
-    """Decode the report of a file. Raises OtherSchemaVersion, and what `msgspec.json.decode` raises."""
+    """Return the report of the type `form` that `data`, the contents of `file`, has in JSON.
+
+    Raises OtherSchemaVersion, and what `msgspec.json.decode` raises.
+    """
     found = msgspec.json.decode(data, type=_Versioned).schema_version
     if found is not None and found != version and _has_required_fields(data, form):
         raise _other(file, version, str(found))
@@ -38,7 +41,7 @@ def decoded(file: Path, data: bytes, form: type[T], version: int) -> T:
 
 
 def _has_required_fields(data: bytes, form: type) -> bool:
-    """Return whether a document looks like a report of this kind, whatever its version."""
+    """Return whether a JSON object has all required fields of the type `form`, whatever its schema version."""
     required = {one.encode_name for one in msgspec.structs.fields(form) if one.required}
     return required <= {*msgspec.json.decode(data, type=dict[str, msgspec.Raw])}
 
@@ -51,7 +54,7 @@ def _other(file: Path, version: int, found: str) -> OtherSchemaVersion:
 
 
 def schemas() -> Mapping[str, dict[str, Any]]:
-    """Return the schemas of all documents, by file name."""
+    """Return the schemas of all JSON documents that `mobifai profile` writes, by file name of the schema."""
     from profiles.comparison import ProfileComparison  # noqa: PLC0415 - these write reports themselves
     from profiles.gate.results import GateReport  # noqa: PLC0415
     from profiles.heap_results import HeapReport  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""A report for the terminal: culprits, what holds the memory, and how to reproduce the growth. Pure."""
+"""A profile report as text for the terminal: culprits, what holds memory, and how to reproduce the growth. Pure."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -77,7 +77,7 @@ def headline(report: ProfileReport) -> str:
 
 
 def _where(report: ProfileReport) -> str:
-    """Return the judged scenarios: a clean report says nothing about others."""
+    """Return the judged scenarios as an addition to the headline, because a clean report is about these alone."""
     names = [one.scenario for one in report.scenarios]
     return f" in {', '.join(names)}" if names and report.mode != "attach" else ""
 
@@ -99,7 +99,7 @@ def looked_at(report: ProfileReport) -> str:
 
 
 def parts(report: ProfileReport) -> list[str]:
-    """Return a line for each judged scenario."""
+    """Return a line for each judged scenario, with the number of its cycles and windows."""
     return [_part(one, report) for one in report.scenarios if one.state == "judged"]
 
 
@@ -145,7 +145,7 @@ def facts(culprit: Culprit) -> list[tuple[str, str]]:
 
 
 def scaling(culprit: Culprit) -> str:
-    """Return what a culprit scales with, and what it does not scale with.
+    """Return, from the dose test, which actions of a phone a culprit grows with, and with which it does not grow.
 
     For example `terminal: with 5, 10, 20 ... it kept ...; not with connect`.
     """
@@ -222,7 +222,7 @@ def _looked_at(report: ProfileReport) -> str:
 
 
 def _unsaid(report: ProfileReport) -> list[Unjudged]:
-    """Return whatever was not judged and is not in the headline."""
+    """Return the unjudged things that the headline does not state already."""
     said = report.verdict == "inconclusive" and [one.what for one in report.unjudged[:1]] == [EVERYTHING]
     return report.unjudged[1:] if said else report.unjudged
 
