@@ -1,9 +1,9 @@
-"""Throughput of the data channel and its limits: the same client receives the same file from each server in turn.
+"""Throughput of MobiFai's data channel, and its limit: one client receives the same file from several servers in turn.
 
     python -m benchmarks.channel [ROUNDS [BYTES]]
 
-MobiFai is measured as in `benchmarks.bench`. Beside it runs a server that only sends from memory, either with aiortc's
-own code or with MobiFai's path through SCTP and DTLS. The throughput of that server is the library's limit.
+MobiFai is measured as in `benchmarks.bench`. For the limit, a server is measured that only sends from memory, once with
+aiortc's own code and once with MobiFai's path through SCTP and DTLS.
 """
 
 import sys
@@ -39,7 +39,10 @@ WHO = (
 
 
 async def take(peer: BenchPeer, found: BenchTools, folder: Path, payload: Payload) -> tuple[float, float]:
-    """Return MB/s, and the milliseconds of the server's CPU time for each MB, of the second transfer of the file."""
+    """Transfer the file twice from a peer's server. Return MB/s, and the server's CPU milliseconds for each MB.
+
+    Both are those of the second transfer.
+    """
     async with (
         serving(peer, found, folder) as server,
         client_of(found.node.program, found.client_home, server.options, folder) as client,
@@ -56,7 +59,7 @@ async def take(peer: BenchPeer, found: BenchTools, folder: Path, payload: Payloa
 
 
 async def rounds(count: int, size: int, found: BenchTools, folder: Path) -> None:
-    """Measure each server in turn, `count` times, and print the medians."""
+    """Measure each server in turn, `count` times, with a file of `size` bytes, and print a table of the medians."""
     payload = write(folder / "payload", size)
     figures: dict[str, list[tuple[float, float]]] = {peer.title: [] for peer in WHO}
     for number in range(count):
@@ -73,7 +76,7 @@ async def rounds(count: int, size: int, found: BenchTools, folder: Path) -> None
 
 
 def main(words: Sequence[str]) -> None:
-    """Measure, with the optional arguments ROUNDS and BYTES."""
+    """Measure and print the table, given the optional arguments ROUNDS and BYTES."""
     count, size = (int(word) for word in (*words, *("3", "100000000")[len(words) :]))
     found = tools(WHO)
     netns.enter()

@@ -1,1 +1,1 @@
-"""Compares MobiFai with its alternatives: the same client does the same work, in interleaved rounds."""
+"""Compares MobiFai with its alternatives: one client program does the same work with each, in interleaved rounds."""

@@ -1,4 +1,7 @@
-"""The benchmark's command: takes missing measurements and writes the page. Owns the choice of rows and peers."""
+"""The command of the benchmark: measures figures that are missing, and writes the page with all of them.
+
+Owns the choice of rows (figures) and peers (MobiFai and its alternatives).
+"""
 
 import datetime
 import platform
@@ -32,7 +35,7 @@ PAGE = ROOT / "docs" / "measurements" / "benchmarks.md"
 NOBODY = "nobody needed it"
 T = TypeVar("T")
 HARNESS = "harness"
-"""The name of the second table, used where a row is expected."""
+"""The name of the table about soak's instruments. `--rows` accepts it beside the names of rows."""
 
 
 def tools(peers: Sequence[BenchPeer]) -> BenchTools:
@@ -59,7 +62,10 @@ def _tried(install: Callable[[], T]) -> tuple[T | None, str]:
 def machine_of(
     found: BenchTools, peers: Sequence[BenchPeer], quick: bool, network: str, earlier: BenchMachine | None = None
 ) -> BenchMachine:
-    """Return MobiFai's revision and the kind of this machine, without anything that identifies the machine."""
+    """Return a description of this machine and of the versions of MobiFai and the peers.
+
+    It has nothing that identifies the machine. The versions of peers that are only in `earlier` are kept.
+    """
     known = environment(network)
     facts = {
         "revision": f"revision {origin(ROOT).commit}",

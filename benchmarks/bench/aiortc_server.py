@@ -1,7 +1,7 @@
-"""A minimal terminal server on a data channel of aiortc: the cost of the library alone.
+"""A minimal terminal server on a data channel of aiortc, to measure the cost of that library alone.
 
-As in the server on Node, nothing is bounded, nothing waits for the client, and no output is stored.
-Signalling is one request: an offer with its candidates is posted, the answer with its candidates comes back.
+As in the server on Node, nothing is bounded, nothing waits for the client, and no output is stored. Signalling is one
+HTTP request: the client posts an offer with its ICE candidates, and the response is the answer with the server's.
 """
 
 import asyncio
@@ -81,7 +81,7 @@ class ClientTerminals:
 
 
 async def answer(request: web.Request) -> web.Response:
-    """Answer a client's offer."""
+    """Connect a client: return the answer to the WebRTC offer in the request."""
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
 
     @connection.on("datachannel")
@@ -98,7 +98,7 @@ async def answer(request: web.Request) -> web.Response:
 
 
 async def main() -> None:
-    """Print the server's address, and end with the parent process."""
+    """Serve on a free port, print the port as JSON, and end when the parent closes standard input."""
     app = web.Application()
     app.add_routes([web.post("/", answer)])
     runner = web.AppRunner(app)

@@ -1,8 +1,7 @@
 """A minimal server that sends a file from memory over a data channel, to measure the throughput of the library.
 
-It sends with aiortc's own code, or with --short through MobiFai's shorter path (`mobifai.webrtc.fast_path`). Clients
-speak the protocol of agent_wrtc.mjs with it. Prints the port that it listens on as JSON, and exits when standard input
-ends.
+It sends with aiortc's own code, or with --short through MobiFai's shorter path (`mobifai.webrtc.fast_path`). Its
+protocol is that of agent_wrtc.mjs. Prints the port that it listens on as JSON, and exits when standard input ends.
 """
 
 import asyncio
@@ -22,11 +21,11 @@ from mobifai.webrtc import loader as webrtc
 
 CHUNK = 16_000
 HIGH, LOW = 64 << 10, 32 << 10
-"""The same values as in MobiFai."""
+"""Bytes in the channel's buffer at which sending pauses, and at which it continues; as in MobiFai."""
 
 
 class FileSender:
-    """Sends the requested file over one data channel."""
+    """Sends the file that a client requests over one data channel."""
 
     def __init__(self, channel: Any, association: Any) -> None:
         self._channel, self._association = channel, association
@@ -48,7 +47,10 @@ class FileSender:
             self._go_on()
 
     def _frames_of(self, terminal: str, path: Path) -> list[bytes]:
-        """Return the messages to send, the last one first. They are built once, so a second transfer only sends."""
+        """Return the messages with a file's contents, the last one first.
+
+        They are built once for all transfers, so that from the second one on the server only sends.
+        """
         text = f"\x01{path.read_text()}\x02"
         return [self._output(terminal, text[at : at + CHUNK]) for at in reversed(range(0, len(text), CHUNK))]
 

@@ -1,6 +1,6 @@
-"""The client of all peers: one Node program, controlled by JSON lines over a pipe.
+"""The client for all peers: one Node program, which the benchmark controls by JSON lines over a pipe.
 
-Owns the client's process, which always ends with the scope.
+Owns the client's process, which always ends with the scope of `client_of`.
 """
 
 import asyncio
@@ -24,14 +24,14 @@ class ClientFailed(Exception):
 
 
 class BenchClient:
-    """A running client. One command at a time."""
+    """A running client, which executes one command at a time."""
 
     def __init__(self, process: Process) -> None:
         self._process = process
         self._numbers = itertools.count()
 
     async def ask(self, command: str, **options: object) -> Any:
-        """Run a command and return its value. Raises ClientFailed."""
+        """Let the client execute a command, and return the command's value. Raises ClientFailed."""
         assert self._process.stdin is not None and self._process.stdout is not None  # noqa: S101
         number = next(self._numbers)
         self._process.stdin.write(json.dumps({"id": number, "command": command, **options}).encode() + b"\n")
@@ -52,7 +52,7 @@ class BenchClient:
 
     @asynccontextmanager
     async def stopped(self) -> AsyncIterator[None]:
-        """Stop the whole process (SIGSTOP) in this scope, so that it reads nothing and answers nothing."""
+        """Stop the client's process (SIGSTOP) in this scope, so that it reads nothing and answers nothing."""
         self._process.send_signal(signal.SIGSTOP)
         try:
             yield
@@ -63,11 +63,11 @@ class BenchClient:
     # -- commands
 
     async def open(self) -> str:
-        """Open a terminal and wait for its prompt."""
+        """Open a terminal, wait for the prompt of its shell, and return the terminal's id."""
         return str((await self.open_many(1))[0])
 
     async def open_many(self, count: int) -> list[str]:
-        """Open several terminals, one after the other."""
+        """Open `count` terminals, one after the other, and return their ids."""
         return list(await self.ask("openMany", count=count))
 
     async def show(self, terminals: Sequence[str]) -> None:
@@ -78,11 +78,11 @@ class BenchClient:
         await self.ask("show", terminals=list(terminals))
 
     async def echo(self, terminal: str, count: int) -> list[float]:
-        """Return the milliseconds until the echo of each of `count` keys."""
+        """Type `count` keys into a terminal, one at a time, and return the milliseconds until the echo of each."""
         return list(await self.ask("echo", terminal=terminal, count=count))
 
     async def interrupt(self, terminal: str) -> float:
-        """Press Ctrl-C and return the milliseconds until the prompt."""
+        """Press Ctrl-C in a terminal, and return the milliseconds until the prompt of its shell."""
         return float(await self.ask("interrupt", terminal=terminal))
 
 
@@ -90,9 +90,10 @@ class BenchClient:
 async def client_of(
     node: str, home: Path, options: Mapping[str, object], folder: Path, inside: Sequence[str] = ()
 ) -> AsyncIterator[BenchClient]:
-    """Start a client for one peer, without connecting it. `home` has its packages, `options` describe the peer.
+    """Run a client for one peer in this scope, without connecting it.
 
-    `inside` has words before its command, which put the client into another network.
+    `home` has the client's packages, `options` describe the peer's server, and `folder` gets the client's log. `inside`
+    has words to put before the client's command, which run it in another network.
     """
     with (folder / "client.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(

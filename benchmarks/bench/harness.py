@@ -1,6 +1,6 @@
 """Measures the cost of soak's instruments for the agent, and the smallest leak that they find.
 
-The scenario `terminals` runs once, and blocks with and without each instrument take turns.
+In each round the scenario `terminals` runs once, and blocks with and without each instrument take turns.
 """
 
 import asyncio
@@ -23,9 +23,9 @@ PLAIN, COUNTED, WINDOW, NATIVE = "plain", "counted", "memray", "memray-native"
 
 
 class HarnessCounts(msgspec.Struct, frozen=True):
-    """The workload: in each of `turns`, a block of cycles without memray, and one with each kind of tracing by memray.
+    """The workload of a round: `turns` times a block of cycles without memray, and one with each kind of its tracing.
 
-    The smallest detectable leak is read twice: after each of the two numbers of blocks in `judged`. `warm_up` is
+    Before them, the smallest detectable leak is read after each of the two numbers of blocks in `judged`. `warm_up` is
     passed to `ScenarioRun.warm_up`.
     """
 
@@ -98,7 +98,7 @@ async def _traced(course: ScenarioRun, file: Path, native: bool) -> Cost:
 
 
 async def _cost(course: ScenarioRun, block: Callable[[], Awaitable[object]]) -> Cost:
-    """Run one block by calling `block`, and return its cost. Only seconds in which phones were active count."""
+    """Run one block by calling `block`, and return its cost. Only time in which phones were active counts."""
     cycles, cpu, busy = course.cycles, _cpu(course), course.busy_seconds
     await block()
     return Cost(course.busy_seconds - busy, _cpu(course) - cpu, course.cycles - cycles)
@@ -113,7 +113,7 @@ def _silent(_text: str) -> None:
 
 
 async def rounds(many: int, counts: HarnessCounts, folder: Path, results: BenchResults) -> None:
-    """Run the rounds that are not measured yet. A failure ends its round and leaves a cell with the reason."""
+    """Measure those of `many` rounds that `results` does not have. A failed round leaves a cell with the reason."""
     for number in range(1, many + 1):
         last = BenchCell(number, NATIVE, "cycle-cpu")
         if results.has(last.key):

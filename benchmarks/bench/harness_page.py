@@ -1,5 +1,6 @@
-"""Renders the page's section about soak: the cost of its instruments, the smallest leak that they find, and tables of
-what other leak finders find.
+"""Renders the section of the benchmark's page about soak.
+
+It has the cost of soak's instruments, the smallest leak that they find, and a table of what other leak finders find.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -54,12 +54,12 @@ def terminado_python() -> str:
 
 
 def terminado_versions(python: str) -> str:
-    """Return the packages that were installed for terminado, with versions, given the path of its Python."""
+    """Return the packages that are installed in terminado's Python `python`, with their versions, as text."""
     return (Path(python).parents[1] / INSTALLED).read_text()
 
 
 def version_of(home: Path, package: str) -> str:
-    """Return the installed version of a package."""
+    """Return the version of the npm package that is installed in `home`."""
     found: str = json.loads((home / "node_modules" / package / "package.json").read_text())["version"]
     return found
 

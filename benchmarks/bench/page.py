@@ -1,4 +1,4 @@
-"""The page with all measurements, as Markdown, rendered from the results alone. Pure."""
+"""The page of the benchmark, as Markdown, rendered from the results alone. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
@@ -20,9 +20,9 @@ NOTHING = "–"
 
 
 def is_compared(ours: str, peer: str) -> bool:
-    """Return whether `peer` is compared with `ours`: MobiFai with a direct connection, or through its relay.
+    """Return whether the page compares `peer` with `ours`, one of the two MobiFai peers: direct, or through its relay.
 
-    An earlier revision of MobiFai is compared only with the MobiFai that connects in the same way.
+    An earlier revision of MobiFai is compared only with the MobiFai peer that connects in the same way.
     """
     return peer not in OURS and (peer not in EARLIER.values() or EARLIER[ours] == peer)
 
@@ -30,7 +30,8 @@ def is_compared(ours: str, peer: str) -> bool:
 class Behind(msgspec.Struct, frozen=True):
     """A row in which MobiFai is worse than a peer in the median of all rounds.
 
-    In `rounds` of the `of` rounds it is worse too. `times` is how many times as good it is, or None without a ratio.
+    It is worse in `rounds` of the `of` single rounds. `times` is how many times as good MobiFai is as the peer (less
+    than 1), or None for a row without ratios.
     """
 
     row: MetricRow
@@ -44,7 +45,7 @@ class Behind(msgspec.Struct, frozen=True):
 
 
 class ResultTable:
-    """The cells by row and peer."""
+    """The results of all rounds by row and peer."""
 
     def __init__(self, cells: Iterable[BenchCell]) -> None:
         self._cells: dict[tuple[str, str], dict[int, BenchCell]] = {}
@@ -59,16 +60,16 @@ class ResultTable:
 
     @property
     def rounds(self) -> int:
-        """The largest number of a round."""
+        """The number of the last round with results."""
         return max((number for by_round in self._cells.values() for number in by_round), default=0)
 
     def values(self, row: str, peer: str) -> dict[int, float]:
-        """Return the figures by round."""
+        """Return the figures of a peer in a row, by number of the round."""
         cells = self._cells.get((row, peer), {})
         return {number: cell.value for number, cell in cells.items() if cell.value is not None}
 
     def reason(self, row: str, peer: str) -> str:
-        """Return the reason why there is no figure, from the last round."""
+        """Return the reason in the last round why a peer has no figure in a row, or "" if there is none."""
         cells = self._cells.get((row, peer), {})
         return cells[max(cells)].reason if cells else ""
 
@@ -93,7 +94,7 @@ class ResultTable:
         return [(first[number], second[number]) for number in sorted(first.keys() & second.keys())]
 
     def behind(self) -> list[Behind]:
-        """Return all rows in which MobiFai is worse than a peer, the smallest ratio first."""
+        """Return all pairs of row and peer in which MobiFai is worse than the peer, the smallest ratio first."""
         found = [
             one
             for row in self.rows()

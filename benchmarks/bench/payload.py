@@ -10,7 +10,7 @@ LINES_AT_ONCE = 10_000
 
 
 class Payload(msgspec.Struct, frozen=True):
-    """A file, its bytes, and their SHA-256 in hex."""
+    """A file, its size in bytes, and the SHA-256 of its contents in hex."""
 
     path: Path
     size: int
@@ -18,7 +18,7 @@ class Payload(msgspec.Struct, frozen=True):
 
 
 def write(path: Path, size: int) -> Payload:
-    """Write a file of at least `size` bytes that ends with a newline."""
+    """Write a file of at least `size` bytes that ends with a newline, and return it as a Payload."""
     digest, written, number = hashlib.sha256(), 0, 0
     with path.open("wb") as file:
         while written < size:

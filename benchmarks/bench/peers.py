@@ -1,4 +1,4 @@
-"""The peers: the command that starts each, and its version. Starts nothing."""
+"""The peers, which are MobiFai and its alternatives: the command that starts each, and its version. Starts nothing."""
 
 import os
 import shutil
@@ -48,7 +48,7 @@ class Launch(msgspec.Struct, frozen=True):
 
 
 class BenchPeer(msgspec.Struct, frozen=True):
-    """A peer. `launch` returns how to start it in a folder, or raises PeerFailed."""
+    """A peer. `launch` returns how to start its server in a folder, or raises PeerFailed. `kind` is its protocol."""
 
     name: str
     title: str

@@ -58,7 +58,7 @@ def _has_terminal(process: psutil.Process) -> bool:
 
 
 def _cpu_seconds(process: psutil.Process) -> float:
-    """Return the CPU seconds: in nanoseconds if the system reports them by thread, else in ticks of some 10 ms."""
+    """Return a process's CPU seconds: exact to nanoseconds if the system reports them by thread, else to some 10 ms."""
     threads = list(Path(f"/proc/{process.pid}/task").glob("*/schedstat"))
     if threads:
         return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
@@ -67,7 +67,7 @@ def _cpu_seconds(process: psutil.Process) -> float:
 
 
 def memory_of(process: psutil.Process) -> int:
-    """Return the proportional set size (PSS) in bytes."""
+    """Return a process's proportional set size (PSS) in bytes, or its USS if the system has no PSS."""
     rollup = Path(f"/proc/{process.pid}/smaps_rollup")
     if rollup.exists():
         (line,) = [line for line in rollup.read_text().splitlines() if line.startswith("Pss:")]
@@ -86,7 +86,7 @@ def own_memory(root: int) -> int:
 
 
 async def peak_memory(root: int, seconds: float) -> int:
-    """Return the peak of own memory, in bytes, within some seconds."""
+    """Watch `own_memory` of a process tree for `seconds` seconds, and return its peak in bytes."""
     clock = asyncio.get_running_loop().time
     end, peak = clock() + seconds, 0
     while clock() < end:
@@ -96,7 +96,10 @@ async def peak_memory(root: int, seconds: float) -> int:
 
 
 async def at_rest(root: int, patience: float) -> ProcessUsage:
-    """Measure after the numbers of descriptors and threads were constant for a second, or after `patience` seconds."""
+    """Wait until the numbers of descriptors and threads are constant for a second, and measure the process tree.
+
+    Wait at most about `patience` seconds.
+    """
     clock = asyncio.get_running_loop().time
     end, before = clock() + patience, count(root)
     while True:

@@ -1,7 +1,8 @@
-"""Reads a terminal that is not shown with MobiFai's own code: `reader.py DESCRIPTOR BYTES`.
+"""Reads the output of a terminal that no phone shows, with MobiFai's own code: `reader.py DESCRIPTOR BYTES`.
 
-Prints the cost as JSON. `reader.c` does the same in a plain loop, for comparison. This program is a separate process
-with the event loop that the agent uses.
+DESCRIPTOR is the master of the terminal's PTY. Prints the seconds and CPU seconds for BYTES bytes as JSON. `reader.c`
+does the same in a plain loop, for comparison. This program is a separate process with the event loop that the agent
+uses.
 """
 
 import asyncio
@@ -18,11 +19,11 @@ from mobifai.terminals.spawning import ring_bytes
 from mobifai.terminals.terminal import Tab, Terminal
 
 LOOKS = 0.002
-"""Seconds between two checks of the progress."""
+"""Seconds between two checks of how many bytes were read."""
 
 
 async def read(master: int, wanted: int) -> dict[str, float]:
-    """Read `wanted` bytes into a terminal's ring, and return the cost."""
+    """Read `wanted` bytes from the PTY `master` into a terminal's ring, and return bytes, seconds and CPU seconds."""
     ring = mmap.mmap(-1, ring_bytes(TERMINAL_RING.value))
     ended = asyncio.Event()
     start, cpu = time.monotonic(), time.process_time()

@@ -1,6 +1,6 @@
-"""The speed at which the product reads a terminal that is not shown, compared with a loop in C.
+"""The speed at which MobiFai reads the output of a terminal that no phone shows, compared with a loop in C.
 
-The compiled loop exists during a run, and each terminal and its producer during one reading.
+The compiled loop exists during a run, and each terminal and the program that prints on it during one reading.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from benchmarks.bench.tables import table_of
 from mobifai.terminals.spawning import start_shell
 
 READING = "reading"
-"""The name of this table, used where a row is expected."""
+"""The name of the table of this module. `--rows` accepts it beside the names of rows."""
 SPEED, CPU = "reading", "reading-cpu"
 OURS, LOOP = "mobifai-reader", "c-loop"
 TITLES = {OURS: "MobiFai's terminal, into its ring", LOOP: "a C loop of `read`, 64 KiB, into one buffer"}
@@ -89,7 +89,7 @@ async def read_by(command: list[str], payload: Payload) -> dict[str, float]:
 
 
 async def rounds(many: int, payload: Payload, folder: Path, results: BenchResults) -> None:
-    """Run the rounds that are not measured yet. A failed round leaves cells with the reason."""
+    """Measure those of `many` rounds that `results` does not have. A failed round leaves cells with the reason."""
     for number in range(1, many + 1):
         for peer in (OURS, LOOP):
             if not results.has((number, peer, SPEED)):
@@ -119,7 +119,7 @@ class _ReaderFigures(msgspec.Struct, frozen=True):
 
 
 def reading_section(cells: Iterable[BenchCell]) -> str:
-    """Return the section of the page, or an empty text without measurements."""
+    """Return the section of the page about the speed of reading, or an empty text without measurements of it."""
     found = [cell for cell in cells if cell.peer in TITLES]
     if not found:
         return ""

@@ -1,4 +1,7 @@
-"""Measurements, in memory and as JSON lines in a file. Owns that file. The results of an interrupted run are kept."""
+"""The results of the benchmark, in memory and as JSON lines in a file. Owns that file.
+
+Each result is appended when it is measured, so that an interrupted run keeps its results.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,7 +41,7 @@ ResultLine = BenchMachine | BenchCell
 
 
 class BenchResults:
-    """The results of a run by key. A later result replaces an earlier one."""
+    """The machine and the cells of a run. A later cell with the same key replaces an earlier one."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
@@ -53,12 +56,12 @@ class BenchResults:
         return list(self._cells.values())
 
     def has(self, key: tuple[int, str, str]) -> bool:
-        """Return whether a cell is final. A failed cell is measured again."""
+        """Return whether the cell with this key need not be measured: it has a figure, or can never have one."""
         cell = self._cells.get(key)
         return cell is not None and (cell.value is not None or cell.reason == NOT_REPORTED)
 
     def add(self, line: ResultLine) -> None:
-        """Add a result, in memory and to the file."""
+        """Add a result in memory, and append it to the file."""
         self._take(line)
         if self._path is not None:
             with self._path.open("ab") as file:

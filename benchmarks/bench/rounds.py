@@ -1,4 +1,4 @@
-"""The rounds: each station runs at all peers in turn, so that a slow minute affects all of them.
+"""The rounds: each station runs with all peers in turn, so that a slow minute of the machine affects all of them.
 
 Owns nothing permanently: each visit has its own folder, server and client.
 """
@@ -35,7 +35,7 @@ class BenchPlan(msgspec.Struct, frozen=True):
     counts: BenchWorkload
 
     def visits(self) -> Iterator[tuple[int, str, BenchPeer]]:
-        """Yield round, station and peer in order."""
+        """Yield (number of the round, station, peer) for each visit, in the order of the run."""
         for number in range(1, self.rounds + 1):
             for station in STATIONS:
                 if station in LONG and number > self.counts.churn_rounds:
@@ -45,7 +45,7 @@ class BenchPlan(msgspec.Struct, frozen=True):
 
 
 class Rounds:
-    """The execution of a plan."""
+    """Measures the figures of a plan that are not in the results yet."""
 
     def __init__(
         self, course: BenchPlan, tools: BenchTools, results: BenchResults, folder: Path, payload: Payload

@@ -25,7 +25,7 @@ class MetricRow(msgspec.Struct, frozen=True):
         return ours > theirs if self.better == "less" else ours < theirs
 
     def times_as_good(self, ours: float, theirs: float) -> float | None:
-        """Return by which factor `ours` is better than `theirs`, or None if there is no ratio."""
+        """Return how many times as good the figure `ours` is as `theirs`, or None if there is no ratio."""
         if self.difference or ours <= 0 or theirs <= 0:
             return None
         return theirs / ours if self.better == "less" else ours / theirs
@@ -75,7 +75,7 @@ BY_NAME = {row.name: row for row in ROWS}
 
 
 class BenchWorkload(msgspec.Struct, frozen=True):
-    """The amount of work for each figure. Times in seconds."""
+    """The amount of work for the figures of each station. Times are in seconds."""
 
     keys: int = 300
     connects: int = 20

@@ -1,6 +1,6 @@
 """Starts a peer's server, waits until a client can connect, and ends it.
 
-Owns the server's processes for the length of a scope: they always end with it.
+Owns the server's processes, which always end with the scope of `serving`.
 """
 
 import asyncio
@@ -26,7 +26,10 @@ STOP_SECONDS = 10.0
 
 
 class RunningServer(msgspec.Struct, frozen=True):
-    """A started server: its process, the options for its client, and MobiFai's state directory, if it is MobiFai."""
+    """A started server. `options` are for its client, `seconds` is the duration of its start.
+
+    `state_dir` is the state directory of a MobiFai, and None for other servers.
+    """
 
     pid: int
     options: Mapping[str, object]
@@ -34,7 +37,7 @@ class RunningServer(msgspec.Struct, frozen=True):
     state_dir: Path | None = None
 
     async def tasks(self) -> int | None:
-        """Return the number of asyncio tasks, or None if the server does not report it."""
+        """Return the number of the server's asyncio tasks, or None if the server does not report it."""
         if self.state_dir is None:
             return None
         return int((await send_request(StateDir(self.state_dir).control_socket, "status"))["tasks"])
@@ -44,7 +47,10 @@ class RunningServer(msgspec.Struct, frozen=True):
 async def serving(
     peer: BenchPeer, tools: BenchTools, folder: Path, environment: Mapping[str, str] | None = None
 ) -> AsyncIterator[RunningServer]:
-    """Start a peer's server in an empty folder and wait until a client can connect. Raises PeerFailed."""
+    """Run a peer's server in an empty folder in this scope, which begins when a client can connect.
+
+    `environment` has variables to add. Raises PeerFailed.
+    """
     (folder / "tmp").mkdir(parents=True)
     launch = peer.launch(tools, folder)
     start = time.monotonic()
@@ -70,7 +76,7 @@ async def serving(
 
 
 def _environment(tools: BenchTools, folder: Path) -> dict[str, str]:
-    # Processes that outlive a killed run are found by their TMPDIR, and ended.
+    # `soak.harness.cleanup` ends processes that outlive a killed run if their TMPDIR is in the folder of the run.
     own = {
         "TMPDIR": str(folder / "tmp"),
         "BENCH_SHELL": str(SHELL),

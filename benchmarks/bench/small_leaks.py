@@ -27,12 +27,12 @@ RUN_SECONDS = 300.0
 
 
 def found_row(name: str) -> str:
-    """Return the name of the row that says whether a leak was found in the run `name`."""
+    """Return the name of the row that says whether a leak was reported in the run `name`."""
     return f"found:{name}"
 
 
 def runs(clean_runs: int) -> Iterator[tuple[str, str, str]]:
-    """Yield the moment, the plant and the name of each run: one for each plant, and `clean_runs` without it."""
+    """Yield (moment, plant, name) for each run: one with each of the smallest plants, and `clean_runs` without it."""
     for name in SMALLEST:
         yield plant(name).on, name, name
         for number in range(clean_runs):
@@ -40,7 +40,7 @@ def runs(clean_runs: int) -> Iterator[tuple[str, str, str]]:
 
 
 async def give_to_tracemalloc(folder: Path, results: BenchResults, clean_runs: int = CLEAN_RUNS) -> None:
-    """Take the missing measurements. A failed measurement leaves cells with the reason."""
+    """Run those of the runs that `results` does not have. A failed run leaves cells with the reason."""
     for number, (moment, planted, name) in enumerate(runs(clean_runs)):
         if results.has((1, RISING, found_row(name))):
             continue

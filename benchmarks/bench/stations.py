@@ -1,6 +1,6 @@
-"""The stations: the work that a peer does for some figures, with a fresh server and a fresh client.
+"""The stations. A station is the work that a peer does for some figures, with a fresh server and a fresh client.
 
-Each station is an async generator of (row, value), so that its figures are kept if it fails later.
+Each station is an async generator of (row, value), so that the figures that it has yielded are kept if it fails later.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ PATIENCE = 10.0
 
 
 class StationVisit(msgspec.Struct, frozen=True):
-    """A station at a peer: its server, a client that is not connected yet, the workload, and the file."""
+    """The objects of a station: the peer's server, a client that is not connected yet, the workload, and the file."""
 
     server: RunningServer
     client: BenchClient
@@ -31,7 +31,7 @@ class StationVisit(msgspec.Struct, frozen=True):
     payload: Payload
 
     async def rest(self) -> processes.ProcessUsage:
-        """Wait until the server is idle, and measure it."""
+        """Let the server rest for a moment, and return the usage of its processes."""
         await asyncio.sleep(self.counts.rest)
         return processes.count(self.server.pid)
 
@@ -50,7 +50,7 @@ async def idle(visit: StationVisit) -> FigureStream:
 
 
 async def connect(visit: StationVisit) -> FigureStream:
-    """Measure the time of a connection until the prompt of a terminal and until the data channel is open.
+    """Measure how long a connection takes: until the prompt of a new terminal, and until the data channel is open.
 
     The first connection does not count, because some peers load code for it.
     """
@@ -62,7 +62,7 @@ async def connect(visit: StationVisit) -> FigureStream:
 
 
 async def echo(visit: StationVisit) -> FigureStream:
-    """Measure the echo of single keys: alone, and beside a flood that is hidden or shown."""
+    """Measure the time until the echo of single keys: alone, and beside a flood in a hidden or a shown terminal."""
     client = visit.client
     await client.ask("connect")
     typed, flooded = await client.open_many(2)
@@ -76,7 +76,7 @@ async def echo(visit: StationVisit) -> FigureStream:
 
 
 async def file(visit: StationVisit) -> FigureStream:
-    """Measure printing a large file."""
+    """Measure the rate at which a large file arrives that is printed in a terminal."""
     await visit.client.ask("connect")
     terminal = await visit.client.open()
     seen = await visit.client.ask("file", terminal=terminal, path=str(visit.payload.path))
@@ -87,7 +87,7 @@ async def file(visit: StationVisit) -> FigureStream:
 
 
 async def interrupt(visit: StationVisit) -> FigureStream:
-    """Measure Ctrl-C, repeatedly, each time during a flood."""
+    """Measure the time from Ctrl-C to the prompt, repeatedly, each time during a flood of output."""
     await visit.client.ask("connect")
     terminal = await visit.client.open()
     times = []
@@ -112,7 +112,7 @@ async def flood(visit: StationVisit) -> FigureStream:
 
 
 async def sessions(visit: StationVisit) -> FigureStream:
-    """Measure memory with a growing number of terminals."""
+    """Measure the server's memory with a growing number of terminals."""
     await visit.client.ask("connect")
     counted: dict[int, processes.ProcessUsage] = {}
     for goal in visit.counts.terminals:
@@ -150,7 +150,7 @@ async def churn(visit: StationVisit) -> FigureStream:
 
 
 async def _kept(visit: StationVisit, name: str, again: Callable[[int], Awaitable[None]], count: int) -> FigureStream:
-    """Call `again` for a warm-up and for `count` repetitions, and yield how much the server's usage rose in between.
+    """Yield by how much the server's usage rises while `again` is called for `count` repetitions, after a warm-up.
 
     `name` is the first part of the names of the rows.
     """

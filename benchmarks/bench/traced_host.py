@@ -1,6 +1,7 @@
-"""tracemalloc used by hand: an agent in this process, with or without a plant, and its growth from block to block.
+"""Searches for leaks as a developer would with tracemalloc: by the growth of an agent's lines from block to block.
 
-`python -m benchmarks.bench.traced_host MOMENT PLANT FOLDER` prints a `TracemallocResult` as JSON. Draws no conclusions.
+The agent, with or without a plant, runs in this process. `python -m benchmarks.bench.traced_host MOMENT PLANT FOLDER`
+prints a `TracemallocResult` as JSON. Draws no conclusions.
 """
 
 import gc
@@ -22,7 +23,7 @@ BytesByLine = dict[tuple[str, int], int]
 
 
 class TracemallocResult(msgspec.Struct, frozen=True):
-    """`most` is the growth in bytes of the line that grew most. `rising` has the lines that grew in every block."""
+    """The growth of lines. `most` is that of the line that grew most, in bytes. `rising` are lines that always grew."""
 
     most: int
     rising: list[str]
@@ -46,8 +47,8 @@ def run_traced(moment: str, plant: str, folder: Path) -> TracemallocResult:
 def compared(looks: list[BytesByLine]) -> TracemallocResult:
     """Return the result from the snapshots `looks`, one for each block, in order.
 
-    A line grows most from the first to the last snapshot. A line rises if each snapshot has more of it than the one
-    before.
+    `most` is the growth from the first to the last snapshot. A line is in `rising` if each snapshot has more bytes of
+    that line than the snapshot before.
     """
     lines = {line for look in looks for line in look}
     courses = {line: [look.get(line, 0) for look in looks] for line in lines}
