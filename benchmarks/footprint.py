@@ -1,4 +1,4 @@
-"""The smallest possible cost of a start: bare interpreters with the libraries that an agent needs, side by side.
+"""The smallest possible cost of an agent's start: bare interpreters that only import the libraries an agent needs.
 
 `python benchmarks/footprint.py [ROUNDS]` prints for each step the seconds until it is ready and its memory (PSS; Linux
 only), the smallest values of all rounds. Then it prints the same for keeper and agent of `mobifai serve`: the time
@@ -67,7 +67,7 @@ def step(words: tuple[str, ...]) -> StartCost:
 
 
 def serve() -> StartCost:
-    """Measure `mobifai serve` with a state directory of its own."""
+    """Start `mobifai serve` with a new state directory, and measure the cost of its start."""
     with tempfile.TemporaryDirectory(prefix="mobifai-footprint-") as folder:
         ready = Path(folder) / "ready.json"
         words = ["serve", "--port", "0", "--state-dir", f"{folder}/state", "--ready-file", str(ready)]
@@ -85,7 +85,7 @@ def serve() -> StartCost:
 
 @contextmanager
 def running(words: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a process that ends with this scope."""
+    """Start a process with these words as its command line. It is ended at the end of this scope."""
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:  # noqa: S603
         try:
             yield process

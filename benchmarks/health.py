@@ -1,8 +1,8 @@
-"""The cost of health checks, housekeeping and metrics: CPU time of each, and the share of a core at usual intervals.
+"""The cost of an agent's health checks, housekeeping and metrics: CPU time, and share of a core at usual intervals.
 
     python benchmarks/health.py [ROUNDS]
 
-Measures CPU time, not wall time, over many rounds in one process, with 20 terminals' worth of open descriptors.
+Measures CPU time, not wall time, over many rounds in one process, with the status of an agent with 20 terminals.
 """
 
 import asyncio
@@ -71,7 +71,7 @@ class _Target:
 
 
 async def main(rounds: int) -> None:
-    """Print a row for each part, and the sum."""
+    """Print a row for each part (checks, housekeeping, metrics), and the sum of their shares of a core."""
     config = HealthConfig()
     monitor, trimmer = Monitor(_Target(), config), Trimmer(_Target(), config)
     collector = StatusCollector(read_status)

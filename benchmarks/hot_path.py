@@ -3,12 +3,12 @@
     python -m benchmarks.hot_path [--update] [--callgrind]
 
 The benchmark drives MobiFai's own code without a network and with a clock that is set by hand: a terminal, its outbound
-queue, and a path that encodes and counts. A `SOCK_SEQPACKET` socket takes the place of the terminal's PTY (each read
-returns one packet, as the kernel returns a piece from a PTY). For each unit, one chunk or one key, it counts calls of
-Python functions, calls of C functions, bytecode instructions, and the most bytes allocated at a time. The counts stored
-beside this file apply to one minor version of Python each. A count that exceeds the stored one by more than STEP is
-reported. `--update` stores the counts of this run. `--callgrind` also prints machine instructions for each unit, if
-valgrind is installed.
+queue, and a transport that encodes messages and counts their bytes. A `SOCK_SEQPACKET` socket takes the place of the
+terminal's PTY (each read returns one packet, as the kernel returns a piece from a PTY). For each unit, one chunk or one
+key, the benchmark counts calls of Python functions, calls of C functions, bytecode instructions, and the most bytes
+allocated at a time. The counts stored beside this file apply to one minor version of Python each. A count that exceeds
+the stored one by more than STEP is reported. `--update` stores the counts of this run. `--callgrind` also prints
+machine instructions for each unit, if valgrind is installed.
 """
 
 import asyncio
@@ -81,11 +81,11 @@ class CountingPath:
     sent_bytes: int = 0
 
     def room_for_bulk(self, _: int) -> bool:
-        """Return True."""
+        """Return True: there is always room for output."""
         return True
 
     def room_for_control(self) -> bool:
-        """Return True."""
+        """Return True: there is always room for control messages."""
         return True
 
     def send(self, event: str, payload: object) -> None:
@@ -95,7 +95,7 @@ class CountingPath:
 
 @dataclass
 class HotPathBench:
-    """A terminal whose program is the socket `program`, and its outbound; `turn` runs one loop iteration."""
+    """A terminal with its outbound queue. Output is written to the socket `program`, in place of a program's PTY."""
 
     loop: asyncio.AbstractEventLoop
     program: socket.socket
@@ -115,7 +115,7 @@ class HotPathBench:
         self.feed.attach()
 
     def turn(self) -> None:
-        """Advance the clock and run one loop iteration."""
+        """Advance the clock by `UNIT_SECONDS` and run one iteration of the event loop."""
         self.now += UNIT_SECONDS
         self.loop.call_soon(self.loop.stop)
         self.loop.run_forever()
@@ -127,7 +127,7 @@ def _nothing(*_: object) -> None:
 
 @contextmanager
 def bench() -> Iterator[HotPathBench]:
-    """Set up a terminal and an outbound queue on a loop with a manual clock."""
+    """Set up a terminal and an outbound queue, on an event loop whose clock is set by hand, for this scope."""
     near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     near.setblocking(False)
     loop = asyncio.SelectorEventLoop()
@@ -153,7 +153,10 @@ TEXT = ("0123456789 abcdefghijklmnopqrstuvwxyz ABCDEFGHIJ é 漢字 🙂\n".enco
 
 @contextmanager
 def output(*, forwarded: bool = True) -> Iterator[tuple[WorkUnit, CountingPath]]:
-    """Drive 16 KiB of output, in the chunks of a PTY, until it is encoded for the phone."""
+    """Yield a unit that sends 16 KiB of output, in the chunks of a PTY, until it is encoded for the phone.
+
+    The other value is the path that counts the encoded bytes. If `forwarded` is false, output only goes into the ring.
+    """
     pieces = [TEXT[at : at + PIECE] for at in range(0, len(TEXT), PIECE)]
     with bench() as made:
         if not forwarded:
@@ -168,13 +171,13 @@ def output(*, forwarded: bool = True) -> Iterator[tuple[WorkUnit, CountingPath]]
 
 
 def hidden() -> AbstractContextManager[tuple[WorkUnit, CountingPath]]:
-    """Drive the same output in a terminal that is not shown, so that it only goes into the ring."""
+    """Yield a unit as `output` does, in a terminal that no phone shows, so that output only goes into the ring."""
     return output(forwarded=False)
 
 
 @contextmanager
 def key() -> Iterator[tuple[WorkUnit, CountingPath]]:
-    """Drive a key from the phone's frame to the program, and its echo back to a frame."""
+    """Yield a unit that passes a key from the phone's frame to the program, and its echo back into a frame."""
     text = json.dumps({"namespace": "terminal", "action": "terminal:input", "payload": {"uuid": "uuid", "data": "x"}})
     with bench() as made:
 
@@ -191,7 +194,7 @@ def key() -> Iterator[tuple[WorkUnit, CountingPath]]:
 
 @contextmanager
 def relay() -> Iterator[tuple[WorkUnit, CountingPath]]:
-    """Drive a packet with 16 KiB of output through the relay: read it, queue it, and take it from the queue."""
+    """Yield a unit that passes a packet with 16 KiB of output through the relay: read, queue, and take it out."""
     ledger = Ledger()
     payload = {"uuid": "uuid", "data": TEXT.decode(errors="replace")}
     text = "42" + json.dumps(["terminal:output", payload], ensure_ascii=False, separators=(",", ":"))
@@ -225,7 +228,7 @@ DRIVEN: Mapping[str, DrivenPath] = {one.__name__: one for one in (output, hidden
 
 
 def count(driven: DrivenPath) -> UnitCounts:
-    """Return the cost of UNITS units after a warm-up (`peak_bytes` is that of one unit)."""
+    """Return the counts of a driven path for UNITS units after a warm-up (`peak_bytes` is for a single unit)."""
     gc.collect()
     gc.disable()  # a collection would come at another time after every change
     try:
@@ -279,7 +282,10 @@ def _instructions(unit: WorkUnit) -> int:
 
 
 def _peak(unit: WorkUnit) -> int:
-    """Return the smallest peak of some units, because a unit may find a cache empty that the others use."""
+    """Return the smallest peak of allocated bytes in UNITS units.
+
+    The smallest, because a unit may find a cache empty that the others find filled.
+    """
     tracemalloc.start()
     try:
         unit()
@@ -309,18 +315,18 @@ def version() -> str:
 
 
 def stored(path: Path = STORED) -> dict[str, UnitCounts] | None:
-    """Return the stored counts of this version, or None."""
+    """Return the counts in the file `path` for this version of Python, by driven path, or None."""
     return json.loads(path.read_text()).get(version()) if path.exists() else None
 
 
 def store(counted: Mapping[str, UnitCounts], path: Path = STORED) -> None:
-    """Replace the stored counts of this version."""
+    """Replace the counts in the file `path` for this version of Python."""
     kept = json.loads(path.read_text()) if path.exists() else {}
     path.write_text(json.dumps({**kept, version(): counted}, indent=2, sort_keys=True) + "\n")
 
 
 def risen(counted: Mapping[str, UnitCounts], before: Mapping[str, UnitCounts]) -> list[str]:
-    """Return a line for each count that is higher than the stored one."""
+    """Return a line for each count that exceeds the stored one in `before` by more than is allowed."""
     found = []
     for name, counts in counted.items():
         for what, now in counts.items():
@@ -338,7 +344,10 @@ def risen(counted: Mapping[str, UnitCounts], before: Mapping[str, UnitCounts]) -
 
 
 def machine_instructions(name: str) -> float:
-    """Return the machine instructions of one unit, by callgrind, from two runs. Raises ClickException."""
+    """Return the machine instructions that callgrind counts for one unit of the driven path `name`.
+
+    They are the difference of two runs with different numbers of units. Raises ClickException.
+    """
     few, many = (_instructions_of_process(name, units) for units in (UNITS, 3 * UNITS))
     return (many - few) / (2 * UNITS)
 

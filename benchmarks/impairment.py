@@ -66,7 +66,7 @@ HEAD = """\
 
 @dataclass
 class NetworkRow:
-    """A row of the table: the figures of a peer over a wire, or the reason why there are none."""
+    """A row of the table: the figures of a peer over a wire, and the reason if some are missing."""
 
     wire: str
     peer: str
@@ -95,7 +95,7 @@ class NetworkVisit:
         line.figures["ping"] = f"{1000 * await self.link.ping():.1f} ms"
 
     async def file(self, line: NetworkRow) -> None:
-        """Measure printing a file, which must arrive complete."""
+        """Measure the rate at which a printed file arrives. It must arrive complete and unchanged."""
         terminal = await self.client.open()
         seen = await self.client.ask("file", terminal=terminal, path=str(self.payload.path))
         whole = (seen["bytes"], seen["sha256"]) == (self.payload.size, self.payload.sha256)
@@ -103,7 +103,7 @@ class NetworkVisit:
         await self.client.ask("shut", terminal=terminal)
 
     async def echo(self, line: NetworkRow) -> None:
-        """Measure the echo of single keys: alone, and beside a flood that is hidden or shown."""
+        """Measure the time until the echo of single keys: alone, and beside a flood in a hidden or a shown terminal."""
         typed, flooded = await self.client.open_many(2)
         for name, shown in (("idle", [typed]), ("unseen", [typed]), ("seen", [typed, flooded])):
             await self.client.show(shown)
@@ -117,7 +117,7 @@ class NetworkVisit:
             await self.client.ask("shut", terminal=terminal)
 
     async def interrupt(self, line: NetworkRow) -> None:
-        """Measure Ctrl-C, repeatedly, each time during a flood."""
+        """Measure, several times during a flood, the time from Ctrl-C to the prompt, and the output in between."""
         terminal = await self.client.open()
         times, after = [], []
         for _ in range(self.presses):
@@ -135,7 +135,7 @@ def _ms(times: Sequence[float]) -> str:
 
 
 def behind(peer: BenchPeer, address: str) -> BenchPeer:
-    """Return the peer such that its server can be reached over the wire: a MobiFai then listens at `address`."""
+    """Return a copy of a peer whose server can be reached over the wire: a MobiFai server listens at `address`."""
 
     def launch(found: BenchTools, folder: Path) -> Launch:
         usual = peer.launch(found, folder)
@@ -146,7 +146,7 @@ def behind(peer: BenchPeer, address: str) -> BenchPeer:
 
 
 def reached(server: RunningServer, address: str) -> Mapping[str, object]:
-    """Return the options for the client of a server, with `address`, its end of the wire, in the server's URL."""
+    """Return the options for a server's client, with `address`, the server's end of the wire, as host of the URL."""
     return {**server.options, "url": str(server.options["url"]).replace("127.0.0.1", address)}
 
 
@@ -188,7 +188,7 @@ async def measure(peer: BenchPeer, wires: Sequence[str], visit: NetworkVisit) ->
 async def measure_all(
     peers: Sequence[BenchPeer], wires: Sequence[str], presses: int, file_bytes: int, found: BenchTools, folder: Path
 ) -> list[NetworkRow]:
-    """Return all rows, by wire and then by peer."""
+    """Measure each peer over each wire, and return all rows, sorted by wire and then by peer."""
     payload, lines = write(folder / "payload", file_bytes), []
     for peer in peers:
         place = Path(tempfile.mkdtemp(dir=folder, prefix="visit-")) / peer.name

@@ -24,7 +24,7 @@ SeriesGenerator = Callable[[Random, Sequence[int]], list[float]]
 
 
 def wobble(size: float) -> SeriesGenerator:
-    """Return noise with a normal distribution; `size` is its standard deviation."""
+    """Return a series of independent values with a normal distribution; `size` is its standard deviation."""
     return lambda random, cycles: [random.gauss(0, size) for _ in cycles]
 
 
@@ -59,7 +59,7 @@ def steps(count: int, size: float) -> SeriesGenerator:
 
 
 def filling(size: float, most: int) -> SeriesGenerator:
-    """Return a cache that gains one entry of `size` a cycle until it is full, after up to `most` cycles."""
+    """Return the size of a cache that gains an entry of `size` in each cycle until it is full, within `most` cycles."""
 
     def course(random: Random, cycles: Sequence[int]) -> list[float]:
         full = random.randint(1, most)
@@ -69,7 +69,7 @@ def filling(size: float, most: int) -> SeriesGenerator:
 
 
 def settling(size: float, most: int) -> SeriesGenerator:
-    """Return a cache of random keys, which fills more and more slowly: at most `most` entries of `size` each."""
+    """Return the size of a cache of random keys, which fills ever more slowly, up to `most` entries of `size`."""
 
     def course(random: Random, cycles: Sequence[int]) -> list[float]:
         keys = random.randint(1, most)
@@ -89,12 +89,12 @@ def sawtooth(size: float) -> SeriesGenerator:
 
 
 def leak(size: float, every: float = 1) -> SeriesGenerator:
-    """Return a leak of `size` that occurs once in `every` cycles."""
+    """Return the total of a leak of `size` that occurs regularly, once in `every` cycles."""
     return lambda _, cycles: [size * (cycle // every) for cycle in cycles]
 
 
 def rare(size: float, every: int) -> SeriesGenerator:
-    """Return a leak of `size` at random, in one of `every` cycles."""
+    """Return the total of a leak of `size` that occurs at random, on average once in `every` cycles."""
 
     def course(random: Random, cycles: Sequence[int]) -> list[float]:
         hits = [random.random() * every < 1 for _ in range(max(cycles))]
@@ -104,7 +104,7 @@ def rare(size: float, every: int) -> SeriesGenerator:
 
 
 def table(size: float) -> SeriesGenerator:
-    """Return the memory of a dictionary that gains one entry a cycle: its table doubles in size when it is full."""
+    """Return the size of a dictionary that gains one entry in each cycle, and whose table doubles when it is full."""
     return lambda _, cycles: [size * 2.0 ** (cycle * 3 // 2).bit_length() for cycle in cycles]
 
 
@@ -166,7 +166,7 @@ NOISES: Sequence[tuple[str, Gauge, SeriesGenerator]] = (
 
 
 def judged(course: SeriesGenerator, gauge: Gauge, random: Random, start: int, block: int) -> Judgement:
-    """Judge 8 blocks of a series in a new process: `start` cycles of warm-up, `block` cycles for each block."""
+    """Generate the series of a new process and judge 8 blocks of `block` cycles, after `start` cycles of warm-up."""
     cycles = [start + block * number for number in range(9)]
     return judge(list(zip(cycles, course(random, cycles), strict=True)), gauge)
 
@@ -194,7 +194,7 @@ def smallest(noise: SeriesGenerator, gauge: Gauge, number: int) -> tuple[float, 
 
 
 def main(times: int) -> None:
-    """Print a row for each series."""
+    """Judge each series `times` times, and print a row for each with the shares of suspicions and of convictions."""
     for title, courses in (("clean: false alarms", CLEAN), ("leaks: found", LEAKS)):
         print(f"{title:<40}{'suspicious %':>14}{'convicted %':>14}   of {times:,}")
         for name, gauge, course in courses:

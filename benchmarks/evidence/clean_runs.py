@@ -32,7 +32,7 @@ async def _run(unit: str, folder: Path, known: ResultsByUnit) -> RunResult:
 
 
 def clean_detail(report: Report) -> dict[str, Any]:
-    """Return the details to store about a run without a plant."""
+    """Return the details to store about a run of soak without a planted leak, given its report."""
     return {
         "verdict": report.verdict,
         "cycles": report.cycles,
@@ -53,9 +53,9 @@ def _gate_seeds() -> Sequence[str]:
 
 
 async def _run_gate(unit: str, folder: Path, known: ResultsByUnit) -> RunResult:
-    """Run the gate with both sides at the same commit.
+    """Run the memory gate with the seed `unit` and both sides at one commit, so that any growth is a false alarm.
 
-    The base is built from the commit, the candidate is its wheel.
+    The base is built from that commit, and the candidate is the installed wheel of that commit.
     """
     del known
     words = ["profile", "gate", "--base", "HEAD", "--allow-identical", "--seed", unit, "--no-culprits"]

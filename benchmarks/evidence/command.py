@@ -1,4 +1,4 @@
-"""The command that makes the evidence: lists missing units, runs them, renders the pages. Owns the options."""
+"""The command that makes the evidence: lists and runs missing units, and renders the pages. Owns the options."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ EPILOG = (
 
 
 def make_command(kinds: Sequence[EvidenceKind], root: Path) -> click.Command:
-    """Return the command for these kinds of evidence, of the checkout at `root`."""
+    """Return the command that makes these kinds of evidence about the checkout at `root`."""
     by_name = {kind.name: kind for kind in kinds}
 
     @click.command(epilog=EPILOG)

@@ -1,4 +1,4 @@
-"""The example of a soak: a run of 75 minutes, whose report is stored with shortened paths."""
+"""The example of a soak report in the documentation: that of a run of 75 minutes, stored with shortened paths."""
 
 import hashlib
 import os
@@ -46,7 +46,10 @@ async def _run(unit: str, folder: Path, known: ResultsByUnit) -> RunResult:
 
 
 def _places(folder: Path) -> dict[str, str]:
-    """Return replacements for this machine's paths, the longest first, because one may contain another."""
+    """Return a short text for each path of this machine that a report may have.
+
+    Longer paths come first, because a path may contain another one.
+    """
     stdlib, packages = Path(sysconfig.get_path("stdlib")), Path(sysconfig.get_path("purelib"))
     short = {packages: packages.name, stdlib: stdlib.name, Path(sys.prefix): "VENV", folder: "RUN", Path.home(): "~"}
     found = {str(place): name for path, name in short.items() for place in (path, path.resolve())}
@@ -54,7 +57,7 @@ def _places(folder: Path) -> dict[str, str]:
 
 
 def shortened(text: str, places: Mapping[str, str]) -> str:
-    """Return the text of a report without the paths of this machine."""
+    """Return the text of a report, with each path in `places` replaced by its short text."""
     for path, short in places.items():
         text = text.replace(f"{path}/", f"{short}/").replace(f'"{path}"', f'"{short}"')
     return text

@@ -1,4 +1,7 @@
-"""The same plants with other leak finders: each cell of their table is a unit. No result counts as right or wrong."""
+"""Tests other leak finders than soak with the plants: each cell of their table is a unit.
+
+Every answer of a finder counts as a right result of the unit, because the finder is not the product.
+"""
 
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -22,7 +25,7 @@ def _units() -> Sequence[str]:
 
 
 def _ready(unit: str, known: ResultsByUnit) -> bool:
-    """Return whether a unit can run yet: a limit needs all clean runs that calibrate it."""
+    """Return whether a unit can run yet. A run of memray with a limit needs the clean runs that calibrate the limit."""
     judged_by_memray = unit.startswith("memray") and not unit.startswith("memray calibration")
     return not judged_by_memray or all(cell.key in known and known[cell.key].final for cell in calibrations())
 
@@ -43,7 +46,7 @@ async def _run(unit: str, folder: Path, known: ResultsByUnit) -> RunResult:
 
 
 def measured(known: ResultsByUnit) -> list[CellResult]:
-    """Return the results of the cells that are done. The result of a failed cell has the error."""
+    """Return the results of those cells that have one. Failed cells are left out."""
     return [
         msgspec.convert(one.detail["cell"], CellResult) for one in known.values() if one.outcome is UnitOutcome.RIGHT
     ]

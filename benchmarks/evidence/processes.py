@@ -48,7 +48,10 @@ class CompletedCommand:
 
 
 async def mobifai(words: Sequence[str], folder: Path, seconds: float, cwd: Path | None = None) -> CompletedCommand:
-    """Run `mobifai` with `words` and `--report report` in a folder, and end it after `seconds`."""
+    """Run `mobifai` with `words`, `--json` and a report below `folder`. If it takes longer than `seconds`, end it.
+
+    It runs in the directory `cwd`, or else in `folder`.
+    """
     words = [*words, "--report", "report" if cwd is None else str(folder / "report"), "--json"]
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "mobifai", *words),
@@ -73,13 +76,13 @@ async def mobifai(words: Sequence[str], folder: Path, seconds: float, cwd: Path 
 
 
 def _end_with_the_parent() -> None:
-    """Let the kernel end this process if the runner is killed (Linux only)."""
+    """Let the kernel end this new process if the process that started it is killed (Linux only)."""
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Ask a running process to end, and kill its whole session if it does not."""
+    """Ask a process to end if it still runs, and kill its whole session after `END_SECONDS`."""
     if process.returncode is not None:
         return
     with suppress(ProcessLookupError):

@@ -1,4 +1,4 @@
-"""The revision of the evidence: a digest of the relevant sources, the commit, the machine."""
+"""The revision that the evidence is about: a digest of the sources that affect it, the commit, and the machine."""
 
 import hashlib
 import os
@@ -25,7 +25,7 @@ class RevisionError(MobiFaiError):
 
 
 class Origin(NamedTuple):
-    """The origin of a result, for the page."""
+    """The commit and the machine of a result, as texts for the page."""
 
     commit: str
     machine: str
@@ -44,7 +44,7 @@ def digest(root: Path, paths: Iterable[str], python: str | None = None) -> str:
 
 
 def _relevant(file: Path) -> bytes:
-    """Return what counts of a file: its content; of a Python file, the code without comments and docstrings."""
+    """Return what the digest has of a file: its content; of a Python file, its code without comments and docstrings."""
     content = file.read_bytes()
     return code_of(content.decode()).encode() if file.suffix == ".py" else content
 
@@ -55,16 +55,16 @@ def _sources(root: Path, paths: Iterable[str]) -> list[str]:
 
 
 def revision(root: Path, sources: tuple[str, ...] = ()) -> str:
-    """Return the revision of a kind.
+    """Return the revision of a kind of evidence.
 
-    It consists of the product's digest and the digest of `sources`, on which only this kind depends.
+    It consists of the digest of MobiFai's own sources, and the digest of `sources`, on which only this kind depends.
     """
     product = digest(root, PRODUCT)
     return f"{product}-{digest(root, sources)}" if sources else product
 
 
 def origin(root: Path) -> Origin:
-    """Return the commit (with the reasons if it does not describe the sources exactly) and the machine."""
+    """Return the commit of the checkout and the machine. The reasons of `inexact` follow the commit."""
     commit = _git(root, "rev-parse", f"--short={DIGITS}", "HEAD").strip()
     system = f"{platform.system()} {platform.machine()}, {os.cpu_count() or 1} CPUs"
     python = f"{platform.python_implementation()} {platform.python_version()}"
@@ -73,7 +73,7 @@ def origin(root: Path) -> Origin:
 
 
 def inexact(root: Path) -> list[str]:
-    """Return the reasons why results are not those of a commit's wheel. Changes in docs/ are ignored."""
+    """Return the reasons why results made now are not exactly those of the commit: edits outside docs/, or no wheel."""
     changed = _git(root, "status", "--porcelain", "--", ".", ":(exclude)docs").strip()
     return [*(["dirty"] if changed else []), *([] if _is_installed(root) else ["not its wheel"])]
 

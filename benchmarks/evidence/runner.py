@@ -1,6 +1,6 @@
-"""Runs missing units, several at a time, until all are done, the time is over, or a stop is requested.
+"""Runs the units without a result, several at a time, until all are done, the time is over, or a stop is requested.
 
-Owns the tasks of the running units and their folders. A unit that is stopped leaves nothing in the store.
+Owns the tasks of the running units and their folders. A unit that is stopped leaves no result in the store.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ class UnitSelection:
     units: frozenset[str] = frozenset()
 
     def missing(self, evidence: dict[str, KindEvidence]) -> Iterator[tuple[EvidenceKind, str]]:
-        """Yield the units to run, in order."""
+        """Yield (kind, unit) for those of the chosen units that still have to run, in order."""
         for kind in self.kinds:
             for unit in evidence[kind.name].missing:
                 if not self.units or unit in self.units:
@@ -35,9 +35,9 @@ class UnitSelection:
 
 
 def estimate(kind: EvidenceKind, unit: str, evidence: KindEvidence) -> float:
-    """Return how many seconds a unit will take.
+    """Return an estimate of how many seconds a unit will take.
 
-    This is the estimate of its kind, corrected by the durations of finished units.
+    This is the first estimate of its kind, multiplied by the factor by which finished units took longer.
     """
     ratios = [one.seconds / kind.seconds(one.unit) for one in evidence.results if one.outcome is not UnitOutcome.FAILED]
     return kind.seconds(unit) * (median(ratios) if ratios else 1.0)
@@ -63,7 +63,7 @@ class EvidenceRunner:
         self._done, self._total = 0, len(list(choice.missing(store.evidence)))
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Run units until no missing unit fits into the time, or `stop` is set. Raises what the store raises."""
+        """Run units until none that is left fits into the time, or `stop` is set. Raises what the store raises."""
         stopping = asyncio.create_task(stop.wait())
         try:
             while not stop.is_set():
@@ -88,7 +88,7 @@ class EvidenceRunner:
             self._going[asyncio.create_task(self._run(kind, unit))] = (kind.name, unit)
 
     def _next(self) -> tuple[EvidenceKind, str] | None:
-        """Return the first unit that is not running, is ready, and fits into the time, or None."""
+        """Return (kind, unit) for the first unit that does not run yet, is ready, and fits into the time; or None."""
         evidence, under_way = self._store.evidence, set(self._going.values())
         left = self._deadline - self._clock()
         for kind, unit in self._choice.missing(evidence):

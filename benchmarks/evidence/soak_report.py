@@ -16,10 +16,10 @@ NOT_JUDGED = ("rss.bytes", "uncollected")
 
 
 def outcome_of(report: Report, *, leaks: bool) -> UnitOutcome:
-    """Return whether the run's verdict is right. `leaks`: a leak was planted, so the verdict must report one.
+    """Return whether the verdict of a run of soak is right. `leaks`: a leak was planted, so the run must report it.
 
-    Without a verdict the run failed and can be repeated. But lost bytes are a fault of the product, so that such a run
-    counts as wrong.
+    A run without a verdict counts as failed, so that it is repeated. If it lost bytes, it counts as wrong, because that
+    is a fault of the product.
     """
     if report.verdict == "held":
         return UnitOutcome.WRONG if leaks else UnitOutcome.RIGHT
@@ -30,12 +30,12 @@ def outcome_of(report: Report, *, leaks: bool) -> UnitOutcome:
 
 
 def findings(report: Report) -> list[str]:
-    """Return each finding's kind and name."""
+    """Return the kind and the name of each finding in the report, as one text."""
     return [f"{one.kind} {one.name}" for one in report.findings]
 
 
 def suspected(report: Report) -> bool:
-    """Return whether any scenario was repeated in a fresh process."""
+    """Return whether growth was suspected in any scenario, so that it was repeated in a fresh process."""
     return any(one.phase is Phase.CONFIRMED for one in report.scenarios)
 
 
@@ -75,5 +75,8 @@ def unfilled(report: Report) -> dict[str, str]:
 
 
 def values_of(runs: Iterable[Mapping[str, Mapping[str, float]]], scenario: str, key: str) -> Sequence[float]:
-    """Return the values of one gauge in one scenario from all runs, sorted."""
+    """Return the smallest leaks of all runs in one scenario for the gauge `key`, in ascending order.
+
+    Each run is what `smallest_leaks` returned.
+    """
     return sorted(run[scenario][key] for run in runs if key in run.get(scenario, {}))

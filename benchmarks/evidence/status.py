@@ -1,4 +1,4 @@
-"""The state of the evidence: the finished units, the missing ones, and an estimate of the time."""
+"""The state of the evidence: how many units are finished and missing, and how long the missing ones will take."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ ROW = "{:14} {:>6} {:>6} {:>6} {:>6} {:>6} {:>8} {:>9}"
 
 
 def status(choice: UnitSelection, evidence: Mapping[str, KindEvidence], jobs: int) -> str:
-    """Return a line for each kind, and the total."""
+    """Return a text with a line for each kind, the time for all missing units, and each wrong or failed result."""
     lines = [ROW.format("", "units", "right", "wrong", "failed", "again", "missing", "minutes")]
     lines += [_line(kind, evidence[kind.name], choice) for kind in choice.kinds]
     total = sum(_seconds(kind, evidence[kind.name], choice) for kind in choice.kinds)

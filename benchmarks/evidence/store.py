@@ -1,4 +1,4 @@
-"""The file of results: JSON Lines, appended when a unit ends, so that a kill loses only the running units."""
+"""The file of results (JSON Lines). A result is appended when its unit ends, so a kill loses only running units."""
 
 import fcntl
 import os
@@ -18,11 +18,11 @@ _LINE = msgspec.json.Decoder(UnitPlan | UnitResult)
 
 
 class ResultStoreError(Exception):
-    """The file is in use or invalid. The message says what to do."""
+    """The file of results is in use or invalid. The message says what to do."""
 
 
 def read(docs: Path) -> list[UnitPlan | UnitResult]:
-    """Return the contents of the file in the folder `docs`, or an empty list if there is no file.
+    """Return the plans and results in the file below the folder `docs`, or an empty list if there is no file.
 
     Raises ResultStoreError.
     """
@@ -68,7 +68,7 @@ class ResultStore:
 
     @property
     def evidence(self) -> dict[str, KindEvidence]:
-        """Return the evidence by kind."""
+        """The evidence of each planned kind, by the kind's name."""
         return evidence(self._lines)
 
     def known(self, kind: str) -> ResultsByUnit:
@@ -77,11 +77,11 @@ class ResultStore:
         return found.last if found else {}
 
     def other_revisions(self, revisions: Mapping[str, str]) -> list[KindEvidence]:
-        """Return the evidence whose results are of another revision than `revisions` has for its kind."""
+        """Return the evidence of those kinds whose stored results are not of the kind's revision in `revisions`."""
         return [one for name, one in self.evidence.items() if one.results and revisions.get(name) != one.plan.revision]
 
     def begin(self, plans: list[UnitPlan]) -> None:
-        """Store the plans of a run. Results that belong to no plan, by kind and revision, are discarded."""
+        """Store the plans of a run. Discard stored results whose kind and revision are those of none of the plans."""
         revisions = {plan.kind: plan.revision for plan in plans}
         kept = [one for one in self._lines if isinstance(one, UnitResult) and revisions.get(one.kind) == one.revision]
         lines: list[UnitPlan | UnitResult] = [*plans, *kept]
@@ -90,7 +90,7 @@ class ResultStore:
             self._write_all()
 
     def add(self, result: UnitResult, files: Mapping[str, bytes]) -> None:
-        """Store a result with its files. Raises OSError."""
+        """Write the files of a result below the folder of the pages, and append the result. Raises OSError."""
         for name, content in files.items():
             place = self._docs / name
             place.parent.mkdir(parents=True, exist_ok=True)

@@ -27,7 +27,7 @@ class UnitOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """The result of a run. `summary` is a short sentence; `files` are written below the folder of the pages."""
+    """The result of a unit's run. `summary` is a short text; `files` are written below the folder of the pages."""
 
     outcome: UnitOutcome
     summary: str
@@ -74,10 +74,10 @@ ResultsByUnit = Mapping[str, UnitResult]
 class EvidenceKind:
     """Units that are run in the same way.
 
-    `run` gets a unit, an empty folder that is removed afterwards, and the known results of the kind. It may raise
-    OSError, ValueError and LookupError. `seconds` is the first estimate for a unit. `sources` are files that can change
-    the results, in addition to the product's files. `ready` says whether a unit can run yet, given the results of other
-    units of its kind.
+    `units` returns their names. `run` gets a unit, an empty folder that is removed afterwards, and the known results of
+    the kind. It may raise OSError, ValueError and LookupError. `seconds` returns the first estimate of a unit's
+    duration. `sources` are files that can change the results, in addition to the product's files. `ready` returns
+    whether a unit can run yet, given the results of other units of its kind.
     """
 
     name: str
@@ -115,11 +115,11 @@ class KindEvidence:
         return sorted(again, key=lambda one: (self.plan.units.index(one.unit), one.attempt))
 
     def of(self, outcome: UnitOutcome) -> list[UnitResult]:
-        """Return the last results with this outcome."""
+        """Return the last results of those units whose last result has this outcome."""
         return [one for one in self.last.values() if one.outcome is outcome]
 
     @classmethod
     def by(cls, plan: UnitPlan, results: Iterable[UnitResult]) -> "KindEvidence":
-        """Return the evidence of a plan's kind and revision."""
+        """Return the evidence for a plan: those of `results` that have its kind, its revision and one of its units."""
         own = (one for one in results if (one.kind, one.revision) == (plan.kind, plan.revision))
         return cls(plan, tuple(one for one in own if one.unit in plan.units))

@@ -1,6 +1,6 @@
-"""One cell of the table, which is measured in a separate process.
+"""Measures one cell of the table of leak finders in a separate process.
 
-A cell is one finder with one plant, or without a plant. Owns the process and its folder.
+A cell is one run of a finder with one plant, or without a plant. Owns the process and its folder.
 """
 
 import asyncio
@@ -57,8 +57,10 @@ MEMRAY_OPTIONS = ("--memray", "--hide-memray-summary", "-p", "no:logging", "-p",
 
 @dataclass(frozen=True, slots=True)
 class FinderCell:
-    """A measurement to take. `tool`: `memray` or `rss`; `role`: `calibration`, `clean`, `leak`, `decoy`; `limit` in
-    bytes, for memray alone.
+    """A cell to measure.
+
+    `tool` is `memray` or `rss`, and `role` is `calibration`, `clean`, `leak` or `decoy`. `limit` is the number of bytes
+    at which pytest-memray reports a location; RSS has none.
     """
 
     tool: str
@@ -75,10 +77,10 @@ class FinderCell:
 
 
 class CellResult(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The result of one cell. `alarm` is the finder's own answer (memray); `course` is RSS in bytes.
+    """The result of one cell. `alarm` is the answer of pytest-memray; `course` is RSS in bytes after each sample.
 
     `largest` is the number of bytes that the worst location kept, and `at` is the innermost line of Python there.
-    `names_plant` is true if the plant called any location above the limit. `error` is the reason if there is no answer.
+    `names_plant` is true if a stack above the limit has a line of a plant. `error` is the reason if there is no answer.
     """
 
     key: str
@@ -100,7 +102,7 @@ class CellResult(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 async def measure(cell: FinderCell, events: int) -> CellResult:
-    """Run a cell to its end. An error becomes part of the result and is not raised."""
+    """Measure a cell with `events` events. An error is stated in the result and not raised."""
     started, folder = time.monotonic(), Path(tempfile.mkdtemp(prefix="leak-finders-"))
     run = _memray if cell.tool == "memray" else _rss
     try:
@@ -133,7 +135,7 @@ async def _memray(cell: FinderCell, events: int, folder: Path) -> dict[str, obje
 
 
 def _failed_by_memray(junit: Path, said: str) -> bool:
-    """Return whether memray failed the test. Raises ValueError if it failed for another reason."""
+    """Return whether pytest-memray failed the test because of a leak. Raises ValueError for any other failure."""
     case = next(ElementTree.parse(junit).iter("testcase"))  # noqa: S314 - written by our own run
     failure = case.find("failure")
     if failure is None and case.find("error") is None:
@@ -144,7 +146,7 @@ def _failed_by_memray(junit: Path, said: str) -> bool:
 
 
 def _locations(recorded: Path, limit: int) -> dict[str, object]:
-    """Return the worst location in the records that the plugin judges."""
+    """Return the fields of a CellResult about locations, from the records of memray that pytest-memray judges."""
     records = sorted(FileReader(recorded).get_leaked_allocation_records(), key=lambda one: one.size, reverse=True)
     over = [one.stack_trace() for one in records if one.size >= limit]
     places = [(_place(one.stack_trace(max_stacks=1)), one.size) for one in records[:MOST_PLACES]]

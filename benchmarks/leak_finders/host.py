@@ -1,4 +1,4 @@
-"""An agent in this process, with or without a plant, and the events that every finder causes in it.
+"""An agent in this process, with or without a plant, and the events in it that are caused for every finder.
 
 `python -m benchmarks.leak_finders.host MOMENT PLANT FOLDER EVENTS` (PLANT may be `-`) prints RSS at rest as a JSON list
 of bytes. The first value is from before the first event. Owns the event loop of the agent. Draws no conclusions.
@@ -30,7 +30,10 @@ DESCRIPTORS = 4096
 
 
 class HostedAgent:
-    """An agent that runs only during calls of the methods. Enter and leave it in the same thread."""
+    """An agent in this process. Its event loop runs only during calls of the methods.
+
+    Enter and leave it in the same thread.
+    """
 
     def __init__(self, moment: str, plant: str, folder: Path) -> None:
         self._cause, self._plant, self._folder = CAUSES[LifecycleEvent(moment)], plant, folder

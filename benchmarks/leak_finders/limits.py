@@ -1,4 +1,4 @@
-"""Calibrates pytest-memray with clean runs: finds its limits, and the locations that a filter ignores. Pure."""
+"""Calibrates pytest-memray with clean runs: finds the limits to use, and the locations that a filter ignores. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ CALIBRATION_RUNS, FILTER_RUNS = 5, 3
 
 
 def hosted() -> tuple[Plant, ...]:
-    """Return the plants whose moments occur in a single process without a network, and that are not in libraries."""
+    """Return the plants that a `HostedAgent` can have: their moments need no network, and they are in no library."""
     return tuple(one for one in plants() if one.family != "libraries" and one.on in CAUSES)
 
 
@@ -49,7 +49,7 @@ class AllocationFilter:
 
     @classmethod
     def by(cls, kind: LifecycleEvent, results: Iterable[CellResult]) -> Self:
-        """Return the filter for a kind of event."""
+        """Return the filter for a kind of event, from the calibration runs in `results`."""
         own = [one for one in results if one.role == "calibration" and kind_of(one.moment) is kind and not one.error]
         number = {one.key: int(one.key.rpartition(" ")[2]) for one in own}
         places = frozenset(at for one in own if number[one.key] < FILTER_RUNS for at, _ in one.places)
@@ -58,18 +58,18 @@ class AllocationFilter:
 
 
 def kept(one: CellResult, places: frozenset[str]) -> int:
-    """Return the most bytes that one location keeps in a run, without `places` and the hooks of plants."""
+    """Return the most bytes that any location keeps in a run, except locations in `places` and in hooks of plants."""
     return max((size for at, size in one.places if at not in places and not at.startswith(HOOKS)), default=0)
 
 
 def slim(one: CellResult, places: frozenset[str]) -> CellResult:
-    """Return a result with the worst location that the filter does not ignore, and no others."""
+    """Return a copy of a result that has only the worst location which is neither in `places` nor a hook of plants."""
     asked = [(at, size) for at, size in one.places if at not in places and not at.startswith(HOOKS)]
     return msgspec.structs.replace(one, places=sorted(asked, key=lambda place: -place[1])[:1])
 
 
 def distinct(one: CellResult) -> CellResult:
-    """Return a result with each location once, with the most bytes kept there."""
+    """Return a copy of a result with each location only once, with the most bytes that a stack kept there."""
     most: dict[str, int] = {}
     for at, size in one.places:
         most[at] = max(size, most.get(at, 0))

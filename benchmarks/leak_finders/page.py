@@ -1,4 +1,4 @@
-"""Renders the page of the comparison as Markdown."""
+"""Renders leak-finders.md, the page that compares soak with other leak finders."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -46,7 +46,10 @@ def page_of(
     versions: Mapping[str, str],
     made: str,
 ) -> str:
-    """Return the page. `soak` has the answers of soak's self-test, and `made` says where the results come from."""
+    """Return the page, given the results of all cells.
+
+    `soak` has the answers of soak's self-test, and `made` is the paragraph that says where the results come from.
+    """
     answers = answers_of(results, soak)
     scores = {finder: score_of(finder, answers) for finder in FINDERS}
     words = _figures(results, scores, plants)

@@ -1,4 +1,4 @@
-"""The cells of the table."""
+"""The cells of the table of leak finders, as a list of measurements to take."""
 
 from collections.abc import Mapping
 
@@ -21,7 +21,10 @@ def calibrations() -> list[FinderCell]:
 
 
 def judged(limits: Mapping[LifecycleEvent, int] | None = None) -> list[FinderCell]:
-    """Return all other cells (plants and clean runs with both finders), possible false alarms first."""
+    """Return all other cells: plants and clean runs, each with memray and with RSS. Leaks come last.
+
+    `limits` are those of memray by kind of event, or None if they are not known yet.
+    """
     by_kind = dict.fromkeys(KINDS, NO_LIMIT) if limits is None else limits
     cells = []
     for plant in hosted():

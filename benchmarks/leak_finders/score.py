@@ -25,7 +25,7 @@ class FinderAnswer:
 
 
 def answers_of(results: Sequence[CellResult], soak: Iterable[FinderAnswer] = ()) -> list[FinderAnswer]:
-    """Return the answers of all finders, those of `mobifai soak` first."""
+    """Return the answers of all finders: those of `mobifai soak`, which are `soak`, and then those in `results`."""
     filters = {kind: AllocationFilter.by(kind, results) for kind in KINDS}
     found = [*soak]
     for one in results:
@@ -53,7 +53,7 @@ def _answer(finder: str, one: CellResult, says: Callable[[CellResult], bool]) ->
 
 @dataclass(frozen=True, slots=True)
 class FinderScore:
-    """The score of a finder by role of the cells.
+    """The numbers of a finder's alarms and answers by role of the cells, and of cells without an answer (`silent`).
 
     `seconds` is the median duration of a cell, `total_seconds` the sum.
     """
@@ -78,7 +78,7 @@ def score_of(finder: str, answers: Iterable[FinderAnswer]) -> FinderScore:
 
 
 def at_limits(results: Iterable[CellResult], factor: float) -> dict[str, int]:
-    """Return pytest-memray's alarms by role, with `factor` times its limits."""
+    """Return how many alarms pytest-memray would have raised with `factor` times its limits, by role of the cells."""
     alarms = dict.fromkeys(ROLES, 0)
     for one in results:
         if one.tool == "memray" and one.role in alarms and not one.error:

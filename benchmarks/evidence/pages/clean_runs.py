@@ -18,7 +18,7 @@ counts.
 
 
 def page(evidence: Mapping[str, KindEvidence]) -> str:
-    """Return the page."""
+    """Return the page clean-runs.md, given the results by kind."""
     parts = ["# Clean runs\n", "Runs in which nothing was planted. Each alarm in them is a false one.\n"]
     for name, title in (("clean-runs", "## Whole quick runs of soak\n"), ("gate-runs", "## Whole runs of the gate\n")):
         if name in evidence:
@@ -57,7 +57,11 @@ def _smallest(own: KindEvidence) -> list[str]:
 
 
 def smallest_table(runs: list[Mapping[str, Mapping[str, float]]]) -> str:
-    """Return a row for each gauge of each process, with a column for each scenario."""
+    """Return the table of the smallest leaks that runs would have found.
+
+    It has a row for each gauge of each process, and a column for each scenario. A run has a value by scenario and by
+    `process|gauge|unit`.
+    """
     scenarios = list(dict.fromkeys(name for run in runs for name in run))
     keys = sorted({key for run in runs for gauges in run.values() for key in gauges})
     rows = []

@@ -15,7 +15,7 @@ none of them is. *Unattributed*: growth was seen, and no line named. *Missed*: n
 
 
 def page(evidence: Mapping[str, KindEvidence]) -> str:
-    """Return the page."""
+    """Return the page culprits.md, given the results by kind."""
     own = evidence["culprits"]
     rows = [one for one in own.last.values() if one.detail]
     counts = Counter(one.detail["said"] for one in rows)

@@ -8,7 +8,7 @@ from benchmarks.evidence.units import KindEvidence, UnitResult
 
 
 def page(evidence: Mapping[str, KindEvidence]) -> str:
-    """Return the page."""
+    """Return the page example-soak/README.md, given the results by kind."""
     own = evidence["example"]
     done = [one for one in own.last.values() if one.detail]
     parts = ["# A soak of 75 minutes\n", origin(own, "../evidence/results.jsonl"), *map(_run, done)]

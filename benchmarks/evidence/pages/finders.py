@@ -1,4 +1,4 @@
-"""leak-finders.md: the same plants with other leak finders, beside the self-test of the same revision. Pure."""
+"""leak-finders.md: which plants other leak finders find, beside soak's own self-test of that revision. Pure."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ from benchmarks.leak_finders.score import FinderAnswer, by_soak
 
 
 def page(evidence: Mapping[str, KindEvidence]) -> str:
-    """Return the page."""
+    """Return the page leak-finders.md, given the results by kind."""
     own = evidence["leak-finders"]
     cells = measured(own.last)
     known = [one for one in own.last.values() if one.detail and one.detail["family"]]

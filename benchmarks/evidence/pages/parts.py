@@ -54,5 +54,5 @@ def _runs(what: str, runs: Sequence[UnitResult]) -> str:
 
 
 def command(evidence: KindEvidence) -> str:
-    """Return the command of the first unit that has one, as code in a paragraph."""
+    """Return the command line of the first unit of a kind whose result has one, as code in a paragraph."""
     return next((f"One of the commands: `{one.command}`\n" for one in evidence.last.values() if one.command), "")

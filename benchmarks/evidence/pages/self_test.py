@@ -1,4 +1,4 @@
-"""Renders self-test.md: the confusion matrix, and a row for each plant."""
+"""Renders self-test.md: how many plants and decoys soak judged right and wrong, and a row for each plant."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from benchmarks.evidence.units import KindEvidence, UnitOutcome, UnitResult
 
 
 def page(evidence: Mapping[str, KindEvidence]) -> str:
-    """Return the page."""
+    """Return the page self-test.md, given the results by kind."""
     own = evidence["self-test"]
     rows = [one for one in own.last.values() if one.detail]
     parts = [
