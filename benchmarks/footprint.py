@@ -27,7 +27,7 @@ STEPS = {
         "from mobifai.webrtc import loader; loader.load()",
     ),
 }
-"""For each step, Python's options or a line of code.
+"""For each step, the options of Python, or a line of code that it runs.
 
 HTTP is needed at the first connection, WebRTC at the first pairing.
 """

@@ -40,7 +40,7 @@ WINDOWS = 8
 SHORTEST_WINDOW: Final = 1.0
 """Shortest window, in seconds, that allows a verdict. In a shorter one the agent does too little to show growth."""
 CONCLUDE_SECONDS: Final = 20.0
-"""Seconds to wait for the agent's findings after a request to end early."""
+"""Seconds to wait for the agent's findings after the request to end the examination early."""
 
 
 class AttachRun:

@@ -29,7 +29,7 @@ class ProfileGroup(click.Group):
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """Parse the arguments, or print the help."""
+        """Parse the arguments of `mobifai profile`, or print its help. Raises CommandError if it can't be printed."""
         with checked_output():
             return super().make_context(info_name, args, parent=parent, **extra)
 
@@ -38,7 +38,7 @@ class ProfileGroup(click.Group):
         return [*COMMANDS]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return the command with this name, or None."""
+        """Import and return the subcommand with this name, or return None if there is none."""
         if cmd_name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[cmd_name].partition(":")
@@ -46,7 +46,7 @@ class ProfileGroup(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command with signal handlers. Raises CommandError."""
+        """Run the subcommand with signal handlers installed. Raises CommandError."""
         ctx.default_map = {name: ctx.default_map or {} for name in COMMANDS}  # the settings apply to each command
         return run_with_signals(ctx, Interruption(), super().invoke)
 

@@ -105,7 +105,7 @@ class _CauseRates:
 
 
 def compare(before: ProfileReport, after: ProfileReport, by: Product = Product()) -> ProfileComparison:  # noqa: B008 - frozen
-    """Compare two reports. `by` identifies the MobiFai that compares."""
+    """Compare two reports. `by` identifies the MobiFai that compares them, for the output."""
     why_not, seen = differences(before, after), _JudgedScenarios(before, after)
     then, now = _causes(before), _causes(after)
     rows: dict[GrowthChange, list[CauseRow]] = {

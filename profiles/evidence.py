@@ -171,5 +171,5 @@ def _container(row: Mapping[str, Any], rises: Rises) -> GrowingContainer:
 
 
 def stack_of(frames: Sequence[Sequence[Any]]) -> Stack:
-    """Return a stack that was decoded from JSON."""
+    """Return the stack whose frames were decoded from JSON as lists of file and line."""
     return tuple((str(file), int(line)) for file, line in frames)

@@ -1,4 +1,4 @@
-"""Writes and prints the report of `run` and `attach`."""
+"""Writes and prints the report of `mobifai profile run` and `attach`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +25,7 @@ SaveProgress: TypeAlias = Callable[[ProfileReport], None]
 
 
 def initial_report(mode: str, seed: int, settings: ProfileSettings) -> ProfileReport:
-    """Return the report of a run that has just begun."""
+    """Return the report of a run that has just begun, with the verdict `unfinished`."""
     network = "that of the examined agent" if mode == "attach" else "not set up yet"
     left = [Unjudged(EVERYTHING, "the run had not finished")]
     return ProfileReport(

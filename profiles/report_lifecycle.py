@@ -27,7 +27,7 @@ INTERRUPTION = "the run was interrupted before it could examine everything"
 
 
 class ReportTarget(Protocol[R_contra]):
-    """A directory to which reports of one kind are written."""
+    """The directory of a report, as this module uses it. Each kind of report has a class of its own for that."""
 
     path: Path
 

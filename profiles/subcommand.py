@@ -33,7 +33,7 @@ class Subcommand(click.Command):
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """Parse the arguments, or print the help."""
+        """Parse the arguments of the command, or print its help. Raises CommandError if it can't be printed."""
         with checked_output():
             return super().make_context(info_name, args, parent=parent, **extra)
 

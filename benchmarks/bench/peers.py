@@ -15,7 +15,7 @@ from tests.support.node import Node
 
 HERE = Path(__file__).parent
 EARLIER = os.environ.get("MOBIFAI_BEFORE", "")
-"""The variable that names a Python with an earlier revision of MobiFai, to be measured beside this revision."""
+"""A Python with an earlier revision of MobiFai, to be measured beside this revision; empty if there is none."""
 SHELL = SOURCE / "shell.sh"
 
 

@@ -10,7 +10,7 @@ import click
 import msgspec
 
 NOT_REPORTED = "not reported"
-"""The reason in a cell that can never have a figure."""
+"""The reason in a cell that can never have a figure, because the peer does not report it."""
 
 
 class BenchMachine(msgspec.Struct, frozen=True, tag="machine"):

@@ -22,7 +22,7 @@ _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 T = TypeVar("T")
 
 END_SECONDS = 60.0
-"""Seconds for a command that is asked to end, in which it writes its report and ends its own processes."""
+"""Seconds that a command gets, after it is asked to end, to write its report and end its own processes."""
 FOREIGN = ("PYTHONPATH", "GITHUB_", "MOBIFAI_")
 """Prefixes of the environment variables that a command does not get."""
 

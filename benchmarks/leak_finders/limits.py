@@ -13,7 +13,7 @@ from tests.soak.plant_host import CAUSES
 KINDS = (LifecycleEvent.CONNECT, LifecycleEvent.TERMINAL, LifecycleEvent.PROMPT, LifecycleEvent.REFUSAL)
 """One moment for each kind of event: a connection of a phone, a terminal, a conversation, a refused request."""
 HOOKS = "soak/plants/hooks.py:"
-"""Lines of the harness that notify plants (leaks and decoys) of events. Clean runs do not execute them."""
+"""The file with the harness's hooks, which call plants (leaks and decoys) at events. Clean runs do not execute it."""
 CALIBRATION_RUNS, FILTER_RUNS = 5, 3
 """Number of clean runs for each kind of event, and how many of them determine the locations that the filter ignores."""
 

@@ -7,9 +7,9 @@ from benchmarks.leak_finders.limits import CALIBRATION_RUNS, KINDS, hosted, kind
 from soak.plants import LifecycleEvent
 
 EVENTS = 160
-"""Judged events of a cell, after a warm-up of the same number.
+"""Number of judged events of a cell. As many events come before them as a warm-up.
 
-It is a multiple of 80, so that blocks end at samples.
+It is a multiple of 80, so that 8 or 20 equal blocks end at samples of 4 events.
 """
 CLEAN_RUNS = 5
 """Number of clean runs for each kind of event and each finder."""

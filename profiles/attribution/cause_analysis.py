@@ -35,7 +35,7 @@ FAMILIES: Final = {
 """For each family of gauges: the kind of its leftovers in the evidence, and the kind of culprit."""
 
 GARBAGE: Final = ("frozen", "garbage")
-"""Kinds of culprits that keep all garbage: they account for everything that nothing else holds."""
+"""Kinds of culprits that keep all garbage. Such a culprit accounts for all growing memory that no container holds."""
 ENOUGH: Final = 0.5
 """Smallest share of a rise that the objects of one line must make up to explain the rise."""
 SAME_RATE: Final = 0.25
@@ -306,7 +306,7 @@ class CauseAnalysis:
     # -- the causes
 
     def _at(self, frame: Frame) -> Cause | None:
-        """Return the first cause whose line is in the same function as this frame, or None."""
+        """Return the first cause whose line is in the function of this frame, or None."""
         function = self._function(frame)
         return next(
             (one for one in self.causes if one.function == function and (function[1] or one.frame == frame)), None

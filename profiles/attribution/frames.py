@@ -25,7 +25,7 @@ class Role(StrEnum):
     OWN = "own"
     """The program under examination: the agent, planted leaks, and other scripts."""
     FOUNDATION = "foundation"
-    """The agent's bounded containers, and the hooks of plants: their callers are responsible."""
+    """The agent's bounded containers, and the hooks of plants. The code that calls them is responsible for memory."""
     LIBRARY = "library"
     PYTHON = "python"
     TOOL = "tool"
@@ -93,6 +93,6 @@ def is_profiler_stack(stack: Stack) -> bool:
 
 
 def without_wrappers(stack: Stack) -> Stack:
-    """Return a stack without the profiler's wrappers around its innermost call."""
+    """Return a stack without its innermost frames that are wrappers of the profiler around the recorded call."""
     outer = next((index for index, (file, _) in enumerate(stack) if role(file) is not Role.WRAPPER), len(stack))
     return stack[outer:]

@@ -79,6 +79,6 @@ def _entry(table: Any, where: str) -> AcceptedGrowth:
 
 
 def most_accepted(entries: Sequence[AcceptedGrowth], name: str, today: dt.date) -> AcceptedGrowth | None:
-    """Return the unexpired entry that allows the most growth of a figure, or None."""
+    """Return the unexpired entry that allows the figure `name` the most growth, or None."""
     about = [one for one in entries if one.covers(name) and not one.is_over(today)]
     return max(about, key=lambda one: one.grows_by, default=None)

@@ -42,7 +42,7 @@ _EMPTY = re.compile(r"(?i)error: (failed (building|to build)|[a-z]+(-[a-z]+)+$|s
 
 
 class BuildFailed(ProfileError):
-    """A build command failed; the message has the cause."""
+    """A build command failed or took too long. The message has the cause."""
 
 
 class BuildInterrupted(ProfileError):

@@ -40,7 +40,7 @@ class CandidateChoice(StrEnum):
 
 
 class CandidateError(ProfileError):
-    """The candidate is ambiguous or missing."""
+    """There is no candidate, or --candidate must name one of two that differ."""
 
 
 def choose(directory: Path, choice: CandidateChoice | None, package: Path = PACKAGE) -> SideResult:

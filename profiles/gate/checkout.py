@@ -23,7 +23,7 @@ OF_HOOKS: Final = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "
 
 
 class GitError(ProfileError):
-    """A revision or a checkout does not exist."""
+    """A revision or a checkout does not exist, or git failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Checkout:
 
 
 def checkout_around(directory: Path) -> Checkout:
-    """Return the current state of the checkout around a directory. Raises GitError."""
+    """Return the current state of the checkout that contains a directory. Raises GitError."""
     top = toplevel(directory)
     edits = _edits(top)
     compared = tuple(one for one in edits if one.path.partition("/")[0] in COMPARED)
@@ -69,7 +69,7 @@ def commit_of(checkout: Path, revision: str) -> str:
 
 
 def toplevel(directory: Path) -> Path:
-    """Return the top directory of the checkout around a directory. Raises GitError."""
+    """Return the top directory of the checkout that contains a directory. Raises GitError."""
     try:
         return Path(git(directory, "rev-parse", "--show-toplevel").decode().removesuffix("\n"))
     except GitError as error:

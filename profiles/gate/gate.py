@@ -159,7 +159,7 @@ class Gate:
     # -- the report
 
     def report(self) -> GateReport:
-        """Return the report of what is known so far."""
+        """Return the report with everything that was measured and judged so far, and what was not judged."""
         request, figure_rows = self.request, self.rows()
         findings = [*self._findings, *expired(request.accepted, self.today, request.where)]
         notes = [*self._naming.notes, *unneeded(request.accepted, figure_rows, self.today), *pause_notes(self._pauses)]

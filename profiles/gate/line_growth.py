@@ -108,7 +108,7 @@ def _traced(side: GateSide) -> dict[str, str]:
 
 
 def _home(side: GateSide) -> Path:
-    """Return the directory from which a side imports `mobifai`."""
+    """Return the directory that contains the package `mobifai` of a side."""
     return side.installation.path or Path(str(mobifai.__file__)).parents[1]
 
 

@@ -50,7 +50,7 @@ class GateDirectory:
         self.write(report)
 
     def write(self, report: GateReport) -> None:
-        """Write the three files, each complete or not at all. Raises ReportError."""
+        """Write report.json, report.md and junit.xml, each complete or not at all. Raises ReportError."""
         write_whole(self.path / "report.json", encoded(report))
         write_whole(self.path / "report.md", markdown(report).encode())
         write_whole(self.path / "junit.xml", junit(report))

@@ -49,11 +49,11 @@ The keeper inherits descriptors of its parent, so its descriptors do not count.
 """
 
 FigureValues = dict[str, float]
-"""Values by the names of `figures.FIGURES`."""
+"""Figures at rest by name (see `figures.FIGURES`)."""
 
 
 class BaseFailed(ProfileError):
-    """The base can't be measured, which says nothing about the change."""
+    """The base can't be measured. This says nothing about the candidate."""
 
 
 async def measure_at_rest(sides: Sequence[GateSide], folder: Path, tell: Callable[[str], None]) -> list[FigureValues]:
@@ -157,7 +157,10 @@ async def _idle(side: GateSide, folder: Path) -> FigureValues:
 
 
 def figures_of(values: Mapping[str, float], prefix: str, suffix: str = "") -> FigureValues:
-    """Return soak's counts as figures, whose names get `prefix` and `suffix`."""
+    """Return the figures at rest from soak's gauges `values`, with names such as `used.heap:mixed`.
+
+    `prefix` is the part before the point (`used`), `suffix` the end with the colon (`:mixed`).
+    """
     found = {f"{prefix}.{name}{suffix}": together(values, start) for name, start in COUNTED.items()}
     for name, gauge in (("objects", "python.blocks"), ("heap", "heap.bytes")):
         if gauge in values:

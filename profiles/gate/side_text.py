@@ -52,7 +52,7 @@ def describe_sides(report: GateReport) -> Iterator[str]:
 
 
 def _whole(side: SideResult) -> str:
-    """Return everything that is known about a side."""
+    """Return a text with everything that is known about a side."""
     parts = [_what(side)]
     if side.commit:
         parts.append(f"commit {side.commit}")
@@ -107,5 +107,5 @@ def _may_be_same(base: SideResult, now: SideResult) -> bool:
 
 
 def same_commit(base: SideResult, now: SideResult) -> bool:
-    """Return whether both sides are the same commit without edits."""
+    """Return whether both sides are of one commit and without edits."""
     return bool(base.commit) and base.dirty is False and base.commit == now.commit and not now.edits

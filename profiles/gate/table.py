@@ -40,7 +40,7 @@ NOTHING: Final = "-"
 
 
 class TableLine(NamedTuple):
-    """One row of the table, as text."""
+    """One row of the table: its cells as text, its verdict, and a note that follows the cells."""
 
     verdict: RowVerdict
     cells: tuple[str, ...]
@@ -162,7 +162,7 @@ def summary(report: GateReport) -> Text:
 
 
 def _widths(lines: Iterable[TableLine]) -> list[int]:
-    """Return the width of each column, ignoring cells with a sentence in place of a figure."""
+    """Return the width of each column. A cell with a sentence in place of figures does not count."""
     rows = [COLUMNS[1:], *(line.cells if line.cells[1] else (line.cells[0], "", "", "", "") for line in lines)]
     return [max(map(len, column)) for column in zip(*rows, strict=True)]
 

@@ -35,7 +35,7 @@ Points = list[tuple[int, float]]
 
 @dataclass
 class Measurement:
-    """The figures and judgements of one side after it ran a scenario once."""
+    """The figures and the judgements of gauges of one side after one run of a scenario, or its failure."""
 
     side: GateSide
     judged: dict[str, Judgement] = field(default_factory=dict)

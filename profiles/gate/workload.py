@@ -23,7 +23,7 @@ SOURCES: Final = (
 
 
 def workload_of(plan: SoakPlan) -> str:
-    """Return the digest of a plan and of the code that runs it."""
+    """Return the digest of a soak plan and of the code that runs it."""
     digest = hashlib.sha256(repr((plan.scenarios, plan.seed, plan.time_scale, plan.phones)).encode())
     digest.update(repr((QUICK_BLOCKS, WARM_UP, sorted(FIGURES))).encode())
     home = Path(str(soak.__file__)).parent

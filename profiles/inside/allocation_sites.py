@@ -46,7 +46,7 @@ class SiteTracker:
         self.windows = 0
 
     def take_window(self) -> None:
-        """End a window: count the live memory of all sites."""
+        """End a window: append the live blocks and bytes of each site to its history."""
         found, stacks = _living()
         for site, (blocks, size) in found.items():
             history = self.histories.get(site)

@@ -23,7 +23,10 @@ MOST: Final = 200_000
 
 @dataclass(slots=True)
 class LengthHistory:
-    """The lengths of one container. Its type is kept because addresses are reused."""
+    """The lengths of one container at the end of each window.
+
+    Its type is kept to notice that another container has taken its address.
+    """
 
     kind: type
     points: "array[int]"  # not a list: lists are tracked themselves
@@ -42,7 +45,7 @@ class ContainerTracker:
         self.windows = 0
 
     def take_window(self) -> None:
-        """End a window: record the lengths of all containers."""
+        """End a window: record the lengths of all containers, and drop those that got shorter."""
         note = self._follow if self.windows else self._note
         for thing in containers_among(gc.get_objects()):
             note(id(thing), thing)

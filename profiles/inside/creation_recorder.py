@@ -44,9 +44,9 @@ class CreationRecorder:
         self.rows: Counter[tuple[str, Stack]] = Counter()
         self.freezes: Counter[tuple[Stack]] = Counter()
         self.said: Counter[tuple[int, Stack]] = Counter()
-        """Number of writes to the standard input of each child, by process id and line."""
+        """Number of writes to the standard input of child processes, by process id and stack."""
         self.spawned: dict[str, Stack] = {}
-        """The line that created the newest task of each coroutine function, by `FILE::QUALIFIED NAME`."""
+        """The stack that created the newest task of each coroutine function, by `FILE::QUALIFIED NAME` of it."""
         self.foreign: Counter[tuple[str, Stack]] = Counter()
         """Number of calls of C functions through ctypes, which memory tracers do not see, by function and stack."""
         self.allocated: dict[int, tuple[str, Stack]] = {}
@@ -54,7 +54,7 @@ class CreationRecorder:
         self._scope: ExitStack | None = None
 
     def begin(self) -> None:
-        """Start to record. Idempotent."""
+        """Install the wrappers and start to record. Idempotent."""
         if self._scope is None:
             self._scope = ExitStack()
             for owner, name, wrapper in self._places():

@@ -34,13 +34,13 @@ MOST_TASKS: Final = 60
 MOST_THREADS: Final = 100
 MOST_CHILDREN: Final = 100
 SAMPLE: Final = 200
-"""Number of elements of a container whose size is measured."""
+"""Most elements of a container whose size is measured, to estimate that of all."""
 OLDEST: Final = 2
 """The number of the collector's oldest generation."""
 
 
 def snapshot(loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
-    """Return the snapshot as a JSON object. Sizes are those of `sys.getsizeof`, in bytes."""
+    """Return a snapshot of this process's memory as a JSON object. Sizes of objects are those of `sys.getsizeof`."""
     asyncio_itself = sys.modules.get("_asyncio")  # its referents are not safe to touch: see `referents`
     things = [thing for thing in gc.get_objects() if thing is not asyncio_itself]
     largest = _largest(things)
@@ -124,7 +124,7 @@ def _container(one: Any, path: str) -> dict[str, Any]:
 
 
 def _age(one: object) -> float | None:
-    """Return the seconds since an object was created, if it has `created_at`."""
+    """Return the seconds since an object was created, or None if it has no time in `created_at`."""
     created = getattr(one, "created_at", None)
     return time.time() - created / 1000 if isinstance(created, int | float) and created > 1e12 else None
 

@@ -13,7 +13,7 @@ from profiles.attribution.frames import Role, Stack, role
 
 MOST_FRAMES: Final = 16
 MOST_NOTED: Final = 4096
-"""Maximum number of entries in each record."""
+"""Most keys of each record."""
 
 
 def calling_stack() -> Stack:

@@ -114,7 +114,7 @@ class _Search:
         return key in self._targets or not (kind in _ATOMS or (kind in _CODE and _is_of_the_search(thing)))
 
     def path_to(self, target: object) -> str:
-        """Return the path from a root to a target, as text."""
+        """Return the path from a root (a module, a frame or a task) to a target as text, or "" if none was found."""
         links = [target]
         while (owner := self._parents.get(id(links[-1]))) is not None:
             links.append(owner)

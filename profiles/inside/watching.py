@@ -129,7 +129,7 @@ async def _found(tracing: AllocationTracer, counts: list[dict[str, float]]) -> d
 
 
 def _counts(subject: PluginContext) -> dict[str, float]:
-    """Return the counts that must not rise, however the agent is used."""
+    """Return the agent's counts, such as tasks and descriptors, that must not rise however the agent is used."""
     kept = ("tasks", "threads", "handlers", "listeners", "instances", "garbage", "frozen")
     values = count(subject.ledger, disturb=False)
     found = {name: value for name, value in values.items() if name.partition(":")[0] in kept}

@@ -42,7 +42,7 @@ LEAST: Final = 0.15
 
 
 class Primitives:
-    """The actions of a phone that can cause a leak."""
+    """The actions of a phone that can cause a leak, each as a method that does it a number of times."""
 
     def __init__(self, context: ScenarioContext, scenario: mixed.Mixed) -> None:
         self._world = context

@@ -25,7 +25,7 @@ NAME_ONE: Final = "name the directory of a soak report (its --report DIR)"
 
 
 class _PlanInReport(msgspec.Struct, frozen=True):
-    """The part of the plan in a soak report that an investigation needs."""
+    """Those settings of the plan, as a soak report states it, that an investigation takes over."""
 
     time_scale: float = 20.0
     phones: int = 2

@@ -217,11 +217,11 @@ class Investigation:
 
     @property
     def interrupted(self) -> bool:
-        """Whether the run was cancelled."""
+        """Whether the investigation was cancelled, such as by a signal."""
         return self._verdict == "inconclusive"
 
     def report(self) -> ProfileReport:
-        """Return the report of what is known so far."""
+        """Return the report with what was found so far, and what was not judged."""
         request, coverage = self.request, self._all_coverage()
         outcomes = finding_outcomes(request.findings, self._culprits, self._unattributed, coverage, self._unmeasured)
         left = [*unjudged(coverage, self._unmeasured), *self._unjudged, *self._undosed()]

@@ -38,7 +38,7 @@ MOST_FUNCTIONS: Final = 6
 
 @dataclass(frozen=True)
 class NativeWindow:
-    """A window: its number of cycles, and the allocations that remained at its end."""
+    """A window of memray: its number of cycles, and the allocations that were not freed at its end (see `rows_of`)."""
 
     cycles: int
     rows: Sequence[Mapping[str, Any]]

@@ -74,7 +74,7 @@ def finding_outcomes(
 
 
 def unjudged(coverage: Iterable[ScenarioCoverage], unmeasured: Iterable[tuple[str, str]]) -> list[Unjudged]:
-    """Return everything that an investigation should have judged but did not judge."""
+    """Return an entry for each scenario that was not judged, and for each gauge that could not be measured."""
     parts = [Unjudged(f"scenario {one.scenario}", one.why, one.scenario) for one in coverage if one.state == "unjudged"]
     here = "it can't be measured on this system"
     return [*parts, *(Unjudged(f"{name} in {scenario}", here, scenario) for scenario, name in unmeasured)]

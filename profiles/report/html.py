@@ -209,7 +209,7 @@ def _environment(report: ProfileReport) -> Markup:
 
 
 def _value(value: object) -> str:
-    """Return a value of the environment as text."""
+    """Return a value of the report's environment, which may be a list or a mapping, as text."""
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {_value(one)}" for name, one in list(value.items())[:MOST_VALUES])
     if isinstance(value, list | tuple):

@@ -26,7 +26,7 @@ def location_text(place: CodeLocation) -> str:
 
 
 def rate_text(culprit: Culprit) -> str:
-    """Return the growth of a culprit per cycle (or per window), and in 24 hours."""
+    """Return a text with the growth of a culprit per cycle (or per window), and in 24 hours."""
     parts, step = [], step_of(culprit.scenario)
     if culprit.bytes_per_cycle:
         parts.append(f"{rate(culprit.bytes_per_cycle, 'bytes')} a {step}")

@@ -21,7 +21,7 @@ class OtherSchemaVersion(ReportError):
 
 
 class _Versioned(msgspec.Struct):
-    """The field that all reports with a version have."""
+    """The field with the schema version, for reading it without the rest of a report. None in the oldest reports."""
 
     schema_version: int | None = None
 

@@ -64,7 +64,7 @@ def summary(report: ProfileReport, place: Path | None = None) -> Text:
 
 
 def headline(report: ProfileReport) -> str:
-    """Return the verdict in a few words."""
+    """Return the verdict of a report in a few words."""
     culprits, gauges = count(len(report.culprits), "culprit"), count(len(report.unattributed), "gauge")
     if report.verdict == "clean":
         return f"{HEADLINES['clean']}{_where(report)}"
@@ -83,7 +83,7 @@ def _where(report: ProfileReport) -> str:
 
 
 def _because(report: ProfileReport) -> str:
-    """Return the first reason why there is no verdict."""
+    """Return the first reason why there is no verdict, or an empty text if there is a verdict."""
     if report.verdict != "inconclusive":
         return ""
     missed = [one for one in report.soak_findings if one.state == "not_reproduced"]
@@ -123,7 +123,7 @@ def fate(one: FindingOutcome) -> str:
 
 
 def identity(of: Product) -> str:
-    """Return the version and commit of a MobiFai: `mobifai 0.1.0, commit 0123...`."""
+    """Return the version and commit of a MobiFai as text: `mobifai 0.1.0, commit 0123...`."""
     commit = f"commit {of.commit}" if of.commit else "commit not known"
     edits = {True: ", with edits that are not committed", False: ", without edits", None: ""}[of.dirty]
     return f"mobifai {of.version or 'of unknown version'}, {commit}{edits} ({INSTALLED[of.installed]})"
@@ -176,7 +176,7 @@ def _left_over(size: int, objects: int) -> str:
 
 
 def asked(report: ProfileReport) -> str:
-    """Return the settings of the examination that a report is about, as text."""
+    """Return the settings with which the run of a report was requested, as text."""
     settings = report.settings
     if report.mode == "attach":
         return f"{duration(settings.seconds)} in the agent of {settings.state_dir}"
