@@ -40,7 +40,7 @@ StartCost = tuple[float, float]
 
 
 def main() -> None:
-    """Measure all steps and print a table."""
+    """Measure all steps and `mobifai serve`, and print a table."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     measures: dict[str, Callable[[], StartCost]] = {
         name: lambda words=words: step(words) for name, words in STEPS.items()

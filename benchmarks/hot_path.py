@@ -75,7 +75,7 @@ COUNTS = {
 
 @dataclass
 class CountingPath:
-    """A transport that always has room, and counts the bytes of encoded messages."""
+    """A transport to a phone that always has room, and only counts the bytes of encoded messages."""
 
     open: bool = True
     sent_bytes: int = 0
@@ -211,7 +211,7 @@ def relay() -> Iterator[tuple[WorkUnit, CountingPath]]:
 
 
 def _finished(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Return the result of a coroutine that never waits."""
+    """Run a coroutine that never waits, and return its result. Raises RuntimeError if it waits."""
     try:
         coroutine.send(None)
     except StopIteration as done:
@@ -302,7 +302,7 @@ def _peak_of_one(unit: WorkUnit) -> int:
 
 
 def count_all() -> dict[str, UnitCounts]:
-    """Return the counts of each driven path, by name."""
+    """Measure each driven path, and return its counts by the path's name."""
     return {name: count(driven) for name, driven in DRIVEN.items()}
 
 

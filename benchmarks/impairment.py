@@ -154,7 +154,7 @@ def reached(server: RunningServer, address: str) -> Mapping[str, object]:
 async def visiting(
     peer: BenchPeer, found: BenchTools, folder: Path, presses: int, payload: Payload
 ) -> AsyncIterator[NetworkVisit]:
-    """Connect a client to a fresh server over a wire that is not impaired yet."""
+    """Run a server and a client in this scope, connected over a wire that is not impaired yet."""
     async with (
         impaired_link() as link,
         serving(behind(peer, link.near), found, folder, {"BENCH_HOST": link.near}) as server,

@@ -109,7 +109,7 @@ def table(size: float) -> SeriesGenerator:
 
 
 def both(*courses: SeriesGenerator) -> SeriesGenerator:
-    """Return the sum of several series."""
+    """Return a series whose values are the sums of the values of several series."""
     return lambda random, cycles: [sum(at) for at in zip(*(course(random, cycles) for course in courses), strict=True)]
 
 

@@ -52,7 +52,7 @@ def tools(peers: Sequence[BenchPeer]) -> BenchTools:
 
 
 def _tried(install: Callable[[], T]) -> tuple[T | None, str]:
-    """Return the installed tool, or None and the reason why the installation failed."""
+    """Return what `install` returns and "", or None and the reason if the installation fails."""
     try:
         return install(), ""
     except node.NodeUnavailable as error:

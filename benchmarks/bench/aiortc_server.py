@@ -25,7 +25,7 @@ READ_BYTES = 65_536
 
 
 class ClientTerminals:
-    """The shells of one client by id."""
+    """The shells that one client has opened, by id. Their output is sent over the client's data channel."""
 
     def __init__(self, channel: RTCDataChannel) -> None:
         self._loop = asyncio.get_running_loop()
@@ -33,7 +33,7 @@ class ClientTerminals:
         self._shells: dict[str, PtyProcess] = {}
 
     def handle(self, message: str) -> None:
-        """Handle a message of the client."""
+        """Carry out the client's request in `message`: open a shell, type into it, or close it."""
         received = json.loads(message)
         about: dict[str, Any] = received["payload"]
         match received["type"]:

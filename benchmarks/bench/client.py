@@ -20,7 +20,7 @@ PROGRAM = Path(__file__).with_name("node") / "client.mjs"
 
 
 class ClientFailed(Exception):
-    """The client could not run a command. The message says what was expected and found."""
+    """The client failed to execute a command of the benchmark. The message says what was expected and found."""
 
 
 class BenchClient:

@@ -46,7 +46,7 @@ class Cost(msgspec.Struct, frozen=True):
     cycles: int = 0
 
     def plus(self, other: "Cost") -> "Cost":
-        """Return the sum of both costs."""
+        """Return the sum of this cost and the other one."""
         return Cost(self.wall + other.wall, self.cpu + other.cpu, self.cycles + other.cycles)
 
 
@@ -109,7 +109,7 @@ def _cpu(course: ScenarioRun) -> float:
 
 
 def _silent(_text: str) -> None:
-    """Drop a progress report."""
+    """Ignore a line of progress."""
 
 
 async def rounds(many: int, counts: HarnessCounts, folder: Path, results: BenchResults) -> None:

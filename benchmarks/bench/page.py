@@ -54,7 +54,7 @@ class ResultTable:
 
     @property
     def peers(self) -> list[str]:
-        """The peers with results, in the order of the table."""
+        """The names of the peers with results, in the order of the table's columns."""
         found = {peer for _, peer in self._cells}
         return [peer for peer in PEERS if peer in found]
 
@@ -74,7 +74,7 @@ class ResultTable:
         return cells[max(cells)].reason if cells else ""
 
     def rows(self) -> list[MetricRow]:
-        """Return the rows with results."""
+        """Return the rows of the table for which there are results."""
         found = {row for row, _ in self._cells}
         return [row for row in ROWS if row.name in found]
 

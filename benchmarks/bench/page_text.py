@@ -1,4 +1,4 @@
-"""The texts of the page. Templates for str.format."""
+"""The texts of the benchmark's page, as templates for str.format."""
 
 HEAD = """\
 # Benchmarks

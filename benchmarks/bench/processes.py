@@ -25,7 +25,7 @@ class ProcessUsage(msgspec.Struct, frozen=True):
 
 
 def count(root: int) -> ProcessUsage:
-    """Measure a process and its descendants. Raises psutil.NoSuchProcess."""
+    """Return the current usage of the process `root` and its descendants. Raises psutil.NoSuchProcess."""
     found = [one for process in _family(root) if (one := _one(process)) is not None]
     return ProcessUsage(
         memory=sum(one.memory for one in found),

@@ -36,7 +36,7 @@ HERE = Path(__file__).parent
 
 
 class ReadingFailed(Exception):
-    """A reading has no figure. The message says why."""
+    """A reader could not be measured. The message says why."""
 
 
 @contextmanager

@@ -33,7 +33,7 @@ class BenchCell(msgspec.Struct, frozen=True, tag="cell"):
 
     @property
     def key(self) -> tuple[int, str, str]:
-        """Return the round, the peer and the row of the cell."""
+        """The identity of the cell: its round, its peer and its row."""
         return self.round, self.peer, self.row
 
 

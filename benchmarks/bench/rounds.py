@@ -55,7 +55,7 @@ class Rounds:
         self._visits = 0
 
     async def run(self) -> None:
-        """Take the missing measurements. A failed measurement leaves cells with the reason."""
+        """Measure the figures that are missing. A station that fails leaves cells with the reason."""
         for number, station, peer in self._course.visits():
             rows = [row.name for row in ROWS if row.station == station and row.name in self._course.rows]
             if not all(self._results.has((number, peer.name, row)) for row in rows):
@@ -96,6 +96,6 @@ class Rounds:
 
 
 def _reason(error: BaseException) -> str:
-    """Return an error in one line that fits into a cell."""
+    """Return an error as one line of text that fits into a cell of the table."""
     text = str(error) or ("took longer than " + f"{STATION_SECONDS:g} s" if isinstance(error, TimeoutError) else "")
     return f"{text or type(error).__name__}".replace("\n", " ").replace("|", "/")[:SHOWN]

@@ -129,7 +129,7 @@ def _last_line(log: Path) -> str:
 
 
 async def _end(process: Process) -> None:
-    """End a server and its descendants."""
+    """Ask a server to end, kill it after `STOP_SECONDS`, and kill the descendants that it leaves."""
     family: list[psutil.Process] = []
     with suppress(psutil.Error):
         family = psutil.Process(process.pid).children(recursive=True)

@@ -1,4 +1,4 @@
-"""A minimal server on terminado: a shell for each WebSocket. Prints its port as JSON."""
+"""A minimal terminal server with terminado: a shell for each WebSocket. Prints its port as JSON."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ class BenchTermSocket(TermSocket):
 
 
 async def main() -> None:
-    """Serve until standard input ends."""
+    """Serve on a free port, print it, and end when standard input ends."""
     manager = UniqueTermManager(shell_command=["/bin/sh", os.environ["BENCH_SHELL"]], max_terminals=100)
     server = HTTPServer(Application([("/websocket", BenchTermSocket, {"term_manager": manager})]))
     (socket,) = sockets = bind_sockets(0, "127.0.0.1")

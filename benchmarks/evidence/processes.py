@@ -29,7 +29,7 @@ FOREIGN = ("PYTHONPATH", "GITHUB_", "MOBIFAI_")
 
 @dataclass(frozen=True, slots=True)
 class CompletedCommand:
-    """The result of a command. `status` is negative if a signal ended it."""
+    """A command that has ended: its command line, exit status, and output. A signal gives a negative status."""
 
     command: str
     status: int
@@ -43,7 +43,7 @@ class CompletedCommand:
         return RunResult(UnitOutcome.FAILED, f"{reason}: {last}"[:500] if last else reason, detail or {}, self.command)
 
     def report(self, form: type[T]) -> T:
-        """Return the report on standard output. Raises ValueError if there is none."""
+        """Return the report of the type `form` that the command printed. Raises ValueError if there is none."""
         return msgspec.json.decode(self.out, type=form)
 
 

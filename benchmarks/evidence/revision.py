@@ -79,7 +79,7 @@ def inexact(root: Path) -> list[str]:
 
 
 def _is_installed(root: Path) -> bool:
-    """Return whether the imported package is a wheel with the sources of the checkout."""
+    """Return whether the imported mobifai is an installed wheel with the same sources as the checkout."""
     place = Path(mobifai.__file__).resolve().parents[1]
     names = [name for name in _sources(root, PACKAGES) if name.endswith(".py")]
     return "site-packages" in place.parts and all(_content(place / name) == _content(root / name) for name in names)

@@ -44,7 +44,7 @@ def estimate(kind: EvidenceKind, unit: str, evidence: KindEvidence) -> float:
 
 
 class EvidenceRunner:
-    """One run of the evidence. `deadline` is a moment of `clock`, in seconds."""
+    """Runs units and stores their results. No unit continues after `deadline`, a time of `clock` in seconds."""
 
     def __init__(
         self,

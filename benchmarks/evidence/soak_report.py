@@ -30,7 +30,7 @@ def outcome_of(report: Report, *, leaks: bool) -> UnitOutcome:
 
 
 def findings(report: Report) -> list[str]:
-    """Return the kind and the name of each finding in the report, as one text."""
+    """Return one text for each finding in the report: its kind and its name."""
     return [f"{one.kind} {one.name}" for one in report.findings]
 
 

@@ -72,7 +72,7 @@ class ResultStore:
         return evidence(self._lines)
 
     def known(self, kind: str) -> ResultsByUnit:
-        """Return the last result of each unit of a kind."""
+        """Return the last result of each unit of the kind `kind` that has one."""
         found = self.evidence.get(kind)
         return found.last if found else {}
 
@@ -102,6 +102,6 @@ class ResultStore:
         self._lines.append(result)
 
     def _write_all(self) -> None:
-        """Rewrite the file without an incomplete last line, which a kill leaves."""
+        """Write all lines to the file again. An incomplete last line, which a kill leaves, is lost."""
         if self._lines or self._path.exists():
             write_whole(self._path, b"".join(msgspec.json.encode(one) + b"\n" for one in self._lines))

@@ -16,7 +16,7 @@ One that failed because of the machine is run once more. One with a wrong result
 
 
 class UnitOutcome(StrEnum):
-    """The outcome of a unit's run."""
+    """The outcome of a unit's run: the result is right, wrong, or missing."""
 
     RIGHT = "right"
     WRONG = "wrong"
@@ -37,7 +37,7 @@ class RunResult:
 
 
 class UnitPlan(msgspec.Struct, frozen=True, tag="plan"):
-    """The units of one kind on one revision, in the order of the page."""
+    """The units to run of one kind of evidence on one revision, in the order of the page."""
 
     kind: str
     revision: str
@@ -62,7 +62,7 @@ class UnitResult(msgspec.Struct, frozen=True, tag="result"):
 
     @property
     def final(self) -> bool:
-        """Whether the unit is done: it has a result, or has failed too often."""
+        """Whether the unit is done after this run: the run has a right or wrong result, or was the last attempt."""
         return self.outcome is not UnitOutcome.FAILED or self.attempt >= MOST_ATTEMPTS
 
 
@@ -90,7 +90,7 @@ class EvidenceKind:
 
 @dataclass(frozen=True, slots=True)
 class KindEvidence:
-    """The results of one kind on one revision."""
+    """The planned units of one kind on one revision, and the results of their runs so far."""
 
     plan: UnitPlan
     results: tuple[UnitResult, ...]
@@ -103,13 +103,13 @@ class KindEvidence:
 
     @property
     def missing(self) -> list[str]:
-        """The units that still have to run."""
+        """The units that still have to run, in the order of the plan."""
         last = self.last
         return [unit for unit in self.plan.units if unit not in last or not last[unit].final]
 
     @property
     def repeated(self) -> list[UnitResult]:
-        """Failed runs that were repeated, in the order of the plan."""
+        """The results of failed runs that were repeated, in the order of the plan."""
         last = self.last
         again = [one for one in self.results if one.attempt < last[one.unit].attempt]
         return sorted(again, key=lambda one: (self.plan.units.index(one.unit), one.attempt))

@@ -72,7 +72,7 @@ class FinderCell:
 
     @property
     def key(self) -> str:
-        """The identity of a cell, the same in every run."""
+        """The identity of the cell. Whenever the table is measured, a cell has the same one."""
         return f"{self.tool} {self.role} {self.moment} {self.plant} {self.number}"
 
 

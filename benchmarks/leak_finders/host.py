@@ -54,7 +54,7 @@ class HostedAgent:
         self._runner.run(self._drive(events))
 
     def rest(self, seconds: float) -> None:
-        """Wait for the end of the last events, and collect garbage."""
+        """Let the agent run for `seconds`, so that the last events end, and collect garbage."""
         self._runner.run(asyncio.sleep(seconds))
         gc.collect()
 

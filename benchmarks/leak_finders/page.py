@@ -32,7 +32,7 @@ SAID = {
 
 
 class MeasuredPlant(NamedTuple):
-    """A plant that the cells were measured with."""
+    """A plant (a leak or a decoy) that cells of the table were measured with."""
 
     name: str
     family: str

@@ -1,4 +1,4 @@
-"""Texts of the page. Templates for str.format; `page` fills them."""
+"""The texts of leak-finders.md, as templates for str.format that `page` fills."""
 
 HEAD = """\
 # Other leak finders

@@ -1,4 +1,4 @@
-"""Each finder's answer for each plant, and the number of correct answers. Pure."""
+"""Each finder's answer for each plant and each clean run, and the numbers of its alarms. Pure."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ ROLES = ("leak", "decoy", "clean")
 
 @dataclass(frozen=True, slots=True)
 class FinderAnswer:
-    """A finder's answer. `alarm` is None if the answer can't be used."""
+    """A finder's answer in one cell. `alarm` says if it reports a leak, and is None if the run has no answer."""
 
     finder: str
     role: str
@@ -42,7 +42,7 @@ def answers_of(results: Sequence[CellResult], soak: Iterable[FinderAnswer] = ())
 
 
 def by_soak(plant: str, verdict: str, decoy: bool, seconds: float) -> FinderAnswer:
-    """Return the answer of `mobifai soak`, given its verdict on a run with a plant."""
+    """Return the answer of `mobifai soak` for a plant, given the verdict of its run with that plant."""
     said = {"leak": True, "breach": True, "held": False}.get(verdict)
     return FinderAnswer(SOAK, "decoy" if decoy else "leak", plant, said, seconds)
 

@@ -32,12 +32,12 @@ def mann_kendall_rises(values: Sequence[float]) -> bool:
 
 
 def over_threshold(course: Sequence[float]) -> bool:
-    """Return whether the last value is more than 1 MiB above the first one after the warm-up."""
+    """Return whether RSS at the end is more than 1 MiB above that after the warm-up, the first value of `course`."""
     return course[-1] - course[0] > MEBIBYTE
 
 
 def blocks(course: Sequence[float], count: int) -> list[float]:
-    """Return the values at the ends of `count` equal blocks; the first value is before the first block."""
+    """Divide a course into `count` equal blocks after its first value, and return the last value of each block."""
     size = (len(course) - 1) // count
     return [course[size * number] for number in range(1, count + 1)]
 

@@ -51,7 +51,7 @@ def _without_results(page: EvidencePage) -> str:
 
 
 def write(docs: Path, evidence: EvidenceByKind) -> list[str]:
-    """Write the pages. Return the names of the changed ones. Raises ReportError."""
+    """Write the pages below `docs`, and return the names of those that have changed. Raises ReportError."""
     changed = []
     for name, text in rendered(evidence).items():
         place = docs / name

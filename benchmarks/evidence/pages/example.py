@@ -1,4 +1,4 @@
-"""example-soak/README.md: an introduction to the example, beside its report. Pure."""
+"""example-soak/README.md: an introduction to the example of a soak report, in the directory of that report. Pure."""
 
 from collections.abc import Mapping
 

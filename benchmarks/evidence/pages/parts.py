@@ -6,13 +6,13 @@ from benchmarks.evidence.units import KindEvidence, UnitOutcome, UnitResult
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a table in Markdown."""
+    """Return a table in Markdown. Characters that would break a cell are replaced."""
     lines: list[Sequence[object]] = [head, ["---"] * len(head), *rows]
     return "".join(f"| {' | '.join(cell(value) for value in line)} |\n" for line in lines)
 
 
 def cell(value: object) -> str:
-    """Return a value as the content of one cell."""
+    """Return a value as text for one cell of a Markdown table."""
     return " ".join(str(value).split()).replace("|", "\\|")
 
 
