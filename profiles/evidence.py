@@ -11,7 +11,7 @@ from soak.gauges.gauge import AGENT, bare, family_of, prefix_of, process_of
 
 
 class AllocationSite(msgspec.Struct, frozen=True):
-    """A line whose allocations grow, by `blocks` and `bytes` for each cycle. `stack` is a stack that allocated some.
+    """A line whose live memory grows, by `blocks` and `bytes` for each cycle. `stack` allocated some of that memory.
 
     `type` is the type of one of the allocated objects, and `path` is the retention path of this object
     (`profiles.inside.retainers`). Both are empty if unknown.

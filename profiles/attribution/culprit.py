@@ -95,7 +95,7 @@ def _readable(stack: Stack) -> Sequence[Frame]:
 
 
 def _telling(gauges: dict[str, float]) -> list[tuple[str, float]]:
-    """Return those of `gauges`, which rose without a culprit, that the report names: (name, rise for each cycle).
+    """Return (name, rise for each cycle) for the gauges to report. All of `gauges` rose without a culprit.
 
     Gauges that count the objects of one type are left out, unless the number of all objects (`python.blocks`) is
     without a culprit too.

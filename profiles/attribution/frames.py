@@ -88,7 +88,7 @@ def responsible_frame(stack: Stack) -> Frame:
 
 
 def is_profiler_stack(stack: Stack) -> bool:
-    """Return whether memory with this stack belongs to the profiler, because it allocated the memory or caused that."""
+    """Return whether the memory that this stack allocated belongs to the profiler: its own code is on the stack."""
     return not without_wrappers(stack) or any(role(file) is Role.TOOL for file, _ in stack)
 
 

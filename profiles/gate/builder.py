@@ -62,7 +62,7 @@ class Builder:
             raise BuildInterrupted("the run was interrupted while a side was being built; nothing was compared")
 
     def run(self, words: Sequence[str], what: str, more: Mapping[str, str] = MappingProxyType({})) -> None:
-        """Run a command that builds `what`, as errors call it, with the variables `more` added to its environment.
+        """Run a build command, with the variables `more` added to its environment. Errors name `what` it builds.
 
         Raises BuildFailed, BuildInterrupted.
         """

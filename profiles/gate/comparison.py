@@ -76,9 +76,10 @@ def _row(
 def smaller_growth(
     first: tuple[Mapping[str, float], Mapping[str, float]], again: tuple[Mapping[str, float], Mapping[str, float]]
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Return the figures of base and candidate, each from the measurement with less growth, as real growth is in both.
+    """Return the figures of the base and of the candidate, each from the measurement in which it grows less.
 
-    The two measurements, `first` and `again`, are pairs too: the figures of the base, and those of the candidate.
+    `first` and `again` are the two measurements, each with the figures of the base and of the candidate. Real growth
+    occurs in both.
     """
     base, now = dict(first[0]), dict(first[1])
     for name in {*again[0]} & {*again[1]} & {*base} & {*now}:

@@ -71,9 +71,9 @@ def _runs(side: SideResult, command: str) -> str:
 
 
 def _lines_at_rest(report: GateReport, plan: SoakPlan) -> Iterator[NextStep]:
-    """Yield the step that names lines with more memory at rest, if the base was stored figures, which name no lines.
+    """Yield the step that names the lines with more memory at rest, if the base was stored figures.
 
-    The step compares with a revision, because lines can only be named for a base that runs.
+    The step compares with a revision, because naming lines needs a base that can be run.
     """
     if report.base.kind == "stored":
         what = "name the lines at rest, compared with the revision of the stored figures"

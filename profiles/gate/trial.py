@@ -52,7 +52,7 @@ class Measurement:
 
     @property
     def suspected(self) -> list[str]:
-        """The gauges that seem to rise, so that a second measurement has to confirm it."""
+        """The names of the gauges that seem to rise. A second run has to confirm the rise."""
         return [name for name, judgement in self.judged.items() if judgement.suspicious]
 
 

@@ -188,7 +188,7 @@ def _tasks(loop: asyncio.AbstractEventLoop) -> list[dict[str, Any]]:
 
 
 def _waits_at(coroutine: Any) -> str:
-    """Return the line at which the innermost coroutine waits that `coroutine` awaits."""
+    """Return the line at which a coroutine waits. If it awaits another coroutine, that is the line of the innermost."""
     place = ""
     while (names := _WAITING.get(type(coroutine))) is not None and (frame := getattr(coroutine, names[0])) is not None:
         place, coroutine = _at(frame), getattr(coroutine, names[1])

@@ -27,7 +27,7 @@ class _Versioned(msgspec.Struct):
 
 
 def decoded(file: Path, data: bytes, form: type[T], version: int) -> T:
-    """Return the report of the type `form` that `data`, the contents of `file`, has in JSON.
+    """Return the report, of the type `form`, that is encoded in `data`, the contents of `file`.
 
     Raises OtherSchemaVersion, and what `msgspec.json.decode` raises.
     """
