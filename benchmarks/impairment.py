@@ -117,7 +117,7 @@ class NetworkVisit:
             await self.client.ask("shut", terminal=terminal)
 
     async def interrupt(self, line: NetworkRow) -> None:
-        """Measure, several times during a flood, the time from Ctrl-C to the prompt, and the output in between."""
+        """Measure the time from Ctrl-C to the prompt, and the output in between, repeatedly, each time in a flood."""
         terminal = await self.client.open()
         times, after = [], []
         for _ in range(self.presses):

@@ -23,7 +23,7 @@ BytesByLine = dict[tuple[str, int], int]
 
 
 class TracemallocResult(msgspec.Struct, frozen=True):
-    """The growth of lines. `most` is that of the line that grew most, in bytes. `rising` are lines that always grew."""
+    """The growth of lines. `most` is the largest, in bytes. `rising` has the lines that grew in every block."""
 
     most: int
     rising: list[str]

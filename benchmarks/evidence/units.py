@@ -16,7 +16,7 @@ One that failed because of the machine is run once more. One with a wrong result
 
 
 class UnitOutcome(StrEnum):
-    """The outcome of a unit's run: the result is right, wrong, or missing."""
+    """The outcome of a unit's run: its result is right or wrong, or the run failed and has none."""
 
     RIGHT = "right"
     WRONG = "wrong"
