@@ -143,7 +143,10 @@ class SessionTransports:
     # -- events of the peer connector (PeerConnectorListener)
 
     def offer_created(self, offer: messages.Offer) -> None:
-        """Send the offer to the phone by the relay. The fingerprint in it is authentic only if that is encrypted."""
+        """Send the offer to the phone by the relay.
+
+        The DTLS fingerprint in the offer is authentic only if the session is encrypted end to end.
+        """
         try:
             self._relay.send("webrtc:offer", offer)
         except TransportClosed as error:

@@ -31,9 +31,10 @@ MOST_WINDOWS: Final = 60
 
 
 def watch_handler(tracing: AllocationTracer, subject: PluginContext, early: EarlyStop) -> StreamingHandler:
-    """Return the handler of `profile.watch {seconds, windows, run}`, which yields each window, findings and overhead.
+    """Return the handler of `profile.watch {seconds, windows, run}`.
 
-    A window counts as a cycle. An examination that is ended early reports its findings if it has enough windows.
+    It yields a line for each window, then the findings, then the overhead. In the findings, growth per cycle means
+    growth per window. An examination that is ended early reports findings only if it has enough windows.
     """
 
     async def watch(arguments: dict[str, Any]) -> AsyncGenerator[object, None]:

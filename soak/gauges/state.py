@@ -1,4 +1,4 @@
-"""The states of results, and the reasons why a result is unknown. All formats use the same words."""
+"""The states of results, and the reasons why a result is unknown. All report formats use these words."""
 
 from enum import StrEnum
 from typing import Final

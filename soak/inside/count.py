@@ -77,7 +77,10 @@ def _collect() -> int:
 
 
 def _types() -> Mapping[str, float]:
-    """Return the number of objects that the garbage collector tracks, by type. Types in CANARIES are also canaries."""
+    """Return the number of objects that the garbage collector tracks, by type, as `types:NAME`.
+
+    Those of the types in CANARIES are also given as `canaries:NAME`.
+    """
     types: dict[type, list[None]] = {}  # lists, not numbers: 200,000 numbers would be as many blocks
     for thing in gc.get_objects():
         kind = type(thing)

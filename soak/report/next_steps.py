@@ -112,9 +112,10 @@ def _longer(report: Report) -> LongerRun | None:
 
 
 def _seconds_for(scenario: ScenarioResult, parts: int) -> float:
-    """Return the estimated seconds that a scenario needs in fresh processes for a similar warm-up and enough blocks.
+    """Return the estimated seconds in which a resumed run warms up a scenario and runs enough blocks of it.
 
-    `parts` is the number of parts of the run so far, over which its warm-up cycles are averaged.
+    `parts` is how many times the run was started or resumed so far. Each part had its own warm-up, so the warm-up
+    cycles are divided by it.
     """
     counts = scenario.counts
     cycles = counts.warm_up_cycles / parts + cycles_for(ENOUGH_BLOCKS, counts)
