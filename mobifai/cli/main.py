@@ -111,7 +111,12 @@ def main(arguments: list[str] | None = None) -> Any:
         sys.stderr.close()  # the reader of our output is gone
         sys.exit(1)
     except Exception as error:
-        _leave(_explain(error))
+        try:
+            status = _explain(error)
+        except MemoryError:
+            error.__traceback__ = None  # frees what the command held
+            status = _explain(error)
+        _leave(status)
 
 
 def _leave(status: int) -> NoReturn:
