@@ -69,7 +69,7 @@ async def most_said(tabs: CheckedTabs, script: ModelScript) -> None:
         *[[{"type": "message", "text": "é" * MAX_AI_MESSAGE}] * 10 + [part]] * 4,
     )
     await ask(tabs, uuid)
-    await failed(tabs, uuid, "tokens, of at most")
+    await failed(tabs, uuid, "assistant.tokens")
     await tabs.kill(phone, uuid)
 
 
