@@ -73,7 +73,9 @@ def labelled(values: "DataclassInstance", where: Shown) -> Iterator[tuple[Figure
     """
     for _, figure, value in figures(values):
         if figure.label and where in figure.shown and value is not None:
-            yield figure, value if isinstance(value, str) else figure.number(value) or 0
+            shown = value if isinstance(value, str) else figure.number(value)
+            if shown is not None:
+                yield figure, shown
 
 
 def part(kind: "type[DataclassInstance]", values: "DataclassInstance") -> dict[str, Any]:

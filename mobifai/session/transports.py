@@ -87,7 +87,7 @@ class SessionTransports:
         self.connector.close()
         self._phone.release()
 
-    def close_without_transport(self) -> None:
+    def _close_without_transport(self) -> None:
         """Report to the listener that no transport is left, unless one is open or about to be."""
         if self.outbound.path is None and not self._handover.pending:
             self._listener.transports_ended()
@@ -133,7 +133,7 @@ class SessionTransports:
         self._handover.stop()
         self.connector.disconnect()
         self.outbound.set_channel(None)
-        self.close_without_transport()
+        self._close_without_transport()
 
     def _use_channel(self, flushed: bool) -> None:
         complete = flushed and self.outbound.relay_serves and self._phone.relay_is_ours
@@ -180,7 +180,7 @@ class SessionTransports:
         self._listener.channel_lost()
         self.outbound.set_channel(None)
         self._phone.channel_ended()
-        self.close_without_transport()
+        self._close_without_transport()
         if self._closed:
             return
         if was_open:
