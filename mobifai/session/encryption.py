@@ -183,7 +183,7 @@ class EncryptedSession:
             raise TransportClosed("the encrypted transport by relay is not open, or has no room")
         frame = encode_frame(event, payload, self.numbering.next)
         if len(frame) > MAX_FRAME:
-            _log.warning("%s has %d bytes, too many for a phone, and is not sent", event[:64], len(frame))
+            _log.warning("a message %s of %d bytes is too large for a phone and was not sent", event[:64], len(frame))
             return
         try:
             self._relay.send("e2e:sealed", messages.E2eSealed(data=encode_base64(ciphers.seal(frame))))

@@ -114,7 +114,8 @@ class SessionRegistry:
 
     def _refuse(self, phone: PairedPhone, encryption: EncryptedSession | None) -> None:
         """End the pairing with a phone that finds no room: too many closed sessions still have data channels."""
-        _log.warning("the phone has to pair again: %s", self._bound.refuse("one more session"))
+        refusal = self._bound.refuse("one more session")
+        _log.warning("refused a phone; ended sessions still have data channels: %s", refusal)
         if encryption is not None:
             encryption.close()
         phone.release()

@@ -220,7 +220,7 @@ class PeerConnection:
             raise TransportClosed("the data channel is not open")
         frame = encode_frame(event, payload, self._numbering.next)
         if len(frame) > MAX_FRAME:
-            _log.warning("%s has %d bytes, too many for a phone; it was not sent", event[:64], len(frame))
+            _log.warning("a message %s of %d bytes is too large for a phone and was not sent", event[:64], len(frame))
             return
         try:
             if self._association is not None:

@@ -59,6 +59,7 @@ def _is_known(sctp: Any) -> bool:
         if not hasattr(part, name)
     ]
     if missing or not version.startswith(KNOWN):
-        _log.info("using the data channel of aiortc %s unchanged: %s", version, missing or f"expected version {KNOWN}x")
+        reason = f"it lacks {', '.join(missing)}" if missing else f"expected version {KNOWN}x"
+        _log.info("using aiortc %s without the faster data channel: %s", version, reason)
         return False
     return True

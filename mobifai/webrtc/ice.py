@@ -103,7 +103,7 @@ def _add_resolved(add: Any, addresses: Addresses, candidate: Any, host: str) -> 
     if addresses.may_be_a_phone(host):
         add(candidate, host)
     else:
-        _log.info("ignored the address %s, which no phone can have", candidate.host[:64])
+        _log.info("ignored the phone's candidate %s: no phone can have its address %s", candidate.host[:64], host)
 
 
 async def _gather(ice: Any, gather: Any, **arguments: Any) -> Any:
