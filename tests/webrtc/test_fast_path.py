@@ -95,7 +95,9 @@ async def test_the_log_says_why_the_fast_path_is_not_used(
     aiortc = await import_aiortc_async()
     async with PeerConnection(aiortc, (), Ledger(), Listener()):
         pass
-    assert [record.name for record in caplog.records if "unchanged" in record.message] == ["mobifai.webrtc.fast_path"]
+    assert [record.name for record in caplog.records if "without the faster data channel" in record.message] == [
+        "mobifai.webrtc.fast_path"
+    ]
 
 
 async def test_messages_of_a_phone_arrive_in_order_however_many_it_sends() -> None:
