@@ -39,14 +39,21 @@ class Maintenance:
             awake = await scope.enter_async_context(KeepAwake()) if self._keep_awake else None
             while True:
                 await asyncio.sleep(SAVE_SECONDS)
-                self._save_directories()
-                self._tabs.adopt_unclaimed()
-                self._collect_garbage()
-                for session in self._sessions.open:
-                    session.transports.check_inbound()
+                self.work()
                 tasks.set(len(asyncio.all_tasks()))
                 if awake is not None:
                     awake.need(self._is_in_use())
+
+    def work(self) -> None:
+        """Do the periodic work once.
+
+        Not part of `run`, whose local variables live until the next time and would keep a closed session.
+        """
+        self._save_directories()
+        self._tabs.adopt_unclaimed()
+        self._collect_garbage()
+        for session in self._sessions.open:
+            session.transports.check_inbound()
 
     def session_closed(self) -> None:
         """Collect garbage with the next periodic work, since a closed session leaves reference cycles."""

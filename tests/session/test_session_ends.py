@@ -5,11 +5,14 @@ import gc
 import weakref
 from pathlib import Path
 
+import pytest
+
+from mobifai.agent import maintenance
 from mobifai.agent.agent import Agent
 from mobifai.bounds import Ledger
 from mobifai.limits import TASKS
 from mobifai.session.session import SessionStage
-from tests.support.agent_here import RESIDENT, admit, agent_here, pair, receive
+from tests.support.agent_here import RESIDENT, admit, agent_here, pair, receive, serving_agent_here
 from tests.support.eventually import eventually
 
 OF_SESSIONS = ("session", "sessions", "terminal.outbox", "terminal.window", "link.", "e2e.held")
@@ -34,6 +37,29 @@ async def test_sessions_that_were_replaced_are_collected_while_the_last_ones_go_
         for session in agent.sessions.open:
             session.close("the phone left")
         assert {name: count for name, count in counted(agent.ledger).items() if count} == {"sessions": 1}
+
+
+async def test_the_periodic_work_keeps_no_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    worked = asyncio.Event()
+
+    def check_inbound() -> None:
+        worked.set()
+        monkeypatch.setattr(maintenance, "SAVE_SECONDS", 3600)
+
+    monkeypatch.setattr(maintenance, "SAVE_SECONDS", 0.01)
+    async with serving_agent_here(tmp_path) as agent:
+        session = pair(agent, "phone")
+        vars(session.transports)["check_inbound"] = check_inbound
+        await worked.wait()
+        session.close("the phone left")
+        seen = weakref.ref(session)
+        del session
+
+        def collected() -> bool:
+            gc.collect()
+            return seen() is None
+
+        await eventually(collected)
 
 
 class ClosingTransport:
