@@ -3,9 +3,6 @@
 Walks forward through the references that the collector can see, once for all requested objects. It visits at most
 `MOST_OBJECTS` (some 100 bytes each during the walk), follows no weak references, runs no code of the objects, and keeps
 nothing. Its only side effect is that, before CPython 3.13, an object on a path may get its `__dict__` earlier.
-
-Private attributes of asyncio's futures are read because the public methods have side effects: `exception()` marks an
-exception as retrieved.
 """
 
 import asyncio
@@ -301,14 +298,33 @@ def _local(step: _PathStep) -> str:
 
 
 def _future(step: _PathStep) -> str | None:
+    """Return the text of a step from a future or task to an object that its public attributes do not name.
+
+    The kind of the object tells how it is held, so nothing is asked of the future that would change it: `exception()`
+    marks an exception as retrieved.
+    """
     owner, held = step.owner, step.held
     if type(held) in _CODE:
         return f"(coroutine {held.__qualname__})" if step.before is not None else ""
-    for name in ("_result", "_exception", "_fut_waiter", "_loop"):
-        if getattr(owner, name, None) is held:
-            return f".{name}"
-    callbacks = asyncio.Future._callbacks.__get__(owner) or ()
-    return "(callback)" if any(held is callbacks or held is pair or held is pair[0] for pair in callbacks) else None
+    if held is asyncio.Future.get_loop(owner):
+        return "(event loop)"
+    if type(held) is contextvars.Context or _attribute(owner, held) is not None:
+        return None
+    if type(held) is dict and held and all(_reads(owner, name, value) for name, value in list(held.items())):
+        return ""  # its attributes: a future has no `__dict__`
+    if asyncio.Future.done(owner):
+        return "(exception)" if isinstance(held, BaseException) else "(result)"
+    return "(awaited future)" if isinstance(held, asyncio.Future) else "(callback)"
+
+
+def _reads(owner: Any, name: object, value: Any) -> bool:
+    """Return whether `value` is the instance attribute `name` of `owner`. Runs no code of its class."""
+    if type(name) is not str or any(name in vars(kind) for kind in type(owner).__mro__):
+        return False
+    try:
+        return object.__getattribute__(owner, name) is value
+    except AttributeError:
+        return False
 
 
 def _exception(step: _PathStep) -> str | None:

@@ -155,6 +155,32 @@ def resolved(result: object) -> "asyncio.Future[object]":
     return future
 
 
+def failed(target: object) -> "asyncio.Future[object]":
+    future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+    future.set_exception(Error(target))
+    future.add_done_callback(lambda done: done.exception())
+    return future
+
+
+def called_back(target: Target) -> "asyncio.Future[object]":
+    future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+    future.add_done_callback(target.made)
+    return future
+
+
+class OwnFuture(asyncio.Future[object]):
+    """A future with an attribute of its own."""
+
+    kept: object
+
+
+def attributed(target: object) -> OwnFuture:
+    future = OwnFuture()
+    future.set_result(None)
+    future.kept = target
+    return future
+
+
 VARIABLE: contextvars.ContextVar[object] = contextvars.ContextVar("VARIABLE")
 
 
@@ -188,7 +214,10 @@ HOLDERS: dict[str, tuple[Callable[[Target], Any], str]] = {
     "class": (lambda target: type("Made", (), {"kept": target}), "OWNER.held.kept: Target"),
     "view": (lambda target: memoryview(Buffer(target)), "OWNER.held.obj.what: Target"),
     "default factory": (lambda target: collections.defaultdict(target.made), "OWNER.held.default_factory → (method"),
-    "future": (resolved, "OWNER.held._result: Target"),
+    "future": (resolved, "OWNER.held → (result): Target"),
+    "failed future": (failed, "OWNER.held → (exception).what: Target"),
+    "callback": (called_back, "OWNER.held → (callback)"),
+    "future's attribute": (attributed, "OWNER.held.kept: Target"),
     "long key": (lambda target: {"x y" * 100: target}, f"OWNER.held → ['{('x y' * 13)[:38]}…]: Target"),
     "list of its own kind": (lambda target: Kind([target]), "OWNER.held → [0]: Target"),
     "attribute of a list": (lambda target: Kind(kept=target), "OWNER.held.kept: Target"),

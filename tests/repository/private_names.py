@@ -30,7 +30,6 @@ PUBLIC_ALL_THE_SAME = frozenset(
 WITHOUT_ALTERNATIVE = {
     "_tracemalloc._get_traces": "`tracemalloc.take_snapshot` copies each trace, too much for a running agent",
     "_PyTraceMalloc_GetTraceback": "no public function returns the traceback of an address",
-    "asyncio.Future._callbacks": "no public method lists the callbacks",
 }
 """Private names of CPython that may be used because nothing public does the same, and why."""
 ALLOWED = PUBLIC_ALL_THE_SAME | set(WITHOUT_ALTERNATIVE)
