@@ -129,6 +129,14 @@ SESSIONS = _declare(
     "viewers at a time: a phone that pairs replaces the previous one",
     item_bytes=64 << 10,
 )  # fmt: skip
+SESSION_TASKS = _declare(
+    "session.tasks", 64, Unit.ITEMS, WhenFull.REJECT,
+    "open sessions, and closed ones whose data channels have not ended yet: a phone may connect again many times in a "
+    "row, and each channel takes a moment to end",
+    None, item_bytes=64 << 10,
+    fixed=True,
+    unfillable="a margin: a data channel ends within moments, so that only a few closed sessions wait at a time",
+)  # fmt: skip
 CONTROL_QUEUE = _declare(
     "link.control_queue", 256, Unit.ITEMS, WhenFull.DISCONNECT,
     "messages that wait for a transport; a phone that requests this many without reading is disconnected",

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from mobifai.access.known_phones import KnownPhones
 from mobifai.bounds import BoundedMap
 from mobifai.errors import StateError
-from mobifai.limits import TASKS
+from mobifai.limits import SESSION_TASKS
 from mobifai.protocol.e2e import Reason
 from mobifai.protocol.features import Features
 from mobifai.session.candidate import Candidate
@@ -36,7 +36,7 @@ class SessionRegistry:
         self._sessions = sessions
         self._phones = phones
         self._identity = identity
-        self._bound = context.ledger.open(TASKS)
+        self._bound = context.ledger.open(SESSION_TASKS)
         self._tasks: BoundedMap[Session, asyncio.Task[None]] = BoundedMap(self._bound)
 
     async def close(self) -> None:

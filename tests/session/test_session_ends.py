@@ -10,7 +10,7 @@ import pytest
 from mobifai.agent import maintenance
 from mobifai.agent.agent import Agent
 from mobifai.bounds import Ledger
-from mobifai.limits import TASKS
+from mobifai.limits import SESSION_TASKS
 from mobifai.session.session import SessionStage
 from tests.support.agent_here import RESIDENT, admit, agent_here, pair, receive, serving_agent_here
 from tests.support.eventually import eventually
@@ -36,7 +36,8 @@ async def test_sessions_that_were_replaced_are_collected_while_the_last_ones_go_
         await eventually(closed_ones_are_collected)
         for session in agent.sessions.open:
             session.close("the phone left")
-        assert {name: count for name, count in counted(agent.ledger).items() if count} == {"sessions": 1}
+        left = {name: count for name, count in counted(agent.ledger).items() if count}
+        assert left == {"sessions": 1, "session.tasks": 1}
 
 
 async def test_the_periodic_work_keeps_no_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +112,7 @@ async def test_one_that_is_closed_never_starts_again(tmp_path: Path) -> None:
 async def test_a_phone_is_sent_away_while_too_many_closed_sessions_have_not_ended(tmp_path: Path) -> None:
     async with agent_here(tmp_path) as agent:
         transport = agent.registrations[0].transport
-        tasks = agent.ledger.capacity(TASKS) - 1  # the resident phone has one
+        tasks = agent.ledger.capacity(SESSION_TASKS) - 1  # the resident phone has one
         for _ in range(tasks):
             admit(agent, "phone", transport)
         assert len(agent.sessions.open) == 2
@@ -119,7 +120,7 @@ async def test_a_phone_is_sent_away_while_too_many_closed_sessions_have_not_ende
         assert [session.device_id for session in agent.sessions.open] == [RESIDENT]
 
         def ended() -> bool:
-            return all(one.total == 1 for one in agent.ledger.entries() if one.name == TASKS.name)
+            return all(one.total == 1 for one in agent.ledger.entries() if one.name == SESSION_TASKS.name)
 
         await eventually(ended)
         admit(agent, "phone", transport)

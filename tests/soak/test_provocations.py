@@ -32,7 +32,7 @@ def test_every_limit_is_filled_by_a_provocation_or_says_why_nothing_can() -> Non
 
 def test_few_limits_can_not_be_filled() -> None:
     unfillable = {limit.name for limit in LIMITS.values() if limit.unfillable}
-    assert unfillable == {"terminal.keeper_news", "agent.tasks", "agent.subscribers"}
+    assert unfillable == {"terminal.keeper_news", "session.tasks", "agent.tasks", "agent.subscribers"}
 
 
 def test_the_names_of_provocations_are_unique() -> None:
