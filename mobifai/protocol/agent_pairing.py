@@ -264,6 +264,10 @@ class Pairing:
         commands = self._close_peer("the data channel ended")
         return [*commands, self._register(tab_count)] if self.stage is PairingStage.WAITING else commands
 
+    def involves(self, device_id: str) -> bool:
+        """Return whether a device is paired with the agent, has a data channel to it, or is in a handshake."""
+        return device_id == self.phone_id or (self.peer is not None and device_id == self.peer.peer_id)
+
     def revoked(self, message: messages.DeviceRevoked) -> list[PairingCommand]:
         """Close the peer connection if its phone is the device that the account revoked."""
         if message.device_id != self._channel_peer:

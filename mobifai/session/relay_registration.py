@@ -258,8 +258,9 @@ class RelayRegistration:
 
     def revoke(self, device_id: str) -> None:
         """End the pairing with a phone that was revoked on this machine, without waiting for the relay."""
+        was_involved = self._pairing.involves(device_id)
         self._do(self._pairing.revoked(messages.DeviceRevoked(device_id=device_id)))
-        if self._target.relay is None:
+        if was_involved and self._target.relay is None:
             self.end_pairing()
 
     def end_pairing(self) -> None:

@@ -467,6 +467,17 @@ async def test_a_revoked_legacy_app_is_disconnected_although_the_relay_does_not_
             await on_path(it.agent, None)
 
 
+async def test_revoking_another_device_leaves_the_pairing_alone(tmp_path: Path) -> None:
+    async with scene(tmp_path) as it:
+        await on_path(it.agent, "relay", it.phone)
+        terminal = await it.speak()
+        it.hostile.refuses = frozenset({"DELETE"})
+        with pytest.raises(AssertionError, match="this relay does not do that"):
+            await it.agent.command("devices", "revoke", "another-device")
+        await answers(it.phone, terminal, "relay")
+        assert not await _relay_was_left(it)
+
+
 async def test_input_that_it_holds_back_is_not_done_after_newer_input(tmp_path: Path) -> None:
     """The held input went by relay just before the channel opened. The next input goes by the channel."""
     async with scene(tmp_path, "--e2e", "require", webrtc=True) as it:
