@@ -36,4 +36,4 @@ class Problems:
     def clear(self, what: str) -> None:
         """Remove the problem of a subject, if it has one, and log that it is solved."""
         if self._known.pop(what, None) is not None and not self._quiet:
-            _log.info("%s can be written again, and is complete", what)
+            _log.info("%s can be written again; nothing is missing in it", what)

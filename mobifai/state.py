@@ -116,7 +116,7 @@ class StateDir:
     def device(self) -> AgentIdentity:
         """Return this machine's id and key, generated on first use."""
         if "device" not in self._made:
-            file = GeneratedFile(self.path / "device.json", self.problems, "phones know this machine as another one")
+            file = GeneratedFile(self.path / "device.json", self.problems, "phones see this machine as a new one")
             self._made["device"] = file.load(_read_device, _make_device)
         device: AgentIdentity = self._made["device"]
         return device

@@ -112,7 +112,9 @@ class DeviceAdmin:
                 raise
             answer = {"deviceId": device_id, "relay": str(error)}
         if not_kept is not None:
-            raise StateError(f"{device_id} is revoked now, but may be accepted again after a restart: {not_kept}")
+            raise StateError(
+                f"the device {device_id} is revoked now, but a restarted agent may accept it again: {not_kept}"
+            )
         return answer
 
 

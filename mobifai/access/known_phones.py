@@ -84,8 +84,9 @@ class KnownPhones:
         newest = sorted(found.phones, key=lambda phone: phone.last_used, reverse=True)
         if len(newest) > self._bounds[0].capacity:
             _log.warning(
-                "%s names more phones than the limit e2e.phones allows; the least recently used ones are dropped",
+                "%s lists more phones than e2e.phones allows (%d); the least recently used ones have to pair again",
                 self._path,
+                self._bounds[0].capacity,
             )
         for phone in newest[: self._bounds[0].capacity]:
             self._pinned[phone.key] = phone
@@ -103,7 +104,7 @@ class KnownPhones:
             try:
                 aside = set_aside(self._path)
                 _log.warning(
-                    "%s is damaged (%s) and was kept as %s; phones have to pair again", self._path, error, aside
+                    "%s is damaged (%s) and was kept as %s; all phones have to pair again", self._path, error, aside
                 )
             except OSError as stuck:
                 self._leave_alone(stuck)
@@ -113,7 +114,8 @@ class KnownPhones:
         """Report that `phones.json` can't be read, and never overwrite it, since its content may still be of use."""
         self._may_write = False
         text = (
-            f"{self._path} can't be read ({why}); the phones in it are unknown and new ones can't be stored: repair it"
+            f"{self._path} can't be read ({why}), so the agent does not know its phones and accepts no new ones; "
+            "make the file readable, and run `mobifai restart`"
         )
         self._problems.report(self._path.name, text)
 

@@ -30,7 +30,7 @@ class AccessPolicy:
         if features.e2e:
             return None
         if self._phones.is_pinned(device_id):
-            return "this agent knows this phone by its key, but it connected without end-to-end encryption"
+            return "this agent knows the key of this phone, but the phone connected without end-to-end encryption"
         if self._phones.is_revoked(device_id):
             return "this phone was revoked; `mobifai pair` shows a link that lets it in again"
         if self._requires_e2e:

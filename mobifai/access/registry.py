@@ -46,7 +46,9 @@ class LocalDeviceRegistry:
     async def revoke(self, device_id: str) -> dict[str, Any]:
         """See `DeviceRegistry`."""
         if device_id == self._own_id:
-            raise SignInRefused("this is the agent's own device, which can't revoke itself")
+            raise SignInRefused(
+                f"expected the id of another device; found {device_id}, the agent's own, which it can't revoke"
+            )
         await self._relay.revoke(device_id)
         return {"deviceId": device_id}
 

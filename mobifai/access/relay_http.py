@@ -50,7 +50,7 @@ class RelayApi:
         try:
             msgspec.convert(device_id, messages.Id)
         except msgspec.ValidationError:
-            raise SignInRefused(f"expected a device as `mobifai devices list` shows it; found {device_id!r}") from None
+            raise SignInRefused(f"expected a device id from `mobifai devices list`; found {device_id!r}") from None
         await self._ask("DELETE", f"/api/devices/{device_id}", messages.Empty)
         return {"deviceId": device_id}
 
@@ -85,7 +85,8 @@ class RelayApi:
             raise self._unusable(explain(error, self._url)) from None
         if status == 404 and not path.startswith("/api/devices/"):
             raise SignInRefused(
-                f"the relay {self._url} does not let agents manage phones; sign the phone in there, with this account"
+                f"the relay {self._url} does not let agents manage phones; sign in there on the phone, "
+                "with the agent's account"
             )
         if status >= 400:
             raise SignInRefused(_refusal(self._url, body, status))
@@ -116,4 +117,4 @@ def _refusal(url: str, body: bytes, status: int) -> str:
         message = one_line(msgspec.json.decode(body, type=messages.Notice).message)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         message = ""
-    return message or f"the relay {url} refused this with HTTP {status}"
+    return message or f"the relay {url} refused the agent's request (HTTP status {status})"

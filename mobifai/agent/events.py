@@ -53,7 +53,7 @@ class EventBus:
             try:
                 subscriber(event)
             except Exception:
-                _log.exception("a subscriber could not handle the event %s", type(event).__name__)
+                _log.exception("internal error: a subscriber could not handle the event %s", type(event).__name__)
 
     def close(self) -> None:
         """Remove all subscribers, and close this object's entry in the ledger. Idempotent."""

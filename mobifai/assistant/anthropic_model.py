@@ -141,14 +141,14 @@ class AnthropicModel:
 
     def _tell(self, why: str, request: anthropic.APIRequest, last: bool) -> None:
         if not last:
-            self._notice(f"{why}; asking again ({request.retries_taken + 1} of {self._config.retries})")
+            self._notice(f"{why}; asking again (retry {request.retries_taken + 1} of {self._config.retries})")
 
     def _check_wait(self, response: httpx2.Response) -> None:
         """Raise AssistantError if the API asks for a wait beyond the deadline; the client would wait for days."""
         seconds = _wait_wanted(response)
         if seconds > self._deadline - asyncio.get_running_loop().time():
             words = _in_words(response.status_code)
-            raise AssistantError(f"{words}, and asks to wait {seconds:.0f} s; try again then")
+            raise AssistantError(f"{words}, and asks to wait {seconds:.0f} s; try again after that")
 
     async def _read(self, response: httpx2.Response) -> ModelResponse:
         if not self._config.stream:
@@ -183,7 +183,8 @@ class AnthropicModel:
                 source = f"{KEY_VARIABLE} or {self._config.key_file}" if self._config.key_file else KEY_VARIABLE
                 return f"the model's API does not accept the key ({error.status_code}): check {source}"
             case anthropic.NotFoundError():
-                return f"the model's API does not know {self._config.model!r} (404): check its name and base_url"
+                model = self._config.model
+                return f"the model's API does not know the model {model!r} (404): check --model and --model-url"
             case anthropic.APIStatusError():
                 return f"{_in_words(error.status_code)}: {_plain(error.api_message or error.message)}"
             case anthropic.APITimeoutError():

@@ -44,11 +44,14 @@ class Audit:
         }
         line = msgspec.json.encode(record) + b"\n"
         if len(line) > self._bound.capacity:
-            raise AssistantError(str(self._bound.refuse(f"nothing was done: a record of {len(line)} bytes")))
+            refusal = self._bound.refuse(f"a record of {len(line)} bytes in the assistant's audit log")
+            raise AssistantError(f"nothing was done: {refusal}")
         try:
             self._append(line)
         except OSError as error:
-            raise AssistantError(f"nothing was done: its record can't be written to {self._path}: {error}") from None
+            raise AssistantError(
+                f"nothing was done, because the assistant's audit log {self._path} can't be written: {error}"
+            ) from None
 
     def _append(self, line: bytes) -> None:
         descriptor = self._open()
@@ -61,7 +64,7 @@ class Audit:
                 self._bound.evicted(size)
                 descriptor, size = self._open(), 0
             if os.write(descriptor, line) < len(line):
-                raise OSError("only a part of it was written")
+                raise OSError("only a part of the record was written")
             self._bound.set(size + len(line))
         finally:
             if descriptor >= 0:

@@ -127,10 +127,10 @@ def read_key(environ: Mapping[str, str], file: Path | None) -> str:
     if not key and file is not None:
         key, source = _from_file(file), str(file)
     if not key:
-        place = f", or put it into {file} (mode 0600)" if file is not None else ""
+        place = f", or put the key into {file} (mode 0600)" if file is not None else ""
         raise AssistantError(f"the assistant has no key for its model: set {KEY_VARIABLE}{place}")
     if not key.isascii() or not key.isprintable() or " " in key:
-        raise AssistantError(f"{source}: expected a key of printable ASCII characters; found others")
+        raise AssistantError(f"{source}: expected a key of printable ASCII characters; found other characters")
     return key
 
 
@@ -150,9 +150,9 @@ def _from_file(file: Path) -> str:
 
 def _check_private(file: Path, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise AssistantError(f"{file}: expected a file with the key for the model; found something else")
+        raise AssistantError(f"{file}: expected a regular file with the key for the model; found something else")
     if status.st_uid not in (0, os.geteuid()):
-        raise AssistantError(f"{file}: expected a file of your own; it belongs to another user (id {status.st_uid})")
+        raise AssistantError(f"{file}: expected a file that you own; it belongs to another user (id {status.st_uid})")
     if status.st_mode & 0o077:
         mode = stat.S_IMODE(status.st_mode)
         raise AssistantError(f"{file}: other users can access it (mode {mode:04o}); run `chmod 600 {file}`")

@@ -186,7 +186,7 @@ class AgentLoop:
                     raise
                 self._bounds["seconds"].set(seconds)
                 self._bounds["seconds"].refuse("more time")
-                raise AssistantError(f"stopped after {seconds} s; the task may be unfinished") from None
+                raise AssistantError(f"the assistant stopped after {seconds} s; the task may be unfinished") from None
 
     async def _converse(self) -> None:
         self._record.write("prompt", self.prompt)
@@ -202,7 +202,7 @@ class AgentLoop:
                 self.state = TRANSITIONS[self.state][event]
                 self._bounds["seconds"].set(int(self._clock() - began))
         if self.state is LoopState.FAILED:
-            raise AssistantError("the model answered twice without actions; ask again, in other words")
+            raise AssistantError("the model answered twice in a row without an action; rephrase the task and ask again")
 
     async def _handle(self, model: ModelClient) -> LoopEvent:
         match self.state:
@@ -222,13 +222,13 @@ class AgentLoop:
     async def _ask(self, model: ModelClient) -> LoopEvent:
         """Send the conversation to the model, and parse the actions in its answer."""
         if self.turn >= self._turns:
-            raise AssistantError(f"stopped after {self.turn} turns; the task may be unfinished")
+            raise AssistantError(f"the assistant stopped after {self.turn} turns; the task may be unfinished")
         self.turn += 1
         self._bounds["turns"].set(self.turn)
         answer = await model.answer(self._question(), self._notice)
         self._count(answer.tokens)
         if answer.refused:
-            raise AssistantError("the model declines to do this")
+            raise AssistantError("the model declined this task")
         self._conversation.answered(answer.blocks)
         meaning = understand(answer.blocks, answer.cut_off)
         if isinstance(meaning, NotUnderstood):
@@ -241,7 +241,10 @@ class AgentLoop:
     def _question(self) -> ModelRequest:
         wrong = problems(self._conversation.messages)
         if wrong:
-            raise AssistantError(f"the conversation breaks a rule of the model's API: {wrong[0]}")
+            raise AssistantError(
+                f"internal error: the conversation breaks a rule of the model's API: {wrong[0]}. "
+                "This is a bug: report it, with this message"
+            )
         config, bounds = self._config, self._bounds
         system = prompts.system(
             turns=self._turns,
@@ -258,8 +261,8 @@ class AgentLoop:
         if self.tokens > bound.capacity:
             bound.refuse("tokens")
             raise AssistantError(
-                f"stopped: the task used {self.tokens} tokens, more than {bound.limit.name} allows ({bound.capacity}); "
-                "it may be unfinished"
+                f"the assistant stopped: the task used {self.tokens} tokens, more than {bound.limit.name} allows "
+                f"({bound.capacity}); the task may be unfinished"
             )
         bound.set(self.tokens)
 

@@ -51,8 +51,8 @@ class Ending(Enum):
     """The reasons to end a conversation before its loop ends. The value is the error text that clients receive."""
 
     CANCELLED = ""
-    TERMINAL_CLOSED = "the terminal was closed"
-    ASKER_LEFT = "the client that asked has disconnected"
+    TERMINAL_CLOSED = "the terminal in which the assistant worked was closed"
+    ASKER_LEFT = "`mobifai ask` no longer reads the assistant's steps"
     AGENT_STOPS = "the agent is stopping"
 
 
@@ -193,7 +193,7 @@ class Assistant:
             self._viewers.note_request(viewer, uuid)  # so that this viewer gets the event of its end
             conversation.end(Ending.CANCELLED)
         if not found:
-            error = "the assistant is not working here"
+            error = f"the assistant is not working in {'any' if message.uuid is None else 'this'} terminal"
             viewer.send("ai:error", messages.AiError(uuid=message.uuid or "", error=error))
 
     def approve(self, message: messages.AiApprove, viewer: AssistantViewer) -> None:
@@ -229,11 +229,15 @@ class Assistant:
     def start(self, prompt: str, terminal: Terminal, say: SendEvent | None = None) -> ConversationTask:
         """Start a conversation. `say` receives its events, as phones do too. Raises AssistantError, LimitReached."""
         if not prompt.strip() or len(prompt) > MAX_PROMPT:
-            raise AssistantError(f"expected a prompt of 1 to {MAX_PROMPT} characters; found {len(prompt)}")
+            raise AssistantError(
+                f"expected a task of 1 to {MAX_PROMPT} characters for the assistant; found {len(prompt)}"
+            )
         busy = self._running.get(terminal.uuid)
         if busy is not None:
-            at_work = f"{busy.run.prompt[:100]!r}, in turn {busy.run.turn}"
-            raise AssistantError(f"the assistant is already working here: {at_work}; cancel that first")
+            at_work = f"{busy.run.prompt[:100]!r} (turn {busy.run.turn})"
+            raise AssistantError(
+                f"the assistant is already working in this terminal on {at_work}; cancel that task first"
+            )
         if not self._bound.room:
             raise self._bound.refuse("one more conversation of the assistant")
         uuid = terminal.uuid
@@ -285,5 +289,5 @@ class Assistant:
             return found[0]
         names = ", ".join(f"{terminal.tab.name} ({terminal.uuid})" for terminal in terminals)
         raise TerminalError(
-            f"expected the name or id of one tab; {len(found)} tabs match {wanted!r}. There are: {names}"
+            f"expected the name or id of one tab; {len(found)} tabs match {wanted!r}. The tabs are: {names}"
         )

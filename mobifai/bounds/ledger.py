@@ -40,7 +40,9 @@ class Bound:
         """Record that the container refused `what`, and return the error for the caller to raise."""
         self._totals.refused += 1
         limit = self.limit
-        return LimitReached(f"{what}: at most {self.capacity} {limit.unit} ({limit.name}), and {self.used} are in use")
+        return LimitReached(
+            f"no room for {what}: at most {self.capacity} {limit.unit} ({limit.name}), and {self.used} are in use"
+        )
 
     @property
     def room(self) -> int:

@@ -132,7 +132,7 @@ def _request_or_run(
         if "relay_pid" not in request_running(state_dir, "status"):
             raise CommandError(
                 f"expected the state directory of `mobifai relay`; found that of `mobifai serve`, {state_dir}, whose "
-                "relay has only one account: choose the other one with --state-dir"
+                "relay has only one account; choose the directory of `mobifai relay` with --state-dir"
             )
         return request_running(state_dir, request, name=name)
     with open_state(state_dir) as state, RelayStore.open(state.path) as store:

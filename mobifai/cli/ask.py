@@ -22,7 +22,9 @@ from mobifai.state import StateDir
 
 @click.command()
 @click.argument("prompt")
-@click.option("--tab", metavar="NAME", help="Name or id of the tab to work in.  [default: the active one]")
+@click.option(
+    "--tab", metavar="NAME", help="Name or id of the tab to work in.  [default: the tab that is active on the phone]"
+)
 @click.option("--json", "as_json", is_flag=True, help="Print each step as a line of JSON.")
 @state_dir_option
 def ask(prompt: str, tab: str | None, as_json: bool, state_dir: Path) -> None:
@@ -68,7 +70,7 @@ async def _approve(socket: Path, question: Mapping[str, Any], answered: "asyncio
         asked.cancel()
         with suppress(asyncio.CancelledError):
             await asked
-        click.echo("Another device answered, or nobody answered in time.")
+        click.echo("Another device answered this question, or nobody answered it in time.")
     except BaseException:
         answered.cancel()
         await asyncio.wait((answered,))
@@ -78,7 +80,7 @@ async def _approve(socket: Path, question: Mapping[str, Any], answered: "asyncio
 def _text(event: str, payload: dict[str, Any]) -> str:
     match event:
         case "ai:started":
-            return f"Working in terminal {payload['uuid']}. Ctrl-C stops it."
+            return f"The assistant works in the terminal {payload['uuid']}. Press Ctrl-C to stop the assistant."
         case "ai:action":
             return f"  {_step(payload['action'])}"
         case "ai:message":

@@ -65,4 +65,6 @@ def revoke(device_id: str, state_dir: Path) -> None:
     answer = request_running(state_dir, "revoke", device_id=device_id)
     click.echo(f"Revoked {one_line(device_id)}.")
     if "relay" in answer:
-        click.echo(one_line(f"The relay did not revoke it ({answer['relay']}); this agent rejects it.", 500))
+        click.echo(
+            one_line(f"The relay did not revoke this device ({answer['relay']}), but the agent rejects it.", 500)
+        )

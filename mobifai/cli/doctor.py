@@ -30,14 +30,19 @@ _STYLES = {Severity.OK: "green", Severity.WARNING: "yellow", Severity.PROBLEM: "
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.option("--relay", envvar="MOBIFAI_RELAY", help="Also check the relay at this URL.")
 @click.option(
-    "--lan", is_flag=True, envvar="MOBIFAI_LAN", help="Check for a built-in relay that `mobifai serve --lan` starts."
+    "--lan",
+    is_flag=True,
+    envvar="MOBIFAI_LAN",
+    help="Check the port for a relay that listens on all addresses, as with `mobifai serve --lan`.",
 )
-@click.option("--host", envvar="MOBIFAI_HOST", help="Address of the built-in relay.  [default: 127.0.0.1]")
+@click.option("--host", envvar="MOBIFAI_HOST", help="Address on which the port is checked.  [default: 127.0.0.1]")
 @click.option(
     "--port", type=click.IntRange(0, 65535), envvar="MOBIFAI_PORT", default=DEFAULT_PORT, show_default=True,
-    help="Port of the built-in relay.",
+    help="Port to check: that of the built-in relay.",
 )  # fmt: skip
-@click.option("--shell", envvar="MOBIFAI_SHELL", help="Program to run in a new terminal.  [default: your shell]")
+@click.option(
+    "--shell", envvar="MOBIFAI_SHELL", help="Shell to check, as a new terminal would start it.  [default: your shell]"
+)
 @state_dir_option
 def doctor(
     as_json: bool, relay: str | None, lan: bool, host: str | None, port: int, shell: str | None, state_dir: Path

@@ -42,7 +42,7 @@ def listen_options(command: F) -> F:
             metavar="NAME[:PORT]",
             multiple=True,
             envvar="MOBIFAI_ALLOW_HOST",
-            help="Also accept requests for this host, by which a proxy reaches or serves the relay. Repeatable.",
+            help="Also accept requests whose Host header has this name, such as those of a reverse proxy. Repeatable.",
         ),
         click.option(
             "--trusted-proxy",
@@ -127,7 +127,7 @@ def _network(value: str) -> IPv4Network | IPv6Network:
     try:
         return ipaddress.ip_network(value)
     except ValueError as error:
-        hint = f" (expected no host bits: {_without_host_bits(value)})" if "host bits" in str(error) else ""
+        hint = f" (without host bits: {_without_host_bits(value)})" if "host bits" in str(error) else ""
         raise ConfigError(
             f"--trusted-proxy: expected an address such as 192.0.2.7, or a network such as 10.0.0.0/8; "
             f"found {value!r}{hint}"

@@ -83,7 +83,7 @@ def _time_of_day(_: click.Context, __: click.Parameter, value: str | None) -> dt
     "--metrics",
     type=click.IntRange(0, 65535),
     envvar="MOBIFAI_METRICS",
-    help="Serve metrics for Prometheus on this port, on loopback only.",
+    help="Serve metrics for Prometheus on this port of 127.0.0.1; 0 picks a free one.  [default: no metrics]",
 )
 @click.option(
     "--time-scale",
@@ -115,21 +115,21 @@ def _time_of_day(_: click.Context, __: click.Parameter, value: str | None) -> dt
     "--e2e",
     type=click.Choice(["allow", "require"]),
     envvar="MOBIFAI_E2E",
-    help="Whether to accept legacy apps, which don't encrypt end to end (see `mobifai pair --legacy`).  "
-    "[default: allow; with --relay require]",
+    help="Accept (allow) or reject (require) legacy apps, which don't encrypt end to end "
+    "(see `mobifai pair --legacy`).  [default: allow; with --relay require]",
 )
 @click.option(
     "--no-keeper",
     is_flag=True,
     envvar="MOBIFAI_NO_KEEPER",
-    help="Run without the keeper; a crash then ends every terminal.",
+    help="Run without the keeper, which keeps terminals running while the agent restarts; a crash then ends them.",
 )
 @click.option(
     "--restart-daily",
     metavar="HH:MM",
     callback=_time_of_day,
     envvar="MOBIFAI_RESTART_DAILY",
-    help="Restart the agent every day at this time.",
+    help="Restart the agent every day at this local time.  [default: never]",
 )
 @state_dir_option
 @log_options

@@ -41,7 +41,9 @@ def manager(platform: str = sys.platform) -> ServiceManager:
         return Launchd(SystemCommands(), home, os.getuid())
     if platform.startswith("linux"):
         return Systemd(SystemCommands(), Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config"))
-    raise ServiceError(f"expected Linux or macOS; found {platform}: have its own supervisor run `mobifai serve`")
+    raise ServiceError(
+        f"expected Linux or macOS; found {platform}: have the service manager of this system run `mobifai serve`"
+    )
 
 
 @service.command(context_settings={"ignore_unknown_options": True})
@@ -80,7 +82,10 @@ def _warn_of_variables() -> None:
     """Warn of MOBIFAI_* variables. The service does not get them, since some hold secrets and its file is readable."""
     ignored = [name for name in os.environ if name.startswith("MOBIFAI_") and name not in _HANDED_ON]
     if ignored:
-        click.echo(f"Ignored, since the service has its own environment: {', '.join(sorted(ignored))}.", err=True)
+        click.echo(
+            f"Ignored these variables, since the service has its own environment: {', '.join(sorted(ignored))}.",
+            err=True,
+        )
 
 
 _HANDED_ON = ("MOBIFAI_STATE_DIR", "MOBIFAI_CONFIG")
@@ -112,7 +117,7 @@ def uninstall() -> None:
     if system.uninstall():
         click.echo(f"Service removed ({system.file} deleted).")
     else:
-        click.echo("MobiFai was not installed as a service.")
+        click.echo("MobiFai is not installed as a service.")
 
 
 @service.command()

@@ -110,7 +110,8 @@ def state_dir_option(command: F) -> F:
         type=click.Path(path_type=Path, file_okay=False),
         envvar="MOBIFAI_STATE_DIR",
         default=_default_state_dir,
-        help=f"Directory of identity, devices, tabs and logs.  [default: {state_directory() or 'none'}]",
+        help="Directory in which MobiFai keeps its identity, devices, tabs and logs.  "
+        f"[default: {state_directory() or 'none'}]",
     )(command)
 
 

@@ -76,7 +76,7 @@ def _relay_text(answer: dict[str, Any]) -> str:
         f"MobiFai relay {answer['version']}, process {answer['relay_pid']}",
         f"Relay      {one_line(answer['relay_url'])}",
         *_problems(answer["problems"]),
-        f"Devices    {len(answer['devices'])} of the account owner, {connected} connected",
+        f"Devices    {len(answer['devices'])} in the account `owner`, {connected} connected",
         f"Accounts   {len(answer.get('accounts', ['owner']))}, see `mobifai relay account list`",
     ]
     return "\n".join(lines)
@@ -156,7 +156,9 @@ def limits_table(bounds: Iterable[Entry]) -> Table:
 def worst_case_text(worst_case_bytes: int) -> str:
     """Format the maximum memory: what all containers would take if each were full."""
     megabytes = worst_case_bytes / 1e6
-    return f"If every bound were full, agent and keeper would use {megabytes:.0f} MB in addition to the program itself."
+    return (
+        f"If every limit were reached, agent and keeper would use {megabytes:.0f} MB in addition to the program itself."
+    )
 
 
 def _quantity(value: float | str, unit: str) -> str:

@@ -123,7 +123,7 @@ class _RequestServer:
         request = msgspec.json.decode(line, type=Request)
         handler = self._find(request.ask)
         if handler is None:
-            raise StateError(f"the running process does not know {request.ask!r}; restart it to update it")
+            raise StateError(f"the running mobifai does not know the request {request.ask!r}; restart it to update it")
         return handler(request.arguments)
 
     async def close(self) -> None:

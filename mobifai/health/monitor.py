@@ -123,14 +123,19 @@ class Monitor:
         found = free_memory()
         after = self._target.status().memory_bytes
         _log.warning(
-            "   Running garbage collection: %d objects, %s given back", found, megabytes(status.memory_bytes - after)
+            "   Garbage collection freed %d objects and gave %s back to the system",
+            found,
+            megabytes(status.memory_bytes - after),
         )
         return int(after > self._config.memory_limit_bytes)
 
     def _restart(self) -> None:
         self._strikes = 0
         if not self._target.restart():
-            _log.warning("can't restart: this agent runs without a keeper (--no-keeper); restart it yourself")
+            _log.warning(
+                "memory stays above the limit, but this agent can't restart without a keeper (--no-keeper); "
+                "restart it yourself"
+            )
 
     # -- the paths to relay and phone
 
@@ -151,7 +156,9 @@ class Monitor:
         for name, phone in behind.items():
             if self._behind_at.get(name) == phone.confirmed:
                 _log.warning(
-                    "a phone is %d bytes behind and has confirmed none since the last check; dropping its data channel",
+                    "the data channel of the phone %s delivered nothing since the last health check, and %d bytes "
+                    "wait; closing the channel",
+                    name,
                     phone.behind_bytes,
                 )
                 self._target.drop_channel(name)
@@ -178,7 +185,7 @@ def report(check: HealthCheck, memory_limit_bytes: int) -> str:
     """Format the outcome of a health check for the log."""
     trip, behind = check.relay_round_trip_s, check.behind_bytes
     relay = "not connected" if trip is None else f"round trip {1000 * trip:.1f} ms"
-    phone = "" if behind is None else f", the phone is {behind} bytes behind"
+    phone = "" if behind is None else f", {behind} bytes wait for the phone"
     return (
         "💓 Health Check\n"
         f"   Memory: {megabytes(check.memory_bytes)} / {megabytes(memory_limit_bytes)}\n"

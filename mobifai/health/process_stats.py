@@ -30,13 +30,15 @@ class ProcessStats:
             metric="mobifai_memory_bytes",
         ),
     ]
-    heap_bytes: Annotated[int | None, Figure("C heap in use", "bytes", metric="mobifai_heap_bytes")]
+    heap_bytes: Annotated[int | None, Figure("Memory in use on the C heap", "bytes", metric="mobifai_heap_bytes")]
     descriptors: Annotated[int, Figure("Open descriptors", shown=Shown.TEXT | Shown.LOG)]
     descriptors_by_kind: Annotated[dict[str, int], Figure("Open descriptors by kind", metric="mobifai_descriptors")]
     threads: Annotated[int, Figure("Threads", shown=Shown.TEXT | Shown.LOG, metric="mobifai_threads")]
-    tasks: Annotated[int, Figure("Tasks of the loop", shown=Shown.TEXT | Shown.LOG, metric="mobifai_tasks")]
+    tasks: Annotated[int, Figure("Tasks of the event loop", shown=Shown.TEXT | Shown.LOG, metric="mobifai_tasks")]
     children: Annotated[int, Figure("Child processes", shown=Shown.LOG, metric="mobifai_children")]
-    cpu_seconds: Annotated[float, Figure("CPU time used since the start", "seconds", metric="mobifai_cpu_seconds")]
+    cpu_seconds: Annotated[
+        float, Figure("CPU time that the agent has used since its start", "seconds", metric="mobifai_cpu_seconds")
+    ]
 
 
 def collect_process_stats() -> ProcessStats:

@@ -34,7 +34,7 @@ class TerminalStatus:
 class PhoneStatus:
     """One connected phone. If `path` is None, no phone is connected."""
 
-    phone: Annotated[str | None, Figure("Id of the phone that is paired")] = None
+    phone: Annotated[str | None, Figure("Id of the phone")] = None
     path: Annotated[str | None, Figure("Transport that serves the phone: channel, relay, or none")] = None
     e2e: Annotated[bool, Figure("Whether the phone is encrypted end to end")] = False
     webrtc: Annotated[
@@ -49,14 +49,14 @@ class PhoneStatus:
     behind_bytes: Annotated[
         int | None,
         Figure(
-            "Output that was sent to the phone and that it has not confirmed",
+            "Output in the buffer of the data channel, which waits until the phone confirms earlier output",
             "bytes",
             shown=Shown.LOG,
             metric="mobifai_phone_behind_bytes",
             number=lambda behind: behind or 0,
         ),
     ] = None
-    confirmed: Annotated[int, Figure("A number that changes whenever the phone confirms something")] = 0
+    confirmed: Annotated[int, Figure("A number that changes whenever the phone confirms output")] = 0
     phone_idle_s: Annotated[float | None, Figure("Time since output was last sent to the phone", "seconds")] = None
 
 
@@ -76,7 +76,9 @@ class HealthCheck(ProcessStats, PhoneStatus):
     uptime_s: Annotated[float, Figure("Age of the agent", "seconds", shown=Shown.LOG)]
     terminals: Annotated[int, Figure("Open terminals", shown=Shown.LOG)]
     buffer_bytes: Annotated[int, Figure("Kept output of all terminals", "bytes", shown=Shown.LOG)]
-    cpu_percent: Annotated[float, Figure("Share of one core since the previous check", "percent", shown=Shown.LOG)]
+    cpu_percent: Annotated[
+        float, Figure("CPU use since the previous check; 100 is one core", "percent", shown=Shown.LOG)
+    ]
     relay_round_trip_s: Annotated[
         float | None, Figure("Round trip through the relay, if it is connected", "seconds", shown=Shown.LOG)
     ]
@@ -88,8 +90,8 @@ class AgentStatus(ProcessStats, PhoneStatus, RelayStatus):
 
     phones: Annotated[tuple[PhoneStatus, ...], Figure("All connected phones, oldest first", shown=Shown.TEXT)] = ()
     version: Annotated[str, Figure("Version of MobiFai", shown=Shown.TEXT | Shown.PAGE, label="Version")]
-    agent_pid: Annotated[int, Figure("The agent's process", shown=Shown.TEXT)]
-    keeper_pid: Annotated[int | None, Figure("The keeper's process, if there is one", shown=Shown.TEXT)]
+    agent_pid: Annotated[int, Figure("Process id of the agent", shown=Shown.TEXT)]
+    keeper_pid: Annotated[int | None, Figure("Process id of the keeper, if there is one", shown=Shown.TEXT)]
     problems: Annotated[tuple[str, ...], Figure("Problems that the user should know about", shown=Shown.TEXT)]
     uptime_s: Annotated[float, Figure("Age of the agent", "seconds", shown=Shown.TEXT | Shown.PAGE, label="Uptime")]
     memory_limit_bytes: Annotated[int, Figure("Memory that the agent may use", "bytes", shown=Shown.TEXT | Shown.PAGE)]
@@ -98,7 +100,7 @@ class AgentStatus(ProcessStats, PhoneStatus, RelayStatus):
     terminals: Annotated[
         tuple[TerminalStatus, ...],
         Figure(
-            "Open terminals",
+            "The open terminals; the metric is their number",
             shown=Shown.TEXT | Shown.PAGE,
             label="Terminals",
             metric="mobifai_terminals",

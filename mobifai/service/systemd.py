@@ -152,7 +152,9 @@ class Systemd:
 
     def _refuse_foreign(self) -> None:
         if self.file.is_file() and _MARK not in self.file.read_text(errors="replace"):
-            raise ServiceError(f"{self.file} exists and was not written by this command; move it away first")
+            raise ServiceError(
+                f"{self.file} exists, but `mobifai service install` did not write it; move it away first"
+            )
 
     def _verify(self, text: str) -> list[str]:
         """Have systemd check the unit. Return its warnings. Raises ServiceError if it rejects the unit."""
@@ -174,7 +176,10 @@ class Systemd:
             user = str(os.getuid())
             if "Linger=yes" in self._commands.run("loginctl", "show-user", user, "--property=Linger").out:
                 return []
-        return ["It ends when you log out. `loginctl enable-linger` keeps it running, and starts it with the machine."]
+        return [
+            "The service ends when you log out. `loginctl enable-linger` keeps it running, "
+            "and starts it with the machine."
+        ]
 
     def _systemctl(self, *words: str) -> None:
         self._commands.check("systemctl", "--user", *words)

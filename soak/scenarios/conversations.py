@@ -103,7 +103,7 @@ async def cancel(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
     await phone.send("ai:cancel", {"uuid": uuid})
     await finished(tabs, uuid)
     await phone.send("ai:cancel", {"uuid": uuid})
-    await failed(tabs, uuid, "is not working here")
+    await failed(tabs, uuid, "is not working in this terminal")
 
 
 async def two_conversations(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
@@ -136,7 +136,7 @@ async def misunderstood(tabs: CheckedTabs, script: ModelScript, uuid: str) -> No
     """Hold a conversation with a model whose answers contain no actions."""
     script.write("I can't")
     await ask(tabs, uuid)
-    await failed(tabs, uuid, "answered twice without actions")
+    await failed(tabs, uuid, "answered twice in a row without an action")
 
 
 async def closed(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
@@ -157,7 +157,7 @@ async def busy(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
     script.write([WAIT])
     await ask(tabs, uuid)
     await phone.send("ai:prompt", {"uuid": uuid, "prompt": PROMPT})
-    await failed(tabs, uuid, "already working here")
+    await failed(tabs, uuid, "already working in this terminal")
     await phone.send("ai:cancel", {})
     await finished(tabs, uuid)
 

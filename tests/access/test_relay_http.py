@@ -132,8 +132,8 @@ async def test_an_answer_that_does_not_end_is_not_waited_for(monkeypatch: pytest
     [
         ({"message": "no\n\u001b[2J\u202eway"}, "no [2J way"),
         ({"message": "x" * 2000}, "x" * 197 + "..."),
-        ({"message": {}}, "HTTP 403"),
-        (b"<html>", "HTTP 403"),
+        ({"message": {}}, "HTTP status 403"),
+        (b"<html>", "HTTP status 403"),
     ],
 )
 async def test_a_refusal_is_shown_on_one_line(body: object, shown: str) -> None:

@@ -71,7 +71,7 @@ async def test_a_conversation_with_tools(tmp_path: Path, monkeypatch: pytest.Mon
         (400, "invalid_request_error", "does not accept the request (400): invalid_request_error of this test"),
         (401, "authentication_error", "does not accept the key (401): check ANTHROPIC_API_KEY or"),
         (403, "permission_error", "does not accept the key (403)"),
-        (404, "not_found_error", "does not know 'claude-opus-5-5' (404)"),
+        (404, "not_found_error", "does not know the model 'claude-opus-5-5' (404)"),
         (413, "request_too_large", "too large for the model's API (413)"),
     ],
 )
@@ -103,7 +103,7 @@ async def test_what_may_pass_is_tried_again_as_the_phone_sees(
         notice, said = place.phone.of("ai:message")
         assert notice["source"] == "agent"
         assert words in notice["text"]
-        assert notice["text"].endswith("asking again (1 of 2)")
+        assert notice["text"].endswith("asking again (retry 1 of 2)")
         assert said["text"] == "done"
         assert len(server.requests) == 2
 
@@ -118,7 +118,7 @@ async def test_what_does_not_pass_ends_with_an_error_after_the_clients_tries(
         assert event == "ai:error"
         assert payload["error"] == "the model's API is overloaded (529): overloaded_error of this test"
         assert len(server.requests) == 3
-        assert [notice["text"][-8:] for notice in place.phone.of("ai:message")] == ["(1 of 2)", "(2 of 2)"]
+        assert [notice["text"][-14:] for notice in place.phone.of("ai:message")] == ["(retry 1 of 2)", "(retry 2 of 2)"]
 
 
 async def test_the_api_may_say_that_trying_again_is_of_no_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,7 +59,7 @@ async def test_a_tab_is_named_by_name_or_id(tmp_path: Path) -> None:
         for tab in ("build", "b"):
             await all_of(socket, prompt="x", tab=tab)
         assert (one.text, two.text, three.text) == ("", "xx", "")
-        with pytest.raises(StateError, match="0 tabs match 'test'. There are: Tab 1"):
+        with pytest.raises(StateError, match="0 tabs match 'test'. The tabs are: Tab 1"):
             await all_of(socket, prompt="x", tab="test")
         with pytest.raises(StateError, match="2 tabs match 'Tab 1'"):
             await all_of(socket, prompt="x", tab="Tab 1")
@@ -78,9 +78,9 @@ async def test_without_an_active_tab_any_is_used_and_without_any_it_says_so(tmp_
 async def test_what_can_not_start_is_refused(tmp_path: Path) -> None:
     async with an_agent(tmp_path, hangs) as (place, socket):
         place.prompt("of the phone")
-        with pytest.raises(StateError, match="already working here: 'of the phone'"):
+        with pytest.raises(StateError, match="already working in this terminal on 'of the phone'"):
             await all_of(socket, prompt="x")
-        with pytest.raises(StateError, match="expected a prompt"):
+        with pytest.raises(StateError, match="expected a task"):
             await all_of(socket, prompt=" ")
         with pytest.raises(StateError):
             await all_of(socket)
@@ -178,7 +178,7 @@ async def test_the_command_shows_the_steps(tmp_path: Path) -> None:
         status, out, error = await command.end()
         assert (status, error) == (0, "")
         lines = out.splitlines()
-        assert lines[0] == "Working in terminal a. Ctrl-C stops it."
+        assert lines[0] == "The assistant works in the terminal a. Press Ctrl-C to stop the assistant."
         assert lines[1:4] == ["  type 'ls\\n'", "  wait 5 ms", "  look at the screen"]
         assert lines[4] == "model: all \ufffd[2Jdone"
         assert lines[5].startswith("Done: 2 turns, ")
@@ -200,7 +200,7 @@ async def test_the_command_prints_json(tmp_path: Path) -> None:
 
 async def test_ctrl_c_cancels(tmp_path: Path) -> None:
     async with an_agent(tmp_path, hangs) as (place, _), a_command("x", "--state-dir", str(tmp_path)) as command:
-        await command.lines_until("Working in terminal")
+        await command.lines_until("The assistant works in the terminal")
         command.process.send_signal(signal.SIGINT)
         status, _, error = await command.end()
         assert status == 130

@@ -63,7 +63,7 @@ def test_a_long_text_is_cut_and_a_record_beyond_the_limit_refused(tmp_path: Path
 def test_what_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "assistant.log").mkdir()
     audit, _ = an_audit(tmp_path)
-    with pytest.raises(AssistantError, match="nothing was done: its record can't be written"):
+    with pytest.raises(AssistantError, match="nothing was done, because the assistant's audit log .* can't be written"):
         audit.write(NOTHING, "typed", "a", 1, "x")
 
 

@@ -24,7 +24,7 @@ def test_the_environment_comes_before_the_file(key_file: Path) -> None:
 
 
 def test_without_a_key_the_error_says_where_to_put_one(tmp_path: Path) -> None:
-    with pytest.raises(AssistantError, match=r"set ANTHROPIC_API_KEY, or put it into .*anthropic.key \(mode 0600\)"):
+    with pytest.raises(AssistantError, match=r"ANTHROPIC_API_KEY, or put the key into .*anthropic.key \(mode 0600\)"):
         read_key({}, tmp_path / "anthropic.key")
     with pytest.raises(AssistantError, match="set ANTHROPIC_API_KEY$"):
         read_key({}, None)

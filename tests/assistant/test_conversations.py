@@ -182,7 +182,7 @@ async def test_two_such_answers_end_with_an_error(tmp_path: Path, answer: Any) -
         place.prompt()
         event, error = await place.phone.end()
         assert event == "ai:error"
-        assert "answered twice without actions" in error["error"]
+        assert "answered twice in a row without an action" in error["error"]
         assert error["turns"] == 2
         assert place.terminal.texts == []
 
@@ -235,7 +235,7 @@ async def test_a_conversation_has_so_much_time(tmp_path: Path) -> None:
     async with a_place(tmp_path, [waits(10_000), LOOK], limits={"assistant.seconds": 1}) as place:
         place.prompt()
         event, payload = await place.phone.end()
-        assert (event, payload["error"]) == ("ai:error", "stopped after 1 s; the task may be unfinished")
+        assert (event, payload["error"]) == ("ai:error", "the assistant stopped after 1 s; the task may be unfinished")
 
 
 @pytest.mark.parametrize("limits", [{"assistant.history": 2}, {"assistant.history_bytes": 600}])
@@ -254,7 +254,7 @@ async def test_a_prompt_has_a_size(tmp_path: Path, prompt: str) -> None:
     async with a_place(tmp_path, [LOOK]) as place:
         place.prompt(prompt)
         assert place.phone.names == ["ai:error"]
-        assert "expected a prompt of 1 to 32768 characters" in place.phone.said[0][1]["error"]
+        assert "expected a task of 1 to 32768 characters" in place.phone.said[0][1]["error"]
 
 
 # -- the model fails
@@ -270,7 +270,7 @@ async def test_what_the_model_client_says_is_the_error(tmp_path: Path) -> None:
 async def test_a_model_that_declines_ends_it(tmp_path: Path) -> None:
     async with a_place(tmp_path, ModelResponse((), refused=True)) as place:
         place.prompt()
-        assert "declines" in (await place.phone.end())[1]["error"]
+        assert "declined this task" in (await place.phone.end())[1]["error"]
 
 
 async def test_a_bug_ends_only_that_conversation(tmp_path: Path) -> None:
@@ -286,7 +286,7 @@ async def test_without_a_key_a_prompt_is_answered_with_a_clear_error(tmp_path: P
         place.prompt()
         event, payload = await place.phone.end()
         assert event == "ai:error"
-        assert "has no key for its model: set ANTHROPIC_API_KEY, or put it into" in payload["error"]
+        assert "has no key for its model: set ANTHROPIC_API_KEY, or put the key into" in payload["error"]
         assert str(tmp_path / "anthropic.key") in payload["error"]
 
 
@@ -308,7 +308,7 @@ async def test_a_second_prompt_is_answered_with_the_one_that_runs(tmp_path: Path
         await place.phone.until("ai:action")
         place.prompt("the second")
         error = place.phone.of("ai:error")[0]
-        assert "already working here: 'the first', in turn 1" in error["error"]
+        assert "already working in this terminal on 'the first' (turn 1)" in error["error"]
         assert "conversation" not in error
 
 
@@ -375,7 +375,7 @@ async def test_a_cancel_without_a_terminal_stops_all_and_with_one_only_that(tmp_
         place.assistant.cancel(messages.AiCancel(), place.phone)
         await place.phone.end(3)
         place.assistant.cancel(messages.AiCancel(), place.phone)
-        assert "is not working here" in (await place.phone.end(4))[1]["error"]
+        assert "is not working in any terminal" in (await place.phone.end(4))[1]["error"]
 
 
 async def test_the_end_of_the_terminal_ends_it(tmp_path: Path) -> None:
@@ -385,7 +385,7 @@ async def test_the_end_of_the_terminal_ends_it(tmp_path: Path) -> None:
         place.assistant.terminal_closed("b")
         place.assistant.terminal_closed("a")
         event, payload = await place.phone.end()
-        assert (event, payload["error"]) == ("ai:error", "the terminal was closed")
+        assert (event, payload["error"]) == ("ai:error", "the terminal in which the assistant worked was closed")
 
 
 async def test_the_agent_stopping_ends_it(tmp_path: Path) -> None:

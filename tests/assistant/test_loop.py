@@ -168,7 +168,7 @@ def test_an_answer_without_actions_is_given_back_once(talk: Talk) -> None:
         << Asked(4)
         << LoopState.ASKING_AGAIN
         >> when.answer("And again.")
-        << Ended("the model answered twice without actions; ask again, in other words")
+        << Ended("the model answered twice in a row without an action; rephrase the task and ask again")
         << LoopState.FAILED
     )
 
@@ -198,7 +198,7 @@ def test_the_last_turn_that_is_allowed_ends_it_where_it_is(talk: Talk) -> None:
         << Asked(1)
         >> when.answer(LOOK)
         << Sent("ai:action")
-        << only(Ended, error="stopped after 1 turns; the task may be unfinished")
+        << only(Ended, error="the assistant stopped after 1 turns; the task may be unfinished")
         << LoopState.ASKING
     )
 

@@ -117,4 +117,4 @@ async def test_a_shell_that_ends_ends_the_conversation(tmp_path: Path) -> None:
     async with a_shell(tmp_path, [script]) as (assistant, _, notes):
         assistant.prompt(messages.Prompt(prompt="leave"), notes)
         event, payload = await notes.end()
-        assert (event, payload["error"]) == ("ai:error", "the terminal was closed")
+        assert (event, payload["error"]) == ("ai:error", "the terminal in which the assistant worked was closed")

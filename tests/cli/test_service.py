@@ -90,7 +90,7 @@ async def test_a_service_is_installed_seen_and_removed(home: Home) -> None:
         assert "runs: active (running)" in out and "answers, process 4711" in out
     assert (await home.run("service", "uninstall"))[0] == 0
     assert not home.fake.running and not home.unit.exists()
-    assert (await home.run("service", "uninstall"))[1] == "MobiFai was not installed as a service.\n"
+    assert (await home.run("service", "uninstall"))[1] == "MobiFai is not installed as a service.\n"
     assert (await home.run("service", "status"))[0] == 1
 
 
@@ -136,7 +136,7 @@ async def test_options_without_the_dashes_before_them_will_do(home: Home) -> Non
 async def test_the_state_directory_of_the_environment_is_kept_and_other_variables_are_not(home: Home) -> None:
     own = {"MOBIFAI_STATE_DIR": "/tmp/somewhere", "MOBIFAI_PORT": "9000"}
     status, _, err = await home.run("service", "install", "--wait", "0", **own)
-    assert (status, err) == (0, "Ignored, since the service has its own environment: MOBIFAI_PORT.\n")
+    assert (status, err) == (0, "Ignored these variables, since the service has its own environment: MOBIFAI_PORT.\n")
     assert argv_of(home.unit.read_text())[4:] == ("serve", "--state-dir=/tmp/somewhere")
     assert "MOBIFAI_PORT" not in home.unit.read_text()
 

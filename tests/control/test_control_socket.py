@@ -84,7 +84,7 @@ async def test_a_refusal_is_returned_as_an_error(tmp_path: Path) -> None:
     async with a_process(tmp_path) as (_, path):
         with pytest.raises(StateError, match="not today"):
             await send_request(path, "refuse")
-        with pytest.raises(StateError, match="does not know 'sing'"):
+        with pytest.raises(StateError, match="does not know the request 'sing'"):
             await send_request(path, "sing")
 
 

@@ -69,7 +69,7 @@ async def test_an_unknown_request_is_refused_over_the_socket_and_the_process_con
 ) -> None:
     socket = tmp_path / "private" / "control.sock"
     async with control_server(socket, {}, Ledger(), found.find):
-        with pytest.raises(StateError, match="does not know 'nobody.hello'"):
+        with pytest.raises(StateError, match="does not know the request 'nobody.hello'"):
             await send_request(socket, "nobody.hello")
         assert await send_request(socket, "test.hello", {"name": "you"}) == {"hello": "you"}
 

@@ -263,7 +263,7 @@ async def test_a_port_is_free_ours_or_another_programs(subject: CheckedInstallat
                 True,
             )
         async with answering(subject, f"http://192.0.2.1:{number}"):
-            assert (await look(machine.port, at)).found == f"{number} is in use by the running agent"
+            assert (await look(machine.port, at)).found == f"port {number} is in use by the running agent"
     assert (await look(machine.port, at)).found == f"127.0.0.1:{number} is free"
 
 
@@ -394,10 +394,10 @@ async def test_a_database_in_use_is_no_problem(subject: CheckedInstallation) -> 
 
 
 async def test_no_agent_is_no_problem_nor_is_the_socket_of_a_killed_one(subject: CheckedInstallation) -> None:
-    assert "none is running" in (await look(relays.agent, subject)).found
+    assert "no agent is running" in (await look(relays.agent, subject)).found
     with socket.socket(socket.AF_UNIX) as killed:
         killed.bind(str(StateDir(subject.state_dir).control_socket))
-    assert "none is running" in (await look(relays.agent, subject)).found
+    assert "no agent is running" in (await look(relays.agent, subject)).found
 
 
 async def test_an_agent_that_does_not_answer_is_a_problem(subject: CheckedInstallation) -> None:

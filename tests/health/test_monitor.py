@@ -98,7 +98,7 @@ async def test_the_check_is_logged_in_its_words(log: pytest.LogCaptureFixture) -
 async def test_high_memory_is_warned_of_and_given_back(log: pytest.LogCaptureFixture) -> None:
     await Monitor(AgentOf([LARGE, SMALL]), HealthConfig()).check()
     assert "⚠️  High memory usage detected: 567MB" in log.text
-    assert "333MB given back" in log.text
+    assert "gave 333MB back" in log.text
 
 
 @pytest.mark.parametrize(("limit_mb", "warned"), [(566, True), (567, False), (568, False)])

@@ -79,7 +79,7 @@ async def port(subject: CheckedInstallation) -> CheckResult:
     if subject.relay_url is not None:
         return ok("not needed: the relay is on another machine")
     if subject.port == 0:
-        return ok("any free port (0)")
+        return ok("not checked: port 0 means any free port")
     if not _is_address(subject.host):
         return ok(f"{subject.host} is a name, so port {subject.port} was not checked")
     error = _why_not_bound(subject.host, subject.port)
@@ -111,17 +111,17 @@ async def _who_has_it(subject: CheckedInstallation) -> CheckResult:
     agent = await running_agent(subject.state_dir)
     url = str(agent.get("own_relay_url") or agent.get("relay_url")) if agent is not None else ""
     if urlsplit(url).port == subject.port:
-        return ok(f"{subject.port} is in use by the running agent")
+        return ok(f"port {subject.port} is in use by the running agent")
     return problem(
-        f"{subject.port} is in use by another program",
+        f"port {subject.port} is in use by another program",
         f"choose another with --port; `lsof -i :{subject.port}` shows the program",
     )
 
 
 def _refused(subject: CheckedInstallation, error: OSError) -> CheckResult:
     if error.errno == errno.EACCES:
-        return problem(f"{subject.port} needs root privileges", "choose a port of 1024 or above with --port")
-    found = f"{subject.host}:{subject.port}: {error.strerror or error}"
+        return problem(f"port {subject.port} needs root privileges", "choose a port of 1024 or above with --port")
+    found = f"a relay can't listen on {subject.host}:{subject.port}: {error.strerror or error}"
     return problem(found, "choose an address of this machine with --host")
 
 
@@ -157,7 +157,9 @@ def clock(subject: CheckedInstallation) -> CheckResult:
     """Check that the clock is plausible, since tokens and codes expire by it."""
     now, remedy = subject.now(), "set the clock, and have the system synchronize it (NTP)"
     if now < FIRST_SECOND:
-        return problem("it is set to a time before this version was released; certificates and tokens fail", remedy)
+        return problem(
+            "the clock is set to a time before the release of this version, so certificates and tokens fail", remedy
+        )
     newest = max((found.st_mtime for _, found in files_of(subject.state_dir)), default=now)
     if newest > now + _AHEAD_SECONDS:
         return warning(f"files in the state directory are {(newest - now) / 3600:.0f} h newer than the clock", remedy)

@@ -40,10 +40,10 @@ async def _without_agent(state_dir: Path) -> CheckResult:
     try:
         kept = await send_request(StateDir(state_dir).keeper_socket, "status")
     except (StateError, OSError):
-        return ok("none is running with this state directory")
-    reason = kept.get("problem") or "it is starting"
+        return ok("no agent is running with this state directory")
+    reason = kept.get("problem") or "the agent is starting"
     remedy = "fix that, and run `mobifai restart` to try again now; all terminals are kept meanwhile"
-    return problem(f"it can't start: {reason}", remedy) if kept.get("problem") else ok(reason)
+    return problem(f"the agent can't start: {reason}", remedy) if kept.get("problem") else ok(reason)
 
 
 async def agent(subject: CheckedInstallation) -> CheckResult:
@@ -58,7 +58,7 @@ async def agent(subject: CheckedInstallation) -> CheckResult:
     who = f"process {status.get('agent_pid', status.get('relay_pid', '?'))}"
     here = _on_this_machine(urlsplit(str(status.get("own_relay_url") or url)))
     if here is None:
-        return ok(f"{who} responds; its relay {url} is elsewhere and was not checked (--relay {url} does)")
+        return ok(f"{who} responds; its relay is on another machine and was not checked; --relay {url} checks it")
     verdict = await _ask_health(here)
     return CheckResult(verdict.state, f"{who} responds; its relay: {verdict.found}", verdict.remedy)
 
@@ -90,7 +90,7 @@ def _listens(host: str, port: int | None) -> bool:
 async def relay(subject: CheckedInstallation) -> CheckResult:
     """Check that the relay that the user named responds, and that its clock agrees with this machine's."""
     if subject.relay_url is None:
-        return ok("no other relay is named (--relay)")
+        return ok("no relay to check is given with --relay")
     if not subject.relay_url.startswith(("http://", "https://")):
         return problem(
             f"expected a URL; found {without_secrets(subject.relay_url)}",
@@ -138,5 +138,5 @@ def _compared(shown: str, ahead: float) -> CheckResult:
         found = (
             f"{shown} responds; its clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} this machine's"
         )
-        return warning(found, "set the wrong clock: tokens and pairing codes expire by it")
+        return warning(found, "correct the clock that is wrong: tokens and pairing codes expire by it")
     return ok(f"{shown} responds; the clocks differ by {abs(ahead):.1f} s")
