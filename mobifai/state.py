@@ -208,7 +208,7 @@ def _is_ours(folder: Path) -> bool:
 def _key_bytes(digits: str) -> bytes:
     key = bytes.fromhex(digits)
     if len(key) != KEY_BYTES:
-        raise ValueError(f"expected {KEY_BYTES} bytes; found {len(key)}")
+        raise ValueError(f"expected a key of {KEY_BYTES} bytes; found {len(key)} bytes")
     return key
 
 
@@ -241,7 +241,9 @@ def private_directory(path: Path) -> None:
     """Create a directory that only this user may enter, or restrict an existing one to that. Raises StateError."""
     try:
         if path.is_symlink() and path.lstat().st_uid != os.getuid():
-            raise StateError(f"{path} is a link of another user; choose another directory with --state-dir")
+            raise StateError(
+                f"{path} is a symbolic link that another user owns; choose another directory with --state-dir"
+            )
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = path.stat()
         if found.st_uid != os.getuid():

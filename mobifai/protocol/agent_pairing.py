@@ -208,7 +208,7 @@ class Pairing:
         if self._warned_unverified or (self.peer is not None and self.peer.to_verify is not None):
             return []
         self._warned_unverified = True
-        text = "this relay gives no way to verify a phone's key; pairing rests on the relay alone"
+        text = "the relay does not let the agent verify the key of a phone, so pairing relies on the relay alone"
         return [LogEntry(text, warning=True)]
 
     def verify(self, message: messages.HandshakeSignature) -> list[PairingCommand]:
@@ -244,7 +244,7 @@ class Pairing:
         if unverified and (rejected := self._reject(PairingEvent.PAIRING_UNCONFIRMED, reason)):
             return rejected
         if peer is None or not self._follow(PairingEvent.PAIRING_ANNOUNCED):
-            return [LogEntry("the relay announced a pairing without a handshake; ignored", warning=True)]
+            return [LogEntry("ignored a pairing that the relay announced without a handshake", warning=True)]
         self._channel_peer = peer.peer_id
         return [OpenPeer(peer.peer_id), LogEntry(one_line(message.message) or "paired with a phone")]
 

@@ -38,7 +38,7 @@ def decode_base64(text: str) -> bytes:
     try:
         return binascii.a2b_base64(text, strict_mode=True)
     except ValueError as error:
-        raise EncryptionError(f"expected Base64: {error}") from None
+        raise EncryptionError(f"expected encrypted data in Base64: {error}") from None
 
 
 # -- payloads

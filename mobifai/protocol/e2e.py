@@ -167,7 +167,9 @@ class E2eSession:
         """Process an event of the phone, which the relay forwarded. Return the commands to carry out."""
         following = TRANSITIONS[self.stage].get(event)
         if following is None:
-            return [MessageIgnored(f"{event[:64]} in clear, or at the wrong time ({self.stage.value})")]
+            return [
+                MessageIgnored(f"{event[:64]} is unencrypted, or came at the wrong time (stage: {self.stage.value})")
+            ]
         try:
             command = self._process(event, payload)
         except _RefusedError as refused:
@@ -221,7 +223,9 @@ class E2eSession:
         except EncryptionError as error:
             raise _RefusedError(Reason.BROKEN, str(error)) from None
         if _event(frame) != READY:
-            raise _RefusedError(Reason.BROKEN, f"expected {READY} as the first sealed message")
+            raise _RefusedError(
+                Reason.BROKEN, f"expected {READY} as the phone's first encrypted message; found another one"
+            )
         if phone.psk is not None and phone.psk not in self._trust.psks():
             raise _RefusedError(Reason.LINK_USED, "this link is no longer valid; scan a new one")
         if phone.psk is None and (key_status := self._trust.key_status(phone.key)) is not KeyStatus.PINNED:

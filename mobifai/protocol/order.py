@@ -101,7 +101,9 @@ class Arrivals(Generic[T]):
         try:
             self._held[number] = way, message
         except LimitReached as full:
-            raise EncryptionError(f"expected message {self._next} of this session; it did not arrive: {full}") from None
+            raise EncryptionError(
+                f"expected message {self._next} of this session, for which too many later ones wait: {full}"
+            ) from None
         return self._without_lost()
 
     @property

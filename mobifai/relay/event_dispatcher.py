@@ -123,7 +123,7 @@ class EventDispatcher:
             raise BadMessage(event, f"expected at most one payload; found {len(arguments)}")
         payload = arguments[0] if arguments else msgspec.Raw(b"null")
         if event != "register" and connection.key not in self._registry:
-            raise BadMessage(event, "expected register first")
+            raise BadMessage(event, "expected the event register first")
         if is_forwarded(event):
             receiver = self._registry.receiver_of(connection.key)
             if receiver is not None and receiver in self._connections:

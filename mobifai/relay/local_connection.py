@@ -104,7 +104,7 @@ class LocalConnection:
         try:
             receiver(event, payload)
         except Exception:
-            _log.exception("the handler of event %r failed", event)
+            _log.exception("the agent could not handle the event %r of its own relay", event)
 
     async def receive(self) -> LocalEvent | None:
         """Wait for the next event. Return None once the connection is closed and no event is queued."""
@@ -113,7 +113,7 @@ class LocalConnection:
     def emit(self, event: str, payload: object) -> None:
         """Send an event to the relay, or through it to the paired device. Raises LimitReached if there is no room."""
         if not self.has_room(event):
-            raise LimitReached(f"{event}: the queue of the paired device is full, since it does not read")
+            raise LimitReached(f"{event}: the queue of the paired device is full, because that device does not read it")
         raw = payload if isinstance(payload, msgspec.Raw) else msgspec.Raw(encode(payload))
         if len(raw) > self._most_bytes:
             raise LimitReached(f"{event}: expected at most {self._most_bytes} bytes; found {len(raw)}")

@@ -134,7 +134,7 @@ class SignIn:
                 raise SignInRefused(BELONGS_TO_ENCRYPTED)
         if is_new and account.devices.room == 0:
             refused = account.devices.refuse("one more device")
-            raise SignInRefused(f"{refused}; revoke one that is no longer used")
+            raise SignInRefused(f"{refused}; revoke a device that is no longer used")
 
     def _admit(
         self,
@@ -200,7 +200,9 @@ class SignIn:
         Raises SignInRefused unless the token belongs to this device.
         """
         if claims.type != register.type:
-            raise SignInRefused(f"this token is for the type {claims.type}; found {register.type}; sign in again")
+            raise SignInRefused(
+                f"expected a device of type {claims.type} with this token; found type {register.type}; sign in again"
+            )
         account = self.accounts.get(claims.id)
         if account is None:
             raise SignInRefused("the account of this token is not on this relay; sign in again")
@@ -299,5 +301,7 @@ class SignIn:
         """Reject a device's token from now on. Raises SignInRefused for an unknown device. See also `Relay.revoke`."""
         host = self.accounts.require(account)
         if not self._store.revoke(host.name, device_id, self._now(), keep=host.devices.capacity):
-            raise SignInRefused("expected a paired device; `mobifai devices list` lists them")
+            raise SignInRefused(
+                "expected the id of a paired device; found another one; `mobifai devices list` lists the ids"
+            )
         host.count_devices()

@@ -108,7 +108,7 @@ def load_secret(
 
 def _checked(secret: bytes) -> bytes:
     if len(secret) != SECRET_BYTES:
-        raise ValueError(f"expected {SECRET_BYTES} bytes; found {len(secret)}")
+        raise ValueError(f"expected a secret of {SECRET_BYTES} bytes; found {len(secret)} bytes")
     return secret
 
 

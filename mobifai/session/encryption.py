@@ -86,7 +86,7 @@ class EncryptedSession:
 
     def _end(self, refusal: Refusal) -> None:
         _log.warning(
-            "the session with the phone %s is over (%s): %s",
+            "ended the encrypted session with the phone %s (reason: %s): %s",
             self._state.phone_id,
             refusal.reason.value,
             refusal.message,
@@ -96,7 +96,7 @@ class EncryptedSession:
 
     def _timed_out(self) -> None:
         self._timer = None
-        self.refuse(Reason.BROKEN, f"expected {e2e.READY} within {HANDSHAKE_SECONDS:.0f} s; pair again")
+        self.refuse(Reason.BROKEN, f"expected {e2e.READY} from the phone within {HANDSHAKE_SECONDS:.0f} s; pair again")
 
     # -- messages that the relay forwards
 
@@ -133,11 +133,12 @@ class EncryptedSession:
     def ignore(self, event: str) -> None:
         """Ignore an event that a phone with encryption does not send now. Warn once of an unencrypted one."""
         if event in messages.SEALING:
-            _log.debug("ignored %s, which the session does not accept now", event)
+            _log.debug("ignored the event %s, which the session with the phone does not accept now", event)
         elif not self._has_warned:
             self._has_warned = True
             _log.warning(
-                "ignored an unencrypted %s from the relay: this phone encrypts, so it did not send that", event[:MAX_ID]
+                "ignored an unencrypted event %s from the relay: the phone encrypts, so it did not send this event",
+                event[:MAX_ID],
             )
 
     def _pin(self, phone: e2e.PhoneProven) -> bool:
@@ -156,7 +157,7 @@ class EncryptedSession:
         try:
             self._relay.send(event, payload)
         except TransportClosed as error:
-            _log.debug("%s could not be sent: %s", event, error)
+            _log.debug("the event %s could not be sent to the phone: %s", event, error)
 
     # -- the transport
 
@@ -180,14 +181,19 @@ class EncryptedSession:
         """
         ciphers = self._state.ciphers
         if ciphers is None or not self._relay.open or not self._relay.room_for_control():
-            raise TransportClosed("the encrypted transport by relay is not open, or has no room")
+            raise TransportClosed("the encrypted transport through the relay is not open, or its queue is full")
         frame = encode_frame(event, payload, self.numbering.next)
         if len(frame) > MAX_FRAME:
-            _log.warning("a message %s of %d bytes is too large for a phone and was not sent", event[:64], len(frame))
+            _log.warning(
+                "did not send the event %s to the phone: it has %d bytes, and a phone accepts at most %d",
+                event[:64],
+                len(frame),
+                MAX_FRAME,
+            )
             return
         try:
             self._relay.send("e2e:sealed", messages.E2eSealed(data=encode_base64(ciphers.seal(frame))))
         except (TransportClosed, EncryptionError) as error:
-            self.refuse(Reason.BROKEN, f"a sealed message could not be sent: {error}")
+            self.refuse(Reason.BROKEN, f"an encrypted message could not be sent: {error}")
             raise TransportClosed(str(error)) from None
         self.numbering.sent(event)

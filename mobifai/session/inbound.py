@@ -149,10 +149,13 @@ class Inbound:
     def _missing(self, way: Way) -> None:
         """Report the failure of a path on which a message is missing and did not arrive in time."""
         if way is Way.RELAY:
-            held = "the relay holds back messages that were sent before those on the data channel"
+            held = "the relay holds back messages that the phone sent before those on the data channel"
             self._failed(Failure.ORDER_BROKEN, held)
         else:
-            self._failed(Failure.CHANNEL_STALLED, "messages are missing on the data channel, which the phone has left")
+            self._failed(
+                Failure.CHANNEL_STALLED,
+                "closing the data channel: the phone stopped using it, and messages on it are missing",
+            )
             self.channel_ended()
 
     def _accept_all(self, ready: list[tuple[str, msgspec.Raw]]) -> None:
@@ -176,7 +179,7 @@ class Inbound:
         try:
             self._connector.signal(messages.decode(messages.FROM_RELAY, event, payload))
         except BadMessage as error:
-            _log.warning("ignored an invalid message of the phone about its data channel: %s", error)
+            _log.warning("ignored an invalid message from the phone about its data channel: %s", error)
 
     def _put(self, event: str, payload: object, size: int) -> None:
         if self._closed:
@@ -202,7 +205,7 @@ class Inbound:
         except (MobiFaiError, OSError) as error:
             self._refuse(error)
         except Exception:
-            _log.exception("a message of the phone could not be handled: %s", event[:MAX_ID])
+            _log.exception("the agent could not handle the message %s from the phone", event[:MAX_ID])
             self._refuse(MobiFaiError("the agent could not do this because of an internal error; see its log"))
 
     def _refuse_editing(self, event: str) -> None:

@@ -131,7 +131,9 @@ class KeySync:
 
     def _require_right(self, event: str) -> None:
         if not self._rights.keys:
-            raise BadMessage(event, "key combinations are for phones that encrypt end to end and list `keys`")
+            raise BadMessage(
+                event, "key combinations are for phones that encrypt end to end and have `keys` among their features"
+            )
 
 
 def _check(combinations: Iterable[messages.Combination]) -> None:
@@ -139,9 +141,11 @@ def _check(combinations: Iterable[messages.Combination]) -> None:
     seen: set[str] = set()  # bounded by the message
     for one in combinations:
         if one.id in seen:
-            raise BadMessage("keys:set", f"expected each id once; found {one.id} twice")
+            raise BadMessage("keys:set", f"expected each id of a key combination once; found {one.id} twice")
         if any(map(_is_hidden, one.label + one.sequence)):
-            raise BadMessage("keys:set", f"expected visible characters in {one.id}; write keys by their names")
+            raise BadMessage(
+                "keys:set", f"expected visible characters in the key combination {one.id}; write keys by their names"
+            )
         seen.add(one.id)
 
 

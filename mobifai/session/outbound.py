@@ -103,7 +103,7 @@ class OutboundQueue:
         try:
             self._control.append((event, payload))
         except LimitReached as error:
-            _log.warning("the phone does not read the messages to it, which are dropped: %s", error)
+            _log.warning("dropped the messages that wait for the phone, because it does not read them: %s", error)
             self._control.clear()
             self._overflow()
             return

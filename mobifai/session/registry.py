@@ -78,7 +78,11 @@ class SessionRegistry:
         try:
             candidate = Candidate(phone, self._identity(), self._phones, self)
         except StateError as error:
-            _log.warning("refused a phone, since end-to-end encryption is not available: %s", error)
+            _log.warning(
+                "refused the phone %s, because the agent's key for end-to-end encryption is not available: %s",
+                phone.device_id,
+                error,
+            )
             phone.end_pairing()
             return
         self._sessions.add(candidate)
@@ -115,7 +119,11 @@ class SessionRegistry:
     def _refuse(self, phone: PairedPhone, encryption: EncryptedSession | None) -> None:
         """End the pairing with a phone that finds no room: too many closed sessions still have data channels."""
         refusal = self._bound.refuse("one more session")
-        _log.warning("refused a phone; ended sessions still have data channels: %s", refusal)
+        _log.warning(
+            "refused the phone %s, since too many ended sessions have data channels; it can connect again later: %s",
+            phone.device_id,
+            refusal,
+        )
         if encryption is not None:
             encryption.close()
         phone.release()

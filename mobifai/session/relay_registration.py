@@ -198,7 +198,7 @@ class RelayRegistration:
             case "relay:echo":
                 self._echoed(message.nonce)
             case "error":
-                _log.warning("the relay reports: %s", one_line(message.message))
+                _log.warning("the relay reports an error: %s", one_line(message.message))
             case _:
                 _log.debug("ignored %s of the relay, which an agent does not need", event)
 
@@ -240,7 +240,10 @@ class RelayRegistration:
         try:
             self._state.keep_token(self._target.url, token)
         except StateError as error:
-            _log.warning("the relay's token can't be stored for the next start: %s", error)
+            _log.warning(
+                "the agent's token for the relay can't be stored, so the next start may have to sign in again: %s",
+                error,
+            )
 
     # -- requests of sessions
 
@@ -250,7 +253,7 @@ class RelayRegistration:
             self.transport.send(event, payload)
         except TransportClosed as error:
             level = logging.WARNING if self.transport.open else logging.DEBUG
-            _log.log(level, "%s could not be sent: %s", event, error)
+            _log.log(level, "the event %s could not be sent to the relay: %s", event, error)
 
     def channel_ended(self) -> None:
         """Handle the end of the phone's data channel: end the phone's session if the relay has lost the phone, too."""

@@ -218,19 +218,19 @@ class Session:
                 self.transports.drop_channel()
                 return
             case Failure.ENCRYPTION_HIDDEN:
-                _log.warning("%s; the pairing is ended", reason)
+                _log.warning("ended the pairing with the phone: %s", reason)
                 self.phone.send("e2e:refused", _broken(reason))
                 self.close("closed the session of a phone whose relay changes what it sends")
             case Failure.FLOODED:
-                _log.warning("the phone sends more than can be handled: %s", reason)
-                self.close("closed the session of a phone that sends more than can be handled")
+                _log.warning("the phone sends more than the agent can handle: %s", reason)
+                self.close("closed the session of a phone that sends more than the agent can handle")
             case Failure.ORDER_BROKEN:
                 self._order_broken(f"{reason}; typed text may be lost")
         self.phone.end_pairing()
 
     def _order_broken(self, message: str) -> None:
         """End the session because messages are missing, and send the phone the reason by both transports."""
-        _log.warning("the session is over: %s", message)
+        _log.warning("ended the session with the phone: %s", message)
         self.transports.send_by_channel("e2e:refused", _broken(message))
         if self._encryption is not None:
             self._encryption.refuse(Reason.BROKEN, message)

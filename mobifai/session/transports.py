@@ -150,11 +150,11 @@ class SessionTransports:
         try:
             self._relay.send("webrtc:offer", offer)
         except TransportClosed as error:
-            _log.debug("an offer could not be sent: %s", error)
+            _log.debug("the offer of a data channel could not be sent to the phone: %s", error)
 
     def channel_opened(self) -> None:
         """Begin the handover to the channel, which waits until the relay has delivered its messages."""
-        _log.info("the data channel is open")
+        _log.info("the data channel to the phone is open")
         self.outbound.pause()
         asks = self._phone.transport.open and self.outbound.relay_serves and self._phone.relay_is_ours
         self._handover.begin(self._phone.request_echo if asks else None, listens=self._features.offsets)
@@ -175,7 +175,7 @@ class SessionTransports:
         if self._closed:
             return
         if was_open:
-            _log.info("the data channel ended")
+            _log.info("the data channel to the phone ended")
         self._handover.stop()
         self._listener.channel_lost()
         self.outbound.set_channel(None)

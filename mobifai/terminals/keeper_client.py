@@ -140,7 +140,7 @@ class KeeperClient:
         try:
             self._deliver()
         except _UNREADABLE as error:
-            _log.error("the keeper sent a line that can't be read (%s); the agent ends", error)
+            _log.error("the agent ends, because its keeper sent a line that can't be read: %s", error)
             self._keeper_lost()
 
     def _keeper_lost(self) -> None:
@@ -216,14 +216,14 @@ class KeeperClient:
             for descriptor in descriptors:
                 os.close(descriptor)
             self._end_unseen(answer)
-            raise TerminalError("no descriptor is left for a terminal; close some terminals", uuid)
+            raise TerminalError("no file descriptor is left for a new terminal; close some terminals", uuid)
         master, memory = descriptors
         try:
             ring = map_ring(memory)
         except (OSError, ValueError) as error:
             os.close(master)
             self._end_unseen(answer)
-            raise TerminalError(f"no memory is left for a terminal ({error}); close some terminals", uuid) from None
+            raise TerminalError(f"no memory is left for a new terminal ({error}); close some terminals", uuid) from None
         finally:
             os.close(memory)
         self._on_exit[answer["pid"]] = on_exit

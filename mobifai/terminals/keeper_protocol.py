@@ -96,7 +96,7 @@ class Receiver:
         self._data = rest
         message: dict[str, Any] = json.loads(line)
         if not isinstance(message, dict):  # including null, which would look like the end of the messages
-            raise ValueError(f"expected an object; found {line[:40]!r}")  # noqa: TRY004 - the line is wrong, no argument
+            raise ValueError(f"expected a JSON object; found {line[:40]!r}")  # noqa: TRY004 - the line is wrong, no argument
         return message
 
     def take_descriptors(self, count: int) -> list[int]:

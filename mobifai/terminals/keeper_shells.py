@@ -76,7 +76,9 @@ class HeldShells:
         """Start the shell that a `spawn` message asks for. Raises ShellRefused, with nothing left open."""
         uuid = request["uuid"]
         if len(self._shells) >= MOST_SHELLS:
-            raise ShellRefused(f"at most {MOST_SHELLS} shells are held")
+            raise ShellRefused(
+                f"{MOST_SHELLS} shells are running, which is the limit of the keeper; close some terminals"
+            )
         if uuid in self._shells:
             raise ShellRefused("a terminal with this id is open already")
         memory = -1

@@ -147,7 +147,7 @@ class AgentSupervisor:
         state, now = self._state, time.monotonic()
         delay = max(0.0, (state.start_at or now) - now)
         outlook = (
-            f"every terminal is kept, and it is restarted in {delay:.1f} s (`mobifai restart` tries now, "
+            f"every terminal is kept, and the agent is restarted in {delay:.1f} s (`mobifai restart` tries now, "
             "`mobifai doctor` looks for the cause)"
         )
         self._reports.problem(f"the agent does not run: {state.problem}", outlook, state.failures, now)

@@ -64,7 +64,7 @@ def start_shell(argv: Sequence[str], env: Mapping[str, str], cwd: str, size: tup
         master = fcntl.fcntl(process.fd, fcntl.F_DUPFD_CLOEXEC, 3)
     except OSError as error:
         process.close(force=True)
-        raise SpawnError(f"no descriptor is left for a terminal ({error}); close some terminals") from None
+        raise SpawnError(f"no file descriptor is left for a new terminal ({error}); close some terminals") from None
     os.set_blocking(master, False)
     process.fileobj.close()
     process.closed = True  # its destructor would hang up and wait

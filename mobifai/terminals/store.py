@@ -79,4 +79,6 @@ class TabStore:
         try:
             self._db.write_best_effort(statement, values)
         except (sqlite3.Error, UnicodeError) as error:  # for example, a name that is not valid Unicode
-            _log.warning("could not store a tab for the next start: %s", error)
+            _log.warning(
+                "could not store a change of the terminal tabs, so the next start will not restore it: %s", error
+            )

@@ -249,4 +249,4 @@ def check_size(cols: int, rows: int, uuid: str = "") -> None:
     """Raise TerminalError for a size that no screen can have."""
     for name, value, most in (("cols", cols, MAX_COLS), ("rows", rows, MAX_ROWS)):
         if not 1 <= value <= most:
-            raise TerminalError(f"{name}: expected 1 to {most}; found {value}", uuid)
+            raise TerminalError(f"terminal size: expected {name} from 1 to {most}; found {value}", uuid)

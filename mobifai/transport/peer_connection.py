@@ -127,7 +127,9 @@ class PeerConnection:
         self.ended.set()
 
     def _second_channel_opened(self, _: object) -> None:
-        _log.warning("closing the connection of a phone that opened a data channel of its own, which no phone does")
+        _log.warning(
+            "closing the WebRTC connection to a phone: it opened a data channel itself, which only the agent does"
+        )
         self._end()
 
     def _message_received(self, message: str | bytes) -> None:
@@ -161,7 +163,7 @@ class PeerConnection:
         bound.set(min(held, bound.capacity))
         if held > bound.capacity:
             refusal = bound.refuse(f"{held} bytes of messages that do not end")
-            _log.warning("closing the connection of a phone: %s", refusal)
+            _log.warning("closing the WebRTC connection to a phone: %s", refusal)
             self._end()
 
     def drop(self) -> None:
@@ -177,7 +179,9 @@ class PeerConnection:
             self._acknowledgements.start(self._unacknowledged)
 
     def _unacknowledged(self) -> None:
-        _log.info("the phone uses the relay and acknowledges nothing on the data channel; closing its connection")
+        _log.info(
+            "closing the WebRTC connection to the phone: it uses the relay and acknowledges nothing on the data channel"
+        )
         self.drop()
 
     # -- the transport
@@ -220,7 +224,12 @@ class PeerConnection:
             raise TransportClosed("the data channel is not open")
         frame = encode_frame(event, payload, self._numbering.next)
         if len(frame) > MAX_FRAME:
-            _log.warning("a message %s of %d bytes is too large for a phone and was not sent", event[:64], len(frame))
+            _log.warning(
+                "did not send the event %s to the phone: it has %d bytes, and a phone accepts at most %d",
+                event[:64],
+                len(frame),
+                MAX_FRAME,
+            )
             return
         try:
             if self._association is not None:
@@ -256,6 +265,9 @@ async def _close_in_time(connection: "RTCPeerConnection") -> None:
     closing = asyncio.create_task(connection.close())
     done, _ = await asyncio.wait([closing], timeout=CLOSE_SECONDS)
     if not done:
-        _log.warning("a peer connection did not close within %.1f s; parts of it may remain", CLOSE_SECONDS)
+        _log.warning(
+            "a WebRTC connection to a phone did not close within %.1f s; parts of it may remain in memory",
+            CLOSE_SECONDS,
+        )
         closing.cancel()
     await asyncio.gather(closing, return_exceptions=True)

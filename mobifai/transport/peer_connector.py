@@ -113,7 +113,7 @@ class PeerConnector:
             changed.cancel()
             for result in await asyncio.gather(calls, changed, return_exceptions=True):
                 if isinstance(result, Exception):
-                    _log.error("a peer connection failed: %r", result, exc_info=result)
+                    _log.error("a WebRTC connection to a phone failed: %r", result, exc_info=result)
 
     async def _keep_connected(self) -> None:
         aiortc, delay = await webrtc.import_aiortc_async(), FIRST_DELAY
@@ -167,4 +167,6 @@ class PeerConnector:
                 try:
                     await (peer.answer(message) if isinstance(message, messages.Answer) else peer.candidate(message))
                 except BadMessage as error:
-                    _log.warning("ignored an invalid answer or candidate of the phone: %s", one_line(error))
+                    _log.warning(
+                        "ignored an invalid WebRTC answer or ICE candidate from the phone: %s", one_line(error)
+                    )

@@ -230,7 +230,7 @@ class RelayClient:
     def _report_lasting(self) -> None:
         self._lasted = True
         if self._said_lost:
-            _log.info("connected to the relay %s again", self.url)
+            _log.info("reconnected to the relay %s", self.url)
         self._said_lost = False
 
     def _report_lost(self, reason: str, error: Exception) -> None:

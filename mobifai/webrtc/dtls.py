@@ -59,7 +59,9 @@ class FastDtlsTransport(RTCDtlsTransport):
                 if not data or receiver.receive_plain(data):
                     return
             except Exception:  # a handler may raise anything; it must not end the socket
-                _log.exception("a message could not be handled; closing its connection")
+                _log.exception(
+                    "a message on the data channel could not be handled; closing the WebRTC connection to the phone"
+                )
                 self._ice._queue.put_nowait(None)
                 return
             datagram = _OpenedRecord(data)

@@ -103,7 +103,7 @@ def _add_resolved(add: Any, addresses: Addresses, candidate: Any, host: str) -> 
     if addresses.may_be_a_phone(host):
         add(candidate, host)
     else:
-        _log.info("ignored the phone's candidate %s: no phone can have its address %s", candidate.host[:64], host)
+        _log.info("ignored the phone's ICE candidate %s: no phone can have its address %s", candidate.host[:64], host)
 
 
 async def _gather(ice: Any, gather: Any, **arguments: Any) -> Any:
@@ -202,7 +202,7 @@ async def _ask_for_consent(ice: Any) -> None:
         if await _answers(ice, CONSENT_SECONDS - (asked - answered)):
             answered = asked
     if not ice._closing:
-        _log.info("the phone is silent on the data channel; closing its connection")
+        _log.info("closing the WebRTC connection to the phone: it no longer answers on the data channel")
         ice._query_consent_task = None  # `close` would wait for this task
         await ice.close()
 

@@ -172,7 +172,7 @@ async def test_two_owners_on_one_relay_have_nothing_of_each_other(tmp_path: Path
             refusals.append(str(refused.value))
         assert refusals[0] == refusals[1]
         for target in (bea.agent.device_id, bea.phone.device_id, "nobody"):
-            with pytest.raises(AssertionError, match="expected a paired device"):
+            with pytest.raises(AssertionError, match="expected the id of a paired device"):
                 await anna.agent.command("devices", "revoke", target)
         listed = json.loads(await anna.agent.command("devices", "list", "--json"))["devices"]
         assert {one["deviceId"] for one in listed} == {anna.agent.device_id, anna.phone.device_id}

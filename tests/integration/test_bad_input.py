@@ -212,7 +212,7 @@ async def test_what_can_not_be_done_is_answered_with_an_error_that_says_why(
                     assert error["uuid"] == "no-such"
                     assert "no-such" in error["error"]
             sizes = await answer_to(phone, "process:create", {"uuid": "new", "cols": 0})
-            assert "cols: expected 1 to 1000; found 0" in sizes
+            assert "terminal size: expected cols from 1 to 1000; found 0" in sizes
             assert [one["uuid"] for one in (await asked(agent))["terminals"]] == [canary]
             await phone.type(canary, "echo $((6*7)) $(stty size)\r")
             await phone.wait_output(canary, "42 24 80")

@@ -146,7 +146,7 @@ async def test_without_memory_for_a_ring_a_new_terminal_is_refused_and_the_other
             await phone.expect("webrtc:offer")  # the libraries for the data channel are loaded
             process = psutil.Process((await asked(agent))["agent_pid"])
             process.rlimit(psutil.RLIMIT_AS, (process.memory_info().vms + 300_000, resource.RLIM_INFINITY))
-            with pytest.raises(PhoneError, match=r"no memory is left for a terminal"):
+            with pytest.raises(PhoneError, match=r"no memory is left for a new terminal"):
                 for _ in range(3):
                     await phone.create()
             await phone.switch(terminal)

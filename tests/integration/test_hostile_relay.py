@@ -315,7 +315,7 @@ async def test_a_recorded_session_said_again_opens_nothing(tmp_path: Path) -> No
         await it.phone.connect()
         with pytest.raises(PhoneError):
             await it.phone.pair(it.agent.device_id)
-        await eventually(lambda: "(broken): expected message 0 of this session" in it.agent.log.read_text())
+        await eventually(lambda: "(reason: broken): expected message 0 of this session" in it.agent.log.read_text())
         it.hostile.meddle = lets_pass
         await it.not_done(trace)
 

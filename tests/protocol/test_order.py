@@ -184,7 +184,7 @@ def test_only_so_many_wait(count: int, fits: bool) -> None:
     if fits:
         assert [here.take(CHANNEL, number, number) for number in numbers] == [[]] * count
     else:
-        with pytest.raises(EncryptionError, match="it did not arrive"):
+        with pytest.raises(EncryptionError, match="too many later ones wait"):
             for number in numbers:
                 here.take(CHANNEL, number, number)
 

@@ -170,7 +170,7 @@ async def test_a_message_whose_handler_fails_ends_only_its_connection(
         await phone.peer.send("x")
         await agent.ended.wait()
         assert listener.received == ["x"]
-    assert "closing its connection" in caplog.text
+    assert "closing the WebRTC connection" in caplog.text
 
 
 async def test_datagrams_of_a_stranger_change_nothing(caplog: pytest.LogCaptureFixture) -> None:
