@@ -332,7 +332,7 @@ async def test_a_broken_session_is_reported_once_and_the_phone_comes_again(tmp_p
         await until_offered(phone)
         await phone.pair(agent.device_id)
         await answers(phone, terminal)
-        assert agent.log.read_text().count("(broken)") == 1
+        assert agent.log.read_text().count("(reason: broken)") == 1
 
 
 @pytest.mark.extended

@@ -116,7 +116,7 @@ async def test_a_pairing_announced_twice_makes_one_channel(tmp_path: Path, kind:
                     await same_holdings(agent, before)
                 await phone.leave()
                 await on_path(agent, None)
-        assert agent.log.read_text().count("no way to verify") == 1
+        assert agent.log.read_text().count("does not let the agent verify") == 1
 
 
 @phone_kinds
