@@ -66,7 +66,7 @@ class ActionRunner:
 
     def _risk_of(self, keystroke: Keystroke) -> str | None:
         lines = (keystroke.text or "").splitlines()
-        marked = "the model says so" if keystroke.risky else ""
+        marked = "the model calls this risky" if keystroke.risky else ""
         return ", ".join(filter(None, (marked, self._judge.risk_of_any(lines)))) or None
 
     async def _run_one(self, action: ModelAction, following: Sequence[ModelAction], turn: int) -> bool:

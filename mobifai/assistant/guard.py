@@ -88,7 +88,7 @@ class Guard:
     async def _type(self, keystrokes: Sequence[Keystroke]) -> bool:
         pieces = parts_of(keystrokes[0])
         later = [piece for keystroke in keystrokes[1:] for piece in parts_of(keystroke)]
-        said = "the model says so" if keystrokes[0].risky else ""
+        said = "the model calls this risky" if keystrokes[0].risky else ""
         for index, piece in enumerate(pieces):
             line, upcoming = await self._reader.read(), [*pieces[index:], *later]
             if piece.key == "Enter":

@@ -52,7 +52,7 @@ class RiskPatterns:
         """Return a list with a reason if one of the user's own patterns matches, else an empty list."""
         bare = text.translate(_QUOTES)
         matches = any(pattern.search(text) or pattern.search(bare) for pattern in self._own)
-        return ["matches a pattern of the settings"] if matches else []
+        return ["matches a pattern in the settings"] if matches else []
 
 
 class Judge:

@@ -61,7 +61,7 @@ class History(Generic[T]):
 
     def _refusal(self, size: int) -> LimitReached:
         full = self._items if self._items.capacity <= self._group else self._size
-        return full.refuse(f"one more entry of {size}")
+        return full.refuse(f"one more entry of size {size}")
 
     def rewrite(self, change: Callable[[T], T]) -> None:
         """Replace each entry by `change(entry)`, which must not be larger than the entry."""

@@ -54,7 +54,7 @@ def _time_of_day(_: click.Context, __: click.Parameter, value: str | None) -> dt
     "--ice-server",
     multiple=True,
     envvar="MOBIFAI_ICE_SERVER",
-    help=f"STUN or TURN server for WebRTC.  [default: none; with --relay {PUBLIC_STUN}]",
+    help=f"STUN or TURN server for WebRTC. Repeatable.  [default: none; with --relay {PUBLIC_STUN}]",
 )
 @click.option(
     "--ready-file",
@@ -93,7 +93,7 @@ def _time_of_day(_: click.Context, __: click.Parameter, value: str | None) -> dt
     envvar="MOBIFAI_TIME_SCALE",
     help="Run the timers of health checks, trimming and reconnects this many times as fast.",
 )
-@click.option("--model", envvar="MOBIFAI_MODEL", help=f"The assistant's model.  [default: {DEFAULT_MODEL}]")
+@click.option("--model", envvar="MOBIFAI_MODEL", help=f"Name of the assistant's model.  [default: {DEFAULT_MODEL}]")
 @click.option(
     "--model-url",
     envvar="MOBIFAI_MODEL_URL",

@@ -22,7 +22,9 @@ from mobifai.protocol.plain_text import one_line
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print every figure as JSON.")
-@click.option("--limits", is_flag=True, help="Show the use of every limit, and the worst case in memory.")
+@click.option(
+    "--limits", is_flag=True, help="Show the use of every limit, and the memory in use if every limit were reached."
+)
 @click.option("--check", is_flag=True, help="Run a health check first.")
 @state_dir_option
 def status(as_json: bool, limits: bool, check: bool, state_dir: Path) -> None:
@@ -59,13 +61,13 @@ def _decode(answer: dict[str, Any]) -> AgentStatus:
 def _keeper_text(answer: dict[str, Any]) -> str:
     """Format the keeper's answer, which the command requests while no agent answers."""
     process = f", process {answer['agent_pid']}" if answer["agent_pid"] else ""
-    lines = [f"The agent does not serve: {answer['agent']}{process} (keeper {answer['keeper_pid']})"]
+    lines = [f"The agent does not serve phones: it is {answer['agent']}{process} (keeper {answer['keeper_pid']})"]
     if answer["problem"]:
         lines.append(f"Problem    {one_line(answer['problem'], 500)}")
     if answer["retry_in_s"] is not None:
         again = f"in {_duration(answer['retry_in_s'])}; `mobifai restart` tries now"
         lines.append(f"Next try   {again}, `mobifai doctor` looks for the cause")
-    lines.append(f"Terminals  {len(answer['terminals'])}, all kept")
+    lines.append(f"Terminals  {len(answer['terminals'])}, kept running meanwhile")
     lines += [f"    {one_line(terminal['name'])}  ({terminal['uuid']})" for terminal in answer["terminals"]]
     return "\n".join(lines)
 
@@ -112,9 +114,14 @@ def _exit(exited: Exit | None) -> str:
     return f", ended by {exited.signal}" if exited.signal else f", exited with status {exited.status}"
 
 
+_PATHS = {"channel": "data channel"}
+
+
 def _phones(phones: Iterable[PhoneStatus]) -> list[str]:
     connected = [
-        f"{one_line(phone.phone or '')} by {phone.path}, {_protection(phone)}" for phone in phones if phone.path
+        f"{one_line(phone.phone or '')} over the {_PATHS.get(phone.path, phone.path)}, {_protection(phone)}"
+        for phone in phones
+        if phone.path
     ]
     return [f"Phone      {phone}" for phone in connected or ["none"]]
 
@@ -122,7 +129,9 @@ def _phones(phones: Iterable[PhoneStatus]) -> list[str]:
 def _protection(phone: PhoneStatus) -> str:
     if phone.e2e:
         return "encrypted end to end"
-    return "not end to end: the relay can read it" if phone.path == "relay" else "its identity rests on the relay"
+    if phone.path == "relay":
+        return "not encrypted end to end: the relay can read everything"
+    return "not encrypted end to end: the relay could pose as the phone"
 
 
 def _last_check(check: HealthCheck | None) -> str:
@@ -130,7 +139,7 @@ def _last_check(check: HealthCheck | None) -> str:
         return "none yet"
     trip = check.relay_round_trip_s
     relay = "relay not connected" if trip is None else f"relay round trip {1000 * trip:.1f} ms"
-    return f"at {_duration(check.uptime_s)}: {check.memory_bytes / 1e6:.0f} MB, {relay}"
+    return f"at an uptime of {_duration(check.uptime_s)}: {check.memory_bytes / 1e6:.0f} MB, {relay}"
 
 
 def limits_table(bounds: Iterable[Entry]) -> Table:

@@ -138,11 +138,11 @@ async def _calmly(answer: Awaitable[object]) -> object:
     try:
         return await answer
     except OSError as error:
-        raise StateError(f"the running process can't answer now: {error}") from None
+        raise StateError(f"the running mobifai can't answer now: {error}") from None
     except Exception as error:
         if type(error).__module__.partition(".")[0] != "psutil":  # without an import of psutil
             raise
-        raise StateError(f"the running process can't answer now: {error}") from None
+        raise StateError(f"the running mobifai can't answer now: {error}") from None
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:

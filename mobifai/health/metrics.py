@@ -42,7 +42,7 @@ def _by_kind(figure: Figure, counts: dict[str, int]) -> Metric:
 
 def _bound_metrics(figure: Figure, bounds: tuple[Entry, ...]) -> Iterator[Metric]:
     for name in BOUND_FIELDS:
-        family = GaugeMetricFamily(f"{figure.metric}_{name}", f"Bounds: {name}", labels=["bound", "unit"])
+        family = GaugeMetricFamily(f"{figure.metric}_{name}", f"Limits: {name}", labels=["bound", "unit"])
         for entry in bounds:
             family.add_metric([entry.name, entry.unit], getattr(entry, name))
         yield family

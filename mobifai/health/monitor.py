@@ -144,7 +144,9 @@ class Monitor:
             async with asyncio.timeout(ROUND_TRIP_SECONDS):
                 return await self._target.relay_round_trip()
         except TimeoutError:
-            _log.warning("the relay did not answer an echo within %d s; reconnecting", ROUND_TRIP_SECONDS)
+            _log.warning(
+                "the relay did not answer a test message within %d s; connecting to it again", ROUND_TRIP_SECONDS
+            )
             self._target.reconnect_relay()
             return None
 

@@ -431,7 +431,7 @@ async def test_what_the_model_marks_is_risky_and_the_rest_is_not_asked(tmp_path:
         place.prompt()
         question = await place.phone.until("ai:approval")
         assert place.terminal.text == "ls\r"
-        assert question["actions"][0]["risk"] == "the model says so"
+        assert question["actions"][0]["risk"] == "the model calls this risky"
 
 
 async def test_a_risky_line_typed_over_several_turns_is_found(tmp_path: Path) -> None:

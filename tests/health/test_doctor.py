@@ -243,7 +243,7 @@ async def test_too_few_terminals_are_found(
     (place / "max").write_text("100\n")
     (place / "nr").write_text(f"{used}\n")
     finding = await look(in_thread(machine.terminals), replace(subject, proc=tmp_path / "proc"))
-    assert (finding.state, finding.found.startswith(f"{100 - used} of 100 are free")) == (state, True)
+    assert (finding.state, finding.found.startswith(f"{100 - used} of 100 pseudo-terminals are free")) == (state, True)
 
 
 async def test_an_unknown_number_of_terminals_is_no_problem(subject: CheckedInstallation, tmp_path: Path) -> None:

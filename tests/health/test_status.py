@@ -110,7 +110,7 @@ def test_the_status_of_an_older_agent_without_newer_figures_is_read() -> None:
         del answer[newer]
     status = msgspec.convert(answer, AgentStatus)
     assert status.memory_bytes == STATUS.memory_bytes
-    assert "Phone      phone-1 by channel" in agent_text(status)
+    assert "Phone      phone-1 over the data channel" in agent_text(status)
 
 
 def test_a_new_figure_reaches_json_and_prometheus_without_another_line() -> None:

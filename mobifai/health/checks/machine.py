@@ -46,17 +46,21 @@ def terminals(subject: CheckedInstallation) -> CheckResult:
         for descriptor in os.openpty():
             os.close(descriptor)
     except OSError as error:
-        return problem(f"could not allocate a terminal: {error}", "close programs with terminals, or raise the limit")
+        return problem(
+            f"could not allocate a terminal: {error}",
+            "close programs with terminals, or raise the limit on pseudo-terminals",
+        )
     most, used = _terminal_limits(subject.proc)
     if most is None:
-        return ok("available; this system does not report how many")
+        return ok("pseudo-terminals are available; this system does not report how many")
     free = most - used
     if free < TERMINALS.value:
         where = "kern.tty.ptmx_max" if sys.platform == "darwin" else "kernel.pty.max"
         return warning(
-            f"{free} of {most} are free; MobiFai may need {TERMINALS.value}", f"run `sudo sysctl -w {where}=4096`"
+            f"{free} of {most} pseudo-terminals are free; MobiFai may need {TERMINALS.value}",
+            f"run `sudo sysctl -w {where}=4096`",
         )
-    return ok(f"{free} of {most} are free")
+    return ok(f"{free} of {most} pseudo-terminals are free")
 
 
 def _terminal_limits(proc: Path) -> tuple[int | None, int]:

@@ -45,7 +45,7 @@ def _not_made_yet(path: Path) -> CheckResult:
     if os.access(parent, os.W_OK | os.X_OK):
         return ok(f"{path} does not exist yet; the first start creates it")
     return problem(
-        f"{path} can't be created in {parent}", "make that writable, or choose another path with --state-dir"
+        f"{path} can't be created in {parent}", "make that directory writable, or choose another path with --state-dir"
     )
 
 
@@ -67,14 +67,14 @@ def control_socket(subject: CheckedInstallation) -> CheckResult:
     length = len(os.fsencode(path))
     if length > MAX_SOCKET_PATH:
         return problem(
-            f"its path has {length} bytes, at most {MAX_SOCKET_PATH} are allowed: {path}",
+            f"expected a path of at most {MAX_SOCKET_PATH} bytes for the socket; found {length}: {path}",
             "set TMPDIR to a shorter path",
         )
     if path.parent == subject.state_dir.absolute():
-        return ok(f"its path has {length} bytes, at most {MAX_SOCKET_PATH} are allowed")
+        return ok(f"the path of the socket has {length} of at most {MAX_SOCKET_PATH} bytes")
     if path.parent.exists() and path.parent.lstat().st_uid != os.getuid():
         return problem(f"another user owns {path.parent}", "choose a shorter --state-dir, or set TMPDIR")
-    return ok(f"it is at {path}, since the path in the state directory is too long")
+    return ok(f"the socket is at {path}, since its path in the state directory is too long")
 
 
 def disk(subject: CheckedInstallation) -> CheckResult:
@@ -87,9 +87,9 @@ def disk(subject: CheckedInstallation) -> CheckResult:
     space = f"{free / 1e6:,.0f} MB are free"
     if free < NEEDED_BYTES or (found.f_files and not found.f_favail):
         lacking = space if free < NEEDED_BYTES else "no inodes are free"
-        return problem(f"{lacking} on the disk of {place}", "free some, or choose another --state-dir")
+        return problem(f"{lacking} on the disk of {place}", "free some space, or choose another --state-dir")
     if free < WANTED_BYTES:
-        return warning(f"{space} on the disk of {place}", "free some before it is full")
+        return warning(f"{space} on the disk of {place}", "free some space before the disk is full")
     return ok(space)
 
 
