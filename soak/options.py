@@ -68,8 +68,8 @@ OPTIONS: Final = (
     ),
     click.option(
         "--quick", is_flag=True,
-        help=f"{QUICK_BLOCKS} blocks of each scenario, about five minutes for all of them. The default without "
-        "--duration and --cycles.",
+        help=f"Run {QUICK_BLOCKS} blocks of cycles of each scenario, about five minutes for all of them. The "
+        "default without --duration and --cycles.",
     ),
     click.option(
         "--seed", type=SEED, metavar="N",
@@ -94,17 +94,22 @@ OPTIONS: Final = (
     ),
     click.option(
         "--memray/--no-memray", default=True,
-        help="Record memray windows between the judged blocks.  [default: on]",
+        help="Trace memory with memray for short times between the judged blocks of cycles, to show which lines "
+        "keep memory.  [default: on]",
     ),
-    click.option("--plant", "plant_name", metavar="NAME", help="Plant a leak in the agent, to test that it is found."),
+    click.option(
+        "--plant", "plant_name", metavar="NAME",
+        help="Plant the leak NAME of --list-plants in the agent, to test that it is found.",
+    ),
     click.option("--list-plants", is_flag=True, help="List the leaks and decoys that can be planted, and exit."),
     click.option(
         "--self-test", is_flag=True,
-        help="Make a quick run for every leak and decoy (of SCENARIO), and report which were found.",
+        help="Make a quick run for every leak and decoy that can be planted (with SCENARIO: in that scenario), and "
+        "report which were found.",
     ),
     click.option(
         "--attach", type=PathName(file_okay=False), metavar="STATE_DIR",
-        help="Watch a running agent without putting load on it.",
+        help="Watch the running agent of the state directory STATE_DIR, without putting load on it.",
     ),
     click.option("--list", "list_scenarios", is_flag=True, help="List the scenarios, and exit."),
     click.option(

@@ -63,7 +63,7 @@ class SelfMonitor:
         if family in SHOWN:
             return Trend.UNJUDGED, SHOWN[family]
         if self._rounds < FEWEST_SAMPLES:
-            return Trend.UNJUDGED, too_few(self._rounds, FEWEST_SAMPLES, "round")
+            return Trend.UNJUDGED, too_few(self._rounds, FEWEST_SAMPLES, "sample")
         if not judged:
             return Trend.UNMEASURED, NOT_HERE
         return (Trend.RISING, "") if any(convicted(*self._judged()[name]) for name in judged) else (Trend.FLAT, "")
@@ -109,5 +109,6 @@ def _rate(points: list[tuple[int, float]]) -> float | None:
 
 def _finding(name: str, second: Judgement) -> FindingResult:
     unit = second.gauge.unit
-    detail = f"expected no growth of {name} in the harness; found {second.per_cycle:.3g} {unit} more in each round"
+    grown = f"{second.per_cycle:.3g} {unit} more with each of its samples"
+    detail = f"expected no growth of {name} in the harness; found {grown}"
     return FindingResult("harness", name, detail, second.per_cycle, unit, 0, "", "")

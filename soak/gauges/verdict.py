@@ -141,7 +141,7 @@ def _rest(name: str, before: float, after: float, judged: GaugeResult | None, sc
     state = Trend.UNJUDGED if judged is None else judged.state
     reason = too_few(0, 1) if judged is None else judged.reason
     if state is Trend.FLAT and after > before and not reason:
-        reason = "higher than at first, but it did not rise in both windows"
+        reason = "higher than at first, but it did not rise repeatedly"
     return RestResult(name, before, after, gauge_of(name).unit, state, scenario, reason)
 
 

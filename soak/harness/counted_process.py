@@ -54,7 +54,9 @@ class CountedProcess:
         if self.inside:
             sample = await self.ask("soak.sample")
             if sample["pid"] != self.pid():
-                raise StateError(f"expected an answer of process {self.pid()} ({self.name}); found {sample['pid']}")
+                raise StateError(
+                    f"expected process {self.pid()} ({self.name}) to answer; process {sample['pid']} answered"
+                )
             found.update(sample["values"])
         return of_process(self.name, found)
 

@@ -46,8 +46,9 @@ class ExpectedStream:
 
     def will_print(self, data: bytes) -> None:
         """Append expected output. Raises ValueError if more than MOST_AHEAD bytes of the output are unseen."""
-        if self.total + len(data) - self.seen > MOST_AHEAD:
-            raise ValueError(f"expected at most {MOST_AHEAD} bytes that no phone has seen; found {len(data)} more")
+        unseen = self.total + len(data) - self.seen
+        if unseen > MOST_AHEAD:
+            raise ValueError(f"expected at most {MOST_AHEAD} bytes of output that no phone has seen; found {unseen}")
         self._kept += data
 
     def at(self, position: int, length: int) -> bytes:
@@ -139,11 +140,11 @@ class StreamView:
         if not expected:
             message = f"expected nothing after byte {at}, found {_short(found)}"
         if elsewhere is None:
-            return IntegrityError(f"{message}, which is expected nowhere near", len(found))
-        what = "are missing" if elsewhere > at else "came again"
-        return IntegrityError(
-            f"{message}, which belongs at byte {elsewhere}: {abs(at - elsewhere)} bytes {what}", abs(at - elsewhere)
-        )
+            return IntegrityError(f"{message}, which is nowhere in the stored part of the expected output", len(found))
+        difference = abs(at - elsewhere)
+        amount = "1 byte was" if difference == 1 else f"{difference} bytes were"
+        what = "lost" if elsewhere > at else "repeated"
+        return IntegrityError(f"{message}, which belongs at byte {elsewhere}: {amount} {what}", difference)
 
     def _alike(self, place: int, data: bytes) -> int:
         """Return how many bytes of `data` match the stream at a position."""
@@ -158,8 +159,8 @@ class StreamView:
         stream = self._stream
         anywhere = stream.places(data, stream.first, stream.total - len(data))
         message = (
-            f"expected a screen of the last {stream.capacity} of {stream.seen} to {stream.total} bytes, "
-            f"found {_short(data)}"
+            f"expected a screen of the last {stream.capacity} bytes before a position from {stream.seen} to "
+            f"{stream.total}, found {_short(data)}"
         )
         if not anywhere:
             return IntegrityError(f"{message}, which was never printed in this order", len(data))

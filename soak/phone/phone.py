@@ -265,7 +265,12 @@ class Phone(PhoneInterface):
         try:
             self._signals.put_nowait((event, payload))
         except asyncio.QueueFull:
-            self._changes.fail(PhoneError("error", f"{self.name} has more than {SIGNALS} unanswered signals"))
+            self._changes.fail(
+                PhoneError(
+                    "error",
+                    f"{self.name} has more than {SIGNALS} messages of handshakes and WebRTC to answer",
+                )
+            )
 
     async def _answer_signals(self) -> None:
         while (signal := await self._signals.get()) is not None:

@@ -63,7 +63,7 @@ def _scenarios(report: Report) -> Iterator[str]:
 
 def _unknown(report: Report) -> Iterator[str]:
     if idle := unfilled(report):
-        yield f"not filled, so nothing is known about: {_names([one.name for one in idle])}"
+        yield f"limits that were not filled, so nothing is known about them: {_names([one.name for one in idle])}"
     for words, names in unknown(report).items():
         yield f"{words}: {_names(names)}"
     if report.harness:

@@ -124,7 +124,7 @@ def _because(report: Report) -> str:
         grown = gain(found[0])
         return f"{found[0].name}{where}{f' ({grown})' if grown else ''}; {ran(report)}."
     if report.verdict == "unfinished":
-        return f"written during the run, which continues or was killed; {ran(report)} so far."
+        return f"this report was written during the run, which continues or was killed; {ran(report)} so far."
     if report.verdict != "inconclusive":
         return f"see the findings; {ran(report)}."
     reasons = undecided(report) or report.notes[:1] or ["the run was too short"]

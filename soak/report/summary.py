@@ -69,7 +69,10 @@ def _finding(finding: FindingResult) -> Iterator[Piece]:
 
 def _unknown(report: Report) -> Iterator[Piece]:
     if idle := unfilled(report):
-        yield f"  not filled, so nothing is known about: {_names([bound.name for bound in idle])}", "yellow"
+        yield (
+            f"  limits that were not filled, so nothing is known about them: {_names([bound.name for bound in idle])}",
+            "yellow",
+        )
     for words, names in unknown(report).items():
         yield f"  {_one_line(words)}: {_names(names)}", "yellow"
     if report.harness:

@@ -32,7 +32,14 @@ class ReportWriter:
     def notes(self) -> list[str]:
         """Notes for readers of the report: whether writing failed during the run, and how many samples are missing."""
         notes = [f"the report temporarily could not be written: {self._failed}"] if self._failed else []
-        return [*notes, *([f"{self._dropped} samples are not in samples.jsonl"] if self._dropped else [])]
+        return [
+            *notes,
+            *(
+                [f"{self._dropped} samples are missing from samples.jsonl, because it could not be written"]
+                if self._dropped
+                else []
+            ),
+        ]
 
     def write(self, report: Report) -> bool:
         """Write the report and the queued samples. Return whether both were written."""

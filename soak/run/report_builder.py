@@ -35,7 +35,7 @@ MOST_PLOTS = 60
 PLOT_POINTS = 1000
 MOST_WINDOW_ROWS = 200
 
-UNFINISHED = "this was written during the run, which may have been killed"
+UNFINISHED = "this report was written during the run, which may have been killed"
 INTERRUPTED = "the run was interrupted; what was not judged by then is unknown"
 PASSING = frozenset({UNFINISHED, INTERRUPTED})
 """Notes that are dropped when a run is resumed."""

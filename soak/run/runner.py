@@ -134,7 +134,9 @@ class SoakRunner:
 
     async def _start_again(self, record: ScenarioRecord) -> None:
         """Continue with fresh processes after a pause during which requests to the earlier processes timed out."""
-        self._reporter.say(f"{record.name}: a pause interrupted a cycle; continuing with fresh processes")
+        self._reporter.say(
+            f"{record.name}: a pause interrupted a cycle, so the scenario continues with new processes of MobiFai"
+        )
         await self._start(self._records.index(record), record.name)
 
     def _report_pause(self, missed: float) -> None:
@@ -213,7 +215,9 @@ class SoakRunner:
 
     async def _confirm(self, record: ScenarioRecord, suspected: list[str]) -> None:
         self._show(CONFIRMING, record.name)
-        self._reporter.say(f"{record.name}: {_first_names(suspected)} may be rising; confirming in a fresh process")
+        self._reporter.say(
+            f"{record.name}: {_first_names(suspected)} may be rising; repeating the scenario in new processes"
+        )
         with self._failing(record.name):
             await repeat_if_paused(lambda: self._run_confirmation(record, suspected))
         record.phase = Phase.CONFIRMED
@@ -267,7 +271,7 @@ class SoakRunner:
         try:
             await self._tracing.take(record.run, seconds, self._update)
         except ReportError as error:
-            self._note(f"a memory window could not be written: {error}")
+            self._note(f"a memray window could not be written: {error}")
 
     def _note(self, note: str) -> None:
         if note not in self._notes:

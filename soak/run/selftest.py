@@ -154,12 +154,12 @@ def table(outcomes: Iterable[PlantOutcome], command: str) -> str:
     head = [
         f"`{command}`",
         "",
-        "| | said: leak or breach | said: held | said neither |",
+        "| | verdict: leak or breach | verdict: held | another verdict |",
         "| --- | --- | --- | --- |",
         f"| **leak** | {counts['leaks_found']} | {counts['leaks_missed']} | {_neither(outcomes, decoy=False)} |",
         f"| **decoy** | {counts['decoys_alarmed']} | {counts['decoys_silent']} | {_neither(outcomes, decoy=True)} |",
         "",
-        "| plant | family | scenario | said | by | seconds |",
+        "| plant | family | scenario | verdict | findings | seconds |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     return "\n".join([*head, *(_line(outcome) for outcome in outcomes)]) + "\n"
@@ -181,8 +181,9 @@ def _line(outcome: PlantOutcome) -> str:
 def _progress_line(outcome: PlantOutcome, plan: SoakPlan, done: int, total: int) -> str:
     sign = "✓" if outcome.right else "✗"
     what = "decoy" if outcome.plant.decoy else "leak"
-    by = outcome.findings[0] if outcome.findings else "nothing"
-    line = f"{sign} {done}/{total} {outcome.plant.name} ({what}): {outcome.verdict}, {by}, {outcome.seconds:.0f} s"
+    first = f"first finding {outcome.findings[0]}" if outcome.findings else "no finding"
+    result = f"verdict {outcome.verdict}, {first}, {outcome.seconds:.0f} s"
+    line = f"{sign} {done}/{total} {outcome.plant.name} ({what}): {result}"
     return line if outcome.right else f"{line}\n    reproduce: {soak_command(plan_for(outcome.plant, plan))}"
 
 

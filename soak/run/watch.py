@@ -91,7 +91,7 @@ class Watch:
         return report
 
     def _note_pause(self, missed: float) -> None:
-        note = f"paused for {duration(missed)}, which is no part of the duration"
+        note = f"the watch paused for {duration(missed)}, which is not part of its duration"
         self._shown.say(note)
         self._notes = [*self._notes, note][-MOST_NOTES:]
 
@@ -199,7 +199,10 @@ class Watch:
         risen = leaks(first, second, cycles_per_second=rate, scenario=ATTACHED, replay=self._replay)
         found = ordered([*self._findings.values(), *risen])
         results = gauges(first, second, ATTACHED) if self._rests else _never_at_rest()
-        notes = [f"samples count while no phone is connected: {self._rests} of {self._samples}", *self._notes]
+        notes = [
+            f"only samples taken while no phone was connected count: {self._rests} of {self._samples}",
+            *self._notes,
+        ]
         return Report(
             verdict=_verdict(found, results, interrupted) if finished or found else "unfinished",
             counts=self._counts(),

@@ -67,7 +67,7 @@ async def failed(tabs: CheckedTabs, uuid: str, because: str) -> None:
     """Wait until the conversation fails with an error that contains `because`. Raises PhoneError, IntegrityError."""
     error = (await reported(tabs.context.phones[0], "ai:error", uuid))["error"]
     if because not in error:
-        raise PhoneError("ai:error", f"expected {because!r}; found {error!r}")
+        raise PhoneError("ai:error", f"expected an error that contains {because!r}; found {error!r}")
     await tabs.settled(tabs.context.phones[0], uuid)
 
 

@@ -166,11 +166,13 @@ def test_an_error_says_what_was_expected_where_and_what_became_of_it() -> None:
     stream.will_print(lines(1, 40))
     view = StreamView(stream)
     view.output(lines(1, 3))
-    with pytest.raises(IntegrityError, match=rf"expected '4 .* at byte {len(lines(1, 3))}, found '6 .*: 120 bytes are"):
+    with pytest.raises(
+        IntegrityError, match=rf"expected '4 .* at byte {len(lines(1, 3))}, found '6 .*: 120 bytes were lost"
+    ):
         view.output(lines(6, 2))
-    with pytest.raises(IntegrityError, match=r"expected '4 .*, found '2 .* bytes came again"):
+    with pytest.raises(IntegrityError, match=r"expected '4 .*, found '2 .* bytes were repeated"):
         view.output(lines(2, 2))
-    with pytest.raises(IntegrityError, match=r"which is expected nowhere near"):
+    with pytest.raises(IntegrityError, match=r"which is nowhere in the stored part of the expected output"):
         view.output(b"nothing of the kind")
     view.output(lines(4, 37))
     with pytest.raises(IntegrityError, match=r"expected nothing after byte"):

@@ -15,7 +15,7 @@ def test_the_page_has_the_verdict_the_findings_the_unknown_and_the_next_command(
     assert page.startswith("### ✗ 4 leaks were found: heap.bytes in terminals")
     for part in (
         f"`{sample_reports.REPLAY}`",
-        "- not filled, so nothing is known about: relay.rooms",
+        "- limits that were not filled, so nothing is known about them: relay.rooms",
         "- not measured: not measurable on this platform: children.bytes",
         f"`mobifai profile run --from '{tmp_path / 'a report'}'`",
         "commit 0123456789ab",

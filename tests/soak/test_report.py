@@ -471,7 +471,7 @@ def test_the_summary_has_the_findings_the_unknown_and_the_place() -> None:
     for expected in (
         "✗ 4 leaks were found: heap.bytes in terminals (+48 B a cycle",
         sample_reports.REPLAY,
-        "not filled, so nothing is known about: relay.rooms",
+        "limits that were not filled, so nothing is known about them: relay.rooms",
         "not measured: not measurable on this platform: children.bytes",
         "heap.bytes 12 B",
         "report: 'soak report/report.html'",
@@ -493,7 +493,7 @@ def test_an_interrupted_run_says_so() -> None:
 
 def test_a_report_of_a_run_that_goes_on_is_unfinished_in_every_format() -> None:
     report = msgspec.structs.replace(sample_reports.held(), verdict="unfinished", finished=False)
-    assert summary(report).plain.startswith("… Unfinished: written during the run")
+    assert summary(report).plain.startswith("… Unfinished: this report was written during the run")
     assert "<h1>Unfinished</h1>" in page(report)
     assert verdict_case(report).find("skipped") is not None
     assert json.loads(encoded(report))["verdict"] == "unfinished" and EXIT_STATUS["unfinished"] == 4

@@ -233,7 +233,7 @@ async def test_what_rises_is_looked_at_again_in_a_new_process_with_another_seed_
         assert finding.replay == "mobifai soak one --seed 5 --quick --no-memray"
     assert [(used.seed, factor) for _, used, factor in stage.opened] == [(5, 1), (6, 3)]
     assert stage.shown.phases[-2:] == ["confirming", "done"]
-    assert "may be rising; confirming in a fresh process" in stage.shown.lines[0]
+    assert "may be rising; repeating the scenario in new processes" in stage.shown.lines[0]
     assert report.scenarios[0].phase == "confirmed"
 
 

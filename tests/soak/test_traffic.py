@@ -63,7 +63,7 @@ async def test_a_missing_byte_fails_who_waits_and_is_counted() -> None:
     tabs, phone = watching()
     hears(phone, "soak é€😀\n")
     hears(phone, "ello é€😀\n")
-    with pytest.raises(IntegrityError, match=r"terminal one, terminal:output: expected 'hello .*: 1 bytes are missing"):
+    with pytest.raises(IntegrityError, match=r"terminal one, terminal:output: expected 'hello .*: 1 byte was lost"):
         await tabs.settled(phone, UUID)
     assert tabs.context.traffic.lost == 1
 

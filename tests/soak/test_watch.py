@@ -63,7 +63,9 @@ async def test_a_living_agent_is_watched_and_stays_as_it_is(tmp_path: Path) -> N
     assert report.cycles >= 5
     assert {bound.name for bound in report.bounds} >= {"terminals", "terminal.ring"}
     assert [scenario.name for scenario in report.scenarios] == ["attached"]
-    assert report.notes[0] == f"samples count while no phone is connected: {report.cycles} of {report.cycles}"
+    assert (
+        report.notes[0] == f"only samples taken while no phone was connected count: {report.cycles} of {report.cycles}"
+    )
     assert "watching" in watched.err
 
 
