@@ -138,7 +138,7 @@ class Guard:
         if line is None or all(_PLAIN_WORD.fullmatch(text.lstrip()) for text in line.texts):
             return ""
         risk = await self._risk_of(line.texts)
-        return f"completing may run a part of the line: {risk}" if risk else ""
+        return f"completion by the shell may run a part of the command line: {risk}" if risk else ""
 
     @property
     def _shown_line(self) -> str | None:
@@ -208,7 +208,7 @@ class Guard:
     @property
     def _unknown(self) -> str:
         program = self._reader.program
-        return f"it goes to the program {program[:50]}" if program and not self._reader.at_shell else _NOT_KNOWN
+        return f"the input goes to the program {program[:50]}" if program and not self._reader.at_shell else _NOT_KNOWN
 
     async def _may_act(self, piece: TypedPart, steps: Sequence[AiStep], said: str) -> bool:
         """Return whether a part may be typed into a program, or into a shell whose command line is unknown."""

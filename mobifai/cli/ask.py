@@ -30,7 +30,7 @@ from mobifai.state import StateDir
 def ask(prompt: str, tab: str | None, as_json: bool, state_dir: Path) -> None:
     """Ask the assistant to do something in a terminal of the running agent.
 
-    Shows each step that the assistant takes. Press Ctrl-C to stop it.
+    PROMPT is the task in plain words. Shows each step that the assistant takes. Press Ctrl-C to stop the assistant.
     """
     if tab is None and os.environ.get("TERM_PROGRAM") == "MobiFai":
         raise CommandError(

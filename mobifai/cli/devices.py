@@ -61,7 +61,10 @@ def _protection(device: dict[str, Any]) -> str:
 @click.argument("device_id")
 @state_dir_option
 def revoke(device_id: str, state_dir: Path) -> None:
-    """Revoke a device: its token becomes invalid, and its session ends immediately."""
+    """Revoke a device: its token becomes invalid, and its session ends immediately.
+
+    `mobifai devices list` shows the id of each device.
+    """
     answer = request_running(state_dir, "revoke", device_id=device_id)
     click.echo(f"Revoked {one_line(device_id)}.")
     if "relay" in answer:

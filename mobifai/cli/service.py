@@ -47,7 +47,7 @@ def manager(platform: str = sys.platform) -> ServiceManager:
 
 
 @service.command(context_settings={"ignore_unknown_options": True})
-@click.option("--print", "only_print", is_flag=True, help="Print the definition instead of installing it.")
+@click.option("--print", "only_print", is_flag=True, help="Print the service's definition instead of installing it.")
 @click.option(
     "--wait",
     type=click.FloatRange(min=0),
@@ -159,7 +159,12 @@ def _text(state: ServiceState, pid: int | None) -> str:
 @service.command()
 @click.option("-f", "--follow", "following", is_flag=True, help="Follow the log until Ctrl-C.")
 @click.option(
-    "-n", "--lines", type=click.IntRange(min=0), default=50, show_default=True, help="Number of lines to show."
+    "-n",
+    "--lines",
+    type=click.IntRange(min=0),
+    default=50,
+    show_default=True,
+    help="How many of the log's last lines to show.",
 )
 @state_dir_option
 @click.pass_context
