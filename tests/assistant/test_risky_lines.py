@@ -109,7 +109,7 @@ async def test_completing_runs_nothing_of_the_line_without_a_question(tmp_path: 
     async with a_shell(tmp_path, shell, [types(f"ls {part}"), presses("Tab"), says("done")], [says("I see")]) as here:
         here.ask()
         asked = await here.asked()
-        assert "completing" in asked["actions"][0]["risk"]
+        assert "completion by the shell" in asked["actions"][0]["risk"]
         assert asked["actions"][0]["line"] == f"ls {part}"
         here.answer(asked, ok=False)
         await here.notes.end()
