@@ -143,7 +143,7 @@ def differences(before: ProfileReport, after: ProfileReport) -> list[str]:
         for name, report in (("earlier", before), ("later", after)) if report.verdict in UNDECIDED
     ]  # fmt: skip
     if (before.mode == "attach") != (after.mode == "attach"):
-        return [*found, "one of them is of an attached agent, whose rates are per window of time, not per cycle"]
+        return [*found, "one report is of `mobifai profile attach`, whose rates are per window of time, not per cycle"]
     for name, one, other in _conditions(before, after):
         if one != other:
             found.append(f"{name} differs: {_shown(one)} in the earlier report, {_shown(other)} in the later one")
@@ -222,7 +222,7 @@ def comparison_text(found: ProfileComparison) -> Text:
 def headline(found: ProfileComparison) -> str:
     """Return the verdict of the comparison in one line."""
     if found.verdict == "inconclusive":
-        return "No verdict: the reports can't be compared as a whole"
+        return "No verdict: no comparable growth is new or larger, but not everything can be compared"
     if found.verdict == "worse":
         return f"Worse: {len(found.new)} new, {len(found.larger)} larger"
     if not (found.smaller or found.same or found.gone):

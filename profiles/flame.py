@@ -39,7 +39,7 @@ def check_memray() -> None:
     """Raise ProfileError if memray is not installed."""
     if importlib.util.find_spec("memray") is None:
         raise ProfileError(
-            "expected memray, which draws the page; it is not installed, as it does not support this system"
+            "expected memray, which draws the flame graph; it is not installed, because it does not support this system"
         )
 
 
@@ -114,10 +114,11 @@ async def _drawn(file: Path, *, kept: bool) -> Path:
         result = await run_helper(command, environment=environment, folder=temporary, timeout=RENDER_SECONDS)
     except HelperTimeout:
         raise ProfileError(
-            f"expected memray to draw the page within {RENDER_SECONDS:g} s; it took longer: choose a shorter --for"
+            f"expected memray to draw the flame graph within {RENDER_SECONDS:g} s; it took longer: "
+            "choose a shorter --for"
         ) from None
     if result.status:
-        raise ProfileError(f"memray could not draw the page: {result.last_words}")
+        raise ProfileError(f"memray could not draw the flame graph: {result.last_words}")
     return page
 
 

@@ -14,7 +14,7 @@ from soak.report.figures import byte_count, count, duration
 
 LARGE = 50
 """Fewest entries of a container that gets a row."""
-NOBODY = "nothing that Python knows"
+NOBODY = "an unknown object"
 
 
 def print_heap(snapshot: Mapping[str, Any]) -> None:
@@ -26,7 +26,7 @@ def print_heap(snapshot: Mapping[str, Any]) -> None:
            ("Container", "Entries", "Bytes", "Held by"),
            ((_holding(one), f"{one['length']:,}", byte_count(one["bytes"]), one["path"] or NOBODY)
             for one in snapshot["containers"] if one["length"] >= LARGE))  # fmt: skip
-    _table("Oldest objects of kinds that end with a phone, a terminal or a conversation", ("Type", "Age", "Held by"),
+    _table("Oldest objects that should not outlive their phone, terminal or conversation", ("Type", "Age", "Held by"),
            ((one["type"], "unknown" if one["age_s"] is None else duration(one["age_s"]), one["path"] or NOBODY)
             for one in snapshot["old"]))  # fmt: skip
     _table("Threads", ("Thread", "Is at"), ((one["name"], _place(one["at"])) for one in snapshot["threads"]))
@@ -45,7 +45,8 @@ def print_heap(snapshot: Mapping[str, Any]) -> None:
 def _head(snapshot: Mapping[str, Any]) -> str:
     blocks, objects = count(snapshot["python_blocks"], "block"), count(snapshot["objects"], "object")
     return (
-        f"Resident {byte_count(snapshot['rss_bytes'])}; {_native(snapshot['heap'])}; {blocks} of Python's allocator; "
+        f"Resident memory {byte_count(snapshot['rss_bytes'])}; {_native(snapshot['heap'])}; "
+        f"{blocks} of Python's allocator; "
         f"{objects} that the garbage collector tracks, and their texts; "
         f"mobifai {snapshot.get('version') or 'of unknown version'}"
     )

@@ -21,12 +21,12 @@ def next_steps(report: ProfileReport, place: Path) -> list[NextStep]:
 
 def _steps(report: ProfileReport, place: Path) -> Iterator[NextStep]:
     if report.culprits:
-        yield NextStep("see it again", report.culprits[0].replay)
+        yield NextStep("reproduce the growth", report.culprits[0].replay)
     if report.verdict == "found":
         yield from _unnamed(report)
         again = f"{_again(report)} --report {quoted(f'{place}-after')}"
         proof = joined(["mobifai", "profile", "compare", str(place), f"{place}-after"])
-        yield NextStep("after the change, prove that it is gone", f"{again}; {proof}")
+        yield NextStep("after the fix, prove that the growth is gone", f"{again}; {proof}")
     elif report.verdict != "clean":
         yield from _without_verdict(report)
 

@@ -269,7 +269,7 @@ class CauseAnalysis:
             cause.explains.append("heap.bytes")
         cause.proofs.add("native")
         below = f", in {' < '.join(row.functions[:3])}" if row.functions else ""
-        cause.evidence.append(f"memray: {row.bytes:.3g} bytes of the C heap stay with each {self._step}{below}")
+        cause.evidence.append(f"memray: each {self._step} leaves {row.bytes:.3g} bytes of the C heap allocated{below}")
 
     # -- the gauges
 

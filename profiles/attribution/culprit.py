@@ -108,7 +108,7 @@ def _telling(gauges: dict[str, float]) -> list[tuple[str, float]]:
 def _unattributed(name: str, per_cycle: float, evidence: Evidence) -> Unattributed:
     over = count(evidence.cycles, step_of(evidence.scenario))
     why = (
-        f"it rose over {over}, and no line was found: no container only gets longer, no line keeps memory, and no "
-        "line was recorded that creates such things"
+        f"it rose over {over}, but no line was found for it: no container keeps getting longer, no line keeps memory, "
+        "and no recorded line creates such objects"
     )
     return Unattributed(qualified_gauge(evidence.process, name), per_cycle, gauge_of(name).unit, evidence.scenario, why)

@@ -16,9 +16,9 @@ from soak.output import rendered, show
 
 @click.command(
     cls=Subcommand,
-    epilog="Exit status: 0 nothing is new or larger; 1 something is new or larger; 2 wrong usage; 3 the output "
-    "can't be written; 4 the reports are not of the same run (seed, plant, scenarios, platform), one of them has no "
-    "verdict, or the command was interrupted.",
+    epilog="Exit status: 0 no cause of growth is new or larger; 1 a cause is new or larger; 2 wrong usage; 3 "
+    "the output can't be written; 4 the runs had different settings (seed, plant, scenarios, platform), one of the "
+    "reports has no verdict, or the command was interrupted.",
 )
 @click.argument("before", type=PathName())
 @click.argument("after", type=PathName())

@@ -23,14 +23,18 @@ from soak.shell_quoting import quoted
 @click.command(cls=Subcommand, epilog=LOOK_EPILOG)
 @for_option("30s", LONGEST_FLAME)
 @click.option("--out", type=PathName(), metavar="FILE", default="flame.html", show_default=True,
-              help="File to write the page to.")  # fmt: skip
+              help="HTML file to write the flame graph to.")  # fmt: skip
 @click.option("--native", is_flag=True, help="Also show the frames of C functions.")
-@click.option("--kept", is_flag=True, help="Show only memory that is still allocated at the end.")
+@click.option(
+    "--kept",
+    is_flag=True,
+    help="Show the memory that is still allocated at the end, instead of the memory at its peak.",
+)
 @state_dir_option
 def flame(seconds: float, out: Path, native: bool, kept: bool, state_dir: Path) -> int:
     """Write memray's flame graph of what the running agent allocates.
 
-    Ctrl-C ends the tracing early, and the page shows what was traced by then.
+    Ctrl-C ends the tracing early, and the flame graph shows what was traced by then.
     """
     usable(window.check_memray)
     page, stop = usable(lambda: check_writable(out, "--out")), interruption()
@@ -38,7 +42,9 @@ def flame(seconds: float, out: Path, native: bool, kept: bool, state_dir: Path) 
     try:
         took = run(window.flame(StateDir(state_dir).control_socket, seconds, page, stop, native=native, kept=kept))
     except asyncio.CancelledError:
-        raise CommandError(f"interrupted before the page was drawn; {out} was not written", INTERRUPTED) from None
+        raise CommandError(
+            f"interrupted before the flame graph was drawn; {out} was not written", INTERRUPTED
+        ) from None
     return show(f"{quoted(str(out))}: {_shown(took, kept=kept)}\n", INTERRUPTED if took.interrupted else 0)
 
 

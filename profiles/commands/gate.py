@@ -136,7 +136,13 @@ def _gated(options: _GateOptions, save: Callable[[GateReport], None]) -> GateRep
         if ran.is_clean:
             against.keep(ran.figures)
             return report
-        return msgspec.structs.replace(report, notes=[*report.notes, "its figures were not stored"])
+        return msgspec.structs.replace(
+            report,
+            notes=[
+                *report.notes,
+                "the figures were not stored: only a run that judges everything and finds nothing stores them",
+            ],
+        )
 
 
 def _inconclusive(

@@ -68,13 +68,20 @@ def _entry(table: Any, where: str) -> AcceptedGrowth:
         raise AcceptedError(f"{where}: {error}; expected {advice}") from None
     unknown = {*table} - {*AcceptedGrowth.__struct_fields__}
     if unknown:
-        raise AcceptedError(f"{where}: expected figure, grows_by, reason and expires; found {', '.join(unknown)} too")
+        raise AcceptedError(
+            f"{where}: expected only figure, grows_by, reason and expires; also found {', '.join(unknown)}"
+        )
     if not any(fnmatchcase(family, entry.figure.partition(":")[0]) for family in FIGURES):
-        raise AcceptedError(f"{where}: expected one of {', '.join(FIGURES)}, or a pattern; found {entry.figure!r}")
+        raise AcceptedError(
+            f"{where}: expected figure to be one of {', '.join(FIGURES)}, or a pattern that matches one; "
+            f"found {entry.figure!r}"
+        )
     if entry.grows_by <= 0:
         raise AcceptedError(f"{where}: expected grows_by above 0; found {entry.grows_by:g}")
     if len(entry.reason.strip()) < SHORTEST_REASON:
-        raise AcceptedError(f"{where}: expected a reason that a reviewer can judge; found {entry.reason!r}")
+        raise AcceptedError(
+            f"{where}: expected a reason of {SHORTEST_REASON} characters or more; found {entry.reason!r}"
+        )
     return entry
 
 

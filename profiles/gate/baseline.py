@@ -55,7 +55,7 @@ def read_baselines(file: Path) -> list[Baseline]:
     try:
         return msgspec.json.decode(file.read_bytes(), type=Baselines).baselines
     except FileNotFoundError:
-        raise BaselineError(f"{file}: expected stored figures, found nothing; {UPDATE}") from None
+        raise BaselineError(f"{file}: expected a file of stored figures, found no file; {UPDATE}") from None
     except OSError as error:
         raise BaselineError(f"{file}: can't be read ({reason(error)})") from None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -80,7 +80,7 @@ def fitting(known: Sequence[Baseline], wanted: Baseline) -> Baseline | None:
 def misfit(known: Sequence[Baseline], wanted: Baseline) -> str:
     """Return a sentence that says why no entry of `known` has the environment and workload of `wanted`."""
     if any(one.place == wanted.place for one in known):
-        return f"the workload has changed since the figures were stored; {UPDATE}"
+        return f"the gate's workload has changed since the figures were stored; {UPDATE}"
     there = "; ".join(sorted(", ".join(one.place) for one in known))
     others = f", only for {there}" if there else ""
     return f"no figures are stored for {', '.join(wanted.place)}{others}; {UPDATE}"

@@ -59,7 +59,9 @@ class Builder:
     def check(self) -> None:
         """Raise BuildInterrupted if a signal has arrived."""
         if self._stop.asked:
-            raise BuildInterrupted("the run was interrupted while a side was being built; nothing was compared")
+            raise BuildInterrupted(
+                "the run was interrupted while the base or the candidate was being built; nothing was compared"
+            )
 
     def run(self, words: Sequence[str], what: str, more: Mapping[str, str] = MappingProxyType({})) -> None:
         """Run a build command, with the variables `more` added to its environment. Errors name `what` it builds.

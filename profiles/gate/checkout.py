@@ -73,7 +73,7 @@ def toplevel(directory: Path) -> Path:
     try:
         return Path(git(directory, "rev-parse", "--show-toplevel").decode().removesuffix("\n"))
     except GitError as error:
-        raise GitError(f"run the gate in a clone of the project, which contains the base; {error}") from None
+        raise GitError(f"run the gate in a git clone of MobiFai that contains the base; {error}") from None
 
 
 # -- files

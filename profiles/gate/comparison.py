@@ -57,7 +57,7 @@ def _row(
 ) -> FigureRow:
     figure = figure_of(name)
     if base is None or now is None:
-        missing = no_base if base is None else "the change was not measured"
+        missing = no_base if base is None else "the candidate was not measured"
         return FigureRow(name, figure.unit, base, now, None, "unjudged", figure.summary, missing)
     allowed = figure.allowed(base)
     entry = most_accepted(accepted, name, today)
@@ -104,7 +104,7 @@ def unneeded(accepted: Iterable[AcceptedGrowth], rows: Iterable[FigureRow], toda
     """Return a sentence for every unexpired entry that no figure in `rows` needs in order to pass."""
     used = [row.name for row in rows if row.verdict == "accepted" or row.note]
     idle = [one for one in accepted if not one.is_over(today) and not any(map(one.covers, used))]
-    return [f"the accepted growth of {one.figure} (until {one.expires}) was not needed" for one in idle]
+    return [f"the entry that accepts growth of {one.figure} until {one.expires} was not needed" for one in idle]
 
 
 # -- scenarios

@@ -20,22 +20,22 @@ class RestFigure:
 
 
 FIGURES: Final[Mapping[str, RestFigure]] = {
-    "imports.modules": RestFigure("modules", "loaded with every module of mobifai imported", 20),
-    "imports.objects": RestFigure("objects", "Python objects after importing all of it", 5_000),
-    "imports.heap": RestFigure("bytes", "C heap after importing all of it", 256 << 10),
+    "imports.modules": RestFigure("modules", "modules that are loaded after importing all of mobifai", 20),
+    "imports.objects": RestFigure("objects", "Python objects after importing all of mobifai", 5_000),
+    "imports.heap": RestFigure("bytes", "C heap after importing all of mobifai", 256 << 10),
     "idle.objects": RestFigure("objects", "Python objects of an agent that waits for its first phone", 3_000),
-    "idle.heap": RestFigure("bytes", "C heap of that agent", 128 << 10),
-    "idle.pages": RestFigure("bytes", "private memory of that agent that has been written to", 2 << 20),
-    "idle.keeper": RestFigure("bytes", "private memory of its keeper that has been written to", 512 << 10),
-    "idle.threads": RestFigure("threads", "threads of agent and keeper", 0),
-    "idle.descriptors": RestFigure("descriptors", "descriptors of the agent", 2),
-    "idle.tasks": RestFigure("tasks", "tasks of the agent", 2),
-    "limits.bytes": RestFigure("bytes", "memory when everything that is declared is full", 0, 0.02),
-    "used.objects": RestFigure("objects", "Python objects once it was used and everybody left", 4_000),
-    "used.heap": RestFigure("bytes", "C heap once it was used and everybody left", 256 << 10),
-    "used.threads": RestFigure("threads", "threads once it was used and everybody left", 0),
-    "used.descriptors": RestFigure("descriptors", "descriptors of the agent once it was used and everybody left", 2),
-    "used.tasks": RestFigure("tasks", "tasks once it was used and everybody left", 2),
+    "idle.heap": RestFigure("bytes", "C heap of an agent that waits for its first phone", 128 << 10),
+    "idle.pages": RestFigure("bytes", "private memory that a waiting agent has written to", 2 << 20),
+    "idle.keeper": RestFigure("bytes", "private memory that a waiting agent's keeper has written to", 512 << 10),
+    "idle.threads": RestFigure("threads", "threads of a waiting agent and its keeper", 0),
+    "idle.descriptors": RestFigure("descriptors", "descriptors of a waiting agent", 2),
+    "idle.tasks": RestFigure("tasks", "tasks of a waiting agent", 2),
+    "limits.bytes": RestFigure("bytes", "memory of an agent whose limits are all full, as calculated", 0, 0.02),
+    "used.objects": RestFigure("objects", "Python objects of an agent after all phones have left", 4_000),
+    "used.heap": RestFigure("bytes", "C heap of an agent after all phones have left", 256 << 10),
+    "used.threads": RestFigure("threads", "threads of an agent and its keeper after all phones have left", 0),
+    "used.descriptors": RestFigure("descriptors", "descriptors of an agent after all phones have left", 2),
+    "used.tasks": RestFigure("tasks", "tasks of an agent after all phones have left", 2),
 }
 """The families of figures. A member of a family has the scenario after a colon: `used.heap:mixed`."""
 

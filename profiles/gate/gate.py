@@ -108,7 +108,7 @@ class Gate:
     async def _measure_at_rest(self) -> None:
         measured = await self._at_rest("rest")
         if self._has_grown(*measured):
-            self.report_progress("more memory at rest; measuring again")
+            self.report_progress("the candidate has more memory at rest than the base; measuring again")
             measured = smaller_growth(measured, await self._at_rest("again"))
         self._base_figures |= measured[0]
         self.figures |= measured[1]
@@ -200,7 +200,7 @@ class Gate:
         base, stored = self._base_figures, self.request.stored
         if len(self.request.sides) == 1:
             base = self.figures if stored is None else {**stored, **base}
-        no_base = "the stored figures do not have it" if stored is not None else "the base was not measured"
+        no_base = "it is not among the stored figures" if stored is not None else "the base was not measured"
         return rows(base, self.figures, self.request.accepted, self.today, no_base)
 
     @property

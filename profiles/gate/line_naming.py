@@ -27,7 +27,7 @@ from soak.harness.installation import HERE
 ATTEMPTS: Final = 2
 """Most investigations of a scenario. Tracing slows the agent down, so that the first may fail with a timeout."""
 
-WHICH_LINE: Final = "which line grows"
+WHICH_LINE: Final = "which line of code grows"
 
 UNUSED: Final = ("imports.", "idle.")
 """Prefixes of the figures before any use. Their lines are named by comparison with the base."""
@@ -93,7 +93,7 @@ class LineNaming:
         names = [row.name for row in rows if row.verdict == "grown" and row.name.startswith(UNUSED)]
         if len(self.request.sides) < 2 or not names or not self.request.name_culprits:
             return
-        self.report_progress("at rest: comparing lines with the base")
+        self.report_progress("memory at rest: comparing lines with the base")
         base, now = self.request.sides
         imports = all(name.startswith("imports.") for name in names)
         try:

@@ -25,8 +25,8 @@ def other_sides(report: GateReport, plan: SoakPlan, other: str) -> list[NextStep
 
     `other` is a commit whose package differs, to compare with instead, or an empty text.
     """
-    what = "compare with the newest commit that has another package" if other else "name the revision before the change"
-    itself = NextStep("or compare it with itself, to try the gate", f"{_same(report)} --allow-identical")
+    what = "compare with the newest commit whose package differs" if other else "name the revision before the change"
+    itself = NextStep("or compare the candidate with itself, to test the gate", f"{_same(report)} --allow-identical")
     return [NextStep(what, _beside(other or "REV", plan)), itself]
 
 
@@ -42,16 +42,16 @@ def _steps(report: GateReport, plan: SoakPlan) -> Iterator[NextStep]:
 
 def _grown(report: GateReport, plan: SoakPlan) -> Iterator[NextStep]:
     if report.culprits:
-        yield NextStep("see it again", _runs(report.now, report.culprits[0].replay))
+        yield NextStep("reproduce the growth", _runs(report.now, report.culprits[0].replay))
     else:
         for scenario in _scenarios(report.findings):
-            yield NextStep("name the line", _runs(report.now, _profile_run(scenario, plan)))
+            yield NextStep("name the line that grows", _runs(report.now, _profile_run(scenario, plan)))
     if report.grown and not report.lines:
         yield from _lines_at_rest(report, plan)
     for finding in report.findings:
         if finding.kind not in HUNTED and finding.replay:
             yield NextStep(f"see {finding.name} again", finding.replay)
-    yield NextStep("prove that it is gone", _same(report))
+    yield NextStep("after the fix, prove that the growth is gone", _same(report))
 
 
 def _scenarios(findings: Iterable[FindingResult]) -> list[str]:
@@ -76,14 +76,14 @@ def _lines_at_rest(report: GateReport, plan: SoakPlan) -> Iterator[NextStep]:
     The step compares with a revision, because naming lines needs a base that can be run.
     """
     if report.base.kind == "stored":
-        what = "name the lines at rest, compared with the revision of the stored figures"
+        what = "name the lines with more memory at rest, compared with the revision of the stored figures"
         yield NextStep(what, _beside(report.base.commit or "REV", plan))
 
 
 def _failed(report: GateReport) -> Iterator[NextStep]:
     for finding in report.findings:
         if finding.kind in FAILED_KINDS and finding.replay:
-            yield NextStep("see the failure again", finding.replay)
+            yield NextStep("reproduce the failure", finding.replay)
     yield NextStep("run the gate again", _same(report))
 
 
@@ -93,7 +93,7 @@ def _inconclusive(report: GateReport, plan: SoakPlan) -> Iterator[NextStep]:
         yield NextStep("or compare with a revision", _beside("REV", plan))
     else:
         for scenario in _scenarios(report.findings) if not report.culprits else ():
-            yield NextStep("name the line", _runs(report.now, _profile_run(scenario, plan)))
+            yield NextStep("name the line that grows", _runs(report.now, _profile_run(scenario, plan)))
         yield NextStep("run the gate again", _same(report))
 
 

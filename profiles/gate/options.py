@@ -27,11 +27,11 @@ MODES: Final[Mapping[str, Mode]] = MappingProxyType(
     {
         "update": Mode(
             _ALWAYS | {"baseline_file"},
-            "figures to be stored are compared with nothing",
+            "--update stores figures without comparing them",
             needs=("baseline_file",),
         ),
-        "revision": Mode(_ALWAYS | {"accepted_file", "allow_identical"}, "the gate compares with one base"),
-        "baseline_file": Mode(_ALWAYS | {"accepted_file", "allow_identical"}, "the gate compares with one base"),
+        "revision": Mode(_ALWAYS | {"accepted_file", "allow_identical"}, "the gate compares with only one base"),
+        "baseline_file": Mode(_ALWAYS | {"accepted_file", "allow_identical"}, "the gate compares with only one base"),
     }
 )
 """The parameters of each mode, by the parameter that selects the mode. One mode is required."""
@@ -42,7 +42,7 @@ OPTIONS: Final = (
     click.argument("scenario_names", nargs=-1, metavar="[SCENARIO]..."),
     click.option(
         "--base", "revision", metavar="REV",
-        help="Compare with this revision of the checkout, which is built and run in turns with the candidate.",
+        help="Compare with this git revision of the checkout. It is built, and runs in turns with the candidate.",
     ),
     click.option(
         "--baseline", "baseline_file", type=PathName(dir_okay=False), metavar="FILE",
@@ -55,12 +55,12 @@ OPTIONS: Final = (
     ),
     click.option(
         "--allow-identical", is_flag=True,
-        help="Run even if both sides are the same, to test the gate itself: any growth is a false alarm.",
+        help="Run even if base and candidate are the same, to test the gate itself: any growth is a false alarm.",
     ),
     click.option("--update", is_flag=True, help="Store the figures of this run in the file of --baseline."),
     click.option(
         "--accepted", "accepted_file", type=PathName(dir_okay=False), metavar="FILE",
-        help=f"File of intended growth, with reasons.  [default: {ACCEPTED}, if it exists]",
+        help=f"TOML file that lists intended growth, with reasons.  [default: {ACCEPTED}, if it exists]",
     ),
     click.option(
         "--seed", type=SEEDS, metavar="N", default=SEED, show_default=True,

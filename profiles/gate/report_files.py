@@ -34,7 +34,10 @@ class GateDirectory:
             with suppress(OtherSchemaVersion):  # also a report of the gate
                 read_gate(path)
         elif others := [name for name in FILES if (path / name).exists()]:
-            raise ReportError(f"{path}: found {others[0]} without a report.json of `mobifai profile gate`; {ADVICE}")
+            raise ReportError(
+                f"{path}: found {others[0]}, but no report.json of `mobifai profile gate`, so the file may be "
+                f"another program's; {ADVICE}"
+            )
 
     def remove_if_empty(self) -> None:
         """Remove the directory if this object created it and nothing was written."""
@@ -46,7 +49,7 @@ class GateDirectory:
             for name in FILES[1:]:  # report.json stays until it is replaced: it marks the directory as the gate's
                 (self.path / name).unlink(missing_ok=True)
         except OSError as error:
-            raise ReportError(f"{self.path}: can't be cleared ({reason(error)}); {ADVICE}") from None
+            raise ReportError(f"{self.path}: the earlier report can't be removed ({reason(error)}); {ADVICE}") from None
         self.write(report)
 
     def write(self, report: GateReport) -> None:
@@ -95,7 +98,7 @@ def _cases(report: GateReport) -> Iterator[JUnitCase]:
         yield JUnitCase("not judged", left.what, "", "skipped", f"not judged: {left.why}")
     for finding in report.findings:
         outcome: CaseOutcome = "error" if finding.kind in ("failure", "integrity") else "failure"
-        again = f"; see it again with: {finding.replay}" if finding.replay else ""
+        again = f"; reproduce it with: {finding.replay}" if finding.replay else ""
         yield JUnitCase(
             "findings", f"{finding.kind}: {finding.name}", finding.scenario, outcome, f"{finding.detail}{again}"
         )
@@ -123,7 +126,7 @@ def _about(row: FigureRow) -> str:
 def annotations(report: GateReport) -> Iterator[str]:
     """Yield GitHub workflow commands that annotate the lines that grow, and state a verdict other than `passed`."""
     for culprit in report.culprits:
-        title, held = f"{culprit.what or culprit.kind} grows", culprit.retained_by or "nothing that is known"
+        title, held = f"{culprit.what or culprit.kind} grows", culprit.retained_by or "an unknown object"
         yield annotation("error", title, f"held by {held}; {culprit.replay}", short_path(culprit.file), culprit.line)
     for line in report.lines:
         message = f"{rate(line.more_bytes, 'bytes')} that the base does not have; {line.why}".rstrip("; ")

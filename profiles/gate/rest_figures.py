@@ -64,7 +64,7 @@ async def measure_at_rest(sides: Sequence[GateSide], folder: Path, tell: Callabl
     found: list[list[FigureValues]] = [[] for _ in sides]
     for start in range(STARTS):
         for number, side in enumerate(sides):
-            tell(f"{side.name}: at rest, {start + 1} of {STARTS}")
+            tell(f"{side.name}: memory at rest, measurement {start + 1} of {STARTS}")
             try:
                 found[number].append(await _figures(side, folder / f"{number}.{start}"))
             except Exception as error:
@@ -108,7 +108,7 @@ async def run_program(side: GateSide, program: str, variables: Mapping[str, str]
             out, err = await process.communicate()
     except TimeoutError:
         raise ProfileError(
-            f"{side.name}: expected all imports to finish within {IMPORT_SECONDS:g} s; they took longer"
+            f"{side.name}: expected every module of mobifai to be imported within {IMPORT_SECONDS:g} s; it took longer"
         ) from None
     finally:
         if process.returncode is None:

@@ -8,7 +8,7 @@ from profiles.report.summary import identity
 from soak.gauges.results import Product
 from soak.report.figures import count
 
-SAME_SIDES: Final = "both sides are the same MobiFai"
+SAME_SIDES: Final = "base and candidate are the same MobiFai"
 
 MOST_EDITS: Final = 8
 """Maximum number of edited files that are named. report.json has all."""
@@ -61,7 +61,7 @@ def _whole(side: SideResult) -> str:
     elif side.commit and side.dirty is False:
         parts.append("without edits")
     if side.other_edits:
-        parts.append(f"{side.other_edits} edited outside of the package, which have no effect")
+        parts.append(f"{count(side.other_edits, 'edit')} outside of the package, without effect")
     if side.measured:
         parts.append(f"measured {side.measured}")
     parts += [getattr(side, name) for name in PLATFORM if getattr(side, name)]
@@ -92,13 +92,13 @@ def _around(base: SideResult, now: SideResult) -> Iterator[str]:
     """Yield a line about libraries that differ, which may cause growth, and one if both sides are the same commit."""
     names = sorted({*base.libraries, *now.libraries}) if base.libraries and now.libraries else []
     differ = [
-        f"{name} {base.libraries.get(name, 'not there')} -> {now.libraries.get(name, 'not there')}"
+        f"{name} {base.libraries.get(name, 'not installed')} -> {now.libraries.get(name, 'not installed')}"
         for name in names if base.libraries.get(name) != now.libraries.get(name)
     ]  # fmt: skip
     if differ:
         yield f"libraries differ: {', '.join(differ)}"
     if same_commit(base, now) or _may_be_same(base, now):
-        yield "both sides are the same commit: this says nothing about a change"
+        yield "base and candidate are the same commit, so this run says nothing about a change"
 
 
 def _may_be_same(base: SideResult, now: SideResult) -> bool:

@@ -104,7 +104,7 @@ def lay_out_candidate(about: SideResult, folder: Path, stop: Interruption | None
     except ProfileError as error:
         raise CandidateFailed(f"the candidate can't be compiled: {error}") from None
     builder.check()
-    return _described(GateSide("now", Installation(path=place, seed=HASH_SEED), about))
+    return _described(GateSide("candidate", Installation(path=place, seed=HASH_SEED), about))
 
 
 def base_of(checkout: Path, revision: str) -> SideResult:
@@ -119,7 +119,7 @@ def lay_out_base(checkout: Path, revision: str, folder: Path, stop: Interruption
     with tarfile.open(fileobj=BytesIO(git(checkout, "archive", "--format=tar", about.commit))) as archive:
         archive.extractall(source, filter="data")
     if not (source / "mobifai").is_dir():
-        raise GitError(f"{revision}: expected a package named mobifai in it; found none")
+        raise GitError(f"expected revision {revision} to contain the package mobifai; found none")
     place = folder / "side"
     _unpack(_wheel(source, folder / "wheel", "the base's wheel", builder), place)
     _complete(place)
@@ -156,7 +156,9 @@ def requirements_of(tree: Path) -> SideRequirements:
         project = tomllib.loads((tree / "pyproject.toml").read_text())["project"]
         dependencies = tuple(map(str, project["dependencies"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ProfileError(f"expected a pyproject.toml with dependencies in the source tree; found {error!r}") from None
+        raise ProfileError(
+            f"expected a pyproject.toml with dependencies in MobiFai's sources; found {error!r}"
+        ) from None
     lock = tree / LOCK
     return SideRequirements(dependencies, lock.read_text() if lock.exists() else "")
 

@@ -119,17 +119,17 @@ def _limits(report: GateReport) -> TableLine:
     """Return the row of the limits. It has the number of limits that were filled, because only these were tested."""
     breached = [one for one in report.findings if one.kind == "bound"]
     if breached:
-        return TableLine("grown", ("limits", "", f"{count(len(breached), 'limit')} breached", "", ""), "")
+        return TableLine("grown", ("limits", "", f"{count(len(breached), 'limit')} exceeded", "", ""), "")
     bounds = max(one.bounds for one in report.checked)
     filled = {name for one in report.checked for name in one.filled}
     of_them = f"{len(filled)} of them {'was' if len(filled) == 1 else 'were'} filled"
-    return TableLine("ok", ("limits", "", f"none of {count(bounds, 'limit')} breached; {of_them}", "", ""), "")
+    return TableLine("ok", ("limits", "", f"none of {count(bounds, 'limit')} exceeded; {of_them}", "", ""), "")
 
 
 def _slopes(one: GateCoverage, report: GateReport) -> TableLine:
     rising = [found for found in report.findings if found.scenario == one.scenario and found.kind != "bound"]
     before = [found for found in report.also_in_base if found.scenario == one.scenario]
-    also_in_base = f"; {count(len(before), 'gauge')} as in the base" if before else ""
+    also_in_base = f"; {count(len(before), 'gauge')} of the base too" if before else ""
     of = f"of {count(one.gauges, 'gauge')} in {count(one.cycles, 'cycle')} after {one.warm_up_cycles:,} of warm-up"
     summary = f"{len(rising) or 'none'} {of} {'rise' if len(rising) > 1 else 'rises'}{also_in_base}"
     verdict: RowVerdict = "grown" if rising else "ok"
@@ -140,7 +140,7 @@ def _resolution(one: GateCoverage) -> str:
     """Return a text with the smallest leaks per cycle that the run would have detected in this scenario."""
     leaks = [(one.smallest_leak_objects, "objects"), (one.smallest_leak_bytes, "bytes")]
     shown = [amount(value, unit) for value, unit in leaks if value is not None]
-    return f"would have shown {' or '.join(shown)} a cycle" if shown else ""
+    return f"a leak of {' or '.join(shown)} a cycle would have been found" if shown else ""
 
 
 def summary(report: GateReport) -> Text:
@@ -198,7 +198,7 @@ def sentences(report: GateReport) -> Iterator[tuple[str, str]]:
         where = f"{finding.scenario}: " if finding.scenario else ""
         yield f"✗ {where}{finding.detail}", "red"
     if len(report.findings) > MOST_FINDINGS:
-        yield f"  and {len(report.findings) - MOST_FINDINGS:,} more: see report.json", ""
+        yield f"  and {len(report.findings) - MOST_FINDINGS:,} more findings: see report.json", ""
     for finding in report.also_in_base[:MOST_FINDINGS]:
         yield f"· the base has this too: {finding.scenario}: {finding.detail}", "yellow"
     for note in report.notes:

@@ -105,7 +105,9 @@ class TrialRunner:
         One measurement is not enough, because Python resizes its own tables at random moments (that of interned strings
         takes 2 MB).
         """
-        self.report_progress(f"{scenario}: more memory at rest; measuring again in fresh processes")
+        self.report_progress(
+            f"{scenario}: the candidate has more memory at rest than the base; measuring again in fresh processes"
+        )
         plan = self._block_plan(scenario, folder).with_later_seed(2, folder)
         return await self._measure(plan, self.sides, blocks=1)
 

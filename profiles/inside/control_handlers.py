@@ -75,5 +75,5 @@ def control_handlers(subject: PluginContext) -> Mapping[str, ControlHandler | St
 def _check_under_test() -> None:
     if RUN_VARIABLE not in os.environ:
         raise StateError(
-            "single steps are allowed only in an agent under test; for an agent in use run `mobifai profile attach`"
+            "this request is allowed only in an agent under test; for an agent in use, run `mobifai profile attach`"
         )

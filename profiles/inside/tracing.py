@@ -59,8 +59,8 @@ class AllocationTracer:
         """Start to trace, with `frames` lines of each stack. Raises StateError if memory is traced already."""
         if tracemalloc.is_tracing():
             raise StateError(
-                "memory is already traced in this process, by another examination or by PYTHONTRACEMALLOC; "
-                "end that tracing first"
+                "the memory of the examined process is already traced, by another examination or by "
+                "PYTHONTRACEMALLOC; end that tracing first"
             )
         tracemalloc.start(frames)
         self._ours = True

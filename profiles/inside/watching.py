@@ -91,7 +91,7 @@ def _parse(arguments: dict[str, Any]) -> tuple[float, int]:
     seconds, windows = float(arguments.get("seconds", 60)), int(arguments.get("windows", 8))
     if not (0 < seconds <= LONGEST_LOOK and FEWEST_WINDOWS <= windows <= MOST_WINDOWS):
         raise StateError(
-            f"expected at most {LONGEST_LOOK:g} s and {FEWEST_WINDOWS} to {MOST_WINDOWS} windows; "
+            f"expected an examination of at most {LONGEST_LOOK:g} s in {FEWEST_WINDOWS} to {MOST_WINDOWS} windows; "
             f"found {seconds:g} s and {windows} windows"
         )
     return seconds, windows

@@ -110,7 +110,7 @@ class DoseTest:
         await self._window()
         for name, give in self._primitives.all().items():
             for dose in DOSES:
-                self._report_progress(f"dose test, {dose} x {PORTION} {name}s")
+                self._report_progress(f"dose test: {dose} x {PORTION} times `{name}`")
                 await give(dose * PORTION)
                 self._given.append(name)
                 await self._window()

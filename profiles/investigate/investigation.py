@@ -249,7 +249,7 @@ class Investigation:
         """Return a list with one entry if the dose test did not cover every culprit, and else an empty list."""
         if all(one.scales for one in self._culprits):
             return []
-        why = self._why_remaining or "the dose test counts nothing that belongs to them"
+        why = self._why_remaining or "the dose test counts none of the objects that they keep"
         if not self.request.dose:
             why = "--no-dose was given"
         return [Unjudged("what the culprits scale with", why)]

@@ -112,7 +112,8 @@ async def read(file: Path) -> list[dict[str, Any]]:
         result = await run_helper(command, environment=environment, folder=folder, timeout=READ_SECONDS)
     except HelperTimeout:
         raise ProfileError(
-            f"expected memray to read a window within {READ_SECONDS:g} s; it took longer: try again on an idle machine"
+            f"expected memray to read the recording of a window within {READ_SECONDS:g} s; "
+            "it took longer: try again on an idle machine"
         ) from None
     if result.status:
         raise ProfileError(f"memray's recording of a window can't be read: {result.last_words}")

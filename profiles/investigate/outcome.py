@@ -18,7 +18,7 @@ from soak.gauges.results import FindingResult
 from soak.run.plan import SoakPlan
 
 BY_OTHER_MEANS: Final = {
-    "bound": "an exceeded limit is not growth; the command that reproduces it shows where",
+    "bound": "an exceeded limit is not growth; to see where it is exceeded, run the command that reproduces it",
     "integrity": "a lost byte is not growth",
     "failure": "a failed run shows no growth",
     "harness": "the harness is not examined",

@@ -35,7 +35,7 @@ class ProfileDirectory:
         try:
             (self.path / "report.html").unlink(missing_ok=True)
         except OSError as error:
-            raise ReportError(f"{self.path}: can't be cleared ({reason(error)}); {ADVICE}") from None
+            raise ReportError(f"{self.path}: the earlier report can't be removed ({reason(error)}); {ADVICE}") from None
         self.write(report)
 
     def write(self, report: ProfileReport) -> None:
@@ -50,7 +50,10 @@ class ProfileDirectory:
             return
         for name in OTHERS:
             if (self.path / name).exists():
-                raise ReportError(f"{self.path}: found {name} without a report.json of `mobifai profile`; {ADVICE}")
+                raise ReportError(
+                    f"{self.path}: found {name}, but no report.json of `mobifai profile`, so the file may be "
+                    f"another program's; {ADVICE}"
+                )
 
 
 def read_profile(path: Path) -> ProfileReport:

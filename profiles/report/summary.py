@@ -48,7 +48,7 @@ FATES = {"explained": "✓", "unattributed": "?", "not_reproduced": "?", "unjudg
 MOST_CULPRITS = 20
 MOST_LINES = 8
 MOST_PLACES = 4
-NOBODY = "nothing that is known"
+NOBODY = "an unknown object"
 """Stands for the holder of memory to which no path leads."""
 
 StyledLine = tuple[str, str]
@@ -72,7 +72,7 @@ def headline(report: ProfileReport) -> str:
         by_then = f", {culprits} by then" if report.culprits else ""
         return f"{HEADLINES[report.verdict]}{by_then}{_because(report)}"
     if not report.culprits:
-        return f"Memory grows, and no line can be named: {gauges}"
+        return f"Memory grows ({gauges}), but no line can be named"
     return f"{culprits} found" + (f", {gauges} without a culprit" if report.unattributed else "")
 
 
@@ -88,7 +88,7 @@ def _because(report: ProfileReport) -> str:
         return ""
     missed = [one for one in report.soak_findings if one.state == "not_reproduced"]
     reasons = [f": {not_judged(one)}" for one in report.unjudged]
-    reasons += [f": {one.name} in {one.scenario}, which soak found, did not rise here" for one in missed]
+    reasons += [f": {one.name} in {one.scenario}, which soak found, did not rise in this run" for one in missed]
     return one_line(next(iter(reasons), ""))
 
 
@@ -114,8 +114,8 @@ def fate(one: FindingOutcome) -> str:
     """Return the outcome of a soak finding as a sentence."""
     words = {
         "explained": "explained by a culprit",
-        "unattributed": "it rose here too; no line can be named for it",
-        "not_reproduced": "it did not rise here",
+        "unattributed": "it rose in this run too, but no line can be named for it",
+        "not_reproduced": "it did not rise in this run",
         "unjudged": "not judged",
     }[one.state]
     where = f" in {one.scenario}" if one.scenario else ""
@@ -159,10 +159,10 @@ def scaling(culprit: Culprit) -> str:
 
 def overhead(cost: Overhead) -> str:
     """Return the measured cost of the examination for the examined process."""
-    parts = [f"the examination took {duration(cost.seconds)}: at most {byte_count(cost.peak_bytes)} for traces"]
+    parts = [f"the examination took {duration(cost.seconds)}, and its traces at most {byte_count(cost.peak_bytes)}"]
     if cost.longest_pause_s is not None:
-        blocked = f"the event loop was blocked for {number(1000 * cost.longest_pause_s)} ms at most"
-        parts = [f"{parts[0]}, {blocked}"]
+        blocked = f"it blocked the event loop for {number(1000 * cost.longest_pause_s)} ms at most"
+        parts = [f"{parts[0]}; {blocked}"]
     if cost.left_bytes is not None and cost.left_objects is not None:
         parts.append(f"{_left_over(cost.left_bytes, cost.left_objects)} than before")
     return "; ".join(parts)

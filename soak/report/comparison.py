@@ -155,10 +155,10 @@ def _driven_differently(before: Report, after: Report) -> Iterator[str]:
     """Yield the differences between the plans that could make a finding new or gone even if MobiFai did not change."""
     one, other = _scenarios(before), _scenarios(after)
     if one != other:
-        yield f"they ran different scenarios ({_text(one)} → {_text(other)}): run both with the same ones"
+        yield f"the runs had different scenarios ({_text(one)} → {_text(other)}): run both with the same ones"
     earlier, later = _plan(before).get("plant"), _plan(after).get("plant")
     if earlier != later:
-        yield f"they had different plants ({_named(earlier)} → {_named(later)}): run both with the same --plant"
+        yield f"the runs had different plants ({_named(earlier)} → {_named(later)}): run both with the same --plant"
 
 
 def _scenarios(report: Report) -> list[str]:

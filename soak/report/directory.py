@@ -67,7 +67,7 @@ class ReportDirectory:
             self._samples.clear()
             self.windows.clear()
         except OSError as error:
-            raise ReportError(f"{self.path}: can't be cleared ({reason(error)}); {ADVICE}") from None
+            raise ReportError(f"{self.path}: the earlier report can't be removed ({reason(error)}); {ADVICE}") from None
 
     def _remove(self, names: Iterable[str]) -> None:
         try:
@@ -75,7 +75,7 @@ class ReportDirectory:
                 (self.path / name).unlink(missing_ok=True)
                 draft_of(self.path / name).unlink(missing_ok=True)
         except OSError as error:
-            raise ReportError(f"{self.path}: can't be cleared ({reason(error)}); {ADVICE}") from None
+            raise ReportError(f"{self.path}: the earlier report can't be removed ({reason(error)}); {ADVICE}") from None
 
     def write(self, report: Report) -> None:
         """Write report.json, report.html and junit.xml, each atomically. Raises ReportError."""
@@ -99,7 +99,10 @@ class ReportDirectory:
         others = [name for name in ("report.html", "junit.xml") if (self.path / name).exists()]
         others += [] if self._samples.is_ours() else ["samples.jsonl"]
         if others:
-            raise ReportError(f"{self.path}: found {others[0]} without a report.json of a soak run; {ADVICE}")
+            raise ReportError(
+                f"{self.path}: found {others[0]}, but no report.json of a soak run, so the file may be "
+                f"another program's; {ADVICE}"
+            )
 
 
 class OtherSchema(ReportError):

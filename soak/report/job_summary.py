@@ -39,7 +39,7 @@ def _page(report: Report, place: Path) -> Iterator[str]:
 
 
 def _findings(findings: Sequence[FindingResult]) -> Iterator[str]:
-    yield "| found | where | a cycle | in 24 h | see it again |"
+    yield "| found | where | a cycle | in 24 h | reproduce it |"
     yield "| --- | --- | ---: | ---: | --- |"
     for one in findings[:MOST_ROWS]:
         rates = (one.per_cycle, rate), (one.per_24h, projection)
@@ -93,5 +93,5 @@ def annotations(report: Report) -> Iterator[str]:
     yield annotation(level, "mobifai soak", sentence(report))
     for one in report.findings[: MOST_ANNOTATIONS - 1]:
         where = f" in {one.scenario}" if one.scenario else ""
-        again = f"; see it again with: {one.replay}" if one.replay else ""
+        again = f"; reproduce it with: {one.replay}" if one.replay else ""
         yield annotation("error", f"{one.kind} {one.name}{where}", f"{one.detail}{again}")

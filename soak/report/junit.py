@@ -146,7 +146,7 @@ def _with_findings(case: JUnitCase, about: list[FindingResult]) -> JUnitCase:
 
 
 def _about(finding: FindingResult) -> str:
-    replay = f"; see it again with: {finding.replay}" if finding.replay else ""
+    replay = f"; reproduce it with: {finding.replay}" if finding.replay else ""
     return f"{finding.detail}{replay}"
 
 

@@ -132,6 +132,6 @@ def _rounded_up(seconds: float) -> int:
 def _more_blocks(report: Report) -> Iterator[Suggestion]:
     for one in report.scenarios:
         if not report.is_watch and one.judged_blocks < ENOUGH_BLOCKS:
-            had = f"{one.name} has {one.judged_blocks} of {ENOUGH_BLOCKS} blocks"
+            had = f"{one.name} has {one.judged_blocks} of the {ENOUGH_BLOCKS} blocks that a verdict needs"
             yield Suggestion(f"{had}; all must be of one process, so a resumed run, which starts new processes, runs "
                        f"{ENOUGH_BLOCKS} again, as --quick does")  # fmt: skip

@@ -31,15 +31,10 @@ class ReportWriter:
     @property
     def notes(self) -> list[str]:
         """Notes for readers of the report: whether writing failed during the run, and how many samples are missing."""
-        notes = [f"the report temporarily could not be written: {self._failed}"] if self._failed else []
-        return [
-            *notes,
-            *(
-                [f"{self._dropped} samples are missing from samples.jsonl, because it could not be written"]
-                if self._dropped
-                else []
-            ),
-        ]
+        notes = [f"the report could not be written for some time: {self._failed}"] if self._failed else []
+        if self._dropped:
+            notes.append(f"{self._dropped} samples are missing from samples.jsonl, because it could not be written")
+        return notes
 
     def write(self, report: Report) -> bool:
         """Write the report and the queued samples. Return whether both were written."""
@@ -51,7 +46,7 @@ class ReportWriter:
             return False
         if self.problem is not None:
             self.problem = None
-            self._say("the report can be written again")
+            self._say("the report is written again, after an error")
         return True
 
     def append_samples(self, scenario: str, samples: Iterable[Sample]) -> None:
@@ -72,5 +67,5 @@ class ReportWriter:
 
     def _fail(self, error: ReportError) -> None:
         if self.problem is None:
-            self._say(f"{error}; the run continues and will retry")
+            self._say(f"{error}; the run continues, and will try again to write the report")
         self.problem = self._failed = str(error)

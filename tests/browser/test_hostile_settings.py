@@ -149,7 +149,7 @@ async def test_keys_of_an_earlier_version_are_reviewed_once(tmp_path: Path) -> N
         await interrupts(phone)
         await phone.page.get_by_role("button", name="Review", exact=True).tap()
         assert "echo theirs-$((1+1))<Enter>" in await phone.sheet.inner_text()
-        await phone.sheet.get_by_text("Key “Mine” sends").tap()
+        await phone.sheet.get_by_text("“Mine” sends").tap()
         await phone.sheet.get_by_role("button", name="Keep selected").tap()
         await phone.tap_key("Mine")
         await phone.shows("mine-2")

@@ -19,7 +19,7 @@ NOW = SideResult(
     "checkout", "/srv/mobifai", OTHER, dirty=True, edits=["edited mobifai/agent.py", "untracked mobifai/new.py"],
     version="0.1.0", python="CPython 3.13.1",
 )  # fmt: skip
-AGAIN = NextStep("see it again", "mobifai profile run mixed --seed 1")
+AGAIN = NextStep("reproduce the growth", "mobifai profile run mixed --seed 1")
 
 
 def only(base: float | None, now: float | None, *accepted: AcceptedGrowth, name: str = "idle.heap") -> FigureRow:

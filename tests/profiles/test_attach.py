@@ -167,5 +167,5 @@ async def test_a_look_without_bounds_is_refused(tmp_path: Path, wanted: dict[str
 async def test_single_steps_are_for_agents_under_test_alone(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
         for question in ("profile.begin", "profile.window", "profile.end"):
-            with pytest.raises(StateError, match="single steps are allowed only in an agent under test"):
+            with pytest.raises(StateError, match="this request is allowed only in an agent under test"):
                 await send_request(StateDir(agent.state_dir).control_socket, question)

@@ -204,7 +204,7 @@ def test_an_investigation_that_did_not_get_through_is_no_proof_that_something_is
 
 
 def test_windows_of_time_are_not_compared_with_cycles() -> None:
-    assert "attached agent" in refused(samples.found(), samples.attached())
+    assert "mobifai profile attach" in refused(samples.found(), samples.attached())
     assert compare(samples.attached(), samples.attached()).verdict == "not_worse"
 
 

@@ -161,7 +161,7 @@ def test_what_is_installed_can_be_named_and_has_no_commit_of_the_checkout(checko
 
 def test_outside_of_a_checkout_what_is_installed_is_tried(installed: Path, tmp_path: Path) -> None:
     assert choose(tmp_path, None, installed).kind == "installed"
-    with pytest.raises(CandidateError, match="to be in a checkout of the project; found none"):
+    with pytest.raises(CandidateError, match="to be in a git checkout of MobiFai; it is in none"):
         choose(tmp_path, CandidateChoice.CHECKOUT, installed)
 
 
@@ -243,7 +243,7 @@ def test_another_dependency_is_another_side(checkout: Path) -> None:
     ("words", "reported"),
     [
         (("--base", "no-such-revision"), "no-such-revision"),
-        (("--baseline", "nowhere.json"), "nowhere.json: expected stored figures, found nothing"),
+        (("--baseline", "nowhere.json"), "nowhere.json: expected a file of stored figures, found no file"),
         (("--base", "HEAD", "--accepted", "nowhere.toml"), "nowhere.toml: can't be read"),
         (("--base", "HEAD"), "expected the files of this checkout"),
     ],
@@ -261,12 +261,12 @@ async def test_a_report_directory_of_something_else_is_refused_before_the_edits(
     edit(checkout)
     (tmp_path / "junit.xml").write_text("mine")
     status, said = await gate(checkout, tmp_path, "--base", "HEAD")
-    assert (status, "found junit.xml without a report.json" in said) == (2, True), said
+    assert (status, "found junit.xml, but no report.json" in said) == (2, True), said
 
 
 async def test_outside_of_git_nothing_is_left(tmp_path: Path) -> None:
     status, said = await gate(tmp_path, tmp_path / "new" / "report", "--base", "HEAD")
-    assert (status, "a clone of the project" in said) == (2, True), said
+    assert (status, "a git clone of MobiFai" in said) == (2, True), said
     assert not (tmp_path / "new").exists()
 
 
@@ -299,21 +299,21 @@ def test_libraries_that_differ_are_reported_for_both_kinds_of_base() -> None:
     for kind in ("revision", "stored"):
         of_base = SideResult(kind, libraries={"aiohttp": "3.13"})  # type: ignore[arg-type]
         reported = "\n".join(describe_sides(gate_report(base=of_base, now=now)))
-        assert "libraries differ: aiohttp 3.13 -> 3.14, uvloop not there -> 1" in reported
+        assert "libraries differ: aiohttp 3.13 -> 3.14, uvloop not installed -> 1" in reported
 
 
 def test_a_commit_beside_itself_says_nothing_of_a_change(checkout: Path) -> None:
     now, of_base = choose(checkout, None, checkout / "mobifai"), base_of(checkout, "HEAD")
     reported = "\n".join(describe_sides(gate_report(base=of_base, now=now)))
-    assert "both sides are the same commit" in reported
+    assert "base and candidate are the same commit" in reported
     edit(checkout)
     reported = "\n".join(describe_sides(gate_report(base=of_base, now=choose(checkout, None, checkout / "mobifai"))))
-    assert "both sides are the same commit" not in reported
+    assert "base and candidate are the same commit" not in reported
 
 
 def test_a_culprit_in_a_side_that_was_built_is_named_in_the_checkout() -> None:
     at = msgspec.structs.replace(culprit(), file="/tmp/x/side/mobifai/agent.py")
-    side = GateSide("now", Installation(path=Path("/tmp/x/side")))
+    side = GateSide("candidate", Installation(path=Path("/tmp/x/side")))
     about = SideResult("checkout", "/srv/mobifai", built=True)
     assert in_checkout(at, about, side).file == "/srv/mobifai/mobifai/agent.py"
     assert in_checkout(at, msgspec.structs.replace(about, built=False), side) == at
@@ -331,8 +331,8 @@ def steps(**other: object) -> list[tuple[str, str]]:
 
 def test_growth_without_a_line_names_the_command_that_names_it() -> None:
     reported = steps(culprits=[], rows=[])
-    assert reported[0] == ("name the line", "mobifai profile run mixed --seed 20")
-    assert ("prove that it is gone", "mobifai profile gate --base main") in reported
+    assert reported[0] == ("name the line that grows", "mobifai profile run mixed --seed 20")
+    assert ("after the fix, prove that the growth is gone", "mobifai profile gate --base main") in reported
 
 
 def test_a_checkout_that_is_not_installed_is_installed_first() -> None:

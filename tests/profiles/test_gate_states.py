@@ -27,7 +27,7 @@ from tests.profiles.sample_gates import BASE, NOW, gate_report, only
 
 def gate(folder: Path) -> Gate:
     """Return a gate of two scenarios that has not run."""
-    sides = [GateSide("base", Installation(), BASE), GateSide("now", Installation(), NOW)]
+    sides = [GateSide("base", Installation(), BASE), GateSide("candidate", Installation(), NOW)]
     wanted = GateRequest(SoakPlan(("mixed", "terminals"), 20), sides, None, BASE, NOW)
     return Gate(wanted, folder, {}, "mobifai profile gate --base main", "", lambda _: None)
 
@@ -94,7 +94,9 @@ def look(blocks: int) -> Measurement:
     """Return the candidate after this number of blocks, without growth and without a measured C heap."""
     points = [(block * 20, 1000.0) for block in range(blocks + 1)]
     judged = {"python.blocks": judge(points, gauge_of("python.blocks"))}  # type: ignore[arg-type]
-    return Measurement(GateSide("now", Installation()), judged=judged, cycles=blocks * 20, blocks=blocks, bounds=42)
+    return Measurement(
+        GateSide("candidate", Installation()), judged=judged, cycles=blocks * 20, blocks=blocks, bounds=42
+    )
 
 
 def test_a_gauge_with_too_few_blocks_says_how_many_are_needed_and_claims_no_resolution() -> None:
@@ -108,12 +110,12 @@ def test_a_gauge_with_too_few_blocks_says_how_many_are_needed_and_claims_no_reso
     text = summary(
         gate_report(verdict="inconclusive", findings=[], checked=[seen], unjudged=trial_findings(tried).unjudged)
     ).plain
-    assert "would have shown" not in text
+    assert "would have been found" not in text
 
 
 def test_limits_that_nothing_filled_are_not_called_judged() -> None:
     text = summary(gate_report()).plain
-    assert "none of 42 limits breached; 1 of them was filled" in text
+    assert "none of 42 limits exceeded; 1 of them was filled" in text
 
 
 def test_figures_that_are_stored_are_not_said_to_be_compared(tmp_path: Path) -> None:
@@ -128,6 +130,6 @@ def test_figures_that_are_stored_are_not_said_to_be_compared(tmp_path: Path) -> 
 def test_growth_that_was_found_before_an_interruption_is_said_with_the_command_for_its_line() -> None:
     report = gate_report(verdict="inconclusive", culprits=[], rows=[])
     assert "No verdict, 1 finding by then: " in summary(report).plain.splitlines()[0]
-    assert ("name the line", "mobifai profile run mixed --seed 20") in {
+    assert ("name the line that grows", "mobifai profile run mixed --seed 20") in {
         (one.what, one.command) for one in next_steps(report, SoakPlan(("mixed",), 20))
     }

@@ -54,7 +54,7 @@ def test_each_finding_has_one_state_and_a_reason_where_nothing_is_known() -> Non
     ]  # fmt: skip
     assert [why for _, why in reported[2:]] == [
         "over 120 cycles in 6 windows", "it can't be measured on this system",
-        "an exceeded limit is not growth; the command that reproduces it shows where",
+        "an exceeded limit is not growth; to see where it is exceeded, run the command that reproduces it",
         "its scenario was not examined",
     ]  # fmt: skip
 
@@ -95,8 +95,8 @@ def steps(report: ProfileReport) -> dict[str, str]:
 def test_a_culprit_names_the_command_that_shows_it_again_and_the_one_that_proves_it_gone() -> None:
     settings = ProfileSettings(["terminals"], 5, 3, "dict-by-session", dose=False)
     reported = steps(msgspec.structs.replace(samples.found(), settings=settings))
-    assert reported["see it again"] == samples.REPLAY
-    again, compare = reported["after the change, prove that it is gone"].split("; ")
+    assert reported["reproduce the growth"] == samples.REPLAY
+    again, compare = reported["after the fix, prove that the growth is gone"].split("; ")
     assert shell_words(again) == [
         "mobifai", "profile", "run", "terminals", "--seed", "7", "--time-scale", "5", "--phones", "3",
         "--plant", "dict-by-session", "--no-dose", "--report", "my report-after",

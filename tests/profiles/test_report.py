@@ -109,7 +109,7 @@ def test_soak_does_not_take_over_the_report_of_an_investigation(tmp_path: Path) 
 @pytest.mark.parametrize("name", ["report.html", "junit.xml", "samples.jsonl"])
 def test_a_directory_with_files_of_other_programs_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("")
-    with pytest.raises(ReportError, match=f"found {name} without a report.json of `mobifai profile`.*--report"):
+    with pytest.raises(ReportError, match=f"found {name}, but no report.json of `mobifai profile`,.*--report"):
         ProfileDirectory(tmp_path)
 
 
@@ -208,7 +208,7 @@ def test_the_page_tells_all_that_is_known_of_a_culprit() -> None:
 
 
 def test_what_looking_cost_is_reported_when_it_was_counted() -> None:
-    assert "The examination took 16 s: at most 780 KB for traces" in page(samples.attached())
+    assert "The examination took 16 s, and its traces at most 780 KB" in page(samples.attached())
     assert "Overhead" not in page(samples.clean())
 
 
@@ -286,7 +286,7 @@ def test_the_summary_has_who_what_why_and_how_to_see_it_again() -> None:
         "                  · the dose test: it grows in proportion",
         f"      {samples.REPLAY}",
         "  ✗ /srv/app/pipes.py:8: descriptor, pipe",
-        "      held by     nothing that is known",
+        "      held by     an unknown object",
         "      grows by    +0.5 things a cycle, +120,000 things in 24 h",
     ]
     assert lines[-8:] == [
@@ -333,7 +333,7 @@ def test_every_report_has_a_summary_that_begins_with_its_verdict(report: Profile
     [("clean", 0, 0, "Nothing grows in terminals, reconnects, mixed"), ("failed", 0, 0, "The run itself failed"),
      ("failed", 1, 0, "The run itself failed, 1 culprit by then"), ("inconclusive", 0, 0, "No verdict"),
      ("found", 1, 0, "1 culprit found"), ("found", 2, 1, "2 culprits found, 1 gauge without a culprit"),
-     ("found", 0, 2, "Memory grows, and no line can be named: 2 gauges")],
+     ("found", 0, 2, "Memory grows (2 gauges), but no line can be named")],
 )  # fmt: skip
 def test_the_headline_says_what_is_known(verdict: ProfileVerdict, culprits: int, gauges: int, reported: str) -> None:
     report = msgspec.structs.replace(
@@ -345,7 +345,7 @@ def test_the_headline_says_what_is_known(verdict: ProfileVerdict, culprits: int,
 def test_a_look_into_a_running_agent_tells_what_it_cost() -> None:
     text = summary(samples.attached()).plain
     assert text.startswith("✓ Nothing grows; 8 windows judged in 16 s.\n  · 8 windows of 2 s each\n")
-    assert "the event loop was blocked for 738 ms at most; 263 KB more and 967 objects more" in text
+    assert "it blocked the event loop for 738 ms at most; 263 KB more and 967 objects more" in text
 
 
 def test_what_was_tried_in_vain_is_reported() -> None:
@@ -381,8 +381,8 @@ def test_a_finding_of_soak_that_did_not_rise_is_neither_growth_nor_gone() -> Non
     ]
     report = msgspec.structs.replace(samples.clean(), verdict="inconclusive", mode="from", soak_findings=soak_findings)
     for shown in (summary(report).plain, entities.unescape(page(report)), markdown(report)):
-        assert "No verdict: heap.bytes in mixed, which soak found, did not rise here" in shown
-        assert "soak found heap.bytes in mixed: it did not rise here" in shown
+        assert "No verdict: heap.bytes in mixed, which soak found, did not rise in this run" in shown
+        assert "soak found heap.bytes in mixed: it did not rise in this run" in shown
         assert "soak found terminals: not judged: a limit is no growth" in shown
         assert "Something grows" not in shown and "Nothing grows" not in shown
 

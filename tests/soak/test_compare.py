@@ -100,7 +100,7 @@ def test_runs_of_other_scenarios_can_not_be_compared() -> None:
     for part in (others, [one], [one, *others[1:]]):
         found = compare(with_findings(), with_findings(scenarios=part))
         assert found.outcome is ComparisonOutcome.INCOMPARABLE
-        assert "they ran different scenarios (" in found.reasons[0]
+        assert "the runs had different scenarios (" in found.reasons[0]
 
 
 def planted(name: str | None, **changes: Any) -> Report:

@@ -67,7 +67,7 @@ def test_a_report_that_can_not_be_replaced_is_refused_before_anything_runs(tmp_p
     (place / "junit.xml").mkdir()
     done = said(tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "can't be cleared" in done.stderr
+    assert "the earlier report can't be removed" in done.stderr
 
 
 def test_no_terminal_is_refused() -> None:

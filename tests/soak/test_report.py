@@ -92,7 +92,7 @@ def test_a_foreign_report_json_is_refused_and_left_alone(tmp_path: Path, content
 @pytest.mark.parametrize("name", ["report.html", "junit.xml", "samples.jsonl"])
 def test_files_of_other_programs_under_our_names_are_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("<testsuites/>\n")
-    with pytest.raises(ReportError, match=f"found {name} without a report.json"):
+    with pytest.raises(ReportError, match=f"found {name}, but no report.json"):
         ReportDirectory(tmp_path)
 
 
@@ -430,7 +430,7 @@ def test_a_run_without_a_verdict_names_what_to_do(changes: dict[str, Any], plan:
                                    "environment": {"plan": {**asdict(SoakPlan(("terminals",))), **plan}}, **changes},
     )  # fmt: skip
     assert shown_steps(report, Path("/r")) == [expected]
-    assert "terminals has 2 of 8 blocks; all must be of one process" in summary(report, Path("/r")).plain
+    assert "terminals has 2 of the 8 blocks that a verdict needs; all must be of one process" in summary(report, Path("/r")).plain
 
 
 def test_a_longer_run_says_what_is_done_and_what_comes_beside_it() -> None:

@@ -24,7 +24,7 @@ export class HealthRequests {
       this.#pending = { resolve, reject, cancel };
     });
     const promise = this.#promise;
-    if (!send()) this.fail("There is no connection to the machine now.");
+    if (!send()) this.fail("Not sent: this page is not connected to the machine.");
     return promise;
   }
 

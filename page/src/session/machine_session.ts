@@ -43,8 +43,8 @@ export class MachineSession implements Session {
       secured: (peer) => this.#secured(peer),
       received: (frame, path) => this.#inbound.receive(frame, path),
       settings: (found) => this.#settings.received(found),
-      lost: () => this.#healthRequests.fail("The connection was lost."),
-      unsent: (uuid) => this.#emitter.emit("trouble", "There is no connection to the machine now.", uuid),
+      lost: () => this.#healthRequests.fail("The connection to the machine was lost."),
+      unsent: (uuid) => this.#emitter.emit("trouble", "Not sent: this page is not connected to the machine.", uuid),
     });
     const { outbound } = this.#connection;
     this.#terminals = new Terminals(this.#storage, outbound, this.#emitter);

@@ -20,9 +20,9 @@ export const UNREACHABLE: Ending = { problem: "The relay can't be reached.", fin
 export const LOST: Ending = { problem: "The connection to the relay was lost.", final: false };
 export const RELAY_SILENT: Ending = { problem: "The relay does not answer.", final: false };
 export const MACHINE_SILENT: Ending = { problem: "The machine does not answer.", final: false };
-export const TAMPERED: Ending = { problem: "The relay changed, repeated or left out a message; the connection was ended.", final: false };
+export const TAMPERED: Ending = { problem: "The relay changed, repeated or left out a message, so the connection was ended.", final: false };
 export const UNPROTECTED: Ending = {
-  problem: "This relay or this machine has no end-to-end encryption, which this page requires. Update MobiFai there.",
+  problem: "This relay or this machine has no end-to-end encryption, which this page requires. Update MobiFai on both.",
   final: true,
 };
 export const REPLACED: Ending = {

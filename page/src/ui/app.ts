@@ -178,7 +178,7 @@ export class App {
   #review(combos: readonly Combo[]): Promise<readonly Combo[] | null> {
     return new Promise((resolve) => {
       const act = (): void => void reviewCombos(combos).then(resolve);
-      this.#notices.show("Keys from an earlier version of this page need your review.", { key: "old-keys", seconds: 60, actions: [{ label: "Review", act }] });
+      this.#notices.show("Key combinations from an earlier version of this page need your review.", { key: "old-keys", seconds: 60, actions: [{ label: "Review", act }] });
     });
   }
 

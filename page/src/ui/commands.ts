@@ -110,7 +110,7 @@ export class Commands {
   /** Forget a machine; by default the one that is in use. */
   async forget(machine = this.#store.state.machines.find(({ isUsed }) => isUsed)): Promise<void> {
     if (machine === undefined) return;
-    const text = "This browser deletes its keys for this machine. Terminals keep running there. To use it again, pair with a new QR code.";
+    const text = "This browser deletes its keys for this machine. Terminals keep running there. To use the machine again, pair with a new QR code.";
     if (await ask({ title: `Forget ${machineTitle(machine)}?`, text, yes: "Forget", danger: true })) this.#session.forget(machine.id);
   }
 
@@ -123,7 +123,7 @@ export class Commands {
 
   async copy(text: string): Promise<void> {
     if (text === "") return;
-    this.#notices.show((await copyText(text)) ? "Copied." : "The browser did not allow copying.", { key: "copied", seconds: 2 });
+    this.#notices.show((await copyText(text)) ? "Copied." : "Not copied: the browser did not allow it.", { key: "copied", seconds: 2 });
   }
 
   /** A program wants to write to the clipboard: show the text, and let the user decide. */

@@ -258,7 +258,7 @@ describe("without a connection", () => {
   });
 
   test("the machine's health can't be requested", async () => {
-    await expect(observed.session.health()).rejects.toThrow(/no connection/);
+    await expect(observed.session.health()).rejects.toThrow(/not connected/);
   });
 
   test("the choice of a tab is kept until there is one", async () => {

@@ -119,7 +119,7 @@ function at(stage: PairingStage): Scene {
   return scene.stage(stage);
 }
 
-const TAMPERED = "end: The relay changed, repeated or left out a message; the connection was ended.";
+const TAMPERED = "end: The relay changed, repeated or left out a message, so the connection was ended.";
 
 describe("a pairing", () => {
   test("leads from a connection to an encrypted session", () => {
@@ -188,7 +188,7 @@ describe("a pairing ends", () => {
   ])("when the relay starts a handshake with %s", (_, changes) => void at("waiting").initiate(changes).out(TAMPERED));
 
   test.each([["no challenge for the machine", { peerChallenge: undefined }], ["no encryption", { peerFeatures: ["ack"] }]])("for good when there is %s", (_, changes) => {
-    at("waiting").initiate(changes).out("end for good: This relay or this machine has no end-to-end encryption, which this page requires. Update MobiFai there.");
+    at("waiting").initiate(changes).out("end for good: This relay or this machine has no end-to-end encryption, which this page requires. Update MobiFai on both.");
   });
 
   test("when the machine's signature is wrong, and says so to the relay", () => {

@@ -52,7 +52,7 @@ export class TerminalArea {
     this.element.hidden = state.shown === null;
     this.#down.hidden = state.atBottom;
     this.#mark.hidden = state.skipped === 0;
-    setText(this.#mark, `${bytes(state.skipped)} not shown`);
+    setText(this.#mark, `${bytes(state.skipped)} of output not shown`);
   }
 
   /** Ring the bell: flash, and vibrate if `vibrate`. A bell soon after another one is ignored. */

@@ -9,16 +9,16 @@ export function reviewCombos(combos: readonly Combo[]): Promise<readonly Combo[]
   return new Promise((resolve) => {
     const boxes = combos.map(() => el("input", { type: "checkbox" }));
     const rows = combos.map(({ label, sequence }, at) =>
-      el("label", { class: "review" }, boxes[at], el("span", { class: "menu-words" }, el("span", {}, `Key “${label}” sends`), el("code", { class: "quoted" }, sequence))),
+      el("label", { class: "review" }, boxes[at], el("span", { class: "menu-words" }, el("span", {}, `“${label}” sends`), el("code", { class: "quoted" }, sequence))),
     );
     const none = el("button", { type: "button", class: "quiet danger-text" }, "Remove all");
     const form = el(
       "form", { method: "dialog" },
-      el("p", {}, "An earlier version of this page shared these keys through the relay, which could change them. Select the ones that you made. The others will be removed."),
+      el("p", {}, "An earlier version of this page shared these combinations through the relay, which could change them. Select those that you made. The others will be removed."),
       el("div", { class: "stack" }, ...rows),
       el("div", { class: "sheet-buttons" }, none, el("button", { class: "primary" }, "Keep selected")),
     );
-    const sheet = openSheet("Are these keys yours?", form);
+    const sheet = openSheet("Are these key combinations yours?", form);
     let decided: readonly Combo[] | null = null;
     sheet.scope.add(() => resolve(decided));
     sheet.scope.listen(form, "submit", () => void (decided = combos.filter((_, at) => boxes[at]?.checked)));

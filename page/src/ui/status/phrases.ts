@@ -32,7 +32,7 @@ export function phraseFor(connection: Connection): Phrase {
     case "ready":
       return { title: `Connected to ${machine}`, hint: pathPhrase(connection), busy: false, tone: "good" };
     case "refused":
-      return { title: "Refused", hint: problemOr(connection, "The machine does not know this device. Pair it again with a new QR code."), busy: false, tone: "bad" };
+      return { title: "Connection refused", hint: problemOr(connection, "The machine does not know this device. Pair it again with a new QR code."), busy: false, tone: "bad" };
   }
 }
 
