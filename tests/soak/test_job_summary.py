@@ -25,7 +25,8 @@ def test_the_page_has_the_verdict_the_findings_the_unknown_and_the_next_command(
 
 def test_text_of_others_is_text_in_the_page_and_in_annotations(tmp_path: Path) -> None:
     report = sample_reports.hostile("a|b<script>\n::error::`")
-    assert "<script>" not in markdown(report, tmp_path).replace("`", "")[: markdown(report, tmp_path).find("reproduce it")]
+    page = markdown(report, tmp_path)
+    assert "<script>" not in page.replace("`", "")[: page.find("reproduce it")]
     for line in annotations(report):
         assert line.startswith("::error ") and "\n" not in line
 

@@ -430,7 +430,8 @@ def test_a_run_without_a_verdict_names_what_to_do(changes: dict[str, Any], plan:
                                    "environment": {"plan": {**asdict(SoakPlan(("terminals",))), **plan}}, **changes},
     )  # fmt: skip
     assert shown_steps(report, Path("/r")) == [expected]
-    assert "terminals has 2 of the 8 blocks that a verdict needs; all must be of one process" in summary(report, Path("/r")).plain
+    text = summary(report, Path("/r")).plain
+    assert "terminals has 2 of the 8 blocks that a verdict needs; all must be of one process" in text
 
 
 def test_a_longer_run_says_what_is_done_and_what_comes_beside_it() -> None:
