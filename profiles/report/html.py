@@ -104,7 +104,7 @@ def _step(step: NextStep) -> Markup:
 
 def _cards(culprits: Sequence[Culprit]) -> list[Content]:
     left = len(culprits) - MOST_CARDS
-    more = tag("p", f"{left:,} more are in report.json.") if left > 0 else None
+    more = tag("p", f"{left:,} more culprits are in report.json.") if left > 0 else None
     return [*map(_culprit, culprits[:MOST_CARDS]), more]
 
 

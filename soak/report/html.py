@@ -158,7 +158,7 @@ def _courses(calm: list[Plot], key: PlotColours) -> Markup | None:
     left = len(moving) - len(shown)
     return _section(
         "Series without a finding",
-        tag("p", f"{left} more are in report.json.") if left else None,
+        tag("p", f"{left} more gauges are in report.json.") if left else None,
         _shared_legend(shown, key),
         _plots(shown, key, "calm"),
         _flat(flat),
@@ -183,13 +183,17 @@ def _flat(flat: list[Plot]) -> Markup | None:
         Column("Value", lambda row: amount(row[1].points[0][1], row[0].unit), figure=True),
     ]
     label = f"{count(len(flat), 'gauge')} stayed at one value"
-    return tag("details", tag("summary", label), table("The whole run.", columns, rows)) if flat else None
+    return (
+        tag("details", tag("summary", label), table("These gauges had one value during the whole run.", columns, rows))
+        if flat
+        else None
+    )
 
 
 def _harness(report: Report, drawn: list[Plot], key: PlotColours) -> Markup | None:
     if not report.harness:
         return None
-    rows = gauges_table(report.harness, "The process that runs the phones and measures, by the same gauges.", "A round")
+    rows = gauges_table(report.harness, "Growth of the process that runs the phones and measures.", "Per round")
     content = _folded(_sentence(harness_text(report)), len(report.harness), rows)
     return _section("The harness itself", content, _plots([one for one in drawn if not one.flat], key, "harness"))
 

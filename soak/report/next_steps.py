@@ -82,7 +82,8 @@ def _watch_longer(report: Report) -> Suggestion:
     words = ["mobifai", "soak", "--attach", str(report.environment.get(WATCHED, "STATE_DIR")), "--duration",
              duration_text(_rounded_up(seconds))]  # fmt: skip
     return Suggestion(
-        f"to watch longer, while no phone is connected ({looks} of {ENOUGH_LOOKS} samples)", joined(words)
+        f"to watch longer, while no phone is connected ({looks} of the {ENOUGH_LOOKS} samples that a verdict needs)",
+        joined(words),
     )
 
 
@@ -133,5 +134,5 @@ def _more_blocks(report: Report) -> Iterator[Suggestion]:
     for one in report.scenarios:
         if not report.is_watch and one.judged_blocks < ENOUGH_BLOCKS:
             had = f"{one.name} has {one.judged_blocks} of the {ENOUGH_BLOCKS} blocks that a verdict needs"
-            yield Suggestion(f"{had}; all must be of one process, so a resumed run, which starts new processes, runs "
+            yield Suggestion(f"{had}; these must be of one process, so a resumed run, which starts new processes, runs "
                        f"{ENOUGH_BLOCKS} again, as --quick does")  # fmt: skip

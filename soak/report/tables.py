@@ -76,7 +76,7 @@ def findings_table(findings: Sequence[FindingResult], places: Mapping[tuple[str,
         [
             Column("What", lambda one: _found(one, places.get((one.name, one.scenario)))),
             Column("Where", lambda one: one.scenario or "everywhere"),
-            Column("A cycle", lambda one: _growth(one.per_cycle, one.unit), figure=True),
+            Column("Per cycle", lambda one: _growth(one.per_cycle, one.unit), figure=True),
             Column("In 24 h", lambda one: projection(one.per_24h, one.unit) if one.per_24h else "", figure=True),
             Column("Reproduce", lambda one: tag("code", one.replay, class_="copy") if one.replay else None),
         ],
@@ -136,7 +136,7 @@ def rest_table(rest: Sequence[RestResult]) -> Markup:
     )
 
 
-def gauges_table(gauges: Sequence[GaugeResult], caption: str, each: str = "A cycle") -> Markup:
+def gauges_table(gauges: Sequence[GaugeResult], caption: str, each: str = "Per cycle") -> Markup:
     """Return the table of gauges, with their growth and the smallest leak that would have been found. `each` is the
     heading of the column with the growth.
     """

@@ -216,7 +216,7 @@ def test_what_looking_cost_is_reported_when_it_was_counted() -> None:
 def test_the_page_has_so_many_cards_at_most(culprits: int) -> None:
     shown = page(msgspec.structs.replace(samples.found(), culprits=[samples.DESCRIPTOR] * culprits))
     assert shown.count("<article") == min(culprits, MOST_CARDS)
-    assert ("1 more are in report.json" in shown) == (culprits > MOST_CARDS)
+    assert ("1 more culprits are in report.json" in shown) == (culprits > MOST_CARDS)
 
 
 # -- the source on the page

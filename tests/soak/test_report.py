@@ -431,7 +431,7 @@ def test_a_run_without_a_verdict_names_what_to_do(changes: dict[str, Any], plan:
     )  # fmt: skip
     assert shown_steps(report, Path("/r")) == [expected]
     text = summary(report, Path("/r")).plain
-    assert "terminals has 2 of the 8 blocks that a verdict needs; all must be of one process" in text
+    assert "terminals has 2 of the 8 blocks that a verdict needs; these must be of one process" in text
 
 
 def test_a_longer_run_says_what_is_done_and_what_comes_beside_it() -> None:
@@ -455,7 +455,7 @@ def test_a_watch_without_a_verdict_names_a_length_that_gives_one(looks: int, sec
     )  # fmt: skip
     (command,) = shown_steps(report, Path("/r"))
     assert command == f"mobifai soak --attach '/state dir' --duration {expected}"
-    assert f"({looks} of 9 samples)" in summary(report, Path("/r")).plain
+    assert f"({looks} of the 9 samples that a verdict needs)" in summary(report, Path("/r")).plain
     assert f"{looks} judged samples" in summary(report, Path("/r")).plain
     assert "cycle" not in summary(report, Path("/r")).plain.partition("report:")[0].partition("harness")[0]
 

@@ -136,7 +136,7 @@ export class Commands {
     if (document.querySelector("dialog[open]") !== null) return;
     const url = safeUrl(address);
     if (url === null) return this.#notices.show("Only web and email addresses can be opened.", { key: "address" });
-    const question = { title: url.scheme === "mailto" ? "Write an email?" : "Open this address?", text: `It leads to ${url.target}.`, quoted: url.href, warning: url.warning, yes: "Open" };
+    const question = { title: url.scheme === "mailto" ? "Write an email?" : "Open this address?", text: `${url.scheme === "mailto" ? "The email goes to" : "The address leads to"} ${url.target}.`, quoted: url.href, warning: url.warning, yes: "Open" };
     if (await ask(question)) window.open(url.href, "_blank", "noopener,noreferrer");
   }
 

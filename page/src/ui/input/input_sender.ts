@@ -62,7 +62,7 @@ export class InputSender {
     const screen = this.#screen();
     const { shown } = this.#store.state;
     if (clean === "" || screen === null) return;
-    if (utf8(clean).length > MAX_PASTE) return this.#notices.show("That is too long to paste (maximum 1 MB).");
+    if (utf8(clean).length > MAX_PASTE) return this.#notices.show("The text is too long to paste (maximum 1 MB).");
     const bracketsPastes = screen.terminal.modes.bracketedPasteMode;
     if (!(await this.#isConfirmed(clean, bracketsPastes)) || this.#store.state.shown !== shown) return;
     this.#press(bracketed(clean, bracketsPastes));

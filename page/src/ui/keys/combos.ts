@@ -27,8 +27,8 @@ const BY_NAME = new Map<string, Key>(KEYS.map((key) => [key.toLowerCase(), key])
 
 export function parseCombo(sequence: string): Parsed {
   if (sequence === "") return { problem: "Enter the text and keys to send, such as git status<Enter>." };
-  if (sequence.length > MAX_SEQUENCE) return { problem: `${sequence.length} characters is too long (maximum ${MAX_SEQUENCE}).` };
-  if (hasHidden(sequence)) return { problem: "It contains an invisible character. Write keys by name, such as <Tab>." };
+  if (sequence.length > MAX_SEQUENCE) return { problem: `The text has ${sequence.length} characters (maximum ${MAX_SEQUENCE}).` };
+  if (hasHidden(sequence)) return { problem: "The text contains an invisible character. Write keys by name, such as <Tab>." };
   const steps: Step[] = [];
   for (const part of sequence.match(/<<|<[^<>]*>|<|[^<]+/g) ?? []) {
     const step = parsePart(part);
