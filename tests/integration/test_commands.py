@@ -173,7 +173,7 @@ async def test_a_device_that_can_not_be_revoked_is_no_reason_to_fall_over(tmp_pa
         state = ("--state-dir", str(agent.state_dir))
         for stranger in ("no-such-device", "../../health", ""):
             assert "devices list" in await refused("devices", "revoke", stranger, *state)
-        assert "itself" in await refused("devices", "revoke", agent.device_id, *state)
+        assert "the agent's own" in await refused("devices", "revoke", agent.device_id, *state)
 
 
 @phone_kinds
