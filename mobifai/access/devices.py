@@ -113,7 +113,8 @@ class DeviceAdmin:
             answer = {"deviceId": device_id, "relay": str(error)}
         if not_kept is not None:
             raise StateError(
-                f"the device {device_id} is revoked now, but a restarted agent may accept it again: {not_kept}"
+                f"the device {device_id} is revoked now, but only until the agent restarts, because this could not be "
+                f"stored: {not_kept}; correct the cause, and revoke the device again"
             )
         return answer
 

@@ -208,15 +208,17 @@ class KnownPhones:
             self._keep_if_possible()
 
     def revoke(self, device_id: str) -> bool:
-        """Revoke the keys of a phone. Return whether the phone had any.
+        """Revoke the keys of a phone. Return whether there was anything to do.
 
-        If the revocation can't be stored, it is valid until this process ends. Raises StateError then.
+        If the revocation can't be stored, it is valid until this process ends, and another call tries to store it.
+        Raises StateError then.
         """
         found = [phone.key for phone in self._pinned.values() if phone.device_id == device_id]
         for key in found:
             del self._pinned[key]
             self._revoked.pop(key, None)
             self._revoked[key] = device_id
-        if found:
+        is_due = bool(found) or (self._changed and device_id in self._revoked.values())
+        if is_due:
             self._keep()
-        return bool(found)
+        return is_due

@@ -35,9 +35,11 @@ class ScriptedModel:
         try:
             with path.open("rb") as file:
                 steps = msgspec.json.decode(file.read(SCRIPT_BYTES), type=list[str | list[dict[str, Any]]])
-        except (OSError, msgspec.MsgspecError) as error:
+        except OSError as error:
+            raise AssistantError(f"the model's script can't be read: {error}") from None
+        except msgspec.MsgspecError as error:
             raise AssistantError(
-                f"{path}: expected a script as JSON, a list of texts and of actions: {error}"
+                f"{path}: expected a JSON list, each item a text or a list of actions; {error}"
             ) from None
         if not steps:
             raise AssistantError(f"{path}: expected a script with at least one step; found none")

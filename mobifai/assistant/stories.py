@@ -143,7 +143,9 @@ class Stories:
             else:
                 self._file.unlink(missing_ok=True)
         except (OSError, StateError) as error:
-            _log.warning("the list of running conversations can't be stored in %s: %s", self._file, error)
+            _log.warning(
+                "the list of running conversations, for the next agent, can't be stored in %s: %s", self._file, error
+            )
 
     def _recall(self) -> None:
         for started in _read(self._file)[: self._most.capacity]:

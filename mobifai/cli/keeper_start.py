@@ -75,6 +75,8 @@ def _listen_as_keeper(state: StateDir) -> tuple[socket.socket | None, str]:
     try:
         listening, place = listen_in(state.socket_paths("keeper"))
     except StateError as error:
-        _log.warning("`mobifai status` will not work while no agent runs: %s", error)
+        _log.warning(
+            "the keeper can't listen for commands, so `mobifai status` will not work while the agent is down: %s", error
+        )
         return None, ""
     return listening, str(place)

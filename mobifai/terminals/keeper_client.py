@@ -32,6 +32,14 @@ _UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticErr
 """Errors that an invalid line causes."""
 
 
+def _unreadable(error: Exception) -> str:
+    """Return the message for an answer that is no valid one."""
+    return (
+        f"the keeper, perhaps of another version of MobiFai, sent an answer that this agent can't read ({error!r}); "
+        "stop MobiFai and start it again"
+    )
+
+
 class KeeperClient:
     """A spawner that uses a keeper. `lost` is called when the keeper has ended; the agent must then end, too."""
 
@@ -53,7 +61,7 @@ class KeeperClient:
             self.notes: dict[str, Any] = dict(hello["notes"])  # bounded: the port, see keeper_restarts
             self._adoptable: dict[str, None] = dict.fromkeys(hello["shells"])  # bounded by the keeper's MOST_SHELLS
         except _UNREADABLE as error:
-            raise StateError(f"the keeper sent an answer that can't be read: {error}") from None
+            raise StateError(_unreadable(error)) from None
         self._alive = self._loop.call_soon(self._send_alive)
 
     async def __aenter__(self) -> "KeeperClient":
@@ -89,7 +97,7 @@ class KeeperClient:
         except OSError as error:
             raise StateError(f"the keeper does not answer: {error}") from None
         except _UNREADABLE as error:
-            raise StateError(f"the keeper sent an answer that can't be read: {error}") from None
+            raise StateError(_unreadable(error)) from None
         finally:
             self._loop.call_soon(self._deliver_news)  # unasked messages that came before the answer, or after it
 

@@ -129,7 +129,7 @@ class InProcessRelayTransport:
             with self._relay.local(self._seat) as connection:
                 await self._serve(connection)
         except LimitReached as full:
-            _log.warning("the agent could not connect to its own relay: %s", full)
+            _log.warning("the agent could not connect to its own relay, and tries again: %s", full)
         return self._was_dropped or self._loop.time() - began >= self._lasting_seconds
 
     async def _serve(self, connection: LocalConnection) -> None:

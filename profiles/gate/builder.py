@@ -138,4 +138,4 @@ def compile_side(place: Path, package: str) -> None:
             where = f"{file.relative_to(place)}:{error.lineno or 1}"
             raise ProfileError(f"{where}: {type(error).__name__}: {error.msg}") from None
         except ValueError as error:
-            raise ProfileError(f"{file.relative_to(place)}: {error}") from None
+            raise ProfileError(f"{file.relative_to(place)} can't be compiled: {error}") from None

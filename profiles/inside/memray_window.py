@@ -34,7 +34,7 @@ async def trace(arguments: dict[str, Any], early: EarlyStop) -> AsyncGenerator[o
     """
     seconds, file = arguments.get("seconds", 30), Path(str(arguments.get("file")))
     if not isinstance(seconds, int | float) or not 0 < seconds <= LONGEST_FLAME:
-        raise StateError(f"expected at most {LONGEST_FLAME:g} seconds of tracing; found {seconds!r}")
+        raise StateError(f"expected more than 0 and at most {LONGEST_FLAME:g} seconds of tracing; found {seconds!r}")
     _check_private(file)
     windows = MemoryWindows()
     windows.begin(file, native=bool(arguments.get("native")))

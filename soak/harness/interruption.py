@@ -19,8 +19,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interruption:
-    """Records the signals that ask a command to end. Signals that are ignored at the start (as with nohup) stay
-    ignored.
+    """Counts the signals that ask a command to end. Each raises KeyboardInterrupt until `hold` is called.
+
+    SIGINT and SIGHUP stay ignored if they are ignored at the start (as with nohup). SIGTERM is always handled.
     """
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ from soak.scenarios.reconnects import Reconnects
 
 
 class SteadyRelay(Reconnects):
-    """The reconnects that involve the relay, without restarts of the relay."""
+    """The cycles of `reconnects` that go through the relay, with a separate relay that is never restarted."""
 
     name = "relay"
     summary = "phones leave, vanish, fall silent, are refused and return through a separate relay"

@@ -101,6 +101,22 @@ def test_only_so_many_revoked_phones_are_remembered(tmp_path: Path, revoked: int
     assert phones.is_revoked("phone 0") == first_is_known
 
 
+def test_a_revocation_that_could_not_be_stored_is_stored_by_the_next_one(tmp_path: Path) -> None:
+    clock = Clock()
+    phones = phones_of(tmp_path, clock)
+    phones.came(ONE, "one", "Pixel", None)
+    (tmp_path / "phones.json").unlink()
+    (tmp_path / "phones.json" / "in the way").mkdir(parents=True)
+    with pytest.raises(StateError):
+        phones.revoke("one")
+    assert phones.key_status(ONE) is KeyStatus.REVOKED
+    (tmp_path / "phones.json" / "in the way").rmdir()
+    (tmp_path / "phones.json").rmdir()
+    assert phones.revoke("one")
+    assert not phones.revoke("one")
+    assert phones_of(tmp_path, clock).key_status(ONE) is KeyStatus.REVOKED
+
+
 def test_what_is_known_outlives_the_agent_and_secrets_of_links_do_not(tmp_path: Path) -> None:
     clock = Clock()
     phones = phones_of(tmp_path, clock)

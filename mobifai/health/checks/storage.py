@@ -62,7 +62,7 @@ def _names(files: list[Path]) -> str:
 
 
 def control_socket(subject: CheckedInstallation) -> CheckResult:
-    """Check that the path of the control socket is short enough for the system."""
+    """Check that the control socket's path is short enough, and that no other user owns its directory."""
     path = StateDir(subject.state_dir.absolute()).control_socket
     length = len(os.fsencode(path))
     if length > MAX_SOCKET_PATH:
