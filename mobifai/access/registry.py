@@ -15,10 +15,13 @@ from mobifai.transport.relay_address import RelayTarget
 
 
 class DeviceRegistry(Protocol):
-    """Invites, lists and revokes devices. Every method may raise SignInRefused and, by HTTP, RelayUnreachable."""
+    """Invites, lists and revokes devices. Every method may raise SignInRefused or, over HTTP, RelayUnreachable."""
 
     async def invite(self, kind: ClientKind) -> dict[str, Any]:
-        """Create an invitation for a kind of phone: `{token, code, expires_at}`."""
+        """Create an invitation for one phone of this kind. Return `{token, code, expires_at}`.
+
+        `expires_at` is ISO 8601 text. Raises SignInRefused, RelayUnreachable.
+        """
 
     async def devices(self) -> dict[str, Any]:
         """Return the devices of the agent's account: `{devices: [...]}`."""

@@ -31,7 +31,10 @@ class RelayApi:
         self._token = token
 
     async def invite(self, kind: ClientKind) -> dict[str, Any]:
-        """Create an invitation for a kind of phone: `{token, code, expires_at}`."""
+        """Create an invitation for one phone of this kind. Return `{token, code, expires_at}`.
+
+        `expires_at` is ISO 8601 text. Raises SignInRefused, RelayUnreachable.
+        """
         invitation = await self._ask("POST", "/api/pairing", messages.Invitation, {"kind": kind.value})
         try:
             invitation.expires_at.astimezone()

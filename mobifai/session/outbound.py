@@ -110,10 +110,10 @@ class OutboundQueue:
         self.flush()
 
     def send_by_relay(self, event: str, payload: object) -> None:
-        """Send a short message by the relay, also when the channel is open, if the relay serves the viewer.
+        """Send a short message by the relay, even if the data channel is open.
 
-        In an ordered session, it is sent by the transport in use: otherwise the messages after it would wait for the
-        relay.
+        Send it like any other message (see `send`) if the relay does not serve the viewer or has no room for it. Do
+        the same in an ordered session, in which later messages would otherwise wait for the relay.
         """
         by_relay = self.relay_serves and not self._is_ordered
         if by_relay and self._relay.open and self._relay.room_for_control():

@@ -202,9 +202,10 @@ class Session:
         self.close("the phone was revoked")
 
     def _encryption_refused(self, refusal: Refusal) -> None:
-        """Handle the end of the encryption by relay: continue on an open data channel, which has keys of its own.
+        """Handle the end of the encrypted session on the relay.
 
-        Also end the pairing, so that the phone can pair again.
+        Continue on the data channel if it is open, since it has keys of its own; otherwise close the session. In both
+        cases end the pairing, so that the phone can pair again.
         """
         self.transports.leave_relay()
         if not self.transports.channel_open:

@@ -48,7 +48,7 @@ class TabRecords:
         self._store.remove(tab.uuid)
 
     def remove(self, uuid: str, active: tuple[str, ...]) -> None:
-        """Remove a closed tab. `active` are the ids of the tabs that remain active."""
+        """Remove a closed tab, and store `active`: the ids of the tabs that are still active."""
         self._store.remove(uuid)
         self._store.set_active(active)
 

@@ -35,7 +35,10 @@ class UdpSegmentSender:
         self._able = sys.platform == "linux"
 
     def send(self, records: bytes) -> int:
-        """Send each record as a datagram of its own. Return their number. Raises ConnectionError."""
+        """Send each DTLS record in `records` as one datagram. Return the number of records.
+
+        Raises ConnectionError if ICE has not chosen a pair of addresses yet.
+        """
         pair = self._ice._nominated.get(1)
         if pair is None:
             raise ConnectionError("no pair of addresses is chosen")

@@ -107,8 +107,9 @@ class AgentUnderTest:
         return [AGENT, *(one.name for one in self.others if one.inside)]
 
     async def token(self, number: int, *, encrypted: bool = False) -> str:
-        """Return the token of phone `number`: the same at every call. Without `encrypted`, it is the token of a legacy
-        app.
+        """Return the relay token of phone `number`. Later calls with the same number return the same token.
+
+        The first call gets the token by an invitation: for a legacy app, unless `encrypted`. Raises StateError.
         """
         if number not in self._tokens:
             invitation = await self.ask("pair", {"legacy": not encrypted})
