@@ -40,7 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Install the Node phone while there is a network, then leave it. Each worker has its own network."""
-    _let_sigint_through()
+    _let_signals_through()
     config.stash[HEADER] = [
         f"node phone: {node.prepare(ROOT)}",
         f"network: {netns.enter(is_worker=hasattr(config, 'workerinput'))}",
@@ -49,10 +49,14 @@ def pytest_configure(config: pytest.Config) -> None:
     loops.warm_up()
 
 
-def _let_sigint_through() -> None:
-    """Let Ctrl-C end the commands that tests start: jobs in the background ignore SIGINT, and so do their children."""
+def _let_signals_through() -> None:
+    """Let signals end the commands that tests start, although jobs in the background ignore SIGINT, and those of nohup
+    ignore SIGHUP, and their children do, too.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
