@@ -15,7 +15,7 @@ from mobifai import __version__
 from mobifai.cli.init_process import fork_if_init
 from mobifai.cli.settings import read_settings
 from mobifai.cli.startup import prepare_process
-from mobifai.errors import CommandError, MobiFaiError
+from mobifai.errors import CommandError, ConfigError, MobiFaiError
 from mobifai.protocol.plain_text import one_line
 from mobifai.resource_limits import describe_shortage
 from mobifai.terminals.keeper_protocol import report_failure
@@ -73,6 +73,10 @@ class LazyGroup(click.Group):
         return None
 
 
+WRONG_USAGE = 2
+"""The exit status for a wrong option (as click's) or an invalid settings file. Others may stand for a result."""
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="mobifai")
 @click.option(
@@ -90,7 +94,10 @@ def cli(context: click.Context, config_file: Path | None) -> None:
     """
     if context.invoked_subcommand != "serve":
         fork_if_init()
-    settings = read_settings(config_file)
+    try:
+        settings = read_settings(config_file)
+    except ConfigError as error:
+        raise CommandError(str(error), WRONG_USAGE) from None
     context.obj = settings
     context.default_map = {str(context.invoked_subcommand): dict(settings.options)}
 

@@ -123,6 +123,13 @@ async def test_a_settings_file_that_makes_no_sense_is_refused_with_its_place(
     assert "internal error" not in err
 
 
+@pytest.mark.parametrize("words", [["status"], ["soak", "--list"], ["profile", "gate", "--help"], ["soak", "--help"]])
+async def test_an_invalid_settings_file_is_wrong_usage_and_no_finding(tmp_path: Path, words: list[str]) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("prot = 5")
+    assert "prot" in await refused("--config", str(file), *words, status=2)
+
+
 async def test_settings_in_the_file_count_unless_an_option_says_otherwise(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_text("name = 'from the file'\n[limits]\nterminals = 2\n")
