@@ -15,11 +15,12 @@ def serve_command(context: click.Context, options: Sequence[str]) -> tuple[str, 
     """Return the command line of a service that runs `mobifai serve` with these options.
 
     Raises click.UsageError for a wrong option. The command line names the state directory and the settings file, since
-    a service has neither our environment nor our current directory. `-P` keeps Python from importing modules of the
+    a service has neither our environment nor our current directory. Like `serve`, it uses the state directory of the
+    settings file if no other is named. `-P` keeps Python from importing modules of the
     service's current directory.
     """
     root = context.find_root()
-    with serve.make_context("serve", list(options), parent=root) as parsed:
+    with serve.make_context("serve", list(options), parent=root, default_map=dict(root.obj.options)) as parsed:
         given = list(_given(parsed, options))
         state_dir: Path = parsed.params["state_dir"]
     config: Path | None = root.params.get("config_file")

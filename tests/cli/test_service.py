@@ -127,6 +127,26 @@ async def test_the_options_become_absolute_and_complete(home: Home) -> None:
 
 
 @linux
+async def test_the_state_directory_of_the_settings_file_is_that_of_the_service(home: Home) -> None:
+    (home.place / "c.toml").write_text(f'state_dir = "{home.place}/other"\n')
+    status, out, err = await home.run("--config", "c.toml", "service", "install", "--print")
+    assert (status, err) == (0, "")
+    assert argv_of(out)[-1] == f"--state-dir={home.place}/other"
+    _, out, _ = await home.run("--config", "c.toml", "service", "install", "--print", "--", "--state-dir", "mine")
+    assert argv_of(out)[-1] == f"--state-dir={home.place}/mine"
+
+
+@linux
+async def test_a_service_finds_the_default_settings_file_too(home: Home) -> None:
+    settings = home.place / "settings"
+    (settings / "mobifai").mkdir(parents=True)
+    (settings / "mobifai" / "config.toml").write_text(f'state_dir = "{home.place}/other"\n')
+    _, out, _ = await home.run("service", "install", "--print", XDG_CONFIG_HOME=str(settings))
+    assert f"Environment=XDG_CONFIG_HOME={settings}" in out
+    assert argv_of(out)[-1] == f"--state-dir={home.place}/other"
+
+
+@linux
 async def test_options_without_the_dashes_before_them_will_do(home: Home) -> None:
     _, out, _ = await home.run("service", "install", "--print", "--lan", "--port=9")
     assert argv_of(out)[4:-1] == ("serve", "--lan", "--port=9")
