@@ -110,15 +110,15 @@ class Monitor:
         _log.info("%s", report(check, self._config.memory_limit_bytes))
         self._target.checked(check)
         if status.memory_bytes > self._config.memory_limit_bytes:
-            self._strikes += self._relieve(status)
+            self._strikes = self._strikes + 1 if self._is_high_after_freeing(status) else 0
         else:
             self._strikes = 0
         return check
 
     # -- memory
 
-    def _relieve(self, status: AgentStatus) -> int:
-        """Free memory. Return 1 if it is still above the limit then, which counts as a strike; else 0."""
+    def _is_high_after_freeing(self, status: AgentStatus) -> bool:
+        """Free memory. Return whether its use is still above the limit then."""
         _log.warning("⚠️  High memory usage detected: %s", megabytes(status.memory_bytes))
         found = free_memory()
         after = self._target.status().memory_bytes
@@ -127,7 +127,7 @@ class Monitor:
             found,
             megabytes(status.memory_bytes - after),
         )
-        return int(after > self._config.memory_limit_bytes)
+        return after > self._config.memory_limit_bytes
 
     def _restart(self) -> None:
         self._strikes = 0

@@ -134,6 +134,12 @@ async def test_two_strikes_and_a_good_check_restart_nothing() -> None:
     assert agent.calls == []
 
 
+async def test_two_strikes_and_a_check_that_freed_enough_restart_nothing() -> None:
+    agent = AgentOf([LARGE, LARGE, LARGE, LARGE, LARGE, SMALL, LARGE, LARGE, LARGE, LARGE])
+    await run_checks(agent)
+    assert agent.calls == []
+
+
 async def test_a_check_is_returned_and_kept_with_what_it_measured() -> None:
     agent = Agent()
     check = await Monitor(agent, HealthConfig()).check()
