@@ -317,7 +317,7 @@ async def test_a_legacy_app_is_shown_as_one(tmp_path: Path) -> None:
         async with connected_phone(agent, "node") as app:
             await on_path(agent, "channel", app)
             assert "no, legacy app" in await agent.command("devices", "list")
-            assert "rests on the relay" in await agent.command("status")
+            assert "the relay could pose as the phone" in await agent.command("status")
             assert await is_encrypted(agent) is False
 
 

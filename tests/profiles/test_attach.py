@@ -159,7 +159,7 @@ async def test_a_command_that_goes_away_takes_the_look_with_it(tmp_path: Path) -
 @pytest.mark.parametrize("wanted", [{"seconds": 0}, {"seconds": 1e9}, {"seconds": 5, "windows": 1}])
 async def test_a_look_without_bounds_is_refused(tmp_path: Path, wanted: dict[str, Any]) -> None:
     async with serving(tmp_path / "state") as agent:
-        with pytest.raises(StateError, match="expected at most"):
+        with pytest.raises(StateError, match="expected an examination of at most"):
             async for _ in stream_events(StateDir(agent.state_dir).control_socket, "profile.watch", wanted):
                 pass
 
