@@ -58,7 +58,7 @@ async def test_nonsense_in_the_settings_is_named(tmp_path: Path, settings: str, 
     file = tmp_path / "config.toml"
     file.write_text(settings)
     status, _, err = await run_command("--config", str(file), "serve", "--state-dir", str(tmp_path / "state"))
-    assert status == 1
+    assert status == 2
     assert expected in err
     assert str(file) in err
     assert "Traceback" not in err
