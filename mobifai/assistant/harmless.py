@@ -180,9 +180,15 @@ def _ps(arguments: Sequence[Word]) -> bool:
 
 
 def _uniq(arguments: Sequence[Word]) -> bool:
-    """Return whether `uniq` has at most one file: it would overwrite a second one."""
-    files = [word for word in arguments if not word.text.startswith("-")]
-    return len(files) <= 1 and not any(word.expands for word in files)
+    """Return whether `uniq` has at most one file: it would overwrite a second one.
+
+    `-`, the standard input, counts as a file, and so does every word after `--`.
+    """
+    texts = [word.text for word in arguments]
+    options_end = texts.index("--") if "--" in texts else len(texts)
+    files = [text for text in texts[:options_end] if text == "-" or not text.startswith("-")]
+    files += texts[options_end + 1 :]
+    return len(files) <= 1 and not any(word.expands for word in arguments)
 
 
 _TEXT_FORMAT = re.compile(r"(?:[^%]|%%|%-?[0-9]*(?:\.[0-9]+)?[sbqc])*")
