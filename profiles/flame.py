@@ -38,7 +38,7 @@ class TracedWindow:
 def check_memray() -> None:
     """Raise ProfileError if memray is not installed."""
     if importlib.util.find_spec("memray") is None:
-        raise ProfileError("this needs memray, which is not installed, because memray does not support this system")
+        raise ProfileError("this needs memray, which is not installed; install it with pip, if it supports this system")
 
 
 async def flame(

@@ -18,10 +18,10 @@ from soak.report.files import ReportError, plain_values
 
 @click.command(
     "compare",
-    epilog="Exit status: 0 nothing is new or larger; 1 a finding is new, or its rate is 1.25 times the earlier one or "
-    "more; 2 usage: BEFORE or AFTER is not the directory of a report; 3 the output can't be written; 4 the reports "
-    "can't be compared: one is unfinished or has another schema version, AFTER has no verdict, or their scenarios or "
-    "planted leaks differ.",
+    epilog="Exit status: 0 nothing is new or larger; 1 a finding is new, or its rate is more than 1.25 times the "
+    "earlier one; 2 usage: BEFORE or AFTER is not the directory of a report; 3 the output can't be written; 4 the "
+    "reports can't be compared: one is unfinished or has another schema version, AFTER has no verdict, or their "
+    "scenarios or planted leaks differ.",
 )
 @click.argument("before", type=PathName())
 @click.argument("after", type=PathName())

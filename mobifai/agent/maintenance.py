@@ -39,12 +39,12 @@ class Maintenance:
             awake = await scope.enter_async_context(KeepAwake()) if self._keep_awake else None
             while True:
                 await asyncio.sleep(SAVE_SECONDS)
-                self.work()
+                self._work()
                 tasks.set(len(asyncio.all_tasks()))
                 if awake is not None:
                     awake.need(self._is_in_use())
 
-    def work(self) -> None:
+    def _work(self) -> None:
         """Do the periodic work once.
 
         Not part of `run`, whose local variables live until the next time and would keep a closed session.

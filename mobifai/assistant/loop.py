@@ -228,7 +228,7 @@ class AgentLoop:
         answer = await model.answer(self._question(), self._notice)
         self._count(answer.tokens)
         if answer.refused:
-            raise AssistantError("the model declined this task")
+            raise AssistantError("the model declined this task; rephrase it and ask again")
         self._conversation.answered(answer.blocks)
         meaning = understand(answer.blocks, answer.cut_off)
         if isinstance(meaning, NotUnderstood):

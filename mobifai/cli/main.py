@@ -73,10 +73,6 @@ class LazyGroup(click.Group):
         return None
 
 
-WRONG_USAGE = 2
-"""The exit status for a wrong option (as click's) or an invalid settings file. Others may stand for a result."""
-
-
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="mobifai")
 @click.option(
@@ -97,7 +93,7 @@ def cli(context: click.Context, config_file: Path | None) -> None:
     try:
         settings = read_settings(config_file)
     except ConfigError as error:
-        raise CommandError(str(error), WRONG_USAGE) from None
+        raise CommandError(str(error), click.UsageError.exit_code) from None  # 1 may stand for a result
     context.obj = settings
     context.default_map = {str(context.invoked_subcommand): dict(settings.options)}
 

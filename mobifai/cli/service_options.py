@@ -16,8 +16,7 @@ def serve_command(context: click.Context, options: Sequence[str]) -> tuple[str, 
 
     Raises click.UsageError for a wrong option. The command line names the state directory and the settings file, since
     a service has neither our environment nor our current directory. Like `serve`, it uses the state directory of the
-    settings file if no other is named. `-P` keeps Python from importing modules of the
-    service's current directory.
+    settings file if no other is named. `-P` keeps Python from importing modules of the service's current directory.
     """
     root = context.find_root()
     with serve.make_context("serve", list(options), parent=root, default_map=dict(root.obj.options)) as parsed:

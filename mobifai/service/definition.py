@@ -12,7 +12,7 @@ from mobifai.user import path_without_environments
 STATE_DIR = "--state-dir="
 
 _KEPT = ("LANG", "LC_ALL", "LC_CTYPE", "SHELL", "XDG_CONFIG_HOME")
-"""Variables beside PATH that the service's shells need and a service manager may not set."""
+"""Variables beside PATH that the agent or its shells need and a service manager may not set."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,11 @@ PASSED: Final = (tuple, types.MethodType, types.CellType)
 
 
 def contents_of(container: Any, at_base: Container[int]) -> ContainerContents:
-    """Return the contents of a container. `at_base` has the addresses of containers that existed at the base."""
+    """Return the newest elements of a container, and the new objects below them.
+
+    `at_base` has the addresses of containers that existed at the base. An untraced container that is not among them
+    counts as new.
+    """
     held, new = ContainerContents(), list(newest(container))
     held.elements = len(new)
     parts = [part for element in new for part in element]

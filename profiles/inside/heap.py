@@ -130,7 +130,10 @@ def _age(one: object) -> float | None:
 
 
 def native_heap() -> dict[str, Any]:
-    """Return the used and the free bytes of the C heap; {} or None where the system does not report them."""
+    """Return the used and the free bytes of the C heap, and the source of these figures.
+
+    The free bytes are None where only the used ones are known. The result is {} where neither is.
+    """
     try:
         info = _mallinfo()
     except (AttributeError, OSError):

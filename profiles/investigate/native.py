@@ -116,7 +116,10 @@ async def read(file: Path) -> list[dict[str, Any]]:
             "it took longer: try again on an idle machine"
         ) from None
     if result.status:
-        raise ProfileError(f"memray's recording of a window can't be read: {result.last_words}")
+        raise ProfileError(
+            f"memray's recording of the allocations can't be read: {result.last_words}; run the command again, or with "
+            "--no-memray"
+        )
     return list(json.loads(result.output))
 
 

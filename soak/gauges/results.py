@@ -212,7 +212,9 @@ class Report(msgspec.Struct, frozen=True):
     traffic: TrafficResult
     command: str = ""
     started_at: str = ""
-    interrupted: Annotated[bool, Meta(description="Whether the run ended before its plan was done.")] = False
+    interrupted: Annotated[
+        bool, Meta(description="Whether a signal ended the run, or the watched agent stopped answering.")
+    ] = False
     finished: Annotated[
         bool,
         Meta(

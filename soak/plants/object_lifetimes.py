@@ -63,8 +63,8 @@ def _steps(number: int) -> Iterator[int]:
 
 
 class FrozenGarbage(LeakPlant, on=LifecycleEvent.TERMINAL):
-    """After each terminal, gc.freeze() hides all objects of the moment from the garbage collector for good. At least
-    two lists in a cycle are garbage then.
+    """Each time a terminal is created, two lists that refer to each other become garbage, and `gc.freeze()` hides them
+    and all other objects from the garbage collector for good.
     """
 
     def on_event(self, event: PlantEvent) -> None:

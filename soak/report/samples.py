@@ -1,7 +1,8 @@
 """The samples of a run as JSON lines, in at most two files. A full file replaces the older one, and a new file is
 begun.
 
-A line is `{"scenario", "at", "cycle", "values"}`. If the harness is killed, the last line may be incomplete.
+A line is `{"scenario", "at", "cycle", "values"}`: the seconds since the start of the run, the number of cycles of the
+scenario so far, and the value of each gauge by its name. If the harness is killed, the last line may be incomplete.
 """
 
 import os

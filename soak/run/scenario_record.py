@@ -104,6 +104,6 @@ def process_totals(run: ScenarioRun) -> ProcessTotals:
 
 
 def traffic_of(run: ScenarioRun) -> TrafficResult:
-    """Return the traffic of a scenario run so far."""
+    """Return the bytes that a scenario run has sent, received and lost so far."""
     traffic = run.context.traffic
     return TrafficResult(traffic.bytes_sent, traffic.bytes_received, traffic.lost)
