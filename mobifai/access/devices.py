@@ -1,7 +1,7 @@
 """Device administration for commands: invite new phones, list all devices, and revoke one.
 
-A device may be known to the relay, to the agent by its end-to-end key, or to both. This module holds no state. The
-part of an invitation link after `#` never reaches a server.
+The relay lists the devices of the agent's account. The agent knows phones by their end-to-end keys. A device may be in
+either list or in both. This module holds no state.
 """
 
 import uuid
@@ -18,7 +18,8 @@ from mobifai.protocol.e2e import fingerprint
 from mobifai.relay.addresses import invitation_urls
 
 FORM = "1"
-"""The version of the format of a link's fragment. A change of the format changes this number."""
+"""The version of the format of the fragment of an invitation link (the part after `#`). A change of the format changes
+this number."""
 
 
 _REQUIRES_E2E = (
@@ -28,7 +29,12 @@ _REQUIRES_E2E = (
 
 
 def invitation_link(page: str, code: str, secret: bytes, key: bytes, device_id: str) -> str:
-    """Return the link of an invitation, with all that a new phone needs: `PAGE#1.CODE.SECRET.KEY.ID`."""
+    """Return an invitation link with all that a new phone needs: `PAGE#1.CODE.SECRET.KEY.ID`.
+
+    `page` is the URL of the phone page. `code` and `secret` belong to the invitation. `key` is the agent's public key,
+    and `device_id` the agent's id. SECRET, KEY and ID are in Base64. Browsers do not send the part after `#` to any
+    server.
+    """
     parts = (secret, key, uuid.UUID(device_id).bytes)
     return f"{page}#{'.'.join((FORM, code.replace('-', ''), *map(_base64, parts)))}"
 
@@ -41,8 +47,8 @@ def _base64(data: bytes) -> str:
 class DeviceAdmin:
     """Administers the devices of the relay and the phones that the agent knows by their keys.
 
-    `urls` are the relay's addresses; the first is the one that phones most likely reach. With `e2e` = "require", legacy
-    apps are not invited.
+    `urls` are the relay's addresses, the one that phones most likely reach first. `device_id` and `public_key` are the
+    agent's own. If `e2e` is "require", legacy apps can't be invited.
     """
 
     def __init__(
@@ -62,9 +68,10 @@ class DeviceAdmin:
         self._public_key = public_key
 
     async def invite(self, kind: ClientKind) -> dict[str, Any]:
-        """Invite one phone. Return a link (ClientKind.E2E) or a short code for a legacy app, and the relay's addresses.
+        """Create an invitation for one phone of this kind.
 
-        Raises SignInRefused, RelayUnreachable.
+        Return a dict with `link` (None for a legacy app), `code`, `token`, `expires_at` (ISO 8601), the fields of
+        `invitation_urls`, and the agent's `device_id`. Raises SignInRefused, RelayUnreachable.
         """
         if kind is ClientKind.LEGACY and self._e2e == "require":
             raise SignInRefused(_REQUIRES_E2E)
@@ -77,11 +84,11 @@ class DeviceAdmin:
         return {**where, "link": shown, **invitation}
 
     async def devices(self) -> dict[str, Any]:
-        """Return the devices that the relay lists, and the phones that only the agent knows.
+        """Return `{devices: [...]}`: the devices that the relay lists, then the phones that only the agent knows.
 
-        `e2e` of each entry describes the end-to-end key of that device, or is None. If the relay can't be asked, return
-        the phones that the agent knows, and the reason as `relay`. Raises SignInRefused or RelayUnreachable if the
-        agent knows no phone.
+        `e2e` of each entry describes the end-to-end key of that device, or is None. If the relay can't be asked, the
+        list has only the phones that the agent knows, and the reason is added as `relay`. Raises SignInRefused or
+        RelayUnreachable if the agent knows no phone either.
         """
         pinned = {phone.device_id: phone for phone in self._phones}
         try:
@@ -94,10 +101,11 @@ class DeviceAdmin:
         return {**answer, "devices": [*listed, *map(_unlisted, pinned.values())]}
 
     async def revoke(self, device_id: str, end: Callable[[str], None]) -> dict[str, Any]:
-        """Revoke a device: first in this agent (`end` ends its session), then at the relay, which may be unreachable.
+        """Revoke a device: first in this agent (`end` ends its session), then at the relay.
 
-        Raises SignInRefused, RelayUnreachable if the agent does not know the device and the relay can't revoke it;
-        StateError if the revocation can't be stored.
+        Return `{deviceId}`. If the agent knew the device but the relay can't revoke it, the reason is added as `relay`.
+        Raises SignInRefused or RelayUnreachable if the agent did not know the device and the relay can't revoke it.
+        Raises StateError if the revocation can't be stored.
         """
         not_kept: StateError | None = None
         try:

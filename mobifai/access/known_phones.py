@@ -1,7 +1,7 @@
 """The phones that the agent knows by their end-to-end keys: pinned keys, revoked keys, and unused invitation links.
 
-Owns `phones.json` in the state directory (mode 0600, replaced as a whole) and the secrets of invitation links. Those
-are kept in memory only, so a restart invalidates links, as it does pairing codes. See `protocol.e2e.Trust`.
+Owns `phones.json` in the state directory (mode 0600, replaced as a whole) and the secrets of invitation links. The
+secrets are kept in memory only, so a restart makes all links invalid. See `protocol.e2e.Trust`.
 """
 
 import logging
@@ -22,12 +22,12 @@ from mobifai.state import StateDir, write_secret
 _log = logging.getLogger(__name__)
 
 KEPT_SECONDS = 60.0
-"""The interval in seconds at which changed values of `last_used` are written to `phones.json`. A crash loses at most
-the changes of one interval."""
+"""The minimum interval, in seconds, between two writes of `phones.json` that change only a phone's `last_used`. A crash
+loses the values of `last_used` that are not written yet."""
 
 
 class PinnedPhone(msgspec.Struct, frozen=True):
-    """A pinned phone. `key` is its public key in hex; times are in seconds since the epoch."""
+    """A phone whose key is pinned. `key` is its public key in hex; times are in seconds since the epoch."""
 
     key: str
     device_id: str
@@ -45,8 +45,8 @@ class _File(msgspec.Struct, frozen=True):
 class KnownPhones:
     """The public keys of phones, and the invitation links, that the agent accepts. Implements `protocol.e2e.Trust`.
 
-    `now` returns seconds since the epoch, `monotonic` seconds that never go back. If only `now` is given, it serves as
-    both.
+    `now` returns seconds since the epoch, and `monotonic` seconds of a clock that never goes back. If only `now` is
+    given, it serves as both.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class KnownPhones:
         self._load()
 
     def close(self) -> None:
-        """Write changes that `phones.json` lacks, and close this object's entries in the ledger."""
+        """Write changes that are not yet in `phones.json`, and close this object's entries in the ledger."""
         if self._changed:
             self._keep_if_possible()
         for bound in self._bounds:
@@ -111,7 +111,7 @@ class KnownPhones:
         return _File()
 
     def _leave_alone(self, why: OSError) -> None:
-        """Report that `phones.json` can't be read, and never overwrite it, since its content may still be of use."""
+        """Report that `phones.json` can't be read, and stop writing to the file, whose content may still be intact."""
         self._may_write = False
         text = (
             f"{self._path} can't be read ({why}), so the agent does not know its phones and accepts no new ones; "
@@ -153,7 +153,10 @@ class KnownPhones:
         return tuple(self._links)[::-1]
 
     def rejection_reason(self, key: bytes, device_id: str) -> str | None:
-        """Return why the key of this phone can't be pinned, as a sentence for its user, or None if it can."""
+        """Return why the key of this phone can't be pinned, as a sentence for its user, or None if it can be pinned.
+
+        For a new phone, this writes `phones.json`: a phone is only accepted if its key can be stored.
+        """
         known = key.hex() in self._pinned or self.is_pinned(device_id)
         if known:
             return None
@@ -168,7 +171,10 @@ class KnownPhones:
     # -- links
 
     def new_secret(self) -> bytes:
-        """Create the secret of a new invitation link. If too many links are unused, the oldest becomes invalid."""
+        """Create and return the secret of a new invitation link.
+
+        If too many links are unused, the oldest one becomes invalid.
+        """
         secret = secrets.token_bytes(SECRET_BYTES)
         self._links[link_psk(secret)] = self._monotonic()
         return secret
@@ -183,14 +189,15 @@ class KnownPhones:
         return any(phone.device_id == device_id for phone in self._pinned.values())
 
     def is_revoked(self, device_id: str) -> bool:
-        """Return whether a device's key was revoked, and no key of it was pinned after that."""
+        """Return whether a key of this device was revoked, and none is pinned now."""
         return device_id in self._revoked.values() and not self.is_pinned(device_id)
 
     def came(self, key: bytes, device_id: str, name: str, psk: bytes | None) -> None:
         """Pin the key of a phone that has connected, and record the time of the connection.
 
         If `psk` is given, the invitation link with that pre-shared key becomes invalid. A device has one key: pinning a
-        new key drops the old one. Raises LimitReached.
+        new key removes the old one. Raises LimitReached if too many keys are pinned. If the change can't be stored,
+        that is reported as a problem in the agent's status.
         """
         now, digits = self._now(), key.hex()
         known = self._pinned.get(digits)
@@ -208,10 +215,10 @@ class KnownPhones:
             self._keep_if_possible()
 
     def revoke(self, device_id: str) -> bool:
-        """Revoke the keys of a phone. Return whether there was anything to do.
+        """Revoke the keys of a phone. Return False if there was nothing to revoke or to store.
 
-        If the revocation can't be stored, it is valid until this process ends, and another call tries to store it.
-        Raises StateError then.
+        Raises StateError if the revocation can't be stored. It is then valid until this process ends, and another call
+        tries again to store it.
         """
         found = [phone.key for phone in self._pinned.values() if phone.device_id == device_id]
         for key in found:

@@ -1,8 +1,8 @@
 """The access policy for phones without end-to-end encryption.
 
-A phone that encrypts proves its key. For any other phone, the agent has only the relay's word on its identity. With a
-relay in this process, the agent knows which devices were invited as legacy apps, and accepts no others without
-encryption.
+A phone that encrypts proves that it holds its key. Any other phone is known only by the device id that the relay
+reports. If the relay runs in this process, the agent knows which devices were invited as legacy apps, and accepts no
+others without encryption.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from mobifai.protocol.features import Features
 
 
 class AccessPolicy:
-    """Decides which phones without end-to-end encryption are accepted. With `e2e` = "require", none is.
+    """Decides which phones without end-to-end encryption are accepted. If `e2e` is "require", all are rejected.
 
     `is_legacy` returns whether a device was invited as a legacy app. It is None if only the relay knows that.
     """
@@ -26,7 +26,10 @@ class AccessPolicy:
         self._requires_e2e = e2e == "require"
 
     def rejection_reason(self, device_id: str, features: Features) -> str | None:
-        """Return why a phone is rejected, as a sentence for its user (see `RejectionReason`), or None to accept it."""
+        """Return why a phone is rejected, as a sentence for its user, or None if it is accepted.
+
+        A phone with end-to-end encryption is always accepted here, since it has to prove later that it holds its key.
+        """
         if features.e2e:
             return None
         if self._phones.is_pinned(device_id):

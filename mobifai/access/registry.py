@@ -24,10 +24,10 @@ class DeviceRegistry(Protocol):
         """
 
     async def devices(self) -> dict[str, Any]:
-        """Return the devices of the agent's account: `{devices: [...]}`."""
+        """Return the devices of the agent's account: `{devices: [...]}`, with the fields of `messages.ListedDevice`."""
 
     async def revoke(self, device_id: str) -> dict[str, Any]:
-        """Revoke a device of the account immediately. Return `{deviceId}`."""
+        """Revoke a device of the agent's account immediately. Return `{deviceId}`."""
 
 
 class LocalDeviceRegistry:
@@ -38,16 +38,16 @@ class LocalDeviceRegistry:
         self._own_id = own_id
 
     async def invite(self, kind: ClientKind) -> dict[str, Any]:
-        """See `DeviceRegistry`."""
+        """Create an invitation for one phone of this kind (see `DeviceRegistry`)."""
         made = self._relay.sign_in.invite(kind)
         return {"token": made.token, "code": made.code, "expires_at": made.expires_at}
 
     async def devices(self) -> dict[str, Any]:
-        """See `DeviceRegistry`."""
+        """Return the devices of the agent's account (see `DeviceRegistry`)."""
         return {"devices": msgspec.to_builtins(self._relay.devices())}
 
     async def revoke(self, device_id: str) -> dict[str, Any]:
-        """See `DeviceRegistry`."""
+        """Revoke a device of the agent's account immediately (see `DeviceRegistry`)."""
         if device_id == self._own_id:
             raise SignInRefused(
                 f"expected the id of another device; found {device_id}, the agent's own, which it can't revoke"
@@ -57,7 +57,10 @@ class LocalDeviceRegistry:
 
 
 def device_registry(relay_target: RelayTarget, own_id: str, token: str | None) -> DeviceRegistry:
-    """Return the device registry of the agent's relay. `token` is the agent's own, sent with HTTP requests."""
+    """Return the device registry of the agent's relay.
+
+    `own_id` is the id of the agent's own device. `token` is the agent's token, which is sent with HTTP requests.
+    """
     if relay_target.relay is not None:
         return LocalDeviceRegistry(relay_target.relay, own_id)
     from mobifai.access.relay_http import RelayApi  # noqa: PLC0415 - it brings a client for HTTP

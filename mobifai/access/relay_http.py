@@ -13,7 +13,8 @@ from mobifai.protocol.plain_text import one_line
 from mobifai.transport.http_client import explain, relay_client_session
 
 ANSWER_BYTES = 64 << 10
-"""The maximum size of a response's body; a longer one is an error. A list of 100 devices takes about 20 KiB."""
+"""The maximum size of a response's body in bytes. A longer response is an error. A list of 100 devices takes about 20
+KiB."""
 
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
 
@@ -43,13 +44,13 @@ class RelayApi:
         return msgspec.to_builtins(invitation)  # type: ignore[no-any-return]
 
     async def devices(self) -> dict[str, Any]:
-        """Return the devices of the agent's account: `{devices: [...]}`."""
+        """Return the devices of the agent's account: `{devices: [...]}`, with the fields of `messages.ListedDevice`."""
         return msgspec.to_builtins(  # type: ignore[no-any-return]
             await self._ask("GET", "/api/devices", messages.ListedDevices)
         )
 
     async def revoke(self, device_id: str) -> dict[str, Any]:
-        """Revoke a device of the account immediately. Return `{deviceId}`."""
+        """Revoke a device of the agent's account immediately. Return `{deviceId}`."""
         try:
             msgspec.convert(device_id, messages.Id)
         except msgspec.ValidationError:
@@ -60,7 +61,7 @@ class RelayApi:
     async def health(self) -> float:
         """Send the relay a health check. Return how many seconds the relay took to answer.
 
-        Raises TimeoutError if it does not answer or reports an error.
+        Raises TimeoutError if the relay does not answer or reports an error.
         """
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -72,7 +73,10 @@ class RelayApi:
         return loop.time() - began
 
     async def _ask(self, method: str, path: str, expected: type[T], asked: dict[str, str] | None = None) -> T:
-        """Send the relay a request with the JSON body `asked`. Return its answer as a value of the type `expected`."""
+        """Send the relay a request with the JSON body `asked`. Return its answer as a value of the type `expected`.
+
+        Raises SignInRefused if the relay refuses the request, and RelayUnreachable if it gives no usable answer.
+        """
         if self._token is None:
             raise SignInRefused(
                 "this agent is not signed in to the relay yet; open the address that `mobifai serve` prints"
@@ -115,7 +119,7 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
 
 
 def _refusal(url: str, body: bytes, status: int) -> str:
-    """Return the relay's reason for refusing a request, or a general text if it gives none that can be shown."""
+    """Return the reason that the relay gives for refusing a request, or a general text if it gives none."""
     try:
         message = one_line(msgspec.json.decode(body, type=messages.Notice).message)
     except (msgspec.MsgspecError, ValueError, RecursionError):
