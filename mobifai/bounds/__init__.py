@@ -1,4 +1,4 @@
-"""The only containers in the product that may grow, each with a declared limit and an entry in the ledger."""
+"""The containers that may grow, each with a declared limit and an entry in the ledger. MobiFai has no others."""
 
 from mobifai.bounds.bounded_map import BoundedMap
 from mobifai.bounds.byte_queue import ByteQueue

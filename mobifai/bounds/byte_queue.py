@@ -14,7 +14,7 @@ class ByteQueue:
         return len(self._data)
 
     def append(self, data: bytes) -> None:
-        """Add all of `data`, or none of it. Raises LimitReached."""
+        """Add all of `data`. Raises LimitReached, and adds nothing, if there is no room for all of it."""
         if len(self._data) + len(data) > self._bound.capacity:
             raise self._bound.refuse(f"{len(data)} more bytes")
         self._data += data

@@ -1,10 +1,11 @@
-"""A ring buffer with the last bytes of a stream and their absolute positions.
+"""A ring buffer with the newest bytes of a stream and their absolute positions.
 
-A ring never grows: its buffer is allocated once. Positions count from the first byte ever appended, so a reader can
-store its position, and see from `start` which bytes are gone.
+A ring never grows: its buffer is allocated once. Positions count from the first byte ever appended. A reader can store
+its position and later compare it with `start`, the position of the oldest byte in the ring, to see which bytes are
+gone.
 
-A ring can live in memory that outlives the process. Everything beyond its end is kept zero, so that bytes that were
-read into the buffer (`window`) but not counted (`published`) when the process died can be found again (`recover`).
+A ring can use memory that outlives the process. All free bytes of the buffer are zero. So after a crash, `recover`
+finds bytes that were read into the buffer (`window`) but not yet appended (`published`).
 """
 
 import struct
@@ -20,16 +21,18 @@ OnEvict = Callable[[bytes], None]
 
 
 def _ignore(_: bytes) -> None:
-    """Ignore evicted bytes: the default for `on_evict`."""
+    """Ignore evicted bytes. This is the default of the parameter `on_evict`."""
 
 
 class ByteRing:
-    """Keeps the newest `capacity` bytes of what is appended.
+    """Keeps the newest `capacity` bytes of the bytes that are appended.
 
-    `buffer` is any writable buffer (a bytearray or a memory map); by default, a bytearray. Its bytes beyond the bound's
-    capacity are the window that data can be read into directly. At least `window_bytes` are reserved for the window: in
-    a buffer that is too small for both, the ring keeps less. `marks` is MARKS_BYTES of memory in which the ring stores
-    `start` and `end`; a new ring on the same memory continues from them.
+    `buffer` is any writable buffer, such as a memory map; the default is a new bytearray. The part of the buffer that
+    exceeds the ring's capacity is the window, into which data can be read directly. At least `window_bytes` are
+    reserved for the window: if the buffer is too small for both, the ring's capacity is smaller than the limit.
+
+    `marks` is memory of MARKS_BYTES bytes in which the ring stores `start` and `end`. A new ring on the same memory
+    continues from these values.
     """
 
     def __init__(
@@ -64,7 +67,7 @@ class ByteRing:
     # -- writing
 
     def append(self, data: bytes, on_evict: OnEvict = _ignore) -> None:
-        """Append `data`. Pass the bytes that are evicted for it to `on_evict`, oldest first."""
+        """Append `data`. Pass the bytes that are evicted to make room for it to `on_evict`, oldest first."""
         excess = len(self) + len(data) - self._capacity
         if excess > 0:
             self._evict_for(data, excess, on_evict)
@@ -90,11 +93,17 @@ class ByteRing:
         self._keep_marks()
 
     def window(self) -> list[memoryview]:
-        """Return the parts of the buffer into which the caller may read the next bytes. Call `published` after that."""
+        """Return the parts of the buffer into which the caller may read the next bytes, in order.
+
+        After reading, the caller passes the number of bytes to `published`.
+        """
         return self._views(self.end, self._size - self._capacity)
 
     def published(self, amount: int, on_evict: OnEvict = _ignore) -> None:
-        """Append the first `amount` bytes of the window, after the caller has read them into it."""
+        """Append the first `amount` bytes of the window, which the caller has just read into it.
+
+        The bytes that are evicted to make room for them are passed to `on_evict`, oldest first.
+        """
         excess = len(self) + amount - self._capacity
         if excess > 0:
             self._evict_for_news(amount, excess, on_evict)
@@ -115,9 +124,9 @@ class ByteRing:
         self.start += len(news)
 
     def recover(self, on_evict: OnEvict = _ignore) -> int:
-        """Append the bytes that a process read into the window but did not publish before it died. Return their number.
+        """Append the bytes that an earlier process read into the window but did not publish. Return their number.
 
-        Zeros at the end of these bytes are lost.
+        Zero bytes at the end of this data are lost.
         """
         news = b"".join(self.window()).rstrip(b"\0")
         self.published(len(news), on_evict)
@@ -162,7 +171,10 @@ class ByteRing:
         return b"".join(self._views(position, length))
 
     def unused(self) -> list[tuple[int, int]]:
-        """Return the parts of the buffer that hold no bytes of the ring, as pairs of index and length."""
+        """Return the parts of the buffer that hold no bytes of the ring.
+
+        They are two pairs of index and length. A length may be 0.
+        """
         at, length = self.end % self._size, self._size - len(self)
         first = min(length, self._size - at)
         return [(at, first), (0, length - first)]

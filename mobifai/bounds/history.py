@@ -1,7 +1,7 @@
-"""The history of a conversation: its first entry and the newest entries after it, within two limits.
+"""The history of a conversation: its first entry and its newest entries, with limits on their number and their size.
 
-Entries are evicted in groups, oldest first, so that entries that belong together (an answer and its results) leave
-together. The last group, which may be incomplete, is never evicted.
+The first entry is never evicted. The others are evicted in groups, oldest first, so that entries that belong together
+(an answer and its results) are evicted together. The last group, which may be incomplete, is never evicted.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,9 +14,9 @@ T = TypeVar("T")
 
 
 class History(Generic[T]):
-    """Keeps at most `items.capacity` entries, whose sizes by `measure` add up to at most `size.capacity`.
+    """Keeps at most `items.capacity` entries with a total size of at most `size.capacity`.
 
-    Groups of `group` entries follow the first entry.
+    `measure` returns the size of an entry. The entries after the first form groups of `group` entries.
     """
 
     def __init__(self, items: Bound, size: Bound, measure: Callable[[T], int], group: int = 2) -> None:
@@ -35,11 +35,14 @@ class History(Generic[T]):
 
     @property
     def size(self) -> int:
-        """The size of all entries together."""
+        """The total size of all entries, in the unit of `measure`."""
         return sum(self._sizes)
 
     def append(self, entry: T) -> int:
-        """Append an entry. Return how many were evicted for it. If it raises LimitReached, nothing has changed."""
+        """Append an entry. Return how many entries were evicted to make room for it.
+
+        Raises LimitReached if it does not fit; the history is unchanged then.
+        """
         size = self._measure(entry)
         gone = self._to_evict(size)
         if self.size + size > self._size.capacity:
@@ -64,7 +67,7 @@ class History(Generic[T]):
         return full.refuse(f"one more entry of size {size}")
 
     def rewrite(self, change: Callable[[T], T]) -> None:
-        """Replace each entry by `change(entry)`, which must not be larger than the entry."""
+        """Replace each entry by `change(entry)`, which must not be larger than the original."""
         self._entries = [change(entry) for entry in self._entries]
         self._sizes = [self._measure(entry) for entry in self._entries]
         self._count()

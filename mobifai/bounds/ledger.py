@@ -1,7 +1,7 @@
-"""The ledger: current use, peak and evictions of everything that can grow.
+"""The ledger: current use, peak, evictions and refusals of everything that can grow.
 
-`Ledger` opens a `Bound` for each container. Per limit it keeps the peak and the number of evictions and refusals,
-including those of containers that are closed. It stores counts only, not the things that it counts.
+`Ledger` opens a `Bound` for each container. For each limit it keeps the peak and the number of evictions and refusals,
+including those of containers that are closed. It stores counts only, not the contents of the containers.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,11 +12,11 @@ from mobifai.errors import ConfigError, LimitReached
 from mobifai.limits import LIMITS, SCREEN_ROOM, TERMINAL_OUTBOX, TERMINAL_RING, Limit
 
 MOST_TIMES = 1000
-"""The greatest factor by which a setting may raise a limit; a greater one is taken for a typing error."""
+"""The greatest factor by which a setting may raise a limit. A greater one is rejected as a probable typing error."""
 
 
 class Bound:
-    """The ledger's entry for one open container. `used` and `peak` are in the limit's unit."""
+    """The ledger's entry for one open container. `used` and `capacity` are in the limit's unit."""
 
     __slots__ = ("_totals", "capacity", "limit", "used")
 
@@ -27,7 +27,7 @@ class Bound:
         self._totals = totals
 
     def set(self, used: int) -> None:
-        """Record the container's use. A value above the capacity is recorded too, so that the status shows it."""
+        """Record how much the container uses, in the limit's unit. A value above the capacity is recorded too."""
         self.used = used
         if used > self._totals.peak:  # noqa: PLR1730 - several times for every chunk
             self._totals.peak = used
@@ -37,7 +37,7 @@ class Bound:
         self._totals.evicted += amount
 
     def refuse(self, what: str) -> LimitReached:
-        """Record that the container refused `what`, and return the error for the caller to raise."""
+        """Record that the container refused `what`, a noun phrase. Return the error for the caller to raise."""
         self._totals.refused += 1
         limit = self.limit
         return LimitReached(
@@ -46,7 +46,7 @@ class Bound:
 
     @property
     def room(self) -> int:
-        """The capacity that is not used, in the limit's unit; never negative."""
+        """The part of the capacity that is not used, in the limit's unit; never negative."""
         return max(0, self.capacity - self.used)
 
 
@@ -61,7 +61,11 @@ class _Totals:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The figures of one limit: `used` and `peak` are those of the fullest container, `total` is the sum of all."""
+    """The figures of one limit.
+
+    `instances` is the number of open containers. `used` is the use of the fullest open container, `peak` the highest
+    use of any container so far, and `total` the sum over all open containers, each in `unit`.
+    """
 
     name: str
     unit: str
@@ -79,7 +83,8 @@ class Entry:
 class Ledger:
     """All bounds of a process. `overrides` replaces values of `limits.LIMITS` by name.
 
-    Raises ConfigError for an unknown name, or a value below 1.
+    Raises ConfigError for the name of an unknown or fixed limit, and for a value below 1 or above MOST_TIMES times the
+    declared value.
     """
 
     def __init__(self, overrides: Mapping[str, int] | None = None) -> None:
@@ -94,14 +99,14 @@ class Ledger:
         return self._totals[limit.name].capacity
 
     def open(self, limit: Limit) -> Bound:
-        """Open the bound of a new container. The container's owner closes the bound."""
+        """Open and return the bound of a new container. The container's owner has to close the bound."""
         totals = self._totals[limit.name]
         bound = Bound(limit, totals.capacity, totals)
         totals.bounds[id(bound)] = bound
         return bound
 
     def close(self, bound: Bound) -> None:
-        """Close a bound. The ledger keeps its peak and its number of evictions. Idempotent."""
+        """Close a bound. The ledger keeps the peak and the number of evictions of its limit. Idempotent."""
         self._totals[bound.limit.name].bounds.pop(id(bound), None)
 
     @contextmanager
@@ -119,7 +124,7 @@ class Ledger:
 
     @property
     def worst_case_bytes(self) -> int:
-        """The bytes of memory that all containers would take if every limit were reached, computed from the limits.
+        """The memory in bytes that all containers would take if every limit were reached, computed from the limits.
 
         The rings, which the agent shares with the keeper, are included.
         """
@@ -165,11 +170,10 @@ def _check_override(name: str, value: int) -> None:
 
 
 def _outbox_for(overrides: Mapping[str, int]) -> dict[str, int]:
-    """Return the value of the limit TERMINAL_OUTBOX, by the limit's name. A larger ring raises it.
+    """Return `{name: value}` with the value of the limit TERMINAL_OUTBOX, which a larger ring raises.
 
-    An outbox has to hold the replay of a whole ring, and the output that is read while the replay is sent.
-
-    Raises ConfigError if the overrides set a smaller outbox.
+    An outbox has to hold the replay of a whole ring, and the output that is read while the replay is sent. Raises
+    ConfigError if the overrides set a smaller outbox.
     """
     ring = overrides.get(TERMINAL_RING.name, TERMINAL_RING.value)
     least = ring + SCREEN_ROOM
