@@ -1,4 +1,4 @@
-"""The agent that puts this machine's terminals on a phone."""
+"""The agent, which serves this machine's terminals to phones."""
 
 from mobifai.agent.agent import Agent
 from mobifai.agent.composition import open_agent

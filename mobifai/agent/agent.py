@@ -22,7 +22,7 @@ from mobifai.transport.relay_address import RelayTarget
 
 
 class Agent:
-    """A running agent. `control` has the handlers for commands on the control socket."""
+    """A running agent. `control` has the handlers of requests on the control socket."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class Agent:
         events.subscribe(self._follow)
 
     async def run(self) -> None:
-        """Serve phones through the relay, and run the periodic work, until cancelled."""
+        """Serve phones through the relay, and do the periodic work, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             for registration in self.registrations:
                 tasks.create_task(registration.run(), name="relay")
@@ -69,7 +69,10 @@ class Agent:
             tasks.create_task(self._trimmer.run(), name="trimmer")
 
     async def invite(self, kind: ClientKind) -> dict[str, Any]:
-        """Create an invitation for one phone, and return it. Raises SignInRefused, RelayUnreachable."""
+        """Create an invitation for one phone, and return its fields (see `DeviceAdmin.invite`).
+
+        Raises SignInRefused, RelayUnreachable.
+        """
         return await self._devices.invite(kind)
 
     def _follow(self, event: AgentEvent) -> None:

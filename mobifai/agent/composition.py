@@ -46,7 +46,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Base:
-    """The parts of an agent that all others use. `scope` closes all parts, in reverse order of opening."""
+    """The parts of an agent that all other parts use. `scope` closes all parts, the last opened first."""
 
     config: Config
     state: StateDir
@@ -60,7 +60,8 @@ class _Base:
     def seats(self) -> range:
         """The indices of the agent's registrations with the relay. Each registration serves one phone.
 
-        There is one for each session that the limit allows, but only one with a relay that runs elsewhere.
+        With a relay in this process, there are as many as the limit `sessions` allows; with a relay elsewhere, there is
+        one.
         """
         return range(self.ledger.capacity(SESSIONS) if self.target.relay is not None else 1)
 
@@ -88,7 +89,7 @@ async def open_agent(
     presenter: Presenter,
     keeper: KeeperControl,
 ) -> AsyncIterator[Agent]:
-    """Open an agent and all of its parts, and close them at the end of this scope. `Agent.run` serves phones."""
+    """Open an agent and all of its parts, and close them at the end of this scope. The caller runs `Agent.run`."""
     async with AsyncExitStack() as scope:
         target = await open_relay_target(config, state, ledger, scope)
         events = scope.enter_context(closing(EventBus(ledger)))
@@ -166,7 +167,7 @@ def _open_registrations(
 
 
 def _compose(base: _Base, tabs: Tabs, viewing: _Viewing) -> Agent:
-    """Create the agent from its open parts. Add device administration, the health monitor and the periodic work."""
+    """Create the agent from its open parts. Create its device administration, health monitor and periodic work."""
     config, state, target, ledger = base.config, base.state, base.target, base.ledger
     assistant, sessions, status = viewing.assistant, viewing.sessions, viewing.status
     device_id = state.device().device_id

@@ -1,4 +1,4 @@
-"""The agent's handlers for commands on the control socket."""
+"""The agent's handlers of requests on the control socket."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from mobifai.protocol.codes import ClientKind
 
 
 class AgentControl:
-    """The control-socket handlers of one agent."""
+    """The agent's handlers of requests on the control socket, such as `status` and `pair`."""
 
     def __init__(
         self, status: StatusReader, monitor: Monitor, assistant: AssistantAccess, devices: AgentDevices
@@ -23,7 +23,7 @@ class AgentControl:
 
     @property
     def handlers(self) -> dict[str, ControlHandler | StreamingHandler]:
-        """The handler of each request, by the name of the request."""
+        """The handlers, by the name of the request that each one answers."""
         return {
             "ask": lambda arguments: self._assistant.control().ask(arguments),
             "approve": lambda arguments: self._assistant.control().approve(arguments),

@@ -16,7 +16,7 @@ from mobifai.transport.relay_address import RelayTarget
 class AgentDevices:
     """Invites, lists and revokes devices: at the relay, among the known phones, and in the open sessions.
 
-    The agent's token and the machine's addresses may change, so each request reads the present values.
+    The agent's token and the machine's addresses may change, so they are read again for each request.
     """
 
     def __init__(
@@ -40,7 +40,10 @@ class AgentDevices:
         self._registrations = registrations
 
     async def invite(self, kind: ClientKind) -> dict[str, Any]:
-        """Create an invitation for one phone, and return it. Raises SignInRefused, RelayUnreachable."""
+        """Create an invitation for one phone, and return its fields (see `DeviceAdmin.invite`).
+
+        Raises SignInRefused, RelayUnreachable.
+        """
         return await self._admin().invite(kind)
 
     async def devices(self) -> dict[str, Any]:
@@ -48,7 +51,10 @@ class AgentDevices:
         return await self._admin().devices()
 
     async def revoke(self, device_id: str) -> dict[str, Any]:
-        """Revoke a device at the agent and the relay. Raises SignInRefused, RelayUnreachable, StateError."""
+        """Revoke a device in the agent and at the relay (see `DeviceAdmin.revoke`).
+
+        Raises SignInRefused, RelayUnreachable, StateError.
+        """
         return await self._admin().revoke(device_id, self._shut_out)
 
     def _admin(self) -> DeviceAdmin:

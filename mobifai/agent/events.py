@@ -1,4 +1,4 @@
-"""The agent's lifecycle events. Each subscriber receives them as frozen values, after they have happened.
+"""The agent's lifecycle events. Each subscriber receives an event as a frozen value, after it has happened.
 
 `TerminalOpened`, `TerminalRenamed`, `ShellExited` and `TerminalClosed` come from the tabs; `SessionOpened`,
 `SessionClosed` and `RequestRefused` from the sessions; `ConversationStarted` from the assistant. Owns the list of
@@ -33,7 +33,7 @@ __all__ = [
 
 
 class EventBus:
-    """Passes each event of the agent on to all subscribers, in the order of their subscriptions."""
+    """Passes each event of the agent to all subscribers, in the order in which they subscribed."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -41,9 +41,9 @@ class EventBus:
         self._subscribers: BoundedMap[Callable[[AgentEvent], None], None] = BoundedMap(self._bound)
 
     def subscribe(self, subscriber: Callable[[AgentEvent], None]) -> None:
-        """Call `subscriber` with every event from now on, for as long as the agent runs. The subscriber must not block.
+        """Call `subscriber` with every later event, for as long as the agent runs. The subscriber must not block.
 
-        Raises LimitReached.
+        Raises LimitReached if there are too many subscribers.
         """
         self._subscribers[subscriber] = None
 

@@ -1,6 +1,6 @@
 """The agent's periodic work: saves the directories of shells, adopts shells that have no tab, and collects garbage.
 
-Owns the lock that keeps this machine awake.
+Owns the inhibitor that keeps this machine awake.
 """
 
 import asyncio
@@ -17,12 +17,15 @@ from mobifai.terminals.tabs import Tabs
 _log = logging.getLogger(__name__)
 
 SAVE_SECONDS = 10.0
-"""The interval of the periodic work in seconds. The directories of the shells are stored this often, in case the agent
-dies without a shutdown."""
+"""The interval of the periodic work in seconds. The directories of the shells are saved this often, in case the agent
+crashes."""
 
 
 class Maintenance:
-    """Does an agent's periodic work. `keep_awake`: keep the machine awake while a terminal or a phone is active."""
+    """Does an agent's periodic work.
+
+    `keep_awake`: keep the machine awake while a terminal prints or a phone is connected.
+    """
 
     def __init__(self, tabs: Tabs, sessions: Sessions, ledger: Ledger, *, keep_awake: bool) -> None:
         self._tabs = tabs
@@ -47,7 +50,8 @@ class Maintenance:
     def _work(self) -> None:
         """Do the periodic work once.
 
-        Not part of `run`, whose local variables live until the next time and would keep a closed session.
+        This is a method of its own because a local variable of `run` would keep a closed session alive during the next
+        sleep.
         """
         self._save_directories()
         self._tabs.adopt_unclaimed()
@@ -56,7 +60,7 @@ class Maintenance:
             session.transports.check_inbound()
 
     def session_closed(self) -> None:
-        """Collect garbage with the next periodic work, since a closed session leaves reference cycles."""
+        """Schedule a garbage collection for the next periodic work, since a closed session leaves reference cycles."""
         self._garbage_due = True
 
     def _save_directories(self) -> None:

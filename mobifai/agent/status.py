@@ -1,4 +1,4 @@
-"""Builds the agent's `AgentStatus` (see `health/status.py`), and the message with its main figures for a phone."""
+"""Builds the agent's `AgentStatus` (see `health/status.py`), and the message with its main figures for phones."""
 
 import asyncio
 import os
@@ -21,11 +21,12 @@ from mobifai.terminals.terminal import Terminal
 from mobifai.transport.relay_address import RelayTarget
 
 REUSE_SECONDS = 1.0
-"""For how many seconds a phone's health requests reuse the figures of the process. Reading these figures takes
+"""How long, in seconds, the figures of the process are reused to answer phones' health requests. Reading them takes
 milliseconds, and the phone page asks repeatedly."""
 
 _PROGRESS = tuple(PairingStage)
-"""The stages of a pairing, in their order. The status shows the stage of the registration that has come furthest."""
+"""The stages of a pairing in their order. Of all registrations, the status shows the stage that comes last in this
+order."""
 
 
 def phone_status(session: Session) -> PhoneStatus:
@@ -44,7 +45,10 @@ def phone_status(session: Session) -> PhoneStatus:
 
 
 class StatusReader:
-    """Reads the agent's status. Its caller sets `last_check`, the last health check, which is part of the status."""
+    """Reads the agent's status.
+
+    `last_check` is the last health check, which is part of the status. Its setter is `Vitals.checked`.
+    """
 
     def __init__(
         self,
@@ -72,13 +76,14 @@ class StatusReader:
         self.last_check: HealthCheck | None = None
 
     def phones(self) -> tuple[PhoneStatus, ...]:
-        """Return the status of each phone with an open session, oldest first. Cheap enough for every keystroke."""
+        """Return the status of each phone with an open session, oldest session first. This takes little time."""
         return tuple(map(phone_status, self._sessions.open))
 
     def read(self, reuse_seconds: float = 0.0) -> AgentStatus:
-        """Read the status. Figures of the process are reused if they are less than `reuse_seconds` old.
+        """Read and return the status.
 
-        Raises OSError if these figures can't be read.
+        Figures of the process are reused if they are less than `reuse_seconds` old. Raises OSError if they can't be
+        read.
         """
         phones = self.phones()
         return AgentStatus(
@@ -106,7 +111,7 @@ class StatusReader:
         return health_message(self.read(REUSE_SECONDS))
 
     def _pairing_phone(self) -> PhoneStatus:
-        """Return the status of the phone that pairs but is not connected yet. `phone` is None if there is none."""
+        """Return the status of the phone that pairs but is not connected yet. Its `phone` is None if no phone pairs."""
         members = self._sessions.members
         return PhoneStatus(phone=members[-1].device_id if members else None)
 
@@ -149,9 +154,9 @@ def health_message(status: AgentStatus) -> messages.Health:
 
 
 def _bound_state(entry: Entry) -> messages.BoundState:
-    """Convert the use of a limit for a phone: `used` and `capacity` are sums over all containers of the limit.
+    """Convert the entry of a limit to a message for phones.
 
-    `peak` is that of the fullest container.
+    `used` and `capacity` are sums over all containers of the limit. `peak` is that of the fullest container.
     """
     return messages.BoundState(
         name=entry.name,

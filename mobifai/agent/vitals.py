@@ -1,4 +1,4 @@
-"""The agent as the health check sees it: its status, tests of its connections, and repairs of these."""
+"""The agent as the health check uses it: its status, tests of its connections, and the repair of these connections."""
 
 import math
 from typing import Protocol
@@ -11,18 +11,21 @@ from mobifai.session.sessions import Sessions
 from mobifai.transport.relay_address import RelayTarget
 
 QUIET_SECONDS = 30.0
-"""A restart of the agent disturbs nobody if no phone was sent output for this many seconds."""
+"""How long, in seconds, no connected phone must have been sent output before a restart of the agent disturbs nobody."""
 
 
 class KeeperControl(Protocol):
-    """The agent's access to its keeper, the process that holds the shells while the agent restarts."""
+    """The agent's access to its keeper, the process that owns the shells and keeps them while the agent restarts."""
 
     @property
     def pid(self) -> int | None:
         """The process id of the keeper, or None if there is no keeper."""
 
     def restart(self) -> bool:
-        """Restart the agent, while the keeper holds its terminals. Without a keeper, do nothing and return False."""
+        """Restart the agent, while the keeper keeps its terminals. Return True.
+
+        Without a keeper, do nothing and return False.
+        """
 
 
 class Vitals:
@@ -55,9 +58,9 @@ class Vitals:
     async def relay_round_trip(self) -> float | None:
         """Return the round-trip time of an echo on the relay connection, in seconds; None if the connection is closed.
 
-        If the relay runs in this process, the echo shows only that its queues and this event loop respond; `mobifai
-        doctor` tests whether the relay can be reached from outside. A relay that does not know `relay:echo` is sent an
-        HTTP request instead. Raises TimeoutError if the relay does not answer.
+        If the relay runs in this process, the echo shows only that the relay's queues and this event loop respond;
+        `mobifai doctor` tests whether the relay can be reached from outside. A relay that does not support `relay:echo`
+        is sent an HTTP request instead. Raises TimeoutError if the relay does not answer.
         """
         if not self._registration.transport.open:
             return None
@@ -75,7 +78,7 @@ class Vitals:
         self._registration.transport.drop()
 
     def drop_channel(self, phone: str) -> None:
-        """Drop a phone's data channel. The relay carries the phone's messages until a new channel is negotiated."""
+        """Close a phone's data channel. The relay carries the phone's messages until a new channel is negotiated."""
         for session in self._sessions.open:
             if session.device_id == phone:
                 session.transports.drop_channel()
@@ -86,5 +89,8 @@ class Vitals:
         return not self._assistant.is_busy and min(idle, default=math.inf) > QUIET_SECONDS
 
     def restart(self) -> bool:
-        """Restart the agent if a keeper holds the shells. Without a keeper, do nothing and return False."""
+        """Restart the agent if a keeper holds the shells, and return True.
+
+        Without a keeper, do nothing and return False.
+        """
         return self._keeper.restart()
