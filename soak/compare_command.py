@@ -1,5 +1,6 @@
-"""The command `mobifai soak compare`. It is no subcommand of a click group: `soak` takes the names of scenarios as
-arguments.
+"""The command `mobifai soak compare`.
+
+It is not a subcommand of a click group, because the arguments of `mobifai soak` are names of scenarios.
 """
 
 from pathlib import Path

@@ -14,7 +14,7 @@ LONGEST = 366 * 86_400
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
-    """A duration as `90s`, `2m`, `1h30m`, `24h` or `7d`, converted to seconds."""
+    """A duration such as `90s`, `2m`, `1h30m`, `24h` or `7d`, converted to seconds."""
 
     name = "time"
 
@@ -49,7 +49,10 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 
 
 def duration_text(seconds: float) -> str:
-    """Return the text that `Duration` converts to exactly these seconds, in the largest unit that divides them."""
+    """Return `seconds` as text such as `90s` or `2h`, in the largest unit in which it is a whole number.
+
+    `Duration` converts the text back to exactly the same number.
+    """
     for unit in ("d", "h", "m"):
         if seconds >= _UNITS[unit] and seconds % _UNITS[unit] == 0:
             return f"{int(seconds) // _UNITS[unit]}{unit}"
@@ -57,5 +60,5 @@ def duration_text(seconds: float) -> str:
 
 
 def number_text(number: float) -> str:
-    """Return the shortest text from which `float` makes the same number; whole numbers have no decimal point."""
+    """Return a text that `float()` converts back to exactly `number`. Whole numbers have no decimal point."""
     return str(int(number)) if float(number).is_integer() else repr(float(number))

@@ -1,4 +1,4 @@
-"""The message about an error that only a bug of this command can cause."""
+"""The message for an unexpected error, which can only be a bug of MobiFai."""
 
 
 def internal_error(error: Exception) -> str:

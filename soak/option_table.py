@@ -21,12 +21,17 @@ MOST_MESSAGE: Final = 2000
 
 
 class OptionsError(click.UsageError):
-    """Options that are invalid, alone or together. The exit status is 2. File names in the message may contain any
-    characters.
+    """Options are invalid, alone or in combination. The exit status is 2.
+
+    The message may be given with names of files that are not safe to print.
     """
 
     def __init__(self, message: str, ctx: click.Context | None = None) -> None:
-        """Create the error, with a message that is safe to print."""
+        """Create the error.
+
+        Characters of `message` that are not safe to print are replaced, and a message of more than MOST_MESSAGE
+        characters is cut.
+        """
         super().__init__(one_line(message.encode(errors="backslashreplace").decode(), MOST_MESSAGE), ctx)
 
 
@@ -40,8 +45,9 @@ def usable(make: Callable[[], T]) -> T:
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """A mode of a command. It accepts the parameters in `takes` and requires those in `needs`. `why` says why it
-    accepts no others.
+    """A mode of a command. It accepts the parameters in `takes` and requires those in `needs`.
+
+    `why` is the reason, for error messages, why the mode accepts no other parameters.
     """
 
     takes: frozenset[str]
@@ -51,18 +57,19 @@ class Mode:
 
 @dataclass(frozen=True, slots=True)
 class OptionTable:
-    """The modes of a command, by the parameter that selects each. If several of these are given, the first one in
-    `modes` counts.
+    """The modes of a command, by the name of the parameter that selects each. The default mode has the key `""`.
 
-    Of the parameters in a key of `alternatives`, at most one may be given. The value says why.
+    If the parameters of several modes are given, the first of these modes is selected. Each key of `alternatives` is a
+    group of parameters of which at most one may be given. Its value is the reason, for error messages.
     """
 
     modes: Mapping[str, Mode]
     alternatives: Mapping[tuple[str, ...], str] = field(default_factory=dict)
 
     def check(self, context: click.Context) -> str:
-        """Return the name of the mode that the command line selects. Raises OptionsError if parameters are missing or
-        exclude each other.
+        """Return the name of the mode that the command line selects.
+
+        Raises OptionsError if required parameters are missing, or if parameters exclude each other or the mode.
         """
         given = dict(_given(context))
         name = next((name for name in self.modes if name in given), "")

@@ -15,7 +15,7 @@ MOST_PHONES = 16
 
 
 class NumberInRange(click.ParamType, Generic[N]):  # type: ignore[type-arg,unused-ignore]
-    """A finite number in a closed range between whole numbers."""
+    """A finite number in a closed range whose two ends are whole numbers."""
 
     name = "number"
 
@@ -50,7 +50,7 @@ class PathName(click.Path):
         super().__init__(path_type=Path, **more)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the path. Fails if the path is empty."""
+        """Return the path. Raises click.BadParameter, for example if the path is empty."""
         if value in ("", b""):
             self.fail("expected a path; found an empty one: name a file or directory", param, ctx)
         return super().convert(value, param, ctx)

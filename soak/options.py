@@ -50,7 +50,7 @@ MODES: Final[Mapping[str, Mode]] = MappingProxyType(
         ),
     }
 )  # fmt: skip
-"""The modes of `mobifai soak`, by the parameter that selects each. The default mode is the last."""
+"""The modes of `mobifai soak`, by the parameter that selects each. The key of the default mode is `""`."""
 
 TABLE: Final = OptionTable(MODES, {_LENGTH: "each says how long the run is"})
 

@@ -1,4 +1,7 @@
-"""Standard output of a command that has its own exit statuses. A failed write must not look like a result."""
+"""Writes to standard output for commands whose exit status is a result, such as 1 for a leak.
+
+If the output can't be written, the exit status is that of a failure, so that it can't be taken for a result.
+"""
 
 import errno
 import io
@@ -14,7 +17,10 @@ from mobifai.errors import CommandError
 from soak.gauges.results import EXIT_STATUS
 
 NOT_WRITTEN: Final = EXIT_STATUS["failed"]
-"""The exit status that replaces 0 if the output or the report can't be written."""
+"""The exit status of a command whose output or report can't be written.
+
+It replaces status 0. If the output can't be written, it replaces status 1 too.
+"""
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
@@ -39,8 +45,9 @@ def show(text: str | bytes, status: int) -> int:
 
 
 def rendered(text: Any) -> str:
-    """Return the characters to print for a text of the library rich. Colours are included only if standard output is a
-    terminal.
+    """Return the characters to print for `text`, an object that the library rich can render.
+
+    They include colours only if standard output is a terminal.
     """
     from rich.console import Console  # noqa: PLC0415 - signals are handled before anything heavy is imported
 
@@ -51,10 +58,10 @@ def rendered(text: Any) -> str:
 
 @contextmanager
 def checked_output() -> Iterator[None]:
-    """Replace the OSError that click raises in this scope if it can't print a text such as `--help`.
+    """Convert an OSError in this scope, from printing a text such as `--help`, to an exception with an exit status.
 
     Raises Exit with status 0 if the reader has closed the pipe, and CommandError with status 3 if the disk is full or
-    fails.
+    fails. Any other OSError is not converted.
     """
     try:
         yield

@@ -1,7 +1,7 @@
 """Quotes words for a shell, so that a command can be copied from any output as one line.
 
-Characters that are not visible as themselves (control characters, line ends, direction marks, bytes that are not
-text) are written as octal numbers in `$'...'`, which bash, zsh, ksh and the POSIX shell of 2024 read.
+Invisible characters (control characters, line ends, direction marks) and bytes that are not text are written as escape
+sequences in `$'...'`. Bash, zsh, ksh and the shells of POSIX.1-2024 understand this form.
 """
 
 import shlex

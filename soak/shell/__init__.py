@@ -13,7 +13,10 @@ COMMAND = f"/bin/sh {shlex.quote(str(SCRIPT))}"
 """The command that starts the program: the value of `mobifai serve --shell`."""
 
 GREETING = "soak é€😀\n".encode()
-"""The first output of the program. Send no input before it, because the kernel would echo that input."""
+"""The first output of the program.
+
+Send no input before this output has arrived, because the kernel would echo the input.
+"""
 
 _REST = " é€😀 ...............................................\n".encode()
 LINE_BYTES = 7 + len(_REST)
@@ -50,12 +53,15 @@ def echo(text: str) -> tuple[TypedLine, TypedLine]:
 
 
 def size(cols: int, rows: int) -> TypedLine:
-    """Return input that makes the program print its terminal's size, and the expected output: rows first."""
+    """Return input that makes the program print the size of its terminal, and the expected output.
+
+    The output is the number of rows, a space and the number of columns.
+    """
     return TypedLine("size\n", f"{rows} {cols}\n".encode())
 
 
 def leave(status: int = 0) -> TypedLine:
-    """Return input that ends the program."""
+    """Return input that ends the program with the exit status `status`."""
     return TypedLine(f"exit {status}\n", b"")
 
 
