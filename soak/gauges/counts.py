@@ -11,7 +11,10 @@ import msgspec
 
 
 class CyclePurpose(StrEnum):
-    """Why a cycle runs. TRACED cycles run in a memray window. Gauges are judged by JUDGED cycles only."""
+    """The purpose of a cycle.
+
+    WARM_UP cycles fill caches, and TRACED cycles run in a memray window. Gauges are judged only by JUDGED cycles.
+    """
 
     WARM_UP = "warm-up"
     JUDGED = "judged"
@@ -43,27 +46,31 @@ class CycleCounts(msgspec.Struct, frozen=True):
 
     @property
     def as_confirmation(self) -> "CycleCounts":
-        """The same counts, with all cycles counted as confirmation cycles, which are not judged cycles of the run."""
+        """Counts in which all these cycles are confirmation cycles.
+
+        The numbers of blocks and rounds are 0, because a confirmation adds none to the run.
+        """
         return CycleCounts(confirmation_cycles=self.cycles)
 
 
 def total(parts: Iterable[CycleCounts], rounds: int = 0) -> CycleCounts:
-    """Return the sum of the counts in `parts`, except that its number of rounds is `rounds`."""
+    """Return the sum of the counts in `parts`, with `rounds` as its number of rounds."""
     added = sum(parts, CycleCounts())
     return msgspec.structs.replace(added, rounds=rounds)
 
 
 def fewest(by_scenario: Mapping[str, int], planned: Iterable[str]) -> int:
-    """Return the smallest number in `by_scenario` of the scenarios in `planned`; 0 if one of these has not begun.
+    """Return the smallest number in `by_scenario` among the scenarios in `planned`; 0 if one of these is missing.
 
-    `by_scenario` has the number of cycles, or of blocks, of each scenario.
+    `by_scenario` has the number of cycles, or of blocks, of each scenario that has begun.
     """
     return min((by_scenario.get(name, 0) for name in planned), default=0)
 
 
 def cycles_for(blocks: int, counts: CycleCounts, usual: int = 20) -> int:
-    """Return about how many cycles `blocks` blocks have, estimated from `counts`. Before any block has run, a block has
-    `usual` cycles.
+    """Return about how many cycles `blocks` blocks have, estimated from `counts`.
+
+    If `counts` has no blocks yet, a block is assumed to have `usual` cycles.
     """
     return blocks * (ceil(counts.judged_cycles / counts.blocks) if counts.blocks else usual)
 

@@ -49,7 +49,7 @@ class Sample:
 
 
 AGENT: Final = "agent"
-"""The process whose gauges have no prefix."""
+"""The name of the process whose gauges have no prefix."""
 
 GAUGES: Final[Mapping[str, Gauge]] = {
     # inside a process
@@ -76,7 +76,11 @@ GAUGES: Final[Mapping[str, Gauge]] = {
     "rss.bytes": Gauge("bytes", GaugeKind.BUDGET),
     "uncollected": Gauge("objects", GaugeKind.BUDGET),
 }
-"""The gauges by family. `types`: objects by type. `canaries`: objects that must end with a phone or a terminal."""
+"""The gauges by family.
+
+`types` counts objects by type, `canaries` the objects that must end with a phone or a terminal, `instances` the
+containers of the ledger, and `uncollected` the objects that the garbage collection before a count has found.
+"""
 
 
 def gauge_of(name: str) -> Gauge:
@@ -101,16 +105,16 @@ def prefix_of(name: str) -> str:
 
 
 def process_of(name: str) -> str:
-    """Return the process to which a value belongs: `keeper` for `keeper/tasks`, and `agent` for a name without a
-    process.
+    """Return the process to which a value belongs: `keeper` for `keeper/tasks`, `agent` for a name without a process.
 
-    The name of a value that covers all processes together has no process either.
+    It is also `agent` for a value that covers all processes together, such as `children.bytes`.
     """
     return prefix_of(name).rstrip("/") or AGENT
 
 
 def of_process(process: str, values: Mapping[str, float]) -> dict[str, float]:
-    """Return values of the process `process` under the names that they have in a `Sample`: `tasks` becomes
-    `keeper/tasks`.
+    """Return `values` with the name of their process added to each name, as in a `Sample`.
+
+    For the process `keeper`, `tasks` becomes `keeper/tasks`.
     """
     return {f"{process}/{name}": value for name, value in values.items()}

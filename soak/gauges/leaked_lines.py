@@ -19,9 +19,11 @@ SECONDS = 60.0
 async def leaked_lines(file: Path, temporary: Path) -> list[dict[str, Any]]:
     """Return the lines of code that kept the most memory in a memray window; [] if the window can't be read.
 
-    Each line is a dictionary with its place (`line`), `bytes` and the number of `allocations`. `temporary` is the
-    temporary directory of the process that reads the window. If the harness is killed, `soak.harness.cleanup`
-    recognizes that process by this directory, and kills it.
+    Each line is a dictionary: `line` is the text `FILE:LINE FUNCTION`, `bytes` is the memory that was still allocated
+    at the end of the window, and `allocations` is the number of these allocations. There are at most MOST_LINES lines.
+
+    `temporary` is the temporary directory of the process that reads the window. If the harness is killed,
+    `soak.harness.cleanup` recognizes that process by this directory, and kills it.
     """
     command = module_command("soak.gauges.leaked_lines", str(file.absolute()))
     environment = helper_environment(temporary)

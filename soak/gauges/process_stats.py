@@ -36,7 +36,7 @@ def process_values(pid: int, label: str = "") -> dict[str, float]:
 
 
 def map_values(pid: int) -> dict[str, float]:
-    """Return the number of memory maps of a process; {} if it is unknown.
+    """Return the number of memory maps of a process, as `maps`; {} if it is unknown.
 
     The kernel merges adjacent private maps, so a new map does not always increase the number.
     """
@@ -53,7 +53,10 @@ def is_alive(pid: int) -> bool:
 
 
 def budgets(pid: int) -> dict[str, float]:
-    """Return the resident and the virtual memory of a process in bytes, which are never judged; {} if it has ended."""
+    """Return the resident memory of a process as `rss.bytes`, and its virtual memory as `maps.bytes`.
+
+    Return {} if the process has ended. These two values are never judged.
+    """
     with suppress(psutil.Error):
         memory = psutil.Process(pid).memory_info()
         return {"rss.bytes": memory.rss, "maps.bytes": memory.vms}
@@ -61,10 +64,11 @@ def budgets(pid: int) -> dict[str, float]:
 
 
 def family_values(mark: Path, counted: Collection[int]) -> dict[str, float]:
-    """Count the processes whose temporary directory is `mark`, orphans included. Return their number by program, and
-    the bytes of memory that they do not share.
+    """Count the processes whose temporary directory is `mark`, including orphans.
 
-    The memory of the processes in `counted` (process ids) is not added, because these are counted from inside.
+    Return their number by program (`processes:PROGRAM`), and the bytes of memory that only one process uses
+    (`children.bytes`). The memory of the processes in `counted` (process ids) is not added, because these are counted
+    from inside.
     """
     names: collections.Counter[str] = collections.Counter()
     memory = 0
@@ -85,7 +89,10 @@ def marked(mark: Path) -> Iterator[psutil.Process]:
 
 
 def zombies(root: int) -> dict[str, float]:
-    """Return how many descendants of the process `root` have ended but were not waited for; {} if `root` has ended."""
+    """Return the number of zombies among the descendants of the process `root`, as `zombies`.
+
+    A zombie has ended, but its parent has not waited for it. Return {} if `root` has ended.
+    """
     with suppress(psutil.Error):
         children = psutil.Process(root).children(recursive=True)
         return {"zombies": sum(_is_zombie(child) for child in children)}
@@ -99,8 +106,9 @@ def _is_zombie(process: psutil.Process) -> bool:
 
 
 def disk_values(folders: Mapping[str, Path]) -> dict[str, float]:
-    """Return the number of files in each of `folders` (by label), and of rows in each table of the SQLite databases in
-    them.
+    """Return the number of files in each of `folders` (`files:LABEL`), and of rows in each table (`rows:FILE/TABLE`).
+
+    The keys of `folders` are the labels. The tables are those of all SQLite databases in the folders.
     """
     values: dict[str, float] = {}
     for label, folder in folders.items():

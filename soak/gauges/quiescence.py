@@ -21,8 +21,9 @@ class NotAtRest(MobiFaiError):
 
 
 async def everybody_gone(status: Callable[[], Awaitable[Mapping[str, Any]]], seconds: float) -> None:
-    """Wait until the agent's status has no phone and no terminal. Raises NotAtRest after `seconds`, and the StateError
-    of `status`.
+    """Wait until the agent has no phone and no terminal, according to its status, which `status` returns.
+
+    Raises NotAtRest after `seconds`, and StateError if `status` does.
     """
     latest: Mapping[str, Any] = {}
     try:
@@ -39,11 +40,13 @@ async def everybody_gone(status: Callable[[], Awaitable[Mapping[str, Any]]], sec
 async def at_rest(
     count: Callable[[], Awaitable[Counted]], expected: Mapping[str, float] | None, seconds: float
 ) -> Counted:
-    """Count an agent repeatedly until it is at rest. Return the last count.
+    """Count an agent with `count` until it is at rest. Return the last count.
 
-    The agent is at rest when two successive counts have the same number of objects and the same `steady_part`, and
-    this part equals `expected` (None: it may have any value). The pause between two counts gets longer. After
-    `seconds`, the last count is returned although the agent is not at rest.
+    The agent is at rest when two counts in a row have the same number of objects and the same `steady_part`, and this
+    part equals `expected`. If `expected` is None, the part may have any value.
+
+    The pause between two counts gets longer. After `seconds`, the last count is returned even if the agent is not at
+    rest.
     """
     clock = asyncio.get_running_loop().time
     end, pause = clock() + seconds, PAUSE_SECONDS

@@ -19,7 +19,11 @@ ATTACHED: Final = "attached"
 """The scenario name of a run that watched a running agent."""
 
 SoakVerdict = Literal["held", "leak", "breach", "failed", "inconclusive", "unfinished"]
-"""`unfinished`: written during the run, without a finding so far. If the run is killed, this verdict remains."""
+"""The verdict of a run. `breach`: a limit was exceeded.
+
+`unfinished`: the report was written during the run, which has no finding so far. If the run is killed, this verdict
+remains.
+"""
 
 EXIT_STATUS: dict[SoakVerdict, int] = {
     "held": 0,
@@ -35,9 +39,10 @@ EXIT_STATUS: dict[SoakVerdict, int] = {
 class Installed(StrEnum):
     """How MobiFai was installed.
 
-    `checkout`: a git work tree that tracks it. `editable`: a source tree without git. `repository`: pip, from a version
-    control system. `archive`: a wheel or source archive, by path or URL. `directory`: a copied source tree. `index`: a
-    package index, or an installer that does not say.
+    `checkout`: run from a git work tree whose files include MobiFai. `editable`: run from a source tree without git.
+    `repository`: installed by pip from a version control system. `archive`: installed from a wheel or source archive,
+    by path or URL. `directory`: installed from a source tree, which was copied. `index`: installed from a package
+    index, or by an installer that does not record the source.
     """
 
     CHECKOUT = "checkout"
@@ -62,8 +67,9 @@ class Product(msgspec.Struct, frozen=True):
 
 
 class BoundOutcome(StrEnum):
-    """The state of a limit. UNFILLED: the limit never reached its capacity, so nothing is known about its behaviour
-    there.
+    """The state of a limit. HELD: it was filled to its capacity and not exceeded. BROKEN: it was exceeded.
+
+    UNFILLED: the limit never reached its capacity, so nothing is known about its behaviour there.
     """
 
     HELD = "held"
@@ -72,10 +78,10 @@ class BoundOutcome(StrEnum):
 
 
 class BoundResult(msgspec.Struct, frozen=True):
-    """The result of one limit over the whole run. `peak` and `evicted` are in `unit`.
+    """The result of one limit over the whole run. `capacity`, `peak` and `evicted` are in `unit`.
 
-    `why` says what filled the limit, or why nothing did. `capacity` is the tested value, which may be below the default
-    in a provocation.
+    `why` says what filled the limit, or why nothing filled it. `capacity` is the tested value, which may be below the
+    default in a provocation.
     """
 
     name: str
@@ -93,8 +99,10 @@ class BoundResult(msgspec.Struct, frozen=True):
 
 
 class RestResult(msgspec.Struct, frozen=True):
-    """A count without phones, after the warm-up (`before`) and at the end (`after`). `reason` says why the result is
-    unknown.
+    """The result of one count that must return to its earlier value when no phone is connected.
+
+    `before` is the count after the warm-up, and `after` is the count at the end. `reason` explains the state, for
+    example why the result is unknown.
     """
 
     name: str
@@ -107,8 +115,10 @@ class RestResult(msgspec.Struct, frozen=True):
 
 
 class GaugeResult(msgspec.Struct, frozen=True):
-    """The result of one gauge. `per_cycle` is its rise for each cycle. `smallest_leak` is the smallest rise for each
-    cycle that would have been found. Both are null if the gauge was not judged, but gauges that are only shown have a
+    """The result of one gauge.
+
+    `per_cycle` is the rise of the gauge for each cycle. `smallest_leak` is the smallest rise for each cycle that would
+    have been found. Both are null if the gauge was not judged. As an exception, a gauge that is only shown has a
     `per_cycle`.
 
     `reason` says why the result is unknown, or how a suspicion was cleared.
@@ -126,8 +136,9 @@ class GaugeResult(msgspec.Struct, frozen=True):
 class FindingResult(msgspec.Struct, frozen=True):
     """A finding.
 
-    `kind`: `bound`, `rest`, `canary`, `growth`, `process`, `integrity`, `failure` or `harness`. `replay` is the command
-    that reproduces the finding. `detail` says what was expected and what was found.
+    `kind`: `bound`, `rest`, `canary`, `growth`, `process`, `integrity`, `failure` or `harness`. `per_cycle` is the
+    growth for each cycle and `per_24h` the projected growth in a day, both in `unit`. `replay` is the command that
+    reproduces the finding. `detail` says what was expected and what was found.
     """
 
     kind: str
@@ -141,7 +152,10 @@ class FindingResult(msgspec.Struct, frozen=True):
 
 
 class TrafficResult(msgspec.Struct, frozen=True):
-    """All bytes typed and printed. `lost` counts bytes that were lost, duplicated or reordered."""
+    """The bytes that phones have typed (`bytes_sent`), and the bytes of output that they have received.
+
+    `lost` counts the bytes of output that were lost, duplicated or reordered.
+    """
 
     bytes_sent: int = 0
     bytes_received: int = 0
@@ -155,8 +169,10 @@ class TrafficResult(msgspec.Struct, frozen=True):
 
 
 class Phase(StrEnum):
-    """The phase that a scenario has reached. JUDGED: all its gauges were judged. CONFIRMED: a confirmation has also
-    judged the suspected gauges.
+    """The phase that a scenario has reached.
+
+    RUNNING: its warm-up is complete. JUDGED: all its gauges were judged. CONFIRMED: a confirmation has also judged the
+    suspected gauges.
     """
 
     WARM_UP = "warm-up"
@@ -166,10 +182,11 @@ class Phase(StrEnum):
 
 
 class ScenarioResult(msgspec.Struct, frozen=True):
-    """The result of one scenario. `judged_blocks` counts the blocks of one process: in a resumed run, of the longest
-    part.
+    """The result of one scenario.
 
-    `duration_s` is the time spent on cycles. `reason` says why the result is unknown.
+    `judged_blocks` is the number of judged blocks in one process. Each part of a resumed run has its own processes, so
+    the number is that of the part with the most blocks. `duration_s` is the time spent on cycles. `reason` says why the
+    result is unknown.
     """
 
     name: str
@@ -197,7 +214,7 @@ class Report(msgspec.Struct, frozen=True):
 
     `environment` has platform, Python, C library, CPUs and library versions. `notes` are sentences for the reader, for
     example on what could not be measured and why. `harness` has the gauges of the harness itself. `counts` are the sums
-    over all scenarios.
+    over all scenarios. `segments` is the number of parts of a run that was resumed, otherwise 1.
     """
 
     verdict: SoakVerdict
@@ -225,7 +242,11 @@ class Report(msgspec.Struct, frozen=True):
     scenarios: list[ScenarioResult] = []
     harness: list[GaugeResult] = []
     memory: list[dict[str, Any]] = []
-    """memray windows: when, how long, and which lines kept most memory."""
+    """A row for each line of code that kept memory in a memray window.
+
+    Each row has the window's `scenario`, start (`at`) and length (`seconds`), and the `line` with its `bytes` and
+    `allocations`.
+    """
     segments: int = 1
     notes: list[str] = []
     series: list[SeriesResult] = []

@@ -1,7 +1,7 @@
-"""Measures and judges the harness's own process with gauges that are also used for an agent. Owns the series of their
-values.
+"""Measures and judges the harness's own process, with gauges that are also used for an agent.
 
-The heap of the harness is shown but not judged, because it holds the series of the run, which fill up to their limit.
+Owns the series of the measured values. The heap of the harness is shown but not judged, because it holds these series
+and those of the run, which fill up to their limit.
 """
 
 import os
@@ -43,7 +43,10 @@ class SelfMonitor:
         self._rounds += 1
 
     def results(self) -> list[GaugeResult]:
-        """Return one result for each family of gauges. Its rate is the rise in a round of the run, not in a cycle."""
+        """Return one result for each family of gauges.
+
+        The rate of a result is the rise for each round of the run, not for each cycle.
+        """
         names: dict[str, list[str]] = {family: [] for family in (*JUDGED, *SHOWN)}  # bounded by the families
         for name in self._book.series:
             names.get(name.partition(":")[0], []).append(name)

@@ -15,16 +15,25 @@ MOST_POINTS: Final = 4096
 """Most points of one series."""
 
 MOST_NAMES: Final = 4096
-"""Most series of one book. Nearly all of them count a type; an agent has about 1,500 types, a keeper about 800."""
+"""Most series of one book.
+
+Nearly all of these series count the objects of one type. An agent has about 1,500 types, and a keeper about 800.
+"""
 
 MANY: Final = "types"
 """The family to which nearly all series belong."""
 
 FEW_POINTS: Final = 64
-"""Most points of each series of the family MANY: enough for nine intervals, and full after an hour instead of days."""
+"""Most points of a series of the family MANY: enough for the nine intervals of a judgement.
+
+With so few points, the series are full after an hour instead of days, and the harness stops growing then.
+"""
 
 MOST_TOGETHER: Final = 1 << 19
-"""Most points of all series of a book: 12 MiB. With more series, each may have fewer points."""
+"""Most points of all series of a book together: they need 12 MiB.
+
+If a book has so many series that this limit would be exceeded, each series may have fewer points.
+"""
 
 FEWEST_POINTS: Final = 8
 
@@ -91,8 +100,10 @@ class Series:
         return 0 if self._count == 0 else 1 + (self._count - 1) // self._stride
 
     def _room(self) -> int:
-        """Return how many points the arrays may hold. After the first halving, one less than the capacity, because the
-        newest point may be stored only outside the arrays.
+        """Return how many points the arrays may hold.
+
+        After the first halving, this is one less than the capacity, because the newest point may be stored outside the
+        arrays.
         """
         return self._capacity if self._stride == 1 else self._capacity - 1
 
@@ -171,5 +182,8 @@ class SeriesBook:
 
 
 def _is_smaller(value: float, than: float) -> bool:
-    """Return whether `value` is smaller than `than`. A value that was not measured is never smaller."""
+    """Return whether `value` is smaller than `than`.
+
+    A value that was not measured (NaN) counts as larger than every measured value.
+    """
     return value < than or (isnan(than) and not isnan(value))

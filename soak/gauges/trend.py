@@ -17,13 +17,19 @@ from soak.gauges.gauge import Gauge, GaugeKind
 from soak.gauges.state import BUDGET, NOT_HERE, Trend, too_few
 
 STRETCHES: Final = 9
-"""Intervals of a window: a base, and eight blocks that may rise. The level of an interval is its minimum."""
+"""Number of intervals into which a window is divided: the base, and eight that may rise.
+
+The level of an interval is its minimum.
+"""
 
 FEWEST_BLOCKS: Final = 4
 """Fewest blocks for a judgement of growth."""
 
 ONE_STEP: Final = 0.6
-"""Largest share of a rise that may be in one block. More is a cache, a late import or a resized dictionary."""
+"""Largest share of the total rise that may happen in one step.
+
+A larger step is not a leak, but a cache, a late import or a resized dictionary.
+"""
 
 LEAP: Final = 4.0
 """Least size of a leap, as a multiple of the median step. A leap is a step that is no part of a steady rise."""
@@ -32,7 +38,10 @@ LEAP_PART: Final = 0.25
 """Least size of a leap, as a share of the total rise. A step is a leap only if it is larger than both limits."""
 
 BELOW: Final = 0.25
-"""How far a block may be below the base, as a share of the rise. A base that is high by chance must not hide a leak."""
+"""How far a level may be below the base, as a share of the rise.
+
+Without this tolerance, a base that is high by chance would hide a leak.
+"""
 
 UNSTEADY_BLOCKS: Final = 1
 """Most blocks of a confirmation in which an amount may fail to rise. A count at rest may do so in half of the blocks.
@@ -42,7 +51,10 @@ SLIGHT: Final = 0.25
 """Steps that are smaller than this share of the average step do not count as a rise."""
 
 SLOWING: Final = 0.5
-"""Least rise of the second half, as a share of the rise of the first half. A cache that fills up slows down."""
+"""Least rise in the second half of a window, as a share of the rise in the first half.
+
+A smaller rise is that of a cache that fills up.
+"""
 
 SLOWER: Final = 0.6
 """Least rate in the confirmation, as a share of the first rate. It may be lower, because the warm-up is longer."""
@@ -54,10 +66,13 @@ CONFIRMATION: Final = 3
 """Blocks of a confirmation are about this many times as long as those of the run."""
 
 MARGIN: Final = 2.0
-"""Factor by which the observed noise is multiplied, so that the smallest leak would be found nine times in ten."""
+"""Factor by which the observed noise is multiplied when `smallest_leak` is computed.
+
+With this factor, a leak of that size is found nine times in ten.
+"""
 
 HALVINGS: Final = 16
-"""Number of bisections with which the smallest leak is searched."""
+"""Number of bisection steps in the search for the smallest leak."""
 
 CLEARLY: Final = 4.0
 """Least size of a clear rise, as a multiple of the threshold."""
@@ -75,10 +90,12 @@ Level: TypeAlias = tuple[int, float]
 class Judgement:
     """The judgement of one gauge in one window.
 
-    `total` and `threshold` are in the gauge's unit, `per_cycle` and `smallest_leak` in that unit for each cycle.
-    `smallest_leak` is the smallest steady leak that would have been noticed in this window. `blocks` is the number of
-    intervals after the base, `cycles` the length of the window. `reason` says why the result is unknown. One window is
-    never enough to convict: a gauge that rises in it is suspected.
+    `total` is the rise over the window, and `threshold` the least rise that counts, both in the gauge's unit.
+    `per_cycle` and `smallest_leak` are in that unit for each cycle. `smallest_leak` is the smallest steady leak that
+    would have been noticed in this window. `blocks` is the number of intervals after the base, and `cycles` the length
+    of the window. `reason` says why the result is unknown.
+
+    A judgement of one window never convicts: a gauge that rises in it is only suspected.
     """
 
     state: Trend
@@ -124,10 +141,11 @@ def _unknown(counted: int, measured: int, needed: int) -> tuple[Trend, str]:
 
 
 def convicted(first: Judgement, second: Judgement) -> bool:
-    """Return whether a confirmation (`second`: fresh process, new seed, longer warm-up and blocks) shows the same leak.
+    """Return whether the judgement `second`, of a confirmation, shows the same leak as `first`.
 
-    An amount must rise in nearly every block, without slowing down, and at a rate like that of `first`. A count at rest
-    must rise in at least every other block: a single increase is a pool or a late start, not a leak.
+    A confirmation has a fresh process, a new seed, a longer warm-up and longer blocks. An amount must rise in nearly
+    every block, without slowing down, and at a rate like that of `first`. A count at rest must rise in at least every
+    other block: a single increase is a pool or a late start, not a leak.
     """
     if not (first.suspicious and second.suspicious):
         return False
@@ -138,10 +156,11 @@ def convicted(first: Judgement, second: Judgement) -> bool:
 
 
 def is_warm(values: Sequence[float], gauge: Gauge | None = None) -> bool:
-    """Return whether a warm-up may end: in each of the last two blocks, the value rose by at most half the gauge's
-    floor.
+    """Return whether a warm-up may end: the value rose by at most half the gauge's floor in each of the last two
+    blocks.
 
-    Without a `gauge`, it must not have risen at all. `values` are the samples of the warm-up, one for each block.
+    Without a `gauge`, the value must not have risen at all. `values` are the samples of the warm-up, one for each
+    block.
     """
     slack = 0.0 if gauge is None else gauge.floor / 2
     return len(values) > 2 and all(after - before <= slack for before, after in pairwise(values[-3:]))
@@ -156,7 +175,7 @@ def is_even(values: Sequence[float]) -> bool:
 
 
 def is_clear(judgement: Judgement) -> bool:
-    """Return whether the rise in a confirmation is so large that the confirmation can end."""
+    """Return whether the rise in a confirmation is so large that the confirmation can end early."""
     return judgement.suspicious and judgement.total >= CLEARLY * max(judgement.threshold, 1)
 
 
@@ -230,7 +249,10 @@ def _is_steady(levels: Sequence[Level]) -> bool:
 
 
 def _comes_again(levels: Sequence[Level]) -> bool:
-    """Return whether a count rises repeatedly: in at least half of the blocks, up to the end, and never falls much."""
+    """Return whether a count rises repeatedly: in at least half of the blocks, and up to the end.
+
+    In no block may it fall by more than 1 or, if that is more, the average rise.
+    """
     steps = _steps(levels)
     often = 2 * sum(step > 0 for step in steps) >= len(steps)
     return often and min(steps) >= -max(1, _total(levels) / len(steps)) and _keeps_rising(levels, quantum=1)

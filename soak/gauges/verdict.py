@@ -29,7 +29,7 @@ ENOUGH_BLOCKS: Final = 8
 """Blocks that a scenario needs for the verdict that everything held."""
 
 ENOUGH_LOOKS: Final = 2 * FEWEST_BLOCKS + 1
-"""Samples at rest of a watched agent that are needed to judge two windows."""
+"""Number of samples at rest with which both halves of the watch of a running agent can be judged."""
 
 SECONDS_A_DAY: Final = 86_400.0
 
@@ -156,9 +156,10 @@ def gauges(
 ) -> list[GaugeResult]:
     """Return the result of each gauge after `blocks` blocks.
 
-    `first` has the judgements of the run by gauge, and `second` those of its confirmation (None: there was none). Every
-    process that was counted from inside also has a result for each gauge in REQUIRED that has no values: it is
-    unmeasured, or unjudged before the first block.
+    `first` has the judgements of the run by gauge, and `second` those of its confirmation (None: there was none).
+
+    In addition, every process that was counted from inside has a result for each gauge in REQUIRED that has no values.
+    This result is unmeasured, or unjudged before the first block.
     """
     processes = {"": None, **dict.fromkeys(prefix_of(name) for name in first if bare(name) in REQUIRED)}
     required = [f"{process}{name}" for process in processes for name in REQUIRED]
@@ -179,7 +180,11 @@ def leaks(
     scenario: str = "",
     replay: str = "",
 ) -> list[FindingResult]:
-    """Return a finding for every gauge that the confirmation convicts, most informative first."""
+    """Return a finding for every gauge that the confirmation convicts, most informative first.
+
+    `first` has the judgements of the run by gauge, and `second` those of its confirmation. `cycles_per_second` is used
+    to project the growth to a day. `replay` is the command that reproduces the findings.
+    """
     found = [
         _leak(name, one, second[name], cycles_per_second * SECONDS_A_DAY, scenario, replay)
         for name, one in first.items()
@@ -200,8 +205,9 @@ def gauge_result(
     scenario: str = "",
     blocks: int = ENOUGH_BLOCKS,
 ) -> GaugeResult:
-    """Return the result of the gauge `name`, whose judgement after `blocks` blocks is `first`. `second` is as in
-    `gauges`.
+    """Return the result of the gauge `name`, whose judgement after `blocks` blocks is `first`.
+
+    `second` has the judgements of the confirmation by gauge; it is None if there was no confirmation.
     """
     state, reason = first.state, first.reason
     if first.suspicious:
@@ -286,8 +292,9 @@ def conclude(
     scenarios: Sequence[ScenarioResult],
     planned: Iterable[str] = (),
 ) -> SoakVerdict:
-    """Return the verdict. The first that applies counts: failed, breach, leak, inconclusive, held. `planned` names the
-    requested scenarios.
+    """Return the verdict: the first of failed, breach, leak, inconclusive and held that applies.
+
+    `planned` names the requested scenarios. The verdict is held only if each of them has run enough blocks.
     """
     kinds = {finding.kind for finding in findings}
     if kinds & FAILED_KINDS:
