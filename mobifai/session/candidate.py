@@ -1,4 +1,7 @@
-"""A candidate: a paired phone that encrypts and has not proven its key yet. Until then, it gets no service."""
+"""A candidate: a paired phone that encrypts and has not yet proven that it holds its key.
+
+It gets no service until it has proven this.
+"""
 
 from dataclasses import replace
 from typing import Protocol
@@ -13,17 +16,20 @@ from mobifai.session.relay_registration import PairedPhone
 
 
 class CandidateOwner(Protocol):
-    """The owner of the candidates, which learns how the handshake of each one ended."""
+    """The owner of the candidates. It is notified of the result of each candidate's handshake."""
 
     def candidate_proven(self, candidate: "Candidate", features: Features) -> None:
-        """A candidate has proven its key. `features` are those that it shares with the agent."""
+        """Called when a candidate has proven that it holds its key.
+
+        `features` are those that phone and agent both list.
+        """
 
     def candidate_refused(self, candidate: "Candidate") -> None:
-        """A candidate can't prove its key. The reason was sent to it."""
+        """Called when the handshake has failed. The reason was already sent to the candidate."""
 
 
 class Candidate:
-    """A paired phone that has not proven its key yet."""
+    """A paired phone that has not yet proven that it holds its key."""
 
     def __init__(
         self,
@@ -40,7 +46,7 @@ class Candidate:
         )
 
     def receive(self, event: str, payload: object) -> None:
-        """Process an event of the phone, which the relay forwards. Only messages of the handshake are accepted."""
+        """Process an event of the phone, which the relay has forwarded. Only messages of the handshake are accepted."""
         if event not in SEALING:
             self.encryption.ignore(event)
             return
@@ -49,9 +55,10 @@ class Candidate:
             self._check(Features.common(proof.features))
 
     def _check(self, features: Features) -> None:
-        """Accept the phone, whose key is proven, unless the relay removed `bind` from the features that it forwarded.
+        """Accept the phone, which has proven its key, unless the relay has hidden the phone's feature `bind`.
 
-        `features` are from the encrypted handshake, so the phone itself has sent them.
+        `features` come from the encrypted handshake, so they are the phone's own. `phone.features` come through the
+        relay.
         """
         if features.binds and not self.phone.features.binds:
             self.encryption.refuse(Reason.BROKEN, "the relay hides what this phone can do")

@@ -14,9 +14,10 @@ from mobifai.terminals.tabs import Tabs
 
 @dataclass(frozen=True, slots=True)
 class SessionContext:
-    """The context of every session of an agent.
+    """The parts of an agent that every session uses.
 
-    `publish` receives the events of sessions; `offers` numbers the offers of data channels.
+    `health` returns the answer to a phone's `system:health`. `publish` is called with each event of a session. `offers`
+    yields the numbers of the offers of data channels.
     """
 
     ledger: Ledger

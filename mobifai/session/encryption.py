@@ -1,7 +1,7 @@
-"""End-to-end encryption with one phone over a relay: the handshake, and the transport on which everything is encrypted.
+"""End-to-end encryption with one phone through a relay: the handshake, and a transport that encrypts all messages.
 
-`protocol.e2e` decides about the handshake. This module sends its messages, limits its time and pins the phone's key;
-then it encrypts and decrypts. Owns the `E2eSession` and its timer.
+`protocol.e2e` decides the steps of the handshake. This module sends its messages, limits its time and pins the phone's
+key. After the handshake it encrypts and decrypts. Owns the `E2eSession` and the timer of the handshake.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from mobifai.transport.transport import Transport, TransportClosed
 _log = logging.getLogger(__name__)
 
 HANDSHAKE_SECONDS = 15.0
-"""Time limit of the handshake: two round trips, and key generation on a slow phone."""
+"""Time limit of the handshake in seconds. It has two round trips, and the phone, which may be slow, generates a key."""
 
 
 class Identity(NamedTuple):
@@ -35,17 +35,20 @@ class Identity(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """Why the agent has ended an encrypted session. The phone was sent the same, through the relay."""
+    """The reason for which the agent has ended an encrypted session.
+
+    The same reason was sent to the phone by the relay.
+    """
 
     reason: Reason
     message: str
 
 
 class EncryptedSession:
-    """The encryption with one phone. `relay` is the transport through the relay, on which messages are encrypted.
+    """The encryption with one phone. It is also a transport, which encrypts messages and sends them through `relay`.
 
-    `on_refused` is called once, if the session fails. `numbering` numbers the messages on all transports. As a
-    transport, this is closed until the phone has proven its key.
+    The transport is closed until the phone has proven that it holds its key. `on_refused` is called once, if the
+    handshake or the session fails. `numbering` numbers the messages of all transports of the session.
     """
 
     def __init__(
@@ -71,7 +74,7 @@ class EncryptedSession:
         self._timer = asyncio.get_running_loop().call_later(HANDSHAKE_SECONDS, self._timed_out)
 
     def close(self) -> None:
-        """Stop encrypting and decrypting, without a message to the phone. Idempotent."""
+        """Stop encrypting and decrypting. Send the phone no message about it. Idempotent."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -101,7 +104,10 @@ class EncryptedSession:
     # -- messages that the relay forwards
 
     def receive(self, event: str, payload: object) -> e2e.PhoneProven | None:
-        """Process a message of the handshake. Return the phone once it has proven who it is."""
+        """Process a message of the handshake.
+
+        Return the phone if this message proves that it holds its key, otherwise None.
+        """
         for command in self._state.receive(event, payload):
             match command:
                 case e2e.SendToPhone(reply, content):
@@ -116,9 +122,9 @@ class EncryptedSession:
         return None
 
     def decrypt(self, payload: object) -> bytes | None:
-        """Decrypt the frame in a payload of `e2e:sealed`.
+        """Decrypt the payload of an event `e2e:sealed`, and return the frame in it.
 
-        Return None if that fails, which ends the session, or if the session is not established.
+        Return None before the session is established, or if decryption fails. A failure ends the session.
         """
         ciphers = self._state.ciphers
         if ciphers is None:
@@ -131,7 +137,10 @@ class EncryptedSession:
             return None
 
     def ignore(self, event: str) -> None:
-        """Ignore an event that a phone with encryption does not send now. Warn once of an unencrypted one."""
+        """Ignore an event that a phone with encryption does not send now.
+
+        Log a warning for the first unencrypted event.
+        """
         if event in messages.SEALING:
             _log.debug("ignored the event %s, which the session with the phone does not accept now", event)
         elif not self._has_warned:
@@ -163,21 +172,22 @@ class EncryptedSession:
 
     @property
     def open(self) -> bool:
-        """Whether the phone has proven its key and the relay's transport is open."""
+        """Whether the phone has proven that it holds its key and the transport to the relay is open."""
         return self._state.ciphers is not None and self._relay.open
 
     def room_for_bulk(self, piece: int) -> bool:
-        """Return whether a chunk of `piece` bytes of output may be sent now."""
+        """Return whether a chunk of output of `piece` bytes can be sent now."""
         return self.open and self._relay.room_for_bulk(piece)
 
     def room_for_control(self) -> bool:
-        """Return whether a short message may be sent now."""
+        """Return whether a short message can be sent now."""
         return self.open and self._relay.room_for_control()
 
     def send(self, event: str, payload: object) -> None:
-        """Encrypt and send a message. Raises TransportClosed.
+        """Encrypt and send a message. Raises TransportClosed if the transport is closed or has no room.
 
-        If there is no room, the message is not encrypted, since each encrypted message has a number and has to arrive.
+        Room is checked before encrypting, because each encrypted message has a number and so can't be dropped. A
+        message that is too long for a phone is logged and not sent.
         """
         ciphers = self._state.ciphers
         if ciphers is None or not self._relay.open or not self._relay.room_for_control():

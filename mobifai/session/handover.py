@@ -1,31 +1,31 @@
 """The handover of a phone's messages from the relay to a data channel that has just opened.
 
-Messages that the relay still carries have to arrive first. So the handover waits until none is left to send to the
-relay, and until the relay has returned an echo that was requested after them. A legacy app also needs a moment until
-it listens on the channel. Owns one timer.
+Messages that were sent by the relay have to arrive first. So the handover waits until all of them have left the agent,
+and until the relay has returned an echo that was requested after them. With a legacy app, it also waits SETTLE_SECONDS,
+because such an app needs a moment until it listens on the channel. Owns one timer.
 """
 
 import asyncio
 from collections.abc import Callable
 
 SETTLE_SECONDS = 0.1
-"""Seconds from the opening of the channel to the first message on it (section 4). A phone installs its listeners
-meanwhile."""
+"""The seconds from the opening of the channel to the first message on it, for legacy apps (section 4 of the wire
+protocol). A legacy app installs its listeners in this time."""
 
 FLUSH_SECONDS = 2.0
-"""How long a relay may take to carry earlier messages. After that, replays are sent instead."""
+"""How long, in seconds, the relay may take to deliver earlier messages. After that, replays are sent instead."""
 
 _LOOK_SECONDS = 0.01
 
 _MARK = "until-channel:"
-"""The beginning of the text that the relay echoes."""
+"""The prefix of the text that the relay is asked to echo for a handover."""
 
 
 class ChannelHandover:
-    """Performs one handover at a time. `waits` returns whether messages still wait to be sent to the relay.
+    """Performs one handover at a time.
 
-    `go` switches to the channel. It is called once for each `begin`, unless `stop` is called first; its argument says
-    whether all earlier messages have arrived.
+    `waits` returns whether messages still wait to be sent to the relay. `go` is called to switch to the channel, once
+    for each `begin` unless `stop` is called first. Its argument says whether all earlier messages have arrived.
     """
 
     def __init__(self, waits: Callable[[], bool], go: Callable[[bool], None]) -> None:
@@ -39,14 +39,14 @@ class ChannelHandover:
 
     @property
     def pending(self) -> bool:
-        """Whether a handover has begun and not ended."""
+        """Whether a handover has begun and has not ended yet."""
         return self._timer is not None
 
     def begin(self, echo: Callable[[str], None] | None, *, listens: bool) -> None:
         """Begin a handover to a data channel that has just opened.
 
-        `echo` asks the relay for an echo; None if the relay sends none, or carries no messages. `listens`: the phone
-        receives messages on a data channel as soon as that opens.
+        `echo` requests an echo of its argument from the relay. It is None if the relay has no echoes or is not in use.
+        `listens`: the phone receives messages on a data channel as soon as the channel opens.
         """
         self.stop()
         self._settle_seconds = 0.0 if listens else SETTLE_SECONDS
@@ -57,7 +57,7 @@ class ChannelHandover:
             echo(self._mark)
 
     def echoed(self, text: str) -> bool:
-        """Process an echo of the relay. Return whether it belongs to a handover."""
+        """Process an echo from the relay. Return whether a handover, current or earlier, has requested it."""
         if text == self._mark and self._timer is not None:
             self._mark = ""
             self._timer.cancel()
@@ -73,7 +73,7 @@ class ChannelHandover:
         self._go(flushed)
 
     def stop(self) -> None:
-        """End the handover without a call of `go`. Idempotent."""
+        """End the handover without calling `go`. Idempotent."""
         self._mark = ""
         if self._timer is not None:
             self._timer.cancel()

@@ -1,7 +1,8 @@
-"""One session's messages from the transport to their handlers: receive, decrypt, put in order, decode, dispatch.
+"""The path of one session's messages to their handlers: receive, decrypt, put in order, decode, dispatch.
 
 Messages by the relay and by the data channel take the same steps. Messages of a legacy app are accepted as the relay
-forwards them. Of a phone that encrypts, only encrypted messages are accepted; the relay forged all others.
+forwards them. From a phone that encrypts, only encrypted messages are accepted: it sends no others through the relay,
+so the relay must have forged them.
 
 Owns the messages that arrived early, and those that wait for their turn.
 """
@@ -30,27 +31,28 @@ from mobifai.transport.peer_connector import PeerConnector
 _log = logging.getLogger(__name__)
 
 SIGNALS = frozenset({"webrtc:answer", "webrtc:ice-candidate"})
-"""The messages of a phone about the data channel itself."""
+"""The events by which a phone negotiates a data channel."""
 
 
 class Failure(StrEnum):
     """The reason why a session or its data channel can't continue."""
 
     ENCRYPTION_HIDDEN = "encryption-hidden"
-    """The phone encrypts, and the relay removed that from the phone's features."""
+    """The phone encrypts, but the relay removed `e2e` from the features that the phone listed."""
     FLOODED = "flooded"
-    """The phone sends more than can be handled."""
+    """The phone sends more messages than the agent can handle."""
     ORDER_BROKEN = "order-broken"
     """Messages are lost or late. No later message is handled."""
     CHANNEL_STALLED = "channel-stalled"
-    """Messages on the data channel did not arrive in time, so it is considered dead."""
+    """Messages on the data channel did not arrive in time, so the channel is considered dead."""
 
 
 class Inbound:
-    """The pipeline of one session. `encryption` is None for a legacy app; `ordered`: messages are numbered.
+    """The pipeline of one session. It passes each message of the phone to its handler in `handlers`.
 
-    Messages about the data channel go to `connector`. The error of a message is sent to the phone by `outbound`, and
-    passed to `refused`; `failed` is called when the session can't continue.
+    `encryption` is None for a legacy app. `ordered`: the phone's messages are numbered. Messages about the data channel
+    go to `connector`. If a handler raises an error, the phone receives the error by `outbound`, and `refused` is called
+    with it. `failed` is called with a reason and a text when the session or its data channel can't continue.
     """
 
     def __init__(
@@ -85,7 +87,7 @@ class Inbound:
     # -- receive
 
     def from_relay(self, event: str, payload: object) -> None:
-        """Process an event of the phone, which the relay forwards."""
+        """Process an event of the phone, which the relay has forwarded."""
         if self._closed:
             return
         if self._encryption is None:
@@ -143,11 +145,11 @@ class Inbound:
         self._accept_each(ready)
 
     def channel_ended(self) -> None:
-        """Stop waiting for messages that were in flight on a data channel that ended."""
+        """Stop waiting for messages that were in flight on a data channel that has ended."""
         self._accept_all(self._ordering.arrivals.channel_lost())
 
     def _missing(self, way: Way) -> None:
-        """Report the failure of a path on which a message is missing and did not arrive in time."""
+        """Report a failure: a message is missing on the path `way`, and has not arrived in time."""
         if way is Way.RELAY:
             held = "the relay holds back messages that the phone sent before those on the data channel"
             self._failed(Failure.ORDER_BROKEN, held)

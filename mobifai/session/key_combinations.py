@@ -1,8 +1,8 @@
 """The user's own key combinations, which phones that encrypt share through the agent.
 
 Tapping a combination types into a terminal. So the agent accepts combinations only from phones whose key is pinned, and
-sends them only to those. Owns `keys.json` of the state directory (0600, written whole). Each combination names the
-phone that wrote it, so that revoking a phone removes its combinations.
+sends them only to such phones. Owns `keys.json` of the state directory (mode 0600, replaced as a whole). Each
+combination is stored with the id of the phone that wrote it, so that revoking this phone removes the combination.
 """
 
 import logging
@@ -22,7 +22,7 @@ from mobifai.state import write_secret
 _log = logging.getLogger(__name__)
 
 _JOINERS = frozenset("\u200c\u200d")
-"""Joiners and selectors without a width of their own, which are parts of letters and emoji."""
+"""Joiners without a width of their own, which are parts of letters and emoji."""
 
 
 class _Kept(msgspec.Struct, frozen=True):
@@ -49,20 +49,21 @@ class Combinations:
 
     @property
     def listed(self) -> tuple[messages.Combination, ...] | None:
-        """The combinations in their order; None if none were ever stored."""
+        """The combinations in the user's order; None if none were ever stored."""
         return None if self._kept is None else tuple(kept.combination for kept in self._kept)
 
     def replace(self, combinations: tuple[messages.Combination, ...], by: str) -> None:
-        """Replace all combinations with those of the phone `by`.
+        """Replace all combinations. `by` is the id of the phone that sent them.
 
-        Raises BadMessage, LimitReached or StateError; nothing has changed then.
+        A combination that was stored before and is unchanged keeps the phone that wrote it first. Raises BadMessage,
+        LimitReached or StateError; the stored combinations are unchanged then.
         """
         _check(combinations)
         writers = {kept.combination: kept.by for kept in self._kept or ()}
         self._keep(tuple(_Kept(one, writers.get(one, by)) for one in combinations))
 
     def forget(self, device_id: str) -> None:
-        """Remove the combinations of a phone that was revoked."""
+        """Remove the combinations that a phone wrote, since the phone was revoked."""
         left = tuple(kept for kept in self._kept or () if kept.by != device_id)
         if self._kept is None or len(left) == len(self._kept):
             return
@@ -100,7 +101,10 @@ class Combinations:
 
 
 class KeySync:
-    """Handles one session's requests about key combinations. `device_id` is the phone; `send` sends it the answers."""
+    """Handles one session's requests about key combinations.
+
+    `device_id` is the id of the phone. `send` sends the phone an event and its payload.
+    """
 
     def __init__(
         self, combinations: Combinations, rights: Rights, device_id: str, send: Callable[[str, object], None]
@@ -112,16 +116,16 @@ class KeySync:
 
     @property
     def handlers(self) -> messages.KeyHandlers:
-        """The handlers of the phone's messages about key combinations."""
+        """The handlers of the phone's messages about key combinations, by event."""
         return {"keys:get": self.get, "keys:set": self.set}
 
     def get(self, _: messages.Empty | None) -> None:
-        """Send the phone the combinations. Raises BadMessage for a phone that may not have them."""
+        """Send the phone all combinations. Raises BadMessage if the phone has no right to them."""
         self._require_right("keys:get")
         self._send_state()
 
     def set(self, message: messages.KeysSet) -> None:
-        """Replace the combinations. Raises BadMessage, LimitReached, StateError."""
+        """Replace all combinations, and send the phone the result. Raises BadMessage, LimitReached, StateError."""
         self._require_right("keys:set")
         self._combinations.replace(message.combinations, self._device_id)
         self._send_state()
@@ -137,7 +141,7 @@ class KeySync:
 
 
 def _check(combinations: Iterable[messages.Combination]) -> None:
-    """Raise BadMessage for duplicate ids, and for characters that hide what is typed."""
+    """Raise BadMessage if an id occurs twice, or a combination has characters that hide what it types."""
     seen: set[str] = set()  # bounded by the message
     for one in combinations:
         if one.id in seen:

@@ -1,7 +1,8 @@
-"""Puts one session's messages from all transports in order, and times the wait for a missing message.
+"""Puts one session's messages from all transports in order, and limits the wait for a missing message.
 
-Owns the messages that arrived early, and one timer. If a message is missing on the relay, the relay holds it back, and
-the session ends after a while. If it is missing on the data channel, it is lost with the channel.
+Owns the messages that arrived early, and one timer. If the missing message is due on the relay, the relay is holding it
+back, and the session ends after RELAY_SECONDS. If it is due on the data channel, the channel is considered dead after
+CHANNEL_SECONDS, and the message is lost.
 """
 
 import asyncio
@@ -15,25 +16,24 @@ from mobifai.protocol.order import Arrivals, Way
 T = TypeVar("T")
 
 RELAY_SECONDS = 5.0
-"""How long to wait for a message by relay after a later message has arrived on the data channel."""
+"""How long, in seconds, to wait for a message by relay after a later message has arrived on the data channel."""
 
 CHANNEL_SECONDS = 2.0
-"""How long to wait for a message on the data channel after a later message has arrived by relay. After that, the
-channel counts as dead. A lost packet is sent again after a second."""
+"""How long, in seconds, to wait for a message on the data channel after a later message has arrived by relay. After
+that, the channel is considered dead. SCTP repeats a lost packet after a second."""
 
 _PATIENCE = {Way.RELAY: RELAY_SECONDS, Way.CHANNEL: CHANNEL_SECONDS}
 
 LOOKS = 2
-"""The number of timers into which a wait is split. After a suspension of the process, the first timer is due before the
-messages that arrived meanwhile are read."""
+"""The number of timers into which a wait is split. If the process was suspended, a timer is due immediately afterwards,
+before the messages that arrived in the meantime are read. With a second timer, they are read before the wait ends."""
 
 
 class Ordering(Generic[T]):
-    """The order of the messages that one session receives: `arrivals`, and a timer for a missing message.
+    """Puts the messages that one session receives in order (`arrivals`), and limits the wait for a missing one.
 
-    Call `watch` after each change of `arrivals`.
-
-    `missing` is called with the transport on which a message did not arrive in time.
+    Call `watch` after each change of `arrivals`. `missing` is called with the transport on which a message has not
+    arrived in time.
     """
 
     def __init__(self, ledger: Ledger, missing: Callable[[Way], None]) -> None:
@@ -45,15 +45,15 @@ class Ordering(Generic[T]):
         self._awaited: Way | None = None
 
     def close(self) -> None:
-        """Discard the held messages. Idempotent."""
+        """Discard the messages that are held, and stop the timer. Idempotent."""
         self._stop_timer()
         self.arrivals.begin()
         self._ledger.close(self._bound)
 
     def watch(self, *, progressed: bool) -> None:
-        """Start a timer for the message that is missing now; stop it if none is missing.
+        """Start the timer if a message is missing now, and stop it if none is missing.
 
-        `progressed`: messages became ready, so the wait starts again.
+        `progressed`: messages became ready since the last call, so the wait begins again.
         """
         missing = self.arrivals.missing_on
         if progressed or missing is not self._awaited:

@@ -1,8 +1,9 @@
 """Sends to one viewer: chooses the transport, the order and the time of every message.
 
-Every message takes the data channel when it is open, and the relay otherwise. Short messages go before output, and so
-does the echo of recent input. Terminals take turns. Output is sent immediately after a pause, then every 4 ms or when
-there is a whole chunk. It is taken from the terminals only while the transport has room, so it is not queued here.
+Messages take the data channel while it is open, and the relay otherwise. Short messages are sent before output, and so
+is the echo of recent input. The terminals with output take turns. After a pause, output is sent immediately; otherwise
+every 4 ms, or earlier once there is a whole chunk. Output is taken from the terminals only while the transport has
+room, so it is not queued here.
 
 Owns the short messages that wait, the list of feeds with output, and one timer.
 """
@@ -25,14 +26,15 @@ _log = logging.getLogger(__name__)
 COALESCE_SECONDS = 0.004
 
 ECHO_BYTES = 4 << 10
-"""Maximum output of a terminal that is sent first after input: a line and its prompt."""
+"""The maximum output of a terminal, in bytes, that is sent before other output after input: a line and its prompt."""
 
 
 class OutboundQueue:
-    """Sends to one viewer. `relay` is the transport by relay; `overflow` is called when too many messages wait.
+    """Sends messages and output to one viewer. `relay` is the transport through the relay.
 
-    `relay_knows_screens`: the relay forwards `process:screen`. `sends_offsets`: output carries its position.
-    `is_ordered`: messages have one order over all transports.
+    `overflow` is called when too many short messages wait. `relay_knows_screens`: the relay forwards `process:screen`.
+    `sends_offsets`: output messages carry their position in the stream. `is_ordered`: messages keep one order over all
+    transports.
     """
 
     def __init__(
@@ -66,7 +68,7 @@ class OutboundQueue:
 
     @property
     def path(self) -> str | None:
-        """The transport in use: `channel`, `relay`, or None when none is open."""
+        """The name of the transport in use, `channel` or `relay`; None if neither is open."""
         transport = self._transport()
         if transport is None:
             return None
@@ -79,25 +81,29 @@ class OutboundQueue:
 
     @property
     def _channel_is_ending(self) -> bool:
-        """Whether the channel has closed and no other transport was set yet.
+        """Whether the channel has closed but `set_channel` has not been called since.
 
-        The channel's messages in flight are lost. Screens are sent in their place, and no output may be sent earlier.
+        Messages in flight on the channel are lost. Replays will be sent in their place, so no output may be sent before
+        that.
         """
         return self._channel is not None and not self._channel.open
 
     def pause(self) -> None:
-        """Stop sending until `set_channel`: messages in flight on the old transport have to arrive first."""
+        """Stop sending until `set_channel` is called: messages in flight on the old transport have to arrive first."""
         self._paused = True
 
     def set_channel(self, channel: Transport | None) -> None:
-        """Send over this channel while it is open, or over the relay: from the next message or `flush` on."""
+        """Use this channel while it is open, and the relay otherwise, from the next message or `flush` on.
+
+        None means that there is no channel.
+        """
         self._channel = channel
         self._paused = False
 
     # -- messages and output
 
     def send(self, event: str, payload: object) -> None:
-        """Send a short message, before any output that waits. Without a transport it is dropped."""
+        """Send a short message before any output that waits. If no transport is open, drop it."""
         if self._transport() is None:
             return
         try:
@@ -112,8 +118,8 @@ class OutboundQueue:
     def send_by_relay(self, event: str, payload: object) -> None:
         """Send a short message by the relay, even if the data channel is open.
 
-        Send it like any other message (see `send`) if the relay does not serve the viewer or has no room for it. Do
-        the same in an ordered session, in which later messages would otherwise wait for the relay.
+        If the relay is not in use or has no room, the message is sent like any other (see `send`). The same applies in
+        an ordered session, in which later messages would otherwise wait for the relay.
         """
         by_relay = self.relay_serves and not self._is_ordered
         if by_relay and self._relay.open and self._relay.room_for_control():
@@ -122,7 +128,7 @@ class OutboundQueue:
             self.send(event, payload)
 
     def output_ready(self, feed: TerminalFeed) -> None:
-        """Send the output of a feed that has some: now, or a few milliseconds later together with what follows."""
+        """Send the output of a feed, either now, or up to 4 ms later together with the output that follows."""
         self._ready[feed.uuid] = feed
         if feed.has_priority:
             self._urgent = feed
@@ -140,7 +146,7 @@ class OutboundQueue:
     # -- sending
 
     def flush(self) -> None:
-        """Send the messages that wait, then output of the feeds, while the transport has room."""
+        """Send the short messages that wait, then the output of the feeds, while the transport has room."""
         if self._paused:
             return
         try:
@@ -183,7 +189,7 @@ class OutboundQueue:
             other.send(event, payload)
 
     def _next_turn(self, transport: Transport) -> tuple[TerminalFeed, int] | None:
-        """Return the feed whose turn it is and its chunk size, and move the feed to the end of the list.
+        """Return the feed whose turn it is and its chunk size in bytes, and move the feed to the end of the list.
 
         Return None if no feed has output, or the transport has no room.
         """
@@ -209,7 +215,7 @@ class OutboundQueue:
             self._send_chunk(transport, feed.uuid, chunk)
 
     def _send_chunk(self, transport: Transport, uuid: str, chunk: Chunk) -> None:
-        """Send a chunk of output, in several messages if it does not fit into one frame."""
+        """Send a chunk of output. Split it into several messages if it does not fit into one frame."""
         screen = chunk.begins_screen and (transport is not self._relay or self._relay_knows_screens)
         event = "process:screen" if screen else "terminal:output"
         payload = encode_payload(self._output(uuid, chunk))
@@ -226,7 +232,7 @@ class OutboundQueue:
         return Output(uuid=uuid, data=chunk.text, offset=chunk.offset, end=chunk.end, skipped=chunk.skipped)
 
     def close(self) -> None:
-        """Stop sending. Idempotent."""
+        """Stop sending, and drop the messages that wait. Idempotent."""
         if self._timer is not None:
             self._timer.cancel()
         self._paused = True

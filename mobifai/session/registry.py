@@ -1,7 +1,9 @@
-"""Creates and closes sessions. There are at most `sessions` (one, for now): a phone that pairs replaces the oldest.
+"""Creates and closes sessions.
 
-A phone that encrypts is a candidate first, and gets a session when it has proven its key. Owns the tasks that keep the
-sessions' data channels.
+When the limit `sessions` (1 by default) is reached, a phone that pairs replaces the oldest.
+
+A phone that encrypts is a candidate first. It gets a session when it has proven that it holds its key. Owns the tasks
+that negotiate and maintain the sessions' data channels.
 """
 
 import asyncio
@@ -26,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 
 class SessionRegistry:
-    """Owns the sessions of one agent. `identity` gives the agent's key and name; it may raise StateError."""
+    """Owns the sessions of one agent. `identity` returns the agent's key and name, or raises StateError."""
 
     def __init__(
         self, context: SessionContext, sessions: Sessions, phones: KnownPhones, identity: Callable[[], Identity]
@@ -40,14 +42,14 @@ class SessionRegistry:
         self._tasks: BoundedMap[Session, asyncio.Task[None]] = BoundedMap(self._bound)
 
     async def close(self) -> None:
-        """Close every session and wait for the end of its data channel. Idempotent."""
+        """Close every session, and wait until all data channels have ended. Idempotent."""
         for member in self._sessions.members:
             self.end(member, "the agent is stopping")
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         self._context.ledger.close(self._bound)
 
     def revoke(self, device_id: str) -> None:
-        """End the session of a phone that was revoked."""
+        """End the session or candidate of a phone that was revoked, if it has one."""
         member = self._sessions.get(device_id)
         if isinstance(member, Session):
             member.revoke()
@@ -65,7 +67,7 @@ class SessionRegistry:
     # -- opening
 
     def admit(self, phone: PairedPhone) -> None:
-        """Open a session for a phone that has paired. If the phone encrypts, it has to prove its key first."""
+        """Open a session for a phone that has paired. A phone that encrypts becomes a candidate first."""
         in_the_way = self._sessions.in_the_way(phone.device_id)
         if in_the_way is not None:
             self.end(in_the_way, "another pairing replaces this session")
@@ -92,13 +94,13 @@ class SessionRegistry:
     # -- events of candidates (CandidateOwner)
 
     def candidate_proven(self, candidate: Candidate, features: Features) -> None:
-        """Open the session of a phone that has proven its key."""
+        """Open the session of a phone that has proven that it holds its key."""
         _log.info("the phone %s is connected, encrypted end to end", candidate.device_id)
         self._sessions.discard(candidate)
         self._open(candidate.phone, features, candidate.encryption)
 
     def candidate_refused(self, candidate: Candidate) -> None:
-        """Discard a candidate that can't prove its key, and end its pairing."""
+        """Discard a candidate whose handshake has failed, and end its pairing."""
         self._sessions.discard(candidate)
         candidate.close()
         candidate.phone.end_pairing()
@@ -117,7 +119,7 @@ class SessionRegistry:
         session.start()
 
     def _refuse(self, phone: PairedPhone, encryption: EncryptedSession | None) -> None:
-        """End the pairing with a phone that finds no room: too many closed sessions still have data channels."""
+        """End the pairing with a phone, since too many closed sessions still have data channels."""
         refusal = self._bound.refuse("one more session")
         _log.warning(
             "refused the phone %s, since too many ended sessions have data channels; it can connect again later: %s",
@@ -130,7 +132,10 @@ class SessionRegistry:
         phone.end_pairing()
 
     async def _run(self, session: Session, earlier: list[asyncio.Task[None]]) -> None:
-        """Keep the session's data channel, once the cancelled tasks in `earlier` (of closed sessions) have ended."""
+        """Negotiate and maintain the session's data channel until the session ends.
+
+        First wait for the tasks in `earlier` that are cancelled, those of closed sessions.
+        """
         closing = [task for task in earlier if task.cancelling()]
         earlier.clear()
         if closing:

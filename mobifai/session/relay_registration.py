@@ -1,7 +1,7 @@
-"""The agent's registration with its relay, and the pairing with a phone there.
+"""The agent's registration with its relay, and the pairing with a phone on this relay.
 
-`protocol.agent_pairing` decides; this module carries out its commands, stores the token, and delivers the messages of a
-paired phone to its session. Owns the connection to the relay, the state of the pairing, and a timer.
+`protocol.agent_pairing` decides what to do. This module carries out its commands, stores the token, and delivers the
+messages of a paired phone to its session. Owns the connection to the relay, the state of the pairing, and a timer.
 """
 
 import asyncio
@@ -24,23 +24,27 @@ from mobifai.transport.transport import TransportClosed
 _log = logging.getLogger(__name__)
 
 MOST_SIGN_IN_PROMPTS = 3
-"""Sign-in addresses shown for one connection to a relay; a relay sends one, or two with a bad token."""
+"""The maximum number of sign-in addresses shown for one connection to a relay. A relay sends one, or two if the agent's
+token is invalid."""
 
 FLUSH_SECONDS = 2.0
-"""Time limit for sending the last messages to a phone before the agent disconnects."""
+"""Time limit, in seconds, for sending the last messages to a phone before the agent disconnects from the relay."""
 
 _POLL_SECONDS = 0.01
 
 ECHO_SECONDS = 5.0
-"""Time limit of an echo of the relay."""
+"""Time limit, in seconds, for the relay to return an echo."""
 
 
 def _ignore(_event: str, _payload: object) -> None:
-    """Ignore a message of a phone without a session."""
+    """Ignore a message of a phone that has no session."""
 
 
 class PairedPhone:
-    """A phone that is paired at the relay. `receive` is called with the messages that the relay forwards from it."""
+    """A phone that is paired with the agent.
+
+    `receive` is called with each event and payload that the relay forwards from it.
+    """
 
     def __init__(self, device_id: str, features: Features, registration: "RelayRegistration") -> None:
         self.device_id = device_id
@@ -57,49 +61,49 @@ class PairedPhone:
         self.receive = _ignore
 
     def request_echo(self, nonce: str) -> None:
-        """Request an echo, which the relay sends after all messages that it got before."""
+        """Ask the relay for an echo. The relay returns it after it has delivered all earlier messages of the agent."""
         self.send("relay:echo", messages.Echo(nonce=nonce))
 
 
 class RegistrationListener(Protocol):
-    """Receives the relay's events about the phone of this registration. No call may fail or wait."""
+    """Receives the relay's events about the phone of one registration. No method may raise or block."""
 
     @property
     def has_channel(self) -> bool:
         """Whether the data channel of the phone is open."""
 
     def phone_paired(self, phone: PairedPhone) -> None:
-        """A phone has paired, in place of the previous phone."""
+        """Called when a phone has paired. It replaces the previous phone."""
 
     def phone_unpaired(self, reason: str) -> None:
-        """The pairing has ended, so the phone's session has to end."""
+        """Called when the pairing has ended, so that the phone's session has to end."""
 
     def phone_left_relay(self) -> None:
-        """The relay lost the phone. An open data channel continues."""
+        """Called when the phone is no longer connected to the relay. An open data channel continues."""
 
     def relay_has_room(self) -> None:
-        """A message has left by the relay, so there may be room for others."""
+        """Called when a message to the relay has been sent, so that there may be room for others."""
 
     def relay_echoed(self, nonce: str) -> None:
-        """An echo arrived from the relay."""
+        """Called when the relay has returned the echo `nonce`."""
 
 
 class SignInListener(Protocol):
-    """Receives the progress of the registration. No call may fail or wait."""
+    """Receives the progress of the registration. No method may raise or block."""
 
     def sign_in(self, url: str, message: str) -> None:
-        """The user has to sign the agent in, at the address `url`."""
+        """Called when the user has to open `url` to sign the agent in. `message` is the relay's text for the user."""
 
     def signed_in(self) -> None:
-        """The relay accepted this agent, so phones can pair."""
+        """Called when the relay has accepted this agent, so that phones can pair."""
 
 
 class RelayRegistration:
-    """The agent's registration with its relay, for one phone at a time. With the relay in this process, there is one
-    for each `seat`.
+    """The agent's registration with its relay, for one phone at a time.
 
-    `listener` receives events of the phone, `sign_in` those of the registration. `relay_echoes` is set once the relay
-    has sent an echo; some relays never do.
+    If the relay runs in this process, the agent has one registration for each `seat`. `listener` receives the events of
+    the phone, and `sign_in` those of the registration. `relay_echoes` becomes true when the relay has returned an echo.
+    Some relays never return any.
     """
 
     def __init__(
@@ -142,13 +146,13 @@ class RelayRegistration:
 
     @property
     def relay_is_ours(self) -> bool:
-        """Whether the relay is one of this project, which forwards every event and sends echoes."""
+        """Whether the relay is MobiFai's own, which forwards every event and returns echoes."""
         return self._pairing.relay_is_ours
 
     # -- events of the relay (RelayListener)
 
     def relay_connected(self) -> None:
-        """Register with the relay, to which a new connection is open."""
+        """Register with the relay. Called when a connection to the relay has opened."""
         self._prompts_left = MOST_SIGN_IN_PROMPTS
         self._do(self._pairing.relay_connected(len(self._tabs)))
 
@@ -158,11 +162,11 @@ class RelayRegistration:
         self._do(self._pairing.relay_lost(self._listener.has_channel))
 
     def relay_has_room(self) -> None:
-        """Let the phone's session send more by the relay."""
+        """Notify the listener that the relay's transport has room for more messages."""
         self._listener.relay_has_room()
 
     def relay_message(self, event: str, payload: object) -> None:
-        """Process a message of the relay, or deliver one that it forwards from the phone."""
+        """Process a message of the relay itself, or deliver one that the relay forwards from the phone."""
         if event not in messages.FROM_RELAY or event in SIGNALS:
             if self._pairing.phone_on_relay and self._phone is not None:
                 self._phone.receive(event, payload)
@@ -248,7 +252,7 @@ class RelayRegistration:
     # -- requests of sessions
 
     def send(self, event: str, payload: object) -> None:
-        """Send the relay a message. Without a connection, the message is dropped."""
+        """Send an event to the relay. If there is no connection, drop it."""
         try:
             self.transport.send(event, payload)
         except TransportClosed as error:
@@ -256,7 +260,7 @@ class RelayRegistration:
             _log.log(level, "the event %s could not be sent to the relay: %s", event, error)
 
     def channel_ended(self) -> None:
-        """Handle the end of the phone's data channel: end the phone's session if the relay has lost the phone, too."""
+        """Handle the end of the phone's data channel: end the phone's session if the relay has lost the phone too."""
         self._do(self._pairing.channel_lost(len(self._tabs)))
 
     def revoke(self, device_id: str) -> None:
@@ -267,7 +271,7 @@ class RelayRegistration:
             self.end_pairing()
 
     def end_pairing(self) -> None:
-        """End any pairing: disconnect from the relay once the last messages are sent, and connect again."""
+        """End any pairing: disconnect from the relay once the last messages are sent. The agent then connects again."""
         if self._leave_timer is None:
             self._leave_by = self._loop.time() + FLUSH_SECONDS
             self._leave_timer = self._loop.call_later(0, self._leave_when_flushed)
@@ -287,9 +291,9 @@ class RelayRegistration:
     # -- the round trip to the relay
 
     async def round_trip(self) -> float:
-        """Return the seconds that an echo of the relay takes, on the connection that carries phones' messages.
+        """Request an echo from the relay, and return how many seconds it took.
 
-        Raises TimeoutError.
+        The echo uses the connection that carries phones' messages. Raises TimeoutError after ECHO_SECONDS.
         """
         began = self._loop.time()
         nonce = f"probe:{began:.6f}"

@@ -1,4 +1,4 @@
-"""The rights of a viewer. Pure."""
+"""The rights of a viewer. This module does no I/O."""
 
 from dataclasses import dataclass
 
@@ -15,6 +15,6 @@ class Rights:
     def of(cls, features: Features) -> "Rights":
         """Return the rights of a phone with these features.
 
-        Only a phone that encrypts shares key combinations, since a combination types into a terminal.
+        Only a phone that encrypts may share key combinations, since a key combination types into a terminal.
         """
         return cls(keys=features.e2e and features.shares_keys)

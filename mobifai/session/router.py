@@ -1,6 +1,6 @@
-"""Routes the relay's reports on a phone to the session of that phone.
+"""Routes the relay's events about a phone to the session of that phone.
 
-Each registration with a relay has one router, and knows one phone at a time.
+Each registration with a relay has one router, which knows one phone at a time.
 """
 
 from mobifai.session.candidate import Candidate
@@ -20,7 +20,10 @@ class SessionRouter:
 
     @property
     def _member(self) -> Candidate | Session | None:
-        """The session or candidate of this phone, unless the phone has paired through another registration since."""
+        """The session or candidate of this router's phone.
+
+        It is None if there is none, or if the phone has paired again through another registration.
+        """
         member = self._sessions.get(self._phone.device_id) if self._phone is not None else None
         return member if member is not None and member.phone is self._phone else None
 
@@ -41,12 +44,12 @@ class SessionRouter:
         self._registry.admit(phone)
 
     def phone_unpaired(self, reason: str) -> None:
-        """End the session of the phone."""
+        """End the session or candidate of the phone."""
         if self._member is not None:
             self._registry.end(self._member, reason)
 
     def phone_left_relay(self) -> None:
-        """Stop using the relay for a session, which continues on an open data channel; end a candidate."""
+        """Stop sending to the phone by the relay. Its session continues on an open data channel; a candidate ends."""
         member = self._member
         if isinstance(member, Session):
             member.relay_ended()

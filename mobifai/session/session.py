@@ -1,8 +1,8 @@
-"""One viewer of this machine's terminals: a phone, from its pairing to the end of its last transport.
+"""A session: one viewer of this machine's terminals, from its pairing to the end of its last transport.
 
 A session owns everything of one viewer: its rights and features, its encryption, its transports with the outbound
-queue, the inbound pipeline, its view of the terminals with its size, and the sync of its keys. `close` closes all of
-it. For viewers other than phones, see "Kinds of viewers" in docs/explanation/architecture.md.
+queue, the inbound pipeline, its view of the terminals, and the synchronization of its key combinations. `close` closes
+all of these. For viewers other than phones, see "Kinds of viewers" in docs/explanation/architecture.md.
 """
 
 import logging
@@ -34,7 +34,7 @@ class SessionStage(Enum):
     """Nothing is sent yet."""
     OPEN = "open"
     CLOSED = "closed"
-    """Nothing is sent or received any more, and nothing is watched."""
+    """Nothing is sent or received any more, and the session watches no terminals."""
 
 
 TRANSITIONS = {
@@ -42,20 +42,21 @@ TRANSITIONS = {
     SessionStage.OPEN: {"close": SessionStage.CLOSED},
     SessionStage.CLOSED: {},
 }
-"""The next stage for each event. In a stage that does not list it, an event has no effect."""
+"""The stage that follows each event. In a stage without an entry for an event, this event has no effect."""
 
 
 class SessionOwner(Protocol):
-    """The owner of the sessions, which learns when each one is closed."""
+    """The owner of the sessions. It is notified when a session is closed."""
 
     def session_closed(self, session: "Session") -> None:
-        """A session is closed. Its data channel may take a moment to end."""
+        """Called when a session is closed. Its data channel may still take a moment to end."""
 
 
 class Session:
-    """One viewer. `phone` is its pairing at the relay. `encryption` is that of a phone that has proven its key.
+    """One viewer's use of the agent.
 
-    `run` keeps the data channel while the session is open.
+    `phone` is the viewer's pairing on the relay. `encryption` is the established encryption, or None for a legacy app.
+    Call `start` once, and keep `run` running while the session is open.
     """
 
     def __init__(
@@ -106,17 +107,17 @@ class Session:
 
     @property
     def path(self) -> str | None:
-        """The transport in use: `channel`, `relay`, or None when none is open."""
+        """The name of the transport in use, `channel` or `relay`; None if neither is open."""
         return self.outbound.path
 
     @property
     def is_encrypted(self) -> bool:
-        """Whether everything is encrypted end to end, on either transport."""
+        """Whether everything is encrypted end to end, on both transports."""
         return self.features.e2e
 
     @property
     def follows_assistant(self) -> bool:
-        """Whether the viewer gets all events of the assistant."""
+        """Whether the viewer receives all events of the assistant."""
         return self.features.follows_assistant
 
     @property
@@ -131,7 +132,7 @@ class Session:
     # -- its life
 
     def start(self) -> None:
-        """Serve the viewer by the relay, and offer it a data channel."""
+        """Begin to serve the viewer by the relay, and offer it a data channel."""
         if not self._enter("start"):
             return
         self.transports.use_relay()
@@ -142,11 +143,11 @@ class Session:
         self.transports.connector.connect(self.device_id)
 
     async def run(self) -> None:
-        """Keep a data channel to the phone until the session and its connection are closed."""
+        """Negotiate and maintain a data channel to the phone until the session is closed and the channel has ended."""
         await self.transports.connector.run()
 
     def close(self, reason: str) -> None:
-        """End the session. Every terminal continues. Idempotent."""
+        """End the session, and log the reason. The terminals keep running. Idempotent."""
         if not self._enter("close"):
             return
         _log.info("%s", reason)
@@ -165,9 +166,9 @@ class Session:
         return following is not None
 
     def _send_everything(self) -> None:
-        """Begin to send output and the assistant's events, since the viewer is on a new transport.
+        """Begin to send output and the assistant's events, since the viewer has a new transport.
 
-        Does nothing if the session is closed: a message that was sent just before may have closed it.
+        Does nothing if the session is not open: a message that was sent just before may have closed it.
         """
         if self.stage is not SessionStage.OPEN:
             return
@@ -178,9 +179,10 @@ class Session:
         self.send("processes:sync", self.terminals.sync(resume=resume))
 
     def _start_again(self, *, with_sync: bool) -> None:
-        """Hold output until the viewer reports its offsets, or resend screens: messages in flight may be lost.
+        """Start the output again, because messages in flight may be lost.
 
-        `with_sync`: first send the list of terminals, which makes a viewer that resumes report its offsets.
+        A viewer with `resume` then reports its offsets and continues from there; any other viewer receives the screens
+        again. `with_sync`: first send the list of terminals, which makes a viewer with `resume` report its offsets.
         """
         self.terminals.pause()
         if with_sync:
@@ -190,13 +192,13 @@ class Session:
     # -- the end of a session, or of one of its transports
 
     def relay_ended(self) -> None:
-        """Stop sending by the relay, since it or the phone has disconnected. An open data channel continues."""
+        """Stop sending by the relay, since the relay or the phone has disconnected. An open data channel continues."""
         self.transports.leave_relay()
         if self._encryption is not None:
             self._encryption.close()
 
     def revoke(self) -> None:
-        """End the session of a phone that was revoked, and send it the reason."""
+        """End the session of a phone that was revoked, and send the phone the reason."""
         if self._encryption is not None:
             self._encryption.refuse(Reason.REVOKED, "this phone was revoked")
         self.close("the phone was revoked")
@@ -204,8 +206,8 @@ class Session:
     def _encryption_refused(self, refusal: Refusal) -> None:
         """Handle the end of the encrypted session on the relay.
 
-        Continue on the data channel if it is open, since it has keys of its own; otherwise close the session. In both
-        cases end the pairing, so that the phone can pair again.
+        If the data channel is open, the session continues on it, since the channel has keys of its own. Otherwise the
+        session is closed. In both cases the pairing ends, so that the phone can pair again.
         """
         self.transports.leave_relay()
         if not self.transports.channel_open:
@@ -230,7 +232,7 @@ class Session:
         self.phone.end_pairing()
 
     def _order_broken(self, message: str) -> None:
-        """End the session because messages are missing, and send the phone the reason by both transports."""
+        """End the session because messages are missing, and send the phone the reason on both transports."""
         _log.warning("ended the session with the phone: %s", message)
         self.transports.send_by_channel("e2e:refused", _broken(message))
         if self._encryption is not None:
@@ -251,18 +253,24 @@ class Session:
         self.inbound.channel_ended()
 
     def channel_in_use(self, *, complete: bool) -> None:
-        """Send the list of terminals on the channel, and the screens too if messages may be lost."""
+        """Send the list of terminals on the channel.
+
+        Unless `complete`, start the output again, since messages may be lost.
+        """
         if complete:
             self._send_sync(resume=False)
         else:
             self._start_again(with_sync=True)
 
     def relay_in_use(self) -> None:
-        """Continue by the relay after a data channel: send the output that the channel lost, or else the screens."""
+        """Continue by the relay after a data channel has ended, and start the output again.
+
+        A viewer with `resume` receives the output that the channel lost; any other viewer receives the screens.
+        """
         self._start_again(with_sync=self.features.resumes)
 
     def transports_ended(self) -> None:
-        """End the session, since no transport to its viewer is left."""
+        """Close the session, since no transport to its viewer is left."""
         self.close("the phone has no transport left")
 
 

@@ -1,4 +1,4 @@
-"""The sessions of the agent, and its candidates: phones that have not proven their keys yet."""
+"""The open sessions of the agent and its candidates: phones that have not yet proven that they hold their keys."""
 
 from mobifai.bounds import BoundedMap, Ledger
 from mobifai.limits import SESSIONS
@@ -7,9 +7,9 @@ from mobifai.session.session import Session
 
 
 class Sessions:
-    """The sessions and candidates by the ids of their devices, oldest first.
+    """The sessions and candidates by device id, oldest first.
 
-    The limit `sessions` applies to both together.
+    The limit `sessions` applies to the sum of both.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -28,24 +28,24 @@ class Sessions:
         return [member for member in self._members.values() if isinstance(member, Session)]
 
     def get(self, device_id: str) -> Candidate | Session | None:
-        """Return the session or candidate of a device."""
+        """Return the session or candidate of a device, or None."""
         return self._members.get(device_id)
 
     def in_the_way(self, device_id: str) -> Candidate | Session | None:
         """Return the session or candidate that has to end before this device can connect, or None.
 
-        That is the device's own earlier session or candidate or, if there is no room, the oldest of all.
+        That is the earlier session or candidate of the same device or, if the limit is reached, the oldest of all.
         """
         if device_id in self._members or self._bound.room:
             return self._members.get(device_id)
         return next(iter(self._members.values()))
 
     def add(self, member: Candidate | Session) -> None:
-        """Add a session or candidate. There must be room for it (see `in_the_way`)."""
+        """Add a session or candidate. The caller first ends the one that is `in_the_way`."""
         self._members[member.device_id] = member
 
     def discard(self, member: Candidate | Session) -> None:
-        """Remove a session or candidate. Idempotent."""
+        """Remove a session or candidate, without closing it. Idempotent."""
         if self._members.get(member.device_id) is member:
             del self._members[member.device_id]
 

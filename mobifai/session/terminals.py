@@ -1,6 +1,6 @@
-"""The terminals as one session sees them: which the viewer shows, in which size, and its position in each.
+"""The terminals as one session uses them: which ones its viewer shows, in which size, and from which position.
 
-Owns a feed for each terminal, the viewer's size, and the timer of a viewer that is expected to send its positions.
+Owns a feed for each terminal, the viewer's size, and the timer that limits the wait for the viewer's positions.
 """
 
 import asyncio
@@ -22,24 +22,25 @@ from mobifai.terminals.tabs import Tabs
 from mobifai.terminals.terminal import Terminal, check_size
 
 RESUME_SECONDS = 2.0
-"""How long a viewer may take to send its positions. After that it gets the screens, like one without any output."""
+"""How long, in seconds, a viewer may take to send its positions. After that it receives the screens, like a viewer that
+has no output yet."""
 
 
 class Outlet(Protocol):
-    """Sends messages and output to the viewer. No call may fail or wait."""
+    """Sends messages and output to the viewer. No method may raise or block."""
 
     def send(self, event: str, payload: object) -> None:
-        """Send the viewer a message."""
+        """Send the viewer a short message: an event and its payload."""
 
     def send_by_relay(self, event: str, payload: object) -> None:
-        """Send a message by the relay, also when a data channel is open."""
+        """Send a message by the relay, even if a data channel is open."""
 
     def output_ready(self, feed: TerminalFeed) -> None:
-        """An attached feed has output that can be taken."""
+        """Called when an attached feed has output that can be taken from it."""
 
 
 class SessionTerminals:
-    """The terminals of one session. `features` are those of its viewer."""
+    """The terminals of one session. `features` are those of the session's viewer."""
 
     def __init__(self, tabs: Tabs, ledger: Ledger, features: Features, outlet: Outlet) -> None:
         self._tabs = tabs
@@ -55,7 +56,7 @@ class SessionTerminals:
         tabs.viewers.add(self)
 
     def close(self) -> None:
-        """Close every feed. The programs continue, and their output goes to their rings only. Idempotent."""
+        """Close every feed. The programs keep running, and their output is only kept in the rings. Idempotent."""
         self._tabs.viewers.remove(self)
         self._close_feeds()
         self._ledger.close(self._bound)
@@ -63,9 +64,10 @@ class SessionTerminals:
     # -- on a transport
 
     def start(self) -> None:
-        """Begin to send output: the viewer has connected, or changed its transport, which lost the output in flight.
+        """Begin to send output, since the viewer has connected or has changed its transport.
 
-        Shown terminals begin with their screens. A viewer that resumes sends its positions first.
+        A viewer with `resume` first sends its positions, and its output continues there. For any other viewer, each
+        shown terminal begins with its screen.
         """
         self._close_feeds()
         self._has_screen = frozenset()
@@ -78,7 +80,7 @@ class SessionTerminals:
             self._attach_shown()
 
     def pause(self) -> None:
-        """Send no output until the next `start`."""
+        """Send no output until the next call of `start`."""
         self._close_feeds()
 
     def _close_feeds(self) -> None:
@@ -96,9 +98,9 @@ class SessionTerminals:
         )
 
     def sync(self, *, resume: bool) -> messages.ProcessesSync:
-        """Return the list of terminals for the viewer.
+        """Return the list of terminals, as a message for the viewer.
 
-        `resume`: the list asks the viewer to send its positions; the caller calls `start` next.
+        `resume`: the message asks the viewer to send its positions. The caller has to call `start` next.
         """
         processes = listed(self._tabs.terminals, self._features)
         known = {process.uuid for process in processes}
@@ -131,7 +133,7 @@ class SessionTerminals:
                 feed.attach()
 
     def _watch_hidden(self) -> None:
-        """From now on, report output of terminals that are not shown, if the viewer supports such reports."""
+        """Report output of the terminals that are not shown from now on, if the viewer has this feature."""
         for uuid, feed in self._feeds.items():
             feed.watch(self._features.unseen_output and uuid not in self.shown)
 
@@ -156,7 +158,7 @@ class SessionTerminals:
 
     @property
     def handlers(self) -> messages.TerminalHandlers:
-        """The handlers of the viewer's messages about terminals."""
+        """The handlers of the viewer's messages about terminals, by event."""
         return {
             "process:create": self.create,
             "process:terminate": self.terminate,
@@ -171,7 +173,7 @@ class SessionTerminals:
         }
 
     def create(self, message: messages.ProcessCreate) -> None:
-        """Open a tab in the viewer's size and show it alone. A tab that exists is only shown.
+        """Open a tab in the viewer's size, and show only this tab. If the tab exists already, only show it.
 
         Raises TerminalError, StateError.
         """
@@ -194,12 +196,12 @@ class SessionTerminals:
         self._tabs.rename(message.uuid, message.name)
 
     def switch(self, message: messages.ProcessSwitch) -> None:
-        """Show the tabs that the viewer names, and no others. Unknown ids are ignored."""
+        """Show the tabs that the message names, and no others. Unknown ids are ignored."""
         known = (uuid for uuid in message.active_uuids if self._tabs.get(uuid) is not None)
         self._show(tuple(dict.fromkeys(known)))
 
     def type(self, message: messages.TerminalInput) -> None:
-        """Type a text into a terminal. Without a terminal's id, it goes to the first shown terminal whose shell runs.
+        """Type a text into a terminal. A message without an id means the first shown terminal whose shell runs.
 
         Raises TerminalError.
         """
@@ -215,7 +217,7 @@ class SessionTerminals:
             terminal.write(action.value + ("\r" if action.type == "command" else ""))
 
     def resize(self, message: messages.TerminalResize) -> None:
-        """Record the viewer's size, and resize one terminal, or all. Raises TerminalError."""
+        """Record the viewer's size. Resize the terminal that the message names, or all. Raises TerminalError."""
         check_size(message.cols, message.rows, message.uuid or "")
         self.size = ViewerSize.of(message)
         if message.uuid is not None:
@@ -225,7 +227,10 @@ class SessionTerminals:
             terminal.resize(message.cols, message.rows)
 
     def resume(self, message: messages.TerminalResume) -> None:
-        """Continue the output of shown terminals at the positions that the viewer has sent. Raises BadMessage."""
+        """Continue the output of the shown terminals at the positions in the message.
+
+        Raises BadMessage if the feature `resume` is not in use.
+        """
         if not self._features.resumes:
             raise BadMessage("terminal:resume", "expected `resume` among the features of phone and agent")
         for place in message.terminals:
@@ -235,7 +240,10 @@ class SessionTerminals:
         self._attach_shown()
 
     def acknowledge(self, message: messages.TerminalAck) -> None:
-        """Record which output the viewer has rendered, unless the terminal is closed. Raises BadMessage."""
+        """Record up to which position the viewer has rendered a terminal's output. Ignore a terminal that is closed.
+
+        Raises BadMessage if the feature `ack` is not in use.
+        """
         if not self._features.acknowledges:
             raise BadMessage("terminal:ack", "expected `ack` among the features of phone and agent")
         feed = self._feeds.get(message.uuid)
@@ -250,7 +258,7 @@ class SessionTerminals:
         return self._features.shows_exits
 
     def handle(self, event: TerminalEvent) -> None:
-        """Send the viewer an event of a terminal, and open or close the feed of that terminal."""
+        """Send the viewer an event of a terminal, and open or close the feed of that terminal if needed."""
         match event:
             case TerminalOpened(terminal):
                 self._add_feed(terminal)

@@ -1,4 +1,4 @@
-"""The transports of one session: the relay, a data channel, and the handover from one to the other.
+"""The transports of one session: the relay, a data channel, and the handover between them.
 
 Owns the peer connector, the handover, and the outbound queue, which uses one transport at a time.
 """
@@ -22,28 +22,29 @@ _log = logging.getLogger(__name__)
 
 
 class TransportsListener(Protocol):
-    """Receives events of a session's transports. No call may fail or wait."""
+    """Receives events of a session's transports. No method may raise or block."""
 
     def channel_message(self, text: str) -> None:
-        """A frame of the data channel arrived."""
+        """Called when a frame has arrived on the data channel."""
 
     def channel_lost(self) -> None:
-        """The data channel has ended, and messages in flight on it are lost."""
+        """Called when the data channel has ended. Messages in flight on it are lost."""
 
     def channel_in_use(self, *, complete: bool) -> None:
-        """Messages take the data channel now. `complete`: everything that was sent before has arrived."""
+        """Called when messages begin to use the data channel. `complete`: all earlier messages have arrived."""
 
     def relay_in_use(self) -> None:
-        """Messages take the relay again, or wait for the next data channel."""
+        """Called when a data channel has ended and messages use the relay again, or wait for the next channel."""
 
     def transports_ended(self) -> None:
-        """No transport to the phone is left."""
+        """Called when no transport to the phone is left."""
 
 
 class SessionTransports:
-    """The transports of a paired phone. `encryption` seals what the relay carries; None for a legacy app.
+    """The transports of a paired phone.
 
-    `ordered`: messages have one order over all transports.
+    `encryption` encrypts the messages that the relay carries; it is None for a legacy app. `ordered`: messages are
+    numbered and keep one order over all transports.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class SessionTransports:
         return self.connector.peer is not None and self.connector.peer.open
 
     def close(self) -> None:
-        """Close both transports. Idempotent."""
+        """Stop using the relay for this phone, and close the data channel. Idempotent."""
         self._closed = True
         self._handover.stop()
         self.outbound.close()
@@ -88,14 +89,14 @@ class SessionTransports:
         self._phone.release()
 
     def _close_without_transport(self) -> None:
-        """Report to the listener that no transport is left, unless one is open or about to be."""
+        """Notify the listener if no transport is left: none is open, and no handover to one is pending."""
         if self.outbound.path is None and not self._handover.pending:
             self._listener.transports_ended()
 
     # -- the relay
 
     def use_relay(self) -> None:
-        """From now on, send by the relay while no data channel is open."""
+        """Use the relay from now on, while no data channel is open."""
         self.outbound.relay_serves = True
 
     def leave_relay(self) -> None:
@@ -103,7 +104,7 @@ class SessionTransports:
         self.outbound.relay_serves = False
 
     def relay_echoed(self, nonce: str) -> None:
-        """Record that the relay returned an echo, so all messages that were sent before its request have arrived."""
+        """Process an echo from the relay: all messages that were sent before the request for it have arrived."""
         self._handover.echoed(nonce)
 
     def _relay_has_messages(self) -> bool:
@@ -119,7 +120,7 @@ class SessionTransports:
                 self.connector.peer.send(event, payload)
 
     def drop_channel(self) -> None:
-        """Close the data channel. The next one is offered soon."""
+        """Close the data channel. A new one is offered soon."""
         if self.connector.peer is not None:
             self.connector.peer.drop()
 
@@ -143,7 +144,7 @@ class SessionTransports:
     # -- events of the peer connector (PeerConnectorListener)
 
     def offer_created(self, offer: messages.Offer) -> None:
-        """Send the offer to the phone by the relay.
+        """Send the phone an offer of a data channel, by the relay.
 
         The DTLS fingerprint in the offer is authentic only if the session is encrypted end to end.
         """
@@ -153,7 +154,7 @@ class SessionTransports:
             _log.debug("the offer of a data channel could not be sent to the phone: %s", error)
 
     def channel_opened(self) -> None:
-        """Begin the handover to the channel, which waits until the relay has delivered its messages."""
+        """Begin the handover to the channel. It waits until the relay has delivered its messages."""
         _log.info("the data channel to the phone is open")
         self.outbound.pause()
         asks = self._phone.transport.open and self.outbound.relay_serves and self._phone.relay_is_ours
@@ -164,13 +165,14 @@ class SessionTransports:
         self._listener.channel_message(text)
 
     def channel_has_room(self) -> None:
-        """Send queued messages and output."""
+        """Send messages and output that wait, since the channel has room."""
         self.outbound.flush()
 
     def connection_ended(self, was_open: bool) -> None:
-        """Handle the end of a peer connection: continue by the relay.
+        """Handle the end of a peer connection: continue by the relay, or end the session if the relay is not in use.
 
-        The listener then sends the output that the channel lost, or else the screens.
+        `was_open`: the connection had an open data channel. The listener then starts the output again, since some may
+        be lost.
         """
         if self._closed:
             return

@@ -1,7 +1,7 @@
-"""Handles a session's messages without keeping the rest of the agent waiting.
+"""Handles a session's messages without blocking the rest of the agent.
 
-Messages are handled immediately while that takes little time. When it takes longer, they wait, and are handled in turns
-with everything else. Owns the messages that wait.
+Messages are handled immediately until this has taken SLICE_SECONDS in one iteration of the event loop. The others wait
+for a later iteration. Owns the messages that wait.
 """
 
 import asyncio
@@ -12,14 +12,17 @@ from mobifai.bounds import Ledger
 from mobifai.limits import INBOUND
 
 SLICE_SECONDS = 0.005
-"""How long a session's messages are handled before the rest of the agent has its turn."""
+"""How long, in seconds, a session's messages are handled in one iteration of the event loop."""
 
 _ITEM_BYTES = 256
-"""Memory of a message in addition to its content."""
+"""The memory of a message in bytes, in addition to its content."""
 
 
 class Turns:
-    """The messages of one session that wait for their turn. `handle` is called with each, in order."""
+    """The messages of one session that wait for their turn.
+
+    `handle` is called with the event and payload of each, in order.
+    """
 
     def __init__(self, ledger: Ledger, handle: Callable[[str, object], None]) -> None:
         self._loop = asyncio.get_running_loop()
@@ -42,7 +45,7 @@ class Turns:
         self._bound.set(self._bound.used + size)
 
     def _has_time(self) -> bool:
-        """Return whether more messages can be handled in this iteration of the loop."""
+        """Return whether more messages can be handled in this iteration of the event loop."""
         now = self._loop.time()
         if self._until is None:
             self._until = now + SLICE_SECONDS
