@@ -1,1 +1,1 @@
-"""The control socket, on which commands send requests to the running process."""
+"""The control socket, a Unix socket on which commands send requests to the running agent, relay or keeper."""

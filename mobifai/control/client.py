@@ -1,4 +1,4 @@
-"""The client of the control socket: sends requests to the running process."""
+"""The client of the control socket. It sends requests to the running process."""
 
 import asyncio
 import contextlib
@@ -15,23 +15,24 @@ from mobifai.errors import StateError
 from mobifai.limits import MAX_REQUEST
 
 SUSPENDED_SECONDS = 1.0
-"""If a timer fires this many seconds late, this process was suspended, and an answer may have arrived meanwhile."""
+"""If a timeout comes this many seconds late, the machine was suspended, and an answer may have arrived meanwhile."""
 
 
 class NotRunning(StateError):
-    """No process listens on the control socket."""
+    """Raised if no process listens on the control socket."""
 
 
 class NotResponding(StateError):
-    """A process listens on the control socket but does not answer in time."""
+    """Raised if a process listens on the control socket but does not answer in time."""
 
 
 async def send_request(
     path: Path, name: str, arguments: Mapping[str, object] | None = None, patience: float = ANSWER_SECONDS
 ) -> Any:
-    """Send a request and return the answer. `patience` is the time limit of the answer in seconds.
+    """Send a request on the control socket `path` and return the answer.
 
-    Raises StateError if no process runs, or if it refuses the request or is too slow.
+    `patience` is the time limit of the answer in seconds. Raises StateError if no process listens (NotRunning), if it
+    does not answer in time (NotResponding), or if it refuses the request.
     """
     async with _request(path, name, arguments) as reader:
         return (await _read_answer(reader, patience))["answer"]
@@ -40,9 +41,9 @@ async def send_request(
 async def stream_events(
     path: Path, name: str, arguments: Mapping[str, object] | None = None
 ) -> AsyncGenerator[Any, None]:
-    """Send a request and yield its events. Raises StateError.
+    """Send a request on the control socket `path` and yield the events that answer it. Raises StateError.
 
-    Closing the generator also ends the handler of the request in the other process.
+    Closing the generator also ends the request's handler in the other process.
     """
     async with _request(path, name, arguments) as reader:
         while "answer" not in (line := await _read_answer(reader, ANSWER_SECONDS)):
@@ -75,7 +76,7 @@ async def _request(
 
 
 async def _read_in_time(reader: asyncio.StreamReader, patience: float) -> bytes:
-    """Read a line within `patience` seconds. If a timeout came from a suspension of the machine, wait again.
+    """Read a line within `patience` seconds. If the time ran out because the machine was suspended, wait again.
 
     Raises TimeoutError, OSError, ValueError.
     """
@@ -91,7 +92,7 @@ async def _read_in_time(reader: asyncio.StreamReader, patience: float) -> bytes:
 
 
 async def _read_answer(reader: asyncio.StreamReader, patience: float) -> dict[str, Any]:
-    """Read the next line of an answer. Raises StateError if there is none in time, or the line reports an error."""
+    """Read the next line of an answer. Raises StateError if no line arrives in time, or the line reports an error."""
     try:
         line = await _read_in_time(reader, patience)
     except TimeoutError:
@@ -107,7 +108,7 @@ async def _read_answer(reader: asyncio.StreamReader, patience: float) -> dict[st
 
 
 def _check_owner(path: Path) -> None:
-    """Raise StateError if another user owns the socket or its directory, and might answer on it."""
+    """Raise StateError if another user owns the socket or its directory, since that user's process could answer."""
     for place in (path.parent, path):
         with contextlib.suppress(OSError):
             if place.lstat().st_uid not in (0, os.getuid()):

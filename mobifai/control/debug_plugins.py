@@ -1,7 +1,8 @@
-"""Debug plug-ins: other packages (soak, profiles) answer requests inside the running process.
+"""Debug plug-ins, by which other packages (soak, profiles) answer requests inside the running process.
 
-They are entry points, named by the part of a request before its dot. Each is imported on its first request, so that it
-costs nothing before. Only the owner of the process can send requests.
+A plug-in is an entry point. It answers the requests `NAME.*`, where NAME is the name of the entry point. It is imported
+when its first request arrives, so it costs nothing before. Only the user who runs the process, and root, can send
+requests.
 """
 
 from collections.abc import Mapping
@@ -16,14 +17,15 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 ENTRY_POINTS = "mobifai.control_handlers"
-"""The entry point group. An entry point is called with a `PluginContext` and returns its handlers by request."""
+"""The group of the plug-ins' entry points. An entry point is a function that takes a `PluginContext` and returns a
+mapping of requests to handlers."""
 
 
 @dataclass(frozen=True, slots=True)
 class PluginContext:
     """The objects of the running process that a plug-in may use.
 
-    `agent` is None in a standalone relay and in the keeper. `keeper` is only set in the keeper's process, which has no
+    `agent` is None in a standalone relay and in the keeper. `keeper` is set only in the keeper's process, which has no
     event loop and an empty ledger.
     """
 
@@ -34,13 +36,16 @@ class PluginContext:
 
 @dataclass
 class DebugPlugins:
-    """Finds the handlers of plug-ins by the prefix of a request. Each plug-in is imported once."""
+    """Finds the handlers of plug-ins, by the part of a request's name before the dot. Each plug-in is imported once."""
 
     context: PluginContext
     _loaded: dict[str, Mapping[str, AnyHandler]] = field(default_factory=dict)  # bounded by what is installed
 
     def find(self, request: str) -> AnyHandler | None:
-        """Return the handler of a request, or None. Import its plug-in first. Raises StateError if that fails."""
+        """Return the handler of a request, or None if no plug-in has one. Import the plug-in if needed.
+
+        Raises StateError if the plug-in can't be loaded.
+        """
         prefix, dot, _ = request.partition(".")
         if not dot:
             return None

@@ -1,4 +1,4 @@
-"""The server of the control socket: answers requests of commands. Only this process' user, or root, may connect."""
+"""The server of the control socket. It answers requests of commands that the same user or root runs."""
 
 import asyncio
 import contextlib
@@ -20,10 +20,10 @@ from mobifai.limits import CONTROL_CLIENTS, MAX_REQUEST
 from mobifai.state import private_directory
 
 CLOSE_SECONDS = 1.0
-"""How many seconds a command has to read the rest of its answer. Longer would delay a process that is about to stop."""
+"""How many seconds a command has to read the rest of its answer. A longer time would delay a stopping process."""
 
 BEAT_SECONDS = 10.0
-"""The interval in seconds of keep-alive lines to a command that waits for the next event."""
+"""The interval in seconds of the keep-alive lines that are sent to a command while it waits for the next event."""
 
 ControlHandler = Callable[[dict[str, Any]], Awaitable[object]]
 StreamingHandler = Callable[[dict[str, Any]], AsyncGenerator[object, None]]
@@ -33,10 +33,10 @@ _END = object()
 
 
 def listen_in(places: Sequence[Path]) -> tuple[socket.socket, Path]:
-    """Listen on a Unix socket in the first of these places that is writable. Raises StateError if none is.
+    """Listen on a Unix socket at the first of these paths that is writable. Return the socket and its path.
 
-    Sockets of earlier processes are removed from all places. No process uses them, since the caller holds the state
-    directory's lock.
+    Sockets of earlier processes are removed from all paths. No process uses them, since the caller holds the lock of
+    the state directory. Raises StateError if no path is writable.
     """
     refused: list[str] = []  # bounded by places
     for place in places:
@@ -66,7 +66,9 @@ async def control_server(
 ) -> AsyncIterator[None]:
     """Answer requests on a Unix socket within this scope, then remove the socket file.
 
-    The socket is in the first of `places` that is writable. `find_more` looks up requests that `handlers` lacks.
+    The socket is at the first of `places` that is writable. `handlers` maps names of requests to handlers. `find_more`
+    is called with a name that `handlers` lacks, and returns a handler or None. Raises StateError if no place is
+    writable.
     """
     listening, path = listen_in([places] if isinstance(places, Path) else places)
     with ledger.bound(CONTROL_CLIENTS) as bound:
@@ -134,7 +136,10 @@ class _RequestServer:
 
 
 async def _calmly(answer: Awaitable[object]) -> object:
-    """Await a handler's answer. Its OSError becomes a StateError, since it is not an error of the connection."""
+    """Await a handler's answer. Raise StateError in place of an OSError of the handler.
+
+    An OSError would look like a failure of the connection to the command.
+    """
     try:
         return await answer
     except OSError as error:
@@ -146,7 +151,10 @@ async def _calmly(answer: Awaitable[object]) -> object:
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:
-    """Disconnect a command after it has read everything, or after CLOSE_SECONDS: a suspended command never reads."""
+    """Close the connection once the command has read everything, or after CLOSE_SECONDS.
+
+    The time limit is for a suspended command, which never reads.
+    """
     writer.close()
     try:
         async with asyncio.timeout(CLOSE_SECONDS):
@@ -166,7 +174,7 @@ async def _send(writer: asyncio.StreamWriter, line: dict[str, object]) -> None:
 async def _send_events(
     events: AsyncGenerator[object, None], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
-    """Send a handler's events to the command as they come. Raises ConnectionError if the command disconnects."""
+    """Send a handler's events to the command as they occur. Raises ConnectionError if the command disconnects."""
     gone = asyncio.ensure_future(reader.read(1))
     event: asyncio.Future[object] = asyncio.ensure_future(anext(events, _END))
     try:
@@ -194,9 +202,10 @@ async def _next_event(
 
 
 def _is_owner(connection: socket.socket) -> bool:
-    """Return whether the process at the other end runs as our own user or as root.
+    """Return whether the process at the other end of a connection runs as this process' user or as root.
 
-    The modes of the socket (0600) and of its directory (0700) should exclude all others already.
+    The modes of the socket (0600) and of its directory (0700) should already exclude all others. On systems without
+    SO_PEERCRED, return True.
     """
     if not hasattr(socket, "SO_PEERCRED"):
         return True
