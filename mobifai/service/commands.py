@@ -1,4 +1,4 @@
-"""Programs of the system, run to their end within a time limit.
+"""Runs programs of the system to their end, within a time limit.
 
 The search path is a parameter, so that tests can replace the programs.
 """
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from mobifai.errors import ServiceError
 
 SECONDS = 60.0
-"""The time limit of a program in seconds. Starting or stopping a service takes as long as the service's process
+"""The time limit of a program in seconds. Starting or stopping a service takes as long as the process of the service
 needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """The exit status of a program that has ended, its output, and its error output."""
+    """The result of a program that has ended: its exit status, its standard output and its standard error."""
 
     status: int
     out: str
@@ -26,13 +26,13 @@ class CommandResult:
 
     @property
     def message(self) -> str:
-        """The last lines of the program's output, for an error message."""
+        """The last three lines of the program's standard error, or else of its standard output, as an error text."""
         lines = (self.err.strip() or self.out.strip() or f"status {self.status}, no output").splitlines()
         return "; ".join(line.strip() for line in lines[-3:])
 
 
 class SystemCommands:
-    """Runs programs found in `path`, a list of directories as in $PATH; None means $PATH."""
+    """Runs programs that are found in `path`, a list of directories in the format of $PATH. None means $PATH itself."""
 
     def __init__(self, path: str | None = None) -> None:
         self._path = os.environ.get("PATH", os.defpath) if path is None else path
@@ -42,7 +42,11 @@ class SystemCommands:
         return shutil.which(program, path=self._path) is not None
 
     def run(self, program: str, *arguments: str, environment: Mapping[str, str] | None = None) -> CommandResult:
-        """Run a program to its end. Raises ServiceError if it can't be started or takes too long; not if it fails."""
+        """Run a program to its end, and return its result, also if its exit status reports a failure.
+
+        `environment` is added to this process' variables. Raises ServiceError if the program can't be started, or does
+        not end within SECONDS.
+        """
         found = shutil.which(program, path=self._path)
         if found is None:
             raise ServiceError(f"expected the program {program} on the PATH; found none")
@@ -64,7 +68,10 @@ class SystemCommands:
         return CommandResult(ended.returncode, ended.stdout, ended.stderr)
 
     def check(self, program: str, *arguments: str) -> CommandResult:
-        """Run a program to its end. Raises ServiceError as `run` does, and, with the program's output, if it fails."""
+        """Run a program to its end, and return its result.
+
+        Raises ServiceError as `run` does, and if the exit status is not 0.
+        """
         answer = self.run(program, *arguments)
         if answer.status != 0:
             raise ServiceError(f"`{program} {' '.join(arguments)}` failed: {answer.message}")

@@ -12,12 +12,15 @@ from mobifai.user import path_without_environments
 STATE_DIR = "--state-dir="
 
 _KEPT = ("LANG", "LC_ALL", "LC_CTYPE", "SHELL", "XDG_CONFIG_HOME")
-"""Variables beside PATH that the agent or its shells need and a service manager may not set."""
+"""Environment variables, in addition to PATH, that the agent or its shells need and a service manager may not set."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceDefinition:
-    """A command to keep running in the directory `home`. `environment` is added to that of the service manager."""
+    """A command that a service manager keeps running in the directory `home`.
+
+    `environment` is added to the variables that the service manager sets.
+    """
 
     argv: tuple[str, ...]
     environment: Mapping[str, str]
@@ -26,7 +29,11 @@ class ServiceDefinition:
 
 @dataclass(frozen=True, slots=True)
 class ServiceState:
-    """The state of the service. `detail` is the service manager's description; `argv` is from the definition file."""
+    """The state of the service.
+
+    `detail` is the service manager's description of the state. `argv` is the command in the definition file, or () if
+    there is no such file.
+    """
 
     file: Path
     installed: bool
@@ -37,7 +44,7 @@ class ServiceState:
 
     @property
     def state_dir(self) -> Path | None:
-        """The state directory in the command of the installed service, or None."""
+        """The state directory (`--state-dir`) in the command of the installed service, or None."""
         for word in self.argv:
             if word.startswith(STATE_DIR):
                 return Path(word.removeprefix(STATE_DIR))
@@ -52,26 +59,30 @@ class ServiceManager(Protocol):
         """The path of the definition file."""
 
     def text(self, service: ServiceDefinition) -> str:
-        """Return the content that the definition file of `service` has. Change nothing."""
+        """Return the content of the definition file for `service`. Write nothing."""
 
     def install(self, service: ServiceDefinition) -> list[str]:
-        """Check and write the definition file, and start the service. Idempotent. Return notes for the user."""
+        """Check and write the definition file, and start the service. Return notes for the user. Idempotent."""
 
     def uninstall(self) -> bool:
-        """Stop the service and remove its definition file. Return whether there was one."""
+        """Stop the service and remove its definition file. Return whether there was a service."""
 
     def state(self) -> ServiceState:
         """Return the present state of the service."""
 
 
 def minimal_environment(environ: Mapping[str, str], prefix: str | None = None) -> dict[str, str]:
-    """Return the variables of `environ` that the service gets. `prefix` is passed to `path_without_environments`."""
+    """Return the environment variables that the service gets, taken from `environ`.
+
+    PATH loses the directories of virtual environments: that of this program (`prefix`; None means the current one), and
+    an active one.
+    """
     kept = {name: environ[name] for name in _KEPT if environ.get(name)}
     return {"PATH": path_without_environments(environ, prefix), **kept}
 
 
 def write_definition(file: Path, text: str) -> bool:
-    """Write a definition file atomically. Return False if it had this content already. Raises ServiceError."""
+    """Write a definition file atomically. Return False if the file already had this content. Raises ServiceError."""
     try:
         if not file.is_symlink() and file.is_file() and file.read_text() == text:
             return False
@@ -83,7 +94,10 @@ def write_definition(file: Path, text: str) -> bool:
 
 
 def check_words(service: ServiceDefinition) -> None:
-    """Raise ServiceError if the command, the environment or `home` has characters that no definition file can hold."""
+    """Raise ServiceError if the command, the environment or `home` contains control characters.
+
+    Definition files can't represent these characters.
+    """
     for word in (*service.argv, *service.environment.values(), str(service.home)):
         if any(ord(character) < 32 or 0xD800 <= ord(character) < 0xE000 for character in word):
             raise ServiceError(

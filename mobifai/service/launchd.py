@@ -16,18 +16,19 @@ from mobifai.service.definition import ServiceDefinition, ServiceState, check_wo
 LABEL = "mobifai.agent"
 
 SETTLE_SECONDS = 15.0
-"""The time limit for a change in seconds. launchd answers before a change is finished, and a service stops slowly."""
+"""The time limit, in seconds, for starting or stopping the service. launchd responds before it has finished, and the
+service may take a while to stop."""
 
 _IN_PROGRESS = (5, 17, 36, 37)
-"""Exit statuses of `bootstrap` while the previous service is still being removed."""
+"""Exit statuses of `launchctl bootstrap` while launchd is still removing the previous service."""
 
 
 def properties(service: ServiceDefinition) -> dict[str, Any]:
     """Return the property list that defines the service for launchd.
 
-    launchd waits at least 10 s between two starts, which is its only back-off. The default limit of 256 descriptors is
-    too low for many terminals. Output is discarded, since launchd never rotates its files and the agent has its own
-    log.
+    launchd has no increasing restart delay, so it waits at least 10 s between two starts. The default limit of 256
+    descriptors is too low for many terminals, and is raised. Output is discarded, since launchd never rotates its files
+    and the agent has its own log.
     """
     return {
         "Label": LABEL,
@@ -47,7 +48,7 @@ def properties(service: ServiceDefinition) -> dict[str, Any]:
 
 
 def plist_text(service: ServiceDefinition) -> str:
-    """Return the property list of a service as XML. Raises ServiceError if the XML would not give the same list."""
+    """Return the property list of a service as XML. Raises ServiceError if XML can't represent its values."""
     wanted = properties(service)
     try:
         content = plistlib.dumps(wanted, sort_keys=False)
@@ -59,7 +60,7 @@ def plist_text(service: ServiceDefinition) -> str:
 
 
 def argv_of(content: bytes) -> tuple[str, ...]:
-    """Return the command in the XML of a property list; () for other content."""
+    """Return the command in the XML of a property list, or () if there is none."""
     try:
         return tuple(str(word) for word in plistlib.loads(content).get("ProgramArguments", ()))
     except (plistlib.InvalidFileException, ExpatError, ValueError, AttributeError, TypeError):
@@ -67,7 +68,11 @@ def argv_of(content: bytes) -> tuple[str, ...]:
 
 
 class Launchd:
-    """Installs the service in the launchd domain of this user's desktop session. `home` contains the folder Library."""
+    """Installs the service in the launchd domain of this user's desktop session.
+
+    `home` is the user's home directory, which contains the folder Library. `settle_seconds` is the time limit for
+    starting or stopping the service.
+    """
 
     def __init__(self, commands: SystemCommands, home: Path, uid: int, settle_seconds: float = SETTLE_SECONDS) -> None:
         self._commands = commands
@@ -77,7 +82,7 @@ class Launchd:
         self.file = home / "Library" / "LaunchAgents" / f"{LABEL}.plist"
 
     def text(self, service: ServiceDefinition) -> str:
-        """Return the property list (see `ServiceManager`)."""
+        """Return the property list of `service` as XML (see `ServiceManager`)."""
         check_words(service)
         return plist_text(service)
 

@@ -19,12 +19,14 @@ _BACK_OFF_SINCE = 254
 
 
 def unit_text(service: ServiceDefinition, version: int) -> str:
-    """Return the unit file for this version of systemd.
+    """Return the unit file of a service for this version of systemd.
 
-    systemd restarts an agent that dies, with increasing delays; a systemd too old for that gives up after 20 starts in
-    10 minutes. Exit status 2 is a wrong option, which no restart fixes. Standard output is discarded, since it may have
-    a pairing code; the log goes to the journal. If a terminal's program runs out of memory, the service continues.
-    Stopping the service hangs up on the shells; programs that they started with nohup keep running.
+    If the agent crashes, systemd restarts it with increasing delays. A version before _BACK_OFF_SINCE gives up after 20
+    starts in 10 minutes. Exit status 2 means a wrong option, so there is no restart.
+
+    Standard output is discarded, since it may contain a pairing code. The log goes to the journal. If a program in a
+    terminal runs out of memory, the service continues. When the service stops, its shells get SIGHUP, but programs that
+    they started with nohup keep running.
     """
     backs_off = version >= _BACK_OFF_SINCE
     lines = (
@@ -64,7 +66,7 @@ def _quoted(word: str) -> str:
 
 
 def argv_of(text: str) -> tuple[str, ...]:
-    """Return the command in a unit file that `unit_text` made; () for other content."""
+    """Return the command in a unit file that `unit_text` made, or () if the file contains none."""
     found = re.search(r"^ExecStart=(.*)$", text, re.MULTILINE)
     if found is None:
         return ()
@@ -76,14 +78,14 @@ def argv_of(text: str) -> tuple[str, ...]:
 
 
 class Systemd:
-    """Installs the service with the systemd manager of this user. `config_home` is $XDG_CONFIG_HOME."""
+    """Installs the service as a user unit of systemd. `config_home` is $XDG_CONFIG_HOME or its default."""
 
     def __init__(self, commands: SystemCommands, config_home: Path) -> None:
         self._commands = commands
         self.file = config_home / "systemd" / "user" / UNIT
 
     def text(self, service: ServiceDefinition) -> str:
-        """Return the unit file for the installed version of systemd, or for version _BACK_OFF_SINCE without systemd."""
+        """Return the unit file for the installed version of systemd, or for version 254 if there is no systemd."""
         check_words(service)
         try:
             return unit_text(service, self._version())
@@ -157,7 +159,10 @@ class Systemd:
             )
 
     def _verify(self, text: str) -> list[str]:
-        """Have systemd check the unit. Return its warnings. Raises ServiceError if it rejects the unit."""
+        """Check the unit with `systemd-analyze`, and return its warnings.
+
+        Raises ServiceError if systemd rejects the unit.
+        """
         if not self._commands.has("systemd-analyze"):
             return []
         with tempfile.TemporaryDirectory(prefix="mobifai-") as place:
