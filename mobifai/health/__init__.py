@@ -1,1 +1,1 @@
-"""Checks the health of the running agent, reports its figures, and frees its memory."""
+"""Checks the health of the running agent, reports its figures, and frees memory that it does not need."""

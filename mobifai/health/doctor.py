@@ -1,6 +1,6 @@
 """The checks of `mobifai doctor`, in their order and with their time limits.
 
-Changes nothing. Connects only to this machine, and to a relay that the user named.
+They change nothing. They connect only to this machine, and to a relay that the user named.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ class Finding:
 async def examine(subject: CheckedInstallation, checks: Sequence[DoctorCheck] = CHECKS) -> list[Finding]:
     """Run all checks concurrently, and return their findings in the order of the checks.
 
-    An error in a check becomes a finding.
+    An exception in a check becomes a finding.
     """
     verdicts = await asyncio.gather(*(_look(check, subject) for check in checks))
     return [

@@ -1,7 +1,7 @@
 """The declaration of one reported figure: its meaning, its unit, and where it is shown.
 
-A frozen dataclass of figures annotates each field with a `Figure`. Renderers read the declarations through `figures`,
-so a figure is described in one place.
+A dataclass of figures annotates each field with a `Figure`. Renderers, such as `mobifai status`, read these
+declarations through `figures`, so a figure is described in one place.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
 
 
 class Shown(Flag):
-    """The places that show a figure, in addition to `mobifai status --json`, which shows all figures."""
+    """The places that show a figure. `mobifai status --json` also shows every figure."""
 
     NOWHERE = 0
     TEXT = auto()
     """A line of `mobifai status` that `cli/status.py` composes from several figures."""
     LINE = auto()
-    """A line of its own in `mobifai status`."""
+    """A separate line of `mobifai status`."""
     PAGE = auto()
-    """The phone page, through `system:health`. A figure with a label has a row of its own."""
+    """The phone page, which gets the figure in `system:health`. A figure with a label has a separate row."""
     LOG = auto()
     """The log entry of the health check."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure's description and unit. `metric` is its name in Prometheus, if it is exported.
+    """The declaration of a figure: its description, its unit, and where it is shown.
 
-    `number` converts a value for Prometheus; a value that it converts to None is not exported. `label` names the figure
-    to people, in a line or a row of its own.
+    `metric` is the figure's name in Prometheus; it is empty if the figure is not exported. `number` converts a value
+    for Prometheus; a value that becomes None is not exported. `label` is the figure's name in a separate line or row.
     """
 
     description: str
@@ -52,9 +52,9 @@ def figures(values: "DataclassInstance") -> Iterator[tuple[str, Figure, Any]]:
 
 @cache  # bounded by the types that declare figures
 def declared(kind: "type[DataclassInstance]") -> dict[str, Figure]:
-    """Return the declarations of a dataclass of figures by field name.
+    """Return the declarations of the figures of a dataclass, by field name.
 
-    Raises TypeError for a field without a declaration.
+    Raises TypeError for a field that does not have exactly one `Figure` in its annotation.
     """
     hints = get_type_hints(kind, include_extras=True)
     found = {}
@@ -69,7 +69,7 @@ def declared(kind: "type[DataclassInstance]") -> dict[str, Figure]:
 def labelled(values: "DataclassInstance", where: Shown) -> Iterator[tuple[Figure, int | float | str]]:
     """Yield the figures that have a label and are shown in the place `where`, each with its value.
 
-    A value is a text, or a number in the unit of the figure.
+    A value is a text, or a number in the unit of the figure. Figures without a value are skipped.
     """
     for _, figure, value in figures(values):
         if figure.label and where in figure.shown and value is not None:
@@ -79,5 +79,8 @@ def labelled(values: "DataclassInstance", where: Shown) -> Iterator[tuple[Figure
 
 
 def part(kind: "type[DataclassInstance]", values: "DataclassInstance") -> dict[str, Any]:
-    """Return the fields of `values` that `kind` declares, as keyword arguments for a type that inherits from `kind`."""
+    """Return the fields of `values` that the dataclass `kind` declares, by name.
+
+    They can be passed as keyword arguments to the constructor of a type that inherits from `kind`.
+    """
     return {field.name: getattr(values, field.name) for field in fields(kind)}

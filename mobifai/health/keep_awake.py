@@ -1,7 +1,7 @@
 """Keeps the machine from sleeping while a terminal or a phone is active.
 
 Owns the helper process that inhibits sleep: caffeinate on macOS, systemd-inhibit on Linux. The helper ends when it is
-no longer needed, when its owner closes, and when this process is killed.
+no longer needed, when its `KeepAwake` closes, and when this process is killed.
 """
 
 import asyncio
@@ -20,9 +20,10 @@ GRACE_SECONDS = 1.0
 
 
 def keep_awake_command(platform: str = sys.platform) -> tuple[str, ...]:
-    """Return the command that inhibits sleep until its standard input closes or this process ends; () if there is none.
+    """Return the command that inhibits sleep until its standard input closes or this process ends.
 
-    `cat` ends with its input, which closes even if this process is killed; `sleep infinity` would outlive it.
+    Return () on other systems than macOS and Linux. On Linux, the command runs `cat`, whose standard input closes even
+    if this process is killed.
     """
     if platform == "darwin":
         return ("caffeinate", "-i", "-w", str(os.getpid()))
@@ -80,7 +81,7 @@ class KeepAwake:
                     await self._not_needed.wait()
 
     async def _hold(self) -> None:
-        """Run the helper, which inhibits sleep, until this is no longer needed or the helper ends."""
+        """Run the helper process until it is no longer needed or ends unexpectedly."""
         if not self._command:
             self._warn("expected macOS or Linux; this system has no supported way to inhibit sleep")
             return
@@ -133,7 +134,7 @@ def _output(reader: int) -> str:
 
 
 async def _end(helper: asyncio.subprocess.Process) -> None:
-    """End the helper process and its children: close its input, then send SIGTERM, then SIGKILL."""
+    """End the helper process and its children. Close its input, then send SIGTERM and SIGKILL if it still runs."""
     assert helper.stdin is not None  # noqa: S101
     helper.stdin.close()
     for number in (signal.SIGTERM, signal.SIGKILL):

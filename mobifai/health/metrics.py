@@ -50,7 +50,10 @@ def _bound_metrics(figure: Figure, bounds: tuple[Entry, ...]) -> Iterator[Metric
 
 @asynccontextmanager
 async def metrics_server(port: int, status: Callable[[], AgentStatus]) -> AsyncIterator[int]:
-    """Serve `GET /metrics` on loopback within this scope; yield the port. Raises StateError if the port is taken."""
+    """Serve the figures at `GET /metrics` on loopback within this scope. Yield the port.
+
+    `status` reads the present status. Raises StateError if the port is in use.
+    """
     registry = CollectorRegistry(auto_describe=False)
     registry.register(StatusCollector(status))
 

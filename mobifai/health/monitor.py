@@ -1,7 +1,9 @@
-"""The health check: every ten minutes it reads the agent's status and tests that bytes still get through.
+"""The health check.
 
-Above the memory limit it collects garbage and returns free memory to the system. After three checks in a row above the
-limit it restarts the agent at the next quiet moment. It knows the agent only as a `MonitorTarget`.
+Every ten minutes, by default, it reads the agent's status and tests whether bytes still get through.
+
+If memory is above the limit, it collects garbage and returns free memory to the system. After three checks in a row
+above the limit, it restarts the agent at the next quiet moment. It uses the agent only through `MonitorTarget`.
 """
 
 import asyncio
@@ -20,7 +22,8 @@ from mobifai.health.status import AgentStatus, HealthCheck, PhoneStatus
 _log = logging.getLogger(__name__)
 
 STRIKES = 3
-"""Checks in a row above the memory limit before a restart; a single flood of output is not a reason."""
+"""The number of consecutive checks above the memory limit after which the agent restarts. A single flood of output does
+not cause a restart."""
 
 ROUND_TRIP_SECONDS = 10.0
 QUIET_POLL_SECONDS = 1.0
@@ -30,25 +33,25 @@ class MonitorTarget(Protocol):
     """The interface through which the monitor uses the agent."""
 
     def status(self) -> AgentStatus:
-        """Read the agent's status. Raises OSError if the process' figures can't be read."""
+        """Read the agent's status. Raises OSError if the figures of the process can't be read."""
 
     def checked(self, check: HealthCheck) -> None:
-        """Store the outcome of a health check, for the agent's status."""
+        """Store the outcome of a health check, so that the agent's status shows it."""
 
     async def relay_round_trip(self) -> float | None:
-        """Return the seconds of a round trip through the relay; None without a connection. Raises TimeoutError."""
+        """Return the time in seconds of a round trip to the relay; None without a connection. Raises TimeoutError."""
 
     def reconnect_relay(self) -> None:
-        """Replace a connection to the relay that is open but returns nothing."""
+        """Replace the connection to the relay, which is open but does not respond."""
 
     def drop_channel(self, phone: str) -> None:
-        """Close a phone's data channel that is open but delivers nothing, so that the relay carries its output."""
+        """Close a phone's data channel, which is open but delivers nothing, so that the relay carries its output."""
 
     def is_quiet(self) -> bool:
         """Return whether a restart of the agent would disturb nobody now."""
 
     def restart(self) -> bool:
-        """Restart the agent. Return False if that is not possible."""
+        """Restart the agent, and return True. Return False if that is not possible."""
 
 
 class Monitor:
@@ -68,7 +71,10 @@ class Monitor:
         self._behind_at: dict[str, int] = {}  # bounded by the limit on sessions
 
     async def run(self) -> None:
-        """Check the agent every `check_seconds` until cancelled, and restart it when that is due."""
+        """Check the agent every `check_seconds` until cancelled.
+
+        Restart it after STRIKES checks above the memory limit.
+        """
         while True:
             await self._pause()
             try:
@@ -94,7 +100,10 @@ class Monitor:
             await self._sleep(QUIET_POLL_SECONDS)
 
     async def check(self) -> HealthCheck:
-        """Check the agent now. Free memory above the limit, and replace open connections that deliver nothing."""
+        """Check the agent now, and return the outcome.
+
+        If memory is above the limit, free some. Replace connections that are open but deliver nothing.
+        """
         status = self._target.status()
         round_trip = await self._try_relay()
         self._try_phones(status.phones)
@@ -118,7 +127,7 @@ class Monitor:
     # -- memory
 
     def _is_high_after_freeing(self, status: AgentStatus) -> bool:
-        """Free memory. Return whether its use is still above the limit then."""
+        """Free memory. Return whether the agent still uses more than the limit."""
         _log.warning("⚠️  High memory usage detected: %s", megabytes(status.memory_bytes))
         found = free_memory()
         after = self._target.status().memory_bytes
@@ -151,8 +160,10 @@ class Monitor:
             return None
 
     def _try_phones(self, phones: Iterable[PhoneStatus]) -> None:
-        """Drop the data channel of each phone that was already behind at the last check and has confirmed nothing since
-        then.
+        """Close the data channels that deliver nothing.
+
+        These are the channels of phones for which output was waiting at the last check and is waiting now, and which
+        have confirmed nothing in between.
         """
         behind = {phone.phone: phone for phone in phones if phone.phone is not None and phone.behind_bytes}
         for name, phone in behind.items():
@@ -167,14 +178,14 @@ class Monitor:
         self._behind_at = {name: phone.confirmed for name, phone in behind.items()}
 
     def _cpu_share(self, process: ProcessStats) -> float:
-        """Return how much of one core (1.0: all) the agent used since the previous check, or since its start."""
+        """Return the CPU use since the previous check, or since the agent's start, where 1.0 is one full core."""
         (then, used), now = self._measured, time.monotonic()
         self._measured = (now, process.cpu_seconds)
         return (process.cpu_seconds - used) / max(now - then, 1e-9)
 
 
 def free_memory() -> int:
-    """Collect garbage and return free pages of the C heap to the system. Return how many objects were collected."""
+    """Collect garbage, and return free pages of the C heap to the system. Return how many objects were collected."""
     found = gc.collect()
     with contextlib.suppress(AttributeError, ImportError, OSError, NotImplementedError):  # a C library without it
         import psutil  # noqa: PLC0415 - as in `process_stats`

@@ -1,6 +1,6 @@
 """Figures of a process: memory, descriptors by kind, threads, tasks, children, CPU time.
 
-They come from psutil; the kinds of descriptors come from /proc, on Linux only. Nothing is stored.
+The figures come from psutil. The kinds of descriptors come from /proc, so they exist on Linux only.
 """
 
 import asyncio
@@ -42,7 +42,10 @@ class ProcessStats:
 
 
 def collect_process_stats() -> ProcessStats:
-    """Read the figures of this process. Outside a running loop `tasks` is 0. Raises OSError if they can't be read."""
+    """Read the figures of this process. Raises OSError if they can't be read.
+
+    `tasks` is 0 if no event loop runs.
+    """
     psutil = _psutil()
     try:
         return _read(psutil.Process())
@@ -51,7 +54,7 @@ def collect_process_stats() -> ProcessStats:
 
 
 def memory_in_use() -> int:
-    """Return the resident set of this process in bytes. Raises OSError if it can't be read."""
+    """Return the resident memory of this process in bytes. Raises OSError if it can't be read."""
     psutil = _psutil()
     try:
         return int(psutil.Process().memory_info().rss)
@@ -60,7 +63,7 @@ def memory_in_use() -> int:
 
 
 def _psutil() -> Any:
-    """Import psutil and return it. It is imported on first use, often minutes after the start. Raises OSError."""
+    """Return the module psutil, which is imported on first use. Raises OSError if the import fails."""
     try:
         import psutil  # noqa: PLC0415
     except ImportError as error:  # for example, no descriptor is left
@@ -84,7 +87,7 @@ def _read(process: "psutil.Process") -> ProcessStats:
 
 
 def heap_in_use() -> int | None:
-    """Return the bytes that the C heap has allocated, or None where psutil can't tell."""
+    """Return how many bytes are allocated on the C heap, or None where psutil does not support this."""
     try:
         return int(_psutil().heap_info().heap_used)
     except (AttributeError, OSError, NotImplementedError):
@@ -92,9 +95,9 @@ def heap_in_use() -> int | None:
 
 
 def descriptor_kinds(pid: int | None = None) -> dict[str, int]:
-    """Count the open descriptors of a process (by default, this one) by kind: socket, pipe, /dev/ptmx, file ...
+    """Return the number of open descriptors of a process by kind: socket, pipe, /dev/ptmx, file ...
 
-    Empty where there is no /proc.
+    None means this process. The result is empty where there is no /proc.
     """
     folder = Path("/proc", "self" if pid is None else str(pid), "fd")
     kinds: collections.Counter[str] = collections.Counter()  # bounded by the descriptors

@@ -21,7 +21,7 @@ from mobifai.protocol.messages import Exit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TerminalStatus:
-    """One open terminal. `pid` is its shell's process; `exited` says how it ended, or is None while it runs."""
+    """One open terminal. `pid` is the process id of its shell. `exited` says how the shell ended, if it has."""
 
     uuid: str
     name: str
@@ -32,7 +32,7 @@ class TerminalStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class PhoneStatus:
-    """One connected phone. If `path` is None, no phone is connected."""
+    """The connection of one phone. If `path` is None, no phone is connected."""
 
     phone: Annotated[str | None, Figure("Id of the phone")] = None
     path: Annotated[str | None, Figure("Transport that serves the phone: channel, relay, or none")] = None
@@ -71,7 +71,7 @@ class RelayStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class HealthCheck(ProcessStats, PhoneStatus):
-    """The outcome of one health check: the figures at that time, and what the check measured itself."""
+    """The outcome of one health check: the agent's figures at that time, and the measurements of the check itself."""
 
     uptime_s: Annotated[float, Figure("Age of the agent", "seconds", shown=Shown.LOG)]
     terminals: Annotated[int, Figure("Open terminals", shown=Shown.LOG)]
@@ -86,7 +86,10 @@ class HealthCheck(ProcessStats, PhoneStatus):
 
 @dataclass(frozen=True, kw_only=True)
 class AgentStatus(ProcessStats, PhoneStatus, RelayStatus):
-    """All figures of the agent at one moment. It inherits the figures of the phone that connected last."""
+    """All figures of the agent at one moment.
+
+    The figures that it inherits from `PhoneStatus` are those of the phone that connected last.
+    """
 
     phones: Annotated[tuple[PhoneStatus, ...], Figure("All connected phones, oldest first", shown=Shown.TEXT)] = ()
     version: Annotated[str, Figure("Version of MobiFai", shown=Shown.TEXT | Shown.PAGE, label="Version")]

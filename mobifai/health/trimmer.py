@@ -1,4 +1,7 @@
-"""The trimmer: every five minutes it shortens the output that inactive terminals keep, and logs what it trimmed."""
+"""The trimmer.
+
+Every five minutes, by default, it shortens the output that is kept for inactive terminals, and logs this.
+"""
 
 import asyncio
 import gc
@@ -17,14 +20,14 @@ class TrimTarget(Protocol):
     """The interface through which the trimmer uses the terminals."""
 
     def trim_inactive(self, inactive_seconds: float, keep_bytes: int) -> int:
-        """Shorten the kept output of terminals that were inactive for `inactive_seconds` to `keep_bytes` each.
+        """Shorten the kept output of terminals to `keep_bytes` each, if they were inactive for `inactive_seconds`.
 
         Return how many terminals were shortened.
         """
 
 
 class Trimmer:
-    """Periodically shortens the output that the inactive terminals of `target` keep."""
+    """Periodically shortens the output that is kept for the inactive terminals of `target`."""
 
     def __init__(
         self,

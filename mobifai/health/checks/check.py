@@ -1,4 +1,4 @@
-"""The interface of a check: the installation that it gets, and the result that it returns."""
+"""The interface of the checks of `mobifai doctor`: the installation that a check gets, and the result of a check."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,11 @@ from pathlib import Path
 
 
 class Severity(StrEnum):
-    """The severity of a finding of `mobifai doctor`. A problem keeps MobiFai, or a part of it, from working."""
+    """The severity of a finding of `mobifai doctor`.
+
+    OK means that something works, WARNING that it works but may fail later, and PROBLEM that MobiFai or a part of it
+    does not work.
+    """
 
     OK = "ok"
     WARNING = "warning"
@@ -20,7 +24,10 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """The result of a check: what was found, and, unless that is ok, what the user should do."""
+    """The result of a check: its severity (`state`), what was found, and what the user should do about it (`remedy`).
+
+    `remedy` is empty if the severity is OK.
+    """
 
     state: Severity
     found: str
@@ -33,20 +40,22 @@ def ok(found: str) -> CheckResult:
 
 
 def warning(found: str, remedy: str) -> CheckResult:
-    """Return a result for something that works, but may fail later."""
+    """Return a result of the severity WARNING, for something that works but may fail later."""
     return CheckResult(Severity.WARNING, found, remedy)
 
 
 def problem(found: str, remedy: str) -> CheckResult:
-    """Return a result for something that does not work."""
+    """Return a result of the severity PROBLEM, for something that does not work."""
     return CheckResult(Severity.PROBLEM, found, remedy)
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedInstallation:
-    """The installation to check. `relay_url` is a relay elsewhere that the user named; None: the built-in one.
+    """The installation that `mobifai doctor` checks.
 
-    `shell` is never empty, and `environment` is the one that shells get. `proc` and `now` can be replaced by tests.
+    `shell` is the command of the shell, which is never empty, and `environment` is the environment of shells. `host`
+    and `port` are those of the built-in relay. `relay_url` is a relay on another machine that the user named; None
+    means the built-in relay. Tests replace `proc` and `now`.
     """
 
     state_dir: Path
@@ -64,7 +73,7 @@ CheckFunction = Callable[[CheckedInstallation], Awaitable[CheckResult]]
 
 @dataclass(frozen=True, slots=True)
 class DoctorCheck:
-    """A check of `mobifai doctor`: its name, its function, and its time limit in seconds."""
+    """A check of `mobifai doctor`: its name, its function (`look`), and its time limit in seconds."""
 
     name: str
     look: CheckFunction
@@ -72,9 +81,9 @@ class DoctorCheck:
 
 
 def in_thread(look: Callable[[CheckedInstallation], CheckResult]) -> CheckFunction:
-    """Return a check that runs `look` in a daemon thread, since a file system may hang.
+    """Return a check that runs `look` in a daemon thread, because a call to the file system may hang.
 
-    After a timeout, the thread is abandoned.
+    If the check exceeds its time limit, the thread is abandoned.
     """
 
     async def run(subject: CheckedInstallation) -> CheckResult:

@@ -18,13 +18,15 @@ from mobifai.health.checks.storage import files_of
 from mobifai.limits import RELAY_SOCKETS, TERMINALS
 
 WANTED_DESCRIPTORS = 4 * TERMINALS.value + RELAY_SOCKETS.value + 128
-"""Each terminal needs four descriptors (its master, its screen's file, a watch and, briefly, a directory). Each device
-of the relay needs one."""
+"""The limit on open files below which `mobifai doctor` warns. Each terminal needs four descriptors (the
+pseudo-terminal's master, the ring's file, a watch and, briefly, a directory), and each device of the relay needs
+one."""
 
 NEEDED_DESCRIPTORS = 128
 
 FIRST_SECOND = 1_735_689_600.0
-"""The start of 2025. MobiFai was first released later, so a clock with an earlier time is wrong."""
+"""The start of 2025, in seconds since the epoch. MobiFai was first released later, so a clock with an earlier time is
+wrong."""
 
 _AHEAD_SECONDS = 3600.0
 
@@ -41,7 +43,7 @@ def descriptors(_: CheckedInstallation) -> CheckResult:
 
 
 def terminals(subject: CheckedInstallation) -> CheckResult:
-    """Check that a pseudo-terminal can be opened, and how many more the system allows."""
+    """Check that a pseudo-terminal can be opened, and that the system allows enough of them."""
     try:
         for descriptor in os.openpty():
             os.close(descriptor)
@@ -64,7 +66,7 @@ def terminals(subject: CheckedInstallation) -> CheckResult:
 
 
 def _terminal_limits(proc: Path) -> tuple[int | None, int]:
-    """Return the limit on pseudo-terminals (None: unknown), and the number in use."""
+    """Return the system's limit on pseudo-terminals (None if unknown), and the number in use."""
     place = proc / "sys/kernel/pty"
     try:
         return int((place / "max").read_text()), int((place / "nr").read_text())
@@ -93,7 +95,7 @@ async def port(subject: CheckedInstallation) -> CheckResult:
 
 
 def _is_address(host: str) -> bool:
-    """Return whether a host is an IP address, which needs no name lookup."""
+    """Return whether a host is an IP address. A host name would need a lookup."""
     try:
         return bool(ipaddress.ip_address(host))
     except ValueError:
@@ -130,7 +132,7 @@ def _refused(subject: CheckedInstallation, error: OSError) -> CheckResult:
 
 
 def udp(_: CheckedInstallation) -> CheckResult:
-    """Check that datagrams reach this machine over loopback, and that it has an address for WebRTC."""
+    """Check that datagrams reach this machine over loopback, and that the machine has an address for WebRTC."""
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours:
             ours.settimeout(2)
@@ -158,7 +160,7 @@ def _addresses() -> list[str]:
 
 
 def clock(subject: CheckedInstallation) -> CheckResult:
-    """Check that the clock is plausible, since tokens and codes expire by it."""
+    """Check that the clock is plausible, since tokens and codes expire according to it."""
     now, remedy = subject.now(), "set the clock, and have the system synchronize it (NTP)"
     if now < FIRST_SECOND:
         return problem(

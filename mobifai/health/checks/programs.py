@@ -17,8 +17,8 @@ OLDEST_PYTHON = (3, 11)
 PACKAGE = Path(mobifai.__file__).parent
 
 NATIVE = ("msgspec", "psutil", "cryptography.hazmat.bindings._rust", "aiortc")
-"""Modules with native code. aiortc loads OpenSSL, which has crashed processes on some machines. It is imported as the
-agent does it, without FFmpeg."""
+"""Modules with native code. `aiortc` stands for OpenSSL, which it loads and which has crashed processes on some
+machines. It is imported in the same way as in the agent, without FFmpeg."""
 
 _IMPORT = """
 import importlib, sys
@@ -60,7 +60,7 @@ def _version(name: str) -> str | None:
 
 
 def natives(modules: tuple[str, ...] = NATIVE) -> CheckFunction:
-    """Return a check that imports `modules` in a separate process, since an import may crash its process."""
+    """Return a check that imports `modules` in a separate process, since the import of a native module may crash."""
 
     async def look(_: CheckedInstallation) -> CheckResult:
         pipe = asyncio.subprocess.PIPE

@@ -1,4 +1,4 @@
-"""Checks of the agent and its relay, over loopback only, and of a relay elsewhere that the user named."""
+"""Checks of the agent and its relay, over loopback only, and of a relay on another machine that the user named."""
 
 import asyncio
 import datetime as dt
@@ -18,14 +18,18 @@ from mobifai.logs.formatting import without_secrets
 from mobifai.state import StateDir
 
 CLOCK_SECONDS = 60.0
-"""Difference of clocks from which a warning is given: codes are valid for 10 minutes, tokens for 30 days."""
+"""The difference of clocks, in seconds, from which a warning is given. Codes are valid for 10 minutes, tokens for 30
+days."""
 
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
 _MOST_BYTES = 4096
 
 
 async def running_agent(state_dir: Path) -> dict[str, Any] | None:
-    """Return the status of this state directory's agent; None if none runs. Raises StateError."""
+    """Return the status of this state directory's agent, or None if no agent runs.
+
+    Raises StateError if the agent does not answer.
+    """
     path = StateDir(state_dir).control_socket
     try:
         _, writer = await asyncio.open_unix_connection(path)
@@ -36,7 +40,10 @@ async def running_agent(state_dir: Path) -> dict[str, Any] | None:
 
 
 async def _without_agent(state_dir: Path) -> CheckResult:
-    """Return the result if no agent runs: a problem if a keeper tries to start one and fails, else ok."""
+    """Return the result for the case that no agent runs.
+
+    It is a problem if a keeper runs and can't start the agent, otherwise it is ok.
+    """
     try:
         kept = await send_request(StateDir(state_dir).keeper_socket, "status")
     except (StateError, OSError):
@@ -64,7 +71,10 @@ async def agent(subject: CheckedInstallation) -> CheckResult:
 
 
 def _on_this_machine(url: SplitResult) -> str | None:
-    """Return the URL of a relay on this machine, with a loopback address if possible; None for a relay elsewhere."""
+    """Return the URL of a relay on this machine, or None for a relay elsewhere.
+
+    The URL has a loopback address if the relay listens on one.
+    """
     try:
         address = ipaddress.ip_address(url.hostname or "")
     except ValueError:
@@ -88,7 +98,7 @@ def _listens(host: str, port: int | None) -> bool:
 
 
 async def relay(subject: CheckedInstallation) -> CheckResult:
-    """Check that the relay that the user named responds, and that its clock agrees with this machine's."""
+    """Check that the relay that the user named responds, and that its clock agrees with that of this machine."""
     if subject.relay_url is None:
         return ok("no relay to check is given with --relay")
     if not subject.relay_url.startswith(("http://", "https://")):
@@ -123,7 +133,10 @@ async def _ask_health(url: str, subject: CheckedInstallation | None = None) -> C
 
 
 def _timestamp(body: bytes) -> float | None:
-    """Return the relay's time from `{"status": "ok", "timestamp": ISO}`; None for any other body."""
+    """Return the time in the body `{"status": "ok", "timestamp": ISO}`, in seconds since the epoch.
+
+    Return None for any other body.
+    """
     try:
         health = msgspec.json.decode(body, type=dict[str, Any])
         if health.get("status") != "ok":

@@ -1,4 +1,4 @@
-"""Check that the configured shell starts in a terminal and runs a command."""
+"""The check that the configured shell starts in a terminal and runs a command."""
 
 import asyncio
 import contextlib
@@ -14,8 +14,8 @@ import psutil
 from mobifai.health.checks.check import CheckedInstallation, CheckResult, ok, problem
 
 TYPED = b' echo mobi"fai"-answers\n'
-"""The command that is typed. Its output lacks the quotes, unlike the terminal's echo. The space keeps it out of many
-histories."""
+"""The command that is typed into the shell. Its output lacks the quotes, unlike the terminal's echo of the typed text.
+The leading space keeps the command out of the history of many shells."""
 
 _ANSWER = b"mobifai-answers"
 _AGAIN_SECONDS = 1.5
@@ -88,7 +88,10 @@ async def _talk(master: int, process: asyncio.subprocess.Process, program: str) 
 
 @asynccontextmanager
 async def _reading(master: int) -> AsyncIterator[tuple[bytearray, asyncio.Event]]:
-    """Yield the terminal's latest output, which is updated, and an event that each update and the end set."""
+    """Yield the terminal's latest output, and an event.
+
+    The output is a buffer that is updated. The event is set at each update and when the output ends.
+    """
     loop, seen, news = asyncio.get_running_loop(), bytearray(), asyncio.Event()
 
     def readable() -> None:

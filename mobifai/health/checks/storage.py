@@ -15,14 +15,18 @@ from mobifai.state import MAX_SOCKET_PATH, StateDir
 
 NEEDED_BYTES = 20 << 20
 WANTED_BYTES = LOG_FILES.value * LOG_FILE.value + (200 << 20)
-"""The free bytes that are wanted: enough for logs and databases, and for a day of other writes of the machine."""
+"""The free disk space, in bytes, below which a warning is given. It is enough for logs and databases, and for what
+other programs write in a day."""
 
 DATABASE_SECONDS = 5.0
 _MOST_FILES = 1000
 
 
 def state_directory(subject: CheckedInstallation) -> CheckResult:
-    """Check that the state directory is writable, and that it and its files are ours and not accessible to others."""
+    """Check that the state directory is writable and private.
+
+    It and its files have to belong to this user, and other users must not have access to them.
+    """
     path = subject.state_dir
     if not path.exists():
         return _not_made_yet(path)
@@ -50,7 +54,10 @@ def _not_made_yet(path: Path) -> CheckResult:
 
 
 def files_of(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Yield the directory and at most _MOST_FILES files in it, each with its status. Skip files that disappear."""
+    """Yield the directory and at most _MOST_FILES files in it, each with its `os.stat_result`.
+
+    Skip files that disappear.
+    """
     for file in (path, *islice(path.rglob("*"), _MOST_FILES)):
         with contextlib.suppress(FileNotFoundError):
             yield file, file.lstat()
@@ -108,7 +115,7 @@ def databases(subject: CheckedInstallation) -> CheckResult:
 
 
 def _quick_check(file: Path, deadline: float) -> str:
-    """Return what is wrong with a database file; empty if nothing is, or if the check takes too long."""
+    """Return what is wrong with a database file. The text is empty if nothing is, or if the check takes too long."""
     try:
         with contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=1)) as db:
             db.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
