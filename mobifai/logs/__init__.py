@@ -1,1 +1,1 @@
-"""The log, on standard error and in rotating files. Repeated messages are counted, not written."""
+"""The log, on standard error and in rotating files. Repeated messages are counted instead of written."""

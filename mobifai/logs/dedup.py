@@ -1,7 +1,7 @@
-"""Deduplication of log messages: repeats are counted, and summarized once a minute.
+"""Deduplication of log messages. Repeats are counted, and summarized once a minute.
 
-It owns the counts of a bounded number of message kinds. It neither writes nor waits: before each message, the writer
-calls `due` and then `admit`.
+Owns the counts of a limited number of message kinds. This module does no I/O: before each message, its caller writes
+the summaries that `due` yields, and then the message if `admit` returns True.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ _MOST_TEXT = 200
 class RepeatSummary:
     """A kind of message that was repeated `count` times in `seconds`.
 
-    `message` is the text of the last one, on one line.
+    `message` is the text of the last repeat, shortened to one line.
     """
 
     kind: MessageKind
@@ -40,7 +40,7 @@ class _RepeatCount:
 
 
 class RepeatFilter:
-    """Counts the repeats of each message kind, and yields a summary of them after a minute.
+    """Counts the repeats of each kind of message, and yields a summary of them after a minute.
 
     `clock` is monotonic, in seconds.
     """
@@ -51,7 +51,10 @@ class RepeatFilter:
         self._clock = clock
 
     def admit(self, kind: MessageKind, message: str) -> bool:
-        """Return True for the first message of its kind, which is to be written. Count any other, and return False."""
+        """Return True for the first message of its kind, which is to be written.
+
+        Count any other message of the kind, and return False.
+        """
         repeats = self._kinds.get(kind)
         if repeats is None:
             self._kinds[kind] = _RepeatCount(self._clock())
@@ -60,8 +63,10 @@ class RepeatFilter:
         return False
 
     def due(self, coming: MessageKind | None = None) -> Iterator[RepeatSummary]:
-        """Yield the summaries that are due: those of kinds whose minute is over, and that of a kind that makes room for
-        `coming`.
+        """Yield the summaries that are due.
+
+        These are the summaries of kinds whose minute is over and, if there is no room for the kind `coming`, that of
+        the kind that is evicted for it.
         """
         now = self._clock()
         while self._kinds:
@@ -77,13 +82,13 @@ class RepeatFilter:
                 yield RepeatSummary(kind, repeats.message, repeats.count, now - repeats.since)
 
     def _restart_count(self, kind: MessageKind, repeats: _RepeatCount, now: float) -> None:
-        """Begin a new minute for a message kind that was repeated. Drop a kind that was not."""
+        """Begin a new minute for a kind of message that was repeated. Forget a kind that was not repeated."""
         del self._kinds[kind]
         if repeats.count:
             self._kinds[kind] = _RepeatCount(now)
 
     def drain(self) -> Iterator[RepeatSummary]:
-        """Yield a summary for each kind with repeats that no summary has counted yet, and clear all counts."""
+        """Yield a summary of the repeats of each kind since its last summary, and clear all counts."""
         now = self._clock()
         while self._kinds:
             kind, repeats = self._kinds.popitem()

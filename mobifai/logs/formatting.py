@@ -1,8 +1,8 @@
-"""Log records as lines: without secrets, in one of three forms.
+"""Converts log records to lines without secrets, in one of three formats.
 
-Secrets are removed by their format: tokens, keys, pairing codes, passwords in addresses, and the arguments of callbacks
-in asyncio's messages, which may contain terminal output. This is the second safeguard; the first is that the product
-never logs secrets.
+Secrets are recognized by their form: tokens, keys, pairing codes and passwords in addresses. In messages of asyncio,
+quoted texts are masked too, since they may contain terminal output. This is the second safeguard. The first one is that
+MobiFai never logs secrets.
 """
 
 import logging
@@ -19,7 +19,8 @@ from mobifai.protocol.plain_text import escaped
 HIDDEN = "<hidden>"
 
 MOST_MESSAGE = 8000
-"""The maximum length of a message in characters. The rest is cut off: a message may quote a long text of a peer."""
+"""The maximum length of a message in characters. The rest is cut off, because a message may quote a long text of a
+phone or relay."""
 
 _CODE_HALF = f"[{ALPHABET}]{{4}}"
 _SECRET = re.compile(
@@ -42,7 +43,7 @@ _CONVERSION = re.compile(r"%(?:\(\w+\))?[-#0 +]*\d*(?:\.\d+)?[a-zA-Z]")
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """The fields of a log line. `time` is in seconds since the epoch, `exception` a traceback or empty."""
+    """The fields of a log line. `time` is in seconds since the epoch. `exception` is a traceback, or empty."""
 
     time: float
     level: int
@@ -53,7 +54,7 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True)
 class MessageKind:
-    """The identity of a message for deduplication: its logger, its level, and its text without values."""
+    """The identity of a message for deduplication: its logger, its level, and its text before values are inserted."""
 
     logger: str
     level: int
@@ -61,7 +62,7 @@ class MessageKind:
 
 
 def log_line(record: logging.LogRecord) -> LogLine:
-    """Convert a record of `logging` to the fields of a log line, without secrets."""
+    """Convert a `logging` record to the fields of a log line, without secrets."""
     message = _message(record)
     if record.name == "asyncio":
         message = _QUOTED.sub("'...'", message)
@@ -89,7 +90,10 @@ def without_secrets(text: str) -> str:
 
 
 def message_kind(record: logging.LogRecord, message: str) -> MessageKind:
-    """Return the record's kind. If its template has no words (`%s`), the formatted message replaces the template."""
+    """Return the kind of a record. `message` is its formatted text.
+
+    It replaces a template that contains no words, such as `%s`.
+    """
     template = str(record.msg) if record.args else _ADDRESS.sub("0x", message)
     if not re.search(r"\w", _CONVERSION.sub("", template)):
         template = message
@@ -97,7 +101,7 @@ def message_kind(record: logging.LogRecord, message: str) -> MessageKind:
 
 
 def format_for_terminal(line: LogLine, with_traceback: bool) -> str:
-    """Format a log line for a terminal: with the time of day, and with its traceback only on request."""
+    """Format a log line for a terminal: with the time of day, and with its traceback if `with_traceback`."""
     time = f"{local_datetime(line.time):%H:%M:%S}"  # local time, for the reader
     return _text(f"{time} {_level(line):<7} {line.message}", line.exception if with_traceback else "")
 
@@ -120,9 +124,9 @@ def _level(line: LogLine) -> str:
 
 
 def _text(head: str, exception: str) -> str:
-    """Join a message and a traceback. Escape control characters and indent all lines but the first.
+    """Join a message and a traceback. Escape control characters, and indent all lines but the first.
 
-    So no message can look like a line of another one.
+    So no part of a message can look like the beginning of another message.
     """
     text = f"{head}\n{exception}" if exception else head
     shown = "\n".join(escaped(line.expandtabs()) for line in text.split("\n"))

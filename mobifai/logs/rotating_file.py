@@ -1,7 +1,8 @@
-"""The log on disk: the current file and a few older ones, whose number and sizes are limited.
+"""The log on disk: the current file and a few older ones, with limits on their number and sizes.
 
-It owns the open file and all files with its name. A full disk or an unwritable directory never raises: it is reported
-once, lines are dropped, and writing is tried again. Only the process that holds the state directory's lock writes.
+Owns the open file and all log files. A full disk or an unwritable directory never raises an error: the problem is
+reported once, lines are dropped, and writing is tried again after a minute. Only the process that holds the lock of the
+state directory writes.
 """
 
 import contextlib
@@ -23,14 +24,18 @@ _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | o
 
 
 def log_path(state_dir: Path) -> Path:
-    """Return the path of the current log file. Older files have a number after its name; the oldest has the highest."""
+    """Return the path of the current log file.
+
+    Older files have this name with a number appended (`.1`, `.2` ...). The oldest file has the highest number.
+    """
     return state_dir / "logs" / "mobifai.log"
 
 
 class LogFile:
-    """Writes lines to the log file, and rotates it. `form` formats a line, and `complain` reports problems to the user.
+    """Writes lines to the log file, and rotates it.
 
-    `clock` is monotonic, in seconds.
+    `form` formats a line. `complain` is called with a text for the user if there is a problem. `clock` is monotonic, in
+    seconds.
     """
 
     def __init__(
@@ -55,7 +60,7 @@ class LogFile:
         self._retry_at: float | None = None
 
     def write(self, line: LogLine) -> None:
-        """Write a log line to the file. If the file can't be written, count it as missing. Never raises OSError."""
+        """Write a log line to the file. If that fails, count the line as missing. Never raises OSError."""
         if self._retry_at is not None and self._clock() < self._retry_at:
             self._missing += 1
             return
@@ -130,7 +135,7 @@ class LogFile:
         self._append(self._cut(line))
 
     def _cut(self, line: LogLine) -> bytes:
-        """Encode a log line for the file. If it is longer than the limit, leave out its middle."""
+        """Encode a log line for the file. Leave out its middle if it is longer than the limit."""
         data = self._form(line).encode(errors="backslashreplace")
         most = min(self._line.capacity, self._ledger.capacity(LOG_FILE)) - 1
         if len(data) > most:
@@ -156,7 +161,10 @@ class LogFile:
         self._current.set(size + len(data))
 
     def _rotate(self) -> None:
-        """Begin a new current file. Increase the numbers of the others by one; remove the oldest one if needed."""
+        """Begin a new current file.
+
+        Increase the numbers of the other files by one, and remove the oldest file if needed.
+        """
         if not self._files.room:
             oldest = self._sizes.take()
             oldest.evicted(oldest.used)
@@ -197,9 +205,9 @@ def _without_middle(data: bytes, most: int) -> bytes:
 
 
 def _fit(path: Path, capacity: int) -> int:
-    """Cut a file that exceeds the present limit to its last whole lines, in place because the disk may be full.
+    """Cut a file to its newest whole lines if it exceeds the present limit. Return its new size in bytes.
 
-    Return its new size. The file's mode becomes 0600.
+    The file is changed in place, because the disk may be full. Its mode becomes 0600.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(descriptor, "r+b") as file:

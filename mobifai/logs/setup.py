@@ -1,7 +1,7 @@
-"""Sets up logging: to standard error, and to a rotating file; repeated messages are counted.
+"""Sets up logging to standard error and to a rotating file, with deduplication of repeated messages.
 
-It owns the handler of the root logger and its outputs. It uses no thread and no timer: repeats are written with the
-next record, when the log closes, or when `log_repeats` is called.
+Owns the handler of the root logger and its outputs. It uses no thread and no timer: summaries of repeats are written
+before the next record, when the log closes, or when `log_repeats` is called.
 """
 
 import contextlib
@@ -36,17 +36,18 @@ from mobifai.streams import PATIENCE_SECONDS, is_writable
 OURS = "mobifai"
 
 _OWN_HANDLERS = ("engineio.client", "engineio.server", "socketio.client", "socketio.server")
-"""Loggers to which their libraries add a handler. The libraries also set the level `error`, unless a level is set.
+"""Loggers to which their libraries add a handler and for which they set the level `error`, unless a level is set
+already.
 
-This module sets that level, too: at `warning`, these loggers log every ordinary end of a connection, with the content
-of its last packet.
-"""
+This module therefore sets `error` itself. At `warning`, these loggers would log every ordinary end of a connection,
+with the content of its last packet."""
 
 
 class RootLogHandler(logging.Handler):
-    """Writes every record, without secrets, to `stream` (None: nowhere) and to the file while there is one.
+    """Writes every record, without secrets, to `stream` (unless it is None) and, within `to_file`, to the log file.
 
-    `form` is `text` or `json`. Libraries are logged from `warning` on, whatever the level.
+    `form` is `text` or `json`. `level` is the lowest level of MobiFai's own records. Records of libraries also need the
+    level `warning` or a higher one.
     """
 
     def __init__(self, level: str, form: str, stream: TextIO | None, clock: Callable[[], float]) -> None:
@@ -68,7 +69,7 @@ class RootLogHandler(logging.Handler):
     # -- the scope
 
     def install(self) -> None:
-        """Install the handler on the root logger, and close the previous handler."""
+        """Add this handler to the root logger. Close an earlier handler of this type."""
         root = logging.getLogger()
         for handler in list(root.handlers):
             if isinstance(handler, RootLogHandler):
@@ -80,7 +81,7 @@ class RootLogHandler(logging.Handler):
             logging.getLogger(name).setLevel(logging.ERROR)
 
     def close(self) -> None:
-        """Write summaries of the repeats so far, and remove the handler from the root logger. Idempotent."""
+        """Write the summaries of all repeats so far, and remove the handler from the root logger. Idempotent."""
         root = logging.getLogger()
         if self in root.handlers:
             self._say_rest()
@@ -92,10 +93,10 @@ class RootLogHandler(logging.Handler):
 
     @contextmanager
     def to_file(self, state: StateDir, ledger: Ledger) -> Iterator[None]:
-        """Write to the state directory's log file, too, within this scope. This process must hold the directory's lock.
+        """Also write to the state directory's log file within this scope.
 
-        Meanwhile, `ledger` counts the log's files and message kinds. An error that ends the scope is logged in the
-        file, because standard error may be lost.
+        This process must hold the lock of the directory. Meanwhile, `ledger` counts the log's files and message kinds.
+        An error that ends the scope is logged in the file, because standard error may be lost.
         """
         with ledger.bound(LOG_KINDS) as kinds:
             file = LogFile(log_path(state.path), ledger, self._for_file, self._complain, self._clock)
@@ -123,7 +124,10 @@ class RootLogHandler(logging.Handler):
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Keep other threads from writing in this scope. Records that this thread logs in it are marked as nested."""
+        """Keep other threads from writing in this scope.
+
+        A record that the same thread logs meanwhile only goes to the stream.
+        """
         self.acquire()
         self._speaking = True
         try:
@@ -148,7 +152,7 @@ class RootLogHandler(logging.Handler):
                 self._say(line)
 
     def log_repeats(self) -> None:
-        """Write the summaries of repeated messages that are due. The process calls this once a minute."""
+        """Write the summaries of repeats that are due. The process calls this once a minute."""
         with self._alone():
             for repeated in self._repeats.due():
                 self._say_repeated(repeated)
@@ -180,9 +184,9 @@ class RootLogHandler(logging.Handler):
 
 
 def set_up_logs(level: str, form: str) -> RootLogHandler:
-    """Log to standard error from now on, and return the handler.
+    """Begin to log to standard error, and return the handler.
 
-    Its `to_file` adds the log file, and its `close` ends logging.
+    The handler's `to_file` adds the log file, and its `close` ends logging.
     """
     logs = RootLogHandler(level, form, sys.stderr, time.monotonic)
     logs.install()
@@ -198,7 +202,10 @@ def _greeting() -> str:
 
 
 def _last_words(error: Exception) -> LogLine:
-    """Return the log line for the error that ends a process: the text of an error of MobiFai, else a traceback."""
+    """Return the log line for the error that ends a process.
+
+    It has the text of a MobiFaiError, and the traceback of any other error.
+    """
     if isinstance(error, MobiFaiError):
         return _own(logging.ERROR, without_secrets(f"ended: {error}"))
     details = without_secrets("".join(traceback.format_exception(error)).rstrip())

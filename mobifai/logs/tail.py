@@ -1,6 +1,6 @@
 """Reads the log of another process: its last lines, and new lines, across rotations of the file.
 
-Owns the file that it reads; never writes.
+Owns the file that it has opened for reading. It never writes.
 """
 
 import os
@@ -13,7 +13,7 @@ _PIECE = 64 << 10
 
 
 def last_lines(path: Path, count: int) -> list[str]:
-    """Return the last `count` lines of a log, oldest first, including rotated files. Raises OSError without a file."""
+    """Return the last `count` lines of a log and its rotated files, oldest line first. Raises OSError without a log."""
     lines = _lines(path)
     number = 1
     while len(lines) < count:
@@ -30,9 +30,10 @@ def _lines(path: Path) -> list[str]:
 
 
 def follow(path: Path, begin: os.stat_result, pause: Callable[[float], None] = time.sleep) -> Iterator[str]:
-    """Yield the text that is appended to a log after its file had the status `begin`; never return.
+    """Yield the text that is appended to a log after its file had the status `begin`. The generator never ends.
 
-    When the file is rotated, it is read to its end first, and then the new file from its beginning.
+    When the log is rotated, the old file is read to its end first, then the new file from its beginning. `pause` is
+    called with a number of seconds to wait for more text.
     """
     position = begin.st_size
     current = _open(path)
@@ -58,7 +59,7 @@ def _open(path: Path) -> int:
 
 
 def _moved(path: Path, current: int) -> bool:
-    """Return whether another file has taken the place of the open file `current`.
+    """Return whether `path` now names another file than the open file `current`.
 
     Call this before reading `current` to its end: text that is appended in between is then still read.
     """
