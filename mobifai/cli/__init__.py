@@ -1,1 +1,1 @@
-"""The commands of `mobifai`. Each parses its options, builds settings from them, runs, and reports."""
+"""The commands of `mobifai`. Each one parses its options, builds settings from them, runs, and reports."""

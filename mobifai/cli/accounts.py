@@ -1,6 +1,6 @@
 """`mobifai relay account`: the accounts of a relay that several people share.
 
-A running relay makes the change itself. If none runs, the command changes the state directory.
+If the relay runs, it makes the change itself. Otherwise the command changes the state directory.
 """
 
 from collections.abc import Callable
@@ -100,7 +100,7 @@ def remove(settings: FileSettings, name: str, state_dir: Path) -> None:
 
 
 def summary(sign_in: SignIn) -> dict[str, Any]:
-    """Return the name of each account and the number of its agents and phones, as commands print them."""
+    """Return `{accounts: [{name, agents, phones}, ...]}`, with the number of agents and phones of each account."""
     found = []
     for one in sign_in.accounts:
         types = [device.type for device in sign_in.devices(one.name)]
@@ -109,7 +109,10 @@ def summary(sign_in: SignIn) -> dict[str, Any]:
 
 
 def describe(made: IssuedInvitation, urls: list[str]) -> dict[str, Any]:
-    """Return the invitation for a new agent as commands print it. `urls` are the relay's addresses; empty: unknown."""
+    """Return the fields of an invitation for a new agent, as commands print them.
+
+    `urls` are the relay's addresses. It is empty if they are unknown.
+    """
     where = invitation_urls(urls) if urls else {"relay_url": None, "page_url": None}
     return {**where, "device_id": None, **asdict(made)}
 
@@ -124,9 +127,9 @@ def _show(answer: dict[str, Any], *, as_json: bool) -> None:
 def _request_or_run(
     settings: FileSettings, state_dir: Path, request: str, name: str, now: Callable[[SignIn], Any]
 ) -> Any:
-    """Send a request to the running relay; if none runs, call `now` with the relay's stored accounts.
+    """Send a request about the account `name` to the running relay. If none runs, call `now` with the stored accounts.
 
-    Raises MobiFaiError.
+    Return the result of either. Raises MobiFaiError.
     """
     if is_running(state_dir):
         if "relay_pid" not in request_running(state_dir, "status"):

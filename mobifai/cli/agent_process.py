@@ -1,6 +1,6 @@
 """The agent's process of `mobifai serve`: runs the agent and its control socket, and shows the first invitation.
 
-Owns the scope that closes all parts of the agent. Only the agent's process imports this; the keeper does not.
+Owns the scope that closes all parts of the agent. Only the agent's process imports this module; the keeper does not.
 """
 
 import asyncio
@@ -46,8 +46,8 @@ def run_agent(
 ) -> int:
     """Run the agent until a signal or a restart ends it. Return the exit status.
 
-    `keeper_fd` is the connection to the keeper, if there is one. It stays open until the process ends, since the reason
-    for a failed start is reported over it.
+    `keeper_fd` is the connection to the keeper, or None without a keeper. It stays open until the process ends, because
+    it also carries the reason of a failed start.
     """
     return run(_serve(config, assistant, state, logs, keeper_fd))
 
@@ -96,7 +96,10 @@ async def _enter_spawner(
 
 
 def _with_port_of_before(config: Config, spawner: KeeperClient | LocalSpawner) -> Config:
-    """Return the settings with the port that the built-in relay had before a restart of the agent: phones know it."""
+    """Return the settings with the port that the built-in relay had before the agent restarted.
+
+    Phones have addresses with this port.
+    """
     port = spawner.notes.get("port") if isinstance(spawner, KeeperClient) else None
     if port is None or not isinstance(config.relay, RelayConfig):
         return config
@@ -110,12 +113,15 @@ async def _say_repeats(logs: RootLogHandler) -> None:
 
 
 def _pid(spawner: KeeperClient | LocalSpawner) -> int:
-    """Return the id of the process to stop in order to stop MobiFai: the keeper's, or without a keeper the agent's."""
+    """Return the id of the process to stop to end MobiFai: the keeper's or, without a keeper, the agent's."""
     return spawner.keeper_pid if isinstance(spawner, KeeperClient) else os.getpid()
 
 
 class _AgentRestart:
-    """Restarts the agent, on request or daily: the process exits with a status that makes the keeper start it again."""
+    """Restarts the agent, on request or daily.
+
+    The process exits with a status that makes the keeper start the agent again.
+    """
 
     def __init__(self, stop: asyncio.Event, keeper_pid: int | None) -> None:
         self.wanted = False
@@ -131,7 +137,7 @@ class _AgentRestart:
         return {}
 
     def restart(self) -> bool:
-        """Restart the agent if there is a keeper. Without one, do nothing and return False."""
+        """Restart the agent, and return True. Without a keeper, do nothing and return False."""
         if self.pid is not None:
             self._begin()
         return self.pid is not None
@@ -182,7 +188,7 @@ async def _announce(
 
 
 async def _show_invitation(agent: Agent) -> None:
-    """Invite a first phone, but only if standard output is a terminal: a log could show the invitation to others."""
+    """Invite a first phone, but only if standard output is a terminal: a log could reveal the invitation to others."""
     if not sys.stdout.isatty():  # a service's log must not hold secrets
         url, *others = agent.relay_target.find_urls()
         announce("\n".join([f"Ready at {url}.", *invitation.other_addresses(others)]))
@@ -202,7 +208,7 @@ def _only_here(relay: RelayConfig) -> str:
 
 
 def _write_ready_file(path: Path, content: Mapping[str, Any]) -> None:
-    """Write the ready file atomically, as JSON. Raises StateError."""
+    """Write the ready file (`--ready-file`) atomically, as JSON. Raises StateError."""
     try:
         write_whole(path, msgspec.json.encode(content) + b"\n", mode=0o644)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Starts the agent of `mobifai serve`, either in a child of a keeper, or without a keeper in this process."""
+"""Starts the agent of `mobifai serve`, either with a keeper, or in this process without one."""
 
 import os
 from contextlib import ExitStack
@@ -25,8 +25,8 @@ def start_agent(
 ) -> int:
     """Run the agent until it ends. Return the exit status.
 
-    With a keeper, this process becomes the keeper, and this function returns in the agent that it starts. A keeper that
-    has started this process is connected to it already. `as_json` is the format of the keeper's log.
+    If `with_keeper`, this process becomes the keeper and starts the agent as a child, in which this function returns.
+    If this process was started by a keeper, it is the agent. `as_json` is the format of the keeper's log.
     """
     keeper_fd = keeper_wire.connection()
     if keeper_fd is not None:
@@ -53,6 +53,6 @@ def _run_agent(
 
 
 def _check_place(file: Path) -> None:
-    """Raise StateError if the ready file (`--ready-file`) could not be written at this path."""
+    """Raise StateError if the ready file (`--ready-file`) can't be written at this path."""
     if not file.parent.is_dir() or not os.access(file.parent, os.W_OK | os.X_OK) or file.is_dir():
         raise StateError(f"--ready-file: expected a file in a writable directory; found {file}")

@@ -1,4 +1,4 @@
-"""Messages of `mobifai serve` and `mobifai relay` for the user at this machine."""
+"""Messages of `mobifai serve` and `mobifai relay` to the user at this machine."""
 
 import contextlib
 import sys
@@ -10,7 +10,7 @@ from mobifai.streams import is_writable
 
 
 def announce(text: str) -> None:
-    """Print a message. It is dropped if standard output is closed, blocked, or on a full disk."""
+    """Print a message. Drop it if standard output is closed, blocked, or on a full disk."""
     with contextlib.suppress(OSError, ValueError):
         if is_writable(sys.stdout):
             click.echo(plain(text))

@@ -60,7 +60,10 @@ async def _ask(socket: Path, request: Mapping[str, object], as_json: bool) -> No
 
 
 async def _approve(socket: Path, question: Mapping[str, Any], answered: "asyncio.Task[Any]") -> None:
-    """Ask the user for an approval and send the answer, unless another device answers first (`answered` is done)."""
+    """Ask the user for the approval `question`, and send the answer to the agent.
+
+    If another device answers first (`answered` is done), stop asking.
+    """
     try:
         asked = asyncio.ensure_future(_approved(question["seconds"]))
         await asyncio.wait((asked, answered), return_when=asyncio.FIRST_COMPLETED)
@@ -108,7 +111,7 @@ def _step(step: dict[str, Any]) -> str:
 
 
 async def _approved(seconds: float) -> bool:
-    """Ask the user at this terminal for approval. Return whether it was given; no answer within `seconds` is a no."""
+    """Ask the user at this terminal for approval. Return whether the user gives it within `seconds`."""
     if not sys.stdin.isatty():
         click.echo("Not allowed: standard input is not a terminal, so nobody can be asked.", err=True)
         return False
@@ -123,7 +126,7 @@ async def _approved(seconds: float) -> bool:
 
 @asynccontextmanager
 async def _input() -> AsyncIterator["asyncio.Future[str]"]:
-    """Yield a future for the next line that the user types into standard input."""
+    """Yield a future that becomes the next line of standard input. Stop reading at the end of the scope."""
     loop = asyncio.get_running_loop()
     line: asyncio.Future[str] = loop.create_future()
 

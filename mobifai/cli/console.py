@@ -1,4 +1,4 @@
-"""The console of a serving agent: shows where to sign the agent in, and opens that page on Enter."""
+"""The console of `mobifai serve`: shows where to sign the agent in, and opens that page when the user presses Enter."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 
 
 class ConsolePresenter:
-    """The `Presenter` that prints for the user at this machine. `is_ready` is set once phones can pair."""
+    """The `Presenter` that prints to standard output. Its event `is_ready` is set once phones can pair."""
 
     def __init__(self) -> None:
         self.is_ready = asyncio.Event()
@@ -22,7 +22,7 @@ class ConsolePresenter:
         self._listening = False
 
     def sign_in(self, url: str, message: str) -> None:
-        """Show the address at which to sign this agent in. Enter opens it in a browser."""
+        """Show the address at which the user has to sign this agent in. Enter opens it in a browser."""
         self._login_url = url
         _log.info("the relay requires a sign-in of this agent at %s", url)
         announce(one_line(message) or "The relay requires a sign-in of this agent.")
@@ -52,7 +52,10 @@ class ConsolePresenter:
 
 
 def _in_foreground() -> bool:
-    """Return whether standard input can be read: the system stops a background process that tries to."""
+    """Return whether this process may read from standard input.
+
+    The system stops a background process that reads from its terminal.
+    """
     try:
         return sys.stdin.isatty() and os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Requests to the running process, and the event loop and signals that long-running commands share."""
+"""Requests of commands to the running process, and the event loop and signals that long-running commands share."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ from mobifai.control.request import ANSWER_SECONDS
 from mobifai.state import StateDir
 
 HANGING_SECONDS = 5.0
-"""After this many seconds without a response of the agent, its keeper is asked instead."""
+"""If the agent does not respond for this many seconds, the request is sent to its keeper instead."""
 
 T = TypeVar("T")
 
@@ -33,16 +33,17 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end in a new event loop, of uvloop if that is installed. Return its result."""
+    """Run a coroutine to its end in a new event loop, and return its result. Use uvloop if it is installed."""
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(main)
 
 
 @asynccontextmanager
 async def stop_signals() -> AsyncIterator[asyncio.Event]:
-    """Yield an event that SIGINT, SIGTERM or SIGHUP (the window was closed) sets.
+    """Yield an event that SIGINT, SIGTERM or SIGHUP sets. The system sends SIGHUP when the terminal window is closed.
 
-    SIGHUP and SIGINT stay ignored if the parent process ignores them, as nohup does, and a shell for commands with `&`.
+    SIGHUP and SIGINT stay ignored if the parent process ignores them: nohup ignores SIGHUP, and a shell ignores SIGINT
+    for commands with `&`.
     """
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     handled = [
@@ -58,7 +59,7 @@ async def stop_signals() -> AsyncIterator[asyncio.Event]:
 
 
 async def is_set_within(event: asyncio.Event, seconds: float) -> bool:
-    """Wait until an event is set, but at most `seconds`. Return whether it is set."""
+    """Wait until an event is set, but at most `seconds`. Return whether the event is set."""
     try:
         async with asyncio.timeout(seconds):
             return await event.wait()
@@ -77,9 +78,10 @@ def is_running(state_dir: Path) -> bool:
 
 
 def request_running(state_dir: Path, request: str, **arguments: object) -> Any:
-    """Send a request to the process of this state directory, or to its keeper if no agent runs. Raises StateError.
+    """Send a request to the process of this state directory, and return the answer. Raises StateError.
 
-    If the agent hangs, the keeper gets the requests that it can handle; other requests wait for the agent.
+    If no agent runs, the request goes to its keeper. If the agent hangs, only the requests that the keeper supports go
+    to the keeper.
     """
     state = StateDir(state_dir)
     patience = HANGING_SECONDS if request in ("status", "restart") else ANSWER_SECONDS

@@ -48,7 +48,10 @@ def list_devices(as_json: bool, state_dir: Path) -> None:
 
 
 def _protection(device: dict[str, Any]) -> str:
-    """Return how a phone in the list is encrypted: by its own key, not yet, or never (legacy app). Empty for agents."""
+    """Return the text that says how a device is encrypted.
+
+    For a phone, this is the fingerprint of its key, "not yet", or "no, legacy app". For an agent, it is empty.
+    """
     if device["type"] == "mac":
         return ""
     known = device.get("e2e")

@@ -1,7 +1,8 @@
-"""The init process of a container (PID 1): runs the command in a child, and reaps orphaned processes.
+"""The init process of a container (PID 1): runs the command in a child process, and reaps orphaned processes.
 
-The system makes PID 1 the parent of orphans, and keeps each that has ended as a zombie until it is reaped. A command
-that waits only for its own children would let zombies pile up. The keeper of `mobifai serve` reaps them itself.
+The system makes PID 1 the parent of orphaned processes. Each of them that has ended remains as a zombie until PID 1
+reaps it. A command that waits only for its own children would accumulate zombies. The keeper of `mobifai serve` reaps
+orphans itself.
 """
 
 import os
@@ -14,11 +15,15 @@ from mobifai.resource_limits import fork
 from mobifai.terminals.spawning import ended_children
 
 _OWN = frozenset({signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD, signal.SIGTTIN, signal.SIGTTOU, signal.SIGSEGV})
-"""Signals that are not forwarded: they can't be, or concern only the process that gets them."""
+"""Signals that are not forwarded to the child: they can't be caught, or they concern only the process that receives
+them."""
 
 
 def fork_if_init() -> None:
-    """Fork if this is PID 1, and return in the child; PID 1 exits when the child does. Needs a single thread."""
+    """Fork if this process is PID 1, and return in the child. PID 1 exits when the child does.
+
+    The process must have a single thread.
+    """
     if os.getpid() != 1:
         return
     with _blocked_signals() as waited:
@@ -30,7 +35,10 @@ def fork_if_init() -> None:
 
 @contextmanager
 def _blocked_signals() -> Iterator[set[int]]:
-    """Block the signals that PID 1 forwards or waits for, and yield them: before the fork, so that none is lost."""
+    """Block the signals that PID 1 forwards or waits for, and yield them.
+
+    This happens before the fork, so that no signal is lost.
+    """
     waited: set[int] = set(signal.valid_signals()) - _OWN | {signal.SIGCHLD}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, waited)
     try:
@@ -40,7 +48,7 @@ def _blocked_signals() -> Iterator[set[int]]:
 
 
 def _take_terminal() -> None:
-    """Make the child's process group the foreground one, so that Ctrl-C reaches the child only once."""
+    """Make this process' group the foreground group of the terminal, so that Ctrl-C reaches the child only once."""
     os.setpgid(0, 0)
     if sys.__stdin__ is not None and os.isatty(0):
         before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
@@ -53,7 +61,10 @@ def _take_terminal() -> None:
 
 
 def _wait_for(child: int, waited: set[int]) -> int:
-    """Forward the `waited` signals to the child, and reap processes until it has ended. Return its exit status."""
+    """Forward the signals in `waited` to the child, and reap processes, until the child has ended.
+
+    Return the child's exit status.
+    """
     while True:
         number = signal.sigwait(waited)
         if number != signal.SIGCHLD:

@@ -1,4 +1,4 @@
-"""Text of an invitation: a link with its QR code or a pairing code, and how to use it."""
+"""The text of an invitation: a link with its QR code, or a pairing code, and how to use it."""
 
 import io
 import sys
@@ -29,7 +29,7 @@ def invitation_text(invitation: dict[str, Any]) -> str:
 
 
 def _shown(value: Any) -> Any:
-    """Return a value of an invitation without control characters: it may come from a relay on another machine."""
+    """Return a value of an invitation without control characters, since a relay on another machine may have sent it."""
     if isinstance(value, list):
         return [_shown(one) for one in value]
     return one_line(value, 2048) if isinstance(value, str) else value
@@ -49,7 +49,7 @@ def _by_link(invitation: dict[str, Any]) -> str:
 
 
 def other_addresses(urls: list[str]) -> list[str]:
-    """Return a list with one line that names these further addresses of this machine, or an empty list without any."""
+    """Return a list with one line about further addresses of this machine (`urls`); empty without any."""
     return [f"If the phone can't reach that address, try another of this machine:  {'  '.join(urls)}"] if urls else []
 
 
@@ -84,7 +84,7 @@ def _code(invitation: dict[str, Any]) -> str:
 
 
 def _clock(invitation: dict[str, Any]) -> str:
-    """Return the local time (hours and minutes) at which an invitation expires."""
+    """Return the local time at which an invitation expires, as hours and minutes."""
     expires_at = str(invitation["expires_at"])
     try:
         return f"{datetime.fromisoformat(expires_at).astimezone():%H:%M}"

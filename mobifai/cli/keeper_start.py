@@ -1,4 +1,4 @@
-"""The start of the keeper: `mobifai serve` forks, becomes the keeper in the parent, and is the agent in the child."""
+"""The start of the keeper: `mobifai serve` forks; the parent becomes the keeper, and the child is the agent."""
 
 import json
 import logging
@@ -23,15 +23,19 @@ from mobifai.terminals import keeper_protocol as keeper_wire
 _log = logging.getLogger(__name__)
 
 FORKS = sys.platform != "darwin"
-"""Whether the first agent is a fork of this command. On macOS, some system libraries fail after a fork without exec."""
+"""Whether the first agent is a fork of this command. It is not on macOS, where some system libraries fail after a fork
+without exec: there, the keeper starts the first agent too."""
 
 
 def become_keeper(state: StateDir, config: Config, *, as_json: bool) -> int:
-    """Fork. Become the keeper in the parent by exec; in the child, return the descriptor of the keeper connection.
+    """Fork, and become the keeper in the parent by exec.
 
-    The child continues as the agent, with the modules that this command has loaded. The keeper is a program of its own,
-    which needs little memory. Agents that it starts later, after a crash or a restart, are new processes too, so they
-    run the version that is installed by then.
+    In the child, return the descriptor of its connection to the keeper.
+
+    The child continues as the agent, with the modules that this command has loaded. The keeper is a separate program
+    that needs little memory. After a crash or a restart, the keeper starts the agent as a new process, so that the
+    version runs that is installed then. On macOS, there is no fork, and the keeper starts the first agent in the same
+    way.
     """
     sys.stdout.flush()
     root = str(Path(mobifai.__file__).parent.parent)
@@ -70,7 +74,7 @@ def become_keeper(state: StateDir, config: Config, *, as_json: bool) -> int:
 def _listen_as_keeper(state: StateDir) -> tuple[socket.socket | None, str]:
     """Return the keeper's control socket and its path.
 
-    If the socket can't be created, it is None: the keeper runs without it.
+    If the socket can't be created, return None and an empty path. The keeper then runs without it.
     """
     try:
         listening, place = listen_in(state.socket_paths("keeper"))

@@ -1,4 +1,4 @@
-"""Options for where a relay listens and how clients reach it, and the checks of their values."""
+"""The options that say where a relay listens and how clients reach it, and the checks of their values."""
 
 import ipaddress
 import re
@@ -60,7 +60,10 @@ def listen_options(command: F) -> F:
 def relay_config(
     host: str, port: int | None, allow_host: tuple[str, ...], trusted_proxy: tuple[str, ...], public_url: str | None
 ) -> RelayConfig:
-    """Check these options, and return them as the settings of a relay in this process. Raises ConfigError."""
+    """Check the values of these options, and return them as the settings of a relay in this process.
+
+    Raises ConfigError.
+    """
     return RelayConfig(
         host,
         DEFAULT_PORT if port is None else port,
@@ -71,7 +74,7 @@ def relay_config(
 
 
 def check_public_url(url: str | None) -> str | None:
-    """Check the value of `--public-url`, and return it without a slash at its end. Raises ConfigError."""
+    """Check the value of `--public-url`, and return it without a trailing slash. Raises ConfigError."""
     if url is None:
         return None
     expected = f"--public-url: expected https://HOST[:PORT][/PATH], or the same with http; found {url!r}"
@@ -88,7 +91,7 @@ def check_public_url(url: str | None) -> str | None:
 
 
 def check_relay_url(url: str) -> str:
-    """Check the URL in `--relay`, and return it without a slash at its end. Raises ConfigError."""
+    """Check the value of `--relay`, and return it without a trailing slash. Raises ConfigError."""
     if not _is_http(url):
         raise ConfigError(f"--relay: expected an address such as https://HOST or http://HOST:PORT; found {url!r}")
     return url.rstrip("/")

@@ -1,4 +1,4 @@
-"""The command `mobifai`: finds the subcommand, and turns each failure into an error message and an exit status."""
+"""The command `mobifai`: finds the subcommand, and reports each failure as an error message and an exit status."""
 
 import contextlib
 import errno
@@ -35,15 +35,16 @@ _COMMANDS = {
     "service": "mobifai.cli.service:service",
     "doctor": "mobifai.cli.doctor:doctor",
 }
-"""The module and the name of each command. A module is imported when its command is used, so others stay fast."""
+"""The module and the function of each command. A module is imported only when its command is used, to keep the others
+fast."""
 
 MOST_COMPLAINT = 2000
-"""Maximum length of a displayed error, in characters."""
+"""The maximum length of a displayed error, in characters."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 ENTRY_POINTS = "mobifai.commands"
-"""The entry point group in which other packages add commands."""
+"""The entry point group by which other packages add commands."""
 
 
 def _offered() -> "list[EntryPoint]":
@@ -53,7 +54,7 @@ def _offered() -> "list[EntryPoint]":
 
 
 class LazyGroup(click.Group):
-    """The commands of `mobifai`. Each is imported when it is used."""
+    """The group of all commands of `mobifai`. A command is imported when it is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands: MobiFai's own first, then those of entry points."""
@@ -99,7 +100,7 @@ def cli(context: click.Context, config_file: Path | None) -> None:
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Run a command, and exit with its status. A traceback is only shown with --log-level debug."""
+    """Run a command, and exit with its status. A traceback is shown only with `--log-level debug`."""
     prepare_process()
     try:
         _leave(cli.main(arguments, prog_name="mobifai", standalone_mode=False) or 0)
@@ -123,7 +124,7 @@ def main(arguments: list[str] | None = None) -> Any:
 
 
 def _leave(status: int) -> NoReturn:
-    """Exit with a status. If the output can't be written, a status of 0 becomes 1; other statuses stay."""
+    """Exit with this status. If the output can't be written, a status of 0 becomes 1."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -152,12 +153,15 @@ def _explain(error: Exception) -> int:
 
 
 def _is_full_output(error: Exception) -> bool:
-    """Return whether a write to a standard stream failed, as on a full disk. Errors of other files name the file."""
+    """Return whether the error means that a write to a standard stream failed, as on a full disk.
+
+    Errors of other files have a file name.
+    """
     return isinstance(error, OSError) and error.filename is None and error.errno in _FULL
 
 
 def _named(error: BaseException) -> MobiFaiError | None:
-    """Return the error itself if it is a MobiFaiError, or the first MobiFaiError in an exception group, or None."""
+    """Return the error itself if it is a MobiFaiError, else the first MobiFaiError in an exception group, else None."""
     if isinstance(error, MobiFaiError):
         return error
     parts = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
@@ -165,7 +169,7 @@ def _named(error: BaseException) -> MobiFaiError | None:
 
 
 def _lack(error: Exception) -> MobiFaiError | None:
-    """Return a CommandError that explains which limit of the system caused this error; None for any other cause."""
+    """Return a CommandError if a limit of the system caused the error, such as that on open files; else None."""
     lacked = describe_shortage(error)
     return CommandError(lacked) if lacked is not None else None
 

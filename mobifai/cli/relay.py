@@ -69,7 +69,7 @@ relay.add_command(account)
 
 
 def _pass_on(context: click.Context, state_dir: Path) -> None:
-    """Make the settings file and the options before `account` the defaults of its subcommands."""
+    """Make the settings file and the options before `account` the defaults of the subcommands of `relay`."""
     given = {**(context.default_map or {}), "state_dir": state_dir}
     context.default_map = dict.fromkeys(relay.commands, given)
 

@@ -1,4 +1,4 @@
-"""`mobifai restart`: restart the agent and keep its terminals."""
+"""`mobifai restart`: restart the agent, and keep its terminals."""
 
 from pathlib import Path
 

@@ -1,8 +1,8 @@
-"""`mobifai serve`: run the agent. Owns its options and the checks of their values; `agent_start` does the rest.
+"""`mobifai serve`: run the agent. Owns the command's options and the checks of their values.
 
-To add an option: declare it here with its variable, add a field to `Config`, and read that where it is needed; parts of
-the agent get it from `agent/composition.py`. The settings file accepts it automatically. `docs/reference/settings.md`
-lists it.
+To add an option, declare it here with its environment variable, and add a field to `Config`. Read that field where it
+is needed; `agent/composition.py` passes it to the parts of the agent. The settings file accepts the option
+automatically. Describe the option in `docs/reference/settings.md`.
 """
 
 import datetime as dt
@@ -198,7 +198,7 @@ def _relay(
     trusted_proxy: tuple[str, ...],
     public_url: str | None,
 ) -> str | RelayConfig:
-    """Return the URL of a relay elsewhere, or the settings of the built-in one. Raises ConfigError."""
+    """Return the URL of the relay on another machine, or the settings of the built-in relay. Raises ConfigError."""
     if url is None:
         address = host or (EVERY_ADDRESS if lan else "127.0.0.1")
         return relay_config(address, port, allow_host, trusted_proxy, public_url)
@@ -210,7 +210,10 @@ def _relay(
 
 
 def _assistant(settings: FileSettings, **options: str | None) -> AssistantConfig:
-    """Return the assistant's settings: options, and for what they leave out, the settings file. Raises ConfigError."""
+    """Return the assistant's settings: the options and, where an option is not given, the settings file.
+
+    Raises ConfigError.
+    """
     given = {name: value for name, value in options.items() if value is not None}
     return from_table({**settings.assistant, **given})
 

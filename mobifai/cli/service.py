@@ -35,7 +35,7 @@ def service(context: click.Context) -> None:
 
 
 def manager(platform: str = sys.platform) -> ServiceManager:
-    """Return the service manager of this system. Raises ServiceError if MobiFai supports none there."""
+    """Return the service manager of this system. Raises ServiceError if MobiFai supports none on this platform."""
     home = user.required_home()
     if platform == "darwin":
         return Launchd(SystemCommands(), home, os.getuid())
@@ -79,7 +79,10 @@ def install(context: click.Context, only_print: bool, wait: float, serve_options
 
 
 def _warn_of_variables() -> None:
-    """Warn of MOBIFAI_* variables. The service does not get them, since some hold secrets and its file is readable."""
+    """Warn of the environment variables MOBIFAI_* that the service ignores.
+
+    It does not get them, because some hold secrets and other users can read the definition file.
+    """
     ignored = [name for name in os.environ if name.startswith("MOBIFAI_") and name not in _HANDED_ON]
     if ignored:
         click.echo(

@@ -1,4 +1,4 @@
-"""The command line of a service: `mobifai serve` with options that are checked and have absolute paths."""
+"""The command line of a service: `mobifai serve` with checked options and absolute paths."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,9 +14,10 @@ from mobifai.service.definition import STATE_DIR
 def serve_command(context: click.Context, options: Sequence[str]) -> tuple[str, ...]:
     """Return the command line of a service that runs `mobifai serve` with these options.
 
-    Raises click.UsageError for a wrong option. The command line names the state directory and the settings file, since
-    a service has neither our environment nor our current directory. Like `serve`, it uses the state directory of the
-    settings file if no other is named. `-P` keeps Python from importing modules of the service's current directory.
+    It names the state directory and the settings file, since a service has neither the environment nor the current
+    directory of this command. Like `serve`, it uses the state directory of the settings file if the options name none.
+    `-P` keeps Python from importing modules from the service's current directory. Raises click.UsageError for a wrong
+    option.
     """
     root = context.find_root()
     with serve.make_context("serve", list(options), parent=root, default_map=dict(root.obj.options)) as parsed:
@@ -32,7 +33,7 @@ def serve_command(context: click.Context, options: Sequence[str]) -> tuple[str, 
 
 
 def _given(parsed: click.Context, options: Sequence[str]) -> Iterator[str]:
-    """Yield the options that the user gave, each as one word in its long form: `--name=value`."""
+    """Yield the options that the user gave, each in its long form: `--name=value`, or `--name` for a flag."""
     values, _, order = serve.make_parser(parsed).parse_args(list(options))
     seen: dict[str, None] = {}
     for parameter in order:

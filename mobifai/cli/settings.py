@@ -1,6 +1,6 @@
-"""The settings file, and options that several commands share.
+"""The settings file, and the options that several commands share.
 
-The file may set every visible option of `mobifai serve`, under the option's name with underscores.
+The file can set every documented option of `mobifai serve`, under the option's name with underscores.
 """
 
 import os
@@ -28,7 +28,10 @@ class FileSettings:
 
 
 def read_settings(path: Path | None) -> FileSettings:
-    """Read the settings file at `path`, or the default one, which may be missing. Raises ConfigError."""
+    """Read the settings file at `path`. Raises ConfigError.
+
+    None means the default settings file, which need not exist.
+    """
     file = path or settings_file()
     if file is None:
         return FileSettings()
@@ -81,7 +84,7 @@ def _check_options(content: Mapping[str, Any]) -> None:
 
 
 def _value_type(option: click.Option) -> tuple[str, tuple[type, ...]]:
-    """Return which type an option's value in the settings file has: its name in messages, and the Python types."""
+    """Return the type of an option's value in the settings file: its description for messages, and its Python types."""
     if option.multiple:
         return "a list", (list,)
     if option.is_flag:
@@ -94,7 +97,10 @@ def _value_type(option: click.Option) -> tuple[str, tuple[type, ...]]:
 
 
 def _flat(table: object, prefix: str = "") -> dict[str, Any]:
-    """Return the values of nested tables by their dotted names: TOML reads `terminal.ring = 1` as nested tables."""
+    """Return the values of nested tables by their dotted names.
+
+    TOML reads `terminal.ring = 1` as nested tables. Raises ConfigError if `table` is not a table.
+    """
     if not isinstance(table, dict):
         raise ConfigError(f"limits: expected a table; found {table!r}")
     flat: dict[str, Any] = {}
@@ -116,7 +122,7 @@ def state_dir_option(command: F) -> F:
 
 
 def _default_state_dir() -> Path:
-    """Return the default of --state-dir. Raises ConfigError for a user without a home directory."""
+    """Return the default of --state-dir. Raises ConfigError if the user has no home directory."""
     return state_directory() or required_home() / ".local" / "state" / "mobifai"
 
 

@@ -1,4 +1,4 @@
-"""Preparation of the process: standard streams, locale and signals, whatever state the parent left them in."""
+"""Prepares the process: standard streams, locale and signals, in whatever state the parent process left them."""
 
 import os
 import signal
@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
 
 _COERCED = frozenset({"C.UTF-8", "C.utf8", "UTF-8"})
-"""Values of LC_CTYPE that Python sets in its own environment where the locale would be C (PEP 538)."""
+"""The values of LC_CTYPE that Python sets in its own environment if the locale is C (PEP 538)."""
 
 
 def prepare_process() -> None:
     """Open closed standard streams, undo Python's locale coercion, and unblock signals that the parent blocked.
 
-    If the parent ignores SIGCHLD, the system discards exit statuses of children, so its default action is restored.
-    SIGHUP and SIGINT that the parent ignores (nohup, `&` in a script) stay ignored.
+    If the parent ignores SIGCHLD, the default action is restored, because otherwise the system would discard the exit
+    statuses of children. If the parent ignores SIGHUP or SIGINT (nohup, `&` in a script), they stay ignored.
     """
     open_standard_streams()
     forget_coerced_locale(os.environ, original_environment)
@@ -24,9 +24,9 @@ def prepare_process() -> None:
 
 
 def open_standard_streams() -> None:
-    """Connect standard streams that the parent closed to the null device.
+    """Connect the standard streams that the parent closed to the null device.
 
-    Otherwise the next files and sockets would get their descriptors, and printed text would go into them.
+    Otherwise the next files and sockets would get these descriptors, and printed text would be written to them.
     """
     for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         try:
@@ -39,13 +39,16 @@ def open_standard_streams() -> None:
 
 
 def forget_coerced_locale(environ: MutableMapping[str, str], original: Callable[[], Mapping[str, str]]) -> None:
-    """Remove an LC_CTYPE that Python set, not the parent, so that no service and no shell inherits it."""
+    """Remove LC_CTYPE from `environ` if Python set it, so that no service and no shell inherits it.
+
+    `original` returns the environment with which the process was started.
+    """
     if environ.get("LC_CTYPE") in _COERCED and "LC_CTYPE" not in original():
         del environ["LC_CTYPE"]
 
 
 def original_environment() -> Mapping[str, str]:
-    """Return the environment that this process was started with, or the current one if the system can't tell."""
+    """Return the environment with which this process was started, or the current one if the system can't report it."""
     if sys.platform == "linux":
         try:
             words = Path("/proc/self/environ").read_bytes().split(b"\0")

@@ -59,7 +59,7 @@ def _decode(answer: dict[str, Any]) -> AgentStatus:
 
 
 def _keeper_text(answer: dict[str, Any]) -> str:
-    """Format the keeper's answer, which the command requests while no agent answers."""
+    """Format the keeper's answer to `status`, which the command requests if no agent answers."""
     process = f", process {answer['agent_pid']}" if answer["agent_pid"] else ""
     lines = [f"The agent does not serve phones: it is {answer['agent']}{process} (keeper {answer['keeper_pid']})"]
     if answer["problem"]:
@@ -143,7 +143,7 @@ def _last_check(check: HealthCheck | None) -> str:
 
 
 def limits_table(bounds: Iterable[Entry]) -> Table:
-    """Build the table of `mobifai status --limits`: every limit and its use."""
+    """Build the table that `mobifai status --limits` prints: every limit and its use."""
     table = Table("Limit", "Used", "Peak", "Most", "Unit", "Evicted", "Refused", "When full", "Worst case", box=None)
     for name in ("Used", "Peak", "Most", "Evicted", "Refused", "Worst case"):
         next(column for column in table.columns if column.header == name).justify = "right"
@@ -163,7 +163,7 @@ def limits_table(bounds: Iterable[Entry]) -> Table:
 
 
 def worst_case_text(worst_case_bytes: int) -> str:
-    """Format the maximum memory: what all containers would take if each were full."""
+    """Format the memory in the worst case: what all containers would take if each were full."""
     megabytes = worst_case_bytes / 1e6
     return (
         f"If every limit were reached, agent and keeper would use {megabytes:.0f} MB in addition to the program itself."

@@ -1,4 +1,4 @@
-"""Prints tables in full, however narrow the terminal window is."""
+"""Prints tables without omissions, even in a narrow terminal window."""
 
 from rich.console import Console
 from rich.table import Table
@@ -7,7 +7,7 @@ LEAST_COLUMNS = 160
 
 
 def print_table(table: Table) -> None:
-    """Print a table without truncating cells. In a narrow terminal window, the lines of the table wrap."""
+    """Print a table without truncating cells. In a narrow terminal window, its lines wrap."""
     for column in table.columns:
         column.overflow = "fold"
     console = Console()
