@@ -1,6 +1,7 @@
 """The agent under test: `mobifai serve` as a process, optionally with a separate relay.
 
-Owns these processes and ends them at the end of the scope. Their files stay until the run removes its directory.
+`agent_under_test` owns these processes and ends them at the end of its scope. Their files stay until the run removes
+its directory.
 """
 
 import asyncio
@@ -109,7 +110,8 @@ class AgentUnderTest:
     async def token(self, number: int, *, encrypted: bool = False) -> str:
         """Return the relay token of phone `number`. Later calls with the same number return the same token.
 
-        The first call gets the token by an invitation: for a legacy app, unless `encrypted`. Raises StateError.
+        The first call requests an invitation and keeps its token. The token is for a legacy app unless `encrypted` is
+        set. Raises StateError.
         """
         if number not in self._tokens:
             invitation = await self.ask("pair", {"legacy": not encrypted})
@@ -182,7 +184,8 @@ class AgentUnderTest:
             raise TargetFailed(f"the agent crashed and its keeper restarted it; {self.log_end()}")
 
     async def check_for(self, seconds: float) -> None:
-        """Repeat `check_alive` for some seconds, because phones notice the end of an agent before its parent does.
+        """Repeat `check_alive` for `seconds` seconds, because phones notice the end of an agent before its parent does.
+
         Raises TargetFailed.
         """
         with suppress(TimeoutError):
@@ -251,11 +254,11 @@ async def agent_under_test(
     installation: Installation = HERE,
     variables: Mapping[str, str] | None = None,
 ) -> AsyncIterator[AgentUnderTest]:
-    """Start `mobifai serve` in the new directory `folder`, with the leak `plant` if it is given. Yield the agent once
-    phones can pair.
+    """Start `mobifai serve` in the new directory `folder`, and yield the agent once phones can pair.
 
-    The environment is `child_environment` plus `variables`. `settings` is the path of the settings file. A separate
-    relay is not counted from inside if `relay_restarts` is set. Raises TargetFailed, StateError.
+    `settings` is the path of the settings file, and `options` are further options of `mobifai serve`. With `plant`,
+    this leak is planted before the agent is yielded. A separate relay is not counted from inside if `relay_restarts` is
+    set. The environment is that of `child_environment` plus `variables`. Raises TargetFailed, StateError.
     """
     folder.mkdir(parents=True)
     make_folders(folder)
@@ -290,4 +293,7 @@ async def agent_under_test(
 
 
 NOBODY = "stun:nowhere.invalid:3478"
-"""An invalid STUN server. With a separate relay, an agent would otherwise query a public server."""
+"""An invalid STUN server.
+
+With a separate relay, an agent would otherwise send requests to a public STUN server.
+"""

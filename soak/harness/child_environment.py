@@ -32,9 +32,9 @@ TEMPORARY_FOLDER = "tmp"
 
 
 def child_environment(folder: Path, usual: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the variables of a process whose home and temporary directory are in `folder`.
+    """Return the environment variables of a process whose home and temporary directory are in `folder`.
 
-    `usual` are the variables of this process, from which those in KEPT are taken.
+    `usual` are the variables of the harness, from which those in KEPT are copied.
     """
     return {
         **_without_folder(usual),
@@ -50,12 +50,18 @@ def make_folders(folder: Path) -> None:
 
 
 def helper_environment(temporary: Path, usual: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the variables of a helper process, whose home and temporary directory is `temporary`."""
+    """Return the environment variables of a helper process, whose home and temporary directory is `temporary`.
+
+    `usual` are the variables of the harness, from which those in KEPT are copied.
+    """
     return {**_without_folder(usual), "HOME": str(temporary), "TMPDIR": str(temporary)}
 
 
 def stated(usual: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the variables of a run's processes as a report shows them. Words replace the path of the run's folder."""
+    """Return the environment variables of a run's processes as a report shows them.
+
+    Words such as `a folder of the run` replace paths in the run's folder.
+    """
     own = {"HOME": "a folder of the run", "TMPDIR": "a folder of the run"}
     return dict(sorted({**_without_folder(usual), **own}.items()))
 

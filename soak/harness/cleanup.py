@@ -31,7 +31,7 @@ END_SECONDS = 10.0
 
 @contextmanager
 def cleaned_up_if_killed(folder: Path) -> Iterator[None]:
-    """Start a process that cleans up the folder if this process is killed within the scope."""
+    """Start a process that calls `clean_up(folder)` if this process is killed within the scope."""
     process = subprocess.Popen(  # noqa: S603
         module_command("soak.harness.cleanup", str(folder)),
         env=helper_environment(folder.parent),
@@ -54,7 +54,7 @@ def cleaned_up_if_killed(folder: Path) -> Iterator[None]:
 
 
 def clean_up(folder: Path) -> None:
-    """Kill every process of the run and remove its folder."""
+    """Kill every process of the run in `folder`, and remove the folder."""
     import psutil  # noqa: PLC0415 - only needed if there is something to clean up
 
     for _ in range(ROUNDS):

@@ -18,11 +18,11 @@ from soak.gauges.gauge import of_process
 
 @dataclass(frozen=True)
 class CountedProcess:
-    """A process to count. Its gauges have the prefix `name`. `pid` and `socket` return the values of its current
-    process, which a restart changes.
+    """A process to count. The names of its gauges begin with `name` and a slash.
 
-    `inside` says whether the process is also counted from inside. A process that is restarted often is not, because
-    every new process grows while it warms up.
+    `pid` and `socket` return the process id and the control socket of the current process, both of which a restart
+    changes. `inside` says whether the process is also counted from inside. A process that is restarted often is not,
+    because every new process grows while it warms up.
     """
 
     name: str

@@ -10,7 +10,7 @@ from subprocess import DEVNULL, PIPE
 from mobifai.errors import MobiFaiError
 
 SHOWN_CHARACTERS = 500
-"""How many characters an error message shows from the end of an output."""
+"""Number of characters from the end of a process's output that an error message shows."""
 
 
 class HelperTimeout(MobiFaiError):
@@ -41,8 +41,8 @@ async def run_helper(
 ) -> HelperResult:
     """Run `command` in `folder` without input, and return its result once it has ended. Raises HelperTimeout, OSError.
 
-    If it has not ended after `timeout` seconds, or if this call is cancelled, the process gets SIGTERM and has `grace`
-    seconds to end. Without `grace` it is killed.
+    If the process has not ended after `timeout` seconds, or if this call is cancelled, the process gets SIGTERM. It is
+    killed if it has not ended `grace` seconds later. If `grace` is 0, it is killed without SIGTERM.
     """
     process = await asyncio.create_subprocess_exec(
         *command, env=dict(environment), cwd=folder, stdin=DEVNULL, stdout=PIPE, stderr=PIPE

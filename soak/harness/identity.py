@@ -59,7 +59,7 @@ def _git(directory: Path, *words: str) -> str | None:
 
 
 def _origin(package: Path) -> tuple[Installed, str | None]:
-    """Return how pip installed a package, and from which commit (see PEP 610)."""
+    """Return how pip installed a package, and the commit that it installed, if known (see PEP 610)."""
     found = _distribution(package)
     if found is None:
         return Installed.UNKNOWN, None

@@ -11,9 +11,10 @@ from soak.harness.child_environment import child_environment
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """An installation. `python` is its interpreter. `path`, if given, comes first on the import path.
+    """An installation of MobiFai. `python` is its interpreter. `path`, if given, comes first on the import path.
 
-    With `seed`, strings have the same hashes in every process, so that sets and dictionaries have the same layout.
+    `seed`, if given, is the hash seed of Python. With it, strings have the same hashes in every process, so that sets
+    and dictionaries have the same layout.
     """
 
     python: str = sys.executable
@@ -26,7 +27,10 @@ class Installation:
         return [self.python, "-P", "-m", "mobifai"]
 
     def environment(self, folder: Path, usual: Mapping[str, str] = os.environ) -> dict[str, str]:
-        """Return the variables of a process whose home and temporary directory are in `folder`."""
+        """Return the environment variables of a process whose home and temporary directory are in `folder`.
+
+        `usual` are the variables of the harness, some of which are copied.
+        """
         found = child_environment(folder, usual)
         if self.path is not None:
             found["PYTHONPATH"] = str(self.path)

@@ -56,7 +56,7 @@ class Interruption:
         self._held = True
 
     def ignore(self) -> None:
-        """Ignore these signals from now on: the command is done and its exit status is known."""
+        """Ignore the handled signals from now on, because the command is done and its exit status is known."""
         self.hold()
         for number in self._handled:
             signal.signal(number, signal.SIG_IGN)
@@ -69,9 +69,10 @@ class Interruption:
             self._wake()
 
     async def end(self, job: Awaitable[T], *, at: int = 1) -> T:
-        """Return the result of `job`. After `at` signals the job is cancelled, and may still return a result.
+        """Run `job` and return its result. Once `at` signals have arrived, cancel the job, which may still return a
+        result.
 
-        Raises the job's errors, and CancelledError.
+        Raises the errors of the job, and CancelledError if the job ends without a result.
         """
         import asyncio  # noqa: PLC0415 - signals are handled before anything heavy is imported
 
@@ -109,8 +110,9 @@ class Interruption:
 
 @contextmanager
 def recorded_signals() -> Iterator[Interruption]:
-    """Record signals in this scope. If a signal has arrived, all are ignored after the scope, because the process is
-    ending.
+    """Record SIGINT, SIGTERM and SIGHUP in this scope, without raising KeyboardInterrupt.
+
+    If one of them has arrived, all of them are ignored after the scope, because the process is ending.
     """
     interruption = Interruption()
     interruption.hold()

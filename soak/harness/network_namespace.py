@@ -55,8 +55,9 @@ def interface_request(name: bytes, address: str) -> bytes:
 
 
 def _why_not(wire_up: Callable[[], None]) -> str:
-    """Return why a namespace can't be used, or "". A child process tries it, because a process can't leave a namespace
-    again.
+    """Return why a namespace can't be used; "" if it can be used.
+
+    A child process tries to use one, because a process can't leave a namespace again.
     """
     if threading.active_count() > 1:
         return f"expected a process with one thread; this one has {threading.active_count()}"

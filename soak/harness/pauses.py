@@ -1,7 +1,8 @@
 """Detects pauses, in which the harness did not run: the machine slept, its processes were stopped, or its loop blocked.
 
-A timeout that expires because of a pause says nothing about an agent. The clock continues while the machine sleeps. A
-pause is detected if the time between two checks is longer than the harness waited. Owns no task.
+A timeout that expires because of a pause says nothing about an agent. The clock that is used here continues while the
+machine sleeps. If much more time has passed between two checks than the harness waited, there was a pause. Owns no
+task.
 """
 
 import asyncio
@@ -55,8 +56,9 @@ class PauseDetector:
 
     @contextmanager
     def guard(self, noticed: Callable[[float], None]) -> Iterator[None]:
-        """Replace an exception from this scope by Paused if the harness was paused during the scope. Call `noticed`
-        with the seconds of that pause.
+        """If the harness was paused in this scope, replace an exception that leaves the scope with Paused.
+
+        `noticed` is called with the seconds of the pause.
         """
         before = self.count
         try:
@@ -71,8 +73,9 @@ class PauseDetector:
     async def repeat(
         self, folder: Path, operation: Callable[[Path], Awaitable[T]], noticed: Callable[[float], None]
     ) -> T:
-        """Return the result of an operation in a folder. If a pause interrupts the operation, repeat it in another
-        folder.
+        """Run `operation` in `folder`, and return its result. If a pause interrupts it, run it again in another folder.
+
+        The other folders are beside `folder`. `noticed` is called with the seconds of a pause.
         """
         folders = (folder.with_name(f"{folder.name}p{number}") if number else folder for number in count())
 

@@ -18,9 +18,12 @@ REPORT_BYTES = 10**6
 TEMPORARY_BYTES = 50 * 10**6
 """Disk space for the state, logs and memray windows of the agents under test."""
 DESCRIPTORS = 256
-"""Descriptors that the harness and an agent each need, for phones, their connections and the pipes of processes."""
+"""Number of descriptors that the harness and an agent need each.
+
+They are used for phones, their connections and the pipes of processes.
+"""
 MORE_DESCRIPTORS = {"limits": 256}
-"""Further descriptors by scenario: `limits` fills a relay with all connections that it accepts."""
+"""Number of further descriptors by scenario: `limits` fills a relay with all connections that it accepts."""
 PROCESSES = 128
 
 MEGABYTE = 10**6
@@ -53,8 +56,9 @@ def preflight(report: Path, scenarios: Collection[str], environ: Mapping[str, st
 
 
 def temporary_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Return the directory for temporary files. Raises NotReady if TMPDIR is unusable, which Python itself would
-    ignore.
+    """Return the directory for temporary files.
+
+    Raises NotReady if TMPDIR names an unusable directory, instead of using another one as Python's `tempfile` does.
     """
     named = environ.get("TMPDIR")
     if named and not (Path(named).is_dir() and os.access(named, os.W_OK | os.X_OK)):

@@ -1,6 +1,6 @@
 """A separate relay: `mobifai relay` as a process, which can be restarted while an agent and phones use it.
 
-Owns the process, which is stopped at the end of the scope.
+`SeparateRelay` owns the process and, as a context manager, stops it on exit.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _SIGN_IN = re.compile(r"Sign in at:\s+(\S+)")
 
 
 class RelayFailed(MobiFaiError):
-    """The relay did not start, or has ended."""
+    """The separate relay did not start, or the agent could not sign in on it."""
 
 
 class SeparateRelay:

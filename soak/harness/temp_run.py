@@ -1,6 +1,6 @@
 """Runs a job with a temporary directory for its processes, until the job ends or a signal stops it.
 
-Owns the directory. It is removed at the end, with every process that was started in it.
+Owns the directory. At the end, the directory is removed.
 """
 
 import asyncio
@@ -38,7 +38,10 @@ def run_in_temp_folder(job: Callable[[Path], Coroutine[Any, Any, T]]) -> T:
 
 
 async def result_unless_stopped(job: Coroutine[Any, Any, T], stopped: T, stops: Interruption | None = None) -> T:
-    """Return the result of a job, or the value `stopped` if a signal stops the job."""
+    """Return the result of a job, or the value `stopped` if a signal stops the job.
+
+    `stops` counts the signals of the whole command. By default, only signals that arrive while the job runs count.
+    """
     try:
         return await result_until_stopped(job, stops)
     except asyncio.CancelledError:
@@ -46,10 +49,10 @@ async def result_unless_stopped(job: Coroutine[Any, Any, T], stopped: T, stops: 
 
 
 async def result_until_stopped(job: Coroutine[Any, Any, T], stops: Interruption | None = None) -> T:
-    """Run a job, and cancel it if a signal arrives. Return its result, which may also come after the cancellation.
-    Raises CancelledError if there is none.
+    """Run a job and return its result. If a signal arrives, cancel the job, which may still return a result.
 
-    `stops` are the signals of the whole command. By default, only signals that arrive while the job runs count.
+    Raises CancelledError if the cancelled job returns none. `stops` counts the signals of the whole command. By
+    default, only signals that arrive while the job runs count.
     """
     if stops is None:
         with recorded_signals() as own:

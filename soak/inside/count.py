@@ -57,8 +57,9 @@ def count(ledger: Ledger, *, disturb: bool) -> dict[str, float]:
 
 
 def count_process(*, disturb: bool) -> dict[str, float]:
-    """Return the values that can be counted in every process, with or without an event loop. `disturb` is as in
-    `count`.
+    """Return the values that can be counted in every process, with or without an event loop.
+
+    With `disturb`, garbage is collected and the caches of libraries are emptied before counting.
     """
     uncollected = _collect() if disturb else 0
     blocks, heap = sys.getallocatedblocks(), heap_in_use()

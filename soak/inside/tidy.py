@@ -1,6 +1,6 @@
 """Empties caches of libraries, so that the next count contains only objects that stay.
 
-Each of these caches is bounded by its library. A cache grows and is emptied by turns, which would hide a leak of one
+Each of these caches is bounded by its library. Such a cache grows until it is emptied, which would hide a leak of one
 object in five cycles. MobiFai's own containers are never touched.
 """
 
@@ -15,24 +15,27 @@ from collections.abc import Callable
 from typing import Any
 
 ENTRIES = 2
-"""Fewest entries of a bounded cache that is emptied. A cache of one entry may exist to create an object only once."""
+"""Least number of entries with which a bounded cache is emptied.
+
+A cache with a single entry may exist to create an object only once.
+"""
 
 PURE = ("yarl.",)
-"""Beginnings of the names of modules whose bounded caches are emptied even if they have fewer entries."""
+"""Beginnings of names of modules whose bounded caches are emptied even with fewer than ENTRIES entries."""
 
 CURSORS = 400
 """Most cursors to create. With every 200th new cursor, sqlite3 drops weak references to dead ones (Modules/_sqlite)."""
 
 
 LRU_CACHE = type(functools.lru_cache(str))
-"""The type of cached functions."""
+"""The type of the functions that `functools.lru_cache` returns."""
 
 
 def tidy() -> None:
-    """Empty bounded caches of functions, methods, addresses and cursors. Unbounded caches are not changed.
+    """Empty bounded caches: those of functions, CPython's method cache, and those of addresses and cursors.
 
-    CPython's cache of methods is one of these. It keeps the last 4,096 names that were looked up, and C code that
-    creates a name for each lookup fills it slowly (Objects/typeobject.c).
+    The method cache keeps the last 4,096 names that were looked up. C code that creates a name for each lookup fills it
+    slowly (Objects/typeobject.c). Unbounded caches are not changed.
     """
     sys._clear_type_cache()
     known: dict[type, Callable[[Any], None] | None] = {}  # bounded by the types

@@ -7,14 +7,15 @@ from mobifai.errors import StateError
 
 
 class MemoryWindows:
-    """Records to a file what this process allocates between `begin` and `end`. Separate requests call these two."""
+    """Records to a file what this process allocates between `begin` and `end`, which separate requests call."""
 
     def __init__(self) -> None:
         self._tracker: Any = None
 
     def begin(self, file: Path, *, native: bool = False) -> None:
-        """Start a window, with the frames of C functions if `native` is set. Raises StateError if memray can't trace in
-        this process.
+        """Start a window that is recorded to `file`, with the frames of C functions if `native` is set.
+
+        Raises StateError if memray can't trace in this process, or if a window is open already.
         """
         if self._tracker is not None:
             raise StateError("expected no open memray window in this process; found one: end it first")
