@@ -1,7 +1,7 @@
 """A phone's side of end-to-end encryption: its keys, and the session of one pairing. Does no I/O.
 
 A phone that returns knows the agent by its public key and needs no link. Plaintext messages from the relay can't change
-which key it trusts.
+the key that the phone trusts.
 """
 
 import binascii
@@ -33,7 +33,11 @@ TO_RELAY = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class InvitationLink:
-    """The parts of an invitation link."""
+    """The parts of an invitation link.
+
+    `page` is the URL without the fragment, and `code` the invitation's code. `key` is the agent's public key, and
+    `device_id` its device id.
+    """
 
     page: str
     code: str
@@ -43,7 +47,7 @@ class InvitationLink:
 
     @classmethod
     def read(cls, link: str) -> "InvitationLink":
-        """Parse a link. Raises ValueError."""
+        """Parse a link. Raises ValueError if it is invalid."""
         page, _, fragment = link.partition("#")
         form, code, *rest = fragment.split(".")
         secret, key, device_id = (urlsafe_b64decode(part + "=" * (-len(part) % 4)) for part in rest)
@@ -54,8 +58,10 @@ class InvitationLink:
 
 @dataclass
 class PhoneKeys:
-    """The keys of one phone and its agent. `psk` is derived from the link's secret. It is dropped once the agent has
-    sent a sealed message.
+    """The keys of one phone and its agent: `agent_key` is the agent's public key, and `key` the phone's key pair.
+
+    `psk` is the pre-shared key that is derived from the link's secret. It is dropped once the agent has sent a sealed
+    message.
     """
 
     agent_key: bytes
@@ -65,7 +71,7 @@ class PhoneKeys:
 
     @classmethod
     def by_link(cls, link: InvitationLink, key: KeyPair | None = None) -> "PhoneKeys":
-        """Return the keys of a phone that has opened a link. Its own key pair is `key`, or a new one."""
+        """Return the keys of a phone that has opened a link. Its own key pair is `key`, by default a new one."""
         return cls(link.key, link.device_id, key or KeyPair.generate(), link_psk(link.secret))
 
 

@@ -28,8 +28,9 @@ CHARACTERS = 256 << 10
 class PhoneError(MobiFaiError):
     """An expected event did not arrive, or a request was refused.
 
-    `event` is the name of the refusal (`login_required`, `auth_error`, `error`, `process:error`), or `timeout`,
-    `not_connected` or `handshake`. `payload` is the payload of the refusal.
+    If a request was refused, `event` is the name of the refusal (`login_required`, `auth_error`, `error`,
+    `process:error` or `ai:error`), and `payload` its payload, if known. Otherwise `event` is `timeout`, `not_connected`
+    or `error`.
     """
 
     def __init__(self, event: str, detail: str, payload: Json = None) -> None:
@@ -65,13 +66,14 @@ class ChangeNotifier:
                 waiting.set_result(None)
 
     def fail(self, failure: BaseException) -> None:
-        """Raise `failure` in every task that waits, now or later."""
+        """Raise `failure` in every task that waits now or later."""
         self._failure = failure
         self.notify()
 
     async def until(self, ready: Callable[[], T | None], timeout: float, what: Callable[[], str]) -> T:
-        """Return the result of `ready` once it is not None. Raises PhoneError after `timeout` seconds; `what` describes
-        the expected event there.
+        """Return the result of `ready` once it is not None.
+
+        Raises PhoneError after `timeout` seconds. `what` returns the description of the expected event for this error.
         """
         try:
             async with asyncio.timeout(timeout):
@@ -99,7 +101,7 @@ class EventLog:
         self._events: dict[str, deque[ReceivedEvent]] = {}
         self._sizes: dict[str, int] = {}
         self.count = 0
-        """The number of events so far. The next event gets it as its `number`."""
+        """The number of events so far, which is also the `number` of the next event."""
 
     def add(self, event: str, payload: Json, path: str) -> ReceivedEvent:
         """Store an event. If its name has too many events, evict the oldest of these. If there are too many names, do
@@ -121,7 +123,10 @@ class EventLog:
         self._sizes[received.event] = size
 
     def take(self, events: tuple[str, ...], where: Callable[[Any], bool] | None, since: int) -> ReceivedEvent | None:
-        """Remove and return the oldest event of these names, from number `since` on, whose payload matches `where`."""
+        """Remove and return the oldest event whose name is in `events`; None if there is none.
+
+        Only events from number `since` on are considered, and only those for whose payload `where` returns True.
+        """
         fitting = [
             received
             for event in events

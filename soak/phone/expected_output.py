@@ -22,8 +22,8 @@ _SHOWN = 40
 class ExpectedStream:
     """The output of one terminal from its first byte on. Positions count bytes.
 
-    `capacity` is the size of the agent's ring in bytes. `least_kept` is the smallest content of a full ring. It is less
-    than `capacity` if the agent may have trimmed the ring.
+    `capacity` is the size of the agent's ring in bytes. `least_kept` is the smallest number of bytes that a ring has
+    after it was full. It is less than `capacity` if the agent may have trimmed the ring.
     """
 
     def __init__(self, capacity: int, least_kept: int | None = None) -> None:

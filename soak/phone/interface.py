@@ -105,13 +105,15 @@ class PhoneInterface(PhoneState, ABC):
         await self.until(lambda: self.channel_is_open, "the data channel to open", timeout)
 
     async def leave(self) -> None:
-        """Close every transport. Idempotent. A later `connect` returns as the same device."""
+        """Close every transport. Idempotent. A later `connect` registers as the same device."""
         await self.drop_channel()
         await self.drop_relay()
 
     async def reconnect(self, timeout: float = 15) -> dict[str, Json]:
-        """Register on a new connection to the relay, also after `vanish`. An open data channel stays open. Returns what
-        `connect` returns.
+        """Close the connection to the relay, even after `vanish`, open a new one and register. Return what `connect`
+        returns.
+
+        An open data channel stays open.
         """
         await self.drop_relay()
         return await self.connect(timeout)
@@ -126,10 +128,10 @@ class PhoneInterface(PhoneState, ABC):
         return "relay" if self.relay_is_up and self.paired_with is not None else None
 
     async def send(self, event: str, payload: Json, via: Path | None = None) -> None:
-        """Send to the agent, on the data channel if it is open and otherwise through the relay. `via` forces one of the
-        two.
+        """Send an event to the agent, on the data channel if it is open and otherwise through the relay.
 
-        Events of section 6 are named with their namespace (`code:getFile`). Raises PhoneError.
+        `via` forces one of the two transports. Events of the code editor (section 6 of the protocol) are named with
+        their namespace, such as `code:getFile`. Raises PhoneError.
         """
         path = via or self.path
         if path is None:

@@ -1,6 +1,6 @@
 """The stream offsets of a phone with the features `ack` and `resume`. Does no I/O.
 
-For each received message and its transport, it decides whether to show the message and what to reply.
+`StreamOffsets` decides for each received message, by its transport, whether to show the message and what to reply.
 docs/reference/protocol-additions.md has the rules.
 """
 
@@ -48,8 +48,10 @@ class StreamOffsets:
         return self._places.setdefault(uuid, StreamOffset())
 
     def sync(self, payload: Mapping[str, Any], path: str) -> list[Reply]:
-        """Process `processes:sync`: drop terminals that have ended. Return the reply with the offsets if the agent
-        waits for it.
+        """Process `processes:sync`: drop terminals that have ended.
+
+        If the agent waits for the phone's offsets, return a list with the reply that contains them; otherwise an empty
+        list. `path` is the transport by which the message arrived.
         """
         self._used = "resume" in payload or "window" in payload  # otherwise the agent does not have the features
         self._window = payload.get("window", 0)
@@ -79,7 +81,7 @@ class StreamOffsets:
         return {"uuid": uuid, "stream": place.stream, "end": place.end}
 
     def screen(self, payload: Mapping[str, Any], path: str) -> tuple[bool, list[Reply]]:
-        """Process `process:screen`. Return whether to show the screen, and the replies."""
+        """Process `process:screen` from the transport `path`. Return whether to show the screen, and the replies."""
         if not self._used:
             return True, []
         if self._elsewhere(path):
@@ -90,7 +92,7 @@ class StreamOffsets:
         return True, self._reached(payload["uuid"], place, payload.get("end"))
 
     def output(self, payload: Mapping[str, Any], path: str) -> tuple[bool, list[Reply]]:
-        """Process `terminal:output`. Return whether to show the output, and the replies."""
+        """Process `terminal:output` from the transport `path`. Return whether to show the output, and the replies."""
         if not self._used:
             return True, []
         if self._elsewhere(path):
@@ -123,7 +125,8 @@ class StreamOffsets:
     def _gap(self, uuid: str, place: StreamOffset, end: int) -> list[Reply]:
         """Return the replies to output that does not continue at the offset and is not shown.
 
-        If it has bytes that are new to the phone, the reply asks once for all output from the offset on.
+        If the output has bytes that are new to the phone, the reply asks for all output from the phone's offset on. The
+        phone asks only once.
         """
         if not self._resumes or place.asked or (place.end is not None and end <= place.end):
             return []

@@ -132,7 +132,10 @@ class PhoneRelayConnection:
 
     @contextmanager
     def silent(self) -> Iterator[None]:
-        """Stop reading in this scope, so that events of the relay are not answered, and its close is not noticed."""
+        """Stop reading in this scope: events of the relay are not answered, and a close by the relay is not noticed.
+
+        Raises PhoneError if there is no open connection.
+        """
         transport = cast(asyncio.ReadTransport, self._connector.transport if self._connector is not None else None)
         if transport is None or not self.is_up:
             raise PhoneError("not_connected", "expected an open connection to the relay; found none")

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 TAIL = 192 << 10
-"""Characters at the end of a long text that are always stored. Earlier chunks are dropped. A screen has fewer."""
+"""Number of characters at the end of a long text that are always stored. A screen is shorter.
+
+Chunks before them are dropped.
+"""
 TERMINALS = 64
 """Most terminals whose text a phone stores. The agent does not have more."""
 
@@ -24,7 +27,7 @@ class Totals:
 
 
 class TerminalText:
-    """The text of one terminal. With `keep_all`, all of it is stored."""
+    """The text of one terminal. With `keep_all`, all of it is stored, otherwise only the end."""
 
     def __init__(self, *, keep_all: bool) -> None:
         self._keep_all = keep_all
@@ -35,7 +38,7 @@ class TerminalText:
         self._digest = sha256()
         self.screen = ""
         self.position = 0
-        """Characters shown so far, including dropped ones."""
+        """The number of characters shown so far, including those that are no longer stored."""
 
     def output(self, data: str) -> None:
         """Append received output to the text, and add it to the totals."""
@@ -102,7 +105,8 @@ class Screens:
 def shows(wanted: str | Callable[[str], bool]) -> Callable[[TerminalText], bool]:
     """Return a predicate for the text of a terminal: the text contains `wanted`, or `wanted(text)` is true.
 
-    If it is called again for the same terminal, it searches only text that is new since the last call.
+    If `wanted` is a string, and the predicate is called again for the same terminal, it searches only the text that is
+    new since the last call.
     """
     if callable(wanted):
         return lambda terminal: wanted(terminal.text())

@@ -12,9 +12,11 @@ T = TypeVar("T")
 
 
 class SessionOrder(Generic[T]):
-    """Calls `handle` with each message, in the order in which the agent sent them. `lost` is called when messages are
-    missing on the data channel, and `broken` when messages come too late or the relay holds them back. After `broken`,
-    no message of the session is handled.
+    """Calls `handle` with each received message, in the order in which the agent sent the messages.
+
+    `lost` is called when messages on the data channel are lost. `broken` is called with the reason when a message comes
+    too late or twice, when too many messages are waiting, or when the relay holds messages back. After `broken`, no
+    message of the session is handled.
     """
 
     def __init__(self, handle: Callable[[T], None], lost: Callable[[], None], broken: Callable[[str], None]) -> None:
@@ -31,7 +33,7 @@ class SessionOrder(Generic[T]):
         return self._is_ordered
 
     def begin(self, *, ordered: bool) -> None:
-        """Replace the current session by a new one, whose messages have an order if `ordered` is set."""
+        """Begin a new session, which replaces the current one. Its messages have an order if `ordered` is set."""
         self._end()
         self._is_ordered = ordered
         self.numbering.begin(ordered=ordered)
@@ -43,7 +45,11 @@ class SessionOrder(Generic[T]):
         self._order = None
 
     def came(self, way: Way, number: int | None, message: T) -> None:
-        """Process a received message. It is handled once all messages before it have been handled."""
+        """Process a received message. It is handled once all messages before it have been handled.
+
+        `way` is the transport by which it came, and `number` its sequence number. A message without a number is
+        dropped.
+        """
         if self._order is None:
             return
         try:
@@ -54,7 +60,7 @@ class SessionOrder(Generic[T]):
             self._handle_all(ready)
 
     def channel_begins(self, number: int | None) -> None:
-        """Record that the data channel will carry messages from sequence number `number` on."""
+        """Record that a new data channel carries messages from sequence number `number` on; None if it is unknown."""
         if self._order is not None:
             self._handle_all(self._order.arrivals.channel_begins(number))
 

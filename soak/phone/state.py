@@ -58,9 +58,10 @@ class PhoneState:
         return self._log.count
 
     async def expect(self, event: str, where: Where | None = None, timeout: float = 10, since: int = 0) -> Json:
-        """Take the oldest stored event of this name, or wait for the next one. Return its payload.
+        """Return the payload of the oldest stored event of this name, or wait for the next one. Remove the event.
 
-        Only the newest events of a name are stored. Raises PhoneError.
+        Only events from the mark `since` on are considered, and only those for whose payload `where` returns True. Only
+        the newest events of a name are stored. Raises PhoneError after `timeout` seconds.
         """
         return (await self._first((event,), where, timeout, since)).payload
 
@@ -72,11 +73,14 @@ class PhoneState:
         return await self._changes.until(lambda: self._log.take(events, where, since), timeout, missing)
 
     async def until(self, ready: Callable[[], bool], what: str, timeout: float = 10) -> None:
-        """Wait until `ready` returns True. It is called after every event of this phone. Raises PhoneError."""
+        """Wait until `ready`, which is called after every event of this phone, returns True.
+
+        Raises PhoneError after `timeout` seconds. `what` describes the expected event in the error.
+        """
         await self._changes.until(lambda: ready() or None, timeout, lambda: what)
 
     def events(self, event: str, since: int = 0) -> int:
-        """Return how many events of a name are stored."""
+        """Return how many events of a name are stored, from the mark `since` on."""
         return self._log.names(since).count(event)
 
     def output(self, uuid: str) -> str:

@@ -15,7 +15,7 @@ class IntegrityError(MobiFaiError):
 
 @dataclass
 class Traffic:
-    """Totals over a scenario, in bytes as UTF-8.
+    """Totals of one scenario, in bytes of UTF-8.
 
     `bytes_sent` were typed, `bytes_received` arrived as output and screens, and `lost` were lost, duplicated or
     reordered.
