@@ -1,1 +1,1 @@
-"""Investigates in fresh agents what grows, and which actions of a phone cause the growth."""
+"""Runs soak's scenarios in fresh agents to find the lines that grow, and the actions of a phone that cause growth."""

@@ -1,6 +1,6 @@
-"""Captures evidence of one scenario in a fresh agent: a warm-up, a base, and then windows of one block each.
+"""Measures the growth in one scenario with a fresh agent: warm-up, a base snapshot, then windows of one block each.
 
-Owns the scenario run and its agent. Draws no conclusions.
+Owns the scenario run and its agent. Returns the measurements as evidence, and draws no conclusions.
 """
 
 from collections.abc import Callable
@@ -19,15 +19,18 @@ from soak.run.scenario_run import ScenarioRun, open_scenario_run
 
 UNTRACED_BLOCKS: Final = 4
 LEAD_BLOCKS: Final = 2
-"""Blocks that are traced before the base, so that the contents of bounded caches were allocated while tracing."""
+"""Number of blocks that run under tracing before the base snapshot.
+
+During these blocks, bounded caches replace contents that were allocated before the tracing.
+"""
 WINDOWS: Final = 6
 WARM_UP_BLOCKS: Final = (2, 4)
-"""Fewest and most blocks of the warm-up. The blocks that are traced before the base belong to it."""
+"""Fewest and most blocks of the warm-up before any measurement."""
 MOST_EXAMINED: Final = 40
 
 
 class Capture:
-    """Captures the evidence about one process of a scenario run."""
+    """Collects the evidence about one process of a scenario run: which gauges, lines and containers grow."""
 
     def __init__(
         self, run: ScenarioRun, clock: Callable[[], float], report_progress: ProgressCallback, process: str = AGENT
@@ -44,7 +47,7 @@ class Capture:
     async def take(self) -> tuple[Evidence, Overhead]:
         """Warm up, run all windows, and return the evidence and the cost of the examination.
 
-        Raises StateError, and what the scenario's cycles raise.
+        Raises StateError if a process refuses a request, and the exceptions of the scenario's cycles.
         """
         run, report = self._run, self._report_progress
         await run.warm_up(report, WARM_UP_BLOCKS)
@@ -90,17 +93,17 @@ class Capture:
         return [name if self._process == AGENT else f"{self._process}/{name}" for name in REQUIRED]
 
     async def _rehearse(self) -> None:
-        """Send every tracing request once, so that imports and allocations of its first use do not look like growth."""
+        """Send each tracing request once, so that imports and allocations of its first use do not look like growth."""
         for question in ("profile.begin", "profile.window", "profile.histories"):
             await self._ask(question)
         await self._ask("profile.examine", {"sites": [], "containers": [], "folders": []})
         await self._ask("profile.end")
 
     async def _rises_without_tracing(self) -> dict[str, float]:
-        """Run some blocks without tracing, and return the growth gauges that rise, with their rise per cycle.
+        """Run some blocks without tracing, and return the gauges that rise, with their rise per cycle.
 
-        Blocks that are traced would show a rise of their own, because tracing allocates memory that Python before
-        3.12.5 does not free.
+        Only gauges of amounts count here, such as objects and bytes. In traced blocks they would rise because of the
+        tracing, which allocates memory that Python before 3.12.5 does not free.
         """
         cycles, values = [], []
         for number in range(UNTRACED_BLOCKS + 1):
@@ -126,7 +129,10 @@ class Capture:
         return await self._run.target.ask_in(self._process, question, arguments)
 
     def _rising_counts(self) -> dict[str, float]:
-        """Return the counts that rise although they must return to their base at rest, with their rise per cycle."""
+        """Return the counts that rise although they must return to their earlier value, with their rise per cycle.
+
+        `children.bytes`, the memory of child processes, is included.
+        """
         names = {name for values in self._values for name in values if gauge_of(name).kind is GaugeKind.REST}
         found = {}
         for name in sorted(names | {"children.bytes"}):
@@ -146,9 +152,9 @@ async def capture(
     installation: Installation = HERE,
     process: str = AGENT,
 ) -> tuple[Evidence, Overhead]:
-    """Run a scenario with a fresh agent, and return the evidence about one of its processes, and its cost.
+    """Run a scenario with a fresh agent, and return the evidence about one process and the cost of the examination.
 
-    Raises TargetFailed, StateError, and what cycles raise.
+    `clock` returns seconds. Raises TargetFailed, StateError, and the exceptions of the scenario's cycles.
     """
     async with open_scenario_run(scenario, plan, folder, clock, installation=installation) as run:
         return await Capture(run, clock, report_progress, process).take()

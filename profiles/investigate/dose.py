@@ -1,6 +1,7 @@
-"""The dose test: an agent gets one, two and four doses of each action of a phone, one kind of action at a time.
+"""The dose test: finds the actions of a phone (primitives) that cause a culprit's growth.
 
-A leak grows in proportion to the primitive that causes it. A filling cache does not, nor does growth with time.
+A fresh agent gets one, two and four doses of each primitive in turn. A dose is a fixed number of actions. A leak grows
+in proportion to the primitive that causes it; a cache that fills, or memory that grows with time, does not.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -31,18 +32,18 @@ from soak.scenarios.terminal_checks import CheckedTabs
 
 DOSES: Final = (1, 2, 4)
 PORTION: Final = 5
-"""Primitives in one dose. A leak at every fifth primitive shows in the first dose."""
+"""Number of actions in one dose. A leak in every fifth action shows in the first dose."""
 REHEARSAL: Final = 12
-"""Warm-up: primitives of each kind before the first count."""
+"""Number of actions of each kind that warm up the agent before the first count."""
 SLACK: Final = 2.0
-"""Allowed error of a count, because the doses of one primitive also use others once, such as connecting a phone."""
+"""Allowed error of each measured growth. A dose may also use other primitives once, such as connecting a phone."""
 TOLERANCE: Final = 0.35
 LEAST: Final = 0.15
-"""Fewest objects for each primitive that count as growth."""
+"""Fewest objects per action that count as growth."""
 
 
 class Primitives:
-    """The actions of a phone that can cause a leak, each as a method that does it a number of times."""
+    """The actions of a phone that may cause a leak. Each method performs one action the given number of times."""
 
     def __init__(self, context: ScenarioContext, scenario: mixed.Mixed) -> None:
         self._world = context
@@ -74,7 +75,7 @@ class Primitives:
         await reconnects.depart(self._desk, phone)
 
     async def refusal(self, times: int) -> None:
-        """Type into a terminal that does not exist and wait for the agent's error, `times` times, with one phone."""
+        """Type into a terminal that does not exist and wait for the agent's error message, `times` times."""
         phone = await reconnects.arrive(self._desk)
         gone = visits.device_id(1000)
         for _ in range(times):
@@ -83,12 +84,12 @@ class Primitives:
         await reconnects.depart(self._desk, phone)
 
     def all(self) -> Mapping[str, Callable[[int], Awaitable[None]]]:
-        """Return the primitives by name. Each is called with the number of times to do it."""
+        """Return the primitives by name. Each is a function that gets the number of times to perform the action."""
         return {"connect": self.connect, "terminal": self.terminal, "prompt": self.prompt, "refusal": self.refusal}
 
 
 class DoseTest:
-    """Gives an agent the doses of each primitive in turn, and measures how much a culprit keeps after each dose."""
+    """Gives an agent the doses of each primitive in turn, and measures after each dose what the culprits keep."""
 
     def __init__(
         self, target: AgentUnderTest, primitives: Primitives, report_progress: ProgressCallback, process: str = AGENT
@@ -101,7 +102,10 @@ class DoseTest:
         self._values: list[Mapping[str, float]] = []
 
     async def run(self, culprits: Sequence[Culprit]) -> list[Culprit]:
-        """Give all doses, and return the culprits with the results. Raises PhoneError, StateError."""
+        """Give all doses, and return copies of the culprits that have the results (`scales`, `scales_with`).
+
+        Raises PhoneError, StateError.
+        """
         for give in self._primitives.all().values():
             await give(REHEARSAL)
         await self._target.ask_in(self._process, "profile.begin")
@@ -145,10 +149,10 @@ class DoseTest:
         )
 
     def _amounts(self, culprit: Culprit, sites: Sequence[Mapping[str, Any]]) -> tuple[list[float], str]:
-        """Return how much a culprit keeps: at the base, and after each dose; and the unit.
+        """Return the amounts that a culprit keeps before the first dose and after each dose, and their unit.
 
-        That is the number of live blocks that the culprit's function allocated, or else a count that the culprit
-        explains. If neither exists, there are no values, and what the culprit scales with remains unknown.
+        The amount is the number of live memory blocks that the culprit's function allocated. If there are none, it is
+        the value of a gauge that the culprit explains. If there is no such gauge either, the list is empty.
         """
         wanted = culprit.file, culprit.function
         made = {(one.file, one.function) for one in culprit.made_at}
@@ -165,9 +169,10 @@ class DoseTest:
 
 
 def scale(primitive: str, grown: tuple[float, float, float]) -> DoseResult:
-    """Return the result of one primitive's doses. The culprit scales with the primitive if `grown` is as 1 : 2 : 4.
+    """Return the result of the dose test of one culprit with one primitive.
 
-    `grown` is the culprit's growth after 1, 2 and 4 doses.
+    `grown` is the culprit's growth after 1, 2 and 4 doses. The culprit scales with the primitive if these three amounts
+    are nearly in the proportion 1 : 2 : 4.
     """
     rate = sum(dose * more for dose, more in zip(DOSES, grown, strict=True)) / sum(dose * dose for dose in DOSES)
     near = all(
@@ -186,9 +191,9 @@ async def dose_test(
     installation: Installation = HERE,
     process: str = AGENT,
 ) -> list[Culprit]:
-    """Run the dose test with a fresh agent, and return the culprits of one of its processes with the results.
+    """Run the dose test with a fresh agent, and return copies of the culprits that have the results.
 
-    Raises TargetFailed, PhoneError, StateError.
+    `culprits` are those of one process, `process`. Raises TargetFailed, PhoneError, StateError.
     """
     scenario = mixed.Mixed()
     own = folder / "scenario"

@@ -1,4 +1,4 @@
-"""Turns a soak report into the request of `profile run --from`: scenarios, seed and plant. Runs nothing."""
+"""Turns a soak report into the request that `mobifai profile run --from` investigates. Runs nothing."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,13 +19,13 @@ from soak.run.replay import shell_command
 from soak.scenarios import scenarios
 
 NOT_GROWTH: Final = ("failure", "integrity", "harness")
-"""Kinds of findings that are not growth, so that no line can be named for them."""
+"""Kinds of soak findings that are not growth. No line can be named for them."""
 RESUME: Final = shell_command("soak", "--resume")
 NAME_ONE: Final = "name the directory of a soak report (its --report DIR)"
 
 
 class _PlanInReport(msgspec.Struct, frozen=True):
-    """Those settings of the plan, as a soak report states it, that an investigation takes over."""
+    """The settings of a soak run that an investigation takes from its report (`environment.plan`)."""
 
     time_scale: float = 20.0
     phones: int = 2
@@ -33,21 +33,25 @@ class _PlanInReport(msgspec.Struct, frozen=True):
 
 
 def read_soak(place: Path) -> Report:
-    """Return the soak report in a directory, or in its report.json. Raises MobiFaiError."""
+    """Return the soak report in `place`, a directory or a report.json.
+
+    Raises MobiFaiError if there is none, or if it can't be read.
+    """
     if not place.exists():
         raise ProfileError(f"there is no {place}; {NAME_ONE}")
     return read_report(directory_of(place))
 
 
 def directory_of(place: Path) -> Path:
-    """Return the directory of a report, given that directory or its report.json."""
+    """Return the directory of a report, given the directory or the report.json in it."""
     return place.parent if place.is_file() and place.name == "report.json" else place
 
 
 def nothing_to_explain(report: Report, names: Sequence[str]) -> str:
-    """Return a sentence that says why a soak report has nothing to investigate, or an empty text if it has.
+    """Return the reason why there is nothing to investigate in a soak report, or an empty text.
 
-    `names` are the scenarios that the user named, which are investigated in any case.
+    The text is empty if the report has findings of growth, and also if the user named scenarios (`names`), because
+    these are investigated in any case.
     """
     if names or _findings(report):
         return ""
@@ -59,7 +63,10 @@ def nothing_to_explain(report: Report, names: Sequence[str]) -> str:
 
 
 def steps_to_findings(report: Report, place: Path) -> list[NextStep]:
-    """Return the steps to suggest for a soak report without findings: complete the soak run, and then explain it."""
+    """Return the steps to suggest for a soak report without findings: first complete the soak run, then explain it.
+
+    `place` is the directory of the soak report, or its report.json.
+    """
     folder = directory_of(place).absolute()
     steps = [NextStep(step.why, step.command) for step in next_steps(report, folder)]
     if any(step.command.startswith(RESUME) for step in steps):
@@ -70,9 +77,10 @@ def steps_to_findings(report: Report, place: Path) -> list[NextStep]:
 
 
 def explain_request(report: Report, request: InvestigationRequest, names: Sequence[str]) -> InvestigationRequest:
-    """Return a copy of `request` that explains a soak report's findings, or investigates the scenarios `names`.
+    """Return a copy of `request` that investigates the findings of a soak report.
 
-    Raises ProfileError if no scenario is named and the soak run found nothing, or if its plan can't be used.
+    If the user named scenarios (`names`), these are investigated, with the seed and the settings of the report. Raises
+    ProfileError if no scenario is named and the soak run has nothing to explain, or if the report's plan is invalid.
     """
     found = [one for one in _findings(report) if one.scenario in scenarios()]
     if names:

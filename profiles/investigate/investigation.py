@@ -1,7 +1,7 @@
-"""An investigation: each scenario in fresh processes, examined in several ways, and the culprits of all of them.
+"""Runs an investigation: examines each scenario in fresh processes in several ways, and reports the culprits of all.
 
-Owns the order of the examinations and the folder of each. However an investigation ends, there is a report of what was
-found by then.
+Decides the order of the examinations, and gives each a folder. However an investigation ends, there is a report of what
+was found by then.
 """
 
 import asyncio
@@ -47,7 +47,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Examinations:
-    """The examinations, each in fresh processes: the capture, the C heap by memray, and the dose test."""
+    """The functions that make the examinations, each in fresh processes. Tests replace them.
+
+    `capture` measures which lines grow, `native` examines the C heap with memray, and `dose` runs the dose test.
+    """
 
     capture: Callable[..., Awaitable[tuple[Evidence, Overhead]]] = capture
     native: Callable[..., Awaitable[Any]] = native_growth
@@ -56,7 +59,11 @@ class Examinations:
 
 @dataclass
 class Investigation:
-    """One investigation. `save` is called with the report so far whenever the report has changed."""
+    """One investigation.
+
+    `folder` is the directory for the files of the examinations. `environment`, `command` and `started_at` are stated in
+    the report. `save` is called with the report so far whenever the report has changed.
+    """
 
     request: InvestigationRequest
     folder: Path
@@ -73,17 +80,17 @@ class Investigation:
     _notes: list[str] = field(default_factory=list)
     _overhead: Overhead = field(default_factory=Overhead)
     _coverage: list[ScenarioCoverage] = field(default_factory=list)
-    """The coverage of the scenarios that are done."""
+    """How much was judged of each scenario that is done."""
     _unmeasured: list[tuple[str, str]] = field(default_factory=list)
     """Gauges that this system can't measure, as (scenario, gauge)."""
     _unjudged: list[Unjudged] = field(default_factory=list)
     _why_remaining: str = "it was not examined yet"
     """Why the remaining scenarios are not judged."""
     _verdict: ProfileVerdict | None = None
-    """The verdict of a run that ended early, else None."""
+    """The verdict of a run that ended early, otherwise None."""
 
     async def run(self) -> ProfileReport:
-        """Examine all scenarios and return the report. A failure is stated in the report and not raised."""
+        """Examine all scenarios and return the report. The report states failure or cancellation; nothing is raised."""
         watching = asyncio.ensure_future(self.pauses.watch(self._report_pause))
         try:
             for number, scenario in enumerate(self.request.plan.scenarios):
@@ -106,7 +113,7 @@ class Investigation:
         self.save(msgspec.structs.replace(self.report(), verdict="unfinished"))
 
     async def _examine_scenario(self, scenario: str, folder: Path) -> None:
-        """Examine the processes of a scenario in turn, while growth is left that the next process may explain."""
+        """Examine the processes of a scenario in turn, as long as growth is left that the next may explain."""
         examined: list[str] = []
         counts = (0, 0, 0)
         while (process := self._next_process(scenario, examined)) is not None:
@@ -128,7 +135,11 @@ class Investigation:
         return next((one for one in self._candidates(scenario, examined) if one in known and one not in examined), None)
 
     def _candidates(self, scenario: str, examined: Sequence[str]) -> Iterator[str]:
-        """Yield processes to examine: where a leak was planted or found, or else the agent, then where gauges rise."""
+        """Yield the names of processes to examine, the most suspected first.
+
+        Before the first examination, these are the processes in which a leak was planted or found, or else the agent.
+        The others are processes whose gauges rise without a culprit.
+        """
         request, rising = self.request, [one.name for one in self._unattributed if one.scenario == scenario]
         if not examined:
             found = [one.name for one in request.findings if one.scenario == scenario and not is_shared(one.name)]
@@ -165,7 +176,7 @@ class Investigation:
         return evidence
 
     async def _dosed(self, label: str, found: Sequence[Culprit], process: str, folder: Path) -> list[Culprit]:
-        """Run the dose test for culprits of a process, and return them with its results."""
+        """Run the dose test for the culprits `found` in a process, and return copies that have its results."""
         request, report = self.request, self._reporter(label)
         return await self._repeated_after_a_pause(
             folder,
@@ -173,7 +184,7 @@ class Investigation:
         )
 
     async def _with_native(self, scenario: str, evidence: Evidence, folder: Path) -> Evidence:
-        """Examine the C heap with memray, and return the evidence with the memory that is not freed added to it."""
+        """Examine the C heap with memray, and return a copy of the evidence that has the lines which do not free it."""
         request, report = self.request, self._reporter(scenario)
         report("examining the C heap with memray, in a fresh agent")
         native = await self._repeated_after_a_pause(
@@ -188,7 +199,7 @@ class Investigation:
         return msgspec.structs.replace(evidence, native=native.rows)
 
     def _drop_explained(self, scenario: str) -> None:
-        """Drop those of a scenario's unattributed gauges that a culprit in any of its processes explains."""
+        """Drop the unattributed gauges of a scenario that a culprit in any of the scenario's processes explains."""
         explained = {name for one in self._culprits if one.scenario == scenario for name in one.explains}
         own = {one.name: one for one in self._unattributed if one.scenario == scenario and one.name not in explained}
         self._unattributed = [*(one for one in self._unattributed if one.scenario != scenario), *own.values()]
@@ -205,7 +216,7 @@ class Investigation:
         self.report_progress(pause_line(seconds))
 
     def _reporter(self, label: str) -> ProgressCallback:
-        """Return a progress callback that puts a label before each line."""
+        """Return a progress callback that prints each line with `label` before it."""
 
         def report(line: str) -> None:
             if line:
@@ -221,7 +232,7 @@ class Investigation:
         return self._verdict == "inconclusive"
 
     def report(self) -> ProfileReport:
-        """Return the report with what was found so far, and what was not judged."""
+        """Return the report of everything that was found so far, and of everything that was not judged."""
         request, coverage = self.request, self._all_coverage()
         outcomes = finding_outcomes(request.findings, self._culprits, self._unattributed, coverage, self._unmeasured)
         left = [*unjudged(coverage, self._unmeasured), *self._unjudged, *self._undosed()]
@@ -246,7 +257,7 @@ class Investigation:
         )
 
     def _undosed(self) -> list[Unjudged]:
-        """Return a list with one entry if the dose test did not cover every culprit, and else an empty list."""
+        """Return an entry, in a list, that says why the dose test did not cover every culprit. [] if it did."""
         if all(one.scales for one in self._culprits):
             return []
         why = self._why_remaining or "the dose test counts none of the objects that they keep"
@@ -255,7 +266,7 @@ class Investigation:
         return [Unjudged("what the culprits scale with", why)]
 
     def _all_coverage(self) -> list[ScenarioCoverage]:
-        """Return the coverage of every requested scenario; those that are not done are unjudged."""
+        """Return how much was judged of every requested scenario. Scenarios that are not done are `unjudged`."""
         done = {one.scenario: one for one in self._coverage}
         names = self.request.plan.scenarios
         return [done.get(name) or ScenarioCoverage(name, "unjudged", why=self._why_remaining) for name in names]

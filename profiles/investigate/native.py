@@ -1,8 +1,8 @@
-"""Growth of the C heap by line, measured by memray in a fresh agent: windows of one, two and four blocks of cycles.
+"""Finds the lines that keep memory of the C heap. memray traces a fresh agent during three windows.
 
-The windows differ in length because a leak leaves memory in proportion to the cycles, while memory that is replaced now
-and then leaves as much after a long window as after a short one. Owns the agent. A separate process reads memray's
-files (`python -m profiles.investigate.native FILE`).
+The windows have one, two and four blocks of cycles. After each, a leak leaves memory in proportion to the cycles.
+Memory that is replaced now and then leaves as much after a long window as after a short one. Owns the agent. A separate
+process reads memray's files (`python -m profiles.investigate.native FILE`).
 """
 
 import json
@@ -28,17 +28,17 @@ from soak.run.plan import SoakPlan
 from soak.run.scenario_run import open_scenario_run
 
 LENGTHS: Final = (1, 2, 4)
-"""Number of blocks in each window."""
+"""The number of blocks in each of the three windows."""
 READ_SECONDS: Final = 120.0
 MOST_FRAMES: Final = 24
 NEAR: Final = 0.4
-"""Largest relative deviation from proportionality that a window may have."""
+"""Largest relative deviation (0.4 is 40 %) from proportionality to the cycles that a window may have."""
 MOST_FUNCTIONS: Final = 6
 
 
 @dataclass(frozen=True)
 class NativeWindow:
-    """A window of memray: its number of cycles, and the allocations that were not freed at its end (see `rows_of`)."""
+    """A window in which memray traced: its number of cycles, and the allocations not freed at its end (`rows_of`)."""
 
     cycles: int
     rows: Sequence[Mapping[str, Any]]
@@ -46,7 +46,7 @@ class NativeWindow:
 
 @dataclass
 class NativeGrowth:
-    """The lines whose memory is not freed (`rows`), or the reasons why they could not be measured (`notes`)."""
+    """The lines whose memory of the C heap is not freed (`rows`), or why they could not be measured (`notes`)."""
 
     rows: list[NativeAllocation] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -60,9 +60,10 @@ async def native_growth(
     installation: Installation = HERE,
     process: str = AGENT,
 ) -> NativeGrowth:
-    """Run a scenario with a fresh agent, trace one of its processes, and return lines that keep memory of the C heap.
+    """Run a scenario with a fresh agent, trace one process with memray, and return the lines that keep C memory.
 
-    Raises TargetFailed, StateError, and what cycles raise.
+    If memray can't trace the process, the result has the reason. Raises TargetFailed, StateError, ProfileError, and the
+    exceptions of the scenario's cycles.
     """
     async with open_scenario_run(scenario, plan, folder, time.monotonic, installation=installation) as run:
         await run.warm_up(report_progress, WARM_UP_BLOCKS)
@@ -80,7 +81,7 @@ async def native_growth(
 
 
 def in_proportion(windows: Sequence[NativeWindow]) -> list[NativeAllocation]:
-    """Return the lines that keep memory in proportion to the cycles, the largest first."""
+    """Return the lines that keep memory in proportion to the cycles of the windows, those with most bytes first."""
     rows = [{stack_of([row["line"]]): row for row in window.rows} for window in windows]
     cycles = [window.cycles for window in windows]
     longest = rows[-1]
@@ -105,7 +106,7 @@ def _rate(values: Sequence[float], cycles: Sequence[int]) -> float:
 
 
 async def read(file: Path) -> list[dict[str, Any]]:
-    """Let a separate process read memray's file of a window, and return the rows of `rows_of`. Raises ProfileError."""
+    """Run `rows_of` in a separate process on the file that memray wrote, and return its rows. Raises ProfileError."""
     command = module_command("profiles.investigate.native", str(file))
     environment, folder = helper_environment(file.parent), file.parent
     try:
@@ -124,9 +125,10 @@ async def read(file: Path) -> list[dict[str, Any]]:
 
 
 def rows_of(file: Path) -> list[dict[str, Any]]:
-    """Read memray's file of a window, and return a row for each responsible line whose memory was not freed.
+    """Read the file that memray wrote in a window, and return a row for each line whose memory was not freed.
 
-    A row has the bytes and blocks, and the stack that keeps most of them. Raises what memray raises.
+    A row has the responsible `line` as (file, line number), its unfreed `bytes` and `blocks`, the `stack` that
+    allocated most of them, and the C `functions` that this stack called. Raises the exceptions of memray.
     """
     from memray import FileReader  # noqa: PLC0415 - heavy
 

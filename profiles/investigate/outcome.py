@@ -1,4 +1,4 @@
-"""Conclusions of an investigation: the outcome of each soak finding, what was not judged, and the verdict. Pure."""
+"""Draws the conclusions of an investigation: outcomes of soak's findings, unjudged parts, and the verdict. Pure."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -23,15 +23,15 @@ BY_OTHER_MEANS: Final = {
     "failure": "a failed run shows no growth",
     "harness": "the harness is not examined",
 }
-"""The kinds of findings for which no line can be named, and the reason for each."""
+"""The reasons why no line can be named for some kinds of soak findings, by kind."""
 
 OBJECTS: Final = "python.blocks"
 KEEP_OBJECTS: Final = ("container", "allocation")
-"""Kinds of culprits that keep Python objects. They explain any rise of `OBJECTS`, however much that fluctuates."""
+"""Kinds of culprits that keep Python objects. Such a culprit explains any rise of the gauge `OBJECTS`."""
 
 
 def settings_of(plan: SoakPlan, *, dose: bool, memray: bool | None, process: str | None = None) -> ProfileSettings:
-    """Return the settings of an investigation, as its report states them."""
+    """Return the settings of an investigation in the form in which its report has them."""
     asked = ProfileSettings(list(plan.scenarios), plan.time_scale, plan.phones, plan.plant, dose, memray)
     return replace(asked, process=process)
 
@@ -43,9 +43,9 @@ def finding_outcomes(
     coverage: Sequence[ScenarioCoverage],
     unmeasured: Iterable[tuple[str, str]],
 ) -> list[FindingOutcome]:
-    """Return the outcome of each finding.
+    """Return the outcome of each soak finding in `findings`: explained, unattributed, not reproduced, or unjudged.
 
-    `open_` has the gauges without a culprit, and `unmeasured` has the pairs (scenario, gauge) that could not be
+    `open_` has the gauges that rose without a culprit, and `unmeasured` the (scenario, gauge) pairs that could not be
     measured.
     """
     culprits = list(culprits)
@@ -74,7 +74,10 @@ def finding_outcomes(
 
 
 def unjudged(coverage: Iterable[ScenarioCoverage], unmeasured: Iterable[tuple[str, str]]) -> list[Unjudged]:
-    """Return an entry for each scenario that was not judged, and for each gauge that could not be measured."""
+    """Return an entry for each scenario that was not judged, and for each gauge that could not be measured.
+
+    `unmeasured` has these gauges as pairs (scenario, gauge).
+    """
     parts = [Unjudged(f"scenario {one.scenario}", one.why, one.scenario) for one in coverage if one.state == "unjudged"]
     here = "it can't be measured on this system"
     return [*parts, *(Unjudged(f"{name} in {scenario}", here, scenario) for scenario, name in unmeasured)]
@@ -86,9 +89,11 @@ def conclude(
     left: Sequence[Unjudged],
     findings: Sequence[FindingOutcome],
 ) -> ProfileVerdict:
-    """Return the verdict of a complete investigation.
+    """Return the verdict of an investigation that was not interrupted.
 
-    If nothing grew here but soak had findings to explain, it is `inconclusive`: the growth may still exist.
+    `open_` has the gauges that rose without a culprit, and `left` what was not judged. If nothing grew, the verdict is
+    `clean`, unless something was not judged or soak had findings to explain. Then it is `inconclusive`, because growth
+    may still exist.
     """
     if culprits or open_:
         return "found"

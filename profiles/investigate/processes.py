@@ -11,17 +11,17 @@ KEEPER, RELAY = "keeper", "relay"
 
 
 def processes_of(scenario: str) -> tuple[str, ...]:
-    """Return the names of the processes of a scenario that can be examined.
+    """Return the names of the processes that can be examined in a scenario.
 
-    The relay is one of them only if it is a separate process that the scenario does not restart.
+    `relay` is among them only if the scenario has a separate relay process that it does not restart.
     """
     return (AGENT, KEEPER, *((RELAY,) if scenario_class(scenario).relay == "separate" else ()))
 
 
 def scenarios_with(process: str | None) -> tuple[str, ...]:
-    """Return the scenarios in which the process `process` can be examined, if it can't be in all of them.
+    """Return the scenarios in which a process can be examined, or an empty tuple if there is no restriction.
 
-    An empty tuple means no restriction: all scenarios have this process, or `process` is None.
+    There is no restriction if the process can be examined in all scenarios, or if `process` is None.
     """
     names = workloads()
     having = tuple(name for name in names if process in processes_of(name))
@@ -29,7 +29,10 @@ def scenarios_with(process: str | None) -> tuple[str, ...]:
 
 
 def check_process(names: Sequence[str], process: str | None) -> None:
-    """Raise ProfileError if one of these scenarios does not have the named process."""
+    """Raise ProfileError if the process can't be examined in one of the scenarios `names`.
+
+    If `process` is None, do nothing.
+    """
     without = [name for name in names if process is not None and process not in processes_of(name)]
     if without:
         having = " or ".join(name for name in scenarios() if process in processes_of(name))

@@ -1,4 +1,4 @@
-"""The request of an investigation, as a frozen value."""
+"""The request for an investigation, as a frozen value."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +12,14 @@ from soak.run.plan import SoakPlan
 
 @dataclass(frozen=True)
 class InvestigationRequest:
-    """The scenarios with their seed and plant (`plan`), and the examinations to make.
+    """The request for an investigation: what to run (`plan`), and which examinations to make.
 
-    `memray`: examine the C heap always (True), never (False), or if it rises and nothing else explains the rise (None).
-    `findings` are those of a soak report that are to be explained. `process` is the process to examine. If it is None,
-    the examination begins where a leak was planted or found, or else with the agent, and continues wherever a gauge
-    rises.
+    `dose` requests the dose test. `memray` says when memray examines the C heap: always (True), never (False), or if
+    the heap rises and nothing else explains the rise (None). `findings` are the findings of a soak report that are to
+    be explained. `mode` is `run` or `from`, as in `ProfileReport`.
+
+    `process` is the only process to examine. If it is None, the examination begins in the process in which a leak was
+    planted or found, or else in the agent. It continues in each process in which a gauge rises without a culprit.
     """
 
     plan: SoakPlan
@@ -30,5 +32,5 @@ class InvestigationRequest:
 
     @property
     def settings(self) -> ProfileSettings:
-        """The settings of the request, as a report states them."""
+        """The settings of this request in the form in which the report has them."""
         return settings_of(self.plan, dose=self.dose, memray=self.memray, process=self.process)
