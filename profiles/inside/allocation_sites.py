@@ -1,9 +1,10 @@
 """Counts live memory by allocation site at the end of each window, with tracemalloc.
 
-Owns the histories of the sites, which are bounded by the lines of the program. Memory that was allocated before tracing
-is unknown. Uses private functions of tracemalloc where the public ones are not enough: `take_snapshot` copies every
-trace into objects of its own, which is too slow and too large for a running agent, and no public function returns the
-trace of an address.
+Owns the histories of the sites. Memory that was allocated before the tracing began is unknown.
+
+Uses private functions of tracemalloc where the public ones are not enough. `tracemalloc.take_snapshot` copies every
+trace into new objects, which is too slow and too large for a running agent. No public function returns the stack that
+allocated the memory at an address.
 """
 
 import _tracemalloc
@@ -17,10 +18,13 @@ from typing import Any, Final, TypeAlias
 from profiles.attribution.frames import Frame, Stack, is_profiler_stack, responsible_frame, without_wrappers
 
 SiteKey: TypeAlias = tuple[Frame, Frame]
-"""An allocation site: the responsible line and the innermost line of a stack."""
+"""An allocation site: the responsible line of a stack, and the innermost line, which allocates."""
 
 LATEST_START: Final = 3
-"""Number of windows after which new sites are no longer tracked, because they have not grown since the base."""
+"""The last window in which tracking of a new site can begin, counted from the base, which is window 0.
+
+A site that appears later has not grown steadily since the base.
+"""
 
 MOST_SITES: Final = 20_000
 """Maximum number of sites that are tracked at the same time."""
@@ -28,9 +32,9 @@ MOST_SITES: Final = 20_000
 
 @dataclass(slots=True)
 class SiteHistory:
-    """Live blocks and bytes of a site at the end of each window.
+    """The live blocks and bytes of an allocation site at the end of each window.
 
-    `stack` is the stack that allocated most of the newest blocks.
+    `stack` is the stack that had allocated most of its blocks at the end of the last window.
     """
 
     blocks: "array[int]"  # not a list: lists are tracked as containers
@@ -39,14 +43,20 @@ class SiteHistory:
 
 
 class SiteTracker:
-    """Tracks the live memory of all allocation sites. Call `take_window` at the end of each window."""
+    """Tracks the live memory of all allocation sites. Call `take_window` at the end of each window.
+
+    `histories` has the sites that still have live memory.
+    """
 
     def __init__(self) -> None:
         self.histories: dict[SiteKey, SiteHistory] = {}  # bounded by MOST_SITES
         self.windows = 0
 
     def take_window(self) -> None:
-        """End a window: append the live blocks and bytes of each site to its history."""
+        """Append the live blocks and bytes of each site to its history, at the end of a window.
+
+        Sites without live memory are dropped.
+        """
         found, stacks = _living()
         for site, (blocks, size) in found.items():
             history = self.histories.get(site)
@@ -100,10 +110,10 @@ def site_of(stack: Stack) -> SiteKey:
 
 
 def allocation_stack(thing: object) -> Stack:
-    """Return the stack that allocated an object, or () if tracing was off then or is off now.
+    """Return the stack that allocated an object, or () if the allocation was not traced or tracing is off.
 
-    The tracemalloc of CPython 3.11 looks at the wrong address if the object's type has a managed dictionary. For such
-    an object the stack at the right address is returned.
+    CPython 3.11's own `tracemalloc.get_object_traceback` looks at the wrong address if the object's type has a managed
+    dictionary. This function returns the right stack for such an object too.
     """
     traceback = tracemalloc.get_object_traceback(thing)
     found = tuple((frame.filename, frame.lineno) for frame in reversed(traceback or ()))  # the innermost first
@@ -116,7 +126,10 @@ _IS_3_11: Final = sys.version_info[:2] == (3, 11)
 _MANAGED_DICT: Final = 1 << 4
 """Py_TPFLAGS_MANAGED_DICT (Include/object.h)."""
 _PRE_HEADER: Final = 32
-"""Bytes before such an object in 3.11: its dictionary, its values, the collector's header (Objects/typeobject.c)."""
+"""In CPython 3.11, the bytes of memory before an object whose type has a managed dictionary (Objects/typeobject.c).
+
+They hold the object's dictionary, its values, and the garbage collector's header.
+"""
 
 
 def _stack_at(address: int) -> Stack:
@@ -132,11 +145,17 @@ def _stack_at(address: int) -> Stack:
 # -- the storage of containers, which is a block of its own
 
 _STORAGE: Final = {"list": 24, "dict": 32, "set": 40, "deque": 32, "bytearray": 32}
-"""Offsets of the storage pointer in each container (Include/cpython/{list,dict,set,bytearray}object.h,
-Modules/_collectionsmodule.c; the same in CPython 3.11 to 3.14). With a wrong offset no stack is found."""
+"""For each type of container, the offset in bytes of the pointer to its storage, the memory block of its elements.
+
+The offsets are those of Include/cpython/{list,dict,set,bytearray}object.h and Modules/_collectionsmodule.c, and are the
+same in CPython 3.11 to 3.14. With a wrong offset, no stack would be found.
+"""
 
 
 def storage_stack(container: object) -> Stack:
-    """Return the stack that last resized a container and thus allocated its storage, or () if it was not traced."""
+    """Return the stack that last resized a container, and thus allocated its storage, or () if unknown.
+
+    It is unknown if the resize was not traced, or for another type than those in `_STORAGE`.
+    """
     kind = next((kind.__name__ for kind in type(container).__mro__ if kind.__name__ in _STORAGE), "")
     return _stack_at(ctypes.c_size_t.from_address(id(container) + _STORAGE[kind]).value) if kind else ()

@@ -1,7 +1,7 @@
-"""The memory of a process at rest by line: allocations since its start, and the modules that lines imported.
+"""Measures the memory of a process at rest by line of code: its allocations, and the modules that each line imported.
 
-The process must have been traced from its start (`PYTHONTRACEMALLOC=1`; with deeper stacks a start takes 20 times as
-long), with `importers` on its path. Keeps nothing.
+The process must have been traced since its start (`PYTHONTRACEMALLOC=1`), with the folder `profiles/inside/importers`
+on its `PYTHONPATH`. Stacks have one line, because a start with deeper stacks takes 20 times as long.
 """
 
 import collections
@@ -16,7 +16,10 @@ MOST_LINES = 20_000
 
 
 class LineMemory(TypedDict):
-    """Live bytes that a line has allocated. `file` is relative to the directory that contains the package."""
+    """The live bytes that a line has allocated.
+
+    `file` is relative to the directory that contains the package `mobifai`.
+    """
 
     file: str
     line: int
@@ -24,7 +27,7 @@ class LineMemory(TypedDict):
 
 
 class ImportedModule(TypedDict):
-    """A module, the line that imported it, and the approximate size of its code."""
+    """An imported module (`name`), the line that imported it, and the approximate size of its code in bytes."""
 
     name: str
     file: str
@@ -33,14 +36,17 @@ class ImportedModule(TypedDict):
 
 
 class BaselineMemory(TypedDict):
-    """The live memory by line, and the imported modules."""
+    """The live memory of a process by line, and the modules that its lines imported."""
 
     lines: list[LineMemory]
     modules: list[ImportedModule]
 
 
 def baseline_memory() -> BaselineMemory:
-    """Return the live bytes by line of mobifai, the largest first, and every module that such a line imported."""
+    """Return the live bytes of each line of the package `mobifai`, and every module that such a line imported.
+
+    The lines with the most bytes come first.
+    """
     home = str(mobifai.__path__[0]).removesuffix("mobifai")
     sizes: collections.Counter[tuple[str, int]] = collections.Counter()  # bounded by the lines of the program
     for trace in tracemalloc.take_snapshot().traces:
@@ -63,7 +69,10 @@ def _modules() -> list[ImportedModule]:
 
 
 def _size(name: str) -> int:
-    """Return the bytes of a module's file of compiled code, or of its shared library; 0 without a file."""
+    """Return the size in bytes of the file with a module's compiled code, or 0 if there is no such file.
+
+    For a module in C, that is the size of its shared library.
+    """
     module = sys.modules[name]
     spec = getattr(module, "__spec__", None)
     for file in (getattr(spec, "cached", None), getattr(spec, "origin", None)):

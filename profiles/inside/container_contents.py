@@ -1,7 +1,8 @@
-"""The contents of a growing container: its newest elements, and new objects below them. Keeps no references.
+"""Examines what a growing container holds: its newest elements, and the new objects to which these refer.
 
-The walk ends at objects that were allocated before tracing began. CPython reuses dead tuples, lists and dictionaries,
-which then have no trace. Reused objects are recognised because they were absent at the base.
+New objects are those that were allocated while tracing was on. CPython reuses dead tuples, lists and dictionaries
+without an allocation that could be traced; such an object counts as new if it did not exist at the base. Keeps no
+references to the objects.
 """
 
 import collections
@@ -20,19 +21,20 @@ from profiles.inside.allocation_sites import SiteKey, allocation_stack, site_of,
 from profiles.inside.retainers import referents
 
 NEWEST: Final = 16
-"""Most elements that are examined."""
+"""Most elements of a container that are examined."""
 MOST_OBJECTS: Final = 20_000
-"""Most objects that are examined below the elements."""
+"""Most objects that are examined for one container: its newest elements, and the objects to which they refer."""
 MOST_SCANNED: Final = 100_000
 """Most elements of a set that are searched for new elements, because a set has no order."""
 
 
 @dataclass
 class ContainerContents:
-    """The newest elements of a container and the new objects below them.
+    """The newest elements of a container, and the new objects to which they refer, as numbers.
 
-    Has the number of these elements, the bytes of all these objects, and their number by type (`kinds`) and by
-    allocation site. `weak`: the elements are weak references, which keep nothing alive.
+    `elements` is the number of the newest elements. `bytes` is the size of the elements and of those objects together,
+    and `kinds` and `sites` are their numbers by type and by allocation site. `weak` is true if the elements are weak
+    references, which keep nothing alive.
     """
 
     elements: int = 0
@@ -45,14 +47,14 @@ class ContainerContents:
 
 
 PASSED: Final = (tuple, types.MethodType, types.CellType)
-"""Types that the walk enters even without a trace, because their objects hold only their own parts."""
+"""Types whose objects are examined even if their allocation was not traced, because they only hold other objects."""
 
 
 def contents_of(container: Any, at_base: Container[int]) -> ContainerContents:
-    """Return the newest elements of a container, and the new objects below them.
+    """Count the newest elements of a container, and the new objects to which they refer.
 
-    `at_base` has the addresses of containers that existed at the base. An untraced container that is not among them
-    counts as new.
+    `at_base` has the addresses of the containers that existed at the base. A list or dictionary whose allocation was
+    not traced counts as new if its address is not among them.
     """
     held, new = ContainerContents(), list(newest(container))
     held.elements = len(new)
@@ -66,9 +68,10 @@ def contents_of(container: Any, at_base: Container[int]) -> ContainerContents:
 
 
 def _walk(parts: list[Any], held: ContainerContents, seen: set[int], at_base: Container[int]) -> None:
-    """Add `parts` and the objects below them to `held`, breadth first.
+    """Add the new objects among `parts`, and the new objects to which they refer, to `held`, breadth first.
 
-    Skipped, with all that is below them, are objects of the profiler, and older objects except those in `PASSED`.
+    Objects of the profiler and older objects are skipped, and the references of these objects are not followed. `seen`
+    has the ids of objects to skip.
     """
     waiting = collections.deque(parts)
     while waiting and len(seen) < MOST_OBJECTS:
@@ -86,14 +89,18 @@ def _walk(parts: list[Any], held: ContainerContents, seen: set[int], at_base: Co
 
 
 def _is_new(thing: object, at_base: Container[int]) -> bool:
-    """Return whether an object without a trace may have been created after the base."""
+    """Return whether an object counts as new although its allocation was not traced.
+
+    Objects of the types in `PASSED` do, and lists and dictionaries that did not exist at the base (`at_base`).
+    """
     return isinstance(thing, PASSED) or (type(thing) in (list, dict) and id(thing) not in at_base)
 
 
 def newest(container: Any) -> Iterator[tuple[Any, ...]]:
-    """Yield the newest elements of a container, at most `NEWEST`, as tuples of one, and those of a dictionary as pairs.
+    """Yield the newest elements of a container, at most `NEWEST`, each as a tuple.
 
-    A set has no order: any elements that were allocated since tracing began take the place of the newest.
+    For a dictionary, the tuples are (key, value). For other containers, they are (element,). A set has no order, so any
+    elements that were allocated since tracing began are yielded.
     """
     if isinstance(container, dict):
         yield from islice(reversed(container.items()), NEWEST)
@@ -109,7 +116,10 @@ CachedFunction: Final[Any] = type(functools.cache(lambda: None))
 
 
 def cached_function(container: object) -> Frame | None:
-    """Return the line that defines the function whose `functools.cache` a dictionary belongs to, or None."""
+    """Return the line that defines a function with `functools.cache`, if `container` is the dictionary of this cache.
+
+    Otherwise return None.
+    """
     if type(container) is not dict:
         return None
     for owner in gc.get_referrers(container):
@@ -120,7 +130,10 @@ def cached_function(container: object) -> Frame | None:
 
 
 def survivors(sites: set[SiteKey], things: Iterable[Any]) -> dict[SiteKey, Any]:
-    """Return for each allocation site in `sites` one of `things` that it allocated, if there is one."""
+    """Return one object for each allocation site in `sites`: one of `things` that this site allocated.
+
+    A site that allocated none of `things` is left out.
+    """
     found: dict[SiteKey, Any] = {}
     for thing in things:
         stack = allocation_stack(thing)
@@ -130,5 +143,5 @@ def survivors(sites: set[SiteKey], things: Iterable[Any]) -> dict[SiteKey, Any]:
 
 
 def name_of(kind: type) -> str:
-    """Return a type's name in the form that soak's gauges use."""
+    """Return a type's name in the form of soak's gauges: `MODULE.QUALIFIED_NAME`."""
     return f"{kind.__module__}.{kind.__qualname__}"

@@ -1,7 +1,7 @@
-"""Records the lengths of all lists, dictionaries, sets and deques of a process at the end of each window.
+"""Records the lengths of all lists, dictionaries, sets and deques of this process at the end of each window.
 
-Keeps the lengths by address, and no references to the containers. A container that gets shorter is dropped. This code
-runs while allocations are traced, so it allocates as little as possible.
+Lengths are stored by the container's address, without references to the container. A container that gets shorter is
+dropped. This code runs while allocations are traced, so it allocates as little as possible.
 """
 
 import collections
@@ -16,16 +16,16 @@ from profiles.inside.retainers import referents
 
 KINDS: Final = (list, dict, set, collections.deque)
 LATEST_START: Final = 3
-"""Number of windows after which new containers are no longer tracked."""
+"""The last window in which tracking of a container can begin, counted from the base, which is window 0."""
 MOST: Final = 200_000
 """Maximum number of containers that are tracked."""
 
 
 @dataclass(slots=True)
 class LengthHistory:
-    """The lengths of one container at the end of each window.
+    """The lengths of one container at the end of each window (`points`), and its type (`kind`).
 
-    Its type is kept to notice that another container has taken its address.
+    If an object of another type is at the container's address later, the container no longer exists.
     """
 
     kind: type
@@ -33,19 +33,23 @@ class LengthHistory:
 
 
 class ContainerTracker:
-    """Tracks the lengths of all containers of the process, including the profiler's.
+    """Tracks the lengths of all containers of the process. Call `take_window` for the base and after each window.
 
-    `AllocationTracer.examine` leaves out those of the profiler.
+    `growing` has the histories of those that have become longer, by address. The profiler's own containers are among
+    them; `AllocationTracer.examine` leaves them out.
     """
 
     def __init__(self) -> None:
         self.at_base: dict[int, int] = {}  # bounded by MOST
-        """The lengths at the base, the first measurement."""
+        """The lengths at the base (the first measurement), by the container's address."""
         self.growing: dict[int, LengthHistory] = {}  # bounded by MOST
         self.windows = 0
 
     def take_window(self) -> None:
-        """End a window: record the lengths of all containers, and drop those that got shorter."""
+        """Record the lengths of all containers at the end of a window, and drop those that got shorter or are gone.
+
+        The first call records the base.
+        """
         note = self._follow if self.windows else self._note
         for thing in containers_among(gc.get_objects()):
             note(id(thing), thing)
@@ -59,10 +63,10 @@ class ContainerTracker:
             self.at_base[address] = len(thing)
 
     def _follow(self, address: int, thing: Any) -> None:
-        """Record the length of the container `thing` for this window.
+        """Record the length of the container `thing` in this window.
 
-        Tracking begins in one of the first windows, when the container is longer than at the base. If it gets shorter,
-        it has no length for the window, and `take_window` drops it.
+        The tracking of a container begins when it is longer than at the base, in window `LATEST_START` or earlier. If a
+        tracked container has become shorter, no length is recorded, and `take_window` drops the container.
         """
         known, length = self.growing.get(address), len(thing)
         if known is None:
@@ -74,16 +78,17 @@ class ContainerTracker:
 
 
 def find_containers(addresses: set[int]) -> dict[int, Any]:
-    """Return the containers at these addresses that still exist."""
+    """Return the containers that exist at these addresses, by address."""
     return {
         id(thing): thing for thing in containers_among(gc.get_objects() if addresses else []) if id(thing) in addresses
     }
 
 
 def containers_among(things: Sequence[Any]) -> list[Any]:
-    """Return the containers among `things`, and the dictionaries below them that the collector does not track.
+    """Return the containers among `things`, and untracked dictionaries to which `things` refer.
 
-    Such dictionaries contain only text and numbers.
+    The garbage collector does not track a dictionary that contains only texts and numbers, so `gc.get_objects` does not
+    return it.
     """
     found, is_tracked = [], gc.is_tracked
     for thing in things:
@@ -112,4 +117,4 @@ _PLAIN: Final = frozenset(
         *(staticmethod, classmethod),
     }
 )
-"""Types whose objects hold no growing dictionary that the collector does not track."""
+"""Types that are skipped, because their objects refer to no untracked dictionary that grows."""

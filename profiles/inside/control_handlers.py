@@ -1,8 +1,8 @@
-"""The profiler's control handlers in a running process (an entry point of `mobifai.control_handlers`).
+"""The profiler's handlers for control requests to a running process (an entry point of `mobifai.control_handlers`).
 
-The single steps of an examination are allowed only in an agent under test. An agent in use is examined by
-`profile.watch`, which ends when its time is over, when it takes too much memory, and when the requesting command
-disconnects.
+Requests for the single steps of an examination, such as `profile.begin`, are allowed only in processes that soak or
+profile has started. An agent in use is examined by `profile.watch`, which ends when its time is over, when it takes too
+much memory, and when the requesting command disconnects.
 """
 
 import asyncio
@@ -24,7 +24,10 @@ from soak.inside.control_handlers import RUN_VARIABLE
 
 
 def control_handlers(subject: PluginContext) -> Mapping[str, ControlHandler | StreamingHandler]:
-    """Return the handlers of this process for the control requests `profile.*`, by the name of the request."""
+    """Return the handlers of this process for the control requests `profile.*`, by the name of the request.
+
+    `subject` has the objects of the process, such as its ledger.
+    """
     tracing, early = AllocationTracer(), EarlyStop()
 
     async def begin(_: dict[str, Any]) -> object:

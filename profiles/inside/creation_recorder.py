@@ -1,7 +1,7 @@
-"""Wraps the functions that create descriptors, processes and files, and records the line that called them.
+"""Wraps functions that create things which may leak, such as descriptors and processes, and records their callers.
 
-Owns the wrappers, and removes them at the end. Records are bounded, and consist of lines, numbers and paths. They hold
-no object of the program.
+Owns the wrappers, and removes them at the end. Records are bounded in number. They consist of lines of code, numbers
+and paths, and refer to no object of the program.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from profiles.inside.notes import calling_stack, count, note, note_path, note_ta
 CallWrapper: TypeAlias = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
 
 _FunctionPointer: Final[Any] = ctypes.CFUNCTYPE(None).__base__
-"""The base class of the C functions that ctypes returns."""
+"""The base class of the function objects for C functions that ctypes returns."""
 
 _INSERT = re.compile(r'\s*(?:INSERT|REPLACE)\b[^(]*?\bINTO\s+["\[`]?(\w+)', re.IGNORECASE)
 ALLOCATING: Final = frozenset({"malloc", "calloc", "realloc", "aligned_alloc", "memalign", "valloc", "strdup"})
@@ -35,7 +35,11 @@ _CREATES: Final = frozenset("wax+")
 
 
 class CreationRecorder:
-    """Records stacks that create descriptors, processes, files, tasks and rows, or call C functions through ctypes."""
+    """Records the stacks that create descriptors, processes, files, tasks and rows, or call C functions by ctypes.
+
+    `descriptors`, `children` and `files` map a descriptor, process id or path to the stack that created it. `rows`
+    counts the rows inserted into each database table, by table and stack.
+    """
 
     def __init__(self) -> None:
         self.descriptors: dict[int, tuple[str, Stack]] = {}
@@ -48,9 +52,9 @@ class CreationRecorder:
         self.spawned: dict[str, Stack] = {}
         """The stack that created the newest task of each coroutine function, by `FILE::QUALIFIED NAME` of it."""
         self.foreign: Counter[tuple[str, Stack]] = Counter()
-        """Number of calls of C functions through ctypes, which memory tracers do not see, by function and stack."""
+        """Number of other calls of C functions through ctypes, by function and stack. Memory tracers can't see them."""
         self.allocated: dict[int, tuple[str, Stack]] = {}
-        """C memory that calls through ctypes have allocated and not freed: function and stack, by address."""
+        """Memory that calls through ctypes have allocated and not freed: by address, the C function and the stack."""
         self._scope: ExitStack | None = None
 
     def begin(self) -> None:
@@ -78,7 +82,7 @@ class CreationRecorder:
         self.forget()
 
     def forget(self) -> None:
-        """Drop the records so far and continue to record."""
+        """Drop the records so far. Recording continues."""
         for noted in vars(self).values():
             if isinstance(noted, dict):
                 noted.clear()
@@ -194,9 +198,9 @@ class CreationRecorder:
     # -- hooks of single objects
 
     def _follow_tasks(self) -> None:
-        """Record the line that creates each task of the running event loop, by means of a task factory.
+        """Set a task factory in the running event loop that records the line which creates each task.
 
-        A loop that already has a task factory is left unchanged, so that its tasks are not recorded.
+        A loop that already has a task factory is left unchanged, so its tasks are not recorded.
         """
         try:
             loop = asyncio.get_running_loop()
@@ -213,9 +217,9 @@ class CreationRecorder:
         self._scope.callback(loop.set_task_factory, None)
 
     def _follow_calls(self, function: Any) -> None:
-        """Record the calls of a C function that ctypes returned, by means of its attribute `errcheck`.
+        """Set the `errcheck` of a C function that ctypes returned, so that each call of the function is recorded.
 
-        A function that already has an `errcheck` is left unchanged, so that its calls are not recorded.
+        A function that already has an `errcheck` is left unchanged, so its calls are not recorded.
         """
         if function.errcheck is None:
             function.errcheck = self._called
@@ -231,7 +235,7 @@ class CreationRecorder:
         return result
 
     def _follow_statements(self, connection: sqlite3.Connection) -> None:
-        """Record the lines that insert rows through this connection. A connection of another thread is skipped."""
+        """Record the lines that insert rows through a database connection. Connections of other threads are skipped."""
         if self._scope is None:
             return
 

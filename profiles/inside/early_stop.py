@@ -1,6 +1,6 @@
-"""Ends an examination or memray's tracing early, at the request of the command that began it.
+"""Ends an examination, or memray's tracing, early if the command that began it requests this.
 
-Owns the events of the running examinations.
+Owns an `asyncio.Event` for each running examination.
 """
 
 import asyncio
@@ -12,8 +12,8 @@ from typing import Any
 class EarlyStop:
     """The running examinations that can be ended early.
 
-    The command that requests an examination gives it a name (the argument `run`). To end it early, the command sends
-    the request `profile.conclude` with that name.
+    A command that requests an examination gives it a name (the argument `run` of the request). To end the examination
+    early, the command sends the control request `profile.conclude` with that name.
     """
 
     def __init__(self) -> None:
@@ -21,9 +21,10 @@ class EarlyStop:
 
     @contextmanager
     def of(self, arguments: dict[str, Any]) -> Iterator[asyncio.Event]:
-        """Register the examination with these arguments in this scope, and yield the event that asks it to end.
+        """Register an examination for the duration of this scope, and yield an event.
 
-        The event is never set if the arguments contain no name (`run`).
+        `arguments` are those of the request that began the examination. The event is set when the examination should
+        end early. It is never set if the arguments have no name (`run`).
         """
         name, event = str(arguments.get("run", "")), asyncio.Event()
         if name:
@@ -35,7 +36,10 @@ class EarlyStop:
                 del self._going[name]
 
     async def conclude(self, arguments: dict[str, Any]) -> object:
-        """Answer `profile.conclude {run}`: ask the examination named `run` to end. The answer says if it is running."""
+        """Answer the control request `profile.conclude {run}`: ask the examination named `run` to end.
+
+        The answer `{"ending": true}` means that the examination was running, `{"ending": false}` that it was not.
+        """
         event = self._going.get(str(arguments.get("run", "")))
         if event is not None:
             event.set()

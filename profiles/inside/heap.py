@@ -1,6 +1,7 @@
-"""A snapshot of a process's memory: types, containers, survivors, C heap, threads, tasks, descriptors.
+"""Takes a snapshot of this process's memory: types, containers, old objects, C heap, threads, tasks, descriptors.
 
-Runs beside the event loop, calls only `__len__` and `__sizeof__` of the objects, and keeps none of them.
+The snapshot is taken in a thread beside the event loop, and keeps no references to the objects. Of their own code, it
+runs only `__len__`, `__sizeof__`, iteration, and the attribute `created_at`.
 """
 
 import asyncio
@@ -34,13 +35,16 @@ MOST_TASKS: Final = 60
 MOST_THREADS: Final = 100
 MOST_CHILDREN: Final = 100
 SAMPLE: Final = 200
-"""Most elements of a container whose size is measured, to estimate that of all."""
+"""Number of a container's elements whose size is measured, to estimate the size of all its elements."""
 OLDEST: Final = 2
-"""The number of the collector's oldest generation."""
+"""The number of the garbage collector's oldest generation."""
 
 
 def snapshot(loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
-    """Return a snapshot of this process's memory as a JSON object. Sizes of objects are those of `sys.getsizeof`."""
+    """Return a snapshot of this process's memory as a JSON object (see `profiles.heap_results.HeapReport`).
+
+    `loop` is the event loop whose tasks are listed. Sizes of objects are those of `sys.getsizeof`, in bytes.
+    """
     asyncio_itself = sys.modules.get("_asyncio")  # its referents are not safe to touch: see `referents`
     things = [thing for thing in gc.get_objects() if thing is not asyncio_itself]
     largest = _largest(things)
@@ -68,9 +72,9 @@ def snapshot(loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
 
 
 def types_of(things: Iterable[Any]) -> list[dict[str, Any]]:
-    """Return a row for each type: the number and the size in bytes of its objects. The largest size comes first.
+    """Return a row for each type of `things`: `type`, `count` and `bytes` of its objects. The largest comes first.
 
-    Text and bytes, which the collector does not track, count if one of `things` holds them.
+    Texts and bytes, which the garbage collector does not track, are counted if one of `things` refers to them.
     """
     counts: collections.Counter[type] = collections.Counter()
     sizes: collections.Counter[type] = collections.Counter()
@@ -87,7 +91,10 @@ def types_of(things: Iterable[Any]) -> list[dict[str, Any]]:
 
 
 def _old() -> list[Any]:
-    """Return objects of the oldest generation, of types that should end with a phone, a terminal or a conversation."""
+    """Return old objects of the types that should end with a phone, a terminal or a conversation.
+
+    Old objects are those in the garbage collector's oldest generation.
+    """
     known: dict[type, bool] = {}  # bounded by the types; building a name for each object is slow
     found = []
     for thing in gc.get_objects(OLDEST):
@@ -107,7 +114,10 @@ def _largest(things: Sequence[Any]) -> list[Any]:
 
 
 def _container(one: Any, path: str) -> dict[str, Any]:
-    """Return the row of a container in the snapshot. The bytes of its elements are estimated from a sample."""
+    """Return the snapshot's row for the container `one`. The bytes of its elements are estimated from a sample.
+
+    `path` is the container's retention path.
+    """
     is_dict = issubclass(type(one), dict)
     sample = list(islice(one.values() if is_dict else one, SAMPLE))
     keys = list(islice(one, SAMPLE)) if is_dict else []
@@ -124,15 +134,15 @@ def _container(one: Any, path: str) -> dict[str, Any]:
 
 
 def _age(one: object) -> float | None:
-    """Return the seconds since an object was created, or None if it has no time in `created_at`."""
+    """Return an object's age in seconds, or None if its attribute `created_at` has no time (in milliseconds)."""
     created = getattr(one, "created_at", None)
     return time.time() - created / 1000 if isinstance(created, int | float) and created > 1e12 else None
 
 
 def native_heap() -> dict[str, Any]:
-    """Return the used and the free bytes of the C heap, and the source of these figures.
+    """Return the use of the C heap: `used_bytes`, `free_bytes`, and the `source` of these numbers.
 
-    The free bytes are None where only the used ones are known. The result is {} where neither is.
+    `free_bytes` is None if unknown on this system. The result is {} if `used_bytes` is unknown too.
     """
     try:
         info = _mallinfo()
@@ -154,7 +164,7 @@ class _Mallinfo(ctypes.Structure):
 
 
 def _mallinfo() -> Any:
-    """Return glibc's statistics. Raises AttributeError if the C library is not glibc 2.33 or newer."""
+    """Return glibc's statistics of the C heap. Raises AttributeError if the C library is not glibc 2.33 or newer."""
     ask = ctypes.CDLL(None).mallinfo2
     ask.restype = _Mallinfo
     return ask()
@@ -172,7 +182,10 @@ def _threads() -> list[dict[str, Any]]:
 
 
 def _tasks(loop: asyncio.AbstractEventLoop) -> list[dict[str, Any]]:
-    """Return rows of tasks. Tasks of one coroutine function that wait at one line are counted in one row."""
+    """Return the snapshot's rows for the tasks of an event loop.
+
+    Tasks of the same coroutine function that wait at the same line are counted in one row.
+    """
     together: collections.Counter[tuple[str, str, str, str]] = collections.Counter()
     for task in list(asyncio.all_tasks(loop)):
         coroutine: Any = task.get_coro()
@@ -191,7 +204,10 @@ def _tasks(loop: asyncio.AbstractEventLoop) -> list[dict[str, Any]]:
 
 
 def _waits_at(coroutine: Any) -> str:
-    """Return the line at which a coroutine waits. If it awaits another coroutine, that is the line of the innermost."""
+    """Return the line at which a coroutine waits, as `file:line function`.
+
+    If the coroutine awaits another one, the result is the line at which the innermost one waits.
+    """
     place = ""
     while (names := _WAITING.get(type(coroutine))) is not None and (frame := getattr(coroutine, names[0])) is not None:
         place, coroutine = _at(frame), getattr(coroutine, names[1])
@@ -203,7 +219,7 @@ _WAITING: Final = {
     types.GeneratorType: ("gi_frame", "gi_yieldfrom"),
     types.AsyncGeneratorType: ("ag_frame", "ag_await"),
 }
-"""For each kind of coroutine, the attribute with its frame, and the attribute with the object that it waits for."""
+"""For each type of coroutine, two attributes: the one with its frame, and the one with the object that it awaits."""
 
 
 def _at(frame: types.FrameType | None) -> str:

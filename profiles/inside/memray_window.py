@@ -1,7 +1,7 @@
-"""Traces a running agent with memray for some seconds. Owns the tracker, which is always removed.
+"""Traces this agent with memray for some seconds: the control request `profile.trace` of `mobifai profile flame`.
 
-Tracing ends when its time is over, when its file gets too large, on request, and when the requesting command
-disconnects.
+The tracing ends when its time is over, when its file gets too large, on request, and when the command disconnects.
+Owns memray's tracker, and removes it in each of these cases.
 """
 
 import asyncio
@@ -22,15 +22,18 @@ LOOK_SECONDS: Final = 0.25
 
 
 def trace_handler(early: EarlyStop) -> StreamingHandler:
-    """Return the handler of `profile.trace {seconds, file, native, run}` (see `trace`)."""
+    """Return the handler of the control request `profile.trace {seconds, file, native, run}`, which calls `trace`."""
     return lambda arguments: trace(arguments, early)
 
 
 async def trace(arguments: dict[str, Any], early: EarlyStop) -> AsyncGenerator[object, None]:
-    """Trace this process with memray for the requested seconds, into the file `file` of the arguments.
+    """Trace this process with memray, as the arguments of a control request `profile.trace` say.
 
-    `file` must not exist yet, and must be in a directory that only its owner can enter. Yields an event when tracing
-    begins, and another when it has ended. Raises StateError.
+    `seconds` is the duration. `file` is the path of the trace file to write: a new file in a directory that only its
+    owner can enter. If `native` is true, the frames of C functions are traced too. Yields an event when tracing begins,
+    and another with the duration and the size of the file when it has ended.
+
+    Raises StateError if an argument is invalid, or if memray can't trace.
     """
     seconds, file = arguments.get("seconds", 30), Path(str(arguments.get("file")))
     if not isinstance(seconds, int | float) or not 0 < seconds <= LONGEST_FLAME:
@@ -48,14 +51,20 @@ async def trace(arguments: dict[str, Any], early: EarlyStop) -> AsyncGenerator[o
 
 
 async def _end_of(file: Path, end: float, enough: asyncio.Event) -> float:
-    """Wait until `end`, until `file` is too large, or until `enough` is set. Return the seconds left until `end`."""
+    """Wait until the time `end` (of `time.monotonic`), until `file` is too large, or until `enough` is set.
+
+    Return the seconds that are left until `end`.
+    """
     while (left := end - time.monotonic()) > 0 and _size(file) <= MOST_FILE and not enough.is_set():  # noqa: ASYNC110
         await asyncio.sleep(min(LOOK_SECONDS, left))
     return left
 
 
 def _check_private(file: Path) -> None:
-    """Raise StateError unless `file` is new and in a private directory, where no other user can have created it."""
+    """Raise StateError unless `file` does not exist and its directory is accessible only to the directory's owner.
+
+    In such a directory, no other user can have created the file.
+    """
     try:
         folder = file.parent.stat()
     except OSError as error:

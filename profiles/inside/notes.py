@@ -1,6 +1,6 @@
-"""Records of the calls that `CreationRecorder` wraps: bounded, and without references to objects of the program.
+"""Stores what `CreationRecorder` records, in dictionaries of bounded size, without references to recorded objects.
 
-All records are allocated in this module, so that their stacks show that they belong to the profiler.
+The memory of all records is allocated in this module, so that its stacks show that it belongs to the profiler.
 """
 
 import inspect
@@ -13,11 +13,14 @@ from profiles.attribution.frames import Role, Stack, role
 
 MOST_FRAMES: Final = 16
 MOST_NOTED: Final = 4096
-"""Most keys of each record."""
+"""Most keys in each dictionary of records."""
 
 
 def calling_stack() -> Stack:
-    """Return the stack that called a wrapped function, without the wrapper's frames, the innermost frame first."""
+    """Return the stack that called a wrapped function, the innermost frame first, without the wrapper's own frames.
+
+    Must be called from a wrapper of the profiler.
+    """
     own: Any = inspect.currentframe()
     frame = own.f_back
     while frame is not None and role(frame.f_code.co_filename) is Role.WRAPPER:
@@ -30,10 +33,11 @@ def calling_stack() -> Stack:
 
 
 def note(notes: dict[Any, Any], key: object, *value: object) -> None:
-    """Record a value under a key. It replaces an earlier one, because descriptors, process ids and paths are reused.
+    """Store a value in `notes` under a key. Several values are stored as a tuple.
 
-    Several values are recorded as a tuple. A key that is a number is copied: the program may have allocated it, and
-    would then seem to leak it.
+    The value replaces an earlier one, because descriptors, process ids and paths are reused. If there are more than
+    `MOST_NOTED` keys, the oldest is removed. A key that is a number is copied, because the program may have allocated
+    the number, and would then seem to leak it.
     """
     if type(key) is int:
         key = key + 0
@@ -44,18 +48,21 @@ def note(notes: dict[Any, Any], key: object, *value: object) -> None:
 
 
 def note_path(notes: dict[str, Stack], path: object, stack: Stack) -> None:
-    """Record the stack that created the file at `path`. If `path` is a descriptor, nothing is recorded."""
+    """Store in `notes` the stack that created the file at `path`. If `path` is a descriptor, do nothing."""
     if isinstance(path, str | bytes | os.PathLike):
         note(notes, os.path.abspath(os.fsdecode(path)), stack)  # noqa: PTH100 - no links are followed
 
 
 def note_task(notes: dict[str, Stack], code: CodeType | None, stack: Stack) -> None:
-    """Record the stack that created the newest task of the coroutine function with this code."""
+    """Store in `notes` the stack that created a task of the coroutine function with the code `code`.
+
+    It replaces the stack of an earlier task of this function. If `code` is None, do nothing.
+    """
     if code is not None:
         note(notes, f"{code.co_filename}::{code.co_qualname}".replace(".<locals>", ""), stack)
 
 
 def count(counts: "Counter[Any]", *key: object) -> None:
-    """Increment the count of a key. A new key is ignored if `MOST_NOTED` keys are counted already."""
+    """Increment the count of `key` in `counts`. A new key is ignored if `counts` has `MOST_NOTED` keys already."""
     if key in counts or len(counts) < MOST_NOTED:
         counts[key] += 1

@@ -1,7 +1,7 @@
-"""Runs a job in a thread beside the event loop. Owns that thread, which ends with the job.
+"""Runs a job in a thread beside the event loop. Owns this thread, which ends with the job.
 
-While tracemalloc traces, the cost of an allocation grows with the depth of the stack. A separate thread has a shallow
-stack. The interpreter switches to the event loop every few milliseconds.
+While tracemalloc traces, the cost of an allocation grows with the depth of the stack, and a new thread has a shallow
+stack. The event loop continues meanwhile, because the interpreter switches between threads every few milliseconds.
 """
 
 import asyncio
@@ -16,10 +16,10 @@ T = TypeVar("T")
 async def offload(job: Callable[[], T]) -> T:
     """Run a job in a thread, and return its result or raise its exception.
 
-    Jobs are short: if the caller is cancelled, the job still runs to its end first.
+    If the caller is cancelled, CancelledError is raised only after the job has ended, so jobs must be short. Garbage
+    collection is off during the job, because it would stop the process for longer than any step of the job.
 
-    Garbage collection is off during the job: it would stop the process for longer than any step of the job. In a
-    process without an event loop, such as the keeper, the job runs in the calling thread.
+    In a process without an event loop, such as the keeper, the job simply runs in the calling thread.
     """
     if (loop := running_loop()) is None:
         return job()
@@ -59,7 +59,7 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
 
 
 def run_without_waiting(job: Coroutine[Any, Any, T]) -> T:
-    """Return the result of a coroutine that never waits. Raises RuntimeError if it does."""
+    """Run a coroutine that never waits, and return its result. Raises RuntimeError if the coroutine waits."""
     try:
         job.send(None)
     except StopIteration as end:
@@ -70,4 +70,4 @@ def run_without_waiting(job: Coroutine[Any, Any, T]) -> T:
 
 
 async def no_yield() -> None:
-    """Do nothing. Passed as `pause` by jobs in a thread, which need not let the event loop run other tasks."""
+    """Do nothing. Jobs in a thread pass this function as `pause`, because they need not give way to other tasks."""

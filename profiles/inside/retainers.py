@@ -1,8 +1,12 @@
-"""Finds what holds an object: the shortest path from a module, a thread's frame, a task or the event loop, as text.
+"""Finds what keeps an object alive: its retention path, as text.
 
-Walks forward through the references that the collector can see, once for all requested objects. It visits at most
-`MOST_OBJECTS` (some 100 bytes each during the walk), follows no weak references, runs no code of the objects, and keeps
-nothing. Its only side effect is that, before CPython 3.13, an object on a path may get its `__dict__` earlier.
+A retention path is the shortest chain of references to the object from a root: a module, a thread's frame, a task or
+the event loop.
+
+The search walks from the roots along the references that the garbage collector can see. One walk serves all requested
+objects. It visits at most `MOST_OBJECTS`, and takes some 100 bytes of memory for each. It follows no weak references,
+runs no code of the objects, and keeps no references to them. Its only side effect: before CPython 3.13, an object on a
+path may get its `__dict__` earlier than without the search.
 """
 
 import asyncio
@@ -23,14 +27,14 @@ MOST_OBJECTS: Final = 2_000_000
 SLICE: Final = 2000
 """Number of objects that are visited before other tasks may run."""
 MOST_SEARCHED: Final = 100_000
-"""Most entries of one container that are searched for the name of a step."""
+"""Most entries of one container that are searched for the key or index of an object."""
 MOST_STEPS: Final = 60
-"""Most steps of a path. The middle of a longer path is left out."""
+"""Most steps (references) of a path in its text. The middle of a longer path is left out."""
 LONGEST_NAME: Final = 40
 ARROW: Final = " → "
 
 Root: TypeAlias = tuple[str, Any]
-"""A name, and the object that it names."""
+"""An object from which the search starts, and its name."""
 
 _REGISTRIES: Final = frozenset(
     {
@@ -38,7 +42,7 @@ _REGISTRIES: Final = frozenset(
         *("asyncio.tasks", "profiles"),
     }
 )
-"""Modules that refer to objects of all others. A path through them says little, so it is tried last."""
+"""Modules that refer to objects of all other modules. A path through them says little, so they are searched last."""
 
 _HERE: Final = __file__.rpartition("/")[0]
 
@@ -46,9 +50,10 @@ _HERE: Final = __file__.rpartition("/")[0]
 async def find_paths(
     targets: Sequence[object], pause: Callable[[], Awaitable[None]], *, without: Container[int] = ()
 ) -> list[str]:
-    """Return the path by which each target is held, or "" if none is found among the `MOST_OBJECTS` nearest objects.
+    """Return the retention path of each target as text, in the order of `targets`.
 
-    `pause` is called every `SLICE` objects. `without` has the addresses of objects that no path may contain.
+    A path is "" if none is found before `MOST_OBJECTS` objects have been visited. `pause` is called after every `SLICE`
+    objects. `without` has the ids of objects that no path may contain.
     """
     search = _Search(targets, without)
     for roots in (_modules(registries=False), _frames(), _tasks()):
@@ -61,7 +66,7 @@ async def find_paths(
 class _Search:
     """One search for the paths from the roots to the targets.
 
-    `_parents` maps the id of each visited object to the object from which it was reached.
+    `_parents` maps the id of each visited object to the object from which the search reached it.
     """
 
     def __init__(self, targets: Sequence[object], without: Container[int]) -> None:
@@ -75,14 +80,17 @@ class _Search:
         self._ours |= {id(self._later), id(self._ours)}
 
     def allow_registries(self) -> None:
-        """Let later walks visit the modules in `_REGISTRIES` too, which the walks before this call skip.
+        """Let later walks visit the modules in `_REGISTRIES` too. The walks before this call skip them.
 
-        A path through such a module says little, because it refers to objects of all other modules.
+        A path through such a module says little, because the module refers to objects of all other modules.
         """
         self._later.clear()
 
     async def walk(self, roots: Iterator[Root], pause: Callable[[], Awaitable[None]]) -> None:
-        """Walk breadth first from these roots, until all targets are found or too many objects were visited."""
+        """Visit objects breadth first from these roots, until all targets are found or `MOST_OBJECTS` were visited.
+
+        `pause` is called after every `SLICE` objects.
+        """
         waiting: collections.deque[Any] = collections.deque()
         self._ours.add(id(waiting))
         for name, root in roots if self._targets else ():
@@ -125,16 +133,17 @@ class _Search:
 
 
 def referents(owner: Any) -> list[Any]:
-    """Return the objects that an object holds, as the collector sees them.
+    """Return the objects to which `owner` refers, as the garbage collector sees them.
 
-    For the module `_asyncio` these are only its named attributes: some releases of CPython 3.12 show the collector dead
-    objects on a free list, and touching such an object breaks the event loop.
+    For the module `_asyncio`, the result is only the dictionary of its attributes. In some releases of CPython 3.12,
+    `gc.get_referents` also returns dead objects from a free list of this module, and touching such an object breaks the
+    event loop.
     """
     return [vars(owner)] if owner is sys.modules.get("_asyncio") else gc.get_referents(owner)
 
 
 _ATOMS: Final = frozenset({int, float, bool, str, bytes, type(None), types.CodeType})
-"""Types whose objects hold no others."""
+"""Types whose objects refer to no other objects that matter for a path."""
 
 _CODE: Final = {
     types.FrameType: "f_code",
@@ -145,7 +154,7 @@ _CODE: Final = {
 
 
 def _is_of_the_search(thing: Any) -> bool:
-    """Return whether a frame or coroutine runs code of `profiles.inside`, as this search does."""
+    """Return whether a frame, coroutine or generator runs code of `profiles.inside`, such as this search itself."""
     code: types.CodeType = getattr(thing, _CODE[type(thing)])
     return code.co_filename.startswith(_HERE)
 
@@ -154,7 +163,7 @@ def _is_of_the_search(thing: Any) -> bool:
 
 
 def _modules(*, registries: bool) -> Iterator[Root]:
-    """Yield the imported modules in `_REGISTRIES` if `registries`, and else all other imported modules."""
+    """Yield the imported modules in `_REGISTRIES` if `registries` is true, otherwise all other imported modules."""
     for name, module in list(sys.modules.items()):
         known = name in _REGISTRIES or name.partition(".")[0] in _REGISTRIES
         if known is registries and issubclass(type(module), types.ModuleType):
@@ -177,7 +186,10 @@ def _frames() -> Iterator[Root]:
 
 
 def _tasks() -> Iterator[Root]:
-    """Yield all unfinished tasks and their event loops: C code refers to them where the collector can't see it."""
+    """Yield all unfinished tasks, and their event loops.
+
+    They are roots because C code may hold references to them that the garbage collector can't see.
+    """
     tasks = [thing for thing in gc.get_objects() if issubclass(type(thing), asyncio.Task) and not thing.done()]
     for task in tasks:
         coroutine = task.get_coro()
@@ -189,8 +201,8 @@ def _tasks() -> Iterator[Root]:
 def _locals(frame: types.FrameType) -> list[tuple[str, Any]]:
     """Return the local variables of a frame as pairs of name and value.
 
-    Before Python 3.13 a frame keeps the dictionary that its `f_locals` returned, and with it the variables of that
-    moment. The dictionary is cleared, unless something else refers to it too.
+    Before Python 3.13, a frame keeps the dictionary that its `f_locals` returned, and so keeps the values of that
+    moment alive. This function clears the dictionary, unless something else refers to it too.
     """
     found = frame.f_locals
     pairs = list(found.items())
@@ -204,7 +216,10 @@ def _locals(frame: types.FrameType) -> list[tuple[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class _PathStep:
-    """A step from an owner to an object that it holds, with the objects before and after them on the path."""
+    """One step of a path: from an object (`owner`) to an object that it refers to (`held`).
+
+    `before` and `after` are the objects before and after these two on the path, or None.
+    """
 
     before: Any
     owner: Any
@@ -213,7 +228,7 @@ class _PathStep:
 
 
 def _words(links: Sequence[Any]) -> Iterator[str]:
-    """Yield the text of each step along the path `links`, or "" for a step that needs no text."""
+    """Yield the text of each step of a path, or "" for a step that needs no text. `links` are the path's objects."""
     around = [None, *links, None]
     for step in range(1, len(links)):
         yield _word(_PathStep(*around[step - 1 : step + 3]))
@@ -233,11 +248,14 @@ def _word(step: _PathStep) -> str:
 _PLUMBING: Final = frozenset(
     {"_lru_list_elem", "hamt", "hamt_bitmap_node", "hamt_array_node", "hamt_collision_node", "managedbuffer"}
 )
-"""Internal types of the interpreter that stand between other objects."""
+"""Names of internal types of the interpreter. A step from such an object has no text."""
 
 
 def _entry(step: _PathStep) -> str | None:
-    """Return the text of a step from a dictionary to a value: `.key` if the key is an identifier, otherwise `[key]`."""
+    """Return the text of a step from a dictionary: `.key` if the key is an identifier, otherwise `[key]`.
+
+    If the step leads to the key itself, the text is `{key}`. It is None if the dictionary no longer has the object.
+    """
     for key, value in list(islice(dict.items(step.owner), MOST_SEARCHED)):
         if value is step.held:
             short = _short(key)
@@ -275,7 +293,10 @@ def _function(step: _PathStep) -> str | None:
 
 
 def _cache(step: _PathStep) -> str | None:
-    """Return the text of a step from a function with `functools.lru_cache` to its cache or to the wrapped function."""
+    """Return the text of a step from a function with a `functools.lru_cache` to this cache or to the wrapped function.
+
+    The result is None for a step to the function's `__dict__`.
+    """
     if step.held is _own(step.owner):
         return None
     function = step.owner.__wrapped__
@@ -285,7 +306,7 @@ def _cache(step: _PathStep) -> str | None:
 def _local(step: _PathStep) -> str:
     """Return the text of a step from a coroutine, a generator or a frame to one of its local variables.
 
-    If the frame holds a closure's cell, the text names the variable whose value is in that cell.
+    If the step leads to the cell of a closure, the text names the variable whose value is in that cell.
     """
     owner = step.owner
     frame = next((getattr(owner, name) for name in ("cr_frame", "gi_frame", "ag_frame") if hasattr(owner, name)), owner)
@@ -298,10 +319,10 @@ def _local(step: _PathStep) -> str:
 
 
 def _future(step: _PathStep) -> str | None:
-    """Return the text of a step from a future or task to an object that its public attributes do not name.
+    """Return the text of a step from a future or task to an object that it holds, such as its result or a callback.
 
-    The kind of the object tells how it is held, so nothing is asked of the future that would change it: `exception()`
-    marks an exception as retrieved.
+    The result is None if the object is in a named attribute. The text is derived from the type of the object. Methods
+    that change the future are not called: `exception()`, for example, marks an exception as retrieved.
     """
     owner, held = step.owner, step.held
     if type(held) in _CODE:
@@ -318,7 +339,7 @@ def _future(step: _PathStep) -> str | None:
 
 
 def _reads(owner: Any, name: object, value: Any) -> bool:
-    """Return whether `value` is the instance attribute `name` of `owner`. Runs no code of its class."""
+    """Return whether `value` is the instance attribute `name` of `owner`, without running code of the owner's class."""
     if type(name) is not str or any(name in vars(kind) for kind in type(owner).__mro__):
         return False
     try:
@@ -359,7 +380,10 @@ _STEP_TEXTS: Final[dict[type, Callable[[_PathStep], str | None]]] = {
 
 
 def _attribute(owner: Any, held: Any) -> str | None:
-    """Return the name of the attribute or slot of `owner` that holds `held`; "" if that is its `__dict__`, or None."""
+    """Return the name of the attribute or slot of `owner` whose value is `held`.
+
+    The result is "" if `held` is the `__dict__` of `owner`, and None if no attribute or slot has this value.
+    """
     own = _own(owner)
     if own is held:
         return ""
@@ -374,7 +398,7 @@ def _attribute(owner: Any, held: Any) -> str | None:
 
 
 def _own(owner: Any) -> Any:
-    """Return an object's `__dict__`, or None. Runs no code of its class."""
+    """Return an object's `__dict__`, or None if it has none, without running code of the object's class."""
     try:
         own = object.__getattribute__(owner, "__dict__")
     except AttributeError:
@@ -394,7 +418,11 @@ def _kind(thing: object) -> str:
 
 
 def _short(key: object) -> str:
-    """Return a dictionary's key as short text: a string, number or tuple, cut short, or the type of another key."""
+    """Return a dictionary's key as short text.
+
+    Strings, numbers and tuples are shown, at most `LONGEST_NAME` characters of each. For another key, the name of its
+    type is shown.
+    """
     if type(key) is tuple:
         return f"({', '.join(map(_short, key[:3]))}{', …' if len(key) > 3 else ''})"
     if type(key) is str and key.isidentifier() and len(key) <= LONGEST_NAME:

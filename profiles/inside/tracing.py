@@ -1,6 +1,7 @@
-"""Traces a process while it works: allocation sites, growing containers, and the line that created each leftover.
+"""Traces this process while it works: its allocation sites, growing containers, and the creators of leftovers.
 
-Owns tracemalloc's tracing and the wrappers. `end` removes both and leaves nothing behind. Draws no conclusions.
+Owns tracemalloc's tracing, and the wrappers that record creations. `AllocationTracer.end` removes both and leaves
+nothing behind. Draws no conclusions.
 """
 
 import asyncio
@@ -27,15 +28,18 @@ from profiles.inside.offload import no_yield, offload, run_without_waiting, runn
 from profiles.inside.retainers import find_paths
 
 FRAMES: Final = 8
-"""Number of lines of a stack that are kept: enough for a call through two libraries."""
+"""Number of lines that are kept of each stack: enough for a call through two libraries."""
 MOST_REPORTED: Final = 2000
-"""Maximum number of sites and of containers that are returned: those that grew most."""
+"""Maximum number of allocation sites, and of containers, that `histories` returns: those that grew most."""
 MOST_EXAMINED: Final = 40
 MOST_TYPES: Final = 40
 
 
 class AllocationTracer:
-    """Traces this process from `begin` to `end`. Call `window` at the end of each window, while the process rests."""
+    """Traces this process from `begin` to `end`. Call `window` for the base, and at the end of each window.
+
+    `peak_bytes` is the most memory that the traces took at the end of a window.
+    """
 
     def __init__(self) -> None:
         self._clear()
@@ -56,7 +60,7 @@ class AllocationTracer:
         return self._ours
 
     def begin(self, frames: int = FRAMES) -> None:
-        """Start to trace, with `frames` lines of each stack. Raises StateError if memory is traced already."""
+        """Start tracing, with `frames` lines of each stack. Raises StateError if the process is traced already."""
         if tracemalloc.is_tracing():
             raise StateError(
                 "the memory of the examined process is already traced, by another examination or by "
@@ -67,7 +71,7 @@ class AllocationTracer:
         self._births.begin()
 
     async def window(self) -> None:
-        """End a window: record the live memory of each allocation site and the length of each container.
+        """Record the live memory of each allocation site and the length of each container, at the end of a window.
 
         The first call records the base that later windows are compared with.
         """
@@ -83,7 +87,7 @@ class AllocationTracer:
         self._containers.take_window()
 
     def end(self) -> None:
-        """Stop tracing and drop all data. Idempotent."""
+        """Stop tracing, remove the wrappers and drop all data. Idempotent."""
         if self._ours:
             self._births.end()
             tracemalloc.stop()
@@ -93,7 +97,12 @@ class AllocationTracer:
     # -- answers
 
     def histories(self) -> dict[str, Any]:
-        """Return the histories, by window, of the sites and containers that are larger than at the base."""
+        """Return the histories of the allocation sites and containers that are larger than at the base.
+
+        The result has two lists of rows, `sites` and `containers`, with the largest growth first. A row of a site has
+        `id`, `blocks`, `bytes` and `stack`; a row of a container has `id`, `type` and its lengths, `points`. `blocks`,
+        `bytes` and `points` are lists with one value for each window.
+        """
         grown = [
             (site, history) for site, history in self._sites.histories.items() if history.bytes[-1] > history.bytes[0]
         ]
@@ -112,10 +121,14 @@ class AllocationTracer:
         }
 
     async def examine(self, sites: list[int], containers: list[int], folders: list[str]) -> dict[str, Any]:
-        """Return the contents and paths of `containers`, the path of an object of each of `sites`, and all leftovers.
+        """Examine some allocation sites and containers, and find all leftovers.
 
-        `sites` and `containers` are ids that `histories` returned. Files count as leftovers if they are in one of
-        `folders`.
+        `sites` and `containers` are ids that `histories` returned. The result has a list of rows for each of these
+        keys: `containers` (the newest contents of each container, and the retention path of the container), `sites`
+        (the type and the retention path of one object of each site), and the kinds of leftovers: `descriptors`,
+        `threads`, `tasks`, `children`, `started`, `files`, `rows`, `freezes`, `debug`, `spawned`, `foreign`,
+        `allocated` and `said`. A row of a leftover has `what`, `count` and `stack`. Files count as leftovers only if
+        they are in one of `folders`.
         """
         return await offload(lambda: self._examine(sites, containers, folders))
 
@@ -195,20 +208,20 @@ class AllocationTracer:
 
 
 class DescriptorBaseline:
-    """The open descriptors of this process, with their targets, when this object is created: at the base window."""
+    """The open descriptors of this process and their targets at the moment when this object is created."""
 
     def __init__(self) -> None:
         self.descriptors = descriptors()
 
 
 _ME: Final[Stack] = (("", 0),)
-"""Stands for an unknown stack that is not the profiler's."""
+"""A stack that takes the place of an unknown one, and does not count as the profiler's."""
 
 
 def descriptors() -> dict[int, str]:
-    """Return what each open descriptor of this process refers to, such as a path or `socket:[7]`.
+    """Return the open descriptors of this process, each with its target, such as a path or `socket:[7]`.
 
-    {} if the system does not report it.
+    The result is {} if the system has no /proc/self/fd.
     """
     found = {}
     with suppress(OSError):
@@ -231,9 +244,10 @@ def _coroutine(task: "asyncio.Task[Any]") -> str:
 
 
 def _saved_garbage() -> list[dict[str, Any]]:
-    """Return a leftover for each of the program's own lines that call `set_debug`, if gc.DEBUG_SAVEALL is set.
+    """Return a leftover for each line of MobiFai's code that calls `gc.set_debug`, if gc.DEBUG_SAVEALL is set.
 
-    With this flag the collector keeps all garbage in `gc.garbage`. The count of each leftover is that list's length.
+    With this flag, the collector keeps all garbage in the list `gc.garbage`. The count of each leftover is the length
+    of this list. Without the flag, there are no leftovers.
     """
     if not gc.get_debug() & gc.DEBUG_SAVEALL:
         return []
@@ -249,7 +263,10 @@ def _lines_with(file: str, text: str) -> list[int]:
 
 
 def _by_site(things: Iterable[tuple[str, Stack]]) -> list[dict[str, Any]]:
-    """Return leftovers: for each name and creating line in `things`, their number and one of the creating stacks."""
+    """Return leftovers, given the (name, creating stack) of each thing.
+
+    There is one for each name and responsible line, with the number of its things (`count`) and one of the stacks.
+    """
     return _counted(Counter((name, stack) for name, stack in things if stack))
 
 

@@ -1,7 +1,10 @@
-"""Examines an agent in use: windows of some seconds, each of which is reported when it ends, and then the findings.
+"""Examines this agent while it is in use: the control request `profile.watch` of `mobifai profile attach`.
 
-The examination ends when its time is over, on request, when tracing takes too much memory, when the requesting command
-disconnects, and with any error. In each case the tracing is removed completely.
+The examination has several windows of equal length. The end of each window is reported to the command, and the findings
+after the last.
+
+The examination ends when its time is over, on request, when tracing takes too much memory, when the command
+disconnects, and after any error. In each case the tracing is removed completely.
 """
 
 import asyncio
@@ -22,19 +25,20 @@ from profiles.windows import LONGEST_LOOK
 from soak.inside.count import count
 
 MOST_TRACED: Final = 64 << 20
-"""Most bytes that tracing may occupy."""
+"""Most bytes of memory that the traces may occupy. Beyond that, the examination ends with an error."""
 LOOK_SECONDS: Final = 0.25
-"""Interval, in seconds, at which the memory of tracing is checked."""
+"""Interval, in seconds, at which the memory of the traces is checked."""
 PULSE_SECONDS: Final = 0.01
 FEWEST_WINDOWS: Final = 5
 MOST_WINDOWS: Final = 60
 
 
 def watch_handler(tracing: AllocationTracer, subject: PluginContext, early: EarlyStop) -> StreamingHandler:
-    """Return the handler of `profile.watch {seconds, windows, run}`.
+    """Return the handler of the control request `profile.watch {seconds, windows, run}`.
 
-    It yields a line for each window, then the findings, then the overhead. In the findings, growth per cycle means
-    growth per window. An examination that is ended early reports findings only if it has enough windows.
+    The handler yields an event for the base and for each window, then one with the findings, and one with the overhead.
+    The findings have the values of each window. There are none if the examination is ended early, before the end of
+    window number `FEWEST_WINDOWS`.
     """
 
     async def watch(arguments: dict[str, Any]) -> AsyncGenerator[object, None]:
@@ -68,7 +72,10 @@ def watch_handler(tracing: AllocationTracer, subject: PluginContext, early: Earl
 
 
 class LoopLagMeter:
-    """Measures by how long the event loop calls due callbacks late, at most, from the meter's creation until `stop`."""
+    """Measures the longest delay of the event loop, from the creation of this object until `stop`.
+
+    `longest` is the longest time, in seconds, by which the loop called a scheduled callback too late.
+    """
 
     def __init__(self) -> None:
         self.longest = 0.0
@@ -98,9 +105,9 @@ def _parse(arguments: dict[str, Any]) -> tuple[float, int]:
 
 
 async def _wait(until: float, enough: asyncio.Event) -> None:
-    """Wait until the moment `until`, or until `enough` is set because the command asks for an early end.
+    """Wait until the time `until` (of `time.monotonic`), or until `enough` is set because an early end is requested.
 
-    Raises StateError if tracing takes too much memory meanwhile.
+    Raises StateError if the traces take too much memory.
     """
     while True:
         if (traced := traced_bytes()) > MOST_TRACED:
@@ -114,9 +121,11 @@ async def _wait(until: float, enough: asyncio.Event) -> None:
 
 
 async def _found(tracing: AllocationTracer, counts: list[dict[str, float]]) -> dict[str, Any]:
-    """Return the findings of all windows: rising sites and containers, what holds them, and `counts`.
+    """Return the findings of an examination as a dictionary.
 
-    `counts` has the counts of each window that must not rise.
+    `sites` and `containers` are the histories of those that rise steadily, and `examined` is what
+    `AllocationTracer.examine` returned for the largest of them. `counts` is the argument: for each window, the counts
+    that must not rise.
     """
     histories, cycles = tracing.histories(), [*range(len(counts))]
     sites, containers = risen_sites(cycles, histories["sites"]), risen_containers(cycles, histories["containers"])
@@ -130,7 +139,7 @@ async def _found(tracing: AllocationTracer, counts: list[dict[str, float]]) -> d
 
 
 def _counts(subject: PluginContext) -> dict[str, float]:
-    """Return the agent's counts, such as tasks and descriptors, that must not rise however the agent is used."""
+    """Return the agent's counts by name, such as those of tasks and descriptors, that must not rise steadily."""
     kept = ("tasks", "threads", "handlers", "listeners", "instances", "garbage", "frozen")
     values = count(subject.ledger, disturb=False)
     found = {name: value for name, value in values.items() if name.partition(":")[0] in kept}
