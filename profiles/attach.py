@@ -1,7 +1,7 @@
-"""Examines the running agent over its control socket. Owns no process.
+"""Examines the running agent over its control socket, for `mobifai profile attach`. Starts no process.
 
-The agent removes its tracing when the time is over, when tracing takes too much memory, and when this command
-disconnects (`profiles.inside.watching`).
+The agent traces itself. It removes the tracing when the time is over, when tracing takes too much memory, and when this
+command disconnects (`profiles.inside.watching`).
 """
 
 import asyncio
@@ -38,13 +38,13 @@ from soak.report.figures import byte_count, count, duration
 NAME = ATTACHED
 WINDOWS = 8
 SHORTEST_WINDOW: Final = 1.0
-"""Shortest window, in seconds, that allows a verdict. In a shorter one the agent does too little to show growth."""
+"""Shortest window, in seconds, that allows a verdict. In a shorter window the agent does too little to show growth."""
 CONCLUDE_SECONDS: Final = 20.0
-"""Seconds to wait for the agent's findings after the request to end the examination early."""
+"""Seconds to wait for the agent's findings after this command has asked the agent to end the examination early."""
 
 
 class AttachRun:
-    """One examination of the running agent."""
+    """One examination of the running agent. Its attributes have the results so far."""
 
     def __init__(
         self,
@@ -53,7 +53,10 @@ class AttachRun:
         report_progress: ProgressCallback,
         save: "Callable[[AttachRun], None]" = lambda _: None,
     ) -> None:
-        """`save` is called with this object after each window."""
+        """Prepare an examination of `seconds` seconds by the agent with the control socket `socket`.
+
+        `save` is called with this object after each window.
+        """
         self._socket = socket
         self._seconds = seconds
         self._report_progress = report_progress
@@ -68,12 +71,15 @@ class AttachRun:
         self.interrupted = False
 
     async def reported(self, first: ProfileReport, stop: Interruption) -> ProfileReport:
-        """Examine the agent, and return the report `first`, completed with the findings. Raises StateError."""
+        """Examine the agent, and return a copy of the report `first` that has the findings.
+
+        Raises StateError as `examine` does.
+        """
         await self.examine(stop)
         return self.report(first)
 
     def report(self, first: ProfileReport) -> ProfileReport:
-        """Return a copy of the report `first` with the verdict, the culprits and the windows that are known so far."""
+        """Return a copy of the report `first` with the results so far, such as the verdict and the culprits."""
         found, why = bool(self.culprits or self.unattributed), self._why_not()
         verdict: ProfileVerdict = "found" if found else "inconclusive" if why else "clean"
         return msgspec.structs.replace(
@@ -90,7 +96,7 @@ class AttachRun:
         )
 
     def _why_not(self) -> str:
-        """Return why the report can't be `clean` although no growth was found, or an empty text if it can."""
+        """Return the reason why the report can't have the verdict `clean`, or an empty text if there is none."""
         length = self._seconds / WINDOWS
         if self.interrupted or not self.done:
             how = "was interrupted" if self.interrupted else "ended"
@@ -104,10 +110,13 @@ class AttachRun:
         return f"{self.windows} of {count(WINDOWS, 'window')}"
 
     async def examine(self, stop: Interruption) -> None:
-        """Run the examination to its end.
+        """Run the examination to its end, and keep the results in this object.
 
-        A first signal to this command, such as Ctrl-C, makes it ask the agent for the findings so far; at a second one
-        it gives up. Raises StateError if the agent can't be reached, ends, hangs, or ends the examination early.
+        After a first signal to this command, such as Ctrl-C, this method asks the agent to end the examination and to
+        send its findings. After a second signal it stops without them.
+
+        Raises StateError if the agent can't be reached, ends or hangs, or if the agent itself ends the examination
+        early, for example because tracing takes too much memory.
         """
         looking = asyncio.ensure_future(self._follow())
         try:
@@ -148,9 +157,9 @@ class AttachRun:
 
 
 def _progress(window: int, of: int, traced: float) -> str:
-    """Return a line that says that window `window` of `of` is done, and how many bytes the traces take (`traced`).
+    """Return the line of progress after window number `window` of `of`, with the memory of the traces.
 
-    Window 0 is the base that the later windows are compared with.
+    `traced` is that memory in bytes. Window 0 is the base that the later windows are compared with.
     """
     if window == 0:
         return f"window 0 of {of}: tracing started"
@@ -158,11 +167,11 @@ def _progress(window: int, of: int, traced: float) -> str:
 
 
 def attribute_growth(found: Mapping[str, Any], seconds: float, replay: str) -> tuple[list[Culprit], list[Unattributed]]:
-    """Return the culprits of an examination, and its gauges that rose without a culprit.
+    """Return the culprits of an examination, and the gauges that rose without a culprit.
 
-    `found` is what the agent's `profile.watch` reported, and `replay` the command that repeats the examination.
-    `seconds` is the planned duration. An examination that ended early has fewer windows than planned. A window counts
-    as a cycle.
+    `found` are the findings that the agent sent in answer to `profile.watch`. `seconds` is the planned duration of the
+    examination, which is longer than the real one if the examination ended early. `replay` is the command that repeats
+    the examination. Rates are per window.
     """
     counts: Sequence[Mapping[str, float]] = found["counts"]
     windows = max(1, len(counts) - 1)

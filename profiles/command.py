@@ -1,7 +1,7 @@
-"""`mobifai profile`: names the line that makes memory grow, and what holds that memory.
+"""The command group `mobifai profile`, whose commands name the line that makes memory grow, and what holds that memory.
 
-Owns the command group and its signal handlers. A command's module is imported only when the command is used, and after
-the signal handlers are installed, because Ctrl-C may come during a slow import.
+The module of a command is imported only when the command is used. Signal handlers are installed before, because Ctrl-C
+may come during a slow import.
 """
 
 import importlib
@@ -24,17 +24,20 @@ COMMANDS: Final = {
 
 
 class ProfileGroup(click.Group):
-    """A group that imports commands when they are used, and maps their errors to exit statuses."""
+    """A command group that imports each command when it is used, and maps the command's errors to exit statuses."""
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """Parse the arguments of `mobifai profile`, or print its help. Raises CommandError if it can't be printed."""
+        """Parse the arguments of `mobifai profile`, or print its help text.
+
+        Raises CommandError if the help text can't be written.
+        """
         with checked_output():
             return super().make_context(info_name, args, parent=parent, **extra)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of the commands, in the order in which users need them."""
+        """Return the names of the commands, in the order of the help text: the most useful first."""
         return [*COMMANDS]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:

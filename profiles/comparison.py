@@ -1,7 +1,8 @@
-"""Compares two reports: causes of growth that are new, gone, larger, smaller, the same, or not comparable. No I/O.
+"""Compares two reports of `mobifai profile run` or `attach`, for `mobifai profile compare`. No I/O.
 
-Two culprits count as the same if kind, file, function and growing object are equal; line numbers may differ. Two gauges
-without a culprit count as the same if name and scenario are equal.
+Each cause of growth is new, gone, larger, smaller, the same, or not comparable. A culprit in one report is the same
+cause as a culprit in the other if kind, file, function and growing object are equal; line numbers may differ. A gauge
+that grows without a culprit is the same cause if name and scenario are equal.
 """
 
 import math
@@ -20,10 +21,10 @@ from soak.report.figures import rate
 from soak.report.text import one_line
 
 SAME_RATE: Final = 0.1
-"""Relative difference up to which two rates count as equal."""
+"""Relative difference (0.1 is 10 %) up to which two rates count as equal."""
 UNATTRIBUTED: Final = "unattributed"
 COMPARED_SETTINGS: Final = ("time_scale", "phones", "plant", "memray", "seconds")
-"""Settings that must be equal, because rates depend on them."""
+"""Settings that must be equal in both reports, because rates of growth depend on them."""
 PLATFORM: Final = ("python", "c_library", "architecture")
 UNDECIDED: Final = ("failed", "inconclusive", "unfinished")
 
@@ -35,8 +36,9 @@ GrowthChange: TypeAlias = Literal["new", "gone", "larger", "smaller", "same", "u
 class CauseRow(msgspec.Struct, frozen=True):
     """One cause of growth, with its rates in both reports.
 
-    Rates are per cycle, and 0 if a report does not name the cause. `name` is the function and its file, or the gauge.
-    `was_at` and `is_at` are its lines in the earlier and the later report.
+    `name` is the file and the function, or for growth without a known line the name of the gauge. `before` and `after`
+    are the rates in the earlier and the later report, per cycle (for `attach`: per window) and in `unit`. A rate is 0
+    if the report does not name the cause. `was_at` and `is_at` are the lines in the earlier and the later report.
     """
 
     name: str
@@ -51,7 +53,7 @@ class CauseRow(msgspec.Struct, frozen=True):
 
 
 class ReportIdentity(msgspec.Struct, frozen=True):
-    """The version and the command line of one of the reports."""
+    """The identity of one of the compared reports: its verdict, start time, version of MobiFai and command line."""
 
     verdict: str = ""
     started_at: str = ""
@@ -60,17 +62,21 @@ class ReportIdentity(msgspec.Struct, frozen=True):
 
 
 ComparisonVerdict: TypeAlias = Literal["worse", "not_worse", "inconclusive"]
-"""`inconclusive`: nothing comparable is new or larger, and not everything is comparable."""
+"""The result of a comparison.
+
+`worse`: a cause of growth is new or larger. `inconclusive`: none is, but not everything can be compared. `not_worse`:
+none is, and everything was compared.
+"""
 
 EXIT_STATUS: Final[Mapping[ComparisonVerdict, int]] = {"not_worse": 0, "worse": 1, "inconclusive": 4}
 
 
 class ProfileComparison(msgspec.Struct, frozen=True):
-    """The causes of growth in both reports, grouped by how they changed. Each group begins with the largest.
+    """The causes of growth in two reports, grouped by how they changed. Each group begins with the largest cause.
 
-    `unjudged` has causes that can't be compared because the other report did not examine the same scenarios in the same
-    way: a cause that is missing there is neither new nor gone. `why_not` has the reasons, and is empty if everything
-    was compared. `before` and `after` identify the reports.
+    `unjudged` has the causes that can't be compared, because the two reports did not examine the same scenarios in the
+    same way. Such a cause is neither new nor gone, even if only one report names it. `why_not` has the reasons, and is
+    empty if everything was compared. `before` and `after` identify the two reports.
     """
 
     verdict: ComparisonVerdict
@@ -100,12 +106,15 @@ class _CauseRates:
             known[unit] = known.get(unit, 0.0) + (value if math.isfinite(value) else 0.0)
 
     def rate(self, unit: str) -> float:
-        """Return the cause's rate in `unit`. With several scenarios it is the largest, because rates can't be added."""
+        """Return the rate of this cause in `unit`, or 0.
+
+        If the cause grows in several scenarios, return the largest rate, because their rates can't be added.
+        """
         return max((rates.get(unit, 0.0) for rates in self.rates.values()), default=0.0)
 
 
 def compare(before: ProfileReport, after: ProfileReport, by: Product = Product()) -> ProfileComparison:  # noqa: B008 - frozen
-    """Compare two reports. `by` identifies the MobiFai that compares them, for the output."""
+    """Compare an earlier report (`before`) with a later one. `by` identifies the MobiFai that compares them."""
     why_not, seen = differences(before, after), _JudgedScenarios(before, after)
     then, now = _causes(before), _causes(after)
     rows: dict[GrowthChange, list[CauseRow]] = {
@@ -137,7 +146,7 @@ def _side(report: ProfileReport) -> ReportIdentity:
 
 
 def differences(before: ProfileReport, after: ProfileReport) -> list[str]:
-    """Return the reasons why two reports can't be compared at all, as sentences."""
+    """Return the reasons why two reports can't be compared at all, as sentences. The list is empty if they can be."""
     found = [
         f"the {name} report is {report.verdict}: a cause that it does not name may still exist"
         for name, report in (("earlier", before), ("later", after)) if report.verdict in UNDECIDED
@@ -164,23 +173,23 @@ def _shown(value: object) -> str:
 
 
 class _JudgedScenarios:
-    """The scenarios that each report judged. A cause is only gone if the later report judged its scenario too."""
+    """The scenarios that each of the two reports judged. Causes are compared only in scenarios that both judged."""
 
     def __init__(self, before: ProfileReport, after: ProfileReport) -> None:
         self._before, self._after = _judged(before), _judged(after)
         self._both = self._before & self._after
 
     def by_both(self, *causes: _CauseRates | None) -> bool:
-        """Return whether both reports judged every scenario in which a cause grew.
+        """Return whether both reports judged every scenario in which a cause of growth occurs.
 
-        `causes` are the cause's rates in the earlier and in the later report. Also true if neither report judged any
-        scenario.
+        `causes` are the rates of this one cause in the earlier and in the later report, None where it is not named. The
+        result is also true if neither report judged any scenario.
         """
         names = {name for cause in causes if cause is not None for name in cause.rates}
         return names <= self._both or not (self._before or self._after)
 
     def why_not(self) -> list[str]:
-        """Return a sentence for each report that judged scenarios which the other did not judge."""
+        """Return a sentence for each report that judged scenarios which the other report did not judge."""
         parts = (("earlier", self._before - self._after), ("later", self._after - self._before))
         return [f"only the {name} report judged {', '.join(sorted(only))}" for name, only in parts if only]
 
@@ -266,10 +275,9 @@ def _row(key: CauseKey, then: _CauseRates | None, now: _CauseRates | None) -> Ca
 
 
 def _unit(then: _CauseRates | None, now: _CauseRates | None) -> str:
-    """Return the unit in which to compare the rates of a cause in the earlier and the later report.
+    """Return the unit in which to compare the rates of one cause in the earlier (`then`) and the later report (`now`).
 
-    A unit in which both reports have a rate is preferred to one in which only one report has a rate, and bytes are
-    preferred to other units.
+    A unit in which both reports have a rate is preferred. Among equals, bytes are preferred.
     """
     causes = [cause for cause in (then, now) if cause is not None]
     units = sorted({unit for cause in causes for rates in cause.rates.values() for unit in rates})
@@ -300,7 +308,10 @@ def _row_text(row: CauseRow) -> str:
 
 
 def _unjudged_text(row: CauseRow) -> str:
-    """Return the line for a cause that can't be compared: with both rates, or that of the only report that names it."""
+    """Return the line of output for a cause that can't be compared.
+
+    It has both rates, or if only one report names the cause, the rate in that report.
+    """
     named = msgspec.structs.replace(row, before=row.before or row.after, after=row.after or row.before)
     in_both = bool(row.before and row.after)
     only = "" if in_both else " (named in the earlier report only)" if row.before else " (named in the later one only)"

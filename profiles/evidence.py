@@ -1,4 +1,7 @@
-"""The evidence of one scenario as frozen values, for `profiles.attribution.cause_analysis`. No I/O."""
+"""The measurements of one scenario from which `profiles.attribution.cause_analysis` finds the causes of growth.
+
+They are frozen values. No I/O.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -11,9 +14,10 @@ from soak.gauges.gauge import AGENT, bare, family_of, prefix_of, process_of
 
 
 class AllocationSite(msgspec.Struct, frozen=True):
-    """A line whose live memory grows, by `blocks` and `bytes` for each cycle. `stack` allocated some of that memory.
+    """An allocation site whose live memory grows, by `blocks` and `bytes` in each cycle.
 
-    `type` is the type of one of the allocated objects, and `path` is the retention path of this object
+    `stack` is one of the stacks that allocated this memory. `type` is the name of the type of one object that the site
+    allocated. `path` is the retention path of this object: the references that keep it alive
     (`profiles.inside.retainers`). Both are empty if unknown.
     """
 
@@ -26,12 +30,18 @@ class AllocationSite(msgspec.Struct, frozen=True):
 
 
 class GrowingContainer(msgspec.Struct, frozen=True):
-    """A container that only gets longer, by `entries` elements for each cycle. `path` is what holds it.
+    """A container that only gets longer, by `entries` elements in each cycle.
 
-    `grown_at` is the stack of its last resize, or () if unknown. `holds` counts its newest elements and the new objects
-    below them by type, `bytes_each` is their size for each element, and `made_at` has the lines that allocated them.
-    `explains` has the ids of the allocation sites whose memory the container holds. `cache` is the line that defines
-    the function whose cache the container is, or None. `weak`: its elements are weak references.
+    `path` is the retention path: the references that keep the container alive. `grown_at` is the stack that last
+    resized the container, or () if unknown.
+
+    Three fields are about the container's newest elements together with the new objects that these elements refer to:
+    `holds` has their number by type, `bytes_each` their average size in bytes for each element, and `made_at` the lines
+    that allocated them, the most frequent first.
+
+    `explains` has the ids of the allocation sites whose memory the container holds. If the container is the cache of a
+    function (`functools.cache`), `cache` is the line that defines the function; otherwise it is None. `weak` is true if
+    the elements are weak references, which keep nothing alive.
     """
 
     id: int
@@ -46,11 +56,15 @@ class GrowingContainer(msgspec.Struct, frozen=True):
     cache: Frame | None
     path: str
     of: str = ""
-    """The type of its elements."""
+    """The most frequent type of the newest elements (of a dictionary: of its values)."""
 
 
 class Leftover(msgspec.Struct, frozen=True):
-    """Things that one line created and that were not released, such as descriptors; `what` is their common name."""
+    """Things that one line created and that were not released, such as descriptors.
+
+    `count` is their number, `what` their common name, such as `socket`, and `stack` one of the stacks that created
+    them.
+    """
 
     what: str
     count: int
@@ -58,9 +72,10 @@ class Leftover(msgspec.Struct, frozen=True):
 
 
 class NativeAllocation(msgspec.Struct, frozen=True):
-    """Memory of the C heap that is not freed: `blocks` and `bytes` for each cycle.
+    """Memory of the C heap that is not freed: `blocks` and `bytes` in each cycle.
 
-    `stack` is a Python stack that requested it, and `functions` are the C functions which that stack called.
+    `stack` is the Python stack that requested most of this memory. `functions` are the C functions that the stack
+    called, the innermost first.
     """
 
     stack: Stack
@@ -70,10 +85,11 @@ class NativeAllocation(msgspec.Struct, frozen=True):
 
 
 class Evidence(msgspec.Struct, frozen=True):
-    """The evidence of one scenario, or of one attached agent.
+    """The measurements of one process in one scenario, or of one agent that `mobifai profile attach` examines.
 
-    `rising` has soak's gauges that rose, with the rise for each cycle. `left` has the leftovers by kind, such as
-    `descriptors` or `tasks`, as `AllocationTracer.examine` returns them.
+    `cycles` and `seconds` are the number of cycles from the first to the last window, and their duration. `rising` has
+    those of soak's gauges that rose, with the rise per cycle. `sites`, `containers` and `native` grow. `left` has the
+    leftovers by kind, such as `descriptors` or `tasks`; `AllocationTracer.examine` lists the kinds.
     """
 
     scenario: str
@@ -88,20 +104,22 @@ class Evidence(msgspec.Struct, frozen=True):
     """Cycles before the first window."""
     windows: int = 0
     process: str = AGENT
-    """The examined process. The names of its gauges in `rising` do not have its prefix."""
+    """The examined process: `agent`, `keeper` or `relay`. Its own gauges are in `rising` without their prefix."""
     unmeasured: list[str] = []
-    """Required gauges that this system can't measure."""
+    """Names of the gauges that a verdict needs and that this system can't measure."""
 
 
 SHARED: Final = frozenset({"zombies", "processes", "children.bytes", "files", "rows"})
-"""Families of gauges that are counted over all processes together."""
+"""Families of gauges that soak counts over all processes of a run together, not for one process."""
 
 
 def process_gauges(process: str, rising: Mapping[str, float]) -> dict[str, float]:
-    """Return those of the gauges `rising` that are evidence about a process, by names without the process's prefix.
+    """Return those of the gauges in `rising` that say something about one process, with their rise per cycle.
 
-    For the agent these are all gauges, by their full names: a rise in another process is then reported, and that
-    process can be examined next.
+    For the keeper and the relay, these are the gauges of that process, by their names without the prefix
+    (`python.blocks` for `keeper/python.blocks`), and the gauges that are counted over all processes. For the agent,
+    these are all gauges by their full names: a rise in another process is then reported, and that process can be
+    examined next.
     """
     if process == AGENT:
         return dict(rising)
@@ -110,33 +128,42 @@ def process_gauges(process: str, rising: Mapping[str, float]) -> dict[str, float
 
 
 def is_shared(name: str) -> bool:
-    """Return whether a gauge is counted over all processes together."""
+    """Return whether the gauge `name` is counted over all processes together, not for one process."""
     return not prefix_of(name) and family_of(name) in SHARED
 
 
 def qualified_gauge(process: str, name: str) -> str:
-    """Return the full name of a gauge: `keeper/python.blocks`. Gauges of the agent and shared ones have no prefix."""
+    """Return the full name of the gauge `name` of a process, such as `keeper/python.blocks`.
+
+    Gauges of the agent, and gauges that are counted over all processes together, have no prefix.
+    """
     return name if process == AGENT or is_shared(name) else f"{process}/{name}"
 
 
 def leftovers_of(examined: dict[str, Any]) -> dict[str, list[Leftover]]:
-    """Return the leftovers in an answer of `profile.examine`. Raises msgspec.ValidationError."""
+    """Return the leftovers by kind from `examined`, the answer to the control request `profile.examine`.
+
+    Raises msgspec.ValidationError if the answer is malformed.
+    """
     kinds = {name: rows for name, rows in examined.items() if name not in ("containers", "sites")}
     return msgspec.convert(kinds, dict[str, list[Leftover]])
 
 
 def sites_of(rises: Rises, rows: RawRows, examined: RawRows) -> list[AllocationSite]:
-    """Return the growing allocation sites.
+    """Return the allocation sites in `rows` that grow: those whose id is in `rises`.
 
-    `rises` has their rises by id, `rows` the histories of sites, and `examined` the type and the path of an object of
-    each site that was examined.
+    `rows` are the sites in the answer to `profile.histories`. `examined` are the sites in the answer to
+    `profile.examine`, each with the type and the retention path of one object.
     """
     known = {int(row["id"]): row for row in examined}
     return [_site(row, rises, known.get(int(row["id"]), {})) for row in rows if int(row["id"]) in rises]
 
 
 def containers_of(rises: Rises, examined: RawRows) -> list[GrowingContainer]:
-    """Return the examined containers, all of which get longer. `rises` has their rises by id."""
+    """Return the containers in `examined`, the answer to `profile.examine`. All of them get longer.
+
+    `rises` has the rise of each container by id.
+    """
     return [_container(row, rises) for row in examined]
 
 
@@ -171,5 +198,5 @@ def _container(row: Mapping[str, Any], rises: Rises) -> GrowingContainer:
 
 
 def stack_of(frames: Sequence[Sequence[Any]]) -> Stack:
-    """Return the stack whose frames were decoded from JSON as lists of file and line."""
+    """Return a stack from `frames`, its JSON form, in which each frame is a list of file and line."""
     return tuple((str(file), int(line)) for file, line in frames)

@@ -1,6 +1,7 @@
-"""memray's flame graph of what a running agent allocates in some seconds. Owns the file of the trace, and removes it.
+"""Draws memray's flame graph of the memory that a running agent allocates during some seconds.
 
-A helper process removes that file if this process is killed. The agent removes the tracer itself.
+The agent traces itself into a temporary file, and removes the tracer at the end. This module owns that file and removes
+it. If this process is killed, a helper process removes the file.
 """
 
 import asyncio
@@ -29,7 +30,10 @@ CONCLUDE_SECONDS: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class TracedWindow:
-    """How long the agent was traced: less than requested if the file got too large or the command was interrupted."""
+    """How long the agent was traced, in seconds, and whether a signal interrupted the tracing.
+
+    `seconds` is less than requested if a signal interrupted the tracing or the trace file became too large.
+    """
 
     seconds: float
     interrupted: bool
@@ -46,10 +50,14 @@ async def flame(
 ) -> TracedWindow:
     """Let the running agent trace itself for `seconds`, and write the flame graph, an HTML page, to `out`.
 
-    The page shows the memory that remains at the end if `kept`, and else the memory at the peak. The first signal ends
-    the tracing early, and the page is drawn. The second signal ends the drawing too. Raises StateError if the agent
-    can't be reached, ProfileError if the page can't be drawn or written, and CancelledError if the command is
-    interrupted before there is a page.
+    `socket` is the agent's control socket. `native` adds the frames of C functions. With `kept`, the page shows the
+    memory that is still allocated at the end, otherwise the memory at its peak.
+
+    A signal during the tracing ends the tracing early, and the page is still drawn. A signal while the page is drawn
+    ends the command. `stop` reports these signals.
+
+    Raises StateError if the agent can't be reached, ProfileError if the page can't be drawn or written, and
+    CancelledError if the command is interrupted before there is a page.
     """
     with _folder() as folder:
         file = folder / "window.bin"
@@ -61,9 +69,9 @@ async def flame(
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    """Provide a temporary directory for the trace in this scope. If this process is killed, a helper removes it.
+    """Yield a temporary directory for the trace, which is removed at the end of the scope.
 
-    Raises ProfileError.
+    If this process is killed, a helper process removes the directory. Raises ProfileError if it can't be created.
     """
     try:
         opened = tempfile.TemporaryDirectory(prefix="mobifai-flame-", ignore_cleanup_errors=True)
@@ -75,9 +83,10 @@ def _folder() -> Iterator[Path]:
 
 
 async def _traced(socket: Path, arguments: dict[str, Any], stop: Interruption) -> TracedWindow:
-    """Ask the agent to trace itself, and wait for the end. `arguments` are those of the request `profile.trace`.
+    """Ask the agent to trace itself, wait for the end, and return how long it was traced.
 
-    Raises StateError, and CancelledError if an interruption leaves nothing to draw.
+    `arguments` are those of the control request `profile.trace`: `seconds`, `file` and `native`. Raises StateError if
+    the agent can't be reached, and CancelledError if the tracing is interrupted and there is nothing to draw.
     """
     run, seconds = uuid4().hex, float(arguments["seconds"])
 
@@ -103,7 +112,10 @@ async def _traced(socket: Path, arguments: dict[str, Any], stop: Interruption) -
 
 
 async def _drawn(file: Path, *, kept: bool) -> Path:
-    """Let memray draw the flame graph of the trace in `file`, and return the new page. Raises ProfileError."""
+    """Run memray to draw the flame graph of the trace in `file`, and return the path of the new HTML page.
+
+    With `kept`, the page shows only memory that was not freed. Raises ProfileError if memray fails or takes too long.
+    """
     page, temporary = file.with_name("page.html"), file.with_name("tmp")
     options = ["--no-web", "--force", "--output", str(page), *(["--leaks"] if kept else [])]
     command = module_command("memray", "flamegraph", *options, str(file))
@@ -121,7 +133,7 @@ async def _drawn(file: Path, *, kept: bool) -> Path:
 
 
 def _keep(page: Path, out: Path) -> None:
-    """Copy the page to `out`, completely or not at all. Raises ProfileError."""
+    """Copy the file `page` to `out`, completely or not at all. Raises ProfileError if `out` can't be written."""
     draft = out.with_name(f".{out.name}.draft")
     try:
         draft.write_bytes(page.read_bytes())

@@ -1,4 +1,4 @@
-"""The output of `mobifai profile heap` as text and tables. Prints a snapshot, but does not request it."""
+"""Prints the snapshot of an agent's memory for `mobifai profile heap`, as text and tables. Does not request it."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,12 +13,12 @@ from profiles.report.locations import short_path
 from soak.report.figures import byte_count, count, duration
 
 LARGE = 50
-"""Fewest entries of a container that gets a row."""
+"""Fewest entries that a container must have to get a row in the table of containers."""
 NOBODY = "an unknown object"
 
 
 def print_heap(snapshot: Mapping[str, Any]) -> None:
-    """Print the snapshot of a running agent's memory that the request `profile.heap` returned."""
+    """Print a snapshot of a running agent's memory: the answer to the control request `profile.heap`."""
     click.echo(_head(snapshot))
     _table("Largest types", ("Type", "Objects", "Bytes"),
            ((one["type"], f"{one['count']:,}", byte_count(one["bytes"])) for one in snapshot["types"]))  # fmt: skip

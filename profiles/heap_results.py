@@ -1,6 +1,6 @@
-"""The output of `mobifai profile heap --json`: the memory of a running agent. Frozen values, no I/O.
+"""The data types of `mobifai profile heap --json`: a snapshot of a running agent's memory. Frozen values, no I/O.
 
-Sizes are in bytes, ages in seconds. Nothing here is judged: one snapshot says nothing about growth.
+Sizes are in bytes, ages in seconds. There is no verdict, because one snapshot does not show growth.
 """
 
 from typing import Final
@@ -10,11 +10,11 @@ import msgspec
 from soak.gauges.results import Product
 
 SCHEMA_VERSION: Final = 1
-"""The schema version. A version that readers of the previous one could misread gets a new number."""
+"""The version of the JSON schema. It increases when programs that read the earlier format could misread a snapshot."""
 
 
 class HeapType(msgspec.Struct, frozen=True):
-    """All objects of one type."""
+    """All objects of one type: the type's name, the number of objects, and their size in bytes."""
 
     type: str
     count: int
@@ -22,7 +22,11 @@ class HeapType(msgspec.Struct, frozen=True):
 
 
 class HeapContainer(msgspec.Struct, frozen=True):
-    """A long container: its most frequent types of elements, and the path that holds it (empty if unknown)."""
+    """A long container, such as a list or dictionary.
+
+    `length` is the number of its entries, and `bytes` its size, including an estimate for the entries. `holds` has the
+    most frequent types of its elements. `path` is the path of references that keeps it alive, or empty if unknown.
+    """
 
     type: str
     length: int
@@ -32,7 +36,11 @@ class HeapContainer(msgspec.Struct, frozen=True):
 
 
 class Survivor(msgspec.Struct, frozen=True):
-    """An object that should end with a phone, a terminal or a conversation. `age_s` is null if unknown."""
+    """An old object of a type that should end with a phone, a terminal or a conversation.
+
+    `age_s` is its age in seconds, or null if unknown. `path` is the path of references that keeps it alive, or empty if
+    unknown.
+    """
 
     type: str
     age_s: float | None
@@ -40,7 +48,7 @@ class Survivor(msgspec.Struct, frozen=True):
 
 
 class NativeHeap(msgspec.Struct, frozen=True):
-    """Figures of the C heap, and their source. Unknown figures are null."""
+    """The use of the C heap. `source` names the function that reported the numbers. Unknown numbers are null."""
 
     used_bytes: int | None = None
     free_bytes: int | None = None
@@ -48,7 +56,7 @@ class NativeHeap(msgspec.Struct, frozen=True):
 
 
 class HeapThread(msgspec.Struct, frozen=True):
-    """A thread, and the line that it executes."""
+    """A thread, and the line that it executes (`at`)."""
 
     name: str
     daemon: bool
@@ -56,9 +64,10 @@ class HeapThread(msgspec.Struct, frozen=True):
 
 
 class HeapTasks(msgspec.Struct, frozen=True):
-    """Tasks of the same coroutine function that wait at the same line.
+    """All tasks of one coroutine function that wait at the same line; `count` is their number.
 
-    `made_at` is known only during `mobifai profile attach`.
+    `defined_at` is the line that defines the function, and `waits_at` the line at which the tasks wait. `made_at` is
+    the line that created them, which is known only for tasks created during `mobifai profile attach`.
     """
 
     coroutine: str
@@ -77,7 +86,13 @@ class HeapChild(msgspec.Struct, frozen=True):
 
 
 class HeapReport(msgspec.Struct, frozen=True):
-    """The snapshot. `product` is the MobiFai that requested it, `version` that of the agent."""
+    """The snapshot of a running agent's memory.
+
+    `objects` is the number of all objects that the garbage collector tracks, and of the texts that they hold. `old` has
+    the oldest objects of types that should end with a phone, a terminal or a conversation. `heap` is the use of the C
+    heap. `descriptors` has the number of open descriptors by kind. `version` is that of the agent, and `product` is the
+    MobiFai that requested the snapshot.
+    """
 
     types: list[HeapType]
     objects: int

@@ -1,4 +1,4 @@
-"""The command line and the start time of a command, as its report states them."""
+"""The command line and the current time, in the form in which reports state them."""
 
 import datetime as dt
 import sys
@@ -12,7 +12,7 @@ def command() -> str:
 
 
 def timestamp() -> str:
-    """Return the current time in ISO 8601 format."""
+    """Return the current time in UTC, in ISO 8601 format with seconds."""
     return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
 
 

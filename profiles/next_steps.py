@@ -1,4 +1,7 @@
-"""The next steps after an investigation: commands that reproduce growth, prove a fix, or reach a verdict. Pure."""
+"""Suggests the next steps after a run of `mobifai profile run` or `attach`.
+
+A step is a command that reproduces growth, proves a fix, or reaches a verdict. Pure.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,11 +14,14 @@ from soak.shell_quoting import joined, quoted
 
 HEAP: Final = "heap.bytes"
 LONGER_LOOK: Final = 60.0
-"""Duration, in seconds, of an examination whose windows are long enough for a verdict."""
+"""Shortest duration, in seconds, of the `attach` command that these steps suggest: enough for a verdict."""
 
 
 def next_steps(report: ProfileReport, place: Path) -> list[NextStep]:
-    """Return the steps to suggest after the run whose report is in `place`. Commands are complete and quoted."""
+    """Return the steps to suggest after the run whose report is in the directory `place`.
+
+    Their commands are complete and quoted for a shell.
+    """
     return list(dict.fromkeys(_steps(report, place)))
 
 
@@ -32,7 +38,7 @@ def _steps(report: ProfileReport, place: Path) -> Iterator[NextStep]:
 
 
 def _unnamed(report: ProfileReport) -> Iterator[NextStep]:
-    """Yield the step that lets memray find the line, if the C heap grows without a known line."""
+    """Yield the step that examines the C heap with memray, if the heap grows and no line is known for it."""
     heap = any(one.name == HEAP for one in report.unattributed)
     if heap and report.mode != "attach" and report.settings.memray is not True:
         yield NextStep("examine the C heap by line", _run(report, memray=True))

@@ -1,4 +1,4 @@
-"""The options of `mobifai profile run`, the table of their valid combinations, and options that commands share."""
+"""The options of `mobifai profile run`, their valid combinations, and the options that several commands have."""
 
 import random
 from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ MODES: Final[Mapping[str, Mode]] = MappingProxyType(
         "": Mode(_ALWAYS | {"seed", "time_scale", "phones", "plant_name"}),
     }
 )
-"""The parameters of each mode of `run`, by the parameter that selects the mode."""
+"""The modes of `mobifai profile run`. A key is the parameter that selects the mode, or "" for the default mode."""
 
 PROCESSES: Final = (AGENT, "keeper", "relay")
 
@@ -37,7 +37,7 @@ TABLE: Final = OptionTable(MODES)
 
 
 def report_options(command: F) -> F:
-    """Add `--report` and `--json`."""
+    """Add the options `--report` and `--json` to a command, and return the command."""
     command = click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on standard output.")(
         command
     )
@@ -46,7 +46,11 @@ def report_options(command: F) -> F:
 
 
 def for_option(default: str, longest: float, shortest: float = SHORTEST, more: str = "") -> Callable[[F], F]:
-    """Return the option `--for` with the given default, and limits in seconds. `more` is added to its help text."""
+    """Return the decorator that adds the option `--for`, a duration, to a command.
+
+    `default` is a text such as `60s`. `longest` and `shortest` are the limits in seconds. `more` is appended to the
+    help text.
+    """
     kind = Duration(longest, shortest)
     return click.option("--for", "seconds", type=kind, metavar="TIME", default=default, show_default=True,
                         help=f"Duration of the examination, such as 90s or 5m; {kind.range}."
@@ -92,12 +96,16 @@ RUN_OPTIONS: Final = (
 
 
 def run_options(command: F) -> F:
-    """Add all options of `mobifai profile run`, in the order of its help."""
+    """Add all options of `mobifai profile run` to a command, in the order of the help text, and return the command."""
     return reduce(lambda made, option: option(made), reversed(RUN_OPTIONS), command)
 
 
 def plan_of(params: Mapping[str, Any], usual: tuple[str, ...] = ()) -> SoakPlan:
-    """Build the plan from parsed options. If no scenario is named, use `usual`, or all workloads if that is empty."""
+    """Return the plan of a run from its parsed options `params`.
+
+    If the options name no scenario, the plan has the scenarios `usual`, or if there are none, all of soak's scenarios
+    except `limits`. If they have no seed, the plan has a random one.
+    """
     seed = params["seed"]
     return SoakPlan(
         tuple(dict.fromkeys(params["scenario_names"])) or usual or workloads(),

@@ -21,11 +21,14 @@ from soak.output import rendered, show
 from soak.report.github import publish
 
 SaveProgress: TypeAlias = Callable[[ProfileReport], None]
-"""A function that writes the report so far during a run."""
+"""A function that is called during a run with the report so far, and writes it to the report's directory."""
 
 
 def initial_report(mode: str, seed: int, settings: ProfileSettings) -> ProfileReport:
-    """Return the report of a run that has just begun, with the verdict `unfinished`."""
+    """Return the report of a run that has just begun, with the verdict `unfinished`.
+
+    `mode` is `run`, `from` or `attach`, as in `ProfileReport`.
+    """
     network = "that of the examined agent" if mode == "attach" else "not set up yet"
     left = [Unjudged(EVERYTHING, "the run had not finished")]
     return ProfileReport(
@@ -37,9 +40,12 @@ def initial_report(mode: str, seed: int, settings: ProfileSettings) -> ProfileRe
 def run_and_report(
     first: ProfileReport, make: Callable[[ProfileReport, SaveProgress], ProfileReport], place: Path, as_json: bool
 ) -> int:
-    """Complete the report `first` by calling `make`, write it to `place`, print it, and return the exit status.
+    """Call `make` to run the examination, write and print its report, and return the command's exit status.
 
-    Raises UsageError, CommandError.
+    `make` gets the report `first` and a function that saves the report so far. It returns the complete report. `place`
+    is the directory of the report. With `as_json`, the report is printed as JSON.
+
+    Raises UsageError if the directory can't be used, and CommandError if the run fails or is interrupted.
     """
     directory = usable(lambda: ProfileDirectory(place))
     saving = ReportSaver(directory, first, _with_verdict)
@@ -62,7 +68,7 @@ def run_and_report(
 def _with_verdict(report: ProfileReport, how: EarlyVerdict, note: str) -> ProfileReport:
     """Return a copy of a report with the verdict `how`.
 
-    `note` says why the rest was not judged, and is empty if the run continues.
+    `note` is the reason why the rest of the run was not judged. It is empty if the run continues.
     """
     notes = [*([note] if note else []), *report.notes]
     left = [Unjudged(EVERYTHING_ELSE, note)] if note else report.unjudged

@@ -1,4 +1,4 @@
-"""Lines of progress on standard error, beside the output of a command."""
+"""Prints lines of progress on standard error, so that they are not part of a command's output."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -7,10 +7,10 @@ from typing import TypeAlias
 import click
 
 ProgressCallback: TypeAlias = Callable[[str], None]
-"""Called with a line of progress."""
+"""A function that is called with each line of progress."""
 
 
 def print_progress(line: str) -> None:
-    """Print a line on standard error."""
+    """Print a line on standard error. If that fails, because the terminal is gone, do nothing."""
     with suppress(OSError):  # the terminal is gone
         click.echo(line, err=True)

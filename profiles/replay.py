@@ -1,4 +1,4 @@
-"""The command lines that repeat a run of `mobifai profile`: the inverse of parsing options. Pure."""
+"""Builds the command lines that repeat a run of `mobifai profile`: the inverse of parsing options. Pure."""
 
 from pathlib import Path
 
@@ -8,7 +8,11 @@ from soak.run.replay import drive_words, shell_command
 
 
 def run_command(plan: SoakPlan, *, dose: bool, memray: bool | None, process: str | None = None) -> str:
-    """Return the `mobifai profile run` command that runs a plan."""
+    """Return the `mobifai profile run` command that runs a plan, quoted for a shell.
+
+    `dose`, `memray` and `process` are the values of `--dose`, `--memray` and `--process`. None means that the option
+    was not given.
+    """
     words = [*plan.scenarios, *drive_words(plan)]
     words += [] if process is None else ["--process", process]
     words += [] if dose else ["--no-dose"]
@@ -17,6 +21,9 @@ def run_command(plan: SoakPlan, *, dose: bool, memray: bool | None, process: str
 
 
 def attach_command(state_dir: Path, seconds: float) -> str:
-    """Return the `mobifai profile attach` command for the agent of a state directory."""
+    """Return the `mobifai profile attach` command for the agent of a state directory, quoted for a shell.
+
+    `seconds` is the duration of the examination.
+    """
     words = ("--state-dir", str(state_dir.absolute()), "--for", duration_text(seconds))
     return shell_command("profile", "attach", *words)

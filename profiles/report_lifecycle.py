@@ -1,7 +1,6 @@
-"""The lifecycle of a report: written when a run begins, updated while it continues, and completed at its end.
+"""Writes a command's report when its run begins, updates the report during the run, and completes it at the end.
 
-A killed run leaves a report of what was known until then, never the verdict of an earlier run. A full disk does not end
-a run.
+A run that is killed leaves the latest update, never the report of an earlier run. A full disk does not end a run.
 """
 
 import asyncio
@@ -27,7 +26,7 @@ INTERRUPTION = "the run was interrupted before it could examine everything"
 
 
 class ReportTarget(Protocol[R_contra]):
-    """The directory of a report, as this module uses it. Each kind of report has a class of its own for that."""
+    """The interface of a report's directory. Each kind of report (profile, gate) has a class that implements it."""
 
     path: Path
 
@@ -38,7 +37,7 @@ class ReportTarget(Protocol[R_contra]):
         """Write the first report of this run in place of the report of an earlier run. Raises ReportError."""
 
     def write(self, report: R_contra) -> None:
-        """Write a report of this run in place of the report before. Raises ReportError."""
+        """Write a later report of this run in place of the previous one. Raises ReportError."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +48,19 @@ class FinalReport(Generic[R]):
     unwritten: str = ""
 
     def status(self, status: int) -> int:
-        """Return the exit status: `status`, but that of a failure in place of 0 if the report was not written."""
+        """Return the command's exit status, given the `status` of the verdict.
+
+        The two are equal, except that 0 becomes 3 (failure) if the report could not be written.
+        """
         return (status or FAILED) if self.unwritten else status
 
 
 class ReportSaver(Generic[R]):
-    """Writes the report so far during a run. `as_` returns a copy of a report with another verdict and a note."""
+    """Writes the report so far during a run. Call the object with a report to write it.
+
+    `latest` is the newest of these reports, at the beginning `first`. `as_` is called as `as_(report, verdict, note)`
+    and returns a copy of the report with this verdict and note.
+    """
 
     def __init__(self, directory: ReportTarget[R], first: R, as_: Callable[[R, EarlyVerdict, str], R]) -> None:
         self.latest = first
@@ -63,7 +69,7 @@ class ReportSaver(Generic[R]):
         self._failed = False
 
     def __call__(self, report: R) -> None:
-        """Write a copy of the report with the verdict `unfinished`. If that fails, print the error and continue."""
+        """Write a copy of the report with the verdict `unfinished`. If that fails, print the error; raise nothing."""
         self.latest = self._as(report, "unfinished", "")
         try:
             self._directory.write(self.latest)
@@ -81,9 +87,9 @@ class ReportSaver(Generic[R]):
 
 @contextmanager
 def removed_unless_begun(directory: ReportTarget[R]) -> Iterator[None]:
-    """Remove the directory if this scope raises, because the command is refused or interrupted.
+    """Remove the report's directory if an exception leaves this scope, because the command is refused or interrupted.
 
-    It is removed only if it was created for this run and is empty.
+    The directory is removed only if it was created for this run and is empty.
     """
     try:
         yield
@@ -94,9 +100,10 @@ def removed_unless_begun(directory: ReportTarget[R]) -> Iterator[None]:
 
 @contextmanager
 def reserve_directory(directory: ReportTarget[R], first: R) -> Iterator[None]:
-    """Lock the directory for this scope, and write the first report. From then on, a signal ends the run with a report.
+    """Lock the report's directory for this scope, and write the report `first`.
 
-    Raises UsageError if another process writes there, or if nothing can be written.
+    From then on, a signal no longer raises KeyboardInterrupt: the run ends with a report. Raises UsageError if another
+    process writes to the directory, or if the report can't be written.
     """
     with ExitStack() as scope:
         with removed_unless_begun(directory):
@@ -107,9 +114,10 @@ def reserve_directory(directory: ReportTarget[R], first: R) -> Iterator[None]:
 
 
 def finish_report(directory: ReportTarget[R], saving: ReportSaver[R], make: Callable[[], R]) -> FinalReport[R]:
-    """Call `make` for the final report, and write it.
+    """Call `make`, which runs the command and returns the final report, and write this report.
 
-    If `make` fails or is interrupted, write the latest report with the reason in it, and raise CommandError.
+    If `make` fails or is cancelled, write the latest report of `saving` with the reason instead, and raise
+    CommandError. If the final report can't be written, nothing is raised: the result says why.
     """
     try:
         report = make()

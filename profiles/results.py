@@ -1,4 +1,4 @@
-"""The data types of the report of `mobifai profile run` and `attach`. Frozen values, no I/O."""
+"""The data types of the report that `mobifai profile run` and `attach` write. Frozen values, no I/O."""
 
 from typing import Any, Literal
 
@@ -8,10 +8,10 @@ from mobifai.errors import MobiFaiError
 from soak.gauges.results import Product
 
 ProfileVerdict = Literal["clean", "found", "failed", "inconclusive", "unfinished"]
-"""`unfinished` is written during the run, and remains if the run is killed."""
+"""The result of a run. Reports written during the run have `unfinished`, which remains if the run is killed."""
 
 EXIT_STATUS: dict[ProfileVerdict, int] = {"clean": 0, "found": 1, "failed": 3, "inconclusive": 4, "unfinished": 4}
-"""The exit status of each verdict, as in `mobifai soak`; 2 means wrong usage."""
+"""The exit status of each verdict. The numbers mean the same as for `mobifai soak`; 2 means wrong usage."""
 
 Confidence = Literal["high", "medium", "low"]
 
@@ -21,20 +21,23 @@ class ProfileError(MobiFaiError):
 
 
 ATTACHED = "attached"
-"""Stands for a scenario in reports of `attach`, where a cycle is a window of time."""
+"""The name that reports of `mobifai profile attach` have in place of a scenario. Their rates are per window of time."""
 
 
 def step_of(scenario: str) -> str:
-    """Return the unit that rates of a scenario refer to: a cycle, or a window of time."""
+    """Return the unit that the rates of a scenario refer to: `window` (of time) for `attach`, otherwise `cycle`."""
     return "window" if scenario == ATTACHED else "cycle"
 
 
 SCHEMA_VERSION = 2
-"""The schema version of report.json. A version that readers of the previous one could misread gets a new number."""
+"""The schema version of report.json. It increases when programs that read the earlier format could misread a report."""
 
 
 class Unjudged(msgspec.Struct, frozen=True):
-    """Something that should have been judged and was not: neither a pass nor a failure. `why` is the reason."""
+    """Something that should have been judged and was not: neither a pass nor a failure.
+
+    `what` names it, such as `scenario mixed`, and `why` is the reason.
+    """
 
     what: str
     why: str
@@ -42,25 +45,25 @@ class Unjudged(msgspec.Struct, frozen=True):
 
 
 EVERYTHING = "everything"
-"""`what` of an Unjudged if nothing was judged."""
+"""The value of `Unjudged.what` if nothing was judged."""
 EVERYTHING_ELSE = "everything else"
 _NOTHING = {EVERYTHING: "nothing was judged", EVERYTHING_ELSE: "nothing else was judged"}
 
 
 def not_judged(one: Unjudged) -> str:
-    """Return a sentence about something that was not judged."""
+    """Return a sentence, without a full stop, that says what was not judged and why."""
     return f"{_NOTHING.get(one.what, f'{one.what} was not judged')}, because {one.why}"
 
 
 class NextStep(msgspec.Struct, frozen=True):
-    """A suggested next step. `command` is complete and quoted for a shell, or empty."""
+    """A suggested next step. `what` describes it. `command` is complete and quoted for a shell, or empty."""
 
     what: str
     command: str = ""
 
 
 class CodeLocation(msgspec.Struct, frozen=True):
-    """A line of a program. `function` is its qualified name, empty without the source."""
+    """A line of a program. `function` is the qualified name of the function around the line, or empty if unknown."""
 
     file: str
     line: int
@@ -68,9 +71,11 @@ class CodeLocation(msgspec.Struct, frozen=True):
 
 
 class DoseResult(msgspec.Struct, frozen=True):
-    """The dose test of one primitive, an action of a phone: `connect`, `terminal`, `prompt` or `refusal`.
+    """The result of the dose test of one culprit with one primitive.
 
-    `grown` is the culprit's growth after 1, 2 and 4 doses, in `unit`. `doses` has the number of primitives in each.
+    `primitive` is an action of a phone: `connect`, `terminal`, `prompt` or `refusal`. A dose is a fixed number of such
+    actions. The test measures the culprit's growth after one, two and four doses: `doses` has the three numbers of
+    actions, and `grown` the three amounts, in `unit`. `scales` is true if the growth is in proportion to the actions.
     """
 
     primitive: str
@@ -83,12 +88,16 @@ class DoseResult(msgspec.Struct, frozen=True):
 class Culprit(msgspec.Struct, frozen=True):
     """One cause of growth.
 
-    `kind`: `container` (it only gets longer), `allocation` (memory without a known holder), `native` (memory of the C
-    heap), `descriptor`, `thread`, `task`, `child`, `child-memory`, `file`, `row`, `frozen`, `listener`. `file`, `line`
-    and `function` are those of the line that keeps the memory or, if that is unknown, of the line that allocates it.
-    `retained_by` is the path from a module or a frame to the holder, with the names of attributes, or empty if unknown.
-    Rates are per cycle of the scenario (for an attached agent: per window). `replay` is the command that reproduces the
-    growth.
+    `kind`: `container` (a container that only gets longer), `allocation` (memory without a known holder), `native`
+    (memory of the C heap), `descriptor`, `thread`, `task`, `child`, `child-memory`, `file`, `row`, `frozen`, `garbage`.
+
+    `file`, `line` and `function` are the line that keeps the memory or, if that line is unknown, the line that
+    allocates the memory. `retained_by` is the path of references, from a module or a frame, that keeps the memory
+    alive, or empty if unknown.
+
+    `bytes_per_cycle` and `objects_per_cycle` are rates per cycle of the scenario (for an attached agent: per window).
+    `scales_with` names the actions of a phone with which the growth is in proportion, or is empty. `replay` is the
+    command that reproduces the growth.
     """
 
     kind: str
@@ -99,30 +108,31 @@ class Culprit(msgspec.Struct, frozen=True):
     bytes_per_cycle: float
     objects_per_cycle: float
     per_24h: float
-    """Growth in 24 hours: bytes, or objects where there are no bytes (descriptors, threads, rows ...)."""
+    """Growth in 24 hours at this rate: in bytes, or as a number of objects if there are no bytes (see `unit`)."""
     scales_with: str
     confidence: Confidence
     replay: str
     what: str = ""
     """The growing thing in a few words: `list of Terminal`, `pipe`, `thread planted`."""
     unit: str = "bytes"
-    """The unit of `per_24h`."""
+    """The unit of `per_24h`: `bytes` or `things`."""
     scenario: str = ""
     process: str = "agent"
-    """The process: `agent`, `keeper` or `relay`."""
+    """The process that grows: `agent`, `keeper` or `relay`."""
     explains: list[str] = []
-    """The gauges of soak whose rise this culprit explains."""
+    """The names of soak's gauges whose rise this culprit explains."""
     made_at: list[CodeLocation] = []
-    """Where the kept memory was allocated, if elsewhere; the most frequent line first."""
+    """Other lines that allocated memory which the culprit keeps; the most frequent line first."""
     library: CodeLocation | None = None
-    """The innermost line, if it is in a library that the program calls."""
+    """The innermost line of a library (or of Python) that the culprit's line called, or null."""
     started_by: CodeLocation | None = None
-    """For a culprit in a library: the program's line that calls the library, or that created the task which runs it."""
+    """If the culprit is in a library: MobiFai's line that created the task in which the library runs, or null."""
     stack: list[CodeLocation] = []
-    """The calls that led to it, the innermost first."""
+    """The calls that led to the growth, the innermost first."""
     scales: list[DoseResult] = []
+    """The results of the dose test, one for each primitive."""
     evidence: list[str] = []
-    """The reasons for this attribution, as sentences."""
+    """The reasons why this line is named, as sentences."""
 
     @property
     def place(self) -> CodeLocation:
@@ -131,7 +141,7 @@ class Culprit(msgspec.Struct, frozen=True):
 
 
 class Unattributed(msgspec.Struct, frozen=True):
-    """A gauge that grows without a known line. `why` says what was examined."""
+    """A gauge that grows, with no line of code known as the cause. `why` says what was examined."""
 
     name: str
     per_cycle: float
@@ -143,7 +153,8 @@ class Unattributed(msgspec.Struct, frozen=True):
 class Overhead(msgspec.Struct, frozen=True):
     """The cost of the examination for the examined process.
 
-    `peak_bytes` is the most memory that tracing took; `left_bytes` and `left_objects` remained afterwards.
+    `seconds` and `windows` are its duration and its number of windows. `peak_bytes` is the most memory that tracing
+    took. `left_bytes` and `left_objects` remained in the process afterwards; they are null if they were not measured.
     """
 
     seconds: float = 0.0
@@ -152,13 +163,14 @@ class Overhead(msgspec.Struct, frozen=True):
     left_bytes: int | None = None
     left_objects: int | None = None
     longest_pause_s: float | None = None
-    """The longest time for which the event loop was blocked. Null if not measured, like the two fields above."""
+    """The longest time, in seconds, for which the event loop was blocked. Null if not measured."""
 
 
 class ProfileSettings(msgspec.Struct, frozen=True):
-    """The settings of a run. Only reports with equal settings are compared.
+    """The settings of a run, from its options.
 
-    `seconds` and `state_dir` belong to `attach`: its duration, and the state directory of the agent.
+    `mobifai profile compare` requires that `time_scale`, `phones`, `plant`, `memray` and `seconds` are equal in both
+    reports. `seconds` and `state_dir` belong to `attach`: the duration, and the state directory of the agent.
     """
 
     scenarios: list[str] = []
@@ -174,10 +186,10 @@ class ProfileSettings(msgspec.Struct, frozen=True):
 
 
 class ScenarioCoverage(msgspec.Struct, frozen=True):
-    """The part of a scenario that was judged.
+    """How much of a scenario was judged.
 
-    `cycles` counts the cycles from the first to the last of the `windows`; earlier cycles are the warm-up. For a
-    scenario that is not judged, `why` is the reason.
+    `windows` is the number of windows, and `cycles` the number of cycles in all of them. The cycles before the first
+    window are the warm-up. For a scenario that was not judged, `why` is the reason.
     """
 
     scenario: str
@@ -189,11 +201,13 @@ class ScenarioCoverage(msgspec.Struct, frozen=True):
 
 
 class FindingOutcome(msgspec.Struct, frozen=True):
-    """The outcome of a soak finding that was to be explained.
+    """The outcome for one finding of a soak report that `mobifai profile run --from` was to explain.
 
-    `explained`: a culprit accounts for it. `unattributed`: it rose here too, but no line can be named.
-    `not_reproduced`: it did not rise here. `unjudged`: it was not examined, or can't be examined in this way. `detail`
-    is soak's description; `why` is the reason in the last two cases.
+    `state` is `explained` (a culprit accounts for the finding), `unattributed` (the gauge rose in this run too, but no
+    line can be named), `not_reproduced` (the gauge did not rise in this run), or `unjudged` (the finding was not
+    examined, or is of a kind that can't be examined in this way). `why` is the reason in the last two cases.
+
+    `kind`, `name`, `scenario`, `detail` and `replay` are those of soak's finding.
     """
 
     kind: str
@@ -206,10 +220,12 @@ class FindingOutcome(msgspec.Struct, frozen=True):
 
 
 class ProfileReport(msgspec.Struct, frozen=True):
-    """The report. `mode` is `run`, `from` (the run explained a soak report) or `attach`. `notes` are sentences.
+    """The report of `mobifai profile run` or `attach`.
 
-    `cycles` is the sum over `scenarios`; for an attached agent it counts windows. `soak_findings` has the outcomes of
-    the findings of a soak report that were to be explained. `unjudged` has everything that was not judged, and why.
+    `mode` is `run`, `from` (the run explained a soak report) or `attach`. `cycles` is the number of judged cycles in
+    all `scenarios`; for `attach`, it is the number of windows. `unattributed` has the gauges that grow without a
+    culprit. `soak_findings` has the outcomes of a soak report's findings. `unjudged` has everything that was not
+    judged, with the reasons. `notes` are sentences.
     """
 
     verdict: ProfileVerdict

@@ -1,4 +1,4 @@
-"""The common part of all `profile` commands: signal handlers, errors and exit statuses, and output."""
+"""The common part of all `mobifai profile` commands: signal handlers, exit statuses and error messages."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -13,7 +13,7 @@ from soak.output import checked_output
 
 FAILED: Final = 3
 INTERRUPTED: Final = 4
-"""The exit status of an interrupted command. It is not 1, because 1 means a finding."""
+"""The exit status of an interrupted command. It differs from 1, the status after a finding."""
 
 EPILOG: Final = (
     "Exit status: 0 nothing grows; 1 something grows; 2 wrong usage; 3 the run itself failed, or the output can't be "
@@ -28,20 +28,24 @@ _KEY: Final = "profiles.interruption"
 
 
 class Subcommand(click.Command):
-    """A command of `profile`. Its `--help` reports an error if the help text can't be written."""
+    """A command of `mobifai profile`. Its `--help` fails with an error if the help text can't be written."""
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """Parse the arguments of the command, or print its help. Raises CommandError if it can't be printed."""
+        """Parse the arguments of the command, or print its help text.
+
+        Raises CommandError if the help text can't be written.
+        """
         with checked_output():
             return super().make_context(info_name, args, parent=parent, **extra)
 
 
 def run_with_signals(context: click.Context, stop: Interruption, command: Callable[[click.Context], Any]) -> Any:
-    """Run `command` while `stop` handles signals. An error of the command becomes a CommandError with its exit status.
+    """Run `command` while `stop` handles signals, and return its result.
 
-    Raises CommandError, ClickException.
+    An unexpected exception of the command becomes a CommandError with status 3, and a KeyboardInterrupt becomes one
+    with status 4. Raises CommandError, ClickException.
     """
     context.meta[_KEY] = stop
     stop.handle()
@@ -66,7 +70,7 @@ def interruption() -> Interruption:
 
 
 def reason_of(error: Exception) -> str:
-    """Return a sentence that says why a command failed with this error."""
+    """Return the message to print for a command that failed with the exception `error`."""
     if isinstance(error, MobiFaiError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:

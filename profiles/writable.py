@@ -1,4 +1,4 @@
-"""Checks that an output file can be written, before a command begins the work whose result goes into the file."""
+"""Checks that an output file can be written, before a command begins the work that produces its contents."""
 
 import tempfile
 from pathlib import Path
@@ -10,7 +10,11 @@ PROBE_BYTES = 1 << 16
 
 
 def check_writable(file: Path, option: str) -> Path:
-    """Return the absolute path of `file` if it can be written. Otherwise raises ProfileError, which names `option`."""
+    """Return the absolute path of `file` if it can be written.
+
+    `option` is the command-line option that named the file. Raises ProfileError if the file can't be written; the
+    message asks for another file with that option.
+    """
     file = file.resolve()
     if not file.parent.is_dir():
         raise ProfileError(f"{file}: expected a file in a directory that exists; name another one with {option}")

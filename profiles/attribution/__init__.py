@@ -1,1 +1,1 @@
-"""Attributes growth: finds the responsible lines of code from the evidence."""
+"""Finds the lines of code that are responsible for growth, given the measurements of a scenario."""

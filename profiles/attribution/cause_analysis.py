@@ -1,7 +1,7 @@
-"""Finds the causes that explain the evidence of one scenario.
+"""Finds the causes that explain the evidence (the measurements) of one scenario.
 
-Pure: it receives values, and functions that look up lines. Keeping memory counts for more than allocating it: a line
-that adds to an ever-growing container is responsible for everything that the container holds.
+A line that keeps memory is preferred to a line that allocates memory: a line that adds to an ever-growing container is
+responsible for everything that the container holds. Pure: source files are read by the functions passed to this module.
 """
 
 import re
@@ -15,8 +15,9 @@ from profiles.results import CodeLocation, step_of
 from soak.gauges.gauge import prefix_of
 
 LocationLookup = Callable[[Frame], CodeLocation]
+"""A function that returns the location of a line, with the name of the function around it."""
 InsertionLookup = Callable[[str, str], Sequence[int]]
-"""A function that returns the lines of a file that add to a container with a given name."""
+"""A function that gets a file and the name of a container, and returns the numbers of the lines that add to it."""
 
 _ATTRIBUTE: Final = re.compile(r"[.\s](\w+): \w+$")
 
@@ -32,21 +33,28 @@ FAMILIES: Final = {
     "garbage": ("debug", "garbage"),
     "children.bytes": ("said", "child-memory"),
 }
-"""For each family of gauges: the kind of its leftovers in the evidence, and the kind of culprit."""
+"""For each family of gauges, two names: the kind of leftovers in `Evidence.left`, and the kind of culprit."""
 
 GARBAGE: Final = ("frozen", "garbage")
-"""Kinds of culprits that keep all garbage. Such a culprit accounts for all growing memory that no container holds."""
+"""Kinds of culprits that stop the garbage collector from freeing any garbage.
+
+Such a culprit accounts for all growing memory that no container holds.
+"""
 ENOUGH: Final = 0.5
-"""Smallest share of a rise that the objects of one line must make up to explain the rise."""
+"""Smallest share of a gauge's rise that one line must account for to explain the rise."""
 SAME_RATE: Final = 0.25
-"""Relative difference up to which two rates count as equal."""
+"""Relative difference (0.25 is 25 %) up to which two rates count as equal."""
 LEAST_BLOCK: Final = 16
 """Size of the smallest block of the C heap, in bytes."""
 
 
 @dataclass
 class Cause:
-    """A line of code that makes memory grow, with the evidence collected so far. It becomes a culprit of the report."""
+    """A line of code that makes memory grow, with the evidence found so far. Each cause becomes a culprit.
+
+    `bytes` and `objects` are rates per cycle, and `path` is what holds the memory. `strength` is the growth, in bytes
+    per cycle, of the container with which the cause began.
+    """
 
     kind: str
     frame: Frame
@@ -65,18 +73,19 @@ class Cause:
     explains: list[str] = field(default_factory=list)
     evidence: list[str] = field(default_factory=list)
     proofs: set[str] = field(default_factory=set)
-    """The kinds of evidence for this cause."""
+    """The kinds of evidence for this cause, such as `container` or `allocation`."""
 
     def is_above(self, path: str) -> bool:
-        """Return whether `path`, the retention path of an object, leads through this cause's container.
+        """Return whether an object with the retention path `path` is held by this cause's container.
 
-        Every retention path ends with `: ` and the type of its object, which is not compared.
+        That is so if `path` begins with the path of the container. The type of the container, with which that path ends
+        (`: list`), is not compared.
         """
         return bool(self.path) and path.startswith(self.path.rpartition(": ")[0])
 
 
 class CauseAnalysis:
-    """Analyses the evidence of one scenario. `causes` has the causes found so far."""
+    """Finds the causes of the growth in the evidence of one scenario. `solve` adds them to `causes`."""
 
     def __init__(self, evidence: Evidence, name_line: LocationLookup, adders: InsertionLookup) -> None:
         self._evidence = evidence
@@ -87,7 +96,7 @@ class CauseAnalysis:
         self.causes: list[Cause] = []
 
     def solve(self) -> None:
-        """Find all causes: containers, leftovers, calls of C functions, allocations, and the C heap."""
+        """Find all causes of growth: containers, leftovers, calls of C functions, allocations, then the C heap."""
         strong = [one for one in self._evidence.containers if not one.weak]
         for container in sorted(strong, key=lambda one: -one.entries * one.bytes_each):
             self._container(container)
@@ -127,7 +136,10 @@ class CauseAnalysis:
         cause.evidence.append(f"a {container.type} gets {container.entries:.3g} entries longer with each {self._step}")
 
     def _kept_at(self, container: GrowingContainer) -> tuple[Frame | None, Stack]:
-        """Return the line that adds elements to the container (None if unknown), and the stack that adds them."""
+        """Return the line that adds elements to the container, and the stack that adds them.
+
+        The line is None and the stack is () if unknown.
+        """
         made = container.made_at[0] if container.made_at else None
         if container.cache is not None:
             inside = (frame for frame in container.made_at if self._function(frame) == self._function(container.cache))
@@ -141,16 +153,18 @@ class CauseAnalysis:
         return frame, container.grown_at
 
     def _stack_of(self, made: Frame | None) -> Stack:
-        """Return the stack of a growing allocation at the line `made`, which allocated a container's elements.
+        """Return the stack that allocates a container's elements at the line `made`.
 
-        Used if the stack that inserted the elements is unknown. Returns () if no allocation at that line grows.
+        It takes the place of the stack that adds the elements, if that one is unknown. The result is () if no
+        allocation at that line grows.
         """
         return next((site.stack for site in self._evidence.sites if responsible_frame(site.stack) == made), ())
 
     def _adding(self, container: GrowingContainer, made: Frame | None) -> Frame | None:
-        """Return the only source line that adds elements to the attribute that holds the container.
+        """Return the line of source code that adds to the attribute which holds the container.
 
-        If there is not exactly one such line, return `made`, the line that allocated the elements.
+        Lines in the function that allocated the elements come first. If there is not exactly one candidate, return
+        `made`, the line that allocated the elements.
         """
         name = _ATTRIBUTE.search(container.path)
         if made is None or name is None:
@@ -184,9 +198,10 @@ class CauseAnalysis:
             )
 
     def _rows(self, source: str, name: str, expected: float) -> list[Leftover]:
-        """Return, as a list of one, the most frequent leftover of the kind `source` that explains a gauge's rise.
+        """Return the leftover of the kind `source` that explains the rise of the gauge `name`, in a list.
 
-        `name` is the gauge and `expected` its rise in total. The list is empty if no leftover explains enough of it.
+        `expected` is the gauge's rise in all cycles together. If several leftovers explain enough of the rise, the most
+        frequent one is returned. If none does, the list is empty.
         """
         rows = self._evidence.left.get(source, [])
         if source == "rows":
@@ -205,7 +220,7 @@ class CauseAnalysis:
     # -- calls of C functions
 
     def _foreign(self) -> None:
-        """Add causes for calls through ctypes that allocate memory, map it, or take references to objects."""
+        """Add causes for calls through ctypes that allocate or map memory, or increase reference counts."""
         heap, cycles = self._evidence.rising.get("heap.bytes", 0.0), max(1, self._evidence.cycles)
         for row in self._evidence.left.get("allocated", []):
             if heap and row.count / cycles * LEAST_BLOCK <= heap / ENOUGH:
@@ -249,13 +264,16 @@ class CauseAnalysis:
             cause.evidence.append(f"memory from line {frame[1]} rises by {amount} with each {self._step}")
 
     def _claiming(self, site: AllocationSite) -> Cause | None:
-        """Return the cause whose container holds the memory of a site, or else one that keeps all garbage, or None."""
+        """Return the cause that keeps the memory of an allocation site, or None.
+
+        That is a cause whose container holds the memory, or else a cause that stops the collection of garbage.
+        """
         holding = (one for one in self.causes if site.id in one.sites or one.is_above(site.path))
         first = max(holding, key=lambda one: one.strength, default=None)
         return first or next((one for one in self.causes if one.kind in GARBAGE), None)
 
     def _on(self, stack: Stack) -> Cause | None:
-        """Return the first cause whose function is on this stack, or None. Functions of libraries do not count."""
+        """Return the first cause whose function is on the stack, or None. Only MobiFai's own functions count."""
         functions = {self._function(frame) for frame in stack if role(frame[0]) is Role.OWN}
         return next((one for one in self.causes if one.function in functions and one.function[1]), None)
 
@@ -274,7 +292,10 @@ class CauseAnalysis:
     # -- the gauges
 
     def _explain(self, name: str, per_cycle: float) -> None:
-        """Add the gauge `name` to `explains` of each cause that accounts for the gauge's rise of `per_cycle`."""
+        """Add the gauge `name` to `Cause.explains` of each cause that accounts for the gauge's rise.
+
+        `per_cycle` is that rise.
+        """
         if prefix_of(name):  # a gauge of a process that was not examined
             return
         for cause in self.causes:
@@ -306,7 +327,10 @@ class CauseAnalysis:
     # -- the causes
 
     def _at(self, frame: Frame) -> Cause | None:
-        """Return the first cause whose line is in the function of this frame, or None."""
+        """Return the first cause whose line is in the same function as `frame`, or None.
+
+        If the function is unknown, the cause must have the same line.
+        """
         function = self._function(frame)
         return next(
             (one for one in self.causes if one.function == function and (function[1] or one.frame == frame)), None

@@ -1,4 +1,4 @@
-"""Turns the causes of a scenario's growth into culprits, and names the gauges without a cause. Pure."""
+"""Finds the culprits of a scenario's growth, and the gauges that rose without a culprit. Pure."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -21,8 +21,8 @@ def find_culprits(
 ) -> tuple[list[Culprit], list[Unattributed]]:
     """Return the culprits of one scenario's growth, and the gauges that rose without a culprit.
 
-    `name_line` returns the function of a line, and `adders` the lines that add to a container. `replay` is the command
-    that reproduces the growth.
+    `name_line` finds the function around a line, and `adders` finds the lines that add to a container. `replay` is the
+    command that reproduces the growth; each culprit has it.
     """
     case = CauseAnalysis(evidence, name_line, adders)
     case.solve()
@@ -33,7 +33,10 @@ def find_culprits(
 
 
 def ranked(found: Iterable[Culprit]) -> list[Culprit]:
-    """Return the culprits, sorted by confidence, and with equal confidence by bytes and objects; the largest first."""
+    """Return the culprits in order: those of highest confidence first, then those with the most bytes per cycle.
+
+    Culprits with equal bytes are sorted by objects per cycle.
+    """
     order = {"high": 0, "medium": 1, "low": 2}
     return sorted(
         found, key=lambda one: (order[one.confidence], -one.bytes_per_cycle, -one.objects_per_cycle, one.file)
@@ -70,18 +73,24 @@ def _culprit(cause: Cause, evidence: Evidence, name_line: LocationLookup, replay
 
 
 def confidence(proofs: set[str]) -> Confidence:
-    """Return the confidence in a cause: high with two or more kinds of evidence, medium with one, low with none."""
+    """Return the confidence in a cause, given its kinds of evidence.
+
+    It is high with two or more kinds, medium with one, and low with none.
+    """
     return "high" if len(proofs) > 1 else "medium" if proofs else "low"
 
 
 def _library(stack: Stack, name_line: LocationLookup) -> CodeLocation | None:
-    """Return the innermost line of a library, or of Python's, that the stack's responsible line called; or None."""
+    """Return the innermost line of a library or of Python that the responsible line of the stack called, or None."""
     inner = stack[: responsible_index(stack)] if stack else ()
     return next((name_line(frame) for frame in inner if role(frame[0]) in (Role.LIBRARY, Role.PYTHON)), None)
 
 
 def _started_by(cause: Cause, evidence: Evidence, name_line: LocationLookup) -> CodeLocation | None:
-    """For a cause in a library, return the program's own line that created the task which runs it; otherwise None."""
+    """Return MobiFai's line that created the task in which a cause runs, if the cause is in a library.
+
+    The result is None if the cause is not in a library, or if the line is unknown.
+    """
     if role(cause.frame[0]) is not Role.LIBRARY or not cause.stack:
         return None
     outermost = name_line(above_event_loop(cause.stack)[-1])
@@ -95,10 +104,10 @@ def _readable(stack: Stack) -> Sequence[Frame]:
 
 
 def _telling(gauges: dict[str, float]) -> list[tuple[str, float]]:
-    """Return (name, rise for each cycle) for the gauges to report. All of `gauges` rose without a culprit.
+    """Return those gauges that the report names as growing without a culprit, with their rise per cycle.
 
-    Gauges that count the objects of one type are left out, unless the number of all objects (`python.blocks`) is
-    without a culprit too.
+    `gauges` are all gauges that rose without a culprit. Gauges that count the objects of one type are left out, unless
+    `python.blocks`, the number of all objects, is among `gauges`.
     """
     types = [(name, rate) for name, rate in gauges.items() if name.startswith("types:")]
     others = [(name, rate) for name, rate in gauges.items() if not name.startswith("types:")]

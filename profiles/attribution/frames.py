@@ -1,8 +1,7 @@
-"""Finds the responsible line of a stack by the role of each file.
+"""Finds the responsible line of a stack: the line to blame for the memory that the stack allocated.
 
-Pure, except that it looks up where packages are installed.
-
-A stack is (file, line) pairs, the innermost call first, as tracemalloc and memray return them.
+The line is chosen by the role of each file on the stack, such as MobiFai's code, a library or the profiler. A stack is
+a tuple of (file, line) pairs, the innermost call first. Pure, except that it looks up where packages are installed.
 """
 
 import functools
@@ -25,14 +24,14 @@ class Role(StrEnum):
     OWN = "own"
     """The program under examination: the agent, planted leaks, and other scripts."""
     FOUNDATION = "foundation"
-    """The agent's bounded containers, and the hooks of plants. The code that calls them is responsible for memory."""
+    """The agent's bounded containers, and the hooks of planted leaks. Their callers are responsible for memory."""
     LIBRARY = "library"
     PYTHON = "python"
     TOOL = "tool"
     """The profiler."""
     WRAPPER = "wrapper"
-    """The profiler's wrappers around the functions that it records. They are on the stack of every recorded call, and
-    are never responsible."""
+    """The profiler's wrappers around functions whose calls it records. They are on the stack of every recorded call,
+    and are never responsible."""
 
 
 _MOBIFAI: Final = str(Path(mobifai.__file__).parent)
@@ -68,13 +67,21 @@ def role(file: str) -> Role:
 
 
 def above_event_loop(stack: Stack) -> Stack:
-    """Return the part of a stack that the event loop called, without the frames of the loop and of what started it."""
+    """Return the part of a stack above the event loop: the callback or coroutine, and the functions that it called.
+
+    The frames of the loop, and of the code that started the loop, are left out. If nothing would be left, the whole
+    stack is returned.
+    """
     below = next((index for index, (file, _) in enumerate(stack) if file.endswith(_LOOPS)), len(stack))
     return stack[:below] or stack
 
 
 def responsible_index(stack: Stack) -> int:
-    """Return the index of the responsible line: the innermost of the program, else of a library, else of the stack."""
+    """Return the index of the responsible line in a stack.
+
+    That is the innermost line of MobiFai's own code. If there is none, it is the innermost line of a library. If there
+    is none of these either, it is the innermost line of the stack, and the index is 0.
+    """
     for wanted in (Role.OWN, Role.LIBRARY):
         for index, (file, _) in enumerate(above_event_loop(stack)):
             if role(file) is wanted:
@@ -88,11 +95,14 @@ def responsible_frame(stack: Stack) -> Frame:
 
 
 def is_profiler_stack(stack: Stack) -> bool:
-    """Return whether the memory that this stack allocated belongs to the profiler: its own code is on the stack."""
+    """Return whether the memory that a stack allocated belongs to the profiler.
+
+    That is so if code of the profiler is on the stack. Its wrappers do not count, unless the stack has nothing else.
+    """
     return not without_wrappers(stack) or any(role(file) is Role.TOOL for file, _ in stack)
 
 
 def without_wrappers(stack: Stack) -> Stack:
-    """Return a stack without its innermost frames that are wrappers of the profiler around the recorded call."""
+    """Return a stack without its innermost frames, as far as these are the profiler's wrappers."""
     outer = next((index for index, (file, _) in enumerate(stack) if role(file) is not Role.WRAPPER), len(stack))
     return stack[outer:]

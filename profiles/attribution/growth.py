@@ -1,4 +1,4 @@
-"""Finds sites, containers and counts that rise from window to window, by soak's rules. Pure."""
+"""Finds allocation sites, containers and counts that rise from window to window, by soak's rules. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,27 +8,28 @@ from soak.gauges.gauge import Gauge, GaugeKind
 from soak.gauges.trend import convicted, judge
 
 ENTRIES: Final = Gauge("entries", GaugeKind.GROWTH, 5, 0.05)
-"""How the number of entries of one container is judged."""
+"""The rule for the number of entries of one container."""
 BLOCKS: Final = Gauge("objects", GaugeKind.GROWTH, 8, 0.08)
-"""How the number of blocks of one allocation site is judged."""
+"""The rule for the number of live memory blocks of one allocation site."""
 BYTES: Final = Gauge("bytes", GaugeKind.GROWTH, 1000, 8)
-"""How the bytes of one allocation site are judged, to find blocks that get larger."""
+"""The rule for the live bytes of one allocation site. It finds blocks that get larger."""
 COUNT: Final = Gauge("things", GaugeKind.REST)
-"""How counts are judged that must return to their base: descriptors, threads, rows."""
+"""The rule for counts that must return to their earlier value, such as descriptors, threads and rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rise:
-    """The amount of a steady rise: the average for each cycle, and the total."""
+    """The amount of a steady rise: the average per cycle, and the total over all windows."""
 
     per_cycle: float
     total: float
 
 
 def rise(cycles: Sequence[int], values: Sequence[float], gauge: Gauge) -> Rise | None:
-    """Return the rise of a gauge, or None if the rise is not steady enough for a leak.
+    """Return the rise of a series of values, or None if it does not rise steadily, as a leak does.
 
-    `cycles` are numbers of cycles in ascending order, and `values` the gauge's values after these numbers of cycles.
+    `cycles` are numbers of cycles in ascending order, and `values` the values after these numbers of cycles. `gauge` is
+    the rule by which the values are judged.
     """
     judgement = judge(list(zip(cycles, values, strict=True)), gauge)
     if not convicted(judgement, judgement):
@@ -37,22 +38,27 @@ def rise(cycles: Sequence[int], values: Sequence[float], gauge: Gauge) -> Rise |
 
 
 Rises: TypeAlias = dict[int, tuple[Rise | None, Rise | None]]
-"""For each id, the rise in blocks or entries, and the rise in bytes."""
+"""For each id of an allocation site, its rises in blocks and in bytes; for each id of a container, its rise in entries
+and None. A value that does not rise steadily has None.
+"""
 
 RawRows: TypeAlias = Sequence[Mapping[str, Any]]
-"""The sites or containers that `profiles.inside.tracing` returns."""
+"""Rows for allocation sites or containers, as `AllocationTracer.histories` or `examine` returns them, or from JSON."""
 
 
 def risen_sites(cycles: Sequence[int], rows: RawRows) -> Rises:
-    """Return the rises in blocks and in bytes, by site id, of the allocation sites whose live memory rises."""
+    """Return the rises, in blocks and in bytes, of those allocation sites in `rows` whose live memory rises.
+
+    `cycles` has the number of cycles at the end of each window.
+    """
     rises = {int(row["id"]): (rise(cycles, row["blocks"], BLOCKS), _larger(cycles, row["bytes"])) for row in rows}
     return {key: both for key, both in rises.items() if any(both)}
 
 
 def _larger(cycles: Sequence[int], sizes: Sequence[float]) -> Rise | None:
-    """Return the rise of the bytes that an allocation site keeps, or None.
+    """Return the rise of the bytes that an allocation site keeps, or None if they do not rise.
 
-    A steady rise counts. A rise in steps counts too: a list, for example, reserves room for many elements at a time.
+    A rise may be steady or in steps: a list, for example, reserves room for many elements at a time.
     """
     steady = rise(cycles, sizes, BYTES)
     if steady is not None:
@@ -63,12 +69,15 @@ def _larger(cycles: Sequence[int], sizes: Sequence[float]) -> Rise | None:
 
 
 def risen_containers(cycles: Sequence[int], rows: RawRows) -> Rises:
-    """Return the rise of the number of entries, by container id, of the containers that get longer."""
+    """Return the rise in entries of those containers in `rows` that get longer.
+
+    `cycles` has the number of cycles at the end of each window.
+    """
     rises = {int(row["id"]): rise(cycles, row["points"], ENTRIES) for row in rows}
     return {key: (longer, None) for key, longer in rises.items() if longer is not None}
 
 
 def largest(found: Rises, most: int) -> list[int]:
-    """Return the ids of the sites or containers with the largest rises in total, at most `most` of them."""
+    """Return the ids of the at most `most` sites or containers with the largest total rise, the largest first."""
     totals = {key: max(one.total for one in rises if one) for key, rises in found.items()}
     return sorted(totals, key=lambda key: -totals[key])[:most]

@@ -1,4 +1,4 @@
-"""Looks up functions, and lines that add to a container, in source files. Owns a bounded cache of parsed files."""
+"""Finds functions, and lines that add to a container, in source files. Keeps a bounded cache of parsed files."""
 
 import ast
 import functools
@@ -13,25 +13,31 @@ MOST_BYTES = 4 << 20
 
 
 def locate(frame: Frame) -> CodeLocation:
-    """Return the location of a line, with the qualified name of its innermost function if there is source."""
+    """Return the location of a line, with the qualified name of the innermost function around it.
+
+    The name is empty if the file can't be parsed, or if the line is in no function.
+    """
     file, line = frame
     inside = [span for span in _functions(file) if span[0] <= line <= span[1]]
     return CodeLocation(file, line, max(inside, default=(0, 0, ""))[2])
 
 
 def function(frame: Frame) -> tuple[str, str]:
-    """Return the file and the function's qualified name for a line. They stay the same when lines move."""
+    """Return the file of a line, and the qualified name of the function around it.
+
+    Unlike a line number, this pair stays the same if lines are added above.
+    """
     return frame[0], locate(frame).function
 
 
 INSERTING_METHODS: Final = frozenset(
     {"add", "append", "appendleft", "extend", "insert", "put_nowait", "setdefault", "update"}
 )
-"""Methods that add to a container."""
+"""Names of methods that add to a container."""
 
 
 def insertion_lines(file: str, attribute: str) -> list[int]:
-    """Return the numbers of a file's lines that add to a container whose attribute or variable is named `attribute`."""
+    """Return the numbers of the lines of a file that add to the container in a variable or attribute `attribute`."""
     nodes = (node for node in ast.walk(_tree(file)) if isinstance(node, ast.expr | ast.stmt))
     return sorted({node.lineno for node in nodes if _adds(node, attribute)})
 
@@ -53,13 +59,16 @@ def _is_named(node: ast.AST, name: str) -> bool:
 
 @functools.lru_cache(maxsize=512)
 def _functions(file: str) -> tuple[tuple[int, int, str], ...]:
-    """Return (first line, last line, qualified name) of each function. A nested function follows the one around it."""
+    """Return (first line, last line, qualified name) for each function of a file.
+
+    A nested function comes after the function that contains it.
+    """
     return tuple(_spans(_tree(file), ""))
 
 
 @functools.lru_cache(maxsize=64)
 def _tree(file: str) -> ast.Module:
-    """Return the syntax tree of a file, or an empty one if there is no source."""
+    """Return the syntax tree of a file, or an empty one if the file can't be read or parsed, or is too large."""
     try:
         source = Path(file)
         return ast.parse(source.read_bytes()) if source.stat().st_size <= MOST_BYTES else ast.Module([], [])

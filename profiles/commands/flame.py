@@ -49,7 +49,7 @@ def flame(seconds: float, out: Path, native: bool, kept: bool, state_dir: Path) 
 
 
 def _shown(took: window.TracedWindow, *, kept: bool) -> str:
-    """Return what the flame graph shows: the memory at the peak, or with `kept` the memory not freed by the end."""
+    """Return a description of the flame graph: it shows the memory at its peak, or with `kept` what was not freed."""
     seconds = f"{took.seconds:.3g} s"
     early = " (interrupted)" if took.interrupted else ""
     if kept:

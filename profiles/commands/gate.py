@@ -81,7 +81,7 @@ def gate(context: click.Context, /, **params: Any) -> int:
 
 
 def _against(params: Mapping[str, Any], plan: SoakPlan) -> RevisionBase | StoredBase:
-    """Return the base that the options name, a revision or stored figures. Raises MobiFaiError."""
+    """Return the base that the parsed options `params` name: a revision or stored figures. Raises MobiFaiError."""
     choice = CandidateChoice(params["choice"]) if params["choice"] else None
     if params["revision"] is not None:
         return RevisionBase(params["revision"], choice)
@@ -90,7 +90,11 @@ def _against(params: Mapping[str, Any], plan: SoakPlan) -> RevisionBase | Stored
 
 @dataclass(frozen=True)
 class _GateOptions:
-    """The parsed options. `where` names the file of accepted growth, `replay` is the command that repeats the run."""
+    """The parsed options of `mobifai profile gate`.
+
+    `against` is the base. `accepted` has the entries of accepted growth, and `where` names their file. `culprits` says
+    whether lines are named if memory grows. `replay` is the command that repeats the run.
+    """
 
     plan: SoakPlan
     against: RevisionBase | StoredBase
@@ -102,9 +106,10 @@ class _GateOptions:
 
 
 def _gated(options: _GateOptions, save: Callable[[GateReport], None]) -> GateReport:
-    """Prepare the base and the candidate, run the gate, and return its report. With --update, store the figures.
+    """Prepare the base and the candidate, run the gate, and return its report.
 
-    `save` is called with the report so far during the run.
+    With --update, the candidate's figures are stored if the run was clean. `save` is called with the report so far
+    during the run.
     """
     plan, against, replay = options.plan, options.against, options.replay
     if (early := _not_to_be_run(options)) is not None:
@@ -148,9 +153,9 @@ def _gated(options: _GateOptions, save: Callable[[GateReport], None]) -> GateRep
 def _inconclusive(
     plan: SoakPlan, against: RevisionBase | StoredBase, why: str, replay: str, *, fits: bool = True
 ) -> GateReport:
-    """Return the report of a gate that did not run, with the verdict `inconclusive` for the reason `why`.
+    """Return the report of a gate that does not run, with the verdict `inconclusive` for the reason `why`.
 
-    `fits` is false if no stored figures fit this environment and workload.
+    `fits` is false if the base is a file that has no figures for this environment and workload.
     """
     report = msgspec.structs.replace(
         _without_a_run(plan, against, "inconclusive", replay), unjudged=[Unjudged(EVERYTHING, why)], fits=fits
@@ -159,7 +164,7 @@ def _inconclusive(
 
 
 def _not_to_be_run(options: _GateOptions) -> GateReport | None:
-    """Return the final report, with the reason, if the gate can't reach a verdict and need not run; otherwise None."""
+    """Return None if the gate has to run. If it could not reach a verdict, return the final report with the reason."""
     plan, against, replay = options.plan, options.against, options.replay
     if against.misfit:
         return _inconclusive(plan, against, against.misfit, replay, fits=False)
@@ -171,7 +176,7 @@ def _not_to_be_run(options: _GateOptions) -> GateReport | None:
 
 
 def _same_sides(plan: SoakPlan, against: RevisionBase | StoredBase, replay: str) -> GateReport:
-    """Return the report of a gate that did not run because both sides are the same."""
+    """Return the report of a gate that does not run because base and candidate are the same."""
     report = _inconclusive(plan, against, SAME_SIDES, replay)
     return msgspec.structs.replace(report, next_steps=other_sides(report, plan, against.other_base()))
 
@@ -191,9 +196,10 @@ def _with_verdict(report: GateReport, how: EarlyVerdict, note: str) -> GateRepor
 
 
 def _accepted(file: Path | None) -> tuple[list[AcceptedGrowth], str]:
-    """Return the entries of the file of accepted growth, and its name. Raises AcceptedError.
+    """Return the entries of the file of accepted growth, and the file's name.
 
-    If `file` is None, the file `ACCEPTED` is read if it exists.
+    If `file` is None, `profiles/accepted.toml` is read. If that file does not exist, there are no entries and no name.
+    Raises AcceptedError if the file can't be read or is invalid.
     """
     if file is None and not ACCEPTED.exists():
         return [], ""

@@ -62,7 +62,11 @@ def run(context: click.Context, /, **params: Any) -> int:
 
 
 def request_from(params: Mapping[str, Any], own: tuple[str, ...] = ()) -> InvestigationRequest:
-    """Build the request from parsed options. If they name no scenario, use `own`, or all workloads if that is empty."""
+    """Return the request of an investigation from the parsed options `params` of `mobifai profile run`.
+
+    If the options name no scenario, the request has the scenarios `own`, or if there are none, all of soak's scenarios
+    except `limits`.
+    """
     return InvestigationRequest(plan_of(params, own), params["dose"], params["memray"], process=params["process"])
 
 

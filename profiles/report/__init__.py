@@ -1,1 +1,1 @@
-"""Reports of `mobifai profile run` and `attach`: text, HTML, Markdown and JSON. Draws no conclusions."""
+"""Writes the reports of `mobifai profile run` and `attach` as text, HTML, Markdown and JSON. Draws no conclusions."""

@@ -1,4 +1,7 @@
-"""The directory of a report of `mobifai profile run` or `attach`. One with another command's report is refused."""
+"""The directory with the report of `mobifai profile run` or `attach`.
+
+A directory that has another command's report is refused, so that its files are not replaced.
+"""
 
 from contextlib import suppress
 from pathlib import Path
@@ -14,11 +17,14 @@ from soak.report.files import ReportError, make_directory, plain_values, reason,
 ADVICE = "name an empty or new directory with --report"
 NAME_ANOTHER = "name the directory of a `mobifai profile` report (its --report DIR), or its report.json"
 OTHERS = ("report.html", "junit.xml", "samples.jsonl")
-"""Files that belong to other reports if there is no report.json. A soak run in progress has samples.jsonl."""
+"""Files that show, if there is no report.json beside them, that the directory is another command's."""
 
 
 class ProfileDirectory:
-    """The directory of a report: a new one, one without reports, or that of an earlier `mobifai profile`."""
+    """The directory to which `mobifai profile run` or `attach` writes its report.
+
+    It may be new, without a report, or have the report of an earlier run.
+    """
 
     def __init__(self, path: Path) -> None:
         """Create the directory, or accept an existing one. Raises ReportError if it has another command's report."""
@@ -57,7 +63,10 @@ class ProfileDirectory:
 
 
 def read_profile(path: Path) -> ProfileReport:
-    """Return the report in `path`, a directory or a report.json. Raises ReportError if there is none."""
+    """Return the report of `mobifai profile` in `path`, a directory or a report.json.
+
+    Raises ReportError if there is none, or if it can't be read.
+    """
     try:
         file = path / "report.json" if path.is_dir() else path
     except OSError:
@@ -88,9 +97,10 @@ def _is_soak(data: bytes) -> bool:
 
 
 def encoded(report: ProfileReport) -> bytes:
-    r"""Return a report as JSON, which `read_profile` reads.
+    r"""Return a report as JSON, in the format that `read_profile` reads.
 
-    JSON has neither NaN nor infinity: both are written as 0. Bytes that are not valid UTF-8 are written as `\udc80`.
+    JSON has neither NaN nor infinity, so both are written as 0. A byte that is not valid UTF-8, such as 0x80 in a file
+    name, is written as `\udc80`.
     """
     clean = plain_values(msgspec.to_builtins(report))
     return msgspec.json.format(msgspec.json.encode(clean), indent=1) + b"\n"

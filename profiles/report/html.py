@@ -1,6 +1,6 @@
-"""report.html: a self-contained page, with the source lines of culprits where the source exists.
+"""Makes report.html, the self-contained page of a profile report, with the source lines of culprits if they exist.
 
-This module has the content. Style, tables and escaping come from soak's page.
+This module has the contents of the page. Style, tables and escaping are those of soak's page.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -46,7 +46,10 @@ pre mark{background:transparent;color:var(--bad);font-weight:700}
 
 
 def page(report: ProfileReport) -> str:
-    """Return report.html for a report: valid UTF-8 whatever names contain. Reads source files of culprits if it can."""
+    """Return the HTML page of a report, in which every text can be encoded as UTF-8.
+
+    Reads the source files of culprits, as far as they exist.
+    """
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
@@ -133,7 +136,7 @@ def _facts(culprit: Culprit) -> Markup:
 
 
 def source(file: str, line: int) -> Markup | None:
-    """Return line `line` of a source file, marked, with the lines around it; None if there is no source."""
+    """Return HTML with line `line` of a source file, marked, and the lines around it; None if there is no such line."""
     lines = _source_lines(file)
     first = max(1, line - AROUND)
     shown = [_source_line(at, text, at == line) for at, text in enumerate(lines[first - 1 : line + AROUND], first)]
@@ -141,7 +144,10 @@ def source(file: str, line: int) -> Markup | None:
 
 
 def _source_lines(file: str) -> list[str]:
-    """Return the lines of a file as Python counts them (a form feed ends no line); [] for special and huge files."""
+    """Return the lines of a source file, or [] if it can't be read, is not a regular file, or is very large.
+
+    Lines end only at a newline, as in Python's line numbers, not at a form feed.
+    """
     try:
         path = Path(file)
         readable = path.is_file() and path.stat().st_size <= MOST_SOURCE
@@ -163,7 +169,10 @@ def _listed(lines: Sequence[str]) -> Markup | None:
 
 
 def _places(title: str, places: Sequence[CodeLocation]) -> Markup | None:
-    """Return a collapsed list of code locations, or None for a single one, which the culprit's card states anyway."""
+    """Return a collapsed list of code locations with a title, or None if there are fewer than two.
+
+    The culprit's other facts already show a single location.
+    """
     if len(places) < 2:
         return None
     items = [tag("li", location_text(one), title=one.file) for one in places[:MOST_NOTES]]
@@ -209,7 +218,7 @@ def _environment(report: ProfileReport) -> Markup:
 
 
 def _value(value: object) -> str:
-    """Return a value of the report's environment, which may be a list or a mapping, as text."""
+    """Return a value from the environment of a report as text. The value may be a list or a mapping."""
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {_value(one)}" for name, one in list(value.items())[:MOST_VALUES])
     if isinstance(value, list | tuple):

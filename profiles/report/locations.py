@@ -1,6 +1,6 @@
-"""Formats locations in code, in the short form that editors recognise, and rates of growth.
+"""Formats locations in code as `file:line`, which editors recognise, and the growth of culprits.
 
-Looks up the current directory.
+Paths are relative to the current directory, which is looked up for each one.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ _LIBRARIES = ("/site-packages/", "/dist-packages/")
 
 
 def short_path(file: str) -> str:
-    """Return a path relative to the current directory or to `site-packages`, if it is below one of them."""
+    """Return a path relative to `site-packages` or the current directory if it is below one; otherwise unchanged."""
     for part in _LIBRARIES:
         if part in file:
             return file.rpartition(part)[2]
@@ -26,7 +26,7 @@ def location_text(place: CodeLocation) -> str:
 
 
 def rate_text(culprit: Culprit) -> str:
-    """Return a text with the growth of a culprit per cycle (or per window), and in 24 hours."""
+    """Return the growth of a culprit as text: per cycle (or per window) and in 24 hours."""
     parts, step = [], step_of(culprit.scenario)
     if culprit.bytes_per_cycle:
         parts.append(f"{rate(culprit.bytes_per_cycle, 'bytes')} a {step}")

@@ -1,4 +1,4 @@
-"""A report as Markdown and as annotations, for GitHub. Pure."""
+"""Formats a profile report for GitHub: as Markdown, and as annotations of source lines. Pure."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -20,7 +20,7 @@ from soak.report.github import Level, annotation
 from soak.report.text import markdown_text
 
 MOST_ROWS: Final = 20
-"""Maximum number of culprits, and of rows of each kind, on the page. report.json has all."""
+"""Maximum number of culprits, and of other entries of each kind, in the Markdown. report.json has all."""
 
 
 def markdown(report: ProfileReport) -> str:
@@ -43,7 +43,7 @@ def _row(one: Culprit) -> str:
 
 
 def _sentences(report: ProfileReport) -> Iterator[str]:
-    """Yield everything in the report except culprits and next steps, as sentences."""
+    """Yield the rest of the report, without culprits and next steps, as sentences."""
     for one in report.unattributed[:MOST_ROWS]:
         grows = f"{rate(one.per_cycle, one.unit)} a {step_of(one.scenario)}"
         yield f"? unattributed: {one.name} in {one.scenario}, {grows}: {one.why}"
@@ -55,7 +55,7 @@ def _sentences(report: ProfileReport) -> Iterator[str]:
 
 
 def annotations(report: ProfileReport) -> Iterator[str]:
-    """Yield GitHub workflow commands that annotate the culprits' lines, and state a verdict other than `clean`."""
+    """Yield GitHub workflow commands: an annotation for each culprit's line, and for a verdict other than `clean`."""
     for one in report.culprits[:MOST_ROWS]:
         message = f"held by {one.retained_by or NOBODY}; {rate_text(one)}; {one.replay}".removesuffix("; ")
         yield annotation("error", f"{one.what or one.kind} grows", message, short_path(one.file), one.line)

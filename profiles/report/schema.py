@@ -1,4 +1,4 @@
-"""JSON schemas of the reports of `mobifai profile`, and the check of a report's schema version.
+"""Makes the JSON schemas of the reports of `mobifai profile`, and checks the schema version when a report is read.
 
 python -m profiles.report.schema docs/schemas      # write the schemas
 """
@@ -17,19 +17,20 @@ T = TypeVar("T")
 
 
 class OtherSchemaVersion(ReportError):
-    """The report is of the expected kind, but has another schema version than this MobiFai reads."""
+    """The report is of the expected kind, but its schema version is not the one that this MobiFai reads."""
 
 
 class _Versioned(msgspec.Struct):
-    """The field with the schema version, for reading it without the rest of a report. None in the oldest reports."""
+    """Reads the schema version of a report without the rest of it. The oldest reports have none."""
 
     schema_version: int | None = None
 
 
 def decoded(file: Path, data: bytes, form: type[T], version: int) -> T:
-    """Return the report, of the type `form`, that is encoded in `data`, the contents of `file`.
+    """Return the report, of the type `form`, that is encoded as JSON in `data`.
 
-    Raises OtherSchemaVersion, and what `msgspec.json.decode` raises.
+    `file` is the file with these contents, for error messages. `version` is the schema version that is accepted. Raises
+    OtherSchemaVersion for another version, and the errors of `msgspec.json.decode` for other contents.
     """
     found = msgspec.json.decode(data, type=_Versioned).schema_version
     if found is not None and found != version and _has_required_fields(data, form):
@@ -41,7 +42,7 @@ def decoded(file: Path, data: bytes, form: type[T], version: int) -> T:
 
 
 def _has_required_fields(data: bytes, form: type) -> bool:
-    """Return whether a JSON object has all required fields of the type `form`, whatever its schema version."""
+    """Return whether a JSON object has all fields that the struct `form` requires, whatever the schema version."""
     required = {one.encode_name for one in msgspec.structs.fields(form) if one.required}
     return required <= {*msgspec.json.decode(data, type=dict[str, msgspec.Raw])}
 
@@ -54,7 +55,7 @@ def _other(file: Path, version: int, found: str) -> OtherSchemaVersion:
 
 
 def schemas() -> Mapping[str, dict[str, Any]]:
-    """Return the schemas of all JSON documents that `mobifai profile` writes, by file name of the schema."""
+    """Return the JSON schemas of all documents that `mobifai profile` writes, by the schema's file name."""
     from profiles.comparison import ProfileComparison  # noqa: PLC0415 - these write reports themselves
     from profiles.gate.results import GateReport  # noqa: PLC0415
     from profiles.heap_results import HeapReport  # noqa: PLC0415

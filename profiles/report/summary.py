@@ -1,4 +1,4 @@
-"""A profile report as text for the terminal: culprits, what holds memory, and how to reproduce the growth. Pure."""
+"""Formats a profile report as text for the terminal: culprits, what holds memory, and the next commands. Pure."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -49,13 +49,16 @@ MOST_CULPRITS = 20
 MOST_LINES = 8
 MOST_PLACES = 4
 NOBODY = "an unknown object"
-"""Stands for the holder of memory to which no path leads."""
+"""Shown in place of the path if it is unknown what holds the memory."""
 
 StyledLine = tuple[str, str]
 
 
 def summary(report: ProfileReport, place: Path | None = None) -> Text:
-    """Return the report for a terminal. Lines are not wrapped or cut, so that commands can be copied."""
+    """Return the report as styled text for a terminal. `place` is the path of the HTML page to name, if any.
+
+    Lines are neither wrapped nor cut, so that commands can be copied.
+    """
     text = Text(no_wrap=True, overflow="ignore")
     for line, style in _lines(report, place):
         text.append(one_line(line) + "\n", style)
@@ -77,13 +80,16 @@ def headline(report: ProfileReport) -> str:
 
 
 def _where(report: ProfileReport) -> str:
-    """Return the judged scenarios as an addition to the headline, because a clean report is about these alone."""
+    """Return the text that names the judged scenarios in the headline, because `clean` applies only to them.
+
+    It is empty for `attach`.
+    """
     names = [one.scenario for one in report.scenarios]
     return f" in {', '.join(names)}" if names and report.mode != "attach" else ""
 
 
 def _because(report: ProfileReport) -> str:
-    """Return the first reason why there is no verdict, or an empty text if there is a verdict."""
+    """Return the first reason why the verdict is `inconclusive`, or an empty text for another verdict."""
     if report.verdict != "inconclusive":
         return ""
     missed = [one for one in report.soak_findings if one.state == "not_reproduced"]
@@ -99,7 +105,7 @@ def looked_at(report: ProfileReport) -> str:
 
 
 def parts(report: ProfileReport) -> list[str]:
-    """Return a line for each judged scenario, with the number of its cycles and windows."""
+    """Return a line for each judged scenario, with its number of cycles and windows."""
     return [_part(one, report) for one in report.scenarios if one.state == "judged"]
 
 
@@ -130,7 +136,7 @@ def identity(of: Product) -> str:
 
 
 def facts(culprit: Culprit) -> list[tuple[str, str]]:
-    """Return the known facts about a culprit, as (name, text)."""
+    """Return the known facts about a culprit, as pairs of name and text, such as `("held by", "module ...")`."""
     known = [
         ("held by", culprit.retained_by or NOBODY),
         ("grows by", rate_text(culprit)),
@@ -145,9 +151,9 @@ def facts(culprit: Culprit) -> list[tuple[str, str]]:
 
 
 def scaling(culprit: Culprit) -> str:
-    """Return, from the dose test, which actions of a phone a culprit grows with, and with which it does not grow.
+    """Return as text with which actions of a phone the culprit grows, and with which it does not, by the dose test.
 
-    For example `terminal: with 5, 10, 20 ... it kept ...; not with connect`.
+    For example `terminal: with 5, 10, 20 terminals it kept 5, 10, 20 objects more; not with connect`.
     """
     scales = [_dosed(one) for one in culprit.scales if one.scales] or [culprit.scales_with]
     others = ", ".join(one.primitive for one in culprit.scales if not one.scales)
@@ -158,7 +164,7 @@ def scaling(culprit: Culprit) -> str:
 
 
 def overhead(cost: Overhead) -> str:
-    """Return the measured cost of the examination for the examined process."""
+    """Return as text what the examination cost the examined process, such as its memory and the longest pause."""
     parts = [f"the examination took {duration(cost.seconds)}, and its traces at most {byte_count(cost.peak_bytes)}"]
     if cost.longest_pause_s is not None:
         blocked = f"it blocked the event loop for {number(1000 * cost.longest_pause_s)} ms at most"
@@ -169,14 +175,17 @@ def overhead(cost: Overhead) -> str:
 
 
 def _left_over(size: int, objects: int) -> str:
-    """Return what an examination left in use in the process, such as `263 KB more and 12 objects fewer are in use`."""
+    """Return as text what an examination left in the process: `263 KB more and 12 objects fewer are in use`.
+
+    `size` is in bytes. Both numbers may be negative.
+    """
     of_heap = f"{byte_count(abs(size))} {'less' if size < 0 else 'more'}"
     of_objects = f"{count(abs(objects), 'object')} {'fewer' if objects < 0 else 'more'}"
     return f"{of_heap} and {of_objects} are in use"
 
 
 def asked(report: ProfileReport) -> str:
-    """Return the settings with which the run of a report was requested, as text."""
+    """Return the settings of the run of a report as text."""
     settings = report.settings
     if report.mode == "attach":
         return f"{duration(settings.seconds)} in the agent of {settings.state_dir}"
