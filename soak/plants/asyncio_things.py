@@ -43,7 +43,7 @@ class TimerNeverCancelled(LeakPlant, on=LifecycleEvent.TERMINAL):
     """
 
     def on_event(self, _: PlantEvent) -> None:
-        """Start a timer without keeping its handle."""
+        """Start a timer, and do not keep its handle."""
         asyncio.get_running_loop().call_later(DAY_SECONDS, self.store.remove, _Held(self))  # leak
 
     def leaked(self) -> int:

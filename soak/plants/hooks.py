@@ -1,7 +1,7 @@
 """Subscribes plants to the lifecycle events of a running agent or keeper.
 
 A plant is called after the process has handled the event, and an exception of the plant is only logged. The modules of
-agent and keeper are imported on use, so that neither process loads those of the other.
+the agent and of the keeper are imported when they are needed, so that neither process loads those of the other.
 """
 
 import itertools
@@ -24,7 +24,7 @@ Call = Callable[[str, Any], None]
 
 
 def listen(process: Any, kind: LifecycleEvent, on_event: OnEvent) -> None:
-    """Call `on_event` for each future event of a `kind`. Several callbacks can listen to the same kind.
+    """Call `on_event` for each future event of the kind `kind`. Several callbacks can listen to the same kind.
 
     `process` is the Agent, or the Keeper for an event of the keeper.
     """

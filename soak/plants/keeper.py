@@ -36,7 +36,7 @@ class ShellTable(LeakPlant, on=LifecycleEvent.SHELL):
 
 
 class ShellKept(LeakPlant, on=LifecycleEvent.SHELL_CLOSED):
-    """For each closed shell, a list in the keeper keeps the Shell object, with its label."""
+    """For each closed shell, a list in the keeper keeps the HeldShell object, with its label."""
 
     def on_event(self, event: PlantEvent) -> None:
         """Keep the object of the closed shell."""
@@ -77,7 +77,7 @@ class NativeBytesInKeeper(LeakPlant, on=LifecycleEvent.SHELL):
         self.bytes += 64
 
     def leaked(self) -> int:
-        """Return the allocated bytes."""
+        """Return the number of allocated bytes."""
         return self.bytes
 
 

@@ -22,7 +22,7 @@ class SixteenNativeBytes(LeakPlant, on=LifecycleEvent.TERMINAL):
         self.bytes += 16
 
     def leaked(self) -> int:
-        """Return the allocated bytes."""
+        """Return the number of allocated bytes."""
         return self.bytes
 
 
@@ -53,7 +53,7 @@ class ReferenceTooMany(LeakPlant, on=LifecycleEvent.TERMINAL):
         self.bytes += len(text)
 
     def leaked(self) -> int:
-        """Return the total length of the texts."""
+        """Return the total length of the texts in bytes."""
         return self.bytes
 
 

@@ -70,7 +70,7 @@ class PlantEvent:
     """One occurrence of a lifecycle event.
 
     `number` counts the events of one plant, from 1. `key` is the id of the phone or terminal, or empty. `thing` is the
-    object that the event is about: a Terminal, the keeper's Shell, a running conversation, an error, or None.
+    object that the event is about: a Terminal, the keeper's HeldShell, a running conversation, an error, or None.
     """
 
     number: int
@@ -79,7 +79,8 @@ class PlantEvent:
 
 
 class LeakPlant(ABC):
-    """A plant inside the process under test. Its docstring is its summary: what it leaks, how, and how much.
+    """A plant inside the process under test. The docstring of a plant's class is its summary: what it leaks, and how
+    much.
 
     `on_event` must not block, and everything that it creates must end with the process. Most plants leak by appending
     to `store`.
@@ -95,7 +96,7 @@ class LeakPlant(ABC):
     def __init_subclass__(
         cls, on: LifecycleEvent | None = None, culprit: str = "on_event", name: str = "", **more: Any
     ) -> None:
-        """Describe a plant: `on` is the event that it follows, `culprit` the method that leaks.
+        """Set the attributes of a plant's class: `on` is the event that it follows, `culprit` the method that leaks.
 
         `name` replaces the name that is derived from the class. A class without `on` is a base class.
         """
@@ -119,16 +120,16 @@ class LeakPlant(ABC):
 
 
 class DecoyPlant(LeakPlant):
-    """A plant that must not be reported: it stops growing after about 64 events."""
+    """A plant that must not be reported: if it grows at all, it stops after at most about 64 events."""
 
     decoy = True
 
 
 @dataclass(frozen=True, slots=True)
 class Plant:
-    """The description of one plant. `culprit` is the qualified name of the function that leaks; a decoy has none.
+    """The description of one plant. `culprit` is the qualified name of the function that leaks, and empty for a decoy.
 
-    `install` creates the plant inside a process and calls it at every `on` event from then on.
+    `install` creates the plant inside a process. From then on, the plant is called at every event of the kind `on`.
     """
 
     name: str

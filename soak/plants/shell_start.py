@@ -1,6 +1,6 @@
 """Plants in the start of a shell: before and after the fork, in the process that starts the shell.
 
-They replace ptyprocess's start function by a wrapper that leaks and also calls the original.
+Each plant replaces `PtyProcess.spawn` of ptyprocess by a wrapper that leaks and also calls the original.
 """
 
 import ctypes

@@ -1,5 +1,6 @@
-"""Provocations that fill the assistant's limits with a scripted model. Limits on the replies of a real model are filled
-elsewhere (`one_process`).
+"""Provocations that fill the assistant's limits with a scripted model.
+
+`one_process` fills the limits on the replies of a real model.
 """
 
 import asyncio
@@ -31,8 +32,8 @@ PAUSE: dict[str, object] = {"type": "delay", "ms": 0}
 
 
 async def busy_model(env: ProvocationEnvironment) -> None:
-    """Hold conversations that fill the limits on their number, turns, actions, typed characters, screens, tokens and
-    the audit log.
+    """Hold conversations until the limits on conversations, turns, actions, typed characters, screens, history, tokens
+    and the audit log are full.
     """
     phone = await _phone(env)
     uuid = await env.tabs.open(phone)
@@ -41,8 +42,9 @@ async def busy_model(env: ProvocationEnvironment) -> None:
 
 
 async def long_stories(env: ProvocationEnvironment) -> None:
-    """Hold conversations in one terminal more than the agent remembers conversations of. One of them has a thousand
-    short events.
+    """Hold conversations in one more terminal than the agent keeps newest conversations of.
+
+    One of the conversations has a thousand short events.
     """
     phone = await _phone(env)
     uuids = [await env.tabs.open(phone) for _ in range(ASSISTANT_STORIES.value + 1)]

@@ -13,7 +13,10 @@ SCENARIO = "limits"
 
 
 def explained(bounds: Iterable[BoundResult], scenarios: Collection[str]) -> list[BoundResult]:
-    """Return the results of limits, each with the explanation `why`. `scenarios` are the scenarios that have run."""
+    """Return `bounds`, each with an explanation (`why`) of what filled the limit, or why nothing did.
+
+    `scenarios` are the scenarios that have run.
+    """
     by = {limit: one.name for one in provocations() for limit in one.fills} if SCENARIO in scenarios else {}
     return [msgspec.structs.replace(one, why=_why(one, by.get(one.name), scenarios)) for one in bounds]
 

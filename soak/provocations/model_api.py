@@ -1,5 +1,6 @@
-"""A server for a small part of the Messages API. Its answers are huge, or are never sent. Owns its socket within a
-scope.
+"""A server that imitates a small part of Anthropic's Messages API. Its answers are huge, or are never sent.
+
+Owns its socket within a scope.
 """
 
 import asyncio
@@ -20,7 +21,10 @@ COMMENT = b": " + b"x" * 1000 + b"\n\n"
 
 
 class Form(Enum):
-    """The form of a reply: one answer, a single endless line, or only comments."""
+    """The form of a reply.
+
+    ANSWER: one long answer. LINE: a single line that does not end. COMMENTS: only comments, which readers ignore.
+    """
 
     ANSWER = auto()
     LINE = auto()
@@ -28,7 +32,7 @@ class Form(Enum):
 
 
 class ModelApi:
-    """The server. `answer_bytes` is the length of each answer that it sends, and `form` the form of the answers."""
+    """The server. `answer_bytes` is the length of each reply that it sends, and `form` the form of the replies."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -64,7 +68,7 @@ class ModelApi:
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator["ModelApi"]:
-        """Listen on a free port within the scope. Set `url` to its address."""
+        """Listen on a free port within the scope, and set `url` to the address of the server."""
         application = web.Application()
         application.router.add_post("/v1/messages", self._answer)
         runner = web.AppRunner(application, shutdown_timeout=0.1)

@@ -39,8 +39,9 @@ retries = 0
 "log.line" = 160
 "log.kinds" = 4
 """
-"""The agent's settings, with the lowest values at which the limits still have their effect. Filling the default ones
-would take hours.
+"""The agent's settings, with the lowest values at which these limits still have their effect.
+
+Filling the default values would take hours.
 """
 
 STAYS = "/bin/sh -c 'trap \"\" HUP; exec sleep 3600'"

@@ -41,7 +41,10 @@ FIRST_TURN = [{"type": "delay", "ms": 300}, LOOK]
 LONG_TURN = [*[{"type": "message", "text": "😀" * 4000}] * 28, LOOK]
 """An answer of the model with messages of 16,000 bytes each. Together they are smaller than a conversation may be."""
 BUSY_TURN = [*[{"type": "message", "text": "and so on"}] * 48, LOOK]
-"""An answer of the model with many short messages. Given in all remaining turns, it makes more than 256 messages."""
+"""An answer of the model with many short messages.
+
+If the model gives this answer in all remaining turns, it sends more than 256 messages.
+"""
 
 LETTERS, TOO_MANY_LETTERS = 360, 400
 """Numbers of three-byte letters in each key combination. With LETTERS, all combinations fit in one message; with
@@ -80,7 +83,10 @@ async def gone(env: ProvocationEnvironment, phone: Phone) -> None:
 
 
 async def refused(env: ProvocationEnvironment, limit: str, before: int) -> None:
-    """Wait until `refusals` of the limit `limit` is larger than `before`. Raises PhoneError."""
+    """Wait until the limit `limit` has refused or dropped more than `before`, an earlier result of `refusals`.
+
+    Raises PhoneError.
+    """
 
     def is_so(status: visits.Status) -> bool:
         return any(one["refused"] + one["evicted"] > before for one in status["bounds"] if one["name"] == limit)
@@ -89,7 +95,7 @@ async def refused(env: ProvocationEnvironment, limit: str, before: int) -> None:
 
 
 async def refusals(env: ProvocationEnvironment, limit: str) -> int:
-    """Return the amount that a limit has refused or dropped so far."""
+    """Return the amount that the limit `limit` has refused or dropped so far."""
     entry = (await env.bounds())[limit]
     return int(entry["refused"]) + int(entry["evicted"])
 
@@ -221,7 +227,7 @@ async def early_candidates(env: ProvocationEnvironment) -> None:
 
 
 def candidate(number: int) -> dict[str, object]:
-    """Return an ICE candidate at the discard port. No two numbers have the same candidate."""
+    """Return an ICE candidate at the discard port. It differs for each `number`."""
     line = f"candidate:{number} 1 udp {2122260223 - number} 10.64.0.1 9 typ host"
     return {"candidate": line, "sdpMid": "0", "sdpMLineIndex": 0}
 
@@ -248,7 +254,7 @@ async def before_the_first(env: ProvocationEnvironment) -> None:
 
 
 async def phones_of_years(env: ProvocationEnvironment) -> None:
-    """Pair as many phones by link as the agent stores, and revoke more phones than it remembers as revoked."""
+    """Pair as many phones by link as the agent stores, and revoke so many that it forgets that some were revoked."""
     for _ in range(E2E_LINKS.value + 1):
         await env.context.target.ask("pair")
     numbers = await _pin_phones(env)

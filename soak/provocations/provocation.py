@@ -42,7 +42,7 @@ class ProvocationEnvironment:
         return self.context.target.relay_url
 
     async def bounds(self) -> dict[str, dict[str, Any]]:
-        """Return the agent's ledger by the names of its limits. Raises StateError."""
+        """Return the entries of the agent's ledger, by the name of their limit. Raises StateError."""
         return {entry["name"]: dict(entry) for entry in (await self.context.target.ask("status"))["bounds"]}
 
 
@@ -90,5 +90,5 @@ def provocation(
     *limits: Limit,
     many_addresses: bool = False,
 ) -> Provocation:
-    """Return the description of a provocation: `run` fills the limits `limits`."""
+    """Return the description of a provocation, whose function `run` fills the limits `limits`."""
     return Provocation(name, summary, tuple(limit.name for limit in limits), run, many_addresses)

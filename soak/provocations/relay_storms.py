@@ -28,7 +28,7 @@ FIRST_DEVICE = 2000
 """The number of the first device of a household. The phones of scenarios have smaller numbers."""
 
 AT_ONCE = 24
-"""Connections that are opened concurrently."""
+"""Number of connections that are opened concurrently."""
 
 
 def address(number: int) -> str:
@@ -37,7 +37,7 @@ def address(number: int) -> str:
 
 
 async def failed_sign_ins(env: ProvocationEnvironment) -> None:
-    """Fail to sign in once from each address, from more addresses than a relay remembers."""
+    """Attempt one sign-in with an invalid token from each of more addresses than a relay remembers."""
 
     async def fail(number: int) -> None:
         async with RawRelayClient(env.url, address(number)) as stranger:
@@ -49,11 +49,10 @@ async def failed_sign_ins(env: ProvocationEnvironment) -> None:
 
 
 async def household(env: ProvocationEnvironment) -> None:
-    """Sign in as many devices as an account may have, from more addresses than the relay remembers. Connect all
-    together.
+    """Sign in as many devices as an account may have, from more addresses than the relay remembers.
 
-    Known addresses have reserved connections, and unknown addresses share the others. So the provocation uses up both
-    kinds.
+    Then open as many connections as the relay accepts. Known addresses have reserved connections, and unknown addresses
+    share the others. So the provocation uses up both kinds.
     """
     tokens = await _new_devices(env)
     try:

@@ -1,6 +1,6 @@
-"""A minimal client of the relay, so small that hundreds can run: raw HTTP and WebSocket frames.
+"""A client of the relay that uses raw HTTP and WebSocket frames, and needs so little that hundreds can run.
 
-Owns one TCP connection. It can use any loopback address, and does not read unless it is asked to.
+Owns one TCP connection. It can use any loopback address. It reads only if it is asked to.
 """
 
 import asyncio
@@ -78,7 +78,10 @@ class RawRelayClient:
     # -- HTTP
 
     async def request(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes]:
-        """Send one request and return the status and the body of its answer. Raises OSError, TimeoutError."""
+        """Send one request and return the status and the body of its answer. Raises OSError, TimeoutError.
+
+        In the names of `headers`, `_` stands for `-`.
+        """
         lines = [f"{method} {path} HTTP/1.1", f"Host: {self._host}:{self._port}", f"Content-Length: {len(body)}"]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
         await self.write(("\r\n".join(lines) + "\r\n\r\n").encode() + body)
@@ -143,7 +146,11 @@ class RawRelayClient:
                     return event, arguments[0] if arguments else None
 
     async def register(self, token: str | None, device_id: str, *features: str) -> str:
-        """Open a Socket.IO session and register as a phone. Return the event that answers it. Raises OSError."""
+        """Open a Socket.IO session and register as a phone. Return the name of the event that answers.
+
+        The event is `authenticated`, `login_required`, `auth_error` or `error`. Raises OSError and the errors of
+        `receive`.
+        """
         await self.upgrade()
         await self.send("40")
         listed = {"features": list(features)} if features else {}
