@@ -25,9 +25,9 @@ class TargetAgent(Protocol):
         """Send a request to the agent's control socket and return the answer. Raises StateError."""
 
     async def token(self, number: int, *, encrypted: bool = False) -> str:
-        """Return the token of phone `number`. It is created only once, so that no list of devices grows.
+        """Return the token of phone `number`, always the same, so that the relay's list of devices does not grow.
 
-        Without `encrypted`, it is the token of a legacy app.
+        Without `encrypted`, it is the token of a legacy app. Raises StateError.
         """
 
     async def keys(self, number: int) -> PhoneKeys | None:
@@ -43,10 +43,11 @@ class TargetAgent(Protocol):
 
 @dataclass
 class ScenarioContext:
-    """State that the cycles of one scenario share. `phones` has at most `most_phones` phones, and none after `back`.
+    """State that the cycles of one scenario share.
 
-    The agent's timers run `time_scale` times as fast as usual. `other_ledgers` has the ledger entries of other MobiFai
-    processes whose limits the scenario has filled.
+    `phones` are the phones in use; after `back` there are none. At most `most_phones` devices are connected at the same
+    time. The agent's timers run `time_scale` times as fast as usual. `other_ledgers` has the ledger entries of other
+    MobiFai processes whose limits the scenario has filled.
     """
 
     target: TargetAgent

@@ -1,5 +1,6 @@
-"""Steps of a conversation with the assistant, whose model is scripted: set the model's answers, send a prompt, and wait
-for an end of the conversation.
+"""Steps of a conversation with the assistant, whose model is scripted.
+
+They set the model's answers, send a prompt, and wait for the end of the conversation.
 """
 
 import json
@@ -21,8 +22,9 @@ WAIT: dict[str, Any] = {"type": "delay", "ms": MAX_AI_DELAY}
 
 
 def types(text: str) -> dict[str, Any]:
-    """Return an action for the model's script: it types a command, and the program in the terminal then prints `text`
-    as a line.
+    """Return an action for the model's script, which types the command `say TEXT` into the terminal.
+
+    The program in the terminal then prints `text` as one line.
     """
     return {"type": "keystroke", "text": f"say {text}\n"}
 

@@ -184,4 +184,7 @@ ACTIONS: Mapping[str, Callable[[CheckedTabs, ModelScript, str], Awaitable[None]]
     "busy": busy,
     "unknown terminal": unknown_terminal,
 }
-"""The kinds of cycles. Each begins and ends with a phone and one terminal."""
+"""The function of each kind of cycle.
+
+Each cycle begins and ends with one connected phone and one open terminal.
+"""

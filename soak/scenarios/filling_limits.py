@@ -21,10 +21,10 @@ SILENT_SECONDS = 5.0
 
 
 async def fill_commands(context: ScenarioContext) -> None:
-    """Fill `control.clients` and `relay.codes`: request more invitations than the agent can answer at a time, and more
-    than the relay keeps codes for.
+    """Fill `control.clients` and `relay.codes` with requests for invitations.
 
-    The first requests are sent together, so that the agent refuses some of them.
+    The first requests are sent together. They are more than the agent answers at a time, so that it refuses some of
+    them. All requests together are more than the relay keeps codes for.
     """
     asked = [context.target.ask("pair") for _ in range(max(CONTROL_CLIENTS.value + 4, RELAY_CODES.value + 4))]
     answers = await asyncio.gather(*asked, return_exceptions=True)
@@ -85,6 +85,6 @@ def _window_is_full(status: visits.Status) -> bool:
 
 
 def program_is_blocked(status: visits.Status) -> bool:
-    """Return whether a terminal has so much unsent output that its program is blocked."""
+    """Return whether a terminal has so much unsent output that the agent stops its program from printing."""
     bounds = {entry["name"]: entry for entry in status["bounds"]}
     return bool(bounds["terminal.outbox"]["used"] >= 64 << 10)

@@ -13,7 +13,10 @@ from soak.scenarios.terminal_checks import PATIENCE, CheckedTabs
 
 LOOK_SECONDS = 0.02
 SEALED = 100
-"""Added to the number of a phone that encrypts, which is another device than the legacy app with the same number."""
+"""Added to the number of a phone that encrypts.
+
+So this phone is another device than the legacy app with the same number.
+"""
 
 Status = dict[str, Any]
 
@@ -37,11 +40,12 @@ async def new_phone(
     like: Phone | None = None,
     after: Phone | None = None,
 ) -> Phone:
-    """Create a phone, add it to the context, and check its output from now on. It is not connected yet. Raises
-    StateError.
+    """Create a phone, add it to the context, and check its output from now on. It is not connected yet.
 
-    Without `features`, every third phone encrypts end to end, and every third is a legacy app. `like`: the new phone is
-    the same device after a restart. `after`: the new phone is the same app, with the stream offsets of the old one.
+    Without `features`, the kinds of phones alternate: one encrypts end to end, one has only stream offsets, and one is
+    a legacy app. With `like`, the new phone is of the same kind as this phone, and is the same device after a restart.
+    With `after`, the new phone is also of the same kind, and continues with the stream offsets of this phone. Raises
+    StateError.
     """
     context = tabs.context
     known, encrypted = tabs.next_kind() if features is None else (features, False)
@@ -68,8 +72,9 @@ async def new_phone(
 
 
 async def arrive(context: ScenarioContext, phone: Phone, *, channel: bool = False) -> None:
-    """Connect and pair, retrying until the agent is available. With `channel`, also wait for the data channel. Raises
-    PhoneError.
+    """Connect and pair, retrying until the agent is available. With `channel`, also wait for the data channel.
+
+    Raises PhoneError, TimeoutError.
     """
     if not phone.relay_is_up:
         await phone.connect(PATIENCE)
@@ -79,7 +84,7 @@ async def arrive(context: ScenarioContext, phone: Phone, *, channel: bool = Fals
 
 
 async def pair(context: ScenarioContext, phone: Phone) -> None:
-    """Pair, retrying while the agent is still disconnecting an earlier phone. Raises PhoneError."""
+    """Pair, retrying while the agent is still disconnecting an earlier phone. Raises PhoneError, TimeoutError."""
     async with asyncio.timeout(PATIENCE):
         while True:
             await on_offer(context, phone)
@@ -123,7 +128,7 @@ async def status_when(
 ) -> Status:
     """Wait until the agent's status satisfies `is_so`, and return the status. Raises StateError.
 
-    Raises PhoneError after `patience` seconds; `what` says there what was expected.
+    Raises PhoneError after `patience` seconds. In this error, `what` describes what was expected.
     """
     status: Status = {}
     try:

@@ -274,4 +274,5 @@ ACTIONS: Mapping[str, Callable[[CheckedTabs, str], Awaitable[None]]] = {
     "refused": refused,
     "relay restart": relay_restart,
 }
-"""The kinds of cycles. Each begins and ends without a phone, and with a terminal that stays open."""
+"""The function of each kind of cycle. Each cycle begins and ends without a phone, and with a terminal that stays open.
+"""

@@ -27,9 +27,10 @@ class Scenario(ABC):
     """Costly kinds, which a block has only once even if it is several times as long."""
 
     def plan(self, random: Random, part: int = 0) -> list[str]:
-        """Return the kinds of the next cycles, in random order. `part` is 0 for the first part of a block.
+        """Return the kinds of the next cycles, in random order.
 
-        Later parts do not contain the kinds in `once`.
+        A block that is several times as long as usual has several parts, which `part` counts from 0. Only the first
+        part contains the kinds in `once`.
         """
         kinds = [kind for kind in self.block if not part or kind not in self.once]
         return random.sample(kinds, len(kinds))

@@ -31,8 +31,9 @@ OUTPUT, SCREEN, AI_ACTION = "terminal:output", "process:screen", "ai:action"
 
 @dataclass
 class CheckedTab:
-    """An open terminal: its expected output, and the part that each phone has seen. `line` numbers the first line of
-    the next flood.
+    """An open terminal: its expected output, and the part that each phone has seen (`views`, by device id).
+
+    `line` is the number of the first line of the next flood.
     """
 
     uuid: str

@@ -85,7 +85,10 @@ async def rename(tabs: CheckedTabs, phone: Phone) -> None:
 
 
 async def switch(tabs: CheckedTabs, phone: Phone) -> None:
-    """Flood two inactive terminals. Then make one of these active, and finally all three terminals."""
+    """Open three terminals, and flood the two that are not active.
+
+    Then make one of these two active, and finally all three.
+    """
     unseen = [await tabs.open(phone) for _ in range(2)]
     seen = await tabs.open(phone)
     for uuid, size in zip(unseen, (FLOOD, TERMINAL_RING.value // 2), strict=True):
@@ -112,7 +115,7 @@ async def kill(tabs: CheckedTabs, phone: Phone) -> None:
 
 
 async def refused(tabs: CheckedTabs, phone: Phone) -> None:
-    """Send requests that the agent refuses with an error and without a change."""
+    """Send requests that the agent refuses: it answers with an error and changes nothing."""
     uuid = await tabs.open(phone)
     await phone.create(uuid, timeout=PATIENCE)  # the terminal exists, so this only makes it active
     gone = visits.device_id(1000)
@@ -162,4 +165,4 @@ ACTIONS = {
     "kill": kill,
     "refused": refused,
 }
-"""The kinds of cycles. Each needs a connected phone, by any transport."""
+"""The function of each kind of cycle. Each needs a connected phone, by any transport."""
