@@ -1,4 +1,4 @@
-"""`python -m mobifai`."""
+"""Run the command `mobifai` as `python -m mobifai`."""
 
 from mobifai.cli.main import main
 

@@ -25,7 +25,7 @@ from mobifai.problems import Problems
 SqlValues = tuple[object, ...]
 
 RETRY_SECONDS = 5.0
-"""How many seconds after a failed write `write_best_effort` tries to write the file again."""
+"""For how many seconds after a failed write `write_best_effort` does not try to write the file."""
 
 
 class WriteFailed(StateError):
@@ -33,8 +33,9 @@ class WriteFailed(StateError):
 
 
 class Database:
-    """A database of the state directory: held in memory, and written through to its file. `contents` says what it
-    stores, for messages to the user, such as "tabs".
+    """A database of the state directory: held in memory, and written through to its file.
+
+    `contents` names what the database stores, such as "tabs", for messages to the user.
 
     Reading never touches the disk. A change inside `with` is made both in memory and in the file, or, if WriteFailed is
     raised, in neither. A change by `write_best_effort` stays in memory even if the disk write fails. A file that can't

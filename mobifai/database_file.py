@@ -30,10 +30,12 @@ NO_UPGRADES: Mapping[int, str] = MappingProxyType({})
 def open_database(
     path: Path, schema: str, version: int, upgrades: Mapping[int, str] = NO_UPGRADES
 ) -> sqlite3.Connection:
-    """Open a file (0600) with this schema, in WAL mode with synchronous=NORMAL and autocommit.
+    """Open or create a database file (mode 0600), in WAL mode with synchronous=NORMAL and autocommit.
 
-    `schema` creates a new file, which stores `version` (`user_version`). `upgrades` has the statements that upgrade a
-    file from each earlier version to the next one, in one transaction. Raises StateError if no file can be created.
+    `schema` is the SQL that creates the tables of a new file. The file stores `version` as its `user_version`.
+    `upgrades` maps each earlier version to the SQL that upgrades a file to the next version; all upgrades run in one
+    transaction. A file that is damaged, or was written by a newer version, is renamed and replaced by a new one. Raises
+    StateError if no file can be opened.
     """
     try:
         try:
@@ -50,7 +52,11 @@ def open_database(
 
 
 def open_file(path: Path, schema: str, version: int, upgrades: Mapping[int, str]) -> sqlite3.Connection:
-    """Open or create a database file. Raises UnusableFile, OSError, sqlite3.Error."""
+    """Open or create a database file; `open_database` describes the parameters.
+
+    Raises UnusableFile if the file is damaged, of a newer version or has other tables. Raises OSError or sqlite3.Error
+    if the file may be valid but can't be used now.
+    """
     if path.exists() and not path.is_file():
         raise UnusableFile("is not a regular file")
     path.touch(mode=0o600)

@@ -1,6 +1,6 @@
 """All errors of MobiFai, as one tree of classes.
 
-Every error says what was expected, what was found and what to do. Only `CommandError` knows an exit status.
+Every error says what was expected, what was found and what to do. Only `CommandError` has an exit status.
 """
 
 
@@ -38,7 +38,7 @@ class SignInRefused(MobiFaiError):
 
 
 class TooManyAttempts(SignInRefused):
-    """Too many attempts from a network address failed at a relay; for up to a minute it may not try again."""
+    """Too many sign-ins from a network address failed at a relay. The address may not try again for up to a minute."""
 
 
 class AccountError(MobiFaiError):
@@ -46,7 +46,7 @@ class AccountError(MobiFaiError):
 
 
 class TerminalError(MobiFaiError):
-    """A request about a terminal failed; the phone shows the text. `uuid` is empty if there is no terminal."""
+    """A request about a terminal failed; the phone shows the text. `uuid` is the terminal's id, empty if unknown."""
 
     def __init__(self, message: str, uuid: str = "") -> None:
         super().__init__(message)

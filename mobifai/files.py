@@ -1,7 +1,7 @@
-"""Reads small files safely, and writes them atomically. Owns nothing.
+"""Reads small files safely, and writes them atomically. Holds no state.
 
-New content is written to a temporary file first, with an unpredictable name in the same directory. It is created only
-if nothing has that name, not even a link. Then it replaces the old file.
+New content is first written to a temporary file in the same directory. That file has an unpredictable name, and is
+created only if nothing has this name, not even a link. Then the temporary file replaces the old one.
 """
 
 import contextlib
@@ -32,7 +32,10 @@ def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
 
 
 def read_whole(path: Path) -> bytes:
-    """Read a regular file, and never block. Raises OSError; ValueError for a file that is special or too long."""
+    """Read a regular file without blocking. Raises OSError.
+
+    Raises ValueError for a file that is not regular, or is longer than MOST_BYTES.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     with os.fdopen(descriptor, "rb") as file:
         found = os.fstat(descriptor)
@@ -44,9 +47,9 @@ def read_whole(path: Path) -> bytes:
 
 
 def set_aside(path: Path, *suffixes: str) -> Path:
-    """Rename a file that can't be used, and files with its name and one of these suffixes. Return the new path.
+    """Rename a file that can't be used. Return its new path. Raises OSError.
 
-    Raises OSError.
+    Files whose name is that of the file with one of `suffixes` appended are renamed, too.
     """
     name = f"{path.name}.kept-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S%f}"
     for suffix in (*suffixes, ""):

@@ -16,7 +16,10 @@ T = TypeVar("T")
 
 
 class GeneratedFile:
-    """A generated file of the state directory. `without` is the consequence of losing its content, for messages."""
+    """A generated file of the state directory.
+
+    `without` is the consequence of losing the file's content, such as "every phone needs a new link", for messages.
+    """
 
     def __init__(self, path: Path, problems: Problems, without: str) -> None:
         self._path = path
@@ -24,10 +27,11 @@ class GeneratedFile:
         self._without = without
 
     def load(self, read: Callable[[bytes], T], make: Callable[[], tuple[T, bytes]]) -> T:
-        """Return the file's value, or a new one from `make`, which returns a value and the file's content for it.
+        """Return the value that `read` finds in the file, or a new value, which is then stored in the file.
 
-        A file that `read` rejects (ValueError, RecursionError, MsgspecError) is renamed. If the file can't be read or
-        written, the value is valid until this process ends.
+        `make` returns a new value, and the file's content for it. A file that `read` rejects (ValueError,
+        RecursionError, MsgspecError) is renamed. If the file can't be read or written, the new value is valid until
+        this process ends.
         """
         try:
             return read(read_whole(self._path))

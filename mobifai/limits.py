@@ -1,7 +1,7 @@
 """All limits of the product, in one table.
 
-A limit has a name, a value with its unit, the reason for that value, the policy when it is reached, and the limit on
-the number of its instances (`per`; None: there is one). `bounds.Ledger` counts against the limits.
+Each limit has a name, a value with its unit, the reason for that value, and an overflow policy. If there may be several
+containers with the same limit, `per` is the limit on their number. `bounds.Ledger` counts what the containers hold.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ class Unit(StrEnum):
 
 
 class WhenFull(StrEnum):
-    """The policy of a limit: how the next item is treated once the limit is reached."""
+    """The overflow policy of a limit: how the next item is treated once the limit is reached."""
 
     EVICT_OLDEST = "evict-oldest"
     BLOCK = "block"
@@ -29,13 +29,16 @@ class WhenFull(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One declared limit. `value` is in `unit`.
+    """One declared limit. `value` is in `unit`, and `reason` says why it has this value.
 
-    `item_bytes` is the maximum memory of one item (or of one byte, if the unit is bytes), not including what other
-    limits count; 0 for items that are counted but not kept. `on_disk`: it takes no memory. `fixed`: settings can't
-    replace it, since other code or a library relies on it. `piece` is the maximum amount added at one time: without
-    room for one more, it counts as full. `unfillable` is the reason why nothing can fill it; empty for all others,
-    which `mobifai soak` fills.
+    `per` is the name of the limit on the number of containers with this limit, or None. `item_bytes` is the maximum
+    memory of one item, or of one byte if the unit is bytes. Memory that other limits count is not included; items that
+    are counted but not kept have 0.
+
+    With `on_disk`, the content takes no memory. With `fixed`, settings can't replace the value, since other code or a
+    library relies on it. `piece` is the maximum amount that is added at one time: a container without room for one more
+    piece counts as full. `unfillable` is the reason why nothing can fill a container to this limit. It is empty for all
+    other limits, which `mobifai soak` fills.
     """
 
     name: str

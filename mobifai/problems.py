@@ -1,4 +1,4 @@
-"""The present problems of a process, mostly data that it can't store. The log and `mobifai status` show them."""
+"""The current problems of a process, mostly data that it can't store. The log and `mobifai status` show them."""
 
 import logging
 import time
@@ -11,7 +11,10 @@ QUIET_SECONDS = 600.0
 
 
 class Problems:
-    """The present problems: at most one sentence for each subject, which is a file name, for example."""
+    """The current problems of a process: at most one sentence for each subject. With `quiet`, nothing is logged.
+
+    A subject is a name that `report` gets, such as a file's name. Iterating yields the sentences.
+    """
 
     def __init__(self, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
         self._quiet = quiet
@@ -23,9 +26,9 @@ class Problems:
         return iter(list(self._known.values()))
 
     def report(self, what: str, text: str) -> None:
-        """Record the problem `text` of the subject `what`, in place of its earlier one.
+        """Record the problem `text` of the subject `what`, in place of the subject's earlier problem.
 
-        Log it, unless the subject still has a problem, or one was logged in the last QUIET_SECONDS.
+        Log the problem, unless the subject already has one, or one of it was logged in the last QUIET_SECONDS.
         """
         is_news = what not in self._known and self._clock() - self._logged.get(what, float("-inf")) > QUIET_SECONDS
         self._known[what] = text

@@ -13,16 +13,16 @@ from mobifai.errors import CommandError
 _log = logging.getLogger(__name__)
 
 NEEDED_FILES = 48
-"""The number of descriptors that must be free. An agent with a phone and five terminals uses this many."""
+"""How many more file descriptors an agent must be able to open. With a phone and five terminals, it uses this many."""
 
 WANTED_FILES = 1024
 
 NEEDED_FILE_BYTES = 64 << 20
-"""The file size that must be allowed. The log and the databases stay smaller than this."""
+"""The file size, in bytes, that the system must allow. The log and the databases stay smaller than this."""
 
 NEEDED_ADDRESS_SPACE, NEEDED_DATA = 512 << 20, 256 << 20
-"""The bytes of address space and of data that must be allowed. An agent with a phone on the data channel uses about a
-third of each."""
+"""The bytes of address space and of data that the system must allow. An agent with a phone on the data channel uses
+about a third of each."""
 
 _MEMORY_LIMITS = {"-v": (resource.RLIMIT_AS, NEEDED_ADDRESS_SPACE), "-d": (resource.RLIMIT_DATA, NEEDED_DATA)}
 """For each option of `ulimit` that limits memory: the resource, and the bytes that must be allowed. Only Linux enforces
@@ -30,7 +30,10 @@ these limits."""
 
 
 def check_limits() -> None:
-    """Raise CommandError if an agent can't work within the limits; warn if the limit on file sizes is too low."""
+    """Raise CommandError if an agent can't work within this process' limits on descriptors or memory.
+
+    Log a warning if only the limit on file sizes is too low.
+    """
     free = _free_descriptors()
     if free < NEEDED_FILES:
         raise CommandError(_too_few_files(free))
@@ -52,7 +55,7 @@ def _soft(limit: int) -> float:
 
 
 def _free_descriptors() -> int:
-    """Return how many more descriptors this process can open, but at most NEEDED_FILES."""
+    """Return how many more file descriptors this process can open, counting no further than NEEDED_FILES."""
     opened: list[int] = []
     with suppress(OSError):
         while len(opened) < NEEDED_FILES:

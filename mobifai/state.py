@@ -52,7 +52,7 @@ class AgentIdentity:
 
 @dataclass(frozen=True, slots=True)
 class StateDir:
-    """A state directory that exists and belongs to this user. `locks` are the descriptors that lock it.
+    """A state directory that exists and belongs to this user. `locks` are the file descriptors that lock it.
 
     If the directory can't be written, new content is lost when this process ends, and `problems` reports this.
     """
@@ -74,23 +74,24 @@ class StateDir:
 
     @property
     def keeper_socket(self) -> Path:
-        """The path of the socket on which the keeper answers commands while the agent does not."""
+        """The path of the socket on which the keeper answers commands while no agent does."""
         return self._socket_in_use("keeper")
 
     def _socket_in_use(self, name: str) -> Path:
         """Return the path of the socket `name` that a running process uses.
 
-        If sockets exist in the state directory and outside, the one outside is in use: the other one is left over.
+        If a socket exists outside of the state directory, it is the one in use. A socket that also exists in the state
+        directory is then left over from an earlier process.
         """
         first, *others = self.socket_paths(name)
         return next((place for place in others if _is_ours(place.parent) and place.exists()), first)
 
     def socket_paths(self, name: str) -> list[Path]:
-        """Return the possible paths of a socket, the preferred one first.
+        """Return the possible paths of the socket `name` ("control" or "keeper"), the preferred one first.
 
-        The preferred path is in the state directory, unless it is too long for a socket. If the state directory can't
-        be written, the socket is in a private directory elsewhere, which commands derive from the state directory's
-        path.
+        The preferred path is in the state directory, unless that path is too long for a socket. The other paths are in
+        private directories elsewhere, for a state directory that can't be written. They are derived from the state
+        directory's path, so that commands find the socket.
         """
         inside = self.path / f"{name}.sock"
         digest = sha256(os.fsencode(self.path.resolve())).hexdigest()[:16]
@@ -100,7 +101,10 @@ class StateDir:
 
     @property
     def assistant(self) -> Path:
-        """The path of the list of the assistant's running conversations. It is left if the agent ends during one."""
+        """The path of the file that lists the assistant's running conversations.
+
+        The file is left over if the agent ends during a conversation.
+        """
         return self.path / "assistant.json"
 
     @property
@@ -133,8 +137,9 @@ class StateDir:
     def keys_prepared(self) -> Iterator[None]:
         """Generate missing keys while this scope runs, so that `device` and `e2e_key` only read them afterwards.
 
-        Generating a key loads a library of many megabytes. So a fork of this process does it; this process must have no
-        threads. If that fails, `device` or `e2e_key` generates the key later, or reports the failure.
+        Generating a key loads a library of many megabytes. So a fork of this process generates the keys, which requires
+        that this process has no threads. If that fails, `device` or `e2e_key` generates the key later, or reports the
+        failure.
         """
         child = self._fork() if self._lacks_keys() else None
         if child == 0:
@@ -170,11 +175,11 @@ class StateDir:
             return False
 
     def token(self, relay_url: str) -> str | None:
-        """Return the token that a relay issued to this agent, if there is one."""
+        """Return the token that the relay at this URL issued to this agent, or None."""
         return self._tokens().get(relay_url)
 
     def keep_token(self, relay_url: str, token: str | None) -> None:
-        """Store the token that a relay issued to this agent, or delete it (None)."""
+        """Store the token that the relay at this URL issued to this agent; None deletes it. Raises StateError."""
         tokens = {url: kept for url, kept in self._tokens().items() if url != relay_url}
         if token is not None:
             tokens[relay_url] = token
@@ -188,7 +193,7 @@ class StateDir:
 
 
 def _runtime_folders() -> list[Path]:
-    """Return the folders for sockets outside the state directory; two of them are in memory on most systems."""
+    """Return the folders in which sockets outside of the state directory may be, the preferred one first."""
     memory = [Path(f"/run/user/{os.getuid()}"), Path("/dev/shm")]  # noqa: S108 - a private directory is made there
     try:
         temporary = Path(tempfile.gettempdir())
@@ -266,7 +271,7 @@ def _close_to_others(path: Path) -> None:
 
 
 def write_secret(path: Path, content: bytes) -> None:
-    """Write a file atomically that only this user may read. Raises StateError."""
+    """Write a file that only this user may read, atomically. Raises StateError."""
     try:
         write_whole(path, content)
     except OSError as error:
@@ -275,7 +280,10 @@ def write_secret(path: Path, content: bytes) -> None:
 
 @contextmanager
 def open_state(path: Path) -> Iterator[StateDir]:
-    """Open and lock a state directory for this scope. Locks also end with the process. Raises StateError."""
+    """Open a state directory, and lock it for the length of a scope.
+
+    Raises StateError if that fails, for example because another process holds the lock.
+    """
     private_directory(path)
     locks = lock_directory(path)
     try:

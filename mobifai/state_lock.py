@@ -1,7 +1,7 @@
-"""The locks that keep other processes out of a state directory; they end with the process.
+"""The locks that keep other processes out of a state directory. They end when the process ends.
 
-One lock is on a file in the directory; the file names the holder. The other is on the directory itself, which works on
-a read-only disk.
+One lock is on the file `lock` in the directory, which contains the pid of the lock's holder. The other lock is on the
+directory itself, and also works on a read-only disk.
 """
 
 import contextlib
@@ -14,7 +14,10 @@ from mobifai.files import read_whole
 
 
 def lock_directory(path: Path) -> tuple[int, ...]:
-    """Lock a directory. Return the descriptors that hold the lock. Raises StateError if that fails."""
+    """Lock a directory. Return the descriptors that hold the locks; closing them ends the locks.
+
+    Raises StateError if another process has a lock, or the directory can't be locked.
+    """
     locks: list[int] = []  # bounded: two
     try:
         for target, flags in (("lock", os.O_RDWR | os.O_CREAT), ("lock", os.O_RDONLY), (".", os.O_DIRECTORY)):

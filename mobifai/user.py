@@ -29,7 +29,7 @@ def name() -> str:
 
 
 def home() -> Path | None:
-    """Return the home directory from $HOME, or else from the user database; None if that is no absolute path.
+    """Return the home directory from $HOME, or else from the user database; None if its path is not absolute.
 
     The directory may not exist.
     """
@@ -76,7 +76,7 @@ def login_variables() -> dict[str, str]:
 
 
 def path_without_environments(environ: Mapping[str, str], prefix: str | None = None) -> str:
-    """Return $PATH without the programs of this program's virtual environment (`prefix`), and of an active one."""
+    """Return $PATH without the folders of virtual environments: this program's own (`prefix`) and the active one."""
     if prefix is None:
         prefix = sys.prefix if sys.prefix != sys.base_prefix else ""
     own = {str(Path(place) / "bin") for place in (prefix, environ.get("VIRTUAL_ENV", "")) if place}
