@@ -1,7 +1,7 @@
-"""The accounts of a relay. Each has its own devices, invitations and settings.
+"""The accounts of a relay. Each has its own devices, invitations and settings, and can't see those of others.
 
-Owns each account's open invitations and its entries in the ledger. The built-in relay of `mobifai serve` has only the
-account `owner`. A standalone relay may have more, and accounts can't see each other's data.
+An account owns its open invitations and its entries in the ledger. The built-in relay of `mobifai serve` has only the
+account `owner`. A standalone relay may have more.
 """
 
 import getpass
@@ -30,7 +30,7 @@ def check_name(name: str) -> None:
 
 
 class Account:
-    """One account: the user that devices see, its open invitations, and its use of limits."""
+    """One account: `user`, whom its devices see, its open invitations (`codes`), and its use of limits."""
 
     def __init__(self, name: str, store: RelayStore, ledger: Ledger, pick: Callable[[str], str]) -> None:
         self._ledger = ledger
@@ -60,7 +60,11 @@ class Account:
 
 
 class Accounts:
-    """All accounts of a relay. Without `shared`, accounts in the store other than `owner` are ignored."""
+    """All accounts of a relay. Without `shared`, accounts in the store other than `owner` are ignored.
+
+    `pick` chooses the characters of codes. `now` returns seconds since the epoch, `monotonic` those of a monotonic
+    clock.
+    """
 
     def __init__(
         self,
@@ -106,7 +110,7 @@ class Accounts:
         return self._accounts.get(name)
 
     def require(self, name: str) -> Account:
-        """Return the account with this name. Raises AccountError."""
+        """Return the account with this name. Raises AccountError if there is none."""
         check_name(name)
         account = self.get(name)
         if account is None:
@@ -114,7 +118,10 @@ class Accounts:
         return account
 
     def find(self, code: str, now: float) -> tuple[Account, Grant] | None:
-        """Return the account to which a code invites, and the grant of the code; None if there is no such code."""
+        """Return the account to which a code invites, and the code's grant; None if the code is not valid.
+
+        `now` is in seconds of the monotonic clock.
+        """
         for account in self:
             grant = account.codes.find(code, now)
             if grant is not None:
@@ -122,7 +129,7 @@ class Accounts:
         return None
 
     def add(self, name: str) -> Account:
-        """Add an account. Raises AccountError, LimitReached."""
+        """Add an account. Raises AccountError if the name is invalid or taken, LimitReached if there are too many."""
         check_name(name)
         if name in self._accounts:
             raise AccountError(
@@ -134,7 +141,10 @@ class Accounts:
         return self._open(name)
 
     def remove(self, name: str) -> None:
-        """Remove an account with its devices, invitations and settings. Raises AccountError."""
+        """Remove an account with its devices, invitations and settings.
+
+        Raises AccountError if there is no such account, or if it is `owner`.
+        """
         if name == OWNER:
             raise AccountError(
                 f"the account {OWNER!r} is the relay's own and can't be removed; `mobifai devices revoke ID` removes a "

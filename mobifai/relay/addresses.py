@@ -1,7 +1,7 @@
-"""The addresses at which phones can reach this machine, the most likely first.
+"""Finds the addresses at which phones can reach this machine, the one that most likely works first.
 
-The routing table tells which interface has the default route: a connected UDP socket has the address that packets would
-be sent from. No packet is sent.
+To find the interface with the default route, a UDP socket is connected to an address on the internet, which sends no
+packet. The local address of this socket is then that of the interface.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ _BRIDGE = re.compile(
 
 
 class Rank(IntEnum):
-    """The kinds of addresses, in order of how likely a phone can reach one; the most likely first."""
+    """The kinds of addresses. The lower the rank, the more likely a phone can reach an address of this kind."""
 
     DEFAULT_ROUTE = 0
     NETWORK = 1
@@ -55,7 +55,7 @@ class _SortKey(NamedTuple):
 
 
 def public_urls(host: str, port: int) -> list[str]:
-    """Return the URLs, at least one, of a relay that listens on `host`; the one that phones most likely reach first."""
+    """Return the URLs of a relay that listens on `host`, at least one. The first is the most likely to work."""
     hosts = [host]
     if host in (EVERY_ADDRESS, EVERY_IPV4_ADDRESS):
         hosts = [str(address) for address in machine_addresses(ipv6=host == EVERY_ADDRESS)] or ["127.0.0.1"]
@@ -87,7 +87,7 @@ def invitation_urls(urls: list[str]) -> dict[str, Any]:
 
 
 def machine_addresses(*, ipv6: bool = True) -> list[IPv4Address | IPv6Address]:
-    """Return this machine's addresses on its networks; the one that phones most likely reach first."""
+    """Return this machine's addresses on its networks, sorted by how likely phones can reach them, best first."""
     sources = {_source(socket.AF_INET), _source(socket.AF_INET6)}
     found = [one for one in _interfaces() if ipv6 or one.address.version == 4]
     return sort_by_reachability(found, {source for source in sources if source is not None})
@@ -96,7 +96,10 @@ def machine_addresses(*, ipv6: bool = True) -> list[IPv4Address | IPv6Address]:
 def sort_by_reachability(
     interfaces: list[Interface], sources: set[IPv4Address | IPv6Address]
 ) -> list[IPv4Address | IPv6Address]:
-    """Return the usable addresses; the one that phones most likely reach first. `sources` have a default route."""
+    """Return the usable addresses of `interfaces`, sorted by how likely phones can reach them, best first.
+
+    `sources` are the addresses from which this machine sends packets to the internet.
+    """
     usable = [one for one in interfaces if not _is_useless(one.address)]
     keyed = [
         (_SortKey(_rank(one, sources), one.address.version, number), one.address) for number, one in enumerate(usable)
@@ -118,12 +121,15 @@ def _rank(one: Interface, sources: set[IPv4Address | IPv6Address]) -> Rank:
 
 
 def _is_useless(address: IPv4Address | IPv6Address) -> bool:
-    """Return whether no phone can use an address. URLs can't hold the zone that a link-local IPv6 address needs."""
+    """Return whether no phone can use an address.
+
+    This includes link-local IPv6 addresses: each needs a zone, which a URL can't hold.
+    """
     return address.is_loopback or address.is_unspecified or (address.version == 6 and address.is_link_local)
 
 
 def _source(family: socket.AddressFamily) -> IPv4Address | IPv6Address | None:
-    """Return this machine's source address for packets to the internet; None without a default route."""
+    """Return the address from which this machine sends packets to the internet; None without a default route."""
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.connect((_FAR[family], 53))
@@ -149,5 +155,5 @@ def _interfaces() -> Iterator[Interface]:
 
 
 def _is_bridge(name: str) -> bool:
-    """Return whether an interface is a bridge, as Linux reports it or, on other systems, by its name."""
+    """Return whether Linux reports that an interface is a bridge. On other systems, return False."""
     return Path("/sys/class/net", name, "bridge").is_dir()

@@ -1,6 +1,6 @@
 """The relay's HTTP server: assembles the security middleware, the routes and the Socket.IO endpoint.
 
-Imported on the first connection, since loading aiohttp takes longer than the rest of the agent's start.
+This module is imported on the first connection, since loading aiohttp takes longer than the rest of the agent's start.
 """
 
 import logging
@@ -21,9 +21,9 @@ from mobifai.relay.security_middleware import PathRules, SecurityMiddleware, add
 from mobifai.relay.socketio_endpoint import PATH, SocketIOEndpoint
 
 KEEP_ALIVE_SECONDS = 15.0
-"""How long an idle connection stays open for its next request."""
+"""How long an idle connection stays open for the client's next request."""
 LINGER_SECONDS = 1.0
-"""How long the rest of a rejected body is read, so that its sender gets the response."""
+"""How long the relay reads the rest of a rejected body. Without this, its sender may not get the response."""
 CUT_SECONDS = 0.5
 """How long HTTP requests have to finish when the relay closes."""
 
@@ -46,8 +46,8 @@ def make_runner(
 ) -> web.AppRunner:
     """Return the HTTP server, not set up yet. It rejects each request for which `note_request` returns False.
 
-    Everything is served at the root, for proxies that strip their path prefix, and below the path of the public URL,
-    for proxies that do not.
+    It serves every path twice: at the root, for proxies that strip their path prefix, and below the path of the public
+    URL, for proxies that do not.
     """
 
     @web.middleware

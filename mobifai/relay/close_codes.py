@@ -1,4 +1,4 @@
-"""Close codes of WebSockets."""
+"""The close codes of the relay's WebSockets."""
 
 from enum import IntEnum
 

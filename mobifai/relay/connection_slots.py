@@ -1,9 +1,9 @@
-"""Fair allocation of connections that are not signed in among network addresses.
+"""Fair allocation of connections among network addresses, as long as no device is signed in on them.
 
-A slot is a connection that may be closed to make room: an HTTP connection, or a WebSocket that is not signed in. Each
-address has a limit of its own, so that a flood from one address only evicts its own connections. When all slots are in
-use, the address with the most slots loses its oldest one. A quarter of the slots is reserved for known addresses, from
-which a device has signed in.
+A slot is room for one connection that may be closed for a newer one: an HTTP connection, or a WebSocket that is not
+signed in. Each address has a limit of its own, so that a flood from one address only evicts its own connections. When
+all slots are in use, the address with the most slots loses its oldest connection. A quarter of the slots is reserved
+for known addresses, from which a device has signed in.
 
 IPv6 addresses are counted by their /64 network, since a host can use any address of it.
 """
@@ -21,15 +21,16 @@ from mobifai.limits import RELAY_KNOWN_ADDRESSES
 K = TypeVar("K", bound=Hashable)
 
 KNOWN_FACTOR = 2
-"""Factor by which the limit of a known address is higher: all devices of a household behind one router reconnect
-together."""
+"""The factor by which a known address' limit is higher than that of others: all devices of a household behind one
+router reconnect together."""
 
 
 @dataclass(frozen=True, slots=True)
 class AddressGroup:
-    """Network addresses that share one limit of connections.
+    """Network addresses that share one limit of connections: a single address, or a /64 network of IPv6.
 
-    `known`: the group is one address, from which a device has signed in.
+    If `known` is True, the group is one address, from which a device has signed in. `group` is the text of the address
+    or network.
     """
 
     group: str
@@ -73,7 +74,10 @@ def _network(address: str) -> str:
 
 
 class ConnectionSlots(Generic[K]):
-    """The slots in use, oldest first. `most` is the number of slots that an unknown group of addresses may have."""
+    """The slots in use, oldest first. A connection is identified by a key of type `K`.
+
+    `bound` limits their number. `most` is the number of slots that one unknown group of addresses may have.
+    """
 
     def __init__(self, bound: Bound, most: int) -> None:
         self._bound = bound
@@ -88,10 +92,10 @@ class ConnectionSlots(Generic[K]):
         return iter(self._groups)
 
     def acquire(self, key: K, group: AddressGroup, *, limited: bool = True) -> K | None:
-        """Take a slot for a new connection. Return the connection that was evicted for it, if any.
+        """Take a slot for a new connection. Return the connection that was evicted for it, or None.
 
-        `limited`: the limit of slots per group applies to `group`. Raises LimitReached for an unknown address if known
-        addresses hold all slots.
+        With `limited`, the limit of slots per group applies to `group`. Raises LimitReached if no connection may be
+        evicted: the address is unknown, and known addresses have one slot each.
         """
         gone = self._find_evicted(group, limited=limited)
         if gone is not None:
@@ -114,11 +118,12 @@ class ConnectionSlots(Generic[K]):
         return sum(not group.known for group in self._groups.values())
 
     def pick_evicted(self, new: AddressGroup, key: K | None = None) -> K | None:
-        """Return the connection to evict for a new connection from `new`, or None.
+        """Return the connection to evict for a new connection from the group `new`, or None.
 
-        `key` is the new connection itself, if it has a slot already; it is not evicted. The evicted connection is the
-        oldest of the address that has most slots. Unknown addresses are evicted first. For an unknown address, known
-        addresses only lose slots beyond their first.
+        This is the oldest connection of the group with the most slots. Connections of unknown groups are evicted first.
+        For a new connection of an unknown group, a known address only loses slots beyond its first.
+
+        `key` is the new connection itself, if it already has a slot. It is not evicted.
         """
         slots = [(other, group) for other, group in self._groups.items() if other != key]
         unknown = [(other, group) for other, group in slots if not group.known]

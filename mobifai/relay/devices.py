@@ -9,7 +9,8 @@ from mobifai.relay.signin import SignIn
 class DeviceInfo(messages.Message, frozen=True, omit_defaults=False):
     """A device of an account, as the API describes it. Times are ISO 8601, UTC.
 
-    `kind` is that of its invitation: `agent`, `e2e`, `legacy`, or empty for a phone from before invitations had kinds.
+    `type` is `mac` or `mobile`. `kind` is the kind of the device's invitation: `agent`, `e2e` or `legacy`. It is empty
+    for a phone that was paired before invitations had kinds.
     """
 
     device_id: str

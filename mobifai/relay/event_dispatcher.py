@@ -1,7 +1,8 @@
 """Dispatch of device events: registration, pairing and forwarding.
 
-An adapter between the connections and `protocol.relay_pairing`, which decides. Each decision is carried out before the
-next event is handled, so that devices receive packets in the right order. Waiting happens only before a decision.
+The dispatcher passes events from the connections to `protocol.relay_pairing`, which decides what they cause. It carries
+out each decision before it handles the next event, so that devices receive packets in the right order. It waits for
+room in queues only before a decision.
 """
 
 import hmac
@@ -24,7 +25,7 @@ from mobifai.relay.packets import MALFORMED
 from mobifai.relay.signin import SignIn
 
 SIGN_IN_SECONDS = 600.0
-"""How long a connection may stay open without a signed-in device; as long as a pairing code is valid."""
+"""How long a connection may stay open without a signed-in device. A pairing code is valid for the same time."""
 
 _NAMES = {"mac": "Agent", "mobile": "Phone"}
 
@@ -34,10 +35,10 @@ log = logging.getLogger(__name__)
 class DeviceConnection(Protocol):
     """A device's connection, on a WebSocket or inside this process.
 
-    `key` identifies it in the registry, and `opened_at` is on the monotonic clock. `in_process` is True for a device in
-    this process, which may have one connection for each `seat`. `pending_register` is the registration of a device that
-    has to sign in first, and `nonce` identifies that sign-in. `signed_in` is True while a device is signed in.
-    `outbox` holds the packets that wait to be sent to the device.
+    `key` identifies the connection in the registry. `opened_at` is in seconds of the monotonic clock. `in_process` is
+    True for a device in this process, which may have one connection for each `seat`. `pending_register` is the
+    registration of a device that has to sign in first, and `nonce` identifies that sign-in. `signed_in` is True while a
+    device is signed in. `outbox` holds the packets that wait to be sent to the device.
     """
 
     key: str
@@ -57,7 +58,7 @@ class DeviceConnection(Protocol):
         """Number of packets to the device that the operating system, or a device in this process, has not accepted."""
 
     def send(self, event: str, payload: object) -> None:
-        """Send the device an event now, or queue it. A full queue closes the connection."""
+        """Send the device an event now, or queue it. If the queue is full, close the connection."""
 
     def disconnect(self) -> None:
         """Send queued packets, tell the device not to reconnect, and close the connection."""
@@ -67,7 +68,7 @@ class DeviceConnection(Protocol):
 
 
 class EventDispatcher:
-    """Handles events of all connections. `connections` are all open ones by key, oldest first."""
+    """Handles the events of all connections. `connections` maps the key of each open connection to it, oldest first."""
 
     def __init__(
         self,
@@ -87,7 +88,7 @@ class EventDispatcher:
     # -- events
 
     async def on_event(self, connection: DeviceConnection, event: str, arguments: tuple[object, ...]) -> None:
-        """Wait until the device, and its peer for a forwarded event, have room in their outboxes; then handle it."""
+        """Wait until the device's outbox has room, and for a forwarded event also its peer's. Then handle the event."""
         await connection.outbox.wait_for_room()  # a device that does not read its responses is not read from
         peer = self.peer_of(connection.key) if is_forwarded(event) else None
         if peer is not None:
@@ -237,7 +238,10 @@ class EventDispatcher:
             self._of_account.set(len(self._registry.of_largest_user()))
 
     def find_pending(self, nonce: str, device_id: str, kind: str) -> DeviceConnection | None:
-        """Return the connection on which a device waits for this sign-in, or None. All three values have to match."""
+        """Return the connection on which a device waits for this sign-in, or None.
+
+        The sign-in's nonce, the device's id and its type (`kind`) all have to match.
+        """
         for connection in self._connections.values():
             register = connection.pending_register
             is_asked = connection.nonce and hmac.compare_digest(
@@ -248,18 +252,18 @@ class EventDispatcher:
         return None
 
     def sign_in(self, connection: DeviceConnection, token: str) -> None:
-        """Register a device on the connection on which it waits, with the token from its sign-in."""
+        """Register the device that waits on this connection, with the token from its sign-in."""
         if connection.pending_register is not None:
             self._register(connection, msgspec.structs.replace(connection.pending_register, token=token))
 
     def on_end(self, connection: DeviceConnection) -> None:
-        """Handle the end of a connection: end the device's pair, and notify the other device."""
+        """Handle the end of a connection: end the pairing of its device, and notify the other device."""
         self._note(connection.key)
         self._carry_out(self._registry.leave(connection.key))
         self._count()
 
     def note_connected(self) -> None:
-        """Store the present time as the last at which every connected device was connected."""
+        """Store, for every connected device, that it is connected at present."""
         for key in self._connections:
             self._note(key)
 
@@ -269,7 +273,10 @@ class EventDispatcher:
             self._sign_in.record_connected(device.user, device.device_id)
 
     def expire(self, now: float) -> None:
-        """End handshakes that take too long, and close connections on which no device has signed in in time."""
+        """End handshakes that take too long, and close connections on which no device has signed in in time.
+
+        `now` is in seconds of the monotonic clock.
+        """
         self._carry_out(self._registry.expire(now))
         for connection in list(self._connections.values()):
             if connection.key not in self._registry and now - connection.opened_at > SIGN_IN_SECONDS:

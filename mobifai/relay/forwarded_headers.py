@@ -1,7 +1,8 @@
 """The client of a request, as trusted reverse proxies report it in Forwarded and X-Forwarded-* headers.
 
-Pure functions over a request's headers. A header is read from its right end, to which the nearest proxy appends, as far
-as each hop is trusted. Headers of other peers are ignored.
+These are pure functions of a request's headers. Each proxy appends its client at the right end of a header. So a header
+is read from the right, up to the first hop that is not a trusted proxy. Headers that arrive from other peers are
+ignored.
 """
 
 import ipaddress
@@ -26,7 +27,7 @@ _BRACKETS = re.compile(rf"\[([0-9A-Fa-f:.]+)\]{_PORT}")
 _DOTTED = re.compile(rf"([0-9.]+){_PORT}")
 
 _Element = dict[str, str]
-"""One hop of `Forwarded`: the values of `for`, `by`, `host` and `proto`."""
+"""One hop of the header `Forwarded`: the values of `for`, `by`, `host` and `proto`, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,10 @@ class RequestClient:
 
 
 def find_client(peer: str, headers: "CIMultiDictProxy[str]", trusted: Networks) -> RequestClient:
-    """Return the client that sent a request. `peer` is the address from which it arrived, perhaps a proxy's."""
+    """Return the client that sent a request. `peer` is the address from which the request arrived, perhaps a proxy's.
+
+    Only the headers of proxies in the networks `trusted` are used.
+    """
     address = plain_address(peer)
     if not is_trusted(address, trusted):
         return RequestClient(address)
@@ -84,7 +88,10 @@ def is_trusted(address: str, trusted: Networks) -> bool:
 
 
 def _by_forwarded(peer: str, lines: Sequence[str], trusted: Networks) -> RequestClient | None:
-    """Return the client according to `Forwarded`; None without that header. An unreadable hop ends the search."""
+    """Return the client according to the header `Forwarded`, which has these lines; None if there are none.
+
+    The search ends at the first hop that can't be parsed.
+    """
     if not lines:
         return None
     client = RequestClient(peer)
@@ -119,7 +126,7 @@ def _parse_forwarded(line: str) -> list[_Element] | None:
 
 
 def _node_address(node: str) -> str | None:
-    """Return the address of a node without its port; None for `unknown` and for a malformed node."""
+    """Return the address in a node (a value of `for`), without a port; None for `unknown` and for a malformed node."""
     if _OBFUSCATED.fullmatch(node):
         return node
     found = _BRACKETS.fullmatch(node) or _DOTTED.fullmatch(node)
@@ -131,7 +138,10 @@ def _node_address(node: str) -> str | None:
 
 
 def _by_x_forwarded(peer: str, headers: "CIMultiDictProxy[str]", trusted: Networks) -> RequestClient:
-    """Return the client according to `X-Forwarded-*`. An unreadable hop ends the search."""
+    """Return the client according to the headers `X-Forwarded-*`.
+
+    The search ends at the first hop that can't be parsed.
+    """
     scheme = _scheme(_last(headers.getall("X-Forwarded-Proto", [])))
     host = _host(_last(headers.getall("X-Forwarded-Host", [])))
     address = peer
@@ -157,7 +167,7 @@ def _last(lines: Sequence[str]) -> str | None:
 
 
 def _scheme(value: str | None) -> str | None:
-    """Return the scheme of the page, `http` or `https`, by the scheme of a request or a WebSocket; None for others."""
+    """Return the page's scheme (`http` or `https`) for the scheme of a request or a WebSocket; None for other text."""
     return {"http": "http", "https": "https", "ws": "http", "wss": "https"}.get((value or "").lower())
 
 

@@ -22,7 +22,7 @@ class HostNames:
     Any IP address is accepted, too, since DNS rebinding needs a name.
 
     `allowed` are hosts under which a proxy reaches or serves the relay, each `NAME` or `NAME:PORT`. `public_url` is the
-    address that phones use.
+    URL that phones use. `hostname` is this machine's name; if it is None, the system is asked.
     """
 
     def __init__(self, allowed: Iterable[str] = (), public_url: str | None = None, hostname: str | None = None) -> None:
@@ -35,9 +35,9 @@ class HostNames:
         return name in self._names
 
     def check(self, hosts: list[str], origins: list[str], forwarded_host: str | None) -> str | None:
-        """Return the problem with a request's Host and Origin headers; None if there is none.
+        """Return the problem with a request's Host headers (`hosts`) and Origin headers; None if there is none.
 
-        `forwarded_host` is the host under which the client reached a trusted proxy.
+        `forwarded_host` is the host under which the client reached a trusted proxy, if there is one.
         """
         host = split_host(hosts[0]) if len(hosts) == 1 else None
         if host is None:

@@ -1,7 +1,8 @@
 """The relay's HTTP connections: all connections that are not, or not yet, WebSockets.
 
-Owns them from the moment they are accepted. A connection is closed if it sends no request in time, sends an oversized
-request, or does not read its response. If there are too many, some are evicted (see `connection_slots`).
+The module owns them from the moment they are accepted. A connection is closed if its client sends no request in time,
+sends an oversized request, or does not read the response. If there are too many connections, some are evicted (see
+`connection_slots`).
 """
 
 import asyncio
@@ -18,13 +19,13 @@ if TYPE_CHECKING:
     from aiohttp.web_protocol import RequestHandler
 
 SILENT_SECONDS = 10.0
-"""How long a connection may take to send its first request."""
+"""How long a client may take to send its first request."""
 ANSWER_SECONDS = 120.0
-"""How long a connection may take to read a response."""
+"""How long a client may take to read a response."""
 MOST_PER_ADDRESS = 24
-"""HTTP connections of one address: enough for four browsers that load the page at the same time."""
+"""The most HTTP connections of one address: enough for four browsers that load the page at the same time."""
 MOST_REQUEST_BYTES = 128 << 10
-"""Maximum size of a request, header and body. The limit of the body is lower."""
+"""Maximum size of a request in bytes, header and body together. The limit of the body alone is lower."""
 
 
 class HttpConnections:
@@ -38,7 +39,7 @@ class HttpConnections:
         self._connections: BoundedMap[RequestHandler, HttpConnection] = BoundedMap(bound)
 
     def accept(self, server: "web.Server") -> "HttpConnection":
-        """Return the asyncio protocol for a new connection: the protocol factory of the relay's listening server."""
+        """Return the asyncio protocol object of a new connection. `server` makes aiohttp's handler for it."""
         return HttpConnection(self, server)
 
     def open(self, connection: "HttpConnection") -> None:
@@ -85,7 +86,11 @@ class HttpConnections:
 
 
 class HttpConnection(asyncio.Protocol):
-    """One HTTP connection, which wraps aiohttp's handler. `since` is when it was accepted, or sent its last request."""
+    """One HTTP connection, as the asyncio protocol that wraps aiohttp's handler.
+
+    `since` is the time, in seconds of the monotonic clock, at which it was accepted or sent its last request.
+    `received` is the number of bytes of the present request. `is_http` is False once it is a WebSocket.
+    """
 
     def __init__(self, owner: HttpConnections, server: "web.Server") -> None:
         self.address = ""

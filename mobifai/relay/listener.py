@@ -1,4 +1,4 @@
-"""The relay's listening socket. Owns it; `http_connections` owns the connections that it accepts."""
+"""The relay's listening socket. `http_connections` owns the connections that the socket accepts."""
 
 import asyncio
 import contextlib
@@ -28,9 +28,11 @@ RETRY_SECONDS = 1.0
 _BACKLOG = 128
 _LAST_PORT = 65535
 _SEND_BUFFER = 256 << 10
-"""The kernel's send buffer of one device. The default grows to megabytes of output that is out of date when sent."""
+"""The kernel's send buffer for one connection, in bytes. The default size grows to megabytes, and so much output would
+be out of date when it is sent."""
 _UNSENT = 16 << 10
-"""How much of that buffer may be unsent, on systems with such a limit. Later packets queue behind these bytes."""
+"""How many bytes in the kernel's send buffer may be unsent, on systems with such a limit. Later packets queue behind
+them."""
 _NOTSENT_LOWAT: int | None = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 
 
@@ -49,9 +51,9 @@ class Listener:
 
     @asynccontextmanager
     async def listen(self, open_server: OpenServer, listening: socket.socket) -> AsyncIterator[None]:
-        """Listen for the length of a scope. `open_server` makes the aiohttp server on the first connection.
+        """Listen for the length of a scope. On the first connection, `open_server` is called for the aiohttp server.
 
-        Until the server is there, connections wait in the kernel's backlog.
+        Until it returns, connections wait in the kernel's backlog.
         """
         async with AsyncExitStack() as scope:
             scope.callback(self._ledger.close, self._bound)
@@ -76,7 +78,7 @@ class Listener:
 async def _opened(open_server: OpenServer, listening: socket.socket) -> "web.Server":
     """Wait for the first connection, and return the server that `open_server` makes.
 
-    If that fails, as during an update of the libraries, try again on the next connection.
+    If `open_server` fails, for example during an update of the libraries, try again on the next connection.
     """
     while True:
         await _somebody_connects(listening)

@@ -1,8 +1,8 @@
 """The connection of a device in the relay's own process: the agent of `mobifai serve`.
 
-The registry treats it as one more device. Events for it are queued in an outbox with the same bound as any other's,
-except that a forwarded event of its peer is delivered immediately while the outbox is empty. Events that the device
-emits are handled immediately, so `has_room` has to be checked before.
+The relay treats it like the connection of any other device. Events for the device are queued in an outbox with the
+usual limit. Only a forwarded event of its peer is delivered immediately, if the outbox is empty. Events that the device
+emits are handled immediately, so the device has to check `has_room` before.
 """
 
 import logging
@@ -30,7 +30,7 @@ class LocalEventHandler(Protocol):
     """The handler of the events that a device in this process emits (see `EventDispatcher`)."""
 
     def handle(self, connection: DeviceConnection, event: str, arguments: tuple[object, ...]) -> None:
-        """Handle one event that the device emitted on `connection`, now."""
+        """Handle one event that the device emitted on `connection`, without waiting."""
 
     def peer_of(self, key: str) -> DeviceConnection | None:
         """Return the connection of the other device in the pair of connection `key`, or None."""
@@ -69,7 +69,10 @@ class LocalConnection:
         return len(self.outbox)
 
     def send(self, event: str, payload: object) -> None:
-        """Queue an event for the device, or deliver it now (see the module). A full queue closes the connection."""
+        """Queue an event for the device. Deliver it now if the peer forwards it and the queue is empty.
+
+        If the queue is full, close the connection.
+        """
         raw = payload if isinstance(payload, msgspec.Raw) else msgspec.Raw(encode(payload))
         if self._receiver is not None and is_forwarded(event) and not len(self.outbox) and not self.outbox.ended:
             self._deliver(self._receiver, event, raw)
@@ -91,7 +94,10 @@ class LocalConnection:
     # -- what the device does
 
     async def deliver_to(self, receiver: Callable[[str, msgspec.Raw], None]) -> None:
-        """Call `receiver` with each event, in order, until the connection is closed. Log what `receiver` raises."""
+        """Call `receiver` with each event's name and payload, in order, until the connection is closed.
+
+        Exceptions of `receiver` are logged.
+        """
         self._receiver = receiver
         try:
             while (event := await self.receive()) is not None:
@@ -111,7 +117,10 @@ class LocalConnection:
         return await self.outbox.get()
 
     def emit(self, event: str, payload: object) -> None:
-        """Send an event to the relay, or through it to the paired device. Raises LimitReached if there is no room."""
+        """Send an event to the relay, or through it to the paired device.
+
+        Raises LimitReached if there is no room, or the payload is too large.
+        """
         if not self.has_room(event):
             raise LimitReached(f"{event}: the queue of the paired device is full, because that device does not read it")
         raw = payload if isinstance(payload, msgspec.Raw) else msgspec.Raw(encode(payload))

@@ -1,4 +1,4 @@
-"""The relay's login and error pages, as HTML text. All outside values are escaped; no page has a script.
+"""The relay's login and error pages, as HTML text. All values from outside are escaped; no page has a script.
 
 Links are relative, since a proxy may serve the relay under a path.
 """
@@ -56,7 +56,11 @@ def no_page() -> str:
 
 
 def login(device_id: str, kind: str, nonce: str = "", asks: str = "", problem: str = "") -> str:
-    """Return the form for a pairing code. `asks` names the waiting device; `problem` says why the last code failed."""
+    """Return the page with the form for a pairing code. `kind` is the device's type, `mac` or `mobile`.
+
+    `nonce` identifies the connection on which the device waits. `asks` is the waiting device's name. `problem` says why
+    the last code failed.
+    """
     warning = "Once signed in, it can use your terminals. Continue only if it is yours."
     fields = {
         "device_id": escape(device_id),

@@ -1,7 +1,7 @@
 """The queue of packets for one device.
 
-A packet counts against the limit until `get` is called for the next packet: by then it has left for the network. `put`
-never blocks: a caller that forwards awaits `wait_for_room` first, and a device whose queue overflows is dropped.
+A packet counts against the limit until `get` is called for the next packet: by then it was sent to the network. `put`
+never blocks. A caller that forwards packets awaits `wait_for_room` first. A device whose queue overflows is dropped.
 """
 
 import asyncio
@@ -15,8 +15,9 @@ T = TypeVar("T")
 
 
 class Outbox(Generic[T]):
-    """A bounded queue of packets. Once it holds `most_bytes`, it has room only for the relay's own packets.
+    """A bounded queue of packets. `bound` limits their number.
 
+    Once the queue holds `most_bytes`, or three quarters of the packets, it has room only for the relay's own packets.
     `size` returns the bytes of a packet. `overflow` is called if a packet does not fit.
     """
 
@@ -59,14 +60,14 @@ class Outbox(Generic[T]):
             await self._moved.wait()
 
     def notify_when_drained(self, notify: Callable[[], None]) -> None:
-        """Call `notify` once from the loop after the next packet has left or the queue has ended.
+        """Call `notify` once, from the event loop, after the next packet was sent or the queue has ended.
 
-        Only the latest `notify` is called.
+        A later call of this method replaces `notify`.
         """
         self._notify = notify
 
     def put(self, packet: T) -> None:
-        """Add a packet. Once the queue has ended, packets are ignored."""
+        """Add a packet. If it does not fit, call `overflow`. Once the queue has ended, packets are ignored."""
         if self._ended:
             return
         try:

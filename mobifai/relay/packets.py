@@ -1,7 +1,7 @@
 """Packets of Engine.IO 4 and Socket.IO 5, as far as this relay uses them: text only, with payloads as raw JSON.
 
-Only the outer form of a device's packet is checked here; `protocol.messages` decodes its payload. Frames for a device
-are bytes, ready for its WebSocket.
+Only the outer form of a device's packet is checked here; `protocol.messages` decodes its payload. Functions for packets
+of the relay return the payload of a WebSocket frame as bytes.
 """
 
 import re
@@ -48,7 +48,11 @@ class PacketType(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ClientPacket:
-    """One packet of a device. `number` is set if it wants an acknowledgement; the last two fields belong to events."""
+    """One packet of a device. `number` is the number under which the device wants an acknowledgement, or empty.
+
+    Only events have `event`, the name, and `arguments`, the payloads as raw JSON. For a malformed event, they are
+    MALFORMED and a description of the problem.
+    """
 
     kind: PacketType
     namespace: str = "/"
@@ -91,7 +95,11 @@ DISCONNECT = b"41"
 
 
 def open_frame(sid: str, ping_seconds: float, silent_seconds: float, most_bytes: int) -> bytes:
-    """Return the first frame of a connection: its id and the parameters of Engine.IO."""
+    """Return the first frame of a connection: its id `sid`, and the parameters of Engine.IO.
+
+    The relay sends a ping every `ping_seconds`, and drops a device that sends nothing for `silent_seconds` after one.
+    `most_bytes` is the maximum size of the device's packets.
+    """
     return b"0" + encode(
         {
             "sid": sid,
@@ -126,7 +134,7 @@ def event_frame(event: str, payload: object) -> bytes:
 
 
 def header(length: int) -> bytes:
-    """Return the header of a server's WebSocket text frame of this length (RFC 6455, section 5.2)."""
+    """Return the header of a server's WebSocket text frame with `length` payload bytes (RFC 6455, section 5.2)."""
     if length < _LONGER:
         return bytes((_TEXT, length))
     if length < _LONGEST:

@@ -21,7 +21,7 @@ _PIECE_BYTES = 64 << 10
 _INDEX = "index.html"
 _STAMP = "built-from.txt"
 _PACKED = {"br": ".br", "gzip": ".gz"}
-"""Encodings of which the build has precompressed copies, the smallest first."""
+"""The encodings of precompressed copies in the build, with the suffixes of their names; the smallest copies first."""
 _IMMUTABLE = "public, max-age=31536000, immutable"
 """Cache-Control of files with a digest in their name."""
 _TYPES = {
@@ -38,12 +38,12 @@ _HEADERS = {
 }
 _ISOLATED = {"Cross-Origin-Opener-Policy": "same-origin"}
 _TRUSTED_SIGN = "Sec-Fetch-Dest"
-"""A header that browsers send only over HTTPS and to loopback. Elsewhere they log an error for the header in
-`_ISOLATED`."""
+"""A request header that browsers send only over HTTPS and to loopback. On other connections, a browser logs an error if
+the response has the header in `_ISOLATED`."""
 
 
 def encodings(accepts: str) -> set[str]:
-    """Return the encodings of an Accept-Encoding header, without those of weight 0."""
+    """Return the encodings that an Accept-Encoding header accepts, which excludes those of weight 0."""
     offers = (offer.partition(";q=") for offer in accepts.lower().replace(" ", "").split(","))
     return {name for name, _, weight in offers if not weight or weight.strip("0.")}
 
@@ -51,8 +51,8 @@ def encodings(accepts: str) -> set[str]:
 def policy(host: str) -> str:
     """Return the Content-Security-Policy of the page at this host. It allows no inline and no foreign source.
 
-    'self' does not include WebSockets in every browser, so they are listed if the host has only characters that a
-    policy may have.
+    In some browsers, 'self' does not include WebSockets. So they are listed, if the host has only characters that a
+    policy may contain.
     """
     sockets = f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
     return (
@@ -63,9 +63,10 @@ def policy(host: str) -> str:
 
 
 async def _send(request: web.Request, file: Path, headers: dict[str, str]) -> web.StreamResponse:
-    """Send a file in pieces, so that a slow client holds one piece in memory and no descriptor.
+    """Send a file in pieces, so that a slow client takes the memory of one piece and no descriptor.
 
-    Raises FileNotFoundError. If the file disappears later, the connection is aborted, since its length was sent.
+    Raises FileNotFoundError if there is no such file. If the file disappears later, the connection is aborted, since
+    the file's length was already sent.
     """
     response = web.StreamResponse(headers=headers)
     response.content_length = size = file.stat().st_size

@@ -12,7 +12,7 @@ from mobifai.protocol import messages
 from mobifai.protocol.codes import DeviceType
 
 MOST_BODY_BYTES = 64 << 10
-"""Maximum size of a request body. The settings have a lower limit of their own."""
+"""Maximum size of a request body in bytes. The settings of an account have a lower limit of their own."""
 
 MOST_FIELDS = 16
 """Maximum number of fields of a form; a sign-in has five."""
@@ -57,7 +57,10 @@ def find_device(fields: Mapping[str, object]) -> LoginForm | None:
 
 
 def decode_form(body: bytes) -> dict[str, str]:
-    """Return the fields of a form; of fields with the same name, the first. Raises HTTPBadRequest."""
+    """Return the values of a form's fields by name. Of fields with the same name, the first counts.
+
+    Raises HTTPBadRequest.
+    """
     try:
         return dict(reversed(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)))
     except ValueError as error:

@@ -55,7 +55,7 @@ class HttpRoutes:
         self._now = now
 
     def routes(self) -> list[web.RouteDef]:
-        """Return every route but that of WebSockets."""
+        """Return all routes except that of WebSockets."""
         page = PhonePageFiles.installed()
         return [
             *(page.routes() if page is not None else [web.get("/", self._no_page)]),

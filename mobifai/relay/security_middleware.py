@@ -1,4 +1,4 @@
-"""The relay's outermost middleware: finds the client, checks Host and Origin, limits the time, and formats errors.
+"""The relay's outermost middleware: finds the client, checks Host and Origin, ends slow requests, and formats errors.
 
 Errors are sent as JSON `{message}`, or as a page to a browser that navigates. All responses have restrictive security
 headers.
@@ -18,7 +18,7 @@ from mobifai.relay.forwarded_headers import Networks, find_client
 from mobifai.relay.host_names import HostNames
 
 REQUEST_SECONDS = 10.0
-"""Time limit of an API request, including its body."""
+"""Time limit of a request to the API or a login page, including its body."""
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -37,9 +37,9 @@ log = logging.getLogger(__name__)
 class PathRules:
     """The paths to which not all rules of `SecurityMiddleware` apply.
 
-    WebSockets (`sockets`) and files of the phone page (`files`) have no time limit. Files are exempt from the check of
-    Origin, which browsers send for scripts: without its script, the page could not show the error. `style` is exempt
-    from all checks, since error pages use it.
+    WebSockets (`sockets`) and files of the phone page (`files`) have no time limit. Files are also exempt from the
+    check of Origin. Browsers send Origin for scripts, and without its script the page could not show the error. The
+    style sheet (`style`) is exempt from the checks of Host and Origin, since error pages use it.
     """
 
     sockets: frozenset[str]

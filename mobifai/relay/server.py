@@ -1,6 +1,7 @@
 """Builds the relay from its parts, and runs it for the length of a scope.
 
-Owns the listening socket, the state on disk, the connections and the timer. Resources are closed in reverse order.
+The relay owns the listening socket, the state on disk, the connections and the timer. They are closed in the reverse
+order of their creation.
 """
 
 import asyncio
@@ -38,10 +39,10 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 TICK_SECONDS = 1.0
-"""Interval of the checks for handshakes and connections that take too long."""
+"""Interval at which the relay checks for handshakes and connections that take too long."""
 
 NOTE_SECONDS = 3600.0
-"""How often the connected devices are recorded, in case the relay is killed."""
+"""Interval at which the relay stores which devices are connected, in case it is killed."""
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ class Relay:
         return local_url(self._config.host, self.port)
 
     def find_urls(self) -> list[str]:
-        """Return the URLs, at least one, at which phones may reach this relay now; the most likely one first."""
+        """Return the URLs at which phones may reach this relay now, at least one, the most likely to work first."""
         return [self._config.public_url] if self._config.public_url else public_urls(self._config.host, self.port)
 
     def devices(self, account: str = OWNER) -> list[DeviceInfo]:
@@ -69,15 +70,21 @@ class Relay:
         return self._components.devices.known(account)
 
     async def revoke(self, device_id: str, account: str = OWNER) -> None:
-        """Revoke and disconnect a device now, and notify the agents. Raises SignInRefused for an unknown device."""
+        """Revoke and disconnect a device now, and notify the account's agents.
+
+        Raises SignInRefused for an unknown device.
+        """
         self._components.devices.revoke(account, device_id)
 
     def add_account(self, name: str) -> IssuedInvitation:
-        """Add an account. Return an invitation for its first agent. Raises AccountError, LimitReached."""
+        """Add an account. Return an invitation for its first agent.
+
+        Raises AccountError if the name is invalid or taken, LimitReached if there are too many accounts.
+        """
         return self.sign_in.invite(ClientKind.AGENT, self.sign_in.accounts.add(name).name)
 
     def remove_account(self, name: str) -> None:
-        """Remove an account, and disconnect its devices. Raises AccountError."""
+        """Remove an account, and disconnect its devices. Raises AccountError if that is not possible."""
         self.sign_in.accounts.remove(name)
         self._components.dispatcher.end_account(name)
 
@@ -104,8 +111,8 @@ class Relay:
     ) -> AsyncIterator["Relay"]:
         """Run a relay for the length of a scope. Raises StateError if the port or the state directory can't be used.
 
-        A `shared` relay is standalone, and has accounts to which agents sign in. Any other serves the agent of this
-        process. `allowed_hosts` are added to those of the configuration.
+        A `shared` relay is standalone, and has accounts to which agents sign in. A relay that is not shared serves the
+        agent of this process. `allowed_hosts` are added to those of `config`. `now` returns seconds since the epoch.
         """
         async with AsyncExitStack() as stack:
             listening = bind(config)
@@ -161,7 +168,7 @@ class _Components:
         self.devices = RelayDevices(sign_in, self.dispatcher)
 
     async def open_http(self) -> "web.Server":
-        """Import, set up and return the HTTP server."""
+        """Import and set up the HTTP server, and return aiohttp's factory of connection handlers."""
         from mobifai.relay.app import make_runner  # noqa: PLC0415 - see there
         from mobifai.relay.routes import HttpRoutes  # noqa: PLC0415
 
@@ -173,7 +180,7 @@ class _Components:
         return self._runner.server
 
     async def close_http(self) -> None:
-        """Close the HTTP server and its requests."""
+        """Close the HTTP server, and end the requests that are still handled."""
         if self._runner is not None:
             await self._runner.cleanup()
 

@@ -20,12 +20,15 @@ _WRONG_KIND = {
 
 
 def wrong_kind(found: ClientKind, wanted: Set[ClientKind]) -> str:
-    """Return the message for an invitation of another kind than the client can use."""
+    """Return the message for an invitation of the kind `found`, which a client that can use `wanted` can't use."""
     return _NOT_FOR_AGENTS if wanted == AGENT_KINDS else _WRONG_KIND[found]
 
 
 def wrong_code(typed: str, wanted: Set[ClientKind]) -> str:
-    """Return the message for text that is not a valid code, with the remedy for this kind of client."""
+    """Return the message for text that is not a valid code, with a remedy.
+
+    `wanted` are the kinds of invitation that the client can use.
+    """
     if "#" in typed or "://" in typed:
         problem = "expected a pairing code; found the link of a client that encrypts"
     else:

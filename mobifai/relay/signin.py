@@ -1,7 +1,7 @@
 """Sign-in of devices: invitations, tokens, and the decision about which device has access to which account.
 
-Owns the accounts, the failed attempts and the tokens. Its decisions are kept in the store. It knows no connections: the
-relay disconnects a device that is revoked.
+`SignIn` owns the accounts and the counts of failed attempts, and keeps its decisions in the store. It has no access to
+connections: `Relay.revoke` disconnects a device that is revoked.
 """
 
 import secrets
@@ -44,8 +44,8 @@ class IssuedInvitation:
 class SignIn:
     """Authenticates devices. `now` returns seconds since the epoch; short periods are measured with `monotonic`.
 
-    A `shared` relay has several accounts, to which agents sign in. Any other has one account, and one agent in this
-    process.
+    A `shared` relay has several accounts, to which agents sign in. A relay that is not shared has one account, and one
+    agent in this process. `pick` chooses the characters of codes, and `new_id` makes the ids of invitations.
     """
 
     def __init__(
@@ -76,7 +76,10 @@ class SignIn:
     # -- new devices
 
     def invite(self, kind: ClientKind, account: str = OWNER) -> IssuedInvitation:
-        """Create an invitation of one client to an account, for 10 minutes. Raises AccountError, SignInRefused."""
+        """Create an invitation of one client of this kind to an account. It is valid for 10 minutes.
+
+        Raises AccountError for an unknown account, SignInRefused for an agent if the relay is not shared.
+        """
         if kind is ClientKind.AGENT and not self.shared:
             raise SignInRefused(ONE_AGENT)
         host = self.accounts.require(account)
@@ -92,9 +95,10 @@ class SignIn:
     ) -> messages.Authenticated:
         """Redeem an invitation's code for a device. Return the device's token and user.
 
-        Raises SignInRefused, TooManyAttempts.
+        `kind` is the device's type, and `address` its network address. `wanted` are the kinds of invitation that this
+        client can use. A code of another kind remains valid.
 
-        `wanted` are the kinds of invitation that this client can use. A code of another kind remains valid.
+        Raises SignInRefused, or TooManyAttempts if too many sign-ins from the address failed.
         """
         if not is_secret(code):
             self._attempts.check(address, self._monotonic())
@@ -175,10 +179,11 @@ class SignIn:
     def authenticate(
         self, register: messages.Register, address: str = "", *, in_process: bool = False
     ) -> messages.Authenticated | None:
-        """Authenticate a device that registers, and renew its token. Return None if it has no token: it has to sign in.
+        """Authenticate a device that registers. Return its renewed token and its user.
 
-        Raises SignInRefused for a device without access. A valid token is accepted even if its address has failed too
-        often, since it can't be a guess. `in_process`: the device is in this process.
+        Return None if the device has no token, and has to sign in first. Raises SignInRefused for a device without
+        access. A valid token is accepted even if too many sign-ins from `address` failed, since it can't be a guess.
+        `in_process` says whether the device is in this process.
         """
         if not in_process:
             self._require_agents(register.type)
@@ -195,7 +200,7 @@ class SignIn:
         return messages.Authenticated(token=self._issue(account, claims.type, claims.jti), user=account.user)
 
     def _bind(self, claims: Claims, register: messages.Register, *, in_process: bool) -> Account:
-        """Return the account of a device that registers, and redeem its token if that is an invitation's.
+        """Return the account of a device that registers. If its token is that of an invitation, redeem the invitation.
 
         Raises SignInRefused unless the token belongs to this device.
         """
@@ -224,11 +229,11 @@ class SignIn:
     def _require_fresh(self, claims: Claims, device: StoredDevice) -> None:
         """Raise SignInRefused for an expired token.
 
-        The token of an agent expires some time after its last connection, not after it was issued: a connection may
-        last for months, and nobody may be there to sign the agent in again.
+        An agent's token expires TOKEN_SECONDS after the agent was last connected, not after the token was issued: a
+        connection may last for months, and nobody may be there to sign the agent in again.
 
         On the built-in relay, the token of a client that encrypts does not expire, whatever the clock is set to. The
-        agent knows that client by its key, and the token is useless without the key.
+        agent recognizes that client by its key, and the token is useless without the key.
         """
         if self.shared or device.kind is not ClientKind.E2E:
             now = self._now()
@@ -236,7 +241,7 @@ class SignIn:
                 self._tokens.check_time(claims, now)
 
     def record_connected(self, account: str, device_id: str) -> None:
-        """Store the present time as the last at which a device was connected."""
+        """Store that a device is connected at present."""
         self._store.record_connected(account, device_id, self._now())
 
     def _claim(self, account: Account, grant_id: str, register: messages.Register) -> None:
@@ -261,7 +266,10 @@ class SignIn:
         return device is not None and device.revoked_at is None and device.kind in kinds and device.type == "mobile"
 
     def identify(self, token: str, address: str = "") -> StoredDevice:
-        """Return the device to which a request's token belongs. Raises SignInRefused."""
+        """Return the device to which a request's token belongs. Raises SignInRefused if the token is not valid.
+
+        A failure is counted for the network address `address`.
+        """
         try:
             return self._holder(self._tokens.read(token))
         except SignInRefused:
@@ -298,7 +306,10 @@ class SignIn:
         return self._store.devices(account)
 
     def revoke(self, device_id: str, account: str = OWNER) -> None:
-        """Reject a device's token from now on. Raises SignInRefused for an unknown device. See also `Relay.revoke`."""
+        """Reject a device's token from now on. `Relay.revoke` also disconnects the device.
+
+        Raises SignInRefused for an unknown device.
+        """
         host = self.accounts.require(account)
         if not self._store.revoke(host.name, device_id, self._now(), keep=host.devices.capacity):
             raise SignInRefused(

@@ -1,6 +1,7 @@
 """The Socket.IO endpoint: accepts the connections of devices, on WebSockets and inside this process.
 
-Enforces the limits of connections, and closes them. Their events go straight to the `EventDispatcher`.
+The endpoint enforces the limits of connections, and closes connections. It passes their events to the
+`EventDispatcher`.
 """
 
 import asyncio
@@ -29,13 +30,17 @@ GOODBYE_SECONDS = 1.0
 """How long the closing handshakes may take when the relay closes; then connections are aborted."""
 
 MOST_UNSIGNED = 8
-"""Connections of one address that are not signed in: enough for a household behind one router."""
+"""The most connections of one address that are not signed in: enough for a household behind one router."""
 
 Connections = BoundedMap[str, "WebSocketConnection | LocalConnection"]
 
 
 class SocketIOEndpoint:
-    """Serves the Socket.IO connections of devices at `PATH`. It keeps the open ones in `connections`, by key."""
+    """Serves the Socket.IO connections of devices at `PATH`. It keeps the open ones in `connections`, by key.
+
+    `known` are the addresses from which devices have signed in. `opened` is called with the request of each new
+    WebSocket.
+    """
 
     def __init__(
         self,
@@ -62,7 +67,7 @@ class SocketIOEndpoint:
 
     @contextmanager
     def local(self, seat: int) -> Iterator[LocalConnection]:
-        """Yield a connection for a seat of a device in this process. Raises LimitReached."""
+        """Yield a connection for one seat of the device in this process. Raises LimitReached if there is no room."""
         most_bytes = self._ledger.capacity(RELAY_MESSAGE)
         with self._ledger.bound(RELAY_BACKLOG) as backlog:
             opened_at = self._monotonic()

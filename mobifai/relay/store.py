@@ -1,7 +1,7 @@
 """The relay's database: accounts, devices, and each account's settings.
 
-Owns `relay.sqlite` in the state directory (mode 0600), and decides nothing. Of the invitations, it keeps only those of
-agents, which may be created while no relay runs. Invitations of phones are lost on a restart.
+The database is the file `relay.sqlite` in the state directory (mode 0600). Of the invitations, it holds only those for
+agents, which may be created while no relay runs. Invitations for phones are lost on a restart.
 """
 
 import logging
@@ -59,7 +59,10 @@ _PUT = "INSERT OR REPLACE INTO devices VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 @dataclass(frozen=True, slots=True)
 class StoredDevice:
-    """A paired or revoked device. Times are seconds since the epoch; `token_id` is the `jti` of its token."""
+    """A paired or revoked device of the account `user_id`. Times are seconds since the epoch.
+
+    `token_id` is the claim `jti` of the device's token.
+    """
 
     user_id: str
     device_id: str
@@ -74,7 +77,10 @@ class StoredDevice:
 
 
 class RelayStore:
-    """Accounts, devices and settings. A write takes some 20 us, so it runs in the event loop's own thread."""
+    """Stores accounts, devices and settings. A `user_id` is an account's name; times are seconds since the epoch.
+
+    A write takes some 20 us, so it runs in the event loop's own thread.
+    """
 
     def __init__(self, connection: Database) -> None:
         self._connection = connection
@@ -99,7 +105,7 @@ class RelayStore:
         return [OWNER, *(str(name) for (name,) in self._connection.execute(query))]
 
     def put_account(self, name: str, now: float) -> None:
-        """Add an account."""
+        """Add an account. Raises WriteFailed."""
         with self._connection:
             self._connection.execute("INSERT INTO accounts VALUES (?, ?)", (name, now))
 
@@ -135,11 +141,11 @@ class RelayStore:
         return int(self._connection.execute(query, (user_id,)).fetchone()[0])
 
     def device(self, user_id: str, device_id: str) -> StoredDevice | None:
-        """Return a device of an account, revoked or not."""
+        """Return a device of an account, revoked or not; None if there is no such device."""
         return next(iter(self._select("user_id = ? AND device_id = ?", user_id, device_id)), None)
 
     def by_token(self, token_id: str) -> StoredDevice | None:
-        """Return the device with this token, revoked or not."""
+        """Return the device with this token, revoked or not; None if there is no such device."""
         return next(iter(self._select("token_id = ?", token_id)), None)
 
     def _select(self, condition: str, *arguments: str) -> list[StoredDevice]:
@@ -147,7 +153,7 @@ class RelayStore:
         return [_device(row) for row in self._connection.execute(query, arguments)]
 
     def put(self, device: StoredDevice) -> None:
-        """Add or replace a device, and delete the invitation that it used."""
+        """Add or replace a device, and delete the invitation that it used. Raises WriteFailed."""
         with self._connection:
             self._connection.execute(_PUT, _values(device))
             self._connection.execute("DELETE FROM grants WHERE grant_id = ?", (device.token_id,))
@@ -164,7 +170,7 @@ class RelayStore:
         )
 
     def record_connected(self, user_id: str, device_id: str, now: float) -> None:
-        """Store `now` as the last time at which a device was connected."""
+        """Store `now` as the last time at which a device was connected, in memory even if the disk write fails."""
         self._connection.write_best_effort(
             "UPDATE devices SET last_seen = ? WHERE user_id = ? AND device_id = ?", (now, user_id, device_id)
         )
@@ -191,12 +197,12 @@ class RelayStore:
     # -- settings
 
     def settings(self, user_id: str) -> str:
-        """Return an account's settings, a JSON object."""
+        """Return an account's settings as the text of a JSON object."""
         row = self._connection.execute("SELECT json FROM settings WHERE user_id = ?", (user_id,)).fetchone()
         return str(row[0]) if row else "{}"
 
     def put_settings(self, user_id: str, json: str) -> None:
-        """Replace an account's settings."""
+        """Replace an account's settings by the JSON object `json`. Raises WriteFailed."""
         with self._connection:
             self._connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (user_id, json))
 

@@ -1,10 +1,11 @@
 """Tokens of the relay: JWTs with HS256 that are valid for 30 days.
 
-Owns the secret, 32 random bytes in `relay.key` of the state directory (mode 0600). `signin` decides whether a token's
-device still has access.
+The secret is 32 random bytes in the file `relay.key` of the state directory (mode 0600). `signin` decides whether a
+token's device still has access.
 
-Only tokens with exactly this relay's header are accepted, so a token can't choose its algorithm. That leaves a keyed
-hash over text (RFC 7515, A.1), which is computed here: importing a JWT library takes a third of the agent's start.
+Only tokens with exactly this relay's header are accepted, so a token can't choose its algorithm. Then the signature is
+only a keyed hash of the token's text (RFC 7515, A.1). This module computes it without a JWT library: importing one
+would take a third of the agent's start.
 """
 
 import binascii
@@ -31,7 +32,11 @@ _FORM = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)", re.A
 
 
 class Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The claims of a token. Times are seconds since the epoch; `jti` stays the same when a token is renewed."""
+    """The claims of a token. `id` is the account's name, and `type` the device's type.
+
+    `iat` and `exp`, when the token was issued and expires, are seconds since the epoch. `jti` identifies the token, and
+    stays the same when the token is renewed.
+    """
 
     id: str
     email: str
@@ -55,7 +60,10 @@ class Tokens:
         return f"{signed}.{self._signature(signed)}"
 
     def read(self, token: str, now: float | None = None) -> Claims:
-        """Return a token's claims. Raises SignInRefused if it is not this relay's or, with `now`, has expired."""
+        """Return a token's claims. Raises SignInRefused if this relay did not issue the token.
+
+        If `now` is not None, also raises SignInRefused if the token has expired by then.
+        """
         if len(token) > MAX_TOKEN:
             raise SignInRefused(f"expected a token of at most {MAX_TOKEN} characters; sign in again")
         try:
@@ -98,9 +106,9 @@ def load_secret(
     random_bytes: Callable[[int], bytes] = secrets.token_bytes,
     problems: Problems | None = None,
 ) -> bytes:
-    """Read the secret, or create it.
+    """Return the secret in the state directory, or create it.
 
-    A damaged file is set aside. If the file can't be read or written, the secret lasts as long as this process.
+    A damaged file is renamed. If the file can't be read or written, the secret is valid until this process ends.
     """
     file = GeneratedFile(state_dir / FILE, problems or Problems(), "every device has to sign in again")
     return file.load(_checked, lambda: _with_content(random_bytes(SECRET_BYTES)))

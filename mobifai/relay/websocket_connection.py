@@ -1,7 +1,7 @@
 """The connection of one device on a WebSocket.
 
-Owns the WebSocket, its outbox and its pings. A frame is written to the kernel immediately if nothing is queued, and
-otherwise queued in the outbox. It knows no account and no peer.
+`WebSocketConnection` owns the WebSocket, its outbox and its pings. It writes a frame to the kernel immediately if
+nothing is queued, and otherwise queues it in the outbox. It has no access to accounts and to other connections.
 """
 
 import asyncio
@@ -19,17 +19,18 @@ from mobifai.relay.outbox import Outbox
 
 PING_SECONDS = 10.0
 SILENT_SECONDS = 10.0
-"""A device that sends nothing for this long after a ping, while the relay reads, is considered gone."""
+"""How long a device may send nothing after a ping, while the relay reads. After that, the relay drops it."""
 STALL_SECONDS = 10.0
 """Time limit for sending one packet; a device that reads more slowly is dropped."""
 CLOSE_SECONDS = 1.0
 """Time limit for the device's part of the closing handshake."""
 FRAMES_IN_A_ROW, UNSIGNED_FRAMES_IN_A_ROW = 32, 4
-"""Frames of one device that are handled before other tasks run, signed in or not."""
+"""How many frames of a device are handled before other tasks run: of one that is signed in, and of one that is not."""
 UNSIGNED_FRAME_BYTES = 16 << 10
-"""Maximum frame of a device that is not signed in: a registration with a token has about 3 KiB."""
+"""Maximum size of a frame from a device that is not signed in: a registration with a token has about 3 KiB."""
 UNSIGNED_FRAMES, UNSIGNED_FRAMES_PER_SECOND = 100, 2
-"""Frames that a device may send before it is signed in: a burst, and a rate. A client answers a ping every 10 s."""
+"""How many frames a device may send before it is signed in: this many initially, and this many more each second. A
+client that follows the protocol registers, and answers a ping every 10 s."""
 WRITE_BUFFER = 32 << 10
 """High-water mark of the transport's write buffer; a larger one only delays later frames."""
 
@@ -118,9 +119,9 @@ class WebSocketConnection:
     # -- from its request to its end
 
     async def serve(self, on_event: EventCallback, on_handled: HandledCallback) -> web.StreamResponse:
-        """Read and write until either side closes.
+        """Read and write until either side closes the connection.
 
-        For each event, `on_event` is awaited and then `on_handled` called before the next event is read.
+        For each event, `on_event` is awaited, and then `on_handled` is called, before the next event is read.
         """
         await self._socket.prepare(self._request)
         if self._request.transport is not None:
