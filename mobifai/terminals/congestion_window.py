@@ -2,7 +2,7 @@
 
 Output that exceeds the capacity of the network path only queues up, and delays the prompt after a Ctrl-C. So the window
 follows the bandwidth-delay product (delivery rate times shortest round trip), with a small margin for queueing, between
-a floor and a ceiling. Pure: the clock is a parameter.
+a floor and a ceiling. The module does no I/O: the clock is a parameter.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ _WAITS_SECONDS = 0.003
 agent does other work."""
 
 _FADES = 0.875
-"""Decay of the best rate at each slower measurement."""
+"""The factor by which the best measured rate decays with each slower measurement."""
 
 _FRESH_SECONDS = 10.0
 """The interval at which the shortest round trip is measured again, with little in flight: the network path may have
@@ -33,6 +33,8 @@ changed."""
 
 class CongestionWindow:
     """The window of one terminal with one phone. `ceiling` is its largest size in bytes; `clock` returns seconds.
+
+    `size` is the present size in bytes. Positions count the bytes of the terminal's output.
 
     One chunk of output at a time is timed, from sending to acknowledgement. A lost acknowledgement makes that round
     trip longer, which does not affect the shortest one.
@@ -57,7 +59,7 @@ class CongestionWindow:
         self._acknowledged_then = 0
 
     def sent(self, end: int, acknowledged: int) -> None:
-        """Record that output up to `end` was sent, and that it is acknowledged up to `acknowledged`."""
+        """Record that output was sent up to the position `end`, and is acknowledged up to `acknowledged`."""
         if self._followed is not None:
             return
         now = self._clock()
@@ -79,5 +81,5 @@ class CongestionWindow:
         self.size = max(self.floor, min(self.ceiling, int(self._rate * (_GAIN * self._shortest + _WAITS_SECONDS))))
 
     def lost(self) -> None:
-        """Stop timing the chunk in flight, because the phone's position is reset."""
+        """Stop timing the chunk in flight, because the phone's position was reset."""
         self._followed = None

@@ -1,10 +1,10 @@
 """The output of one terminal as one viewer gets it.
 
-A feed is *attached* while the viewer shows the terminal. Then the viewer takes output from it, and the program waits
-when the viewer falls behind, for at most STALL_SECONDS. After that the program continues without the viewer, which
-later gets the screen. A feed that is not attached keeps the viewer's position and can report the next output once.
+A feed is *attached* while the viewer shows the terminal. Then the viewer takes output from the feed. When the viewer
+falls behind, the program waits for at most STALL_SECONDS. After that the program continues, and the viewer later gets a
+replay of the screen. A feed that is not attached keeps the viewer's position, and can report the next output once.
 
-Owns the viewer's cursor on the terminal's ring, its two ledger entries, and one timer.
+A feed owns the viewer's cursor on the terminal's ring, its two ledger entries, and one timer.
 """
 
 import asyncio
@@ -30,8 +30,8 @@ STALL_SECONDS = 5.0
 class TerminalFeed:
     """One viewer's feed of one terminal. `acknowledges`: the viewer says which output it has rendered.
 
-    `on_output` is called when the feed has output that can be taken, `on_unseen` once after each `watch` when the
-    terminal prints and the viewer does not show it.
+    `on_output` is called when the feed has output that can be taken. `on_unseen` is called when the terminal prints and
+    the viewer does not show it, once after each call of `watch`.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class TerminalFeed:
         return ECHO_CHUNK if self.terminal.pacer.interactive else self._cursor.chunk_size
 
     def take(self, length: int) -> Chunk:
-        """Return the next output, at most `length` bytes. A character that this would cut comes with the next chunk."""
+        """Return the next output, at most `length` bytes. A character that does not fit comes with the next chunk."""
         chunk = self._cursor.take(length)
         self.has_priority = False
         if chunk.data:
@@ -88,7 +88,7 @@ class TerminalFeed:
         return chunk
 
     def acknowledge(self, end: int) -> None:
-        """Record that the viewer has rendered all output up to this position."""
+        """Record that the viewer has rendered all output up to the position `end`."""
         if self._cursor.acknowledge(end) and self.attached:
             self._progress()
             self._offer()
@@ -96,7 +96,10 @@ class TerminalFeed:
     # -- what the viewer shows and has
 
     def seek(self, stream: str | None, end: int | None) -> None:
-        """Continue after this position of that stream, or with the screen where the position is unknown or too old."""
+        """Continue after the position `end` of `stream`, which the viewer has reached.
+
+        If that position is unknown or too old, continue with a replay of the screen.
+        """
         if stream == self.terminal.stream and end is not None:
             self._cursor.seek(end)
         else:
@@ -145,7 +148,7 @@ class TerminalFeed:
 
     @property
     def room(self) -> int:
-        """Bytes that can be read from the terminal before its ring evicts output the viewer lacks; at least one."""
+        """Bytes that can be read from the terminal before its ring evicts output that the viewer lacks; at least 1."""
         return self._cursor.room
 
     @property

@@ -1,9 +1,10 @@
 """Flow control: decides when a terminal's program has to wait. Nothing else decides that.
 
-The kernel blocks a program that prints while nobody reads its terminal. So the agent stops reading while an attached
-feed can take nothing, and during a hold. Without attached feeds the program continues, into the ring.
+The kernel blocks a program that prints while nobody reads its terminal. So to make a program wait, the agent stops
+reading: while an attached feed has no room for output, and during a hold. Without attached feeds, the program
+continues to print into the ring.
 
-Owns the list of the terminal's feeds and the timer of a hold.
+`FlowControl` owns the list of the terminal's feeds and the timer of a hold.
 """
 
 import asyncio
@@ -41,8 +42,8 @@ RUNNING, STOPPED, HELD = ProgramState
 class FlowControl:
     """The flow control of one terminal.
 
-    `is_watched` (a viewer shows it) and `wants_output` (a feed wants to know of new output) follow from the feeds. They
-    are stored because they are read for each piece of output.
+    `is_watched` says whether a viewer shows the terminal, and `wants_output` whether a feed wants to know of new
+    output. Both follow from the feeds. They are stored because they are read for each piece of output.
     """
 
     def __init__(self, pty: Pty) -> None:
@@ -114,7 +115,7 @@ class FlowControl:
             self.state = RUNNING
 
     def hold(self, seconds: float) -> None:
-        """Stop the program for at most `seconds`, until a viewer attaches its feed, so that it misses no output."""
+        """Stop the program until a viewer attaches its feed, for at most `seconds`, so that it misses no output."""
         self.end_hold()
         self._hold_timer = self._loop.call_later(seconds, self._hold_is_over)
         self._pty.pause()
@@ -132,5 +133,5 @@ class FlowControl:
         self.regulate()
 
     def close(self) -> None:
-        """End the hold. Feeds are closed by their sessions."""
+        """End a hold, if there is one. Sessions close their feeds themselves."""
         self.end_hold()

@@ -17,10 +17,11 @@ _INTERACTIVE = re.compile(r"(?:--(?:rcfile|init-file)\0[^\0]*\0|--[a-z-]+\0|[-+]
 
 @dataclass(frozen=True, slots=True)
 class Foreground:
-    """A terminal's foreground program. `canonical` and `echoes` describe the terminal's own line editing.
+    """A terminal's foreground program. `name` is empty if it can't be found.
 
-    `raw_enter`: Enter is passed on untranslated, as line editors need it. A shell that only reads one key of an answer
-    (`read -s -n 1`, zsh's own prompts) leaves the translation on. `name` is empty if it can't be found.
+    `canonical` and `echoes` are the terminal's modes ICANON and ECHO: the kernel itself edits lines and prints what is
+    typed. `raw_enter`: the kernel passes Enter on untranslated, as line editors need it. A shell that only reads a
+    single key (`read -s -n 1`, zsh's own questions) leaves the translation on.
     """
 
     pid: int = 0
@@ -49,7 +50,10 @@ class Foreground:
 
     @property
     def is_busy(self) -> bool:
-        """Return whether another program runs that does not read single keys, so that it may end without input."""
+        """Return whether a program runs that is no shell at its prompt and does not read single keys.
+
+        Such a program may end without input.
+        """
         return bool(self.name) and self.canonical and not self.is_prompt
 
 
@@ -57,7 +61,7 @@ UNKNOWN = Foreground()
 
 
 def foreground(master: int) -> Foreground:
-    """Return the foreground program of the terminal with this master side."""
+    """Return the foreground program of the terminal with this master side; UNKNOWN if it can't be found."""
     try:
         given, _, _, mode, *_ = termios.tcgetattr(master)
         pid = os.tcgetpgrp(master)

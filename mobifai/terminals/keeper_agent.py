@@ -37,8 +37,9 @@ class AgentProcess:
         return self._connection.fileno()
 
     def receive(self) -> bool:
-        """Read once from the connection. Return False if the agent has closed it. Raises BlockingIOError if no data
-        has arrived.
+        """Read once from the connection. Return False if the agent has closed it.
+
+        Raises BlockingIOError if no data has arrived.
         """
         try:
             return self._receiver.receive()
@@ -87,7 +88,10 @@ class AgentProcess:
 
 
 def start_agent(command: "Sequence[str]") -> AgentProcess:
-    """Start an agent that inherits one end of a connection; its environment has the descriptor. Raises OSError."""
+    """Start an agent, and return it with the keeper's end of a new connection to it. Raises OSError.
+
+    The agent inherits the other end, and finds its descriptor in the environment.
+    """
     ours, agents = socket.socketpair()
     try:
         return AgentProcess(_execute(command, agents), ours)

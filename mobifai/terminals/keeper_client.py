@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 5.0
 ALIVE_SECONDS = 10.0
-"""The interval of keep-alive messages to the keeper, which waits six times as long."""
+"""The interval of keep-alive messages to the keeper. It kills an agent that sends nothing for six times as long."""
 
 MOST_READS = 16
 """The most reads in a row. Fewer are enough for everything that a keeper can leave in the connection."""
@@ -33,7 +33,7 @@ _UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticErr
 
 
 def _unreadable(error: Exception) -> str:
-    """Return the message for an answer that is no valid one."""
+    """Return the message for an answer that is not valid."""
     return (
         f"the keeper, perhaps of another version of MobiFai, sent an answer that this agent can't read ({error!r}); "
         "stop MobiFai and start it again"
@@ -81,7 +81,7 @@ class KeeperClient:
     def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
         """Send a question and return its answer. Other messages that arrive first are delivered later.
 
-        Raises StateError.
+        Raises StateError if the keeper does not answer in time, or not with a valid message.
         """
         number = next(self._numbers)
         try:
@@ -102,7 +102,7 @@ class KeeperClient:
             self._loop.call_soon(self._deliver_news)  # unasked messages that came before the answer, or after it
 
     def send(self, event: str, **details: object) -> None:
-        """Send the keeper a message that it does not answer."""
+        """Send the keeper the message `event` with `details`, which it does not answer."""
         try:
             keeper_protocol.send(self._connection, {"ask": event, **details})
         except ConnectionError:
@@ -187,7 +187,7 @@ class KeeperClient:
     # -- the spawner
 
     def spawn(self, uuid: str, spec: ShellSpec, on_exit: OnExit) -> Spawned:
-        """Start a shell (see `Spawner`)."""
+        """Have the keeper start a shell (see `Spawner`). Raises TerminalError, StateError."""
         question = {
             "ask": "spawn",
             "uuid": uuid,
@@ -202,7 +202,7 @@ class KeeperClient:
         return self._receive_shell(uuid, answer, on_exit, adopted=False)
 
     def adopt(self, uuid: str, on_exit: OnExit) -> Spawned | None:
-        """Take over a shell of the previous agent (see `Spawner`)."""
+        """Take over the shell that the previous agent had for this terminal, if there is one (see `Spawner`)."""
         if uuid not in self._adoptable:
             return None
         answer = self._ask({"ask": "take", "uuid": uuid})
@@ -251,5 +251,5 @@ class KeeperClient:
         self.send("end", pid=pid)
 
     def release(self, pid: int) -> None:
-        """Leave the shell to the keeper, for the next agent (see `Spawner`)."""
+        """Leave a shell to the keeper, for the next agent (see `Spawner`)."""
         self._on_exit.pop(pid, None)

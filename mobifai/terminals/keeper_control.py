@@ -23,10 +23,10 @@ _MOST_BYTES = 64 << 10
 
 
 class Control:
-    """Owns the listening socket, its file, and the commands' connections.
+    """The keeper's side of its control socket. Owns the listening socket, its file, and the commands' connections.
 
-    `answer` takes a question's name and arguments, and returns the reply. `patience` is how many seconds the keeper
-    waits for a command to read its reply: 0 except in a test run.
+    `answer` takes a question's name and arguments, and returns the reply: `{"answer": ...}` or `{"error": TEXT}`.
+    `patience` is how many seconds the keeper waits for a command to read its reply: 0 except in a test run.
     """
 
     def __init__(

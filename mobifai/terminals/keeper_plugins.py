@@ -1,7 +1,7 @@
 """Debug plug-ins (of soak and profiles) whose control handlers run inside a keeper under test.
 
-They are the same entry points as the agent's, found by the part of a request before its dot. Only a keeper that a test
-run has marked imports this module, so that no other keeper pays for it.
+They are the same entry points as the agent's. The part of a request before its dot is the plug-in's name. Only a keeper
+that a test run has marked imports this module, so that it takes no memory of other keepers.
 """
 
 from collections.abc import Coroutine
@@ -15,18 +15,18 @@ ENTRY_POINTS = "mobifai.control_handlers"
 """The entry point group, the same as the agent's."""
 
 PATIENCE_SECONDS = 10.0
-"""How long a command may take to read an answer, which can be longer than a socket buffers."""
+"""How long a command may take to read an answer. The answer can be longer than a socket buffers."""
 
 
 class KeeperPlugins:
-    """The debug plug-ins by the prefix of their requests. Each is imported when its first request arrives."""
+    """The debug plug-ins, by name. Each is imported when its first request arrives."""
 
     def __init__(self, keeper: Any) -> None:
         self._subject = SimpleNamespace(ledger=Ledger(), agent=None, keeper=keeper)
         self._loaded: dict[str, Any] = {}  # bounded by what is installed
 
     def answer(self, request: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Return the answer of the request's handler, or the error that it raised."""
+        """Return `{"answer": ...}` with the result of the request's handler, or `{"error": TEXT}` if it raised one."""
         try:
             handler = self._find(request)
             if handler is None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # importing typing would take a tenth of the keeper's memory
     from typing import Any
 
 LINE_BYTES = 256 << 10
-"""The longest message: a shell's environment, of which one variable can have 128 KiB."""
+"""The maximum length of a line, in bytes. The longest messages contain a shell's environment."""
 
 _MOST_DESCRIPTORS = 8
 
@@ -30,13 +30,13 @@ RESTART_STATUS = 75
 
 
 def connection() -> int | None:
-    """Return the descriptor of this process' connection to its keeper, if it has one."""
+    """Return the descriptor of this process' connection to its keeper, or None if it has no keeper."""
     number = os.environ.get(FD_VARIABLE, "")
     return int(number) if number.isdecimal() else None
 
 
 def connect_by(descriptor: int) -> int:
-    """Make `connection` return this descriptor from now on, and return it."""
+    """Make `connection` return `descriptor` from now on. Return `descriptor`."""
     os.environ[FD_VARIABLE] = str(descriptor)
     return descriptor
 
@@ -57,7 +57,7 @@ def report_failure(text: str) -> None:
 def send(connection: socket.socket, message: "dict[str, Any]", descriptors: list[int] | None = None) -> None:
     """Send a message, with any descriptors that belong to it.
 
-    Raises OSError, including BlockingIOError or TimeoutError by the socket's timeout.
+    Raises OSError. This includes BlockingIOError or TimeoutError, depending on the socket's timeout.
     """
     line = json.dumps({**message, "descriptors": len(descriptors or ())}).encode() + b"\n"
     if descriptors:
@@ -89,7 +89,7 @@ class Receiver:
         return len(self._data) > LINE_BYTES
 
     def next(self) -> "dict[str, Any] | None":
-        """Return the next complete message, if there is one. Raises ValueError for a line that is not a message."""
+        """Return the next complete message, or None. Raises ValueError for a line that is not a JSON object."""
         line, newline, rest = self._data.partition(b"\n")
         if not newline:
             return None
@@ -100,7 +100,7 @@ class Receiver:
         return message
 
     def take_descriptors(self, count: int) -> list[int]:
-        """Take the descriptors that came with the message just read."""
+        """Return the `count` descriptors that came with the message just read. The caller owns them then."""
         taken, self._descriptors = self._descriptors[:count], self._descriptors[count:]
         return taken
 

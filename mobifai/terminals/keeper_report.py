@@ -1,7 +1,7 @@
-"""Writes the keeper's reports to its terminal, and to the agent's log file while no agent writes to that.
+"""Writes the keeper's reports to its terminal, and to the agent's log file. (No agent writes to the file meanwhile.)
 
-Standard library only. Reporting never raises and never blocks: with a stopped terminal (Ctrl-S), a pipe that nobody
-reads, or a full disk, only the message is lost.
+Standard library only. Reporting never raises and never blocks. If the terminal is stopped (Ctrl-S), nobody reads a
+pipe, or the disk is full, only the message is lost.
 """
 
 import json
@@ -14,7 +14,7 @@ REPEAT_SECONDS = 3600.0
 """The interval at which a problem that persists is reported again."""
 
 _ALWAYS = 3
-"""The first failures in a row are all reported, even for the same reason."""
+"""How many failures in a row are all reported, even if they have the same reason."""
 
 MOST_LOG_BYTES = 16 << 20
 """The keeper appends to the log file up to this size; only the agent rotates it."""
@@ -32,7 +32,10 @@ class Reports:
         self._last_at = float("-inf")
 
     def problem(self, reason: str, outlook: str, failures: int, now: float) -> None:
-        """Report why the agent ended and what follows, unless the same problem was reported recently."""
+        """Report a problem's `reason` and `outlook` (what follows), unless the same reason was reported recently.
+
+        `failures` is the number of failures in a row. `now` is in seconds of the monotonic clock.
+        """
         if failures > _ALWAYS and reason == self._last and now - self._last_at < REPEAT_SECONDS:
             return
         self._last, self._last_at = reason, now

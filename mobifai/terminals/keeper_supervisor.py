@@ -127,7 +127,10 @@ class AgentSupervisor:
         self._state.started(now)
 
     def ended(self, pid: int, status: int, *, has_shells: bool) -> None:
-        """Plan the next start if the process that ended is the agent."""
+        """Plan the next start if the process `pid`, which has ended, is the agent.
+
+        `status` is its exit status, negative for a signal. `has_shells` says whether the keeper holds shells.
+        """
         if self._agent is None or pid != self._agent.pid:
             return
         self._agent.reaped()
@@ -179,7 +182,11 @@ class AgentSupervisor:
             self.disconnect()
 
     def greeting(self) -> "dict[str, Any]":
-        """Return the keeper's pid and data about earlier agents, for the answer to a new agent's first message."""
+        """Return the keeper's fields of the answer to a new agent's first message.
+
+        `pid` is the keeper's pid, `notes` is what earlier agents noted for the next one, and `life` is the number of
+        agents so far.
+        """
         return {"notes": self._state.notes, "pid": os.getpid(), "life": self._state.agents}
 
     def note_port(self, port: int) -> None:

@@ -60,14 +60,14 @@ class LocalSpawner:
         """Return None: no shell outlives this process."""
 
     def unclaimed(self) -> list[str]:
-        """Return nothing: no shell outlives this process."""
+        """Return an empty list: no shell outlives this process."""
         return []
 
     def describe(self, uuid: str, label: Mapping[str, object]) -> None:
         """Do nothing: no agent follows that could adopt a shell."""
 
     def end(self, pid: int) -> None:
-        """Do not report the end of this shell. The caller has hung up on it by closing the terminal (see `Spawner`)."""
+        """Stop watching a shell for its caller: its end is not reported. The caller has closed the shell's terminal."""
         self._on_exit.pop(pid, None)
 
     def release(self, pid: int) -> None:

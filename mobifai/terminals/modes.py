@@ -1,8 +1,8 @@
 """The terminal modes that a replay must restore.
 
 `Modes` is fed the bytes that a ring no longer holds. `prefix` then brings an emulator into the state in which it can
-process the kept bytes. The sequences are those of ECMA-48 and xterm's ctlseqs. Pure; the size is bounded by the known
-modes.
+process the bytes that the ring still holds. The escape sequences are those of ECMA-48 and xterm's ctlseqs. The module
+does no I/O.
 """
 
 import re

@@ -1,9 +1,10 @@
 """A cursor on a terminal's output: how far one phone has received it, and what it gets next.
 
 Positions count the terminal's bytes from the first one ever printed, as those of its ring do. Output stays in the ring
-until it is sent; only a screen is kept here, while it is being sent. The cursor does no I/O: its owner checks
-`must_stop` and then stops reading. A phone that acknowledges output leaves at most a window unacknowledged, and as much
-again may wait. The ring keeps both, so that a phone that reconnects receives exactly the rest.
+until it is sent; the cursor only keeps a replay of the screen, while it is being sent. The cursor does no I/O: its
+owner stops reading from the terminal while `must_stop` is True. To a phone that acknowledges output, at most a window
+is sent without an acknowledgement. The ring keeps this output and the output that waits, so that a phone that
+reconnects receives exactly what it lacks.
 """
 
 import codecs
@@ -18,14 +19,14 @@ from mobifai.terminals.replay import safe_start, snapshot
 from mobifai.terminals.spawning import WINDOW_BYTES
 
 READING_STOPS_AT = 64 << 10
-"""When this many bytes are not taken yet, reading stops."""
+"""Reading stops when this many bytes are not taken yet, or READY_BYTES if the phone acknowledges output."""
 
 LEAST_PIECE = 24 << 10
 MOST_PIECE = 48 << 10
 """The smallest and largest chunk: large ones cost less per byte, but a window has to hold several."""
 
 PIECES_UNDER_WAY = 4
-"""Chunks that a wide window is split into: others are in flight while one is rendered and another acknowledged."""
+"""How many chunks a wide window is split into: some are in flight while another one is rendered or acknowledged."""
 
 _LONGEST_CHARACTER = 4
 
@@ -33,9 +34,10 @@ _LONGEST_CHARACTER = 4
 class Chunk(msgspec.Struct, frozen=True, gc=False):
     """A piece of output, of whole characters.
 
-    `begins_screen`: it begins a replay of the screen, with a reset. `offset` and `end` are the positions of its first
-    byte and after its last one; of a replay only the last chunk has an `end`, and none has an `offset`. `skipped` is
-    the number of bytes that the phone has missed for good; None if it is not known to have received any.
+    `begins_screen`: the chunk begins a replay of the screen, with a reset. `offset` is the position of the chunk's
+    first byte, and `end` the position after its last one. Chunks of a replay have no `offset`, and only the last one
+    has an `end`. `skipped` is the number of bytes that the phone has missed for good; None if it is not known to have
+    received any.
     """
 
     data: bytes
@@ -64,7 +66,7 @@ class Chunk(msgspec.Struct, frozen=True, gc=False):
 
 
 def _whole(data: bytes) -> int:
-    """Return the number of bytes of `data`, without those of an unfinished character at its end."""
+    """Return the number of bytes in `data`, not counting those of an unfinished character at its end."""
     tail = data[-_LONGEST_CHARACTER:]
     return len(data) - len(tail) + codecs.utf_8_decode(tail, "replace", False)[1]
 
@@ -75,20 +77,26 @@ def spare_bytes(ring: int) -> int:
 
 
 def ceiling(ring: int, window: int) -> int:
-    """Return the most bytes that may be in flight: the window, but no more than the ring keeps beside one read."""
+    """Return the most bytes that may be in flight: the window, but no more than fit into the ring beside one read.
+
+    `ring` and `window` are sizes in bytes.
+    """
     return min(window, ring - spare_bytes(ring))
 
 
 def advertised_window(ring: int, window: int) -> int:
-    """Return the window to advertise to a phone, in bytes. The phone may acknowledge output in quarters of it."""
+    """Return the window to advertise to a phone, in bytes. The phone may acknowledge output in quarters of it.
+
+    `ring` and `window` are the sizes, in bytes, of a terminal's ring and of the limit `terminal.window`.
+    """
     return min(4 * ACKNOWLEDGED_EACH, ceiling(ring, window))
 
 
 class OutputCursor:
     """The cursor of one phone on one terminal.
 
-    `waiting` is the ledger's entry for output that was not taken, `window` the one for output in flight. `clock`
-    returns seconds.
+    `capacity` is the ring's size in bytes, and `modes` are the terminal modes at its start. `waiting` is the ledger's
+    entry for output that was not taken, `window` the entry for output in flight. `clock` returns seconds.
     """
 
     def __init__(
@@ -157,8 +165,9 @@ class OutputCursor:
         self._screen, self._screen_begins = b"", False
 
     def acknowledge(self, position: int) -> bool:
-        """Record that the phone has rendered the output up to a position. Return whether the position is new. A
-        position beyond the sent output is ignored.
+        """Record that the phone has rendered the output up to `position`. Return whether that is new.
+
+        A position beyond the sent output is ignored.
         """
         if self._at is None or not self._acknowledged < position <= self._at:
             return False
@@ -180,7 +189,7 @@ class OutputCursor:
 
     @property
     def behind(self) -> int:
-        """Bytes of output that were not sent to the phone yet, without an unfinished character at the end."""
+        """Bytes of output that were not sent to the phone yet, or 0 if they are only an unfinished character."""
         at, ring = self._at, self._ring
         if at is None or at < ring.start:
             return len(self._screen) or len(ring)

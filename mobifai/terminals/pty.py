@@ -17,7 +17,8 @@ from mobifai.terminals.foreground import UNKNOWN, Foreground, foreground
 
 _WRITE_BYTES = 4096
 _AT_ONCE = 4096
-"""The most bytes that one read returns. A read of less than half of this has usually emptied the buffer."""
+"""About the most bytes that the kernel returns for one read. A read of less than half of this has usually emptied the
+kernel's buffer."""
 
 _give_way: Callable[[], None] = getattr(os, "sched_yield", lambda: None)
 
@@ -27,8 +28,8 @@ class Pty:
 
     Output is read into the buffers that `window` returns, and `on_read` is called with the number of bytes. `on_end` is
     called once, after the last output. `waiting` buffers input that the kernel has not accepted yet. While `is_quick`
-    returns True, each call of the loop reads only once. `rest` is given the number of bytes read, and returns the
-    seconds to pause (see `read_pacing`).
+    returns True, the master is read only once per iteration of the event loop. `rest` gets the number of bytes read,
+    and returns for how many seconds the master is not read (see `read_pacing`).
     """
 
     def __init__(
@@ -101,7 +102,10 @@ class Pty:
 
     @staticmethod
     def _read(master: int, views: list[memoryview], *, once: bool) -> tuple[int, bool]:
-        """Fill `views` with the available output. Returns the number of bytes, and whether the output has ended."""
+        """Fill `views` with the available output. Return the number of bytes, and whether the output has ended.
+
+        With `once`, read only once.
+        """
         length, room = 0, sum(map(len, views))
         try:
             for view in views:
@@ -126,8 +130,8 @@ class Pty:
     def read_echo(self, patience: float) -> None:
         """Read output that arrives within `patience` seconds, without returning to the event loop.
 
-        The kernel usually has the echo of a key already, and waiting in the loop would take longer. Yields the CPU
-        while polling. If no output arrives, polling is disabled until the program prints.
+        The kernel usually has the echo of a key already, and waiting in the loop would take longer. While polling, this
+        method yields the CPU. If no output arrives, further calls return immediately until the program prints.
         """
         if not self._echoes or not self._reading or self._resting is not None:
             return
@@ -168,7 +172,7 @@ class Pty:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Return columns and rows, capped at a screen's maximum; 80 and 24 if none were set."""
+        """Return columns and rows, at most MAX_COLS and MAX_ROWS; 80 and 24 if none were set."""
         rows, cols = 0, 0
         if self._master is not None:
             with contextlib.suppress(termios.error, OSError):

@@ -1,9 +1,9 @@
 """Read pacing: while somebody types in any terminal, the other terminals leave the CPU to the echo.
 
-While nobody types, a master is read until it is empty, which costs the least. While somebody types, a visible terminal
-is read once per iteration of the loop, so an echo waits for at most one read of other output (measured: 1.0 instead of
-2.2 ms beside a flood). Hidden terminals then share a rate limit. It blocks their programs for milliseconds at a time;
-builds hardly ever print that much.
+While nobody types, each terminal is read until its output is empty, which takes the least CPU time. While somebody
+types, a visible terminal is read once per iteration of the event loop. So an echo waits for at most one read of other
+output (measured: 1.0 instead of 2.2 ms while another terminal prints without pause). Hidden terminals then share a rate
+limit, which blocks their programs for milliseconds at a time. Builds hardly ever print that much.
 """
 
 from collections.abc import Callable
@@ -15,11 +15,11 @@ HIDDEN_RATE = 4_000_000
 """Bytes per second that all hidden terminals may print together while somebody types: about 3 % of a core."""
 
 LONGEST_REST = 0.02
-"""The longest pause of a hidden terminal in seconds, however many there are, so that none starves."""
+"""The longest time in seconds for which a hidden terminal is not read, however many there are, so that none starves."""
 
 
 class ReadPacer:
-    """Decides how long each hidden terminal is not read. All terminals share one. `clock` returns seconds."""
+    """Decides how long each hidden terminal is not read. All terminals share one pacer. `clock` returns seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock

@@ -1,6 +1,6 @@
-"""The records of tabs, for the next start of the agent: in the store, and as labels of shells with their keeper.
+"""The records of tabs, for the next start of the agent: in a database, and as labels of shells in the keeper.
 
-The store survives a restart of the machine. The keeper knows the shells that still run, also when the disk fails.
+The database survives a restart of the machine. The keeper knows the shells that still run, even if the disk fails.
 """
 
 import contextlib
@@ -53,12 +53,15 @@ class TabRecords:
         self._store.set_active(active)
 
     def set_active(self, uuids: tuple[str, ...]) -> None:
-        """Store that these tabs are active, and that all others are not."""
+        """Store that the tabs with these ids are active, and that all others are not."""
         self._store.set_active(uuids)
 
 
 def labelled(tab: Tab, label: Mapping[str, object]) -> Tab:
-    """Return a tab as its shell's keeper knows it: the store may have missed the latest change."""
+    """Return `tab` with the name and the creation time in `label`, its shell's label in the keeper.
+
+    The tab itself comes from the database, which may have missed the latest change.
+    """
     name, created_at = label.get("name"), label.get("created_at")
     return replace(
         tab,

@@ -1,9 +1,10 @@
-"""The memory of a terminal's ring: its marks, the modes in which the kept bytes begin, its stream id, and the bytes.
+"""The memory of a terminal's ring: its marks, its modes, its stream id, and the bytes of output.
 
-The marks are the positions of the first kept byte and after the last one.
+The marks are the position of the first kept byte and the position after the last one. The modes are the terminal modes
+at the first kept byte.
 
 Memory that is shared with the keeper outlives the agent. The first page holds the marks, the modes and, at its end, the
-stream id. The rest holds the bytes, and the window into which the next ones are read.
+stream id. The rest holds the bytes of output, and the window into which the next bytes are read.
 """
 
 import mmap
@@ -22,7 +23,7 @@ _STREAM_AT = RING_PAGE - _STREAM_BYTES
 
 
 class RingMemory:
-    """Views of a ring's memory. Owns the memory map; `close` unmaps it."""
+    """Views of a ring's memory. Owns the memory map; `close` unmaps it. `shared`: the keeper maps it, too."""
 
     def __init__(self, memory: mmap.mmap, *, shared: bool) -> None:
         self._memory = memory
@@ -44,7 +45,7 @@ class RingMemory:
         return modes
 
     def keep_modes(self, modes: Modes) -> None:
-        """Store the modes in which the kept bytes begin. An unfinished escape sequence that does not fit is cut off."""
+        """Store the modes at the first kept byte. An unfinished escape sequence that does not fit is cut off."""
         state = modes.state()[: _STREAM_AT - _MODES_AT]
         _LENGTH.pack_into(self._page, MARKS_BYTES, len(state))
         self._page[_MODES_AT : _MODES_AT + len(state)] = state
@@ -57,7 +58,7 @@ class RingMemory:
         return name.hex()
 
     def give_back(self, ring: ByteRing) -> None:
-        """Return pages that hold no kept bytes to the system. They read as zeros afterwards."""
+        """Give memory pages without kept bytes of `ring` back to the system. They read as zeros afterwards."""
         advice = getattr(mmap, "MADV_REMOVE" if self._shared else "MADV_DONTNEED", None)
         if advice is None:
             return

@@ -44,10 +44,12 @@ class ShellSpec:
 
 @dataclass(frozen=True, slots=True)
 class Spawned:
-    """A running shell. The receiver owns `master`, a non-blocking descriptor, and `memory`, for its ring.
+    """A running shell. `master` is a non-blocking descriptor of the master side of its terminal.
 
-    `shared`: the memory outlives this process. `adopted`: the shell was started by an earlier agent, its ring may hold
-    output, and `label` is the last one that `describe` stored.
+    `memory` is the memory of its ring. The receiver of this object owns both.
+
+    `shared`: the memory outlives this process. `adopted`: an earlier agent started the shell, so its ring may hold
+    output, and `label` is the description that `Spawner.describe` stored last.
     """
 
     pid: int
@@ -66,10 +68,13 @@ class Spawner(Protocol):
     """Starts shells, and owns their processes."""
 
     def spawn(self, uuid: str, spec: ShellSpec, on_exit: OnExit) -> Spawned:
-        """Start a shell; `on_exit` is called once, when its process has ended. Raises TerminalError."""
+        """Start a shell for the terminal `uuid`. Raises TerminalError if that fails.
+
+        `on_exit` is called once, when the shell's process has ended.
+        """
 
     def adopt(self, uuid: str, on_exit: OnExit) -> Spawned | None:
-        """Take over a shell that outlived an agent, if there is one for this terminal.
+        """Take over a shell that outlived an agent, or return None if there is none for this terminal.
 
         Raises TerminalError if that fails; the shell continues to run and can be adopted later.
         """
@@ -88,7 +93,7 @@ class Spawner(Protocol):
 
 
 def login_shell() -> tuple[str, ...]:
-    """Return the user's shell: the first usable one of $SHELL, the user database's, and /bin/sh."""
+    """Return the command of the user's shell: the first usable one of $SHELL, the user database's, and /bin/sh."""
     entry = user.passwd_entry()
     named = (os.environ.get("SHELL"), entry.pw_shell if entry is not None else None)
     shell = next((name for name in named if name and shutil.which(name)), "/bin/sh")

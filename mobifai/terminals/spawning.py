@@ -19,7 +19,7 @@ RING_PAGE = 4096
 """Size of the first page of a ring's memory, which holds its marks and modes."""
 
 WINDOW_BYTES = 16 << 10
-"""The most bytes that one read returns; the kernel returns 1 to 5 KB."""
+"""The most bytes that are read from a terminal in one step. One system call returns 1 to 5 KB of them."""
 
 
 _IUTF8 = 0x4000
@@ -31,7 +31,8 @@ _MOST_CELLS = 0xFFFF
 """The most rows or columns of a terminal: the kernel stores them in 16 bits."""
 
 _OOM_SCORE_STEP, _MOST_OOM_SCORE = 200, 1000
-"""The agent's OOM score above that of this process, in thousandths of all memory, and the kernel's maximum."""
+"""How much higher the agent's OOM score is than this process' score, and the highest score that the kernel allows. Both
+are in thousandths of all memory."""
 
 
 class SpawnError(Exception):
@@ -155,13 +156,13 @@ def kill_first_without_memory(pid: int) -> None:
 
 
 def exit_status(pid: int) -> int | None:
-    """Reap a child. Returns its exit status, negative for a signal, or None while it runs. Raises ChildProcessError."""
+    """Reap a child. Return its exit status, negative for a signal, or None while it runs. Raises ChildProcessError."""
     ended, status = os.waitpid(pid, os.WNOHANG)
     return os.waitstatus_to_exitcode(status) if ended else None
 
 
 def ended_children() -> Iterator[tuple[int, int]]:
-    """Reap every child that has ended, and yield its pid and its status as `exit_status` returns it.
+    """Reap every child that has ended. Yield each one's pid and exit status, which is negative for a signal.
 
     In the first process of a container this includes orphans. No other code of the process may wait for children.
     """

@@ -1,7 +1,7 @@
 """All terminals of the agent, as tabs (section 5 of the protocol).
 
-`Tabs` opens, names and closes terminals, and restores them after a restart. It knows no sessions: viewers register, and
-receive the events of every terminal. Owns the terminals.
+`Tabs` owns the terminals. It opens, names and closes them, and restores them after a restart. It does not depend on
+sessions: viewers register, and receive the events of every terminal.
 """
 
 import asyncio
@@ -76,9 +76,9 @@ class Tabs:
         return self._terminals.get(uuid)
 
     def find(self, uuid: str, *, also_ended: bool = False) -> Terminal:
-        """Return a terminal by its id. Raises TerminalError.
+        """Return a terminal by its id. Raises TerminalError if there is none.
 
-        Unless `also_ended`, a terminal whose shell has ended is not found.
+        Also raises TerminalError if the terminal's shell has ended, unless `also_ended` is True.
         """
         terminal = self._terminals.get(uuid)
         if terminal is None:
@@ -88,7 +88,7 @@ class Tabs:
         return terminal
 
     def first_running(self, uuids: Iterable[str]) -> Terminal:
-        """Return the first of these terminals whose shell runs. Raises TerminalError."""
+        """Return the first of these terminals whose shell runs. Raises TerminalError if there is none."""
         for uuid in uuids:
             terminal = self._terminals.get(uuid)
             if terminal is not None and not terminal.ended:
@@ -106,7 +106,10 @@ class Tabs:
     # -- opening, renaming, closing
 
     def open(self, uuid: str, name: str | None = None, cols: int | None = None, rows: int | None = None) -> Terminal:
-        """Open a tab with a new shell. Raises TerminalError, StateError."""
+        """Open a tab with a new shell, and return its terminal. `cols` and `rows` are its size in character cells.
+
+        Raises TerminalError if that fails, StateError if the keeper does not answer.
+        """
         spec = self._new_shell()
         cols, rows = spec.cols if cols is None else cols, spec.rows if rows is None else rows
         check_size(cols, rows, uuid)
@@ -118,7 +121,7 @@ class Tabs:
         return terminal
 
     def _name(self, wanted: str | None) -> str:
-        """Return the name that a phone wants for a tab, on one line; without one, a name that no tab has."""
+        """Return the name that a phone wants for a tab, on one line; if that is empty, a name that no tab has."""
         return one_line(wanted or "", MAX_NAME) or self._free_name()
 
     def _free_name(self) -> str:
@@ -144,7 +147,7 @@ class Tabs:
         return terminal
 
     def rename(self, uuid: str, name: str) -> None:
-        """Rename a tab. Raises TerminalError."""
+        """Rename a tab. Raises TerminalError if there is none with this id."""
         terminal = self.find(uuid, also_ended=True)
         terminal.tab = replace(terminal.tab, name=self._name(name))
         if not terminal.ended:
@@ -153,7 +156,7 @@ class Tabs:
         self.viewers.emit(TerminalRenamed(terminal.tab))
 
     def terminate(self, uuid: str) -> None:
-        """Close a tab and end its shell. Raises TerminalError."""
+        """Close a tab and end its shell. Raises TerminalError if there is none with this id."""
         self._remove(self.find(uuid, also_ended=True), by_request=True)
 
     # -- the end of a terminal
@@ -176,8 +179,8 @@ class Tabs:
     def _is_kept(self, terminal: Terminal) -> bool:
         """Return whether a terminal whose shell has ended is kept, so that users can see its last output.
 
-        It is closed if somebody typed into it and the shell ended without an error, as after `exit`. It is also closed
-        if a viewer can't show it.
+        A terminal is closed if somebody typed into it and the shell ended without an error, as after `exit`. It is also
+        closed if a viewer can't show ended terminals, or if the exit status is unknown.
         """
         ended_well = terminal.exit_status == 0 and terminal.typed.ever
         return terminal.exit_status is not None and not ended_well and self.viewers.all_show_exits
@@ -254,9 +257,9 @@ class Tabs:
     # -- upkeep
 
     def trim_inactive(self, inactive_seconds: float, keep_bytes: int) -> int:
-        """Shorten the kept output of terminals that were inactive for `inactive_seconds` to `keep_bytes`.
+        """Shorten the kept output of terminals that were inactive for `inactive_seconds` to `keep_bytes` each.
 
-        Return how many were shortened.
+        Return how many terminals were shortened.
         """
         return sum([terminal.trim(inactive_seconds, keep_bytes) for terminal in self.terminals])
 

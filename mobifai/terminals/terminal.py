@@ -1,7 +1,7 @@
-"""One terminal: a shell's pty and the ring of its last output.
+"""One terminal: a shell's pseudo-terminal and the ring of its last output.
 
-It knows nothing of phones and transports. Each session follows the output with a `TerminalFeed` of its own;
-`FlowControl` decides when the program has to wait for them.
+A terminal does not depend on phones and transports. Each session follows the output with a `TerminalFeed` of its own.
+`FlowControl` decides when the program has to wait for the sessions.
 """
 
 import asyncio
@@ -23,10 +23,10 @@ from mobifai.terminals.spawning import WINDOW_BYTES
 from mobifai.terminals.typed_line import KEPT, is_new_after
 
 ECHO_SECONDS = 0.0003
-"""How long a key's echo is polled for: the kernel's comes within 0.01 ms, that of most programs within 0.1 ms."""
+"""How long the agent polls for a key's echo: the kernel echoes within 0.01 ms, most programs within 0.1 ms."""
 
 ECHO_BYTES = 64
-"""The longest text whose echo is polled for; a longer text was pasted."""
+"""The longest typed text for whose echo the agent polls. A longer text was pasted."""
 
 ECHO_EXPECTED_SECONDS = 0.02
 """How long after a key press the terminal's output counts as an echo, which is sent first and in small chunks."""
@@ -45,9 +45,11 @@ class Tab:
 
 
 class TypedInput:
-    """The latest input of one terminal, and its time. `used`: something was typed into it under an earlier agent.
+    """The latest input of one terminal, and its time.
 
-    `fresh`: the terminal's shell has just started, so nothing was typed before.
+    `used`: something was typed into the terminal while an earlier agent ran. `fresh`: the terminal's shell has just
+    started, so nothing was typed before. `ever` is True once something was typed, `count` is the number of texts that
+    were typed since this agent started, and `at` is the time of the last one on the monotonic clock.
     """
 
     def __init__(self, *, used: bool, fresh: bool) -> None:
@@ -68,7 +70,7 @@ class TypedInput:
 
 
 class Terminal:
-    """A shell, its pty and its kept output.
+    """A shell, its pseudo-terminal and its kept output.
 
     `on_end` is called once, when the shell has ended and its last output is read. The output is kept until the terminal
     is closed. `stream` identifies the output of this shell, even across restarts of the agent. All terminals share
@@ -130,8 +132,9 @@ class Terminal:
     # -- output
 
     def _window(self) -> list[memoryview]:
-        """Return the buffers for the next read: together no larger than the ring can take without losing output that a
-        viewer needs.
+        """Return the buffers for the next read.
+
+        Together they are no larger than the ring can take without evicting output that a viewer needs.
         """
         window = self.ring.window()
         if not self.flow.is_watched or (room := self.flow.room) >= WINDOW_BYTES:
@@ -197,7 +200,7 @@ class Terminal:
         return UNKNOWN if self._pty.input_waits else self._pty.foreground()
 
     def resize(self, cols: int, rows: int) -> None:
-        """Set the size in character cells. Raises TerminalError."""
+        """Set the size in character cells. Raises TerminalError for a size that no screen can have."""
         check_size(cols, rows, self.uuid)
         self._pty.resize(cols, rows)
 

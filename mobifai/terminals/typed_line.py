@@ -1,4 +1,4 @@
-"""Tests whether the line that is being typed into a terminal has just begun. Pure."""
+"""Tests whether the line that is being typed into a terminal has just begun."""
 
 import re
 

@@ -7,7 +7,7 @@ from mobifai.terminals.events import TerminalEvent
 
 
 class TabsViewer(Protocol):
-    """One viewer of all terminals. No call may fail or wait."""
+    """One viewer of all terminals. Its methods must neither raise nor wait."""
 
     @property
     def shown(self) -> tuple[str, ...]:
