@@ -1,7 +1,7 @@
-"""A check that the phone still acknowledges data on its channel, made when it sent a message by another transport.
+"""A check that the phone still acknowledges data on its data channel.
 
-A phone uses the channel while it has one. ICE alone needs longer to notice that the channel is dead (RFC 7675). Owns
-one timer at a time.
+The check begins when the phone has sent a message by another transport. A phone uses the channel while it has one, so
+the channel may be dead. ICE alone needs longer to notice that (RFC 7675).
 """
 
 import asyncio
@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 SEND_SECONDS = 1.0
 CONFIRM_SECONDS = 3.0
-"""How long to wait until an answer is sent on the channel, and then until its oldest chunk is acknowledged."""
+"""How many seconds to wait until the agent's answer is sent on the channel, and then until the phone acknowledges the
+oldest chunk on it."""
 
 
 class AcknowledgementCheck:
@@ -23,7 +24,7 @@ class AcknowledgementCheck:
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self, failed: Callable[[], None]) -> None:
-        """Start a check, unless one is running. It calls `failed` if the phone does not acknowledge the chunk."""
+        """Start a check, unless one is running. It calls `failed` if the phone does not acknowledge that chunk."""
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(SEND_SECONDS, self._look, failed)
 

@@ -17,7 +17,10 @@ HEADERS = {"Accept-Encoding": "identity"}
 
 
 def relay_client_session(timeout: aiohttp.ClientTimeout) -> aiohttp.ClientSession:
-    """Create a session for one connection to a relay, or for one request. It raises RelayUnreachable at a redirect."""
+    """Create a session for one connection to a relay, or for one request.
+
+    A request through the session raises RelayUnreachable if the relay answers with a redirect.
+    """
     traces = aiohttp.TraceConfig()
     traces.on_request_redirect.append(_refuse_redirect)
     return aiohttp.ClientSession(

@@ -1,6 +1,6 @@
 """The exchange of session descriptions and candidates for one connection: one offer, one answer, the phone's addresses.
 
-Owns the candidates that arrive before the answer. It uses the connection, but does not own it.
+`Negotiation` owns the candidates that arrive before the answer. It uses the connection, but does not own it.
 """
 
 import re
@@ -68,9 +68,9 @@ class Negotiation:
             await self._add(self._early.take())
 
     async def candidate(self, message: messages.IceCandidate) -> None:
-        """Add one of the phone's addresses, or keep it until the answer is there.
+        """Add one of the phone's addresses, or keep it until the answer arrives.
 
-        Addresses beyond the limit are ignored. Raises BadMessage if this one can't be used.
+        Addresses beyond the limit are ignored. Raises BadMessage if the address can't be used.
         """
         if not self._left:
             return

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 BULK_MARK = 64 << 10
-"""Bytes in the channel's buffer at which output waits: more only delays the echo. In the small chunks that output is
-sent in while the user types, an echo waits behind two of them.
+"""While the channel's buffer holds this many bytes, output waits: more in the buffer would only delay an echo. While
+the user types, output is sent in smaller chunks, of which the buffer holds at most two.
 """
 CLOSE_SECONDS = 1.5
 
@@ -43,14 +43,15 @@ class PeerListener(Protocol):
         """A text frame arrived on the data channel."""
 
     def channel_has_room(self) -> None:
-        """The data channel has room for more messages: its send buffer fell below the low-water mark."""
+        """The data channel has room for more messages: the bytes in its send buffer fell below the low-water mark."""
 
 
 class PeerConnection:
     """A transport to the phone by WebRTC. `async with` closes it.
 
     `opened` is set when the channel opens or can no longer open, `ended` when the connection is of no further use.
-    `mid` identifies the offer (see `Negotiation`).
+    `was_open` is True once the channel was open. `mid` identifies the offer (see `Negotiation`). `numbering` numbers
+    the messages to the phone.
     """
 
     def __init__(
@@ -139,26 +140,29 @@ class PeerConnection:
     # -- signalling
 
     async def offer(self) -> messages.Offer:
-        """Gather the agent's addresses, and return an offer with them. STUN servers have a time limit."""
+        """Gather the agent's addresses, and return an offer with them. The wait for STUN servers is limited."""
         self._gathering = asyncio.create_task(self._negotiation.gather(), name="gather")
         await asyncio.shield(self._gathering)
         self._listen()
         return self._negotiation.offer()
 
     async def answer(self, message: messages.Answer) -> None:
-        """Accept the phone's answer. Ignore a second answer, and an answer to another offer. Raises BadMessage."""
+        """Accept the phone's answer. Raises BadMessage if the answer can't be used.
+
+        A second answer, and an answer to another offer, are ignored.
+        """
         await self._negotiation.answer(message)
 
     async def candidate(self, message: messages.IceCandidate) -> None:
-        """Add one of the phone's addresses. Raises BadMessage.
+        """Add one of the phone's addresses. Raises BadMessage if the address can't be used.
 
-        Candidates are ignored if there are too many, or once the channel is open.
+        Addresses are ignored if there are too many, or once the channel is open.
         """
         if not self.was_open:
             await self._negotiation.candidate(message)
 
     def check_inbound(self) -> None:
-        """Close the connection if too many bytes of incomplete messages have arrived, which nothing else limits."""
+        """Close the connection if too many bytes of incomplete messages have arrived. Nothing else limits them."""
         held, bound = association.unfinished_bytes(self._connection), self._inbound
         bound.set(min(held, bound.capacity))
         if held > bound.capacity:
@@ -173,7 +177,7 @@ class PeerConnection:
     def check_acknowledgements(self) -> None:
         """Check whether the phone still acknowledges data on this channel, and drop the connection if it does not.
 
-        Call it when the phone has sent a message by another transport.
+        Call this method when the phone has sent a message by another transport.
         """
         if self.open:
             self._acknowledgements.start(self._unacknowledged)
@@ -219,7 +223,10 @@ class PeerConnection:
         return self.open and self._channel.bufferedAmount < self._buffer.capacity - BULK_MARK
 
     def send(self, event: str, payload: object) -> None:
-        """Send the phone a message on the data channel. Raises TransportClosed."""
+        """Send the phone a message on the data channel. Raises TransportClosed.
+
+        A message of more than MAX_FRAME bytes is not sent, and a warning is logged.
+        """
         if not self.open:
             raise TransportClosed("the data channel is not open")
         frame = encode_frame(event, payload, self._numbering.next)

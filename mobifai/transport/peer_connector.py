@@ -1,6 +1,6 @@
-"""Keeps the one peer connection that is wanted: creates it, replaces it when it breaks, and never has two.
+"""Keeps one peer connection to a phone: creates it, and replaces it when it breaks.
 
-It owns the task of the connection. Everything of one connection has ended before the next one begins.
+There are never two: everything of one connection has ended before the next one begins.
 """
 
 import asyncio
@@ -37,13 +37,17 @@ class PeerConnectorListener(PeerListener, Protocol):
         """Send this offer to the phone by the relay."""
 
     def connection_ended(self, was_open: bool) -> None:
-        """A peer connection ended. Unless `disconnect` was called, the next connection follows."""
+        """A peer connection ended. `was_open` says whether its data channel was ever open.
+
+        Unless `disconnect` was called, the next connection follows.
+        """
 
 
 class PeerConnector:
-    """Keeps at most one peer connection, which is `peer` while there is one.
+    """Keeps at most one peer connection. `peer` is the present connection, or None.
 
-    `offers` numbers the offers to one phone, so that a late answer to an earlier offer is recognized.
+    `offers` numbers the offers to one phone, so that a late answer to an earlier offer is recognized. `numbering`
+    numbers the messages to the phone.
     """
 
     def __init__(
@@ -68,7 +72,7 @@ class PeerConnector:
         self.peer: PeerConnection | None = None
 
     def connect(self, peer_id: str) -> None:
-        """Connect to this phone, in place of any other."""
+        """Connect to the phone with this id, in place of any other."""
         self._wanted = peer_id
         self._changed.set()
 
@@ -78,20 +82,20 @@ class PeerConnector:
         self._changed.set()
 
     def signal(self, message: messages.Answer | messages.IceCandidate) -> None:
-        """Pass on the phone's answer or candidate. Without a connection it is ignored."""
+        """Pass the phone's answer or candidate to the peer connection. Without a connection, it is ignored."""
         if self.peer is not None and not self._closed:
             self._signals.append(message)
             self._signal_came.set()
 
     def close(self) -> None:
-        """Disconnect for good; `run` ends once the connection is closed. Idempotent."""
+        """Close the peer connection permanently. `run` ends once it is closed. Idempotent."""
         self._closed = True
         self._signals.clear()
         self._ledger.close(self._bound)
         self.disconnect()
 
     def check_channel(self) -> None:
-        """Check whether the phone still acknowledges data on the channel, when it has used another transport."""
+        """Check whether the phone still acknowledges data on the channel. Call this when it used another transport."""
         if self.peer is not None:
             self.peer.check_acknowledgements()
 
@@ -124,7 +128,7 @@ class PeerConnector:
             await asyncio.sleep(delay)
 
     async def _try_connect(self, aiortc: object) -> bool:
-        """Try one connection. Return whether its channel was open; an error counts as a phone that did not answer.
+        """Try one connection. Return whether its channel was ever open; False after an error.
 
         Such errors include a lack of descriptors or network, and any exception that a library raises for data of the
         phone.

@@ -12,9 +12,9 @@ from mobifai.state import StateDir
 
 @dataclass(frozen=True, slots=True)
 class RelayTarget:
-    """The relay in use: its address for the agent, its addresses for phones, and the stored token.
+    """The relay in use: its URL for the agent, its URLs for phones, and the agent's stored token.
 
-    `find_urls` returns the addresses for phones, the most reachable first; those of a relay in this process change with
+    `find_urls` returns the URLs for phones, the most likely to work first. Those of a relay in this process change with
     the machine's networks. `port` and `relay` are set for a relay in this process.
     """
 
@@ -26,12 +26,12 @@ class RelayTarget:
 
     @property
     def public_url(self) -> str:
-        """The first of the relay's addresses for phones: the one that they most likely reach."""
+        """The first of the relay's URLs for phones: the one that most likely works."""
         return self.find_urls()[0]
 
 
 async def open_relay_target(config: Config, state: StateDir, ledger: Ledger, scope: AsyncExitStack) -> RelayTarget:
-    """Return the relay that the settings name. A relay in this process runs for the length of the scope."""
+    """Return the relay that the settings name. A relay in this process runs until `scope` is closed."""
     if isinstance(config.relay, str):
         urls = [config.public_url or config.relay]
         return RelayTarget(config.relay, lambda: urls, state.token(config.relay))

@@ -1,7 +1,7 @@
-"""The agent's connection to a relay elsewhere, restored for as long as the agent runs.
+"""The agent's connection to a relay on another machine, which is restored as long as the agent runs.
 
-It owns the connection and the messages that wait to be sent on it. Events go to its listener as they arrive. Nothing
-that a relay sends, and no error in a handler, ends more than the connection; the next one follows after a pause.
+`RelayClient` owns the connection and the messages that wait to be sent on it. It passes events to its listener as they
+arrive. Invalid data of a relay, or an error in a handler, ends only the connection. The next one follows after a pause.
 """
 
 import asyncio
@@ -24,13 +24,14 @@ _log = logging.getLogger(__name__)
 
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 30.0
-"""Seconds between attempts: a relay that restarts is back soon, and one that is away for a day is asked twice a minute.
+"""Seconds between attempts to connect. A relay that restarts is back soon. A relay that is down for a day is tried
+twice a minute.
 """
 
 CONNECT_SECONDS = 15.0
 
 LASTING_SECONDS = 5.0
-"""A connection that ends sooner does not reset the delay: some relays accept a connection and then drop it."""
+"""How long a connection has to last to reset the delay: some relays accept a connection and then drop it."""
 
 SLICE_SECONDS = 0.01
 """How long received packets are handled before other tasks of the agent get a turn."""
@@ -56,10 +57,9 @@ class RelayListener(Protocol):
 
 
 class RelayClient:
-    """A transport to the phone through the relay. `url` is the relay's address; `token` returns the token to sign in
-    with, or None.
+    """A transport to the phone through the relay at `url`.
 
-    Pauses between connections are divided by `time_scale`.
+    `token` returns the token to sign in with, or None. Pauses between connections are divided by `time_scale`.
     """
 
     def __init__(
@@ -212,7 +212,7 @@ class RelayClient:
                 until = self._loop.time() + SLICE_SECONDS
 
     async def _write(self, socket: RelaySocket) -> None:
-        """Send one packet at a time, and wait until it has left."""
+        """Send one packet at a time, and wait until the operating system has accepted it."""
         while True:
             await self._to_send.wait()
             self._to_send.clear()
@@ -234,7 +234,7 @@ class RelayClient:
         self._said_lost = False
 
     def _report_lost(self, reason: str, error: Exception) -> None:
-        """Log why the connection failed: once per outage, but for an error of the agent itself each time."""
+        """Log why the connection failed: once per outage, but each time if the agent itself caused the error."""
         if not isinstance(error, (RelayUnreachable, OSError, aiohttp.ClientError)):
             _log.error("the connection to the relay failed: %s", reason, exc_info=error)
         elif not self._said_lost:

@@ -1,7 +1,7 @@
 """The agent's connection to a relay in the same process: no socket, no second encoding, no second queue.
 
 Messages to the phone go straight to the phone's outbox at the relay, while that has room. Messages to the agent go
-straight from the relay's `LocalConnection` to the listener. Owns its connection to the relay.
+straight from the relay's `LocalConnection` to the listener.
 """
 
 import asyncio
@@ -23,22 +23,27 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 BULK_BYTES = 32 << 10
-"""Bytes in the phone's outbox at which output waits in the terminals: more only delays the echo."""
+"""While the phone's outbox holds this many bytes, output waits in the terminals: more would only delay an echo."""
 
 BULK_PACKETS = 16
-"""Packets in the phone's outbox at which output waits too: it takes 48, and all parts of one chunk have to fit."""
+"""While the phone's outbox holds this many packets, output waits, too. The outbox has room for 48, and all parts of one
+chunk have to fit."""
 
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 30.0
-"""Seconds until the agent connects again after the relay closed the connection: the device was revoked, or connected
-twice."""
+"""Seconds until the agent connects again after the relay closed the connection, for example because the device was
+revoked or connected twice."""
 
 LASTING_SECONDS = 5.0
-"""A connection that ends sooner does not reset the delay."""
+"""How many seconds a connection has to last to reset the delay."""
 
 
 class InProcessRelayTransport:
-    """A transport to the phone through the relay in this process (for one elsewhere, see `RelayClient`)."""
+    """A transport to the phone through the relay in this process. (`RelayClient` is that for a relay elsewhere.)
+
+    A connection that lasts `lasting_seconds` resets the delay before the next one. `seat` is the agent's registration
+    to use.
+    """
 
     def __init__(
         self, relay: Relay, listener: "RelayListener", lasting_seconds: float = LASTING_SECONDS, seat: int = 0

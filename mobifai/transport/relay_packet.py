@@ -15,7 +15,7 @@ from mobifai.protocol.plain_text import one_line
 
 LEAST_SILENCE = 10.0
 MOST_SILENCE = 120.0
-"""Limits for the seconds of silence after which a relay counts as lost, whatever its opening packet asks for."""
+"""The least and the most seconds of silence after which a relay counts as lost, whatever its opening packet says."""
 
 PONG = "3"
 

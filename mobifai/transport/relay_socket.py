@@ -1,6 +1,6 @@
 """One WebSocket connection to a relay.
 
-It owns the HTTP session and the WebSocket. It reads and writes packets, and knows nothing of events.
+`RelaySocket` owns the HTTP session and the WebSocket. It reads and writes packets, and does not interpret events.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from mobifai.transport.http_client import relay_client_session
 
 CLOSE_SECONDS = 1.0
 STALL_SECONDS = 20.0
-"""How long one packet may take to leave. A relay that reads slower is dropped."""
+"""How long sending one packet may take. A relay that reads more slowly is dropped."""
 
 _PATH = "/socket.io/?transport=websocket&EIO=4"
 
@@ -22,7 +22,7 @@ _PATH = "/socket.io/?transport=websocket&EIO=4"
 class RelaySocket:
     """A connection that `open` establishes and `close` ends. `most_bytes` is the longest packet that a relay may send.
 
-    Every method but `close` may raise RelayUnreachable, OSError, or an error of aiohttp.
+    Every method except `close` may raise RelayUnreachable, OSError, or an error of aiohttp.
     """
 
     def __init__(self, url: str, most_bytes: int) -> None:
@@ -33,7 +33,7 @@ class RelaySocket:
         self._silent_seconds = packets.MOST_SILENCE
 
     async def open(self, token: str | None, seconds: float) -> None:
-        """Connect and wait until the relay has accepted the connection."""
+        """Connect with `token`, and wait at most `seconds` until the relay has accepted the connection."""
         self._session = relay_client_session(aiohttp.ClientTimeout(total=seconds))
         async with asyncio.timeout(seconds):
             self._socket = await self._session.ws_connect(

@@ -34,10 +34,10 @@ def create_relay_transport(
     time_scale: float,
     seat: int,
 ) -> RelayTransport:
-    """Create the transport for a relay. `token` returns the token to sign in with, or None; timers run `time_scale`
-    times as fast.
+    """Create the transport for a relay.
 
-    Only the relay in this process has more than one `seat`.
+    `token` returns the token to sign in with, or None. Timers of a connection to a relay elsewhere run `time_scale`
+    times as fast. Only the relay in this process has more than one `seat`.
     """
     if relay_target.relay is not None:
         return InProcessRelayTransport(relay_target.relay, listener, seat=seat)

@@ -1,4 +1,4 @@
-"""A check that an SDP answer has what a data channel needs, before aiortc connects with it. Pure.
+"""A check that an SDP answer has what a data channel needs, before aiortc connects with it.
 
 aiortc connects in a task of its own. If the answer lacks something, that task ends with an exception that nobody sees.
 """
@@ -7,7 +7,7 @@ from typing import Any
 
 _MOST_PORT = 65535
 _OLD_PROFILE = "DTLS/SCTP"
-"""SDP formats before RFC 8841: the port is in the place where other media list their formats."""
+"""The profile of SDP before RFC 8841. With it, the port is in the place where other media list their formats."""
 
 
 def require_usable(session: Any) -> None:

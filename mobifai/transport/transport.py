@@ -14,7 +14,7 @@ class Transport(Protocol):
 
     @property
     def open(self) -> bool:
-        """Whether a message sent now may arrive."""
+        """Whether the transport is connected, so that a message sent now may arrive."""
 
     def room_for_bulk(self, piece: int) -> bool:
         """Return whether a chunk of output of `piece` bytes may be sent now."""
@@ -23,4 +23,4 @@ class Transport(Protocol):
         """Return whether a short message may be sent now."""
 
     def send(self, event: str, payload: object) -> None:
-        """Send the phone a message, without waiting. Raises TransportClosed."""
+        """Send the phone the message `event` with `payload`, without waiting. Raises TransportClosed."""

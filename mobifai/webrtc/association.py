@@ -1,4 +1,4 @@
-"""The progress of an SCTP association, which aiortc does not publish. Owns nothing."""
+"""The progress of an SCTP association, which aiortc does not publish. A `connection` is an RTCPeerConnection."""
 
 from typing import Any
 
@@ -7,13 +7,13 @@ _RECEIVE_WINDOW = 1 << 20
 
 
 def unfinished_bytes(connection: Any) -> int:
-    """Return how many bytes have arrived of messages that are not complete yet."""
+    """Return how many bytes of incomplete messages have arrived on a connection."""
     sctp = connection.sctp
     return max(0, _RECEIVE_WINDOW - int(sctp._advertised_rwnd)) if sctp is not None else 0
 
 
 def last_acknowledged(connection: Any) -> int:
-    """Return the number (TSN) up to which the peer has acknowledged all chunks."""
+    """Return the number (TSN) up to which the peer has acknowledged all chunks; 0 without an association."""
     sctp = connection.sctp
     return int(sctp._last_sacked_tsn) if sctp is not None else 0
 

@@ -1,7 +1,7 @@
-"""The DTLS transport of a data channel: a subclass of aiortc's that handles data immediately and sends records in
-batches.
+"""The DTLS transport of a data channel: a subclass of aiortc's transport, with faster receiving and sending.
 
-Handshake, identity, alerts and shutdown are aiortc's own. Each record is still one datagram.
+It handles data when it arrives, and sends records in batches. Handshake, identity, alerts and shutdown are aiortc's
+own. Each record is still one datagram.
 """
 
 import asyncio
@@ -22,11 +22,11 @@ _OVERHEAD = 64
 
 
 class _OpenedRecord(bytes):
-    """The content of a record that is decrypted already. It is queued in place of its datagram."""
+    """The content of a record that is already decrypted. It is queued in place of the record's datagram."""
 
 
 class FastDtlsTransport(RTCDtlsTransport):
-    """The class that a DTLS transport of aiortc is switched to. `begin` has to be called first."""
+    """The class that replaces that of an existing DTLS transport of aiortc. Then `begin` has to be called first."""
 
     _ice: Any
     _ssl: SSL.Connection
@@ -46,8 +46,8 @@ class FastDtlsTransport(RTCDtlsTransport):
     def _datagram_received(self, datagram: bytes, component: int) -> None:
         """Replace aioice's `data_received`, which queues datagrams for a task.
 
-        A record of data that the task would take next is decrypted and handled here instead, if its content is plain.
-        Anybody can send to this port, so a datagram may have any content.
+        If the task would take this datagram next, and it is a record with plain data, the record is decrypted and
+        handled here instead. Anybody can send to this port, so a datagram may have any content.
         """
         if not datagram:
             return
@@ -80,7 +80,7 @@ class FastDtlsTransport(RTCDtlsTransport):
             return b""
 
     async def _recv_next(self) -> None:
-        """Handle the next datagram and those that arrived with it. Then let the SCTP transport send what it may."""
+        """Handle the next datagram and those that arrived with it. Then let the SCTP transport send what is due."""
         if not self._RTCDtlsTransport__handshake_done:
             await super()._recv_next()
         else:
@@ -103,7 +103,7 @@ class FastDtlsTransport(RTCDtlsTransport):
             await self._take(came[0])
 
     async def _take(self, datagram: bytes) -> None:
-        """Handle one datagram as the parent class does, but do not ask OpenSSL for an answer to data: it has none."""
+        """Handle one datagram as the parent class does, but do not ask OpenSSL for an answer to a record of data."""
         if isinstance(datagram, _OpenedRecord):
             data: bytes | None = datagram
         elif 19 < datagram[0] < 64:

@@ -1,8 +1,8 @@
 """The switch from aiortc's SCTP and DTLS transports to this project's faster ones.
 
-The faster transports use internals of aiortc. They are used only with the versions that they were written for, and only
-if those look as expected. With any other version the data channel is aiortc's own, which works the same but takes 50 %
-more CPU time. Owns nothing.
+The faster transports use internals of aiortc. So they are used only with the versions for which they were written, and
+only if these have the expected attributes. With any other version the data channel is aiortc's own, which works the
+same but takes 50 % more CPU time.
 """
 
 import importlib
@@ -12,7 +12,7 @@ from typing import Any
 _log = logging.getLogger(__name__)
 
 KNOWN = "1.16."
-"""Prefix of the aiortc versions whose internals `webrtc.sctp` and `webrtc.dtls` know."""
+"""The prefix of the aiortc versions for which `webrtc.sctp` and `webrtc.dtls` were written."""
 _SCTP = (
     *("_advanced_peer_ack_tsn", "_advertised_rwnd", "_association_state", "_cwnd", "_data_channel_flush"),
     *("_data_channel_queue", "_data_channels", "_inbound_streams", "_last_received_tsn", "_reconfig_deferred"),
@@ -32,10 +32,10 @@ _ICE = ("_nominated", "_queue", "data_received")
 
 
 def use_fast_path(connection: Any) -> Any:
-    """Switch a connection to the faster transports, and return its SCTP transport. Return None if this version of
-    aiortc is not known.
+    """Switch a connection to the faster transports, and return its SCTP transport.
 
-    The connection must have a data channel, and must not have sent anything yet.
+    Return None, and switch nothing, if this version of aiortc is not known. The connection must have a data channel,
+    and must not have sent anything yet.
     """
     sctp = connection.sctp
     kinds = (type(sctp).__qualname__, type(sctp.transport).__qualname__)

@@ -1,4 +1,4 @@
-"""Faults of a peer that load and tests need, for which aiortc has no public methods. Owns nothing."""
+"""Faults of a peer, for load generators and tests. aiortc has no public methods for them."""
 
 from typing import Any
 
@@ -13,8 +13,9 @@ def stop_acknowledging(connection: Any) -> None:
 
 
 async def send_unfinished(connection: Any, channel: int, size: int) -> None:
-    """Send a text message of `size` bytes without its last chunk. The message must have more chunks than are sent
-    immediately.
+    """Send a text message of `size` bytes without its last chunk.
+
+    The message must be so long that not all of its chunks are sent immediately.
     """
     await connection.sctp._send(channel, _TEXT_PROTOCOL, bytes(size))
     connection.sctp._outbound_queue.pop()

@@ -1,8 +1,7 @@
-"""Shorter waits and fewer addresses for aioice: it would wait for servers that do not answer, for unknown names, and
-after checks that succeed.
+"""Shorter waits and fewer addresses for aioice, the ICE library of aiortc.
 
-Owns a timer from the first check until the last, and the name lookups until they end or are stopped. The checks are the
-same, at the same pace and in the same order, but go only to allowed addresses.
+aioice would wait for servers that do not answer, for names that can't be resolved, and after checks that succeed. The
+checks are those of aioice, at the same pace and in the same order, but go only to allowed addresses.
 """
 
 import asyncio
@@ -23,12 +22,12 @@ PACE_SECONDS = 0.02
 """Seconds between two checks, as in aioice (Ta, RFC 8445, section 14.2)."""
 
 MOST_LOOKUPS = 8
-"""Concurrent name lookups of one connection; a browser has one name for each of its addresses."""
+"""The most concurrent name lookups of one connection. A browser has one name for each of its addresses."""
 
 CONSENT_INTERVAL = 1.0
 CONSENT_SECONDS = 7.0
-"""Seconds between two consent checks, and how long a phone may be silent: longer than on a network that loses a third
-of all packets, and short enough for a person who waits.
+"""Seconds between two consent checks, and how many seconds a phone may be silent. That is longer than a phone is silent
+on a network that loses a third of all packets, and short enough for a person who waits.
 """
 
 _USER_NAME = re.compile(r"[A-Za-z0-9+/]{4,256}\Z")
@@ -36,20 +35,20 @@ _PASSWORD = re.compile(r"[A-Za-z0-9+/]{22,256}\Z")
 """Valid ICE user names and passwords (RFC 8839, section 5.4)."""
 
 _LOOKUPS = ("_remote_candidates_resolving", "_add_remote_candidate")
-"""Attributes of aioice that `Lookups` uses: the end of the candidates, and the method that adds a resolved address."""
+"""Private attributes of aioice that name lookups need. The second is the method that adds a resolved address."""
 
 _CHECKS = ("_check_periodic", "_check_list", "_closing", "_nominated", "_query_consent_task", "build_request")
 
 
 def connection_of(connection: Any) -> Any:
-    """Return the ICE connection, of aioice, that a peer connection of aiortc with a data channel uses."""
+    """Return the `aioice.Connection` that an RTCPeerConnection with a data channel uses."""
     return connection.sctp.transport.transport._connection
 
 
 def prevent_consent_checks(connection: Any) -> None:
     """Prevent further consent checks on a peer connection that is about to close.
 
-    aioice 0.13 starts them even if it was closed up to 20 ms before, and then never ends them.
+    aioice 0.13 starts consent checks even up to 20 ms after its connection was closed, and then never ends them.
     """
     if connection.sctp is not None:
         connection_of(connection).query_consent = _ask_nothing
@@ -60,10 +59,10 @@ async def _ask_nothing() -> None:
 
 
 def shorten_waits(ice: Any, addresses: Addresses) -> "Lookups":
-    """Shorten this connection's waits, and make it send only to `addresses`. The connection must not have gathered
-    candidates yet.
+    """Shorten the waits of the connection `ice`, and make it send only to `addresses`.
 
-    The returned object has to be stopped before the connection closes.
+    The connection must not have gathered candidates yet. Return its name lookups, which have to be stopped before the
+    connection closes.
     """
     # gathering cancels the requests to servers when it is over, unless it is cancelled itself
     ice.get_component_candidates = functools.partial(_gather, ice, ice.get_component_candidates)
@@ -82,16 +81,15 @@ def shorten_waits(ice: Any, addresses: Addresses) -> "Lookups":
 
 
 def _check_incoming(check: Any, addresses: Addresses, message: Any, address: Any, protocol: Any) -> None:
-    """Pass a check that arrived to aioice, which then checks the address that it came from, if that is allowed."""
+    """Pass a check that arrived to aioice, if its sender's address is allowed. aioice then checks that address."""
     if addresses.allow_seen(address[0], address[1]):
         check(message, address, protocol)
 
 
 async def _connect(ice: Any, connect: Any) -> None:
-    """Connect as aioice does, with a phone whose ICE user name and password are valid.
+    """Connect as aioice does, if the phone's ICE user name and password are valid. Raises ConnectionError if not.
 
     Every check carries the user name, so its length matters.
-    Raises ConnectionError.
     """
     if not (_USER_NAME.match(ice.remote_username or "") and _PASSWORD.match(ice.remote_password or "")):
         raise ConnectionError("expected an ICE user name of 4 to 256 characters and a password of 22 to 256")
@@ -99,7 +97,10 @@ async def _connect(ice: Any, connect: Any) -> None:
 
 
 def _add_resolved(add: Any, addresses: Addresses, candidate: Any, host: str) -> None:
-    """Add the address to which a phone's name was resolved, if a phone can have it. DNS answers are not trusted."""
+    """Add the address to which a phone's name was resolved, if a phone can have this address.
+
+    This is checked because DNS answers are not trusted.
+    """
     if addresses.may_be_a_phone(host):
         add(candidate, host)
     else:
@@ -107,7 +108,7 @@ def _add_resolved(add: Any, addresses: Addresses, candidate: Any, host: str) -> 
 
 
 async def _gather(ice: Any, gather: Any, **arguments: Any) -> Any:
-    """Gather as aioice does, for at most `GATHER_SECONDS`. The sockets that this opens survive unreadable datagrams."""
+    """Gather as aioice does, for at most `GATHER_SECONDS`. The opened sockets ignore datagrams that can't be parsed."""
     candidates = await gather(**{**arguments, "timeout": GATHER_SECONDS})
     for protocol in ice._protocols:
         protocol.datagram_received = functools.partial(_receive, protocol.datagram_received)
@@ -115,8 +116,9 @@ async def _gather(ice: Any, gather: Any, **arguments: Any) -> Any:
 
 
 def _receive(receive: Any, data: bytes, address: Any) -> None:
-    """Handle a datagram. Anybody can send data that aioice can't parse, and uvloop closes a socket whose protocol
-    raises an exception.
+    """Handle a datagram, and ignore one that aioice can't parse.
+
+    Anybody can send such data, and uvloop closes a socket whose protocol raises an exception.
     """
     try:
         receive(data, address)
@@ -125,11 +127,11 @@ def _receive(receive: Any, data: bytes, address: Any) -> None:
 
 
 class Lookups:
-    """Adds the phone's addresses within their limits, whichever way they arrive.
+    """Adds the phone's addresses, if they are allowed, and looks up the names among them.
 
-    Some are names behind which browsers hide their addresses (draft-ietf-mmusic-mdns-ice-candidates). They are looked
-    up while checks go on: the browser's own checks usually reveal its address earlier, and on many networks the lookup
-    fails.
+    Browsers hide their addresses behind mDNS names (draft-ietf-mmusic-mdns-ice-candidates). Checks of other addresses
+    continue during a lookup: the browser's own checks usually reveal its address earlier, and on many networks the
+    lookup fails.
     """
 
     def __init__(self, add: Any, addresses: Addresses, *, resolves: bool) -> None:
@@ -139,9 +141,10 @@ class Lookups:
         self._tasks: set[asyncio.Task[None]] = set()  # bounded by MOST_LOOKUPS
 
     async def add(self, candidate: Any) -> None:
-        """Add an address, unless nothing may be sent to it. Do not wait for the lookup of a name, as aioice would.
+        """Add a candidate, unless nothing may be sent to its address. None stands for the end of the candidates.
 
-        Candidates of other components are ignored, since a check of one breaks aioice.
+        Unlike aioice, this method does not wait for the lookup of a name. Candidates of components other than 1 are
+        ignored, since checking one breaks aioice.
         """
         if candidate is None:
             await self._add(candidate)
@@ -170,14 +173,14 @@ class Lookups:
 
 
 class _Checks:
-    """Starts the connectivity checks of one connection by a timer, so that aioice waits for their results only."""
+    """Starts the connectivity checks of one connection by a timer, so that aioice only waits for their results."""
 
     def __init__(self, ice: Any) -> None:
         self._ice = ice
         self._start_next = ice._check_periodic
 
     def begin(self) -> bool:
-        """Start the first check. Return whether aioice should call again, because there is nothing to check yet."""
+        """Start the first check. Return True if there is nothing to check yet, so that aioice has to call again."""
         if not self._ice._check_list:
             return bool(self._start_next())
         self._tick()
@@ -189,10 +192,10 @@ class _Checks:
 
 
 async def _ask_for_consent(ice: Any) -> None:
-    """Ask repeatedly whether the phone is still there (RFC 7675), and close the connection when it is silent.
+    """Ask repeatedly whether the phone is still there (RFC 7675), and close the connection when the phone is silent.
 
-    aioice itself asks every 5 s and gives up after 30 s, which is too long for a phone whose address has changed. An
-    answer may take as long as it does on the slowest network on which a terminal is usable.
+    aioice itself asks every 5 s and gives up after 30 s, which is too long for a phone whose address has changed.
+    CONSENT_SECONDS suffices for an answer on the slowest network on which a terminal is usable.
     """
     loop = asyncio.get_running_loop()
     answered = loop.time()
@@ -208,7 +211,7 @@ async def _ask_for_consent(ice: Any) -> None:
 
 
 async def _answers(ice: Any, seconds: float) -> bool:
-    """Return whether the phone answers a check on one of the connection's pairs in time."""
+    """Return whether the phone answers a check on one of the connection's pairs of addresses within `seconds`."""
     from aioice.stun import TransactionError  # noqa: PLC0415 - aiortc has brought it, with the first phone
 
     for pair in list(ice._nominated.values()):

@@ -1,10 +1,10 @@
 """Imports aiortc without the parts that only audio and video need.
 
-aiortc brings FFmpeg (through `av`), codecs, SRTP and a DNS library: 26 of its 29 MB, none of which a data channel uses.
-During its import, stub modules take their places: any attribute can be looked up in them, and does nothing. The DNS
-library is real, and loads when a phone first names itself by mDNS, as browsers do. A program that imports `av` or
-`pylibsrtp` later gets the real ones. An aiortc that can't be imported this way is imported whole. Owns nothing but the
-thread of an import, while it runs.
+aiortc brings FFmpeg (through `av`), codecs, SRTP and a DNS library: 26 of its 29 MB, which a data channel does not
+need. During its import, stubs take the place of the modules for audio and video. Any attribute can be looked up in a
+stub, and does nothing. The DNS library is not replaced, but loaded later: when a phone first names itself by mDNS, as
+browsers do. A program that imports `av` or `pylibsrtp` later gets the real modules. If aiortc can't be imported this
+way, all of it is imported.
 """
 
 import asyncio
@@ -31,8 +31,8 @@ MEDIA = (
 """Modules that are replaced by stubs. A module that is not listed is imported unchanged."""
 
 IMPORT_SWITCH_SECONDS = 0.0005
-"""Python's switch interval during the import of aiortc, so that the event loop can echo keys by relay meanwhile. The
-default of 5 ms would delay each echo by as much.
+"""Python's switch interval, in seconds, during the import of aiortc. The event loop echoes keys through the relay
+meanwhile, and the default interval of 5 ms would delay each echo by 5 ms.
 """
 
 _LATER = ("dns.flags", "dns.message", "dns.name", "dns.rdata", "dns.rdataset", "dns.rdatatype", "dns.zone")
@@ -40,7 +40,7 @@ _LIBRARY = ("aiortc", "aioice")
 
 
 class _StubMeta(type):
-    """Gives its classes every public attribute, with the value 0, as in `Policy.SRTP_PROFILE`."""
+    """A metaclass whose classes have every public attribute, with the value 0, as in `Policy.SRTP_PROFILE`."""
 
     def __getattr__(cls, name: str) -> Any:
         if name.startswith("__"):
@@ -82,12 +82,12 @@ class StubModule(ModuleType):
 
 
 class _LazyFinder(importlib.abc.MetaPathFinder):
-    """Finds modules whose code runs when one of their attributes is first used."""
+    """Finds the modules in `_LATER`. Their code runs when one of their attributes is first used."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        """Find a module as the usual finder does, and make those in `_LATER` lazy."""
+        """Return a lazy spec for a module in `_LATER`, and None for any other module."""
         spec = importlib.machinery.PathFinder.find_spec(fullname, path, target) if fullname in _LATER else None
         if spec is not None and spec.loader is not None:
             spec.loader = importlib.util.LazyLoader(spec.loader)
@@ -108,7 +108,7 @@ def import_aiortc() -> Any:
 
 
 async def import_aiortc_async() -> Any:
-    """Import aiortc on a thread, so that the event loop keeps running."""
+    """Import aiortc on a thread, so that the event loop keeps running. Return the module."""
     loop, imported = asyncio.get_running_loop(), asyncio.Event()
 
     def work() -> None:
@@ -129,11 +129,11 @@ async def import_aiortc_async() -> Any:
 
 @contextlib.contextmanager
 def _in_the_background() -> Iterator[None]:
-    """Keep an import on another thread from delaying the event loop more than it must.
+    """Keep an import on another thread, for the length of a scope, from delaying the event loop more than it must.
 
-    The import creates about 12,000 objects that stay. As they are young, the garbage collector would soon walk all
-    objects of the process, which takes 10 to 20 ms. So the collector is off during the import, and the new objects then
-    count as old.
+    The import creates about 12,000 objects that stay in memory. They would soon cause a full garbage collection, which
+    takes 10 to 20 ms. So the collector is off during the import, and afterwards the new objects are moved to its oldest
+    generation.
     """
     interval, collects = sys.getswitchinterval(), gc.isenabled()
     sys.setswitchinterval(IMPORT_SWITCH_SECONDS)

@@ -1,9 +1,9 @@
 """The SCTP transport of a data channel: a subclass of aiortc's with a fast path for plain input and output.
 
-The chunks on the network are the same, under the same congestion window; only the code path is shorter. There is no
-task per message and no coroutine per chunk. Acknowledgements that arrive together are processed together, and the data
-that they allow leaves together (for each, the burst that RFC 9260, section 6.1 allows). Acknowledgements leave with
-outgoing data, or a little later (section 6.2). Everything that is not plain (loss, gaps, other kinds of messages, other
+The chunks on the network and the congestion window are the same; only the code path is shorter. There is no task per
+message and no coroutine per chunk. Acknowledgements that arrive together are processed together, and the data that they
+allow is sent together (for each, the burst that RFC 9260, section 6.1 allows). Acknowledgements are sent with outgoing
+data, or a little later (section 6.2). Everything that is not plain (loss, gaps, other kinds of messages, other
 channels, opening, closing) is left to aiortc.
 """
 
@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 BURST = 4
 """The most packets that one acknowledgement or one message may send (Max.Burst, RFC 9260, section 16)."""
 MOST_AT_ONCE = 32
-"""The most packets that leave together, however many acknowledgements arrived: the phone's socket has to hold them."""
+"""The most packets that are sent together, even after many acknowledgements: the phone's socket has to hold them."""
 
 ACKNOWLEDGES_AFTER = 0.02
 """Seconds that an acknowledgement may wait for outgoing data; RFC 9260 allows 0.2, and every second packet."""
@@ -41,7 +41,7 @@ ACKNOWLEDGES_AFTER = 0.02
 _SMALL = USERDATA_MAX_LENGTH - SACK_BYTES
 """The most bytes of a chunk whose packet has room for an acknowledgement."""
 _LONGEST_ROUND_TRIP = 60.0
-"""In seconds. Longer round trips are ignored, as in aiortc."""
+"""The longest measured round trip, in seconds, that is used. Longer ones are ignored, as in aiortc."""
 
 _TSNS = 1 << 32
 _SEQUENCES = 1 << 16
@@ -71,7 +71,10 @@ class OutboundChunk(DataChunk):
 
 
 class FastSctpTransport(RTCSctpTransport):
-    """The class that an SCTP transport of aiortc is switched to, on a `FastDtlsTransport`. Call `begin` first."""
+    """The class that replaces that of an existing SCTP transport of aiortc. Then `begin` has to be called first.
+
+    The transport has to use a `FastDtlsTransport`.
+    """
 
     _loop: asyncio.AbstractEventLoop
     _last_received_tsn: int
@@ -91,8 +94,9 @@ class FastSctpTransport(RTCSctpTransport):
     # -- sending
 
     def send_text(self, channel: Any, text: bytes) -> None:
-        """Send a text message, given in UTF-8, as `RTCDataChannel.send` does. A long message leaves in the loop's next
-        iteration.
+        """Send a text message, given in UTF-8, as `RTCDataChannel.send` does.
+
+        A long message is sent in the next iteration of the event loop.
         """
         if not text or (self._remote_max_message_size and len(text) > self._remote_max_message_size):
             super()._data_channel_send(channel, text.decode())
@@ -203,10 +207,10 @@ class FastSctpTransport(RTCSctpTransport):
     # -- receiving
 
     def receive_plain(self, packet: bytes) -> bool:
-        """Process a packet of plain acknowledgements and messages. Return False if it has to go to `_handle_data`.
+        """Process a packet of plain acknowledgements and messages. Return False if `_handle_data` has to process it.
 
-        If the handler of a message sends an answer, the acknowledgement leaves with the answer. Otherwise it leaves
-        immediately after every second message, or a little later after a single one.
+        If the handler of a message sends an answer, the acknowledgement is sent with the answer. Otherwise it is sent
+        after every second message, or at most ACKNOWLEDGES_AFTER seconds after a single one.
         """
         if self._association_state is not self.State.ESTABLISHED:
             return False
@@ -232,9 +236,10 @@ class FastSctpTransport(RTCSctpTransport):
         return self._plain and not self._repairing and self._fast_recovery_exit is None
 
     def _next_texts(self, messages: list[tuple[int, int, int, bytes]]) -> list[tuple[Any, str]] | None:
-        """Count these messages as received, and return their channels and texts.
+        """Count messages as received, and return their channels and texts.
 
-        Return None, and count nothing, if they are not the next ones in order.
+        Each message is its TSN, stream, sequence and bytes. Return None, and count nothing, if they are not the next
+        messages in order.
         """
         if self._sack_misordered or self._reconfig_deferred is not None:
             return None
@@ -291,7 +296,7 @@ class FastSctpTransport(RTCSctpTransport):
     # -- acknowledgements
 
     def _acknowledged(self, cumulative: int) -> None:
-        """Process the acknowledgement of all chunks up to this TSN, with no gaps."""
+        """Process an acknowledgement of all chunks up to the TSN `cumulative`, with no gaps."""
         if uint32_gt(self._last_sacked_tsn, cumulative):
             return
         full = self._flight_size >= self._cwnd
@@ -307,7 +312,10 @@ class FastSctpTransport(RTCSctpTransport):
         self._credits += 1
 
     def _ack_chunks(self, cumulative: int) -> tuple[int, int]:
-        """Forget the acknowledged chunks. Return their number and their bytes that were not acknowledged before."""
+        """Remove the chunks that are acknowledged up to the TSN `cumulative`.
+
+        Return their number, and how many of their bytes were not acknowledged before.
+        """
         sent: deque[Any] = self._sent_queue
         count = length = 0
         while sent and uint32_gte(cumulative, sent[0].tsn):
@@ -326,7 +334,7 @@ class FastSctpTransport(RTCSctpTransport):
             super()._update_rto(seconds)
 
     def _get_timestamp(self) -> int:
-        """Return the time for an association's cookie, in seconds of a monotonic clock."""
+        """Return the time for an association's cookie, in seconds of the monotonic clock."""
         return int(time.monotonic()) & 0xFFFFFFFF
 
     def _grow_cwnd(self, length: int) -> None:
@@ -393,7 +401,7 @@ class FastSctpTransport(RTCSctpTransport):
         self._t3_at = self._t3_due = self._loop.time() + self._rto
 
     def _t3_restart(self) -> None:
-        """Postpone the retransmission timer: note the due time. A timer that fires too early is set again."""
+        """Postpone the retransmission timer: only record the due time. A timer that fires too early is set again."""
         due = self._loop.time() + self._rto
         if self._t3_handle is None or due < self._t3_at:
             super()._t3_restart()

@@ -1,7 +1,7 @@
-"""Building and parsing the common SCTP packets of a data channel (RFC 9260, section 3). Pure.
+"""Building and parsing the common SCTP packets of a data channel (RFC 9260, section 3).
 
-Plain packets have acknowledgements without gaps and whole, ordered text messages. Parsing of all others is left to the
-caller.
+Plain packets contain only acknowledgements without gaps, and whole, ordered text messages. The functions do not parse
+other packets.
 """
 
 from struct import Struct
@@ -11,7 +11,7 @@ from aiortc.rtcsctptransport import SCTP_DATA_FIRST_FRAG, SCTP_DATA_LAST_FRAG, W
 from google_crc32c import extend, value
 
 SACK_BYTES = 16
-"""Bytes of an acknowledgement without gaps."""
+"""The size in bytes of an acknowledgement (SACK chunk) without gaps."""
 
 _DATA, _SACK = 0, 3
 _WHOLE = SCTP_DATA_FIRST_FRAG | SCTP_DATA_LAST_FRAG
@@ -26,8 +26,10 @@ _SACK_CHUNK = Struct("!BBHLLHH")
 
 
 class PlainPacket(NamedTuple):
-    """A plain packet: its cumulative acknowledgement, its messages as (TSN, stream, sequence, bytes), and whether the
-    sender asks for an immediate acknowledgement.
+    """A plain packet. `cumulative` is the TSN up to which it acknowledges all chunks, or None.
+
+    `messages` are tuples of TSN, stream, sequence and bytes. `at_once`: the sender asks for an immediate
+    acknowledgement.
     """
 
     cumulative: int | None
@@ -43,23 +45,26 @@ class Header:
         self._seed = value(self._ports + bytes(4))
 
     def packet(self, chunks: bytes) -> bytes:
-        """Return a packet: this header with a checksum, then these chunks."""
+        """Return a packet: this header with a checksum, followed by `chunks`."""
         return self._ports + _CHECKSUM.pack(extend(self._seed, chunks)) + chunks
 
 
 def data_chunk(flags: int, tsn: int, stream: int, sequence: int, protocol: int, data: bytes) -> bytes:
-    """Return a DATA chunk, padded."""
+    """Return a DATA chunk with this content, padded to a multiple of 4 bytes."""
     length = _DATA_CHUNK.size + len(data)
     return _DATA_CHUNK.pack(_DATA, flags, length, tsn, stream, sequence, protocol) + data + bytes(-length % 4)
 
 
 def sack_chunk(cumulative: int, window: int) -> bytes:
-    """Return a SACK chunk that acknowledges everything up to this TSN and advertises this window."""
+    """Return a SACK chunk that acknowledges all chunks up to the TSN `cumulative`.
+
+    It advertises a receive window of `window` bytes.
+    """
     return _SACK_CHUNK.pack(_SACK, 0, SACK_BYTES, cumulative, window, 0, 0)
 
 
 def read_plain(packet: bytes, tag: int) -> PlainPacket | None:
-    """Parse a plain packet. Return None for other or damaged packets, and for another verification tag."""
+    """Parse a plain packet with the verification tag `tag`. Return None for any other packet, and for a damaged one."""
     if len(packet) < _COMMON_BYTES + SACK_BYTES or _PORTS.unpack_from(packet)[2] != tag:
         return None
     cumulative, messages, at_once = None, [], False

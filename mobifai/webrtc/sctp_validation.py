@@ -1,7 +1,8 @@
-"""Checks that an SCTP packet has the form of RFC 9260, before aiortc parses it. Pure.
+"""Checks that an SCTP packet has the form of RFC 9260, before aiortc parses it.
 
 aiortc trusts the lengths within chunks: a length of zero makes it loop without end, and a short body ends the
-connection with an exception. It also keeps whatever arrives early, and counts acknowledged gaps one by one.
+connection with an exception. It also keeps all chunks that arrive early, without a limit, and iterates over each number
+in an acknowledged gap.
 """
 
 from collections.abc import Callable
@@ -21,7 +22,10 @@ _TSNS = 1 << 32
 
 
 def is_valid(packet: bytes, newest: int | None) -> bool:
-    """Return whether aiortc can parse a packet. `newest` is the last TSN before any gap; None: no data may come yet."""
+    """Return whether aiortc can parse a packet.
+
+    `newest` is the last TSN that was received without a gap before it; None if no data may arrive yet.
+    """
     chunks = _chunks(packet)
     if chunks is None or (len(chunks) > 1 and any(kind == _INIT_TYPE for kind, _ in chunks)):
         return False
@@ -31,7 +35,7 @@ def is_valid(packet: bytes, newest: int | None) -> bool:
 
 
 def _chunks(packet: bytes) -> list[tuple[int, bytes]] | None:
-    """Return the types and bodies of a packet's chunks, or None if a length is wrong."""
+    """Return the type and the body of each chunk of a packet, or None if a length is wrong."""
     found, at = [], _COMMON_BYTES
     while at <= len(packet) - _CHUNK_BYTES:
         kind, _, length = _CHUNK.unpack_from(packet, at)
@@ -60,7 +64,7 @@ def _is_init(body: bytes) -> bool:
 
 
 def _is_acknowledgement(body: bytes) -> bool:
-    """Return whether a SACK has the gaps and duplicates that it declares, the gaps in order and not too far away."""
+    """Return whether a SACK has as many gaps and duplicates as it declares, with its gaps in order and not too far."""
     if len(body) < _SACK_BYTES:
         return False
     _, _, gaps, duplicates = _SACK.unpack_from(body)
@@ -75,7 +79,7 @@ def _is_acknowledgement(body: bytes) -> bool:
 
 
 def _parameters(body: bytes) -> list[tuple[int, int]] | None:
-    """Return the types of the parameters and the lengths of their values, or None if a length is wrong."""
+    """Return the type of each parameter and the length of its value, or None if a length is wrong."""
     found, at = [], 0
     while at <= len(body) - _PARAMETER_BYTES:
         kind, length = _PARAMETER.unpack_from(body, at)

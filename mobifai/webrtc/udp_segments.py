@@ -1,7 +1,7 @@
 """Passes DTLS records to the kernel, several at a time where the kernel can split them (UDP_SEGMENT, Linux 4.18).
 
-Each system call for a datagram runs through the whole network stack and wakes the receiver; a batch does so once. The
-datagrams on the network are the same. Owns one descriptor, a copy of the socket's, from the first call to `close`.
+A system call for a single datagram runs through the whole network stack and wakes the receiver. A batch does so only
+once. The datagrams on the network are the same.
 """
 
 import errno
@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 _UDP_SEGMENT = 103  # <linux/udp.h>; Python does not name it
 _MOST = 40
-"""The most records in one call: the kernel takes 64, and 64 KiB."""
+"""The most records in one system call. The kernel accepts up to 64 records, and up to 64 KiB."""
 _HEADER = 13
 _LENGTH_AT = 11
 _NEVER = frozenset(
@@ -26,7 +26,10 @@ _NEVER = frozenset(
 
 
 class UdpSegmentSender:
-    """Sends DTLS records between the pair of addresses that ICE has chosen. `ice` is aioice's connection."""
+    """Sends DTLS records between the pair of addresses that ICE has chosen. `ice` is an `aioice.Connection`.
+
+    Owns a duplicate of the socket's descriptor, from the first `send` until `close`.
+    """
 
     def __init__(self, ice: Any) -> None:
         self._ice = ice
@@ -74,7 +77,7 @@ class UdpSegmentSender:
             self._socket = socket.socket(fileno=os.dup(found.fileno()))
 
     def close(self) -> None:
-        """Close the duplicate of ICE's socket. The next `send` duplicates it again."""
+        """Close the duplicate of ICE's socket. The next `send` duplicates the socket again."""
         self._pair = None
         if self._socket is not None:
             self._socket.close()
@@ -84,7 +87,7 @@ class UdpSegmentSender:
 def _groups(records: bytes) -> list[tuple[bytes, int]]:
     """Split `records` into groups, each for one system call.
 
-    Return each group with the length of its records, of which the last may be shorter.
+    Return each group with the length of its records. The last record of a group may be shorter.
     """
     groups: list[tuple[bytes, int]] = []
     start = at = length = count = 0
