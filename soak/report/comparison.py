@@ -14,7 +14,10 @@ from soak.report.sentences import planned
 SCHEMA_VERSION: Final = 1
 
 LARGER: Final = 1.25
-"""A rate counts as larger if it is this many times the earlier one. Equal runs differ by less."""
+"""A rate counts as larger if it is more than this many times the earlier rate.
+
+The rates of two runs without a difference are closer than this.
+"""
 
 FACTS: Final = ("platform", "python", "c_library", "cpus", "network")
 """Compared facts of the environment."""
@@ -24,8 +27,10 @@ PLAN: Final = ("scenarios", "time_scale", "phones", "plant", "memray")
 
 
 class ComparisonOutcome(StrEnum):
-    """The verdict of a comparison. INCOMPARABLE: the reports can't show whether anything is new. Reports with different
-    seeds are comparable; the seeds are listed among the differences.
+    """The verdict of a comparison.
+
+    WORSE: a finding is new or larger. INCOMPARABLE: the reports can't show whether anything is new. Reports with
+    different seeds are comparable; the seeds are listed among the differences.
     """
 
     NOT_WORSE = "not_worse"
@@ -41,8 +46,9 @@ EXIT_STATUS: Final[Mapping[ComparisonOutcome, int]] = {
 
 
 class Change(StrEnum):
-    """The change of a finding. UNKNOWN: the later report does not have the finding, but has not judged its scenario
-    either.
+    """The change of a finding from the earlier to the later report.
+
+    UNKNOWN: the later report does not have the finding, but has not judged its scenario either.
     """
 
     NEW = "new"
@@ -54,7 +60,7 @@ class Change(StrEnum):
 
 
 class ComparedReport(msgspec.Struct, frozen=True):
-    """One of the compared reports."""
+    """The facts about one of the two compared reports."""
 
     verdict: SoakVerdict
     finished: bool
@@ -66,7 +72,7 @@ class ComparedReport(msgspec.Struct, frozen=True):
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """A fact that is not the same in both runs."""
+    """A fact about the runs that is not the same in both reports, such as a version or an option."""
 
     name: str
     before: str
@@ -74,7 +80,11 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 class FindingChange(msgspec.Struct, frozen=True):
-    """A finding that is in at least one of the reports. A rate is null if that report does not have the finding."""
+    """A finding that is in at least one of the reports.
+
+    `before` and `after` are its rates for each cycle, in `unit`. A rate is null if that report does not have the
+    finding.
+    """
 
     kind: str
     name: str
@@ -124,7 +134,7 @@ class ReportComparison(msgspec.Struct, frozen=True):
 
 
 def compare(before: Report, after: Report) -> ReportComparison:
-    """Return the comparison of the report `before` a change with that `after` it."""
+    """Compare the report from `before` a change with the report from `after` it."""
     findings = [*_findings(before, after)]
     worse = any(one.change in (Change.NEW, Change.LARGER) for one in findings)
     reasons = [*_obstacles(before, after)] or ([] if worse else [*_doubts(after)])
@@ -171,7 +181,7 @@ def _plan(report: Report) -> Mapping[str, Any]:
 
 
 def _doubts(after: Report) -> Iterator[str]:
-    """Yield the reasons why the absence of new findings means nothing."""
+    """Yield the reasons why new findings may have been missed."""
     if after.verdict == "inconclusive":
         yield "the later report has no verdict, so new findings may have been missed"
 

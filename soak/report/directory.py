@@ -22,10 +22,10 @@ DOCUMENTS = ("report.json", "report.html", "junit.xml", "self-test.json", "self-
 
 
 class ReportDirectory:
-    """A report directory. It is new, or has the report of an earlier run, or has no files with the names of a report's
-    files.
+    """The directory of a report.
 
-    If the harness is killed, the last complete report remains.
+    The directory is new, has the report of an earlier run, or has no file with the name of a report's file. If the
+    harness is killed, the last complete report remains.
     """
 
     def __init__(self, path: Path, *, samples_bytes: int = SAMPLES_FILE_BYTES) -> None:

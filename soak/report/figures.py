@@ -43,20 +43,21 @@ def number(value: float) -> str:
 
 
 def rate(value: float, unit: str) -> str:
-    """Return the text for a growth: `+48 B`. Without growth: `0 B`."""
+    """Return a growth as text with its sign and unit: `+48 B`. Without growth, return `0 B`."""
     sign = "+" if value > 0 and math.isfinite(value) else ""
     return sign + amount(value, unit)
 
 
 def significant(value: float) -> float:
-    """Round a projection over hours to three significant digits: it is a multiple of a measured rate, which is not
-    exact either.
+    """Round a projection over hours to three significant digits.
+
+    The measured rate on which it is based is not more exact.
     """
     return float(f"{value:.3g}")
 
 
 def projection(value: float, unit: str) -> str:
-    """Return the projection of a rate for a day, with three significant digits: `+6,360,000 objects`."""
+    """Return the projected growth in a day as text with three significant digits: `+6,360,000 objects`."""
     if not value or not math.isfinite(value):
         return rate(value, unit)
     return rate(round(value, 2 - math.floor(math.log10(abs(value)))), unit)
@@ -85,8 +86,9 @@ def count(amount_of: int, one: str, many: str = "") -> str:
 
 
 def counted(counts: CycleCounts, cycle: str = "cycle") -> str:
-    """Return counts: `160 judged cycles, 40 warm-up cycles`. Except for judged cycles, kinds without cycles are left
-    out.
+    """Return counts as text: `160 judged cycles, 40 warm-up cycles`. `cycle` is the noun for a cycle.
+
+    Kinds of cycles that did not run are left out, except for judged cycles.
     """
     others = {
         "warm-up": counts.warm_up_cycles,

@@ -15,9 +15,10 @@ class ReportError(MobiFaiError):
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Replace a file by a rename. Even if the process is killed, readers find either the old or the new file.
+    """Write `data` to a draft, and rename the draft to `path`.
 
-    The file is not synced, so after a power failure it may be the old one. Raises ReportError.
+    Even if the process is killed, readers find either the old or the new file. The file is not synced to the disk, so
+    it may be the old one after a power failure. Raises ReportError.
     """
     draft = draft_of(path)
     try:
@@ -67,7 +68,10 @@ def remove_empty(made: Iterable[Path]) -> None:
 
 
 def plain_values(value: Any) -> Any:
-    r"""Return builtin values for JSON. NaN and infinity become 0, and bytes that are not UTF-8 text like `\udc80`."""
+    r"""Return a value of builtin types in a form that JSON can represent.
+
+    NaN and infinity become 0. Bytes that are not UTF-8 become text such as `\udc80`.
+    """
     if isinstance(value, str):
         return value.encode(errors="backslashreplace").decode()
     if isinstance(value, float):

@@ -16,7 +16,10 @@ MOST_ANNOTATIONS: Final = 10
 
 
 def annotation(level: Level, title: str, message: str, file: str = "", line: int = 0) -> str:
-    """Return `::error file=...,line=...,title=...::message` with delimiters escaped."""
+    """Return an annotation in the form that GitHub's runner reads: `::error file=...,line=...,title=...::message`.
+
+    Delimiters in the values are escaped.
+    """
     where = f"file={_property(file)},line={line}," if file else ""
     return f"::{level} {where}title={_property(title)}::{_data(message)}"
 
@@ -24,8 +27,8 @@ def annotation(level: Level, title: str, message: str, file: str = "", line: int
 def publish(annotations: Iterable[str], page: str, *, as_json: bool, environ: Mapping[str, str] = os.environ) -> None:
     """Print annotations and add a page to the job's summary, if this process runs on GitHub's runner.
 
-    With `as_json`, annotations do not go to standard output. A summary that can't be written is reported on standard
-    error and does not change the result.
+    With `as_json`, annotations are printed to standard error, because standard output has the JSON. A summary that
+    can't be written is reported on standard error and does not change the result.
     """
     if environ.get("GITHUB_ACTIONS") == "true":
         for line in annotations:

@@ -35,8 +35,9 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def page(report: Report, place: Path | None = None) -> str:
-    """Return the HTML page for a report in the directory `place`. The page can be encoded as UTF-8, whatever names are
-    in the report.
+    """Return the HTML page for a report in the directory `place`.
+
+    Without `place`, the page has no next steps. The page can be encoded as UTF-8, whatever names are in the report.
     """
     body = tag("body", tag("main", list(_sections(report, place))))
     return "<!DOCTYPE html>\n" + tag("html", _head(report), body, lang="en") + "\n"

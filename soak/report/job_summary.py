@@ -78,7 +78,10 @@ def _names(names: Sequence[str]) -> str:
 
 
 def _code(command: str) -> str:
-    """Return a command as Markdown code, between more backticks than it contains; an empty text without a command."""
+    """Return a command as Markdown code, or an empty text if there is no command.
+
+    The code is between runs of backticks that are longer than any run within the command.
+    """
     shown = one_line(command)
     longest = max(map(len, re.findall("`+", shown)), default=0)
     fence, blank = "`" * (longest + 1), " " if longest else ""

@@ -36,7 +36,7 @@ VERDICTS: Final[Mapping[SoakVerdict, CaseOutcome]] = {
     "inconclusive": "skipped",
     "unfinished": "skipped",
 }
-"""The outcome of the test case for the verdict of a run, by verdict."""
+"""The outcome of the test case that stands for the whole run, by the run's verdict."""
 
 OUTCOMES: Final[Mapping[Trend, CaseOutcome]] = {
     Trend.FLAT: "passed",
@@ -71,7 +71,10 @@ def junit(report: Report) -> bytes:
 
 
 def document(program: str, seconds: float, all_cases: Iterable[JUnitCase]) -> bytes:
-    """Return an XML document with the cases. Its suites are in the order of their first cases."""
+    """Return an XML document with the cases of `mobifai PROGRAM`, which took `seconds`.
+
+    The suites are in the order of their first cases.
+    """
     root = ET.Element("testsuites", name=f"mobifai {program}", time=f"{seconds:.3f}")
     suites: dict[str, list[JUnitCase]] = {}
     for case in all_cases:

@@ -1,4 +1,4 @@
-"""Next steps after a run. Each has a sentence, and the exact shell command if there is one."""
+"""Next steps after a run. Each step has a sentence, and a shell command if one carries it out."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ WATCHED: Final = "watched"
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A suggested step. `why` says what it is for. `command` is empty if there is no command for it."""
+    """A suggested step. `why` says what the step is for. `command` is empty if no command carries it out."""
 
     why: str
     command: str = ""

@@ -24,7 +24,7 @@ COLOURS = 6
 
 @dataclass(frozen=True, slots=True)
 class PlotLine:
-    """A gauge in one scenario. Points are (cycle, value), or (seconds, value) if cycles are not counted."""
+    """The values of a gauge in one scenario: (cycle, value), or (seconds, value) if cycles are not counted."""
 
     scenario: str
     points: Sequence[Point]
@@ -32,7 +32,11 @@ class PlotLine:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """One gauge over the whole run."""
+    """The plot of one gauge over the whole run.
+
+    With `by_cycle`, its horizontal axis has cycles, otherwise seconds. `capacity` is drawn as a line unless it is far
+    above the values.
+    """
 
     name: str
     unit: str
@@ -54,13 +58,13 @@ class Plot:
 
 @dataclass(frozen=True, slots=True)
 class PlotColours:
-    """The colour of each scenario. All plots of a page share it."""
+    """The colour of each scenario, as a number. All plots of a page use the same colours."""
 
     colours: Mapping[str, int]
 
 
 def plot_colours(report: Report) -> PlotColours:
-    """Return the colours of the report's scenarios, and of scenarios that only series name."""
+    """Return the colours of the report's scenarios, and of the scenarios that occur only in its series."""
     names = dict.fromkeys([*(one.name for one in report.scenarios), *(one.scenario for one in report.series)])
     return PlotColours({name: index for index, name in enumerate(names)})
 

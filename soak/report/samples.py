@@ -34,7 +34,7 @@ class SamplesFile:
         self._most = most_bytes
 
     def append(self, scenario: str, samples: Iterable[Sample]) -> None:
-        """Append a line for each sample. A line that is larger than a file is dropped. Raises ReportError."""
+        """Append a line for each sample. A line that is longer than a file may be is dropped. Raises ReportError."""
         try:
             for sample in samples:
                 line = _line(scenario, sample)
@@ -51,7 +51,7 @@ class SamplesFile:
         self._older.unlink(missing_ok=True)
 
     def is_ours(self) -> bool:
-        """Return whether the file can be used: it does not exist, or its first line is a sample."""
+        """Return whether the file can be used: it does not exist, has no complete line, or begins with a sample."""
         try:
             with self._path.open("rb") as file:
                 first = file.readline(self._most)

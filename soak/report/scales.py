@@ -53,7 +53,7 @@ def near(capacity: float, highest: float) -> bool:
 
 
 def ticks(low: float, high: float, about: int) -> list[float]:
-    """Return about `about` round numbers within a range, at most twice as many."""
+    """Return about `about` round numbers from `low` to `high`, and at most about twice as many."""
     if not (math.isfinite(high - low) and high > low):
         return [low]
     rough = (high - low) / about

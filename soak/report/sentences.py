@@ -70,7 +70,7 @@ def gain(finding: FindingResult) -> str:
 
 
 def cycle_word(is_watch: bool) -> str:
-    """Return the noun for a counted unit: a watched agent has samples, other runs have cycles."""
+    """Return the noun for what a run counts: `sample` for a run that watches an agent, otherwise `cycle`."""
     return "sample" if is_watch else "cycle"
 
 
@@ -97,7 +97,7 @@ def planned(report: Report) -> list[str]:
 
 
 def harness_text(report: Report) -> str:
-    """Return a sentence on the growth of the harness itself, most of which is judged only in long runs."""
+    """Return a sentence on the growth of the harness itself. Most of its gauges are judged only in long runs."""
     rising = [gauge.name for gauge in report.harness if gauge.state is Trend.RISING]
     judged = [gauge.name for gauge in report.harness if gauge.state.is_judged]
     if rising:

@@ -36,7 +36,7 @@ class HasState(Protocol):
 
     @property
     def reason(self) -> str:
-        """The reason why the result is unknown."""
+        """The reason why the result is unknown, or another explanation of its state; empty if there is none."""
 
 
 def state_text(judged: HasState) -> str:

@@ -1,5 +1,6 @@
-"""The tables of a page: findings, scenarios, limits, counts at rest, gauges. A sign and a word repeat what each colour
-says.
+"""The tables of a page: findings, scenarios, limits, counts at rest, gauges.
+
+Everything that a colour says is also said by a sign and a word.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +38,7 @@ BOUND_OUTCOMES: Final[Mapping[BoundOutcome, tuple[str, str]]] = {
 }
 
 ORDER: Final = {state: place for place, state in enumerate((*list(Trend)[1:], Trend.FLAT))}
-"""The order of rows: findings first, flat gauges last."""
+"""The place of each state in the order of rows: findings first, flat gauges last."""
 
 MOST_ROWS = 300
 """Most rows of a table. report.json has all of them."""

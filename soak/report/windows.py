@@ -5,9 +5,9 @@ from pathlib import Path
 from soak.report.files import ReportError, reason
 
 MOST_WINDOWS = 120
-"""Most windows: two hours of one-minute windows."""
+"""Most windows that are kept: two hours of one-minute windows."""
 MOST_WINDOW_BYTES = 64 * 10**6
-"""Most bytes of all windows. A window usually has less than 0.2 MB."""
+"""Most bytes of all windows together. A window usually has less than 0.2 MB."""
 
 
 class WindowFolder:

@@ -16,8 +16,9 @@ MOST_WAITING = 1000
 
 
 class ReportWriter:
-    """The writer of one run's report. `problem` says why the latest report could not be written; it is None after a
-    success.
+    """The writer of one run's report. `say` prints a line for the user.
+
+    `problem` says why the latest report could not be written; it is None after a success.
     """
 
     def __init__(self, directory: ReportDirectory, say: Callable[[str], None]) -> None:
