@@ -20,7 +20,7 @@ from soak.run.scenario_run import ScenarioRun, open_scenario_run
 
 
 def ignore_progress(_: object) -> None:
-    """Do nothing: the default of callbacks that report a pause or a start."""
+    """Do nothing. This is the default of callbacks that are called at a pause or at a start."""
 
 
 class OpenScenarioRun(Protocol):
@@ -40,7 +40,7 @@ class OpenScenarioRun(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WarmUp:
-    """The least and the most blocks of a usual warm-up, and of the warm-up of a confirmation."""
+    """The fewest and the most blocks of a warm-up: `usual`, and in a confirmation (`confirmation`)."""
 
     usual: tuple[int, int] = (WARM_UP_BLOCKS, MOST_WARM_UP_BLOCKS)
     confirmation: tuple[int, int] = LONGER_WARM_UP
@@ -88,8 +88,7 @@ class BlockRunner:
     """Runs the blocks of one plan. Use it as a context manager; its exit ends the processes.
 
     Call `start` first. Call it again after a method has raised `Paused`: a pause of the harness coincided with a
-    failure, which therefore says nothing about the agent. Fresh processes then replace the processes whose requests
-    timed out.
+    failure, which therefore says nothing about the agent. Then fresh processes replace those whose requests timed out.
     """
 
     def __init__(
@@ -131,7 +130,7 @@ class BlockRunner:
     ) -> None:
         """End earlier processes, start fresh processes and warm them up. Raises Paused, and whatever a cycle raises.
 
-        `on_start` is called with the scenario run before its warm-up.
+        `on_start` is called with the scenario run before its warm-up, and `on_progress` during the warm-up.
         """
         await self._scope.aclose()
         plan, folder = self._plan, self._plan.folder_of(self._starts)
@@ -145,7 +144,10 @@ class BlockRunner:
             await self._run.warm_up(on_progress, plan.warm_up_blocks)
 
     async def block(self, on_progress: Callable[[str], None]) -> Sample:
-        """Run a block and return its sample. Raises Paused, and whatever a cycle raises."""
+        """Run a block and return its sample. Call `on_progress` after each cycle.
+
+        Raises Paused, and whatever a cycle raises.
+        """
         with self._pauses.guard(self._on_pause):
             return await self.run.block(on_progress)
 
@@ -154,7 +156,7 @@ class BlockRunner:
     ) -> None:
         """Run blocks until `count` blocks have run or `enough` returns True. Check the traffic after each block.
 
-        Raises Paused, IntegrityError, and whatever a cycle raises.
+        `on_progress` is called after each cycle. Raises Paused, IntegrityError, and whatever a cycle raises.
         """
         while self.run.blocks < count and not enough(self.run):
             with self._pauses.guard(self._on_pause):

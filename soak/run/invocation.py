@@ -36,16 +36,14 @@ from soak.view.live import view
 
 @dataclass(frozen=True)
 class Invocation:
-    """One run of `mobifai soak`: its report directory, which is locked until `invocation` ends, and the signals that
-    end it.
-    """
+    """One run of `mobifai soak`: its locked report directory, and the signals that end the run (`stops`)."""
 
     directory: ReportDirectory
     stops: Interruption
     as_json: bool
 
     def drive(self, plan: SoakPlan, info: RunInfo, earlier: Report | None) -> int:
-        """Carry out a plan, and continue the `earlier` report of a resumed run. Return the exit status.
+        """Carry out a plan, and return the exit status. For a resumed run, `earlier` is the report that it continues.
 
         Raises OptionsError if no report can be written.
         """
@@ -63,7 +61,10 @@ class Invocation:
         return self._whole(info, earlier, job)
 
     def watch(self, state_dir: Path, seconds: float | None, info: RunInfo) -> int:
-        """Watch a running agent. Return the exit status. Raises OptionsError if no report can be written."""
+        """Watch the running agent of a state directory for `seconds`, and return the exit status.
+
+        Raises OptionsError if no report can be written.
+        """
         from soak.run.watch import Watch  # noqa: PLC0415 - other runs do not need it
 
         async def watched(writer: ReportWriter, shown: ProgressView) -> Report:

@@ -21,7 +21,7 @@ REST_SECONDS = 10.0
 
 
 TIME_SCALE = 20.0
-"""Default speed of the agent's timers."""
+"""Default speed of the agent's timers, as a multiple of their usual speed."""
 
 PHONES = 2
 """Default for the largest number of phones that are connected at the same time."""
@@ -29,7 +29,7 @@ PHONES = 2
 LARGEST_SEED = 2**31 - 1
 
 WATCH_SECONDS = 600.0
-"""Default time for which an agent is watched."""
+"""Default time for which an agent is watched, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,8 @@ class SoakPlan:
     """The plan of a run. `duration` is in seconds. Without `duration` and `cycles`, the run has QUICK_BLOCKS blocks.
 
     `cycles` is the number for each scenario, without the warm-up. `time_scale` multiplies the speed of the agent's
-    timers.
+    timers. With `confirm`, suspected growth is confirmed in fresh processes. `rest_seconds` is how long a count may
+    take to return to its earlier value.
     """
 
     scenarios: tuple[str, ...]

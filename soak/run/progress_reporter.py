@@ -34,7 +34,9 @@ class ProgressReporter:
         self._confirming_since: float | None = None
 
     def enter(self, phase: str, scenario: str = "") -> None:
-        """Report from now on that the run is in the phase `phase`, for a scenario if one is given."""
+        """Record that the run enters the phase `phase`, of a scenario if one is given. Later calls of `update` report
+        it.
+        """
         self._phase, self._where = phase, scenario
         self._confirming_since = None
         if phase == RUNNING and self._began is None:

@@ -48,7 +48,10 @@ Judged = TypeVar("Judged", GaugeResult, RestResult)
 
 @dataclass(frozen=True)
 class RunInfo:
-    """Facts for the report that are known before a run and do not change. `planned` names the requested scenarios."""
+    """Facts for the report that are known before a run and do not change.
+
+    `planned` are the names of the requested scenarios.
+    """
 
     command: str
     started_at: str
@@ -73,8 +76,10 @@ def compose(
     notes: list[str],
     earlier: Report | None,
 ) -> Report:
-    """Return the current report. `findings` are those that belong to no scenario; `earlier` is the report before a
-    resume.
+    """Return the current report of a run.
+
+    `findings` are those that belong to no scenario. `earlier` is the report before a resume, which is merged with that
+    of this part.
     """
     records = list(records)
     found = ordered([*findings, *(one for record in records for one in record.findings)])

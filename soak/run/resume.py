@@ -15,7 +15,10 @@ from soak.run.plan import QUICK_BLOCKS, SoakPlan
 
 START_NEW: Final = "start a new run"
 ONE_ROUND: Final = 1.0
-"""Least seconds of the next part while a scenario has no judged block, because every run has at least one round."""
+"""Least duration of the next part, in seconds, while a scenario has no judged block.
+
+With any duration, a part runs at least one round.
+"""
 
 
 class ResumeError(MobiFaiError):
@@ -33,7 +36,7 @@ class RemainingRun:
 
 
 def remaining_run(earlier: Report, duration: float | None = None, cycles: int | None = None) -> RemainingRun:
-    """Return what is left of a run. Raises ResumeError if the run is complete.
+    """Return what is left of a run. Raises ResumeError if the run is complete or can't be resumed.
 
     `duration` or `cycles` replaces the length of the whole run, including the part that has already run.
     """

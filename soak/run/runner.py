@@ -35,7 +35,10 @@ LAST_TRIES = 10
 TRY_SECONDS = 1.0
 LARGEST_FACTOR = 8
 BLOCKS_A_FACTOR = 64
-"""Blocks get longer each time this many have run, because taking a sample takes time."""
+"""Each time that this many blocks have run, the next blocks get longer.
+
+So a long run does not spend most of its time on samples.
+"""
 
 
 class RunAborted(Exception):
@@ -247,7 +250,10 @@ class SoakRunner:
             record.findings += breaches(run.entries, record.name, self._replay(record.name))
 
     def _is_clear(self, record: ScenarioRecord, run: ScenarioRun, suspected: list[str]) -> bool:
-        """Return whether the confirmation `run` can end: with `--fail-fast`, one clear finding ends the whole run."""
+        """Return whether the confirmation `run` can end early.
+
+        With `--fail-fast`, it can as soon as one suspected gauge clearly shows the same leak again.
+        """
         if not self._plan.fail_fast or run.blocks < FEWEST_CLEAR_BLOCKS:
             return False
         again = {name: judge(run.book.window(name), gauge_of(name)) for name in suspected}
@@ -289,7 +295,9 @@ class SoakRunner:
             raise RunAborted from error
 
     def _replay(self, scenario: str, more: int = 0) -> str:
-        """Return the command that repeats a scenario for all the cycles that it has run so far, and `more`."""
+        """Return the command that repeats a scenario, for all the cycles that it has run so far and `more` further
+        ones.
+        """
         done = next((one.judged_cycles for one in self._records if one.name == scenario), 0)
         return scenario_command(self._plan, scenario, done + more)
 
@@ -318,8 +326,9 @@ class SoakRunner:
     # -- the report
 
     def _checkpoint_now_and_then(self) -> None:
-        """Write the report if the last time was a few seconds ago, or longer in a long run. So a killed run leaves a
-        recent report.
+        """Write the report unless it was written in the last seconds (in a long run, in the last minutes).
+
+        So a run that is killed leaves a recent report.
         """
         pause = 0.0 if self._writer.problem else max(CHECKPOINT_SECONDS, self._elapsed() / 200)
         if self._elapsed() - self._last_checkpoint >= pause:

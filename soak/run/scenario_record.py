@@ -11,7 +11,11 @@ from soak.run.scenario_run import ScenarioRun
 
 @dataclass
 class ScenarioRecord:
-    """One scenario of a run. `confirmation_judgements` is None until a confirmation has judged the suspected gauges."""
+    """One scenario of a run: its current processes, its earlier processes and its confirmations.
+
+    `confirmation_judgements` has the judgements of the latest confirmation by gauge. It is empty if no confirmation was
+    needed, and None before it is known whether one is needed.
+    """
 
     run: ScenarioRun
     phase: Phase = Phase.WARM_UP
@@ -38,7 +42,7 @@ class ScenarioRecord:
 
     @property
     def judged_cycles(self) -> int:
-        """Cycles after the warm-up, including those before a pause."""
+        """The number of cycles after the warm-up, including those before a pause."""
         return self.run.cycles + sum(one.counts.judged_cycles for one in self.earlier_processes)
 
     @property
@@ -53,7 +57,7 @@ class ScenarioRecord:
 
     @property
     def bounds(self) -> list[list[BoundResult]]:
-        """The use of limits in each process that has run this scenario; the newest process comes first."""
+        """The use of limits in each process that has run this scenario, beginning with the current one."""
         return [self.run.bounds, *(one.bounds for one in self._others)]
 
     def continue_with(self, run: ScenarioRun) -> None:

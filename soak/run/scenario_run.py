@@ -32,7 +32,10 @@ GONE_SECONDS = 45.0
 """Seconds to wait until all phones are gone: the longest timeout after which an agent drops a silent phone."""
 
 LEAST_PATIENCE = 0.5
-"""Least time to wait for rest, in seconds. A wait without success makes the next wait shorter, down to this time."""
+"""Least time to wait for rest, in seconds.
+
+Each wait without success makes the next one shorter, down to this time.
+"""
 
 BLAME_SECONDS = 1.0
 """How long after a failure to check whether the agent has ended."""
@@ -108,7 +111,10 @@ class ScenarioRun:
         self.baseline = steady_part(self.newest)
 
     async def block(self, on_progress: Callable[[str], None]) -> Sample:
-        """Run a block of cycles, wait for rest, and return one sample. Raises whatever a cycle raises."""
+        """Run a block of cycles, wait for rest, and return one sample. Raises whatever a cycle raises.
+
+        `on_progress` is called after each cycle.
+        """
         await self._run_cycles(self.factor, on_progress)
         self.blocks += 1
         return await self._sample()
@@ -136,8 +142,10 @@ class ScenarioRun:
     async def traced_blocks(
         self, file: Path, blocks: int, on_progress: Callable[[str], None], *, native: bool, process: str = AGENT
     ) -> int:
-        """Record a memray window of `process` to `file`: run `blocks` blocks, then wait for rest. Return the number of
-        cycles. Raises StateError.
+        """Record a memray window of `process` to `file`: run `blocks` blocks, then wait for rest.
+
+        Return the number of cycles. With `native`, the window has the frames of C functions. Raises StateError, and
+        whatever a cycle raises.
         """
         before = self.cycles
         async with self._memray(file, native=native, process=process):
@@ -160,8 +168,9 @@ class ScenarioRun:
             await self.scenario.back(self.context)
 
     async def _trace_empty_window(self) -> None:
-        """Open and close a memray window before anything is counted: the first window imports memray and opens a pipe
-        that is never closed.
+        """Open and close a memray window before anything is counted.
+
+        The first window of a process imports memray and opens a pipe that is never closed.
         """
         file = self.target.folder / "nothing.bin"
         with suppress(StateError):  # memray is not installed

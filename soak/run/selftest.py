@@ -53,10 +53,11 @@ class PlantOutcome:
 async def self_test(
     plan: SoakPlan, chosen: Sequence[str], place: Path, folder: Path, environment: dict[str, Any], as_json: bool
 ) -> int:
-    """Run the plants (those of the `chosen` scenarios, if any), in parallel on all CPUs. Return the exit status: 1
-    after a missed leak or a found decoy.
+    """Run each plant in a run of its own, in parallel on all CPUs. Return the exit status: 1 after a missed leak or a
+    found decoy.
 
-    Raises OptionsError if the first output can't be written, and MobiFaiError.
+    If scenarios are `chosen`, only their plants are run. Raises OptionsError if the first results can't be written to
+    `place`, and MobiFaiError if a later result can't be written or a run does not end.
     """
     place.mkdir(parents=True, exist_ok=True)
     wanted = [one for one in plants() if not chosen or one.scenario in chosen]
@@ -107,7 +108,10 @@ def _write(place: Path, plan: SoakPlan, about: dict[str, Any], outcomes: Sequenc
 
 
 async def run_plant(plant: Plant, plan: SoakPlan, folder: Path) -> PlantOutcome:
-    """Run `mobifai soak` with one plant as a child process, and return the outcome. Raises MobiFaiError."""
+    """Run `mobifai soak` with one plant as a child process in `folder`, and return the outcome.
+
+    Raises MobiFaiError if the run does not end within RUN_SECONDS.
+    """
     words = [*plan_words(plan_for(plant, plan)), "--json", "--report", str(folder / "report")]
     make_folders(folder)
     command, environment = module_command("mobifai", "soak", *words), child_environment(folder)
@@ -132,8 +136,9 @@ def plan_for(plant: Plant, plan: SoakPlan) -> SoakPlan:
 
 
 def matrix(outcomes: Iterable[PlantOutcome]) -> dict[str, int]:
-    """Return the confusion matrix: how many leaks and decoys were found or not. `failed` counts the runs with any other
-    verdict.
+    """Return the confusion matrix: `leaks_found`, `leaks_missed`, `decoys_silent` (not reported) and `decoys_alarmed`.
+
+    `failed` counts the runs with any verdict other than held, leak and breach.
     """
     outcomes = list(outcomes)
     counts = {"leaks_found": 0, "leaks_missed": 0, "decoys_silent": 0, "decoys_alarmed": 0, "failed": 0}

@@ -19,8 +19,9 @@ NOT_THERE = "memray is not available on this platform, so there are no memory wi
 
 
 class MemoryTracing:
-    """The memray windows of one run. `found` has a row for each line that kept memory; those of the newest window are
-    last.
+    """The memray windows of one run. `on` says whether windows are recorded.
+
+    `found` has a row for each line that kept memory in a window; the rows of the newest window are last.
     """
 
     def __init__(self, windows: WindowFolder, wanted: bool, elapsed: Callable[[], float]) -> None:

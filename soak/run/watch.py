@@ -1,8 +1,9 @@
 """Watches a running agent without driving it: its limits in every sample, its gauges while no phone is connected.
 
-Changes nothing in the agent and empties no caches. Only garbage is collected before each sample, because each request
-leaves some, which would stay in an unused agent and look like a leak. A gauge that rises in both halves of the watch is
-a leak. With too few samples at rest, growth is not judged.
+Changes nothing in the agent and empties no caches. Only garbage is collected before each sample. Each request leaves
+some garbage, which would stay in an unused agent and look like a leak.
+
+A gauge that rises in both halves of the watch is a leak. With too few samples at rest, growth is not judged.
 """
 
 import asyncio
@@ -51,15 +52,15 @@ from soak.run.report_builder import RunInfo
 from soak.view.lines import GaugeCurve, Progress, ProgressView
 
 LOOKS = 40
-"""Number of samples over the whole time: enough to judge two windows."""
+"""Number of samples over the whole watch: enough to judge each of its halves."""
 LEAST_PAUSE = 1.0
 MOST_NOTES = 20
 LOOKS_FOR = {GaugeKind.REST: 3, GaugeKind.GROWTH: ENOUGH_LOOKS, GaugeKind.BUDGET: ENOUGH_LOOKS}
-"""For each kind of gauge, the samples at rest that are needed to judge two windows."""
+"""For each kind of gauge, the number of samples at rest that are needed to judge both halves of the watch."""
 
 
 class Watch:
-    """Watches one agent, which is given by its state directory."""
+    """Watches the agent of one state directory for `seconds`, by default WATCH_SECONDS."""
 
     def __init__(self, state_dir: Path, seconds: float | None, info: RunInfo, shown: ProgressView) -> None:
         self._socket = StateDir(state_dir).control_socket

@@ -7,7 +7,7 @@ from soak.view.lines import Progress, ProgressView
 
 
 class BestEffortView:
-    """Wraps another view and ignores its output errors."""
+    """A view that passes everything to another view and ignores the output errors of that view."""
 
     def __init__(self, inner: ProgressView) -> None:
         self._inner = inner

@@ -11,14 +11,14 @@ from soak.gauges.results import TrafficResult
 from soak.report.figures import amount, count, counted, duration, number
 
 LINE_SECONDS = 10.0
-"""Pause between two lines at the start of a run."""
+"""Seconds between two lines of progress at the start of a run."""
 LINES_SHARE = 1 / 360
-"""After an hour, the pause is this share of the elapsed time. So the log of a day is short."""
+"""After an hour, the time between two lines is this share of the elapsed time, so that the log of a day is short."""
 
 
 @dataclass(frozen=True, slots=True)
 class GaugeCurve:
-    """A gauge in the live view. `values` has at most about 60 values, oldest first."""
+    """The recent values of a gauge, for the live view: about 60 at most, oldest first."""
 
     label: str
     unit: str
@@ -29,8 +29,9 @@ class GaugeCurve:
 class Progress:
     """The progress of a run. `rate` is in cycles of any kind per second. `step` is the position within the phase.
 
-    `share` is the completed share of the judged part or of a confirmation, from 0 to 1. `share` and `seconds_left` are
-    None if unknown. `findings` has a line for each finding so far; a view shows each finding once.
+    `cycle` is the noun for a cycle. `share` is the completed share of the judged part or of a confirmation, from 0 to
+    1. `share` and `seconds_left` are None if unknown. `findings` has a line for each finding so far; a view shows each
+    finding once.
     """
 
     phase: str
@@ -59,7 +60,7 @@ class ProgressView(Protocol):
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *error: object) -> None:
-        """Stop updating. The output stays."""
+        """Stop updating the view. Its output stays."""
 
 
 class PlainLines:
@@ -129,7 +130,7 @@ def progress_line(progress: Progress) -> str:
 
 
 def speed(progress: Progress) -> str:
-    """Return the rate of all cycles: `3.2 cycles/s`."""
+    """Return the number of cycles of any kind per second as text: `3.2 cycles/s`. It is empty if it is 0."""
     return f"{number(progress.rate)} {progress.cycle}s/s" if progress.rate else ""
 
 
