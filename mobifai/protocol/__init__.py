@@ -1,1 +1,1 @@
-"""The wire protocol, as values and state machines. No I/O, no clock of its own."""
+"""The wire protocol, as values and state machines. It does no I/O, and callers pass it the time."""

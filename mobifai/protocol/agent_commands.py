@@ -1,4 +1,4 @@
-"""The commands that the agent's pairing (`agent_pairing`) returns, for its caller to carry out."""
+"""The commands that the methods of `agent_pairing.Pairing` return, for their caller to carry out."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ class SendToRelay:
 
 @dataclass(frozen=True, slots=True)
 class KeepToken:
-    """Store the token for the next connection."""
+    """Store the token, with which the agent registers at its next connection to the relay."""
 
     token: str
     email: str
@@ -21,12 +21,15 @@ class KeepToken:
 
 @dataclass(frozen=True, slots=True)
 class DropToken:
-    """Delete the stored token."""
+    """Delete the stored token, because the relay has rejected it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShowLogin:
-    """Ask the user to sign this agent in, at a path on the relay."""
+    """Ask the user to sign this agent in at `login_url`, a path on the relay.
+
+    `message` is the relay's text for the user.
+    """
 
     login_url: str
     message: str
@@ -34,21 +37,24 @@ class ShowLogin:
 
 @dataclass(frozen=True, slots=True)
 class OpenPeer:
-    """Begin to serve this phone, which is paired now, and offer it a data channel. End any other phone's session."""
+    """Begin to serve the phone `peer_id`, which is paired now, and offer it a data channel.
+
+    End any other phone's session.
+    """
 
     peer_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class ClosePeer:
-    """End the service of the phone, and close its peer connection. Terminals keep running."""
+    """End the phone's session, and close its peer connection. Terminals keep running."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """Write to the log, as a warning if the user should look at it."""
+    """Log `text`, at the level warning if the user should notice it, otherwise at the level info."""
 
     text: str
     warning: bool = False

@@ -1,18 +1,21 @@
-"""The agent's side of registration and pairing (sections 2 and 3), as a state machine without I/O.
+"""The agent's side of registration and pairing, as a state machine without I/O.
 
-A fresh connection to the relay begins with registration (REGISTERING). Either the relay knows the agent's token
+docs/reference/protocol.md describes registration in section 2 and pairing in section 3.
+
+A new connection to the relay begins with registration (REGISTERING). Either the relay knows the agent's token
 (WAITING), or the user has to sign the agent in first (SIGN_IN). The relay may then introduce a phone: both devices sign
 challenges that the relay made (HANDSHAKE). Each confirms the signature of the other, and the relay announces the
 pairing (PAIRED). From then on the relay forwards the phone's messages. When the phone leaves, the agent waits for the
-next one. When the connection to the relay is lost, it is OFFLINE, whatever came before.
+next one. When the connection to the relay is lost, the stage becomes OFFLINE.
 
-The stage describes the relay's part only. A phone whose data channel is open is still served without the relay: it
-stays `phone_id` until the channel ends too. `peer` is the phone of the latest handshake, which may be another phone.
+The stage describes only the agent's state at the relay. A phone whose data channel is open is still served without the
+relay: it stays `phone_id` until the channel ends too. `peer` is the phone of the latest handshake, which may be another
+phone.
 
 `TRANSITIONS` is the whole machine: for each stage, the events that are accepted in it, and the stage that follows. The
-methods of `Pairing` turn a message into one of these events (a signature is valid or not), look it up there, and return
-the commands to carry out. An event without an entry is ignored, except for an announcement without a handshake, which
-is logged.
+methods of `Pairing` convert a message to one of these events (for example, whether a signature is valid), look the
+event up in `TRANSITIONS`, and return the commands to carry out. An event without an entry is ignored. Only a pairing
+that the relay announces without a handshake is logged.
 """
 
 from collections.abc import Callable, Mapping
@@ -38,7 +41,7 @@ from mobifai.protocol.plain_text import one_line
 
 
 class PairingStage(Enum):
-    """The state of the agent's registration and pairing on the relay."""
+    """The stage of the agent's registration and pairing at the relay."""
 
     OFFLINE = "offline"
     REGISTERING = "registering"
@@ -61,9 +64,9 @@ class PairingEvent(Enum):
     SIGNATURE_VALID = auto()
     SIGNATURE_INVALID = auto()
     PAIRING_ANNOUNCED = auto()
-    """The relay announced a pairing whose phone the agent has verified, or has no way to verify."""
+    """The relay announced a pairing with a phone whose signature the agent has verified, or has no way to verify."""
     PAIRING_UNCONFIRMED = auto()
-    """The relay announced a pairing before the agent had verified the phone."""
+    """The relay announced a pairing before the agent had verified the phone's signature."""
     PHONE_LEFT = auto()
     PHONE_REVOKED = auto()
 
@@ -102,15 +105,20 @@ TRANSITIONS: Mapping[PairingStage, Mapping[PairingEvent, PairingStage]] = {
         PairingEvent.PHONE_REVOKED: PairingStage.WAITING,
     },
 }
-"""The stage that follows each event. An invalid signature in PAIRED proves nothing, so it changes nothing."""
+"""The stage that follows each event. An invalid signature has no entry in PAIRED, since it proves nothing about the
+phone."""
 
 
 RejectionReason = Callable[[str, Features], str | None]
-"""Returns why a phone is rejected, from its device id and features, or None to accept it."""
+"""A function that returns why a phone is rejected, from its device id and features, or None to accept the phone."""
 
 
 class Pairing:
-    """The registration and pairing of one agent. The relay and phones see the agent's `device_id` and `name`."""
+    """The registration and pairing of one agent.
+
+    `device_id` and `name` are the agent's own, as the relay and phones see them. `token` is the stored token, if there
+    is one. Each method returns the commands that its caller has to carry out.
+    """
 
     def __init__(
         self,
@@ -131,7 +139,7 @@ class Pairing:
         self._warned_unverified = False
 
     def _follow(self, event: PairingEvent) -> bool:
-        """Move to the stage that follows an event. Return whether the event is accepted in the present stage."""
+        """Change to the stage that follows an event. Return whether the event is accepted in the present stage."""
         following = TRANSITIONS[self.stage].get(event)
         if following is not None:
             self.stage = following
@@ -140,12 +148,12 @@ class Pairing:
     # -- the connection to the relay
 
     def relay_connected(self, tab_count: int) -> list[PairingCommand]:
-        """Register on a fresh connection to the relay."""
+        """Register on a new connection to the relay. `tab_count` is the agent's number of tabs."""
         self._follow(PairingEvent.RELAY_CONNECTED)
         return [self._register(tab_count)]
 
     def relay_lost(self, channel_open: bool) -> list[PairingCommand]:
-        """Record that the relay is lost. Close the peer connection to the phone unless its data channel is open."""
+        """Record that the relay is lost. Close the peer connection to the phone, unless its data channel is open."""
         self._follow(PairingEvent.RELAY_LOST)
         return [] if channel_open else self._close_peer("the relay connection is lost and no data channel is open")
 
@@ -164,7 +172,7 @@ class Pairing:
         )
 
     def authenticated(self, message: messages.Authenticated) -> list[PairingCommand]:
-        """Record that the relay accepts the agent, so that phones can pair now. Store the token if it is new."""
+        """Record that the relay has accepted the agent, so that phones can pair. Store the token if it is new."""
         self._follow(PairingEvent.AUTHENTICATED)
         renewed = message.token != self._token
         self._token = message.token
@@ -176,7 +184,10 @@ class Pairing:
         return [ShowLogin(message.login_url, message.message)]
 
     def auth_error(self, message: messages.Notice, tab_count: int) -> list[PairingCommand]:
-        """Drop a token that the relay rejects and register without one. Without a token, only log the error."""
+        """Delete a token that the relay has rejected, and register without one.
+
+        If there is no token, only log the error.
+        """
         if self._token is None:
             return [LogEntry(f"the relay refuses this agent: {one_line(message.message)}", warning=True)]
         self._token = None
@@ -187,7 +198,7 @@ class Pairing:
     # -- the handshake
 
     def initiate(self, message: messages.HandshakeInitiate) -> list[PairingCommand]:
-        """Begin a handshake with a phone: sign the agent's challenge, unless the phone is rejected."""
+        """Begin a handshake with a phone by signing the agent's challenge, unless the phone is rejected."""
         reason = self._rejection_reason(message.peer_id, Features.common(message.peer_features))
         if reason is None and is_reflected(message, self._device_id, self._identity):
             reason = "the relay gives both devices of the handshake the same id, key or challenge"
@@ -212,7 +223,7 @@ class Pairing:
         return [LogEntry(text, warning=True)]
 
     def verify(self, message: messages.HandshakeSignature) -> list[PairingCommand]:
-        """Check the phone's signature: confirm the phone to the relay if it is valid, otherwise end the handshake."""
+        """Check the phone's signature. If it is valid, confirm the phone to the relay; otherwise end the handshake."""
         peer = self.peer
         if peer is None:
             return []
@@ -224,7 +235,7 @@ class Pairing:
         return [SendToRelay("handshake:confirmed", messages.HandshakeConfirmed(peer_id=peer.peer_id))]
 
     def _reject(self, event: PairingEvent, reason: str) -> list[PairingCommand]:
-        """End the handshake, and report the reason to the relay and the log. Does nothing if `event` is ignored."""
+        """End the handshake, and report the reason to the relay and the log. Do nothing if `event` is ignored."""
         if not self._follow(event):
             return []
         self.peer = None
@@ -232,7 +243,7 @@ class Pairing:
         return [SendToRelay("error", messages.Notice(message=reason)), entry]
 
     def paired(self, message: messages.Paired) -> list[PairingCommand]:
-        """Handle the relay's announcement of a pairing: open a peer connection, unless the phone is not verified yet.
+        """Handle the relay's announcement of a pairing: serve the phone, unless its signature is not verified yet.
 
         A repeated announcement changes nothing.
         """
@@ -251,14 +262,17 @@ class Pairing:
     # -- parting
 
     def peer_left_relay(self, channel_open: bool, tab_count: int) -> list[PairingCommand]:
-        """Handle a phone that left the relay: close its peer connection, unless its data channel is open."""
+        """Handle a phone that has left the relay: close its peer connection, unless its data channel is open."""
         self._follow(PairingEvent.PHONE_LEFT)
         if channel_open:
             return [LogEntry("the phone left the relay; its data channel stays open")]
         return [*self._close_peer("the phone left"), self._register(tab_count)]
 
     def channel_lost(self, tab_count: int) -> list[PairingCommand]:
-        """Handle the end of the phone's data channel: close its peer connection, unless the phone is on the relay."""
+        """Handle the end of the phone's data channel.
+
+        Close the phone's peer connection, unless the phone is paired on the relay.
+        """
         if self.stage is PairingStage.PAIRED:
             return []
         commands = self._close_peer("the data channel ended")
@@ -269,7 +283,7 @@ class Pairing:
         return device_id == self.phone_id or (self.peer is not None and device_id == self.peer.peer_id)
 
     def revoked(self, message: messages.DeviceRevoked) -> list[PairingCommand]:
-        """Close the peer connection if its phone is the device that the account revoked."""
+        """Close the peer connection if its phone is the device that the account has revoked."""
         if message.device_id != self._channel_peer:
             return []
         self._follow(PairingEvent.PHONE_REVOKED)
@@ -283,20 +297,20 @@ class Pairing:
 
     @property
     def phone_on_relay(self) -> bool:
-        """Return whether the relay forwards messages to a phone now."""
+        """Whether the relay forwards messages to a phone now."""
         return self.stage is PairingStage.PAIRED
 
     @property
     def relay_is_ours(self) -> bool:
-        """Return whether the relay is MobiFai's own, which forwards every application event (section 7)."""
+        """Whether the relay is MobiFai's own, which forwards every application event."""
         return self.peer is not None and self.peer.to_verify is not None
 
     @property
     def features(self) -> Features:
-        """Return the features that both the agent and the phone support (section 7)."""
+        """The features that both the agent and the phone of the latest handshake support."""
         return Features.common(self.peer.features) if self.peer is not None else NO_FEATURES
 
     @property
     def phone_id(self) -> str | None:
-        """Return the id of the phone that is served, by relay or by data channel."""
+        """The id of the phone that is served now, by relay or by data channel, or None."""
         return self._channel_peer

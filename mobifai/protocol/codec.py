@@ -1,7 +1,8 @@
-"""Encoding and decoding of messages: JSON values, the payloads of events, and the text frames that hold both.
+"""Encoding and decoding of messages: JSON values, the payloads of events, and the text frames that contain both.
 
-The agent sends frames `{"type", "payload"}` (section 1), with a `seq` where messages are numbered. A phone sends the
-same, or `{"namespace", "action", "payload"}`. Through a relay, events and payloads travel without a frame.
+A frame of the agent is `{"type", "payload"}`, with a `seq` if messages are numbered. A phone's frame has the same form,
+or the form `{"namespace", "action", "payload"}`. A relay forwards events and payloads without a frame. See section 1 of
+docs/reference/protocol.md.
 """
 
 import binascii
@@ -29,7 +30,7 @@ def encode(value: object) -> bytes:
 
 
 def encode_base64(data: bytes) -> str:
-    """Encode encrypted data in Base64, as payloads contain it."""
+    """Encode encrypted data in the Base64 that payloads contain."""
     return binascii.b2a_base64(data, newline=False).decode()
 
 
@@ -45,12 +46,15 @@ def decode_base64(text: str) -> bytes:
 
 
 def encode_payload(payload: msgspec.Struct) -> msgspec.Raw:
-    """Encode a payload as JSON, which is put into frames and packets unchanged. Its strings are valid Unicode."""
+    """Encode a payload as JSON, which goes into frames and packets unchanged. Its strings must be valid Unicode."""
     return msgspec.Raw(_encoder.encode(payload))
 
 
 def decode(table: Mapping[str, Any], event: str, payload: object) -> Any:
-    """Decode a payload (Python values, or msgspec.Raw) into the message of its event. Raises BadMessage."""
+    """Decode the payload of an event, which is Python values or msgspec.Raw. Raises BadMessage.
+
+    `table` maps events to the types of their payloads.
+    """
     expected = table.get(event)
     if expected is None:
         raise BadMessage(event[: limits.MAX_ID], "is not an event of the protocol")
@@ -61,9 +65,8 @@ def decode(table: Mapping[str, Any], event: str, payload: object) -> Any:
 
 
 _decoders: dict[int, tuple[Any, msgspec.json.Decoder[Any]]] = {}  # bounded by the types in the tables
-"""Decoders cached by `id(type)`. The type is stored too, so its id stays valid. Building or hashing a union costs more
-than decoding with it.
-"""
+"""Decoders cached by `id(type)`. The type is stored too, so that its id stays valid. The cache exists because building
+or hashing a union costs more than decoding a message."""
 
 
 def _decoder(expected: Any) -> msgspec.json.Decoder[Any]:
@@ -106,11 +109,11 @@ class _NumberedFrame(msgspec.Struct, frozen=True):
 
 _frame_decoder = msgspec.json.Decoder(_PhoneFrame)
 _FRAME = encode(_NumberedFrame("", msgspec.Raw(b""), LAST_NUMBER))
-"""The longest frame without its type and payload; a type needs no escapes."""
+"""The longest frame with an empty type and payload, whose length `frame_bytes` adds. A type needs no escapes."""
 
 
 def encode_frame(event: str, payload: object, number: int | None = None) -> bytes:
-    """Encode an event and its payload as a frame. `number` is the message's number in the session, if it has one."""
+    """Encode an event and its payload as a frame. `number` is the message's number in the session, or None."""
     return encode(_AgentFrame(event, payload) if number is None else _NumberedFrame(event, payload, number))
 
 
@@ -120,7 +123,7 @@ def frame_bytes(event: str, payload: msgspec.Raw) -> int:
 
 
 def decode_frame(text: str) -> tuple[str, msgspec.Raw, int | None]:
-    """Decode a phone's frame. Return its event, its payload as JSON, and its number in the session, if it has one.
+    """Decode a phone's frame. Return its event, its payload as JSON, and its number in the session or None.
 
     An action of the namespace `code` becomes the event `code:ACTION`. Raises BadMessage.
     """

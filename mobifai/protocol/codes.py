@@ -1,8 +1,8 @@
 """Invitations: each admits one client of one kind, once, within ten minutes.
 
-A grant is an unused invitation. A client redeems it by its code or by its token, whichever is used first. Codes that
-people type are short, so failed attempts are limited for each address. The code in a link is a long secret that can't
-be guessed, and needs no limit. Times are in seconds of any one clock. `pick` chooses a character of an alphabet.
+A grant is an unused invitation. A client redeems it either by its code or by its token. Codes that people type are
+short, so failed attempts are limited for each address. The code in a link is a long secret that can't be guessed, and
+needs no such limit. Times are in seconds of a clock that the caller chooses.
 """
 
 import hmac
@@ -18,15 +18,17 @@ from mobifai.limits import RELAY_ATTEMPTS, RELAY_CODES
 
 CODE_SECONDS = 600
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
-"""No 0, O, 1, I or L: people read a code from one screen and type it on another."""
+"""The characters of codes. 0, O, 1, I and L are missing, because people read a code from one screen and type it on
+another."""
 CODE_LENGTH = 8
 SECRET_LENGTH = 26
-"""Characters of a link's code: 128 bits."""
+"""The number of characters of the code in a link, which gives 128 bits."""
 
 ATTEMPTS_PER_MINUTE = 10
-"""Failed sign-ins allowed for one address per minute; people mistype once or twice."""
+"""The number of failed sign-ins that are allowed for one address per minute. People mistype once or twice."""
 SITE_ATTEMPTS_PER_MINUTE = 40
-"""The same limit for an IPv6 /48, the largest network that a provider assigns to one customer."""
+"""The number of failed sign-ins per minute that are allowed for an IPv6 /48, the largest network that a provider
+assigns to one customer."""
 
 DeviceType = Literal["mac", "mobile"]
 
@@ -40,17 +42,17 @@ class ClientKind(StrEnum):
     LEGACY = "legacy"
     """A legacy app, which does not encrypt."""
     UNKNOWN = ""
-    """A phone that was invited before invitations had a kind. No invitation has this kind."""
+    """A phone that was invited by an older version, which did not store the kind. No new invitation has this kind."""
 
     @property
     def device_type(self) -> DeviceType:
-        """Return the device type with which a client of this kind registers at the relay."""
+        """The device type with which a client of this kind registers at the relay."""
         return "mac" if self is ClientKind.AGENT else "mobile"
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The permission for one new client of a kind to sign in, until `expires_at`."""
+    """Permission for one new client of a kind to sign in, until `expires_at`."""
 
     grant_id: str
     kind: ClientKind
@@ -59,7 +61,7 @@ class Grant:
 
 
 class Codes:
-    """The unused grants of one account."""
+    """The unused grants of one account. `pick` returns a random character of a string."""
 
     def __init__(self, ledger: Ledger, pick: Callable[[str], str]) -> None:
         self._ledger = ledger
@@ -71,12 +73,15 @@ class Codes:
         return len(self._grants)
 
     def close(self) -> None:
-        """Delete all grants, and close the entry in the ledger."""
+        """Delete all grants, and close their entry in the ledger."""
         self._grants.clear()
         self._ledger.close(self._bound)
 
     def issue(self, grant_id: str, kind: ClientKind, now: float) -> Grant:
-        """Create a grant. If there are too many, it replaces the oldest of its kind, or else the oldest of all."""
+        """Create and return a grant.
+
+        If there are too many, it replaces the oldest of its kind, or else the oldest of all.
+        """
         self._forget_old(now)
         grant = Grant(grant_id, kind, self._new_code(kind), now + CODE_SECONDS)
         self._make_room(kind)
@@ -84,7 +89,7 @@ class Codes:
         return grant
 
     def restore(self, grant: Grant) -> None:
-        """Add a grant that was created before the relay started."""
+        """Add a grant that was stored before the relay started."""
         self._grants[grant.grant_id] = grant
 
     def _new_code(self, kind: ClientKind) -> str:
@@ -102,12 +107,12 @@ class Codes:
             self._bound.evicted(1)
 
     def find(self, typed: str, now: float) -> Grant | None:
-        """Return the grant with this code, if there is one. Case, spaces and dashes don't matter."""
+        """Return the grant with this code, or None. Case, spaces and dashes are ignored."""
         self._forget_old(now)
         return next((grant for grant in self._grants.values() if _same(grant.code, typed)), None)
 
     def get(self, grant_id: str, now: float) -> Grant | None:
-        """Return the grant with this id, if there is one. The token of an invitation contains the id of its grant."""
+        """Return the grant with this id, or None. The token of an invitation contains the id of its grant."""
         self._forget_old(now)
         return self._grants.get(grant_id)
 
@@ -135,7 +140,7 @@ def is_secret(typed: str) -> bool:
 
 
 class Attempts:
-    """Failed attempts of each address within the last minute. `now` is in seconds of any monotonic clock."""
+    """Counts the failed attempts of each address within a minute. `now` is in seconds of a monotonic clock."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._failed: BoundedMap[str, tuple[float, int]] = BoundedMap(ledger.open(RELAY_ATTEMPTS))
@@ -156,9 +161,9 @@ class Attempts:
 
 
 def _networks(address: str) -> Iterator[tuple[str, int]]:
-    """Yield the networks for which a failed attempt of `address` counts, each with its limit of attempts per minute.
+    """Yield the networks to which a failed attempt from `address` is counted, each with its limit per minute.
 
-    For IPv4 that is the address alone. For IPv6 it is the /64, since one host can use all of it, and the /48.
+    For IPv4, this is the address alone. For IPv6, these are the /64, all of which one host can use, and the /48.
     """
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])

@@ -1,18 +1,19 @@
 """The handshake of end-to-end encryption with one phone: the agent's side, as a state machine without I/O.
 
-A session waits for the phone's hello (HELLO). The hello begins a Noise handshake, in which the phone shows that it
-holds a key that the agent has pinned, or the secret of an invitation link. The agent answers with its welcome and waits
-for the first sealed message (READY). Until that message is decrypted, the phone's hello may be a replayed recording, so
-the agent sends nothing to the phone and does nothing for it. The message has to be `e2e:ready`. It proves the phone,
-and further messages are encrypted with the session's `ciphers` (ESTABLISHED), without this machine. A message that
-can't be decrypted or read, and a phone that is not trusted, end the session (ENDED); the phone may pair again.
+A session waits for the phone's message `e2e:hello` (HELLO). This message begins a Noise handshake, in which the phone
+shows that it holds a key that the agent has pinned, or the secret of an invitation link. The agent answers with
+`e2e:welcome`, and waits for the first sealed (encrypted) message (READY). Until this message is decrypted, the phone's
+hello may be a replayed recording, so the agent sends nothing else to the phone and does nothing for it. The first
+sealed message has to be `e2e:ready`. It proves that the phone holds its key. Further messages are encrypted with the
+session's `ciphers` (ESTABLISHED), without this state machine. A message that can't be decrypted or read, and a phone
+that is not trusted, end the session (ENDED); the phone may pair again.
 
 `TRANSITIONS` is the whole machine: for each stage, the messages that are accepted in it and the stage that follows. All
-others are ignored: anyone who controls the relay can send them. An accepted message may still fail a check, which leads
-to ENDED.
+others are ignored, because anyone who controls the relay can send them. An accepted message may still fail a check,
+which leads to ENDED.
 
 `E2eSession` does no I/O and stores no phones: it asks `Trust` about keys and links. Commands are msgspec structs
-because defining a dataclass takes several times as long, and every start of an agent would pay for it.
+because defining a dataclass takes several times as long, which would delay every start of an agent.
 """
 
 from collections.abc import Iterable, Mapping
@@ -29,13 +30,13 @@ from mobifai.protocol.noise import NO_SECRET, KeyPair, Responder, TransportState
 
 SECRET_BYTES = 16
 LINK_SECONDS = 600
-"""How long an invitation link is valid; its pairing code is valid for as long."""
+"""How long an invitation link is valid, in seconds. This is also the validity of its pairing code."""
 
 READY = "e2e:ready"
 
 
 def prologue(agent_id: str, phone_id: str) -> bytes:
-    """Return the Noise prologue, which both sides must agree on: the ids of the agent and the phone."""
+    """Return the Noise prologue, which both sides must agree on. It contains the ids of the agent and the phone."""
     return f"MobiFai e2e 1\n{agent_id}\n{phone_id}".encode()
 
 
@@ -45,13 +46,16 @@ def link_psk(secret: bytes) -> bytes:
 
 
 def fingerprint(key: bytes) -> str:
-    """Return a short form of a public key for people to compare: 8 bytes of its SHA-256."""
+    """Return a short form of a public key for people to compare.
+
+    It is the first 8 bytes of the key's SHA-256, as hex digits in groups of four.
+    """
     digits = sha256(key).hexdigest()[:16]
     return " ".join(digits[start : start + 4] for start in range(0, 16, 4))
 
 
 class E2eStage(Enum):
-    """The state of a session; HELLO and READY are named after the message that the session waits for."""
+    """The stage of a session. HELLO and READY are named after the messages for which the session waits."""
 
     HELLO = "hello"
     READY = "ready"
@@ -65,11 +69,11 @@ TRANSITIONS: Mapping[E2eStage, Mapping[str, E2eStage]] = {
     E2eStage.ESTABLISHED: {},
     E2eStage.ENDED: {},
 }
-"""The stage that follows each message of the phone, unless the phone is refused."""
+"""The stage that follows each message of the phone, unless the phone is refused because of the message."""
 
 
 class Reason(StrEnum):
-    """Why the agent refuses a phone, as the phone receives it in `e2e:refused`."""
+    """The reason for which the agent refuses a phone, as `e2e:refused` contains it."""
 
     UNKNOWN = "unknown"
     LINK_USED = "link-used"
@@ -78,7 +82,7 @@ class Reason(StrEnum):
 
 
 class KeyStatus(Enum):
-    """Whether the agent has pinned or revoked a phone's public key."""
+    """The status of a phone's public key: pinned, revoked or unknown to the agent."""
 
     PINNED = "pinned"
     REVOKED = "revoked"
@@ -86,16 +90,19 @@ class KeyStatus(Enum):
 
 
 class Trust(Protocol):
-    """The keys and links that the agent accepts. Both may change during a session, so no answer is cached."""
+    """The keys and invitation links that the agent accepts.
+
+    Both may change during a session, so answers are not cached.
+    """
 
     def key_status(self, key: bytes) -> KeyStatus:
-        """Return whether the agent has pinned or revoked a phone's public key."""
+        """Return whether a phone's public key is pinned, revoked or unknown."""
 
     def psks(self) -> Iterable[bytes]:
         """Return the pre-shared keys of the invitation links that are valid now."""
 
     def rejection_reason(self, key: bytes, device_id: str) -> str | None:
-        """Return why this phone can't be pinned, as a sentence for its user, or None if it can."""
+        """Return why the key of this phone can't be pinned, as a sentence for its user, or None if it can be pinned."""
 
 
 class SendToPhone(msgspec.Struct, frozen=True):
@@ -106,10 +113,10 @@ class SendToPhone(msgspec.Struct, frozen=True):
 
 
 class PhoneProven(msgspec.Struct, frozen=True):
-    """Pin the key that the phone has proven, and serve the phone.
+    """Pin the key that the phone has proven to hold, and serve the phone.
 
-    `psk` is the pre-shared key of the invitation link that the phone used, which is now invalid. It is None for
-    a phone whose key is pinned already.
+    `psk` is the pre-shared key of the invitation link that the phone used, which becomes invalid. It is None for a
+    phone whose key is already pinned.
     """
 
     key: bytes
@@ -119,14 +126,14 @@ class PhoneProven(msgspec.Struct, frozen=True):
 
 
 class SessionRefused(msgspec.Struct, frozen=True):
-    """End the session, and tell the phone why."""
+    """End the session, and send the phone the reason."""
 
     reason: Reason
     message: str
 
 
 class MessageIgnored(msgspec.Struct, frozen=True):
-    """Log a message that is not accepted in this stage, or that was forged."""
+    """Log that a message was ignored. `what` says which one, and why."""
 
     what: str
 
@@ -135,7 +142,7 @@ E2eCommand = SendToPhone | PhoneProven | SessionRefused | MessageIgnored
 
 
 class _Phone(msgspec.Struct, frozen=True):
-    """The phone of a handshake. `psk` is the pre-shared key of the invitation link that it used, if any."""
+    """The phone of a handshake. `psk` is the pre-shared key of the invitation link that the phone used, or None."""
 
     key: bytes
     introduction: messages.Introduction
@@ -143,9 +150,10 @@ class _Phone(msgspec.Struct, frozen=True):
 
 
 class E2eSession:
-    """The handshake with one phone. `introduction` is the agent's name and features, which the handshake sends to it.
+    """The handshake with one phone.
 
-    `ciphers` encrypts and decrypts both directions. It is None unless the session is ESTABLISHED.
+    `static` is the agent's key pair. `introduction` is the agent's name and features, which the handshake sends to the
+    phone. `ciphers` encrypts and decrypts both directions. It is None unless the session is ESTABLISHED.
     """
 
     def __init__(
@@ -164,7 +172,7 @@ class E2eSession:
     # -- messages from the phone
 
     def receive(self, event: str, payload: object) -> list[E2eCommand]:
-        """Process an event of the phone, which the relay forwarded. Return the commands to carry out."""
+        """Process an event of the phone, which the relay has forwarded. Return the commands to carry out."""
         following = TRANSITIONS[self.stage].get(event)
         if following is None:
             return [
@@ -195,7 +203,10 @@ class E2eSession:
         return SendToPhone("e2e:welcome", messages.E2eHandshake(message=encode_base64(answer)))
 
     def _recognize(self, responder: Responder) -> _Phone:
-        """Return the phone that says hello: one whose key is pinned, or one with a valid link. Refuse any other."""
+        """Return the phone that has sent the hello: its key is pinned, or it has a valid invitation link.
+
+        Raises _RefusedError for any other phone.
+        """
         key = responder.initiator
         key_status = self._trust.key_status(key)
         if key_status is KeyStatus.PINNED and (payload := responder.try_psk(NO_SECRET)) is not None:
@@ -214,7 +225,10 @@ class E2eSession:
             raise _RefusedError(Reason.UNKNOWN, reason)
 
     def _prove(self, data: str) -> E2eCommand:
-        """Accept the phone by its first sealed message, unless its key or link became invalid during the handshake."""
+        """Accept the phone because of its first sealed message.
+
+        Raises _RefusedError if the message is wrong, or the phone's key or link became invalid during the handshake.
+        """
         phone, ciphers = self._phone, self._answered
         assert phone is not None  # noqa: S101 - the stage says so
         assert ciphers is not None  # noqa: S101 - likewise

@@ -1,4 +1,4 @@
-"""Features that a phone and the agent negotiate beyond the legacy protocol. Pure.
+"""Features that a phone and the agent negotiate in addition to the legacy protocol. This module does no I/O.
 
 Each side lists its features when it registers. A feature is used if both sides list it.
 """
@@ -19,10 +19,11 @@ UNSEEN = "unseen"
 """The phone is notified when a terminal that it does not show prints output (`process:printed`)."""
 
 KEYS = "keys"
-"""A phone that encrypts synchronizes its key combinations through the agent (`keys:get`, `keys:set`)."""
+"""A phone that encrypts synchronizes the user's key combinations through the agent (`keys:get`, `keys:set`)."""
 
 EXITS = "exits"
-"""The phone shows terminals whose shell has ended, with its exit status, until they are closed (`process:exited`)."""
+"""The phone keeps showing terminals whose shell has ended, with the exit status, until they are closed
+(`process:exited`)."""
 
 ORDER = "order"
 """The messages of an encrypted session are numbered, and keep their order over all paths (`protocol.order`)."""
@@ -39,7 +40,7 @@ FEATURES = (ACK, RESUME, E2E, UNSEEN, KEYS, EXITS, ORDER, BIND, ASSISTANT)
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """The features used with one phone."""
+    """The features that are used with one phone."""
 
     acknowledges: bool = False
     resumes: bool = False
@@ -69,7 +70,7 @@ class Features:
 
     @property
     def offsets(self) -> bool:
-        """Return whether output messages carry their offset in the terminal's stream."""
+        """Whether output messages contain their offset in the terminal's stream."""
         return self.acknowledges or self.resumes
 
 

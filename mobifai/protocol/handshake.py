@@ -1,7 +1,8 @@
-"""Proof of the devices' keys (section 3): ECDH over secp256k1, and HMAC-SHA256 over a challenge.
+"""The proof that devices hold their keys: ECDH over secp256k1, and HMAC-SHA256 over a challenge.
 
-Keys are sent as the hex digits of an uncompressed point (65 bytes, `04` first), as legacy apps do. The cryptography
-library is imported when a key is first used, because an agent without a phone does not need it.
+See section 3 of docs/reference/protocol.md. Keys are sent as the hex digits of an uncompressed point (65 bytes, of
+which the first is `04`), as legacy apps do. The cryptography library is imported when a key is first used, because an
+agent without a phone does not need it.
 """
 
 import hmac
@@ -19,7 +20,7 @@ _UNCOMPRESSED = re.compile(r"04[0-9a-fA-F]{128}\Z")
 
 
 class Identity:
-    """A device's private key. Its `repr` does not reveal it."""
+    """A device's key pair. Its `repr` does not reveal the private key."""
 
     __slots__ = ("_public", "_secret")
 
@@ -29,17 +30,16 @@ class Identity:
 
     @classmethod
     def generate(cls) -> "Identity":
-        """Generate a new key."""
+        """Generate a new key pair."""
         from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 - see above
 
         return cls._of(ec.generate_private_key(ec.SECP256K1()))
 
     @classmethod
     def from_hex(cls, secret: str, public: str | None = None) -> "Identity":
-        """Restore an identity from its stored `secret_hex` and, if given, `public_hex`; otherwise the public key is
-        computed.
+        """Restore an identity from its stored `secret_hex` and `public_hex`. Raises ValueError.
 
-        Raises ValueError.
+        If the public key is not given, it is computed.
         """
         number = int(secret, 16)
         if public is None:
@@ -56,16 +56,19 @@ class Identity:
 
     @property
     def secret_hex(self) -> str:
-        """Return the private scalar: 64 hex digits."""
+        """The private key, a scalar, as 64 hex digits."""
         return f"{self._secret:064x}"
 
     @property
     def public_hex(self) -> str:
-        """Return the public point, uncompressed: 130 hex digits."""
+        """The public key, an uncompressed point, as 130 hex digits."""
         return self._public
 
     def shared_secret(self, peer_public_hex: str) -> bytes:
-        """Return the x coordinate of ECDH with the peer, 32 bytes. Raises HandshakeFailed for an invalid point."""
+        """Return the secret shared with the peer: 32 bytes, the x coordinate of ECDH.
+
+        Raises HandshakeFailed if the peer's public key is invalid.
+        """
         from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 - see above
 
         return _private_key(self._secret).exchange(ec.ECDH(), _peer_key(peer_public_hex))
@@ -96,7 +99,7 @@ def _peer_key(public_hex: str) -> "ec.EllipticCurvePublicKey":
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """One side of a handshake. `role` is its device type: `mac` for the agent, `mobile` for the phone."""
+    """One side of a handshake. `role` is the device type: `mac` for the agent, `mobile` for the phone."""
 
     role: Literal["mac", "mobile"]
     device_id: str
@@ -105,9 +108,10 @@ class Party:
 
 
 def bound_text(signer: Party, verifier: Party) -> str:
-    """Return the text that peers with the feature `bind` sign: both ids, roles, keys and challenges.
+    """Return the text that the signer signs if both sides have the feature `bind`.
 
-    A signature is therefore valid for one side of one handshake only.
+    It consists of the ids, roles, keys and challenges of both. So a signature is valid only for one side of one
+    handshake.
     """
     sides = (
         part
@@ -118,12 +122,15 @@ def bound_text(signer: Party, verifier: Party) -> str:
 
 
 def sign(shared_secret: bytes, challenge: str) -> str:
-    """Return the signature in hex. `challenge` is a challenge's hex digits, or the result of `bound_text`."""
+    """Return the signature as hex digits. `challenge` is a challenge's hex digits, or the result of `bound_text`."""
     return hmac.new(shared_secret, challenge.encode(), sha256).hexdigest()
 
 
 def verifies(shared_secret: bytes, challenge: str, signature: str) -> bool:
-    """Return whether `signature` over `challenge` was made with the secret, with or without its leading zero bytes."""
+    """Return whether `signature` over `challenge` was made with the shared secret.
+
+    Also accept a signature for which the peer left out the secret's leading zero bytes.
+    """
     found = signature.lower().encode()
     forms = (shared_secret, shared_secret.lstrip(b"\0"))
     matches = [hmac.compare_digest(sign(form, challenge).encode(), found) for form in forms]

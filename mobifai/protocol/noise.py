@@ -1,7 +1,8 @@
-"""Noise_IKpsk1_25519_ChaChaPoly_SHA256 (noiseprotocol.org, revision 34): two handshake messages, then sealed ones.
+"""Noise_IKpsk1_25519_ChaChaPoly_SHA256: two handshake messages, then encrypted ("sealed") messages.
 
-The phone is the initiator and knows the agent's static key; the agent is the responder. This module does not interpret
-payloads or decide about keys. The cryptography library is imported when a key is first used, as in `handshake`.
+See the Noise specification (noiseprotocol.org), revision 34. The phone is the initiator and knows the agent's static
+key; the agent is the responder. This module neither interprets payloads nor decides which keys are trusted. The
+cryptography library is imported when a key is first used, as in `handshake`.
 """
 
 import hmac
@@ -17,16 +18,16 @@ NAME = b"Noise_IKpsk1_25519_ChaChaPoly_SHA256"
 KEY_BYTES = 32
 TAG_BYTES = 16
 MOST_BYTES = 65_535
-"""The longest Noise message, including its tag (section 3)."""
+"""The maximum length of a Noise message in bytes, including its tag (section 3 of the Noise specification)."""
 
 LAST_COUNTER = 2**64 - 2
-"""The last nonce of a key; the next one is reserved (section 5.1)."""
+"""The last nonce that a key may use. The next one is reserved (section 5.1 of the Noise specification)."""
 
 NO_SECRET = bytes(KEY_BYTES)
-"""The pre-shared key between peers that know each other's static keys."""
+"""The pre-shared key of peers that know each other's static keys, and so have no invitation link."""
 
 _FIRST_HEAD = KEY_BYTES + KEY_BYTES + TAG_BYTES
-"""Bytes before the payload of the first message: the ephemeral key, and the sealed static key."""
+"""The number of bytes before the payload of the first message: the ephemeral key, and the encrypted static key."""
 
 
 class KeyPair:
@@ -48,14 +49,14 @@ class KeyPair:
 
     @classmethod
     def of(cls, private: bytes) -> "KeyPair":
-        """Return the key pair of a private key. Raises ValueError for an invalid key."""
+        """Return the key pair with this private key. Raises ValueError for an invalid key."""
         from cryptography.hazmat.primitives.asymmetric import x25519  # noqa: PLC0415 - see above
 
         key = x25519.X25519PrivateKey.from_private_bytes(private)
         return cls(private, key.public_key().public_bytes_raw())
 
     def exchange(self, public: bytes) -> bytes:
-        """Return the secret shared with the holder of a public key. Raises HandshakeFailed for a weak key."""
+        """Return the secret shared with the holder of the key `public`. Raises HandshakeFailed if that key is weak."""
         from cryptography.hazmat.primitives.asymmetric import x25519  # noqa: PLC0415 - see above
 
         try:
@@ -72,7 +73,7 @@ class KeyPair:
 
 
 class CipherState:
-    """The cipher of one direction: a key, and the next message's number, which a failed decryption does not change."""
+    """The cipher of one direction: a key, and the number of the next message. A failed decryption changes neither."""
 
     __slots__ = ("_cipher", "_counter")
 
@@ -91,7 +92,7 @@ class CipherState:
         return sealed
 
     def open(self, sealed: bytes, associated: bytes = b"") -> bytes:
-        """Decrypt the next message. Raises EncryptionError for anything but the peer's next message."""
+        """Decrypt the next message. Raises EncryptionError for any data other than the peer's next message."""
         from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - see above
 
         if not TAG_BYTES <= len(sealed) <= MOST_BYTES:
@@ -112,7 +113,10 @@ class CipherState:
 
 
 class TransportState:
-    """The ciphers for both directions after a handshake. `handshake_hash` identifies the session on both sides."""
+    """The ciphers of both directions after a handshake.
+
+    `handshake_hash` identifies the session, and is equal on both sides.
+    """
 
     __slots__ = ("_receiving", "_sending", "handshake_hash")
 
@@ -126,12 +130,12 @@ class TransportState:
         return self._sending.seal(plain)
 
     def open(self, sealed: bytes) -> bytes:
-        """Decrypt the peer's next message. Raises EncryptionError for any other."""
+        """Decrypt the peer's next message. Raises EncryptionError for any other data."""
         return self._receiving.open(sealed)
 
 
 class _Symmetric:
-    """Noise's SymmetricState (section 5.2) with its CipherState."""
+    """The SymmetricState of Noise, with its CipherState (section 5.2 of the Noise specification)."""
 
     __slots__ = ("_chaining_key", "_cipher", "hash")
 
@@ -142,7 +146,10 @@ class _Symmetric:
         self.mix_hash(responder_static)
 
     def copy(self) -> "_Symmetric":
-        """Return a copy on which a pre-shared key can be tried. It shares the cipher, so call this before `seal`."""
+        """Return a copy with which a pre-shared key can be tried.
+
+        The copy shares the cipher, so `copy` must be called before `seal`.
+        """
         twin = object.__new__(_Symmetric)
         twin.hash, twin._chaining_key, twin._cipher = self.hash, self._chaining_key, self._cipher
         return twin
@@ -160,7 +167,10 @@ class _Symmetric:
         self._cipher = CipherState(key)
 
     def mix_ephemeral(self, public: bytes) -> None:
-        """Process Noise's token `e`: mix `public` into the hash and, because of the PSK, into the key (section 9.2)."""
+        """Process the token `e` of a Noise pattern: mix the key `public` into the hash.
+
+        Because of the PSK, it is mixed into the key too (section 9.2 of the Noise specification).
+        """
         self.mix_hash(public)
         self.mix_key(public)
 
@@ -171,20 +181,20 @@ class _Symmetric:
         return sealed
 
     def open(self, sealed: bytes) -> bytes:
-        """Decrypt part of a handshake message. Raises EncryptionError, which leaves the state unchanged."""
+        """Decrypt part of a handshake message. Raises EncryptionError, and leaves the state unchanged then."""
         assert self._cipher is not None  # noqa: S101 - as above
         plain = self._cipher.open(sealed, self.hash)
         self.mix_hash(sealed)
         return plain
 
     def split(self) -> tuple[CipherState, CipherState]:
-        """Return the cipher of the initiator's messages after the handshake, and that of the responder's."""
+        """Return the two ciphers for the messages after the handshake: the initiator's, then the responder's."""
         initiators, responders = _hkdf(self._chaining_key, b"", 2)
         return CipherState(initiators), CipherState(responders)
 
 
 def _hkdf(chaining_key: bytes, material: bytes, outputs: int) -> tuple[bytes, ...]:
-    """Compute Noise's HKDF (section 4.3)."""
+    """Compute the HKDF of Noise, and return `outputs` keys (section 4.3 of the Noise specification)."""
     key, found, last = hmac.digest(chaining_key, material, "sha256"), list[bytes](), b""
     for number in range(1, outputs + 1):
         last = hmac.digest(key, last + bytes([number]), "sha256")
@@ -193,7 +203,10 @@ def _hkdf(chaining_key: bytes, material: bytes, outputs: int) -> tuple[bytes, ..
 
 
 class Initiator:
-    """The phone's side of one handshake. `ephemeral` is for tests; by default a key is generated."""
+    """The phone's side of one handshake.
+
+    `responder` is the agent's public static key. `ephemeral` is for tests; by default a key is generated.
+    """
 
     def __init__(
         self, static: KeyPair, responder: bytes, psk: bytes, prologue: bytes, ephemeral: KeyPair | None = None
@@ -205,7 +218,10 @@ class Initiator:
         self._state = _Symmetric(prologue, responder)
 
     def first(self, payload: bytes) -> bytes:
-        """Return the first message (tokens e, es, s, ss, psk), with `payload`. Call it once. Raises HandshakeFailed."""
+        """Return the first message (tokens e, es, s, ss, psk) with this payload.
+
+        Call this once. Raises HandshakeFailed.
+        """
         state, ephemeral = self._state, self._ephemeral
         state.mix_ephemeral(ephemeral.public)
         state.mix_key(ephemeral.exchange(self._responder))
@@ -215,7 +231,7 @@ class Initiator:
         return ephemeral.public + static + state.seal(payload)
 
     def second(self, message: bytes) -> tuple[bytes, TransportState]:
-        """Read the second message (tokens e, ee, se). Return its payload, and the ciphers for the messages that follow.
+        """Read the second message (tokens e, ee, se). Return its payload, and the ciphers for the following messages.
 
         Raises HandshakeFailed.
         """
@@ -234,8 +250,8 @@ class Initiator:
 class Responder:
     """The agent's side of one handshake, beginning with the initiator's first message.
 
-    `initiator` is the static key in that message. Once `try_psk` succeeds, the peer has proven that it holds this key.
-    Once a later message of the peer is decrypted, the first message can't have been a replay. The constructor raises
+    `initiator` is the static key in that message. Once `try_psk` succeeds, the message was made by a holder of this
+    key. Only a later message of the peer shows that the first message was not a replay. The constructor raises
     HandshakeFailed.
     """
 
@@ -251,7 +267,10 @@ class Responder:
         state.mix_key(static.exchange(self.initiator))
 
     def try_psk(self, psk: bytes) -> bytes | None:
-        """Return the first message's payload if it was made with this pre-shared key, and use that key from now on."""
+        """Return the first message's payload if the message was made with this pre-shared key, otherwise None.
+
+        If it was, the key is used from now on.
+        """
         state = self._state.copy()
         state.mix_key_and_hash(psk)
         try:
@@ -262,7 +281,7 @@ class Responder:
         return payload
 
     def second(self, payload: bytes, ephemeral: KeyPair | None = None) -> tuple[bytes, TransportState]:
-        """Return the second message, with `payload`, and the ciphers for the messages that follow.
+        """Return the second message with this payload, and the ciphers for the following messages.
 
         Call it once, after `try_psk`. `ephemeral` is for tests; by default a key is generated.
         """

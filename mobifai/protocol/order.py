@@ -1,11 +1,12 @@
-"""One order for the messages of a session, over both of its paths. Pure.
+"""One order for the messages of a session, over both of its paths (relay and data channel). This module does no I/O.
 
-Each side numbers its messages from 1, whichever path they take, and processes the other side's messages in the order of
-their numbers. Each path keeps the order of its messages. So if a message arrives early, the missing one is on the other
-path.
+Each side numbers its messages from 1, on whichever path it sends them, and processes the other side's messages in the
+order of their numbers. Each path keeps the order of its messages. So if a message arrives early, the missing one is on
+the other path.
 
-A data channel that ends loses the messages in flight. So an offer and its answer, which go by relay, carry the number
-of the next message: smaller numbers that the relay has not delivered by then were lost with an earlier channel.
+A data channel that ends loses the messages in flight. So an offer and its answer, which travel by relay, contain the
+number of the next message: messages with smaller numbers that the relay has not delivered by then were lost with an
+earlier channel.
 """
 
 from enum import StrEnum
@@ -28,34 +29,34 @@ class Way(StrEnum):
 
     @property
     def other(self) -> "Way":
-        """Return the other path."""
+        """The other path."""
         return Way.CHANNEL if self is Way.RELAY else Way.RELAY
 
 
 class Numbering:
-    """Numbers the messages that one side sends. `next` is the number of the next one; None if they have no numbers."""
+    """Numbers the messages that one side sends. `next` is the number of the next message, or None without numbers."""
 
     def __init__(self) -> None:
         self.next: int | None = None
 
     def begin(self, *, ordered: bool) -> None:
-        """Start a session, whose messages are numbered from 1 if it is `ordered`, and not numbered otherwise."""
+        """Begin a session. If `ordered`, its messages are numbered from 1; otherwise they have no numbers."""
         self.next = 1 if ordered else None
 
     def sent(self, event: str) -> None:
-        """Count a message that was just sent, numbered `next`. Events of `SIGNALS` are not counted."""
+        """Count a message that was just sent with the number `next`. Events with the prefix SIGNALS are not counted."""
         if self.next is not None and not event.startswith(SIGNALS):
             self.next += 1
 
     def take(self, event: str) -> int | None:
-        """Return the number for a message that is about to be sent, and count that message (see `sent`)."""
+        """Return the number of a message that is about to be sent, and count this message (see `sent`)."""
         number = self.next
         self.sent(event)
         return number
 
 
 class Arrivals(Generic[T]):
-    """Puts received messages in order, and holds those that arrive early."""
+    """Puts received messages in order, and holds those that arrive early in `held`."""
 
     def __init__(self, held: BoundedMap[int, tuple[Way, T]]) -> None:
         self._held = held
@@ -63,7 +64,7 @@ class Arrivals(Generic[T]):
         self._has_channel = False
 
     def begin(self) -> None:
-        """Start a session without a data channel: drop held messages, and expect message 1."""
+        """Begin a session without a data channel: drop the held messages, and expect message 1."""
         self._held.clear()
         self._next = 1
         self._has_channel = False
@@ -73,9 +74,9 @@ class Arrivals(Generic[T]):
         return [message, *self.ready()] if self.advance(number) else self.hold(way, number, message)
 
     def advance(self, number: int | None) -> bool:
-        """Count the message with this number if it is the next one. Return whether it is.
+        """Return whether `number` is that of the next message, and count the message if it is.
 
-        If so, the caller processes the message and then those that `ready` returns. Otherwise it calls `hold`.
+        If so, the caller processes the message and then those that `ready` returns. Otherwise the caller calls `hold`.
         """
         if number != self._next:
             return False
@@ -87,10 +88,10 @@ class Arrivals(Generic[T]):
         return [*self._following(), *self._without_lost()] if self._held else []
 
     def hold(self, way: Way, number: int | None, message: T) -> list[T]:
-        """Hold a message that is not the next one. A message without a number is dropped.
+        """Hold a message that is not the next one. Return the messages that can be processed now.
 
-        Returns the messages that can be processed now. Raises EncryptionError for a late or repeated message, or if too
-        many are held.
+        A message without a number is dropped. Raises EncryptionError if the message is late or repeated, or too many
+        are held.
         """
         if number is None:
             return []
@@ -108,14 +109,14 @@ class Arrivals(Generic[T]):
 
     @property
     def missing_on(self) -> Way | None:
-        """Return the path that carries the missing message, or None if none is missing."""
+        """The path that carries the missing message, or None if no message is missing."""
         return self._held[min(self._held)][0].other if self._held else None
 
     def channel_begins(self, number: int | None) -> list[T]:
-        """Begin with a new data channel. Returns the messages that can be processed now.
+        """Record that a new data channel begins. Return the messages that can be processed now.
 
-        `number` is that of the first message that may be expected, if the other side names it: missing messages with
-        smaller numbers were lost with an earlier channel.
+        `number` is the number of the next message, if the other side reports it: missing messages with smaller numbers
+        were lost with an earlier channel.
         """
         self._has_channel = True
         found = []
@@ -125,9 +126,9 @@ class Arrivals(Generic[T]):
         return found + self._following()
 
     def channel_lost(self) -> list[T]:
-        """Stop waiting for messages on a data channel that ended.
+        """Stop waiting for messages on a data channel that has ended.
 
-        Returns the held messages that can be processed now, because nothing that is still expected comes before them.
+        Return the held messages that can be processed now, because no message before them can arrive any more.
         """
         self._has_channel = False
         return self._without_lost()

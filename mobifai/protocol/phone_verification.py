@@ -1,7 +1,7 @@
-"""The phone's proof of its key to the agent: the texts that both devices sign, and the check of the signature.
+"""The phone's proof to the agent that it holds its key: the signed texts, and the check of the phone's signature.
 
 Each device signs the challenge that the relay made for it. If both support it, the signed text also contains the ids
-and the public keys of both devices (section 2), which binds the signature to this handshake.
+and the public keys of both devices, which binds the signature to this handshake.
 """
 
 from dataclasses import dataclass
@@ -13,8 +13,9 @@ from mobifai.protocol.handshake import Identity, Party, bound_text, verifies
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """The phone of a handshake. `to_verify` is the text that the phone signs; None if the relay does not tell the agent
-    the phone's challenge.
+    """The phone of a handshake. `secret` is the secret that phone and agent share.
+
+    `to_verify` is the text that the phone signs. It is None if the relay does not send the agent the phone's challenge.
     """
 
     peer_id: str
@@ -25,14 +26,14 @@ class Peer:
     verified: bool = False
 
     def accepts(self, signature: str) -> bool:
-        """Return whether this is the phone's signature, or the relay gives no way to verify one."""
+        """Return whether this is the phone's signature. Without a text to verify, any signature is accepted."""
         if self.to_verify is None:
             return True
         return signature.lower() != self.our_signature and verifies(self.secret, self.to_verify, signature)
 
 
 def is_reflected(message: messages.HandshakeInitiate, device_id: str, identity: Identity) -> bool:
-    """Return whether the agent's own signature would also pass as the phone's."""
+    """Return whether the agent's own signature would also be accepted as the phone's."""
     return (
         message.peer_id == device_id
         or message.peer_public_key.lower() == identity.public_hex.lower()
@@ -41,9 +42,9 @@ def is_reflected(message: messages.HandshakeInitiate, device_id: str, identity: 
 
 
 def signed_texts(message: messages.HandshakeInitiate, device_id: str, identity: Identity) -> tuple[str, str | None]:
-    """Return the text that the agent signs, and the one that the phone signs.
+    """Return the text that the agent signs, and the text that the phone signs.
 
-    The second is None if the relay does not tell the agent the phone's challenge.
+    The second one is None if the relay does not send the agent the phone's challenge.
     """
     theirs = message.peer_challenge
     if theirs is None or not Features.common(message.peer_features).binds:

@@ -1,16 +1,18 @@
-"""The relay's side of registration and pairing (sections 2 to 4), as a state machine without I/O.
+"""The relay's side of registration and pairing, as a state machine without I/O.
 
-`RelayRegistry` keeps the devices that are signed in, by their sockets, and the pairs of a phone and an agent. It takes
-events and returns commands. It handles no sockets, only the ids that the server gives them, and has no clock: `now` is
-in seconds of any monotonic clock.
+`RelayRegistry` keeps the devices that are signed in, by the ids of their sockets, and the pairs of a phone and an
+agent. It takes events and returns commands. It handles no sockets, only the ids that the server gives them, and has no
+clock: `now` is in seconds of any monotonic clock.
 
-A phone and an agent are APART until the phone asks for the agent. The relay then gives each of them a challenge and the
-key of the other, and passes on their signatures (HANDSHAKE). Once both have confirmed the other's signature they are
+A phone and an agent are APART until the phone requests the agent. The relay then gives each of them a challenge and the
+key of the other, and passes their signatures on (HANDSHAKE). Once both have confirmed the other's signature they are
 PAIRED, and the relay forwards their messages. A handshake ends when a device reports a failure or when it takes too
-long; a pair also ends when one of its devices leaves. A paired phone that asks again begins another handshake. A phone
-that asks twice during one changes nothing: answers to the first request would not fit new challenges.
+long; a pair also ends when one of its devices leaves. A paired phone that sends another request begins another
+handshake. A second request during a handshake changes nothing: answers to the first request would not fit new
+challenges.
 
-`TRANSITIONS` is the whole machine of one pair. An event without an entry is ignored.
+`TRANSITIONS` is the whole machine of one pair. An event without an entry is ignored. See sections 2 to 4 of
+docs/reference/protocol.md.
 """
 
 import re
@@ -24,7 +26,7 @@ from mobifai.limits import RELAY_SOCKETS
 from mobifai.protocol import messages
 
 HANDSHAKE_SECONDS = 15.0
-"""How long two devices have to confirm each other; a phone on a bad network answers within 3 round trips."""
+"""How long, in seconds, two devices have to confirm each other. A phone answers within 3 round trips."""
 
 CODE_ACTIONS = frozenset(
     {
@@ -33,19 +35,22 @@ CODE_ACTIONS = frozenset(
         "getProjectChanges", "closeProject", "getProjectsHistory",
     }
 )  # fmt: skip
-"""A phone's actions of section 6, which have no prefix when they come through a relay."""
+"""The actions of the code editor (section 6 of docs/reference/protocol.md). They have no prefix on a relay."""
 
 _APPLICATION = re.compile(r"(?:webrtc|terminal|process|processes|system|ai|code|e2e):[A-Za-z-]{1,40}\Z")
 
 
 def is_forwarded(event: str) -> bool:
-    """Return whether the relay forwards an event to the paired device: those of sections 4 to 6, and `e2e:`."""
+    """Return whether the relay forwards an event to the paired device.
+
+    These are the events of sections 4 to 6 of docs/reference/protocol.md, and those with the prefix `e2e:`.
+    """
     return event in CODE_ACTIONS or _APPLICATION.match(event) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Emit:
-    """Send an event to a socket."""
+    """Send an event to the device on the socket `sid`."""
 
     sid: str
     event: str
@@ -54,7 +59,7 @@ class Emit:
 
 @dataclass(frozen=True, slots=True)
 class Disconnect:
-    """Close a socket."""
+    """Close the socket `sid`."""
 
     sid: str
 
@@ -64,8 +69,9 @@ RelayCommand = Emit | Disconnect
 
 @dataclass(frozen=True, slots=True)
 class ConnectedDevice:
-    """A device that is signed in on a socket. An agent may use several sockets, each for one phone; `seat` numbers them
-    from 0.
+    """A device that is signed in on the socket `sid`.
+
+    An agent may use several sockets, each for one phone. `seat` numbers them from 0.
     """
 
     sid: str
@@ -80,12 +86,15 @@ class ConnectedDevice:
 
     @property
     def proven(self) -> tuple[str, str, str, str]:
-        """Return what the device's token proves: account, id, type and key. If one differs, it is another device."""
+        """The properties that the device's token proves: account, id, type and key.
+
+        Devices that differ in one of these are different devices.
+        """
         return self.user, self.device_id, self.type, self.public_key
 
 
 class PairStage(Enum):
-    """How far the pairing of a phone and an agent has come. For devices that are APART, no `Pair` is stored."""
+    """The stage of the pairing of a phone and an agent. For devices that are APART, no `Pair` is stored."""
 
     APART = "apart"
     HANDSHAKE = "handshake"
@@ -96,10 +105,10 @@ class PairEvent(Enum):
     """An event that may change the stage of a pair."""
 
     REQUESTED = auto()
-    """The phone asked for the agent."""
+    """The phone requested to be paired with the agent."""
     SIGNED = auto()
     CONFIRMED = auto()
-    """One device accepted the other's signature."""
+    """One device has confirmed the other's signature."""
     BOTH_CONFIRMED = auto()
     FAILED = auto()
     EXPIRED = auto()
@@ -127,7 +136,10 @@ TRANSITIONS: Mapping[PairStage, Mapping[PairEvent, PairStage]] = {
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A phone and an agent. `phone` and `agent` are their sockets; `since` is the time at which the handshake began."""
+    """A phone and an agent.
+
+    `phone` and `agent` are the ids of their sockets. `since` is the time when the handshake began.
+    """
 
     agent: str
     phone: str
@@ -136,12 +148,15 @@ class Pair:
     confirmed: frozenset[str] = field(default=frozenset())
 
     def other(self, sid: str) -> str:
-        """Return the socket of the pair's other device."""
+        """Return the socket id of the pair's other device."""
         return self.phone if sid == self.agent else self.agent
 
 
 class RelayRegistry:
-    """The signed-in devices of all accounts, and their pairs. `new_challenge` returns 64 random hex digits."""
+    """The signed-in devices of all accounts, and their pairs. `new_challenge` returns 64 random hex digits.
+
+    In all methods, `sid` is the id of a socket, and `user` identifies an account.
+    """
 
     def __init__(self, ledger: Ledger, new_challenge: Callable[[], str]) -> None:
         self._devices: BoundedMap[str, ConnectedDevice] = BoundedMap(ledger.open(RELAY_SOCKETS))
@@ -152,7 +167,7 @@ class RelayRegistry:
         return sid in self._devices
 
     def device(self, sid: str) -> ConnectedDevice | None:
-        """Return the device on a socket, if it is signed in."""
+        """Return the device on a socket, or None if no device is signed in on it."""
         return self._devices.get(sid)
 
     def pair_of(self, sid: str) -> Pair | None:
@@ -160,7 +175,7 @@ class RelayRegistry:
         return self._pairs.get(sid)
 
     def sockets_of(self, user: str, device_id: str) -> list[str]:
-        """Return the sockets on which a device of an account is signed in: at most one for each seat."""
+        """Return the ids of the sockets on which a device of an account is signed in: at most one for each seat."""
         return [one.sid for one in self._devices.values() if (one.user, one.device_id) == (user, device_id)]
 
     def of_user(self, user: str) -> list[ConnectedDevice]:
@@ -168,18 +183,18 @@ class RelayRegistry:
         return [device for device in self._devices.values() if device.user == user]
 
     def count(self) -> int:
-        """Return how many devices are signed in."""
+        """Return how many devices are signed in. An agent counts once for each of its sockets."""
         return len(self._devices)
 
     def of_largest_user(self) -> list[ConnectedDevice]:
-        """Return the signed-in devices of the account that has the most, oldest first; none if nobody is signed in."""
+        """Return the devices of the account with the most signed-in devices, oldest first; [] if there are none."""
         users = {device.user for device in self._devices.values()}
         return max(map(self.of_user, users), key=len, default=[])
 
     # -- devices
 
     def join(self, device: ConnectedDevice) -> list[RelayCommand]:
-        """Add a device that signed in. It replaces an earlier connection of the same device and seat."""
+        """Add a device that has signed in. It replaces an earlier connection of the same device and seat."""
         known = self._devices.get(device.sid)
         commands = self.leave(device.sid) if known is not None and known.proven != device.proven else []
         before = self._available(device.user)
@@ -194,7 +209,7 @@ class RelayRegistry:
         return commands + self._tell_changes(device.user, before, except_for=device.sid)
 
     def leave(self, sid: str) -> list[RelayCommand]:
-        """Remove a closed socket. If no device has signed in on it, nothing changes."""
+        """Remove the device on a socket that was closed. If no device is signed in on it, do nothing."""
         device = self._devices.get(sid)
         if device is None:
             return []
@@ -207,7 +222,7 @@ class RelayRegistry:
         return commands
 
     def _part(self, sid: str, message: str) -> list[RelayCommand]:
-        """End the pair of a socket, if it has one, and notify the other device."""
+        """End the pair of the device on a socket, if it has one, and notify the other device."""
         pair = self._pairs.get(sid)
         if pair is None or self._follow(pair, PairEvent.LEFT) is None:
             return []
@@ -215,7 +230,7 @@ class RelayRegistry:
         return [Emit(pair.other(sid), event, messages.Notice(message=message))]
 
     def _follow(self, pair: Pair, event: PairEvent) -> Pair | None:
-        """Change a pair to the stage that follows `event`, and store it; a pair that becomes APART is deleted.
+        """Change a pair to the stage that follows `event`, and store it. Delete a pair that becomes APART.
 
         Return the changed pair, or None if the event is ignored in the pair's present stage.
         """
@@ -232,7 +247,10 @@ class RelayRegistry:
     # -- pairing
 
     def request(self, sid: str, target: str, now: float) -> list[RelayCommand]:
-        """Begin a handshake between a phone and an agent. Raises PairingRefused; then call `refusal`."""
+        """Begin a handshake between the phone on a socket and the agent with the id `target`.
+
+        Raises PairingRefused; the caller then calls `refusal`.
+        """
         phone, agent = self._devices.get(sid), self._agent(sid, target)
         if phone is None or phone.type != "mobile":
             raise PairingRefused("expected request_connection from a phone that is signed in")
@@ -250,15 +268,16 @@ class RelayRegistry:
         return commands + self._initiate(agent, phone) + self._tell_changes(phone.user, before)
 
     def refusal(self, sid: str, error: PairingRefused) -> list[RelayCommand]:
-        """Tell a refused phone the reason, and the agents that are available."""
+        """Send a refused phone the reason, and the agents that are available."""
         commands: list[RelayCommand] = [Emit(sid, "error", messages.Notice(message=str(error)))]
         device = self._devices.get(sid)
         return [*commands, self._list_for(device)] if device is not None else commands
 
     def _agent(self, sid: str, target: str) -> ConnectedDevice | None:
-        """Return the agent that a phone asks for, on one of its seats.
+        """Return the agent that a phone requests, on one of the agent's seats.
 
-        That is the seat with which the phone is paired, or else a free one, or else any.
+        This is the seat with which the phone is paired, or else a free seat, or else any. Return None without such an
+        agent.
         """
         asking = self._devices.get(sid)
         if asking is None:
@@ -285,7 +304,7 @@ class RelayRegistry:
         ]
 
     def respond(self, sid: str, signature: str) -> list[RelayCommand]:
-        """Pass on the signature of a device, for its peer to verify."""
+        """Pass the signature of a device on to its peer, which verifies it."""
         pair, device = self._pairs.get(sid), self._devices.get(sid)
         if pair is None or device is None or self._follow(pair, PairEvent.SIGNED) is None:
             return []
@@ -293,7 +312,7 @@ class RelayRegistry:
         return [Emit(pair.other(sid), "handshake:verify", message)]
 
     def confirm(self, sid: str) -> list[RelayCommand]:
-        """Record that a device accepts its peer. Announce the pairing once both do."""
+        """Record that a device has confirmed its peer's signature. Announce the pairing once both have."""
         pair = self._pairs.get(sid)
         if pair is None:
             return []
@@ -326,7 +345,7 @@ class RelayRegistry:
         return [command for pair in late for command in self._drop(pair, PairEvent.EXPIRED, message)]
 
     def _drop(self, pair: Pair, event: PairEvent, message: str) -> list[RelayCommand]:
-        """End a handshake, and notify both devices. Does nothing if the event is ignored in the present stage."""
+        """End a handshake, and notify both devices. Do nothing if the event is ignored in the present stage."""
         user = self._devices[pair.agent].user
         before = self._available(user)
         if self._follow(pair, event) is None:
@@ -336,7 +355,7 @@ class RelayRegistry:
         return errors + self._tell_changes(user, before)
 
     def revoke(self, user: str, device_id: str) -> list[RelayCommand]:
-        """Disconnect a device that its account revoked, and make the account's agents drop its data channel."""
+        """Disconnect a device that its account has revoked, and make the account's agents drop its data channel."""
         commands: list[RelayCommand] = []
         for sid in self.sockets_of(user, device_id):
             notice = messages.Notice(message="This device was revoked")
@@ -355,12 +374,15 @@ class RelayRegistry:
     # -- traffic
 
     def receiver_of(self, sid: str) -> str | None:
-        """Return the socket to which a device's application events are forwarded, or None if it is not paired."""
+        """Return the id of the socket to which a device's application events are forwarded.
+
+        Return None if the device is not paired.
+        """
         pair = self._pairs.get(sid)
         return pair.other(sid) if pair is not None and pair.stage is PairStage.PAIRED else None
 
     def broadcast(self, user: str, event: str, payload: object) -> list[RelayCommand]:
-        """Send an event to every device of an account."""
+        """Send an event to every signed-in device of an account."""
         return [Emit(device.sid, event, payload) for device in self.of_user(user)]
 
     # -- available agents
@@ -369,7 +391,7 @@ class RelayRegistry:
         return (device for device in self._devices.values() if device.user == user and device.type == kind)
 
     def _available(self, user: str) -> list[messages.AvailableDevice]:
-        """Return the agents that have a free seat."""
+        """Return the agents of an account that have a free seat."""
         free = {agent.device_id: agent for agent in self._of(user, "mac") if agent.sid not in self._pairs}
         return [
             messages.AvailableDevice(

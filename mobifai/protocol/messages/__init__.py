@@ -1,19 +1,19 @@
-"""The messages of the wire protocol as strict types, one module for each section, and the tables of who sends which.
+"""The messages of the wire protocol as strict types, and tables of which side sends which messages.
 
-`decode` converts a payload from outside into one of these values or raises BadMessage; nothing else in the product
-reads such payloads. Names on the wire are camelCase, as the apps write them. docs/reference/protocol.md has the
-sections, docs/reference/protocol-additions.md the additions of this project.
+`decode` converts a payload from outside into a value of one of these types, or raises BadMessage. No other code reads
+such payloads. Names on the wire are camelCase, as legacy apps write them. Most modules of this package correspond to a
+section of docs/reference/protocol.md. docs/reference/protocol-additions.md describes the additions of this project.
 
 To add a message that a phone sends:
 
 1. Define its type in the module of its section, import it here, and add a line to that module's table of handlers
-   (`TerminalHandlers` and its like). mypy then names the class whose `handlers` lacks it: `session/terminals.py` for
-   terminals.
-2. Write the handler there. It may raise BadMessage and the other errors of `mobifai.errors`; the phone gets them.
+   (`TerminalHandlers` and its like). mypy then names the class whose `handlers` lacks the message, such as
+   `SessionTerminals`.
+2. Write the handler there. It may raise BadMessage and the other errors of `mobifai.errors`; the phone receives them.
 3. Run `python page/scripts/wire_types.py`, so that the page can send the message, and describe it in the docs.
 
 An event needs a prefix that the relay forwards (`is_forwarded` in `protocol/relay_pairing.py`), unless only phones with
-end-to-end encryption send it. A message to a phone needs a type and a line in `FROM_AGENT` only.
+end-to-end encryption send it. A message to a phone needs only a type and a line in `FROM_AGENT`.
 """
 
 from collections.abc import Mapping
@@ -101,7 +101,8 @@ FROM_DEVICE: Mapping[str, Any] = {
     "error": Notice,
     "relay:echo": Echo,
 }
-"""The events that a relay accepts from a device. It forwards or rejects all others."""
+"""The events that a relay handles itself when a device sends them, with the types of their payloads. The relay forwards
+or rejects all other events."""
 
 FROM_RELAY: Mapping[str, Any] = {
     "authenticated": Authenticated,
@@ -120,7 +121,7 @@ FROM_RELAY: Mapping[str, Any] = {
     "webrtc:answer": Answer,
     "webrtc:ice-candidate": IceCandidate,
 }
-"""The events that an agent accepts from a relay."""
+"""The events that an agent accepts from a relay, with the types of their payloads."""
 
 
 class PhoneHandlers(TerminalHandlers, AssistantHandlers, KeyHandlers, SystemHandlers):
@@ -130,10 +131,11 @@ class PhoneHandlers(TerminalHandlers, AssistantHandlers, KeyHandlers, SystemHand
 FROM_PHONE: Mapping[str, Any] = {
     event: get_args(handler)[0][0] for event, handler in get_type_hints(PhoneHandlers, include_extras=True).items()
 }
-"""The events that an agent accepts from a phone, on the data channel or through the relay, with their types."""
+"""The events that an agent accepts from a phone, on either transport, with the types of their payloads."""
 
 SEALING: Mapping[str, Any] = {"e2e:hello": E2eHandshake, "e2e:sealed": E2eSealed}
-"""The events that an agent accepts from a phone with end-to-end encryption, through the relay and unencrypted."""
+"""The events with which a phone encrypts end to end: its handshake, and encrypted frames. They travel through the
+relay."""
 
 FROM_AGENT: Mapping[str, Any] = {
     "webrtc:offer": Offer,
@@ -164,9 +166,8 @@ FROM_AGENT: Mapping[str, Any] = {
     "e2e:sealed": E2eSealed,
     "e2e:refused": E2eRefused,
 }
-"""The events that an agent sends to a phone. The phone page's types are generated from this table and from
-`FROM_PHONE`.
-"""
+"""The events that an agent sends to a phone, with the types of their payloads. The phone page's types are generated
+from this table and from `FROM_PHONE`."""
 
 __all__ = [
     "FROM_AGENT",

@@ -1,4 +1,7 @@
-"""The assistant: the prompt (section 5), and the additions of this project."""
+"""Messages about the assistant: the prompt and its answers, and the additions of this project.
+
+Section 5 of docs/reference/protocol.md describes the prompt.
+"""
 
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypedDict
@@ -18,20 +21,20 @@ class Prompt(Message, frozen=True):
 
 
 class AiCancel(Message, frozen=True):
-    """`ai:cancel`: end the conversation of this terminal, or of all terminals."""
+    """`ai:cancel`: end the conversation in the terminal `uuid`, or all conversations if `uuid` is missing."""
 
     uuid: Id | None = None
 
 
 class AiApprove(Message, frozen=True):
-    """`ai:approve`: the answer to the `ai:approval` of this id."""
+    """`ai:approve`: the user's answer to the `ai:approval` with this id."""
 
     id: Id
     ok: bool
 
 
 class AiStarted(Message, frozen=True):
-    """`ai:started`: the assistant began to work on a prompt in this terminal."""
+    """`ai:started`: the assistant began to work on a prompt in the terminal `uuid`."""
 
     uuid: str
     conversation: int
@@ -71,7 +74,7 @@ class AiMessage(Message, frozen=True):
 
 
 class AiFinished(Message, frozen=True):
-    """`ai:finished`: the conversation was ended by the model or the user."""
+    """`ai:finished`: the conversation has ended because the task is done or because it was cancelled (`outcome`)."""
 
     uuid: str
     conversation: int
@@ -81,7 +84,10 @@ class AiFinished(Message, frozen=True):
 
 
 class AiError(Message, frozen=True):
-    """`ai:error`: the conversation failed, or (without `conversation`) could not begin, or a request was refused."""
+    """`ai:error`: a conversation failed or could not begin, or a request was refused.
+
+    `conversation` is missing if there was no conversation.
+    """
 
     uuid: str
     error: str
@@ -91,7 +97,7 @@ class AiError(Message, frozen=True):
 
 
 class AiAnswered(Message, frozen=True):
-    """`ai:answered`: an `ai:approval` is no longer pending: it was answered, or it expired (`ok` is false)."""
+    """`ai:answered`: an `ai:approval` is no longer pending. It was answered, or it expired (then `ok` is false)."""
 
     uuid: str
     conversation: int
@@ -100,20 +106,23 @@ class AiAnswered(Message, frozen=True):
 
 
 class AiConversations(Message, frozen=True):
-    """`ai:conversations`: the terminals in which the assistant works. An `ai:history` of each follows."""
+    """`ai:conversations`: the ids of the terminals in which the assistant works. An `ai:history` of each follows."""
 
     running: tuple[str, ...]
 
 
 class AiEvent(Message, frozen=True):
-    """One event of an `ai:history`: the payload of a message of this type."""
+    """One event in an `ai:history`: a message of the assistant, with its `type` and `payload`."""
 
     type: str
     payload: Any
 
 
 class AiHistory(Message, frozen=True, omit_defaults=False):
-    """`ai:history`: the latest conversation of a terminal. `dropped` is the number of earlier events that are lost."""
+    """`ai:history`: the latest conversation of a terminal.
+
+    `dropped` is the number of its earlier events that are no longer stored.
+    """
 
     uuid: str
     conversation: int
@@ -141,4 +150,4 @@ AssistantHandlers = TypedDict(
         "ai:approve": Callable[[AiApprove], None],
     },
 )
-"""Handlers of the requests of a phone about the assistant, by event."""
+"""Handlers of a phone's requests about the assistant, by event."""

@@ -1,4 +1,4 @@
-"""End-to-end encryption between a phone and the agent."""
+"""Messages of end-to-end encryption between a phone and the agent."""
 
 from typing import Annotated, Literal
 
@@ -15,20 +15,23 @@ class E2eHandshake(Message, frozen=True):
 
 
 class E2eSealed(Message, frozen=True):
-    """`e2e:sealed`: a frame, encrypted as a Noise transport message, in Base64 with padding."""
+    """`e2e:sealed`: a frame that is encrypted as a Noise transport message, in Base64 with padding."""
 
     data: Annotated[str, Meta(max_length=limits.MAX_SEALED)]
 
 
 class E2eRefused(Message, frozen=True):
-    """`e2e:refused`, unencrypted: the session ends. `message` is for the user. A relay can forge it."""
+    """`e2e:refused`, unencrypted: the agent ends the session. `message` is for the user.
+
+    A relay can forge this message.
+    """
 
     reason: Literal["unknown", "link-used", "revoked", "broken", "required"]
     message: str
 
 
 class Introduction(Message, frozen=True, omit_defaults=False):
-    """The name and features that each side sends inside the handshake, as JSON."""
+    """The name and features of one side, which it sends inside the handshake as JSON."""
 
     name: Name = ""
     features: FeatureNames = ()

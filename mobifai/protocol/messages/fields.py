@@ -1,4 +1,4 @@
-"""The base of every message, fields that several messages share, and payloads that belong to no section."""
+"""The base of every message, types of fields that several messages share, and payloads that belong to no section."""
 
 from typing import Annotated
 
@@ -20,11 +20,11 @@ FeatureNames = Annotated[tuple[Feature, ...], Meta(max_length=limits.MAX_FEATURE
 
 
 class Message(Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
-    """The base of every payload. Unknown fields are ignored."""
+    """The base of every payload. Unknown fields of a received payload are ignored."""
 
 
 class Echo(Message, frozen=True):
-    """`relay:echo` and `system:echo`, additions of this project: a connection test, which the receiver sends back."""
+    """`relay:echo` and `system:echo`, additions of this project: a connection test. The receiver sends it back."""
 
     nonce: Id
 

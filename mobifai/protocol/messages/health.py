@@ -1,4 +1,4 @@
-"""The agent's status, as a phone requests it."""
+"""Messages with the agent's status, which a phone requests."""
 
 from collections.abc import Callable
 from typing import TypedDict
@@ -7,7 +7,7 @@ from mobifai.protocol.messages.fields import Echo, Empty, Message
 
 
 class BoundState(Message, frozen=True, omit_defaults=False):
-    """The use of one limit: `used` and `capacity` of all its containers together, `peak` of the fullest one."""
+    """The use of one limit. `used` and `capacity` are sums over all its containers; `peak` is that of the fullest."""
 
     name: str
     unit: str
@@ -19,7 +19,7 @@ class BoundState(Message, frozen=True, omit_defaults=False):
 
 
 class Fact(Message, frozen=True, omit_defaults=False):
-    """One figure for people. A number is in `unit`; a count has none."""
+    """One figure, to be shown to the user. `unit` is empty for a text and for a plain count."""
 
     label: str
     value: int | float | str
@@ -27,7 +27,7 @@ class Fact(Message, frozen=True, omit_defaults=False):
 
 
 class Health(Message, frozen=True, omit_defaults=False):
-    """The agent's `system:health`. Phones show `facts` unchanged. Pages from before `facts` read the other fields."""
+    """`system:health`: the agent's status. Phones show `facts` unchanged. Older pages read the other fields."""
 
     version: str
     uptime_seconds: float
@@ -46,4 +46,4 @@ SystemHandlers = TypedDict(
         "system:echo": Callable[[Echo], None],
     },
 )
-"""Handlers of the requests of a phone about the agent as a whole, by event."""
+"""Handlers of a phone's requests about the agent as a whole, by event."""

@@ -1,4 +1,4 @@
-"""The user's own key combinations, for phones that encrypt."""
+"""Messages about the user's own key combinations, for phones that encrypt."""
 
 from collections.abc import Callable
 from typing import Annotated, TypedDict
@@ -11,7 +11,7 @@ from mobifai.protocol.messages.fields import Empty, Message
 
 
 class Combination(Message, frozen=True):
-    """A key that the user defined. `sequence` is what it types, in the page's notation (`git status<Enter>`)."""
+    """A key combination of the user. `sequence` is the text that it types, with keys (`git status<Enter>`)."""
 
     id: Id
     label: Annotated[str, Meta(min_length=1, max_length=limits.MAX_KEY_LABEL)]
@@ -37,4 +37,4 @@ KeyHandlers = TypedDict(
         "keys:set": Callable[[KeysSet], None],
     },
 )
-"""Handlers of the requests of a phone about key combinations, by event."""
+"""Handlers of a phone's requests about key combinations, by event."""

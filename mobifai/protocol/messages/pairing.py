@@ -1,4 +1,7 @@
-"""Pairing of a phone with an agent by the relay (section 3), and the relay's invitations and devices."""
+"""Messages of pairing a phone with an agent through the relay, and the relay's answers about invitations and devices.
+
+Section 3 of docs/reference/protocol.md describes pairing.
+"""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -11,13 +14,13 @@ from mobifai.protocol.messages.fields import FeatureNames, Hex, Message, Name, R
 
 
 class RequestConnection(Message, frozen=True):
-    """A phone's request to be paired with an agent."""
+    """`request_connection`: a phone's request to be paired with an agent."""
 
     target_device_id: Id
 
 
 class HandshakeInitiate(Message, frozen=True):
-    """`handshake:initiate`: a device is to sign `challenge` with the key that it shares with the peer.
+    """`handshake:initiate`: the relay asks a device to sign `challenge` with the key that it shares with its peer.
 
     `peer_challenge`, which the peer signs, and `peer_features` are additions of this project.
     """
@@ -37,20 +40,20 @@ class HandshakeSignature(Message, frozen=True):
 
 
 class HandshakeConfirmed(Message, frozen=True):
-    """A device's confirmation that the peer's signature is valid."""
+    """`handshake:confirmed`: a device confirms that the peer's signature is valid."""
 
     peer_id: Id | None = None
 
 
 class Paired(Message, frozen=True):
-    """The announcement that two devices are paired."""
+    """`paired`: the relay announces that the device is paired with the peer."""
 
     peer_id: Id
     message: Remark = ""
 
 
 class Invitation(Message, frozen=True, rename=None):
-    """The invitation of a new phone: the answer to `POST /api/pairing`. `expires_at` is ISO 8601."""
+    """The answer to `POST /api/pairing`: an invitation of a new phone. `expires_at` is in ISO 8601."""
 
     token: Token
     code: Annotated[str, Meta(max_length=limits.MAX_ID, pattern=r"^[A-Za-z0-9-]+\Z")]
@@ -58,7 +61,7 @@ class Invitation(Message, frozen=True, rename=None):
 
 
 class ListedDevice(Message, frozen=True, omit_defaults=False):
-    """One device of the account, as the relay's `GET /api/devices` lists it."""
+    """One device of the account, in the answer to `GET /api/devices`."""
 
     device_id: Id
     name: Name
@@ -69,12 +72,12 @@ class ListedDevice(Message, frozen=True, omit_defaults=False):
 
 
 class ListedDevices(Message, frozen=True, omit_defaults=False):
-    """The answer to `GET /api/devices`."""
+    """The answer to `GET /api/devices`: the devices of the account."""
 
     devices: Annotated[tuple[ListedDevice, ...], Meta(max_length=1000)]
 
 
 class DeviceRevoked(Message, frozen=True):
-    """The revocation of a device of this account, an addition of this project."""
+    """`device_revoked`, an addition of this project: a device of this account was revoked."""
 
     device_id: Id

@@ -1,4 +1,4 @@
-"""Registration and sign-in: between a device and the relay (section 2 of the protocol)."""
+"""Messages of registration and sign-in, between a device and the relay (section 2 of docs/reference/protocol.md)."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,7 @@ from mobifai.protocol.messages.fields import FeatureNames, Hex, Message, Name, N
 
 
 class Register(Message, frozen=True):
-    """The first message of a device: its identity."""
+    """`register`: the first message of a device. It identifies the device."""
 
     type: Literal["mac", "mobile"]
     device_id: Id
@@ -22,7 +22,7 @@ class Register(Message, frozen=True):
 
 
 class User(Message, frozen=True, omit_defaults=False):
-    """The account of a device."""
+    """The account to which a device belongs."""
 
     id: Remark
     email: Remark
@@ -31,14 +31,14 @@ class User(Message, frozen=True, omit_defaults=False):
 
 
 class Authenticated(Message, frozen=True):
-    """The relay accepts the device, which stores the token."""
+    """`authenticated`: the relay accepts the device. The device stores the token."""
 
     token: Annotated[Token, Meta(min_length=1)]
     user: User
 
 
 class LoginRequired(Message, frozen=True):
-    """The device has no valid token. `login_url` is a path on the relay."""
+    """`login_required`: the device has no valid token. Its user has to sign in at `login_url`, a path on the relay."""
 
     message: Remark
     login_url: Annotated[str, Meta(max_length=2048, pattern=r"^[!-~]*\Z")]
@@ -51,7 +51,7 @@ class Notice(Message, frozen=True):
 
 
 class AvailableDevice(Message, frozen=True):
-    """An agent that a phone can be paired with."""
+    """An agent with which a phone can be paired."""
 
     device_id: str
     device_name: str

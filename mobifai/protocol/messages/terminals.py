@@ -1,4 +1,7 @@
-"""Terminals (section 5). Sizes are plain integers; the terminal checks their range."""
+"""Messages about terminals (section 5 of docs/reference/protocol.md).
+
+Sizes are any integers here; the terminal checks their range.
+"""
 
 from collections.abc import Callable
 from typing import Annotated, Literal, TypedDict
@@ -20,20 +23,23 @@ class ProcessCreate(Message, frozen=True):
 
 
 class ProcessRef(Message, frozen=True):
-    """`process:terminate`: close this tab. The agent's `process:terminated`: this tab was closed."""
+    """`process:terminate`: close the tab `uuid`. From the agent, `process:terminated`: this tab was closed."""
 
     uuid: Id
 
 
 class Exit(Message, frozen=True):
-    """How a shell ended: its exit status, or the name of a signal."""
+    """How a shell ended: with an exit status, or by a signal, which is given by its name."""
 
     status: int | UnsetType = UNSET
     signal: str | UnsetType = UNSET
 
 
 class ProcessExited(Message, frozen=True):
-    """`process:exited`: a shell ended. Phones with `exits` also get how (`exited`) and whether its screen is `kept`."""
+    """`process:exited`: a shell ended.
+
+    Phones with `exits` also receive how it ended (`exited`), and whether the terminal's screen is `kept`.
+    """
 
     uuid: str
     exited: Exit | UnsetType = UNSET
@@ -41,14 +47,17 @@ class ProcessExited(Message, frozen=True):
 
 
 class ProcessNamed(Message, frozen=True):
-    """`process:rename`, and the agent's `process:created` and `process:renamed`: a tab, and its name from now on."""
+    """`process:rename`: name a tab.
+
+    From the agent, `process:created` and `process:renamed`: a tab and its present name.
+    """
 
     uuid: Id
     name: Annotated[str, Meta(min_length=1, max_length=limits.MAX_NAME)]
 
 
 class ProcessSwitch(Message, frozen=True, omit_defaults=False):
-    """`process:switch`: send the output of these terminals only."""
+    """`process:switch`: show these terminals. The agent then sends the output of these terminals only."""
 
     active_uuids: Annotated[tuple[Id, ...], Meta(max_length=512)]
 
@@ -61,11 +70,11 @@ class ProcessData(Message, frozen=True):
 
 
 class Output(Message, frozen=True):
-    """`process:screen` and `terminal:output`: part of a replay, or new output.
+    """`process:screen`: part of a replay. `terminal:output`: new output.
 
-    Phones with `ack` or `resume` also get byte positions in the terminal's stream: `offset` of the first byte, and
-    `end` after the last one. Of a screen, only the last part has `end`, and no part has `offset`. `skipped` is the
-    number of bytes left out.
+    Phones with `ack` or `resume` also receive positions in the terminal's stream, in bytes: `offset` is that of the
+    first byte, and `end` that after the last byte. In a replay, only the last part has `end`, and no part has `offset`.
+    `skipped` is the number of bytes that were left out.
     """
 
     uuid: str
@@ -76,14 +85,17 @@ class Output(Message, frozen=True):
 
 
 class TerminalAck(Message, frozen=True):
-    """`terminal:ack`, for phones with `ack`: a terminal's output is rendered up to the position `end`."""
+    """`terminal:ack`, from phones with `ack`: a terminal's output is rendered up to the position `end`."""
 
     uuid: Id
     end: Position
 
 
 class ResumePoint(Message, frozen=True):
-    """The output of one terminal that a phone has: `stream` up to `end`, or nothing if these are missing."""
+    """The output of one terminal that a phone already has: that of `stream` up to the position `end`.
+
+    The phone has none if these fields are missing.
+    """
 
     uuid: Id
     stream: Id | None = None
@@ -91,30 +103,33 @@ class ResumePoint(Message, frozen=True):
 
 
 class TerminalResume(Message, frozen=True):
-    """`terminal:resume`, for phones with `resume`: continue these terminals from these positions."""
+    """`terminal:resume`, from phones with `resume`: continue the output of these terminals from these positions."""
 
     terminals: Annotated[tuple[ResumePoint, ...], Meta(max_length=512)]
 
 
 class ProcessError(Message, frozen=True):
-    """`process:error`: a request of the phone failed. `uuid` is the terminal, or empty if the error names none."""
+    """`process:error`: a request of the phone failed. `uuid` is the terminal's id, or empty without a terminal."""
 
     uuid: str
     error: str
 
 
 class ProcessPrinted(Message, frozen=True):
-    """`process:printed`: a terminal that the phone does not show has printed. Sent once until the phone shows it."""
+    """`process:printed`: a terminal that the phone does not show has printed output.
+
+    The agent sends this once, and again only after the phone has shown the terminal.
+    """
 
     uuid: str
     end: int
 
 
 class ProcessInfo(Message, frozen=True, omit_defaults=False):
-    """One terminal of `processes:sync`. `created_at` is in ms since the epoch.
+    """One terminal in `processes:sync`. `created_at` is in milliseconds since the epoch.
 
-    Phones with `resume` also get the id of its output stream, and the stream's length in bytes. Phones with `exits`
-    get how its shell ended, if it has.
+    Phones with `resume` also receive the id of its output stream (`stream`) and the stream's length in bytes (`end`).
+    Phones with `exits` receive how its shell ended (`exited`), if it has ended.
     """
 
     uuid: str
@@ -126,7 +141,7 @@ class ProcessInfo(Message, frozen=True, omit_defaults=False):
 
 
 class ProcessesSync(Message, frozen=True, omit_defaults=False):
-    """`processes:sync`: all terminals of the agent.
+    """`processes:sync`: all terminals of the agent, and the ids of those that are shown.
 
     `resume`: the agent waits for a `terminal:resume`. `window`: how many bytes of a terminal's output the agent sends
     before it waits for a `terminal:ack`.
@@ -139,7 +154,7 @@ class ProcessesSync(Message, frozen=True, omit_defaults=False):
 
 
 class TypedAction(Message, frozen=True):
-    """One entry of `terminal:actions`: `command` is typed with Enter, `text` without."""
+    """One entry of `terminal:actions`. A `command` is typed and followed by Enter; a `text` is only typed."""
 
     type: Literal["text", "command"]
     value: Text
@@ -154,7 +169,7 @@ class TerminalActions(Message, frozen=True):
 
 
 class TerminalResize(Message, frozen=True):
-    """`terminal:resize` and `terminal:dimensions`. Without `uuid` they apply to all terminals."""
+    """`terminal:resize` and `terminal:dimensions`: the size of a terminal, or of all terminals if `uuid` is missing."""
 
     cols: Number
     rows: Number
@@ -162,7 +177,7 @@ class TerminalResize(Message, frozen=True):
 
 
 class SystemMessage(Message, frozen=True):
-    """`system:message`: a text for the user."""
+    """`system:message`: a notice of the agent, such as `terminal_ready`."""
 
     type: str
 
@@ -185,4 +200,4 @@ TerminalHandlers = TypedDict(
         "terminal:resume": Callable[[TerminalResume], None],
     },
 )
-"""Handlers of the requests of a phone about terminals, by event."""
+"""Handlers of a phone's requests about terminals, by event."""

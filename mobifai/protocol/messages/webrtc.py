@@ -1,4 +1,4 @@
-"""WebRTC signalling (section 4)."""
+"""Messages of WebRTC signalling (section 4 of docs/reference/protocol.md)."""
 
 from typing import Annotated, Literal
 
@@ -9,7 +9,7 @@ from mobifai.protocol.messages.fields import Message, Number, Sdp
 
 
 class Description(Message, frozen=True):
-    """An SDP description."""
+    """An SDP description: an offer or an answer."""
 
     type: Literal["offer", "answer", "pranswer", "rollback"]
     sdp: Sdp
@@ -30,7 +30,7 @@ class Answer(Message, frozen=True):
 class Candidate(
     Message, frozen=True, omit_defaults=False, rename={"sdp_mid": "sdpMid", "sdp_mline_index": "sdpMLineIndex"}
 ):
-    """One ICE candidate. An empty `candidate` ends the list."""
+    """One ICE candidate. An empty `candidate` ends the list of candidates."""
 
     candidate: Annotated[str, Meta(max_length=2048)]
     sdp_mid: Annotated[str, Meta(max_length=limits.MAX_ID)] | None = None
@@ -38,6 +38,6 @@ class Candidate(
 
 
 class IceCandidate(Message, frozen=True):
-    """`webrtc:ice-candidate`: one candidate of a device. None ends the list."""
+    """`webrtc:ice-candidate`: one ICE candidate of a device. None ends the list of candidates."""
 
     candidate: Candidate | None = None

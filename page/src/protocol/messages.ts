@@ -8,7 +8,7 @@ export interface AiAction {
   readonly action: AiStep;
 }
 
-/** `ai:answered`: an `ai:approval` is no longer pending: it was answered, or it expired (`ok` is false). */
+/** `ai:answered`: an `ai:approval` is no longer pending. It was answered, or it expired (then `ok` is false). */
 export interface AiAnswered {
   readonly uuid: string;
   readonly conversation: number;
@@ -25,23 +25,27 @@ export interface AiApproval {
   readonly seconds: number;
 }
 
-/** `ai:approve`: the answer to the `ai:approval` of this id. */
+/** `ai:approve`: the user's answer to the `ai:approval` with this id. */
 export interface AiApprove {
   readonly id: string;
   readonly ok: boolean;
 }
 
-/** `ai:cancel`: end the conversation of this terminal, or of all terminals. */
+/** `ai:cancel`: end the conversation in the terminal `uuid`, or all conversations if `uuid` is missing. */
 export interface AiCancel {
   readonly uuid?: string;
 }
 
-/** `ai:conversations`: the terminals in which the assistant works. An `ai:history` of each follows. */
+/** `ai:conversations`: the ids of the terminals in which the assistant works. An `ai:history` of each follows. */
 export interface AiConversations {
   readonly running: readonly string[];
 }
 
-/** `ai:error`: the conversation failed, or (without `conversation`) could not begin, or a request was refused. */
+/**
+ * `ai:error`: a conversation failed or could not begin, or a request was refused.
+ *
+ * `conversation` is missing if there was no conversation.
+ */
 export interface AiError {
   readonly uuid: string;
   readonly error: string;
@@ -50,13 +54,13 @@ export interface AiError {
   readonly tokens?: number;
 }
 
-/** One event of an `ai:history`: the payload of a message of this type. */
+/** One event in an `ai:history`: a message of the assistant, with its `type` and `payload`. */
 export interface AiEvent {
   readonly type: string;
   readonly payload: unknown;
 }
 
-/** `ai:finished`: the conversation was ended by the model or the user. */
+/** `ai:finished`: the conversation has ended because the task is done or because it was cancelled (`outcome`). */
 export interface AiFinished {
   readonly uuid: string;
   readonly conversation: number;
@@ -65,7 +69,11 @@ export interface AiFinished {
   readonly outcome: "cancelled" | "done";
 }
 
-/** `ai:history`: the latest conversation of a terminal. `dropped` is the number of earlier events that are lost. */
+/**
+ * `ai:history`: the latest conversation of a terminal.
+ *
+ * `dropped` is the number of its earlier events that are no longer stored.
+ */
 export interface AiHistory {
   readonly uuid: string;
   readonly conversation: number;
@@ -83,7 +91,7 @@ export interface AiMessage {
   readonly source?: "agent" | "model";
 }
 
-/** `ai:started`: the assistant began to work on a prompt in this terminal. */
+/** `ai:started`: the assistant began to work on a prompt in the terminal `uuid`. */
 export interface AiStarted {
   readonly uuid: string;
   readonly conversation: number;
@@ -109,13 +117,13 @@ export interface Answer {
   readonly answer: Description;
 }
 
-/** The relay accepts the device, which stores the token. */
+/** `authenticated`: the relay accepts the device. The device stores the token. */
 export interface Authenticated {
   readonly token: string;
   readonly user: User;
 }
 
-/** An agent that a phone can be paired with. */
+/** An agent with which a phone can be paired. */
 export interface AvailableDevice {
   readonly deviceId: string;
   readonly deviceName: string;
@@ -123,7 +131,7 @@ export interface AvailableDevice {
   readonly tabCount: number;
 }
 
-/** The use of one limit: `used` and `capacity` of all its containers together, `peak` of the fullest one. */
+/** The use of one limit. `used` and `capacity` are sums over all its containers; `peak` is that of the fullest. */
 export interface BoundState {
   readonly name: string;
   readonly unit: string;
@@ -134,21 +142,21 @@ export interface BoundState {
   readonly evicted: number;
 }
 
-/** One ICE candidate. An empty `candidate` ends the list. */
+/** One ICE candidate. An empty `candidate` ends the list of candidates. */
 export interface Candidate {
   readonly candidate: string;
   readonly sdpMid: string | null;
   readonly sdpMLineIndex: number | null;
 }
 
-/** A key that the user defined. `sequence` is what it types, in the page's notation (`git status<Enter>`). */
+/** A key combination of the user. `sequence` is the text that it types, with keys (`git status<Enter>`). */
 export interface Combination {
   readonly id: string;
   readonly label: string;
   readonly sequence: string;
 }
 
-/** An SDP description. */
+/** An SDP description: an offer or an answer. */
 export interface Description {
   readonly type: "answer" | "offer" | "pranswer" | "rollback";
   readonly sdp: string;
@@ -159,18 +167,22 @@ export interface E2eHandshake {
   readonly message: string;
 }
 
-/** `e2e:refused`, unencrypted: the session ends. `message` is for the user. A relay can forge it. */
+/**
+ * `e2e:refused`, unencrypted: the agent ends the session. `message` is for the user.
+ *
+ * A relay can forge this message.
+ */
 export interface E2eRefused {
   readonly reason: "broken" | "link-used" | "required" | "revoked" | "unknown";
   readonly message: string;
 }
 
-/** `e2e:sealed`: a frame, encrypted as a Noise transport message, in Base64 with padding. */
+/** `e2e:sealed`: a frame that is encrypted as a Noise transport message, in Base64 with padding. */
 export interface E2eSealed {
   readonly data: string;
 }
 
-/** `relay:echo` and `system:echo`, additions of this project: a connection test, which the receiver sends back. */
+/** `relay:echo` and `system:echo`, additions of this project: a connection test. The receiver sends it back. */
 export interface Echo {
   readonly nonce: string;
 }
@@ -179,26 +191,26 @@ export interface Echo {
 export interface Empty {
 }
 
-/** How a shell ended: its exit status, or the name of a signal. */
+/** How a shell ended: with an exit status, or by a signal, which is given by its name. */
 export interface Exit {
   readonly status?: number;
   readonly signal?: string;
 }
 
-/** One figure for people. A number is in `unit`; a count has none. */
+/** One figure, to be shown to the user. `unit` is empty for a text and for a plain count. */
 export interface Fact {
   readonly label: string;
   readonly value: number | string;
   readonly unit: string;
 }
 
-/** A device's confirmation that the peer's signature is valid. */
+/** `handshake:confirmed`: a device confirms that the peer's signature is valid. */
 export interface HandshakeConfirmed {
   readonly peerId?: string;
 }
 
 /**
- * `handshake:initiate`: a device is to sign `challenge` with the key that it shares with the peer.
+ * `handshake:initiate`: the relay asks a device to sign `challenge` with the key that it shares with its peer.
  *
  * `peer_challenge`, which the peer signs, and `peer_features` are additions of this project.
  */
@@ -216,7 +228,7 @@ export interface HandshakeSignature {
   readonly signature: string;
 }
 
-/** The agent's `system:health`. Phones show `facts` unchanged. Pages from before `facts` read the other fields. */
+/** `system:health`: the agent's status. Phones show `facts` unchanged. Older pages read the other fields. */
 export interface Health {
   readonly version: string;
   readonly uptimeSeconds: number;
@@ -228,12 +240,12 @@ export interface Health {
   readonly bounds: readonly BoundState[];
 }
 
-/** `webrtc:ice-candidate`: one candidate of a device. None ends the list. */
+/** `webrtc:ice-candidate`: one ICE candidate of a device. None ends the list of candidates. */
 export interface IceCandidate {
   readonly candidate?: Candidate;
 }
 
-/** The name and features that each side sends inside the handshake, as JSON. */
+/** The name and features of one side, which it sends inside the handshake as JSON. */
 export interface Introduction {
   readonly name: string;
   readonly features: readonly string[];
@@ -249,7 +261,7 @@ export interface KeysState {
   readonly combinations: readonly Combination[] | null;
 }
 
-/** The device has no valid token. `login_url` is a path on the relay. */
+/** `login_required`: the device has no valid token. Its user has to sign in at `login_url`, a path on the relay. */
 export interface LoginRequired {
   readonly message: string;
   readonly loginUrl: string;
@@ -266,11 +278,11 @@ export interface Offer {
 }
 
 /**
- * `process:screen` and `terminal:output`: part of a replay, or new output.
+ * `process:screen`: part of a replay. `terminal:output`: new output.
  *
- * Phones with `ack` or `resume` also get byte positions in the terminal's stream: `offset` of the first byte, and
- * `end` after the last one. Of a screen, only the last part has `end`, and no part has `offset`. `skipped` is the
- * number of bytes left out.
+ * Phones with `ack` or `resume` also receive positions in the terminal's stream, in bytes: `offset` is that of the
+ * first byte, and `end` that after the last byte. In a replay, only the last part has `end`, and no part has `offset`.
+ * `skipped` is the number of bytes that were left out.
  */
 export interface Output {
   readonly uuid: string;
@@ -280,7 +292,7 @@ export interface Output {
   readonly skipped?: number;
 }
 
-/** The announcement that two devices are paired. */
+/** `paired`: the relay announces that the device is paired with the peer. */
 export interface Paired {
   readonly peerId: string;
   readonly message?: string;
@@ -300,13 +312,17 @@ export interface ProcessData {
   readonly data: string;
 }
 
-/** `process:error`: a request of the phone failed. `uuid` is the terminal, or empty if the error names none. */
+/** `process:error`: a request of the phone failed. `uuid` is the terminal's id, or empty without a terminal. */
 export interface ProcessError {
   readonly uuid: string;
   readonly error: string;
 }
 
-/** `process:exited`: a shell ended. Phones with `exits` also get how (`exited`) and whether its screen is `kept`. */
+/**
+ * `process:exited`: a shell ended.
+ *
+ * Phones with `exits` also receive how it ended (`exited`), and whether the terminal's screen is `kept`.
+ */
 export interface ProcessExited {
   readonly uuid: string;
   readonly exited?: Exit;
@@ -314,10 +330,10 @@ export interface ProcessExited {
 }
 
 /**
- * One terminal of `processes:sync`. `created_at` is in ms since the epoch.
+ * One terminal in `processes:sync`. `created_at` is in milliseconds since the epoch.
  *
- * Phones with `resume` also get the id of its output stream, and the stream's length in bytes. Phones with `exits`
- * get how its shell ended, if it has.
+ * Phones with `resume` also receive the id of its output stream (`stream`) and the stream's length in bytes (`end`).
+ * Phones with `exits` receive how its shell ended (`exited`), if it has ended.
  */
 export interface ProcessInfo {
   readonly uuid: string;
@@ -328,30 +344,38 @@ export interface ProcessInfo {
   readonly exited?: Exit;
 }
 
-/** `process:rename`, and the agent's `process:created` and `process:renamed`: a tab, and its name from now on. */
+/**
+ * `process:rename`: name a tab.
+ *
+ * From the agent, `process:created` and `process:renamed`: a tab and its present name.
+ */
 export interface ProcessNamed {
   readonly uuid: string;
   readonly name: string;
 }
 
-/** `process:printed`: a terminal that the phone does not show has printed. Sent once until the phone shows it. */
+/**
+ * `process:printed`: a terminal that the phone does not show has printed output.
+ *
+ * The agent sends this once, and again only after the phone has shown the terminal.
+ */
 export interface ProcessPrinted {
   readonly uuid: string;
   readonly end: number;
 }
 
-/** `process:terminate`: close this tab. The agent's `process:terminated`: this tab was closed. */
+/** `process:terminate`: close the tab `uuid`. From the agent, `process:terminated`: this tab was closed. */
 export interface ProcessRef {
   readonly uuid: string;
 }
 
-/** `process:switch`: send the output of these terminals only. */
+/** `process:switch`: show these terminals. The agent then sends the output of these terminals only. */
 export interface ProcessSwitch {
   readonly activeUuids: readonly string[];
 }
 
 /**
- * `processes:sync`: all terminals of the agent.
+ * `processes:sync`: all terminals of the agent, and the ids of those that are shown.
  *
  * `resume`: the agent waits for a `terminal:resume`. `window`: how many bytes of a terminal's output the agent sends
  * before it waits for a `terminal:ack`.
@@ -369,7 +393,7 @@ export interface Prompt {
   readonly uuid?: string;
 }
 
-/** The first message of a device: its identity. */
+/** `register`: the first message of a device. It identifies the device. */
 export interface Register {
   readonly type: "mac" | "mobile";
   readonly deviceId: string;
@@ -380,24 +404,28 @@ export interface Register {
   readonly features?: readonly string[];
 }
 
-/** A phone's request to be paired with an agent. */
+/** `request_connection`: a phone's request to be paired with an agent. */
 export interface RequestConnection {
   readonly targetDeviceId: string;
 }
 
-/** The output of one terminal that a phone has: `stream` up to `end`, or nothing if these are missing. */
+/**
+ * The output of one terminal that a phone already has: that of `stream` up to the position `end`.
+ *
+ * The phone has none if these fields are missing.
+ */
 export interface ResumePoint {
   readonly uuid: string;
   readonly stream?: string;
   readonly end?: number;
 }
 
-/** `system:message`: a text for the user. */
+/** `system:message`: a notice of the agent, such as `terminal_ready`. */
 export interface SystemMessage {
   readonly type: string;
 }
 
-/** `terminal:ack`, for phones with `ack`: a terminal's output is rendered up to the position `end`. */
+/** `terminal:ack`, from phones with `ack`: a terminal's output is rendered up to the position `end`. */
 export interface TerminalAck {
   readonly uuid: string;
   readonly end: number;
@@ -409,26 +437,26 @@ export interface TerminalActions {
   readonly actions: readonly TypedAction[];
 }
 
-/** `terminal:resize` and `terminal:dimensions`. Without `uuid` they apply to all terminals. */
+/** `terminal:resize` and `terminal:dimensions`: the size of a terminal, or of all terminals if `uuid` is missing. */
 export interface TerminalResize {
   readonly cols: number;
   readonly rows: number;
   readonly uuid?: string;
 }
 
-/** `terminal:resume`, for phones with `resume`: continue these terminals from these positions. */
+/** `terminal:resume`, from phones with `resume`: continue the output of these terminals from these positions. */
 export interface TerminalResume {
   readonly terminals: readonly ResumePoint[];
 }
 
-/** One entry of `terminal:actions`: `command` is typed with Enter, `text` without. */
+/** One entry of `terminal:actions`. A `command` is typed and followed by Enter; a `text` is only typed. */
 export interface TypedAction {
   readonly type: "command" | "text";
   readonly value: string;
   readonly label?: string;
 }
 
-/** The account of a device. */
+/** The account to which a device belongs. */
 export interface User {
   readonly id: string;
   readonly email: string;
