@@ -1,4 +1,4 @@
-"""The report of a run as frozen values. All formats are written from it, and report.json is read into it."""
+"""The report of a run as immutable values. All formats are written from it, and report.json is read back into it."""
 
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal

@@ -32,7 +32,10 @@ A larger step is not a leak, but a cache, a late import or a resized dictionary.
 """
 
 LEAP: Final = 4.0
-"""Least size of a leap, as a multiple of the median step. A leap is a step that is no part of a steady rise."""
+"""Least size of a leap, as a multiple of the median step.
+
+A leap is a single large step that does not belong to a steady rise.
+"""
 
 LEAP_PART: Final = 0.25
 """Least size of a leap, as a share of the total rise. A step is a leap only if it is larger than both limits."""
@@ -234,8 +237,9 @@ def _is_suspicious(levels: Sequence[Level], threshold: float, cycles: int) -> bo
 
 
 def _is_spread(steps: Sequence[float], total: float, threshold: float) -> bool:
-    """Return whether the rise is more than a single step: the largest step is small, or the others alone reach the
-    threshold.
+    """Return whether the rise does not come from a single step.
+
+    Either the largest step is small, or the other steps alone reach the threshold.
     """
     return _at_least(ONE_STEP * total, max(steps)) or _at_least(sum(_without_leaps(steps)), threshold)
 

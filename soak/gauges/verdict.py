@@ -69,8 +69,9 @@ def bounds(so_far: Iterable[BoundResult], entries: Iterable[Mapping[str, Any]]) 
 
 
 def bounds_together(processes: Iterable[Iterable[BoundResult]]) -> list[BoundResult]:
-    """Return the bounds of a run, merged from the bounds of its processes: the highest peak, and the sum of the
-    evictions.
+    """Return the results of all limits in a run, merged from those of its processes.
+
+    A merged result has the highest peak and the sum of the evictions.
     """
     known: dict[str, BoundResult] = {}  # bounded by the limits
     for results in processes:
@@ -307,7 +308,7 @@ def conclude(
 
 
 def _is_conclusive(results: Iterable[GaugeResult], scenarios: Sequence[ScenarioResult], planned: Iterable[str]) -> bool:
-    """Return whether all scenarios have enough blocks, required gauges are judged and no suspicion is open."""
+    """Return whether all scenarios have enough blocks, required gauges are judged, and no gauge is still suspected."""
     enough = {scenario.name for scenario in scenarios if scenario.judged_blocks >= ENOUGH_BLOCKS}
     everything = {*planned, *(scenario.name for scenario in scenarios)}
     results = list(results)

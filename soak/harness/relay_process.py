@@ -64,7 +64,10 @@ class SeparateRelay:
         return await send_request(self.socket, question, arguments)
 
     async def restart(self, *, politely: bool) -> None:
-        """Stop the relay with SIGTERM (`politely`) or SIGKILL, and start it again on the same port."""
+        """Stop the relay with SIGTERM (`politely`) or SIGKILL, and start it again on the same port.
+
+        Raises RelayFailed if it does not start.
+        """
         await self._stop(politely=politely)
         await self._start(urlsplit(self.url).port or 0)
 

@@ -24,8 +24,9 @@ SHORT_TEMPORARY = "/tmp"  # noqa: S108 - a private folder is created in it
 
 
 def run_in_temp_folder(job: Callable[[Path], Coroutine[Any, Any, T]]) -> T:
-    """Create a temporary directory, run a job with it, and return the job's result. The directory is removed at the
-    end.
+    """Create a temporary directory, run `job` with its path, and return the job's result.
+
+    The directory is removed at the end.
     """
     usual = tempfile.gettempdir()
     place = usual if len(os.fsencode(usual)) <= LONGEST_TEMPORARY else SHORT_TEMPORARY

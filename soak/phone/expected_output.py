@@ -56,7 +56,7 @@ class ExpectedStream:
         return bytes(self._kept[position - self._base : position - self._base + length])
 
     def saw(self, position: int) -> None:
-        """Record that a phone has seen all output before a position."""
+        """Record that a phone has seen all output before a position. Drop stored output that is no longer needed."""
         self.seen = max(self.seen, position)
         superfluous = self.seen - self.capacity - SLACK - self._base
         if superfluous > _TRIM:
@@ -115,7 +115,10 @@ class StreamView:
         self._moved([place + len(data) for place in going])
 
     def screen(self, data: bytes) -> None:
-        """Process the first part of a screen. Raises IntegrityError if this is not a current screen of the terminal."""
+        """Process the text of `process:screen`, which is the first part of a screen.
+
+        Raises IntegrityError if it can't be the current screen of the terminal.
+        """
         if not data.startswith(RESET):
             raise IntegrityError(f"expected a screen that begins with a reset; found {_short(data)}", len(data))
         data = data.removeprefix(RESET)

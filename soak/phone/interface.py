@@ -18,7 +18,10 @@ TYPED = 8_000
 
 
 class PhoneInterface(PhoneState, ABC):
-    """A phone. As a context manager, it disconnects on exit and closes everything that it owns."""
+    """The base class of every kind of phone.
+
+    As a context manager, a phone disconnects on exit and closes everything that it owns.
+    """
 
     async def __aenter__(self) -> Self:
         return self

@@ -17,11 +17,11 @@ Reply = tuple[str, dict[str, Any]]
 
 @dataclass
 class StreamOffset:
-    """A phone's offset in one terminal: it has the output of the stream with the id `stream` up to `end`.
+    """A phone's offset in one terminal: the phone has the output of the stream with the id `stream` up to `end`.
 
     If `stream` or `end` is None, the phone has nothing that the agent could continue. `acknowledged` is the last offset
     that the phone acknowledged. `in_screen`: a part of a screen has arrived. `asked`: the phone has asked for missing
-    output. `skipped` counts the bytes that the phone has missed for good.
+    output. `skipped` counts the bytes that the phone has missed and can't get any longer.
     """
 
     stream: str | None = None

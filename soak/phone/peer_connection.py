@@ -60,7 +60,7 @@ class PhonePeerConnection:
         return SdpAnswer({"type": local.type, "sdp": local.sdp}, tuple(_candidates(local.sdp)))
 
     async def add_candidate(self, candidate: dict[str, Any] | None) -> None:
-        """Add an ICE candidate of the agent. None ends the list of its candidates."""
+        """Add an ICE candidate of the agent. None means that the agent has no further candidates."""
         if not candidate or not candidate.get("candidate"):
             await self._connection.addIceCandidate(None)
             return
@@ -136,7 +136,7 @@ async def close_connection(connection: RTCPeerConnection) -> None:
 
 
 def _candidates(sdp: str) -> list[dict[str, Any]]:
-    """Return the candidates in a session description. It has a single section, as usual for data channels."""
+    """Return the candidates in a session description, which has a single section, as usual for data channels."""
     lines = sdp.splitlines()
     mid = next((line.removeprefix("a=mid:") for line in lines if line.startswith("a=mid:")), "0")
     return [

@@ -94,7 +94,7 @@ class LogHandler(LeakPlant, on=LifecycleEvent.CONNECT):
 
 
 class LoggerPerSession(LeakPlant, on=LifecycleEvent.TERMINAL):
-    """For each terminal, logging keeps a logger of about 500 bytes, whose name is the id of the terminal."""
+    """For each terminal, logging keeps a logger of about 500 bytes, which has the id of the terminal in its name."""
 
     def on_event(self, event: PlantEvent) -> None:
         """Log with a new logger, which has the terminal's id in its name."""

@@ -21,7 +21,7 @@ PATIENCE = 20.0
 class RawRelayClient:
     """One connection to the relay, from the local `address`, with a receive buffer of `receive_bytes`.
 
-    If these are None, the system chooses.
+    The system chooses an address or a size that is None.
     """
 
     def __init__(self, url: str, address: str | None = None, receive_bytes: int | None = None) -> None:

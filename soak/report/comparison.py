@@ -20,10 +20,10 @@ The rates of two runs without a difference are closer than this.
 """
 
 FACTS: Final = ("platform", "python", "c_library", "cpus", "network")
-"""Compared facts of the environment."""
+"""Facts of the environment that are compared."""
 
 PLAN: Final = ("scenarios", "time_scale", "phones", "plant", "memray")
-"""Compared options of the plan."""
+"""Options of the plan that are compared."""
 
 
 class ComparisonOutcome(StrEnum):
@@ -96,8 +96,10 @@ class FindingChange(msgspec.Struct, frozen=True):
 
 
 class GaugeChange(msgspec.Struct, frozen=True):
-    """A gauge of both reports: its states, its rates for each cycle, and the smallest leaks that would have been found.
-    A number is null if the gauge was not judged.
+    """A gauge that both reports have.
+
+    `before` and `after` are its rates for each cycle. `before_smallest` and `after_smallest` are the smallest leaks
+    that would have been found, also for each cycle. A number is null if the gauge was not judged.
     """
 
     name: str

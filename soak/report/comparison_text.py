@@ -79,7 +79,10 @@ def _limits(found: ReportComparison) -> Iterator[str]:
 
 
 def _gauges(gauges: Sequence[GaugeChange]) -> Iterator[str]:
-    """Yield a line for each gauge that is no member of a family, and for each gauge whose state has changed."""
+    """Yield a line for each gauge that is not a member of a family, and for each gauge whose state has changed.
+
+    The name of a member contains a colon.
+    """
     shown = [one for one in gauges if ":" not in one.name or one.before_state is not one.after_state]
     yield from _cut([_gauge(one) for one in shown], MOST_GAUGES)
 

@@ -28,8 +28,9 @@ def byte_count(value: float) -> str:
 
 
 def number(value: float) -> str:
-    """Format a number: with three significant digits below a thousand, otherwise as a whole number with commas.
-    Examples: `0.021`, `48`, `12,345`.
+    """Return a number as text: `0.021`, `48`, `12,345`.
+
+    Below a thousand it has at most three significant digits. A larger number is rounded to a whole number, with commas.
     """
     if not math.isfinite(value):
         return UNKNOWN

@@ -15,7 +15,10 @@ class Span:
     high: float
 
     def place(self, value: float, size: int) -> int:
-        """Return the position of a value between 0 (`low`) and `size` (`high`). Values outside are clamped."""
+        """Return the position of a value on an axis of `size` units: 0 for `low`, `size` for `high`.
+
+        Values outside the range are clamped.
+        """
         if self.high <= self.low:
             return size // 2
         share = (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2)  # halves: the difference may overflow

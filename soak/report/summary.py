@@ -82,8 +82,9 @@ def _unknown(report: Report) -> Iterator[Piece]:
 
 
 def _least(gauges: Sequence[GaugeResult]) -> str:
-    """Return a text with the smallest leak for each gauge: the largest of all scenarios. Members of families are left
-    out.
+    """Return a text with the smallest leak that would have been found, for each gauge that is not a member of a family.
+
+    If a gauge has different values in several scenarios, the largest is shown.
     """
     worst: dict[str, tuple[float, str]] = {}
     for gauge in gauges:

@@ -31,7 +31,7 @@ from soak.view.lines import ProgressView
 
 CHECKPOINT_SECONDS = 5.0
 LAST_TRIES = 10
-"""Number of attempts to write the last report, `TRY_SECONDS` apart."""
+"""Most further attempts to write the last report, `TRY_SECONDS` apart."""
 TRY_SECONDS = 1.0
 LARGEST_FACTOR = 8
 BLOCKS_A_FACTOR = 64
@@ -42,7 +42,7 @@ So a long run does not spend most of its time on samples.
 
 
 class RunAborted(Exception):
-    """The run can't continue. The finding that says why is already recorded."""
+    """The run ends early. The finding that is the reason for this is already recorded."""
 
 
 class SoakRunner:

@@ -94,7 +94,7 @@ class ScenarioRecord:
 
 @dataclass(frozen=True, slots=True)
 class ProcessTotals:
-    """The counts of one scenario run: one whose processes were replaced, or a confirmation."""
+    """The totals of one scenario run: of a confirmation, or of one whose processes were replaced."""
 
     counts: CycleCounts
     traffic: TrafficResult

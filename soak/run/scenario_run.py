@@ -38,7 +38,7 @@ Each wait without success makes the next one shorter, down to this time.
 """
 
 BLAME_SECONDS = 1.0
-"""How long after a failure to check whether the agent has ended."""
+"""Seconds after a failure during which the harness checks whether the agent has ended."""
 
 CYCLE_SECONDS = 120.0
 """Timeout of one cycle, so that a run never hangs. It is longer than any timeout within the cycle."""

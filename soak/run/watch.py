@@ -120,7 +120,7 @@ class Watch:
                 return self._report(interrupted=True)
 
     async def _take_sample(self) -> Sample | None:
-        """Check the limits. Return a sample if no phone is connected."""
+        """Check the limits. Return a sample if no phone is connected, otherwise None."""
         counted = await send_request(self._socket, "soak.sample", {"disturb": False, "collect": True})
         status = await send_request(self._socket, "status")
         if self._pid not in (None, counted["pid"]):

@@ -18,7 +18,7 @@ Step = str | list[dict[str, Any]]
 LOOK: dict[str, Any] = {"type": "request_screen"}
 TELL: dict[str, Any] = {"type": "message", "text": "done é€😀"}
 WAIT: dict[str, Any] = {"type": "delay", "ms": MAX_AI_DELAY}
-"""A delay that is longer than any cycle, so that the model never ends the conversation."""
+"""An action of the model: a delay longer than any cycle, so that the model never ends the conversation."""
 
 
 def types(text: str) -> dict[str, Any]:
@@ -60,7 +60,10 @@ async def reported(phone: Phone, event: str, uuid: str) -> dict[str, Any]:
 
 
 async def finished(tabs: CheckedTabs, uuid: str) -> None:
-    """Wait until the conversation has ended and its output is printed. Raises PhoneError, IntegrityError."""
+    """Wait until the conversation in the terminal `uuid` has ended and the phone has all output of the terminal.
+
+    Raises PhoneError, IntegrityError.
+    """
     await reported(tabs.context.phones[0], "ai:finished", uuid)
     await tabs.settled(tabs.context.phones[0], uuid)
 

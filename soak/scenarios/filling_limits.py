@@ -17,7 +17,7 @@ from soak.scenarios.terminal_checks import CheckedTabs
 BACKLOG = 12_000_000
 """Bytes to print: more than the kernel's buffers, the relay's backlog and the agent's queue hold together."""
 SILENT_SECONDS = 5.0
-"""How long a phone does not read: half of the time that a relay allows."""
+"""Seconds for which a phone does not read: half of the time that a relay allows."""
 
 
 async def fill_commands(context: ScenarioContext) -> None:

@@ -1,4 +1,7 @@
-"""The scenario `mixed`: cycles of all other scenarios in any order. Half of them are reconnects."""
+"""The scenario `mixed`: cycles of `terminals`, `reconnects` and `conversations` in any order.
+
+Half of them are cycles of `reconnects`.
+"""
 
 from pathlib import Path
 from typing import ClassVar
@@ -13,7 +16,7 @@ from soak.scenarios.terminal_checks import CheckedTabs
 
 
 class Mixed(Scenario):
-    """All kinds of cycles on the agent's own relay. Each cycle has a phone that connects and leaves."""
+    """Cycles of several scenarios, on the agent's own relay. In each cycle, a phone connects and leaves."""
 
     name = "mixed"
     summary = "all kinds of cycles in any order, on the agent's own relay, half of them reconnects"
@@ -54,7 +57,7 @@ class Mixed(Scenario):
         await reconnects.depart(self.tabs, phone)
 
     async def action(self, context: ScenarioContext, kind: str) -> None:
-        """Run one cycle of another scenario. It begins and ends without a phone."""
+        """Run one cycle of another scenario. The cycle begins and ends without a phone."""
         if kind in reconnects.ACTIONS:
             await reconnects.ACTIONS[kind](self.tabs, self.uuid)
             return

@@ -58,7 +58,7 @@ class Reconnects(Scenario):
         await depart(self.tabs, phone)
 
     async def action(self, context: ScenarioContext, kind: str) -> None:
-        """Run one cycle. It begins and ends without a phone."""
+        """Run one cycle of the kind `kind`. The cycle begins and ends without a phone."""
         if kind == "relay restart":
             await self._lasting_connection()
         await ACTIONS[kind](self.tabs, self.uuid)

@@ -123,7 +123,7 @@ class CheckedTabs:
         return view is not None and view.complete
 
     def position(self, phone: Phone, uuid: str) -> int:
-        """Return the number of bytes that this phone has seen, since the start of the terminal."""
+        """Return how many bytes of a terminal's output this phone has seen, counted from the terminal's start."""
         view = self._tabs[uuid].views.get(phone.device_id)
         return view.position if view is not None else 0
 
@@ -183,7 +183,7 @@ class CheckedTabs:
         return shell.flood(first, tab.line - 1)
 
     async def leave(self, phone: Phone, uuid: str) -> None:
-        """Let the program exit, and wait for all of its output. Raises PhoneError, IntegrityError."""
+        """Let the program of a terminal exit, and wait for all of its output. Raises PhoneError, IntegrityError."""
         await self.type(phone, uuid, shell.leave())
         await phone.expect("process:exited", lambda payload: payload["uuid"] == uuid, PATIENCE)
         await self.settled(phone, uuid)

@@ -37,7 +37,7 @@ class TerminalChurn(Scenario):
         await visits.arrive(context, await visits.new_phone(self.tabs), channel=True)
 
     async def action(self, context: ScenarioContext, kind: str) -> None:
-        """Run one cycle."""
+        """Run one cycle of the kind `kind` with the connected phone."""
         await ACTIONS[kind](self.tabs, context.phones[0])
 
     async def fill(self, context: ScenarioContext) -> None:
@@ -128,14 +128,15 @@ async def refused(tabs: CheckedTabs, phone: Phone) -> None:
 
 
 async def expect_error(phone: Phone, uuid: str) -> str:
-    """Wait for the refusal of a request about a terminal. Return its text. Raises PhoneError."""
+    """Wait until a request about the terminal `uuid` is refused. Return the text of the error. Raises PhoneError."""
     refusal = await phone.expect("process:error", lambda payload: payload["uuid"] == uuid, PATIENCE)
     return str(refusal["error"])
 
 
 async def fill_terminals(tabs: CheckedTabs, phone: Phone) -> None:
-    """Fill `terminals`, `terminal.ring` and `terminal.input`. Raises PhoneError if the agent accepts more than these
-    limits.
+    """Fill `terminals`, `terminal.ring` and `terminal.input`.
+
+    Raises PhoneError if the agent does not refuse the terminal or the input that exceeds these limits.
     """
     uuids = [await tabs.open(phone, greeted=False) for _ in range(TERMINALS.value)]
     try:
