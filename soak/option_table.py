@@ -23,7 +23,7 @@ MOST_MESSAGE: Final = 2000
 class OptionsError(click.UsageError):
     """Options are invalid, alone or in combination. The exit status is 2.
 
-    The message may be given with names of files that are not safe to print.
+    Characters of the message that are not safe to print, such as some in file names, are replaced.
     """
 
     def __init__(self, message: str, ctx: click.Context | None = None) -> None:

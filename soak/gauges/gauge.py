@@ -79,7 +79,7 @@ GAUGES: Final[Mapping[str, Gauge]] = {
 """The gauges by family.
 
 `types` counts objects by type, `canaries` the objects that must end with a phone or a terminal, `instances` the
-containers of the ledger, and `uncollected` the objects that the garbage collection before a count has found.
+containers of the ledger, and `uncollected` the objects that were collected as garbage before a count.
 """
 
 

@@ -72,7 +72,7 @@ class Interruption:
         """Run `job` and return its result. Once `at` signals have arrived, cancel the job, which may still return a
         result.
 
-        Raises the errors of the job, and CancelledError if the job ends without a result.
+        Raises the errors of the job, and CancelledError if the cancelled job returns no result.
         """
         import asyncio  # noqa: PLC0415 - signals are handled before anything heavy is imported
 

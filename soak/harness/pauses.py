@@ -56,7 +56,7 @@ class PauseDetector:
 
     @contextmanager
     def guard(self, noticed: Callable[[float], None]) -> Iterator[None]:
-        """If the harness was paused in this scope, replace an exception that leaves the scope with Paused.
+        """If the harness was paused in this scope, raise Paused instead of an exception that the scope has raised.
 
         `noticed` is called with the seconds of the pause.
         """

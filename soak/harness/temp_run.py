@@ -1,6 +1,6 @@
 """Runs a job with a temporary directory for its processes, until the job ends or a signal stops it.
 
-Owns the directory. At the end, the directory is removed.
+Owns the directory, which is removed at the end.
 """
 
 import asyncio

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 TAIL = 192 << 10
-"""Number of characters at the end of a long text that are always stored. A screen is shorter.
+"""Number of characters at the end of a long text that are always stored. A screen is shorter than this.
 
-Chunks before them are dropped.
+Earlier chunks of the text are dropped.
 """
 TERMINALS = 64
 """Most terminals whose text a phone stores. The agent does not have more."""

@@ -120,7 +120,7 @@ class LeakPlant(ABC):
 
 
 class DecoyPlant(LeakPlant):
-    """A plant that must not be reported: if it grows at all, it stops after at most about 64 events."""
+    """A plant that must not be reported. Its growth, if any, ends after at most about 64 events."""
 
     decoy = True
 

@@ -42,7 +42,7 @@ async def busy_model(env: ProvocationEnvironment) -> None:
 
 
 async def long_stories(env: ProvocationEnvironment) -> None:
-    """Hold conversations in one more terminal than the agent keeps newest conversations of.
+    """Hold conversations in more terminals than the agent keeps conversations for.
 
     One of the conversations has a thousand short events.
     """

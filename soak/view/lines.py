@@ -130,7 +130,7 @@ def progress_line(progress: Progress) -> str:
 
 
 def speed(progress: Progress) -> str:
-    """Return the number of cycles of any kind per second as text: `3.2 cycles/s`. It is empty if it is 0."""
+    """Return the number of cycles of any kind per second: `3.2 cycles/s`. The text is empty if there are none."""
     return f"{number(progress.rate)} {progress.cycle}s/s" if progress.rate else ""
 
 
