@@ -1,1 +1,1 @@
-"""The memory gate: compares a change with its base revision or stored figures, to test whether memory grows."""
+"""The memory gate (`mobifai profile gate`): compares a changed MobiFai with its base, to test whether memory grows."""

@@ -1,7 +1,7 @@
-"""Accepted growth: entries with a reason and an end date, from `profiles/accepted.toml`.
+"""Reads accepted growth: the entries of `profiles/accepted.toml`, each with a reason and an end date.
 
-Only figures at rest can be accepted. An exceeded limit can't be accepted, nor can growth with each cycle, because such
-growth has no end.
+An entry lets figures at rest grow. It can't accept an exceeded limit, nor growth with each cycle, because such growth
+has no end.
 """
 
 import datetime as dt
@@ -18,7 +18,7 @@ from profiles.gate.figures import FIGURES
 from soak.report.files import reason as why
 
 SHORTEST_REASON: Final = 10
-"""Fewest characters of a reason."""
+"""Fewest characters that the reason of an entry must have."""
 
 
 class AcceptedError(MobiFaiError):
@@ -26,9 +26,10 @@ class AcceptedError(MobiFaiError):
 
 
 class AcceptedGrowth(msgspec.Struct, frozen=True):
-    """An entry: figures that match `figure`, such as `idle.heap` or `used.heap:*`, may exceed the base by `grows_by`.
+    """An entry of accepted growth: figures at rest whose names match `figure` may exceed the base by `grows_by`.
 
-    It is valid until the end of the day `expires`.
+    `figure` is a name such as `idle.heap`, or a pattern such as `used.heap:*`. `grows_by` is in the unit of the figure.
+    The entry is valid until the end of the day `expires` (UTC).
     """
 
     figure: str
@@ -46,7 +47,10 @@ class AcceptedGrowth(msgspec.Struct, frozen=True):
 
 
 def read_accepted(file: Path) -> list[AcceptedGrowth]:
-    """Return the entries of a file of accepted growth. Raises AcceptedError, which names an invalid entry by number."""
+    """Return the entries of a file of accepted growth.
+
+    Raises AcceptedError if the file can't be read, or if an entry is invalid; the message has the number of the entry.
+    """
     try:
         document = tomllib.loads(file.read_bytes().decode())
     except OSError as error:
@@ -86,6 +90,6 @@ def _entry(table: Any, where: str) -> AcceptedGrowth:
 
 
 def most_accepted(entries: Sequence[AcceptedGrowth], name: str, today: dt.date) -> AcceptedGrowth | None:
-    """Return the unexpired entry that allows the figure `name` the most growth, or None."""
+    """Return the entry that accepts the most growth of the figure `name`, or None. Expired entries do not count."""
     about = [one for one in entries if one.covers(name) and not one.is_over(today)]
     return max(about, key=lambda one: one.grows_by, default=None)

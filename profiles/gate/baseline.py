@@ -1,7 +1,7 @@
-"""Stored figures: one entry for each environment, with the workload that they were measured with.
+"""Reads and writes the file of stored figures, `profiles/baseline.json`, with an entry for each environment.
 
-Owns the format of `profiles/baseline.json`. An entry fits only the Python, C library, architecture and workload that it
-was measured with: otherwise figures differ for reasons other than growth.
+An entry can be compared only with figures of the same Python, C library, architecture and workload. With others,
+figures differ for reasons other than growth.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,13 +17,15 @@ UPDATE: Final = "store new ones with --update"
 
 
 class BaselineError(MobiFaiError):
-    """A file of stored figures is missing, can't be read, or has other contents."""
+    """A file of stored figures is missing or can't be read, or its contents are not stored figures."""
 
 
 class Baseline(msgspec.Struct, frozen=True):
-    """The figures at rest of one environment, and the versions of the libraries that they were measured with.
+    """The stored figures at rest of one environment.
 
-    The candidate may run with other libraries. The gate then reports the difference.
+    `workload` identifies the code that drove and counted the agents (see `profiles.gate.workload`). `libraries` has the
+    versions of the libraries with which the figures were measured. The candidate may run with other libraries; the gate
+    then reports the difference.
     """
 
     python: str
@@ -33,25 +35,25 @@ class Baseline(msgspec.Struct, frozen=True):
     figures: dict[str, float]
     libraries: dict[str, str] = {}
     measured: str = ""
-    """The date of the measurement, and the version and commit of mobifai that was measured."""
+    """The date of the measurement, and the version and commit of MobiFai that was measured, as text."""
     commit: str = ""
     dirty: bool | None = None
-    """True if the checkout had edits; null if not known."""
+    """Whether the checkout that was measured had edits; null if unknown."""
 
     @property
     def place(self) -> tuple[str, str, str]:
-        """The environment: Python, C library, architecture."""
+        """The environment of the figures, as (Python, C library, architecture)."""
         return self.python, self.c_library, self.architecture
 
 
 class Baselines(msgspec.Struct, frozen=True):
-    """The contents of a file of stored figures: one entry for each environment."""
+    """The contents of a file of stored figures: an entry for each environment."""
 
     baselines: list[Baseline]
 
 
 def read_baselines(file: Path) -> list[Baseline]:
-    """Return the entries of a file of stored figures. Raises BaselineError."""
+    """Return the entries of a file of stored figures. Raises BaselineError if it is missing, unreadable or invalid."""
     try:
         return msgspec.json.decode(file.read_bytes(), type=Baselines).baselines
     except FileNotFoundError:
@@ -63,9 +65,9 @@ def read_baselines(file: Path) -> list[Baseline]:
 
 
 def write_baseline(file: Path, known: Sequence[Baseline], new: Baseline) -> None:
-    """Store `new` in place of the entry for its environment, and drop entries for other workloads.
+    """Write the entries `known` to a file, with the entry `new` in place of the one for the same environment.
 
-    Raises ReportError.
+    Entries for other workloads are dropped. Raises ReportError if the file can't be written.
     """
     kept = [one for one in known if one.place != new.place and one.workload == new.workload]
     baselines = Baselines(sorted([*kept, new], key=lambda one: one.place))
@@ -73,12 +75,12 @@ def write_baseline(file: Path, known: Sequence[Baseline], new: Baseline) -> None
 
 
 def fitting(known: Sequence[Baseline], wanted: Baseline) -> Baseline | None:
-    """Return the entry of `known` that has the environment and workload of `wanted`, or None."""
+    """Return the entry in `known` with the same environment and workload as `wanted`, or None."""
     return next((one for one in known if one.place == wanted.place and one.workload == wanted.workload), None)
 
 
 def misfit(known: Sequence[Baseline], wanted: Baseline) -> str:
-    """Return a sentence that says why no entry of `known` has the environment and workload of `wanted`."""
+    """Return the reason why no entry in `known` has the same environment and workload as `wanted`."""
     if any(one.place == wanted.place for one in known):
         return f"the gate's workload has changed since the figures were stored; {UPDATE}"
     there = "; ".join(sorted(", ".join(one.place) for one in known))
@@ -87,9 +89,10 @@ def misfit(known: Sequence[Baseline], wanted: Baseline) -> str:
 
 
 def here(environment: Mapping[str, Any], workload: str, figures: Mapping[str, float], measured: str) -> Baseline:
-    """Return an entry with these figures, to be stored or to be searched for among the stored entries.
+    """Return an entry of stored figures for the environment of this process.
 
-    `environment` is what `soak.harness.environment.environment` returned.
+    It is either stored, or compared with stored entries to find the one that fits. `environment` is the result of
+    `soak.harness.environment.environment`. `measured` is a text with the date, version and commit.
     """
     implementation, _, version = str(environment["python"]).partition(" ")
     return Baseline(

@@ -1,7 +1,8 @@
-"""Runs the commands (pip, venv) that build a side, which is the candidate or its base.
+"""Runs the commands (pip, venv) that build the candidate or the base.
 
-A signal interrupts them, and they get a fixed set of environment variables. Owns the process group of one command, and
-kills it at the end. An error quotes the line of output that explains the failure.
+A signal interrupts a command. Commands get only some of this process's environment variables (`KEPT`). Owns the process
+group of the running command, and kills the group at the end. An error quotes the line of output that explains the
+failure.
 """
 
 import compileall
@@ -23,7 +24,7 @@ from soak.harness.interruption import Interruption
 BUILD_SECONDS: Final = 900.0
 LOOK_SECONDS: Final = 0.1
 MOST_CAUSE: Final = 500
-"""Most characters of the line that explains a failure."""
+"""Most characters that an error quotes from the line that explains the failure."""
 
 KEPT: Final = (
     *("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"),
@@ -32,17 +33,17 @@ KEPT: Final = (
     *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX", "PIP_TRUSTED_HOST", "PIP_PROXY"),
     *("PIP_CERT", "PIP_CLIENT_CERT", "PIP_CACHE_DIR", "PIP_CONFIG_FILE", "PIP_RETRIES", "PIP_DEFAULT_TIMEOUT"),
 )
-"""Environment variables that build commands get from this process: paths, locale, and how to reach package indexes."""
+"""Environment variables that build commands get from this process: paths, locale, and access to package indexes."""
 
 _CAUSE = re.compile(
     r"^[\s╰─>│]*((?:[\w.]+\.)?\w*(?:Error|Exception|Exit|Interrupt)\b.*|(?:ERROR|error|fatal): .*)$", re.MULTILINE
 )
 _EMPTY = re.compile(r"(?i)error: (failed (building|to build)|[a-z]+(-[a-z]+)+$|subprocess-exited)")
-"""Error lines that explain nothing, such as pip's hyphenated names. Another line with the explanation follows."""
+"""Matches error lines that explain nothing, such as `error: subprocess-exited-with-error`."""
 
 
 class BuildFailed(ProfileError):
-    """A build command failed or took too long. The message has the cause."""
+    """A build command failed or took too long. The message states the cause."""
 
 
 class BuildInterrupted(ProfileError):
@@ -50,7 +51,7 @@ class BuildInterrupted(ProfileError):
 
 
 class Builder:
-    """Runs build commands in a folder. A signal (`stop`) ends a running command."""
+    """Runs build commands in a folder. `stop` reports signals, which end a running command."""
 
     def __init__(self, folder: Path, stop: Interruption | None = None) -> None:
         self._folder = folder
@@ -64,9 +65,10 @@ class Builder:
             )
 
     def run(self, words: Sequence[str], what: str, more: Mapping[str, str] = MappingProxyType({})) -> None:
-        """Run a build command, with the variables `more` added to its environment. Errors name `what` it builds.
+        """Run the build command `words`, and wait for its end.
 
-        Raises BuildFailed, BuildInterrupted.
+        `what` is the name, in error messages, of the thing that it builds. `more` is added to its environment
+        variables. Raises BuildFailed if the command fails or takes too long, and BuildInterrupted after a signal.
         """
         self.check()
         temporary, log = self._folder / "tmp", self._folder / "build.log"
@@ -104,13 +106,16 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 def build_variables(temporary: Path, usual: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the environment variables of a build: those of `usual` in `KEPT`, and `temporary` as its TMPDIR."""
+    """Return the environment variables for build commands: those in `usual` that `KEPT` names, and some fixed ones.
+
+    `temporary` becomes their TMPDIR.
+    """
     kept = {name: usual[name] for name in KEPT if name in usual}
     return {**kept, "TMPDIR": str(temporary), "PYTHONSAFEPATH": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
 def cause(said: str) -> str:
-    """Return the line of a failed command's output that explains the failure.
+    """Return the line that explains a failure, given the output (`said`) of the failed command.
 
     That is the last line that names an error, or else the last line.
     """
@@ -121,13 +126,16 @@ def cause(said: str) -> str:
 
 
 def one_line_error(text: str) -> str:
-    """Return an error text as one line: its first line, and the line with the cause from the output below that."""
+    """Return an error text as one line: its first line, and from the output below it the line with the cause."""
     first, _, rest = text.partition("\n")
     return f"{first.removesuffix(':')}: {cause(rest)}" if rest.strip() else text.strip()
 
 
 def compile_side(place: Path, package: str) -> None:
-    """Compile all modules of the side in the directory `place`. Raises ProfileError for a syntax error in `package`."""
+    """Compile all modules below the directory `place` to bytecode.
+
+    Raises ProfileError if a module of the package `package` can't be compiled. Errors in other packages are ignored.
+    """
     if compileall.compile_dir(place, quiet=2):
         return
     for file in sorted((place / package).rglob("*.py")):

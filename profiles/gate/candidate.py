@@ -1,6 +1,7 @@
 """Determines the candidate: the files of the current checkout, or the installed package.
 
-If the two differ, --candidate must name one: a verdict on the installed package says nothing about uninstalled edits.
+If the two differ, --candidate must say which one to test, because a verdict on the installed package says nothing about
+edits that are not installed.
 """
 
 from enum import StrEnum
@@ -21,7 +22,7 @@ from soak.report.figures import count
 
 PACKAGE: Final = Path(str(mobifai.__file__)).resolve().parent
 SHOWN: Final = 3
-"""Maximum number of files that a message names."""
+"""Maximum number of differing files that an error message names."""
 
 HOW: Final = {
     Installed.EDITABLE: "from a source tree without git",
@@ -40,13 +41,14 @@ class CandidateChoice(StrEnum):
 
 
 class CandidateError(ProfileError):
-    """There is no candidate, or --candidate must name one of two that differ."""
+    """There is no candidate to test, or checkout and installed package differ and --candidate was not given."""
 
 
 def choose(directory: Path, choice: CandidateChoice | None, package: Path = PACKAGE) -> SideResult:
-    """Return a description of the candidate: the checkout around `directory`, or the installation in `package`.
+    """Return the description of the candidate: the checkout around `directory`, or the installed package `package`.
 
-    `choice` is the value of --candidate, or None. Raises CandidateError, GitError.
+    `choice` is the value of --candidate, or None if it was not given. Raises CandidateError if the choice is impossible
+    or missing, and GitError if git fails.
     """
     here = _checkout(directory)
     if choice is CandidateChoice.CHECKOUT:
@@ -60,7 +62,7 @@ def choose(directory: Path, choice: CandidateChoice | None, package: Path = PACK
 
 
 def _checkout(directory: Path) -> Checkout | None:
-    """Return the project's checkout around a directory, or None."""
+    """Return the checkout of MobiFai that contains a directory, or None if there is none."""
     try:
         found = checkout_around(directory)
     except GitError:
@@ -84,7 +86,7 @@ def _unclear(here: Checkout, different: list[str]) -> str:
 
 
 def checkout_text(checkout: Checkout) -> str:
-    """Return a checkout's commit and the number of its edited files, as `0123456789ab, 1 file edited`."""
+    """Return the commit of a checkout and the number of its edited files as text: `0123456789ab, 1 file edited`."""
     return edits_in_words(checkout.commit, [one.kind for one in checkout.edits])
 
 
@@ -96,7 +98,7 @@ def _of_checkout(checkout: Checkout) -> SideResult:
 
 
 def _installed(package: Path, same: Checkout | None) -> SideResult:
-    """Describe the installed package. `same` is a checkout with the same files, if there is one."""
+    """Return the description of the installed package. `same` is a checkout with the same files, or None."""
     found = product(package)
     if found.installed is Installed.CHECKOUT:
         return _of_checkout(checkout_around(package))

@@ -1,4 +1,4 @@
-"""The current state of a checkout: commit, edits and files. Reads git and the working tree, and changes neither."""
+"""Reads the state of a checkout (a git working tree): its commit, edits and files. Changes nothing in it."""
 
 import os
 import shutil
@@ -11,15 +11,15 @@ from profiles.results import ProfileError
 
 PACKAGE: Final = "mobifai"
 COMPARED: Final = (PACKAGE, "pyproject.toml")
-"""Paths that determine the package's behaviour: its files and its dependencies."""
+"""Paths in a checkout that determine how the package behaves. Edits elsewhere have no effect on the gate."""
 GENERATED: Final = ("__pycache__", "relay/static/page")
-"""Paths that an installation generates; they are not compared."""
+"""Directories with files that an installation generates. They are not compared."""
 KINDS: Final = {"M": "edited", "T": "edited", "A": "added", "R": "renamed", "C": "copied", "D": "deleted",
                 "U": "unmerged", "?": "untracked"}  # fmt: skip
 
 
 OF_HOOKS: Final = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_NAMESPACE")
-"""Environment variables by which a git hook selects a repository."""
+"""Environment variables that git sets for a hook, and that select a repository. They are not passed on to git."""
 
 
 class GitError(ProfileError):
@@ -28,7 +28,11 @@ class GitError(ProfileError):
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A file that differs from the commit. `kind` is one of `KINDS`; `path` starts at the top of the checkout."""
+    """A file that differs from the checkout's commit.
+
+    `kind` says how, such as `edited` or `untracked` (a value of `KINDS`). `path` is relative to the top of the
+    checkout.
+    """
 
     kind: str
     path: str
@@ -36,7 +40,11 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """A working tree. `edits` are the edits below the paths `COMPARED`; `others` counts the edited files elsewhere."""
+    """The state of a git working tree.
+
+    `top` is its directory, and `commit` the full hash of HEAD. `edits` are the edits of the package `mobifai` and of
+    pyproject.toml. `others` counts the other edited files.
+    """
 
     top: Path
     commit: str
@@ -50,7 +58,7 @@ class Checkout:
 
 
 def checkout_around(directory: Path) -> Checkout:
-    """Return the current state of the checkout that contains a directory. Raises GitError."""
+    """Return the state of the checkout that contains a directory. Raises GitError if none does, or if git fails."""
     top = toplevel(directory)
     edits = _edits(top)
     compared = tuple(one for one in edits if one.path.partition("/")[0] in COMPARED)
@@ -58,7 +66,10 @@ def checkout_around(directory: Path) -> Checkout:
 
 
 def commit_of(checkout: Path, revision: str) -> str:
-    """Return the hash of the commit that `revision` names, such as a branch or a tag. Raises GitError."""
+    """Return the full hash of the commit that `revision` names, such as a branch or a tag.
+
+    Raises GitError if there is no such commit.
+    """
     if not revision or revision.startswith("-"):
         raise GitError(f"expected the name of a revision, found {revision!r}")
     try:
@@ -69,7 +80,7 @@ def commit_of(checkout: Path, revision: str) -> str:
 
 
 def toplevel(directory: Path) -> Path:
-    """Return the top directory of the checkout that contains a directory. Raises GitError."""
+    """Return the top directory of the checkout that contains a directory. Raises GitError if none does."""
     try:
         return Path(git(directory, "rev-parse", "--show-toplevel").decode().removesuffix("\n"))
     except GitError as error:
@@ -80,9 +91,10 @@ def toplevel(directory: Path) -> Path:
 
 
 def differing(checkout: Path, package: Path) -> list[str]:
-    """Return the names of the package's files that differ between a checkout, including its edits, and an installation.
+    """Return the names of the package's files that differ between a checkout and an installation.
 
-    `package` is the directory of the package in that installation. Raises GitError.
+    `checkout` is the top of the checkout, whose edits and untracked files count. `package` is the directory of the
+    installed package. Names begin with `mobifai/`. Raises GitError.
     """
     ours = {name: checkout / name for name in checkout_files(checkout)}
     theirs = {f"{PACKAGE}/{name}": package / name for name in package_files(package)}
@@ -91,9 +103,9 @@ def differing(checkout: Path, package: Path) -> list[str]:
 
 
 def snapshot(checkout: Path, folder: Path) -> None:
-    """Copy a checkout to `folder`, with edits and untracked files, but without files that git ignores.
+    """Copy the files of a checkout to `folder`, with edits and untracked files, without files that git ignores.
 
-    Raises GitError.
+    Raises GitError if git can't list the files.
     """
     for name in _names(checkout):
         if (source := checkout / name).is_symlink() or source.is_file():
@@ -102,7 +114,10 @@ def snapshot(checkout: Path, folder: Path) -> None:
 
 
 def checkout_files(checkout: Path) -> list[str]:
-    """Return the names of the package's files in a checkout that an installation would contain."""
+    """Return the names of those files of a checkout that an installation of the package would contain.
+
+    Names begin with `mobifai/`. Raises GitError.
+    """
     return [name for name in _names(checkout, PACKAGE) if (checkout / name).is_file() and not is_generated(name)]
 
 
@@ -112,13 +127,16 @@ def _names(checkout: Path, *parts: str) -> list[str]:
 
 
 def package_files(package: Path) -> list[str]:
-    """Return the names of an installed package's files, except files that the installation generated."""
+    """Return the names of an installed package's files, except those that the installation generated.
+
+    Names are relative to `package`, the directory of the package.
+    """
     names = [file.relative_to(package).as_posix() for file in package.rglob("*") if file.is_file()]
     return [name for name in names if not is_generated(f"{PACKAGE}/{name}")]
 
 
 def is_generated(name: str) -> bool:
-    """Return whether installations generate the file `name`, which is then not compared."""
+    """Return whether an installation generates the file `name`, such as a file below `__pycache__`."""
     return any(f"/{part}/" in f"/{name}" for part in GENERATED)
 
 
@@ -139,14 +157,15 @@ def _edits(top: Path) -> list[Edit]:
 
 
 def _kind(states: str) -> str:
-    """Return the kind of an edit, given the two letters of `git status`: index against commit, file against index."""
+    """Return the kind of an edit, a value of `KINDS`, given the two letters with which `git status` begins its line."""
     return KINDS.get(states.strip()[-1:], "edited")
 
 
 def git(directory: Path, *words: str) -> bytes:
-    """Return the output of a git command in a directory. Raises GitError.
+    """Run a git command with the arguments `words` in a directory, and return its output.
 
-    The command does not get the variables by which a git hook selects a repository.
+    The command does not get the environment variables with which a git hook selects a repository. Raises GitError if
+    there is no git, or if the command fails.
     """
     variables = {name: value for name, value in os.environ.items() if name not in OF_HOOKS}
     variables.update(GIT_OPTIONAL_LOCKS="0", LC_ALL="C")

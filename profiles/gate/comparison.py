@@ -1,7 +1,7 @@
-"""Compares the measurements of both sides and decides whether the change passes. Pure.
+"""Compares the measurements of both sides and decides whether the candidate passes. Pure.
 
-Limits are absolute: an exceeded limit fails the gate, even if the base exceeds it too. Growth fails the gate only if
-the base does not grow, or grows less: soak's rules for a gauge judge the difference between the sides.
+An exceeded limit fails the candidate, even if the base exceeds it too. Growth fails the candidate only if the base does
+not grow, or if the difference between the sides is a leak by soak's rules.
 """
 
 import datetime as dt
@@ -26,9 +26,9 @@ _ORDER: Final = {name: place for place, name in enumerate(FIGURES)}
 
 @dataclass(frozen=True, slots=True)
 class TrialFindings:
-    """The results of running one scenario on both sides.
+    """The findings after one scenario has run on both sides.
 
-    `findings` are those that fail the change, `also_in_base` is growth that the base has too, and `unjudged` has
+    `findings` fail the candidate. `also_in_base` is growth that the base has too, which does not. `unjudged` has
     everything that was not judged.
     """
 
@@ -47,7 +47,11 @@ def rows(
     today: dt.date,
     no_base: str = "the base was not measured",
 ) -> list[FigureRow]:
-    """Return a row for every figure of either side, in table order. `no_base` says why the base lacks a figure."""
+    """Return a row with the verdict for every figure at rest of either side, in the order of `FIGURES`.
+
+    `base` and `now` are the figures of base and candidate. `accepted` has the entries of accepted growth, which expire
+    by the date `today`. `no_base` is the reason to state for a figure that the base lacks.
+    """
     names = sorted({*base, *now}, key=lambda name: (_ORDER[name.partition(":")[0]], name))
     return [_row(name, base.get(name), now.get(name), accepted, today, no_base) for name in names]
 
@@ -76,10 +80,10 @@ def _row(
 def smaller_growth(
     first: tuple[Mapping[str, float], Mapping[str, float]], again: tuple[Mapping[str, float], Mapping[str, float]]
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Return the figures of the base and of the candidate, each from the measurement in which it grows less.
+    """Combine two measurements of both sides: take each figure from the measurement in which it grew less.
 
-    `first` and `again` are the two measurements, each with the figures of the base and of the candidate. Real growth
-    occurs in both.
+    Real growth occurs in both measurements. `first`, `again` and the result are pairs: the figures of the base, and
+    those of the candidate.
     """
     base, now = dict(first[0]), dict(first[1])
     for name in {*again[0]} & {*again[1]} & {*base} & {*now}:
@@ -89,7 +93,7 @@ def smaller_growth(
 
 
 def expired(accepted: Iterable[AcceptedGrowth], today: dt.date, where: str) -> list[FindingResult]:
-    """Return a finding for every expired entry of accepted growth. `where` names the file of the entries."""
+    """Return a finding for every entry of accepted growth that has expired by `today`. `where` names their file."""
     return [
         FindingResult(
             "accepted", one.figure,
@@ -101,7 +105,10 @@ def expired(accepted: Iterable[AcceptedGrowth], today: dt.date, where: str) -> l
 
 
 def unneeded(accepted: Iterable[AcceptedGrowth], rows: Iterable[FigureRow], today: dt.date) -> list[str]:
-    """Return a sentence for every unexpired entry that no figure in `rows` needs in order to pass."""
+    """Return a sentence for every entry of accepted growth that is not needed, because no figure in `rows` uses it.
+
+    Expired entries are left out.
+    """
     used = [row.name for row in rows if row.verdict == "accepted" or row.note]
     idle = [one for one in accepted if not one.is_over(today) and not any(map(one.covers, used))]
     return [f"the entry that accepts growth of {one.figure} until {one.expires} was not needed" for one in idle]
@@ -140,7 +147,7 @@ def _gone(failure: FindingResult) -> Unjudged:
 
 
 def _unjudged(scenario: str, measurement: Measurement) -> list[Unjudged]:
-    """Return the required gauges that were not judged, with the reasons."""
+    """Return an entry, with the reason, for each gauge that a verdict needs and that was not judged."""
     reasons = {name: _why_not(measurement.judged.get(name)) for name in REQUIRED}
     return [Unjudged(f"{name} in {scenario}", why, scenario) for name, why in reasons.items() if why]
 
@@ -152,7 +159,7 @@ def _why_not(judgement: Judgement | None) -> str:
 
 
 def _is_also_in_base(name: str, trial: ScenarioTrial) -> bool:
-    """Return whether the gauge `name` rises in the base too, and at least as fast as in the candidate."""
+    """Return whether the gauge `name` rises in the base too, and no faster in the candidate by soak's rules."""
     if len(trial.first) < 2 or len(trial.again) < 2:
         return False
     (base, now), (base_again, now_again) = trial.first, trial.again
@@ -166,12 +173,15 @@ def _is_also_in_base(name: str, trial: ScenarioTrial) -> bool:
 
 
 def difference(base: Points, now: Points) -> Points:
-    """Return by how much a gauge's value in the candidate exceeds that in the base, after each block."""
+    """Return the difference between the values of a gauge in the candidate (`now`) and in the base after each block.
+
+    Each point is the candidate's number of cycles, and the difference.
+    """
     return [(cycle, value - other) for (_, other), (cycle, value) in zip(base, now, strict=False)]
 
 
 def trial_coverage(trial: ScenarioTrial) -> GateCoverage | None:
-    """Return how much of the candidate was judged in one scenario, or None if the candidate failed in it."""
+    """Return how much was judged of the candidate in one scenario, or None if the candidate failed."""
     one = trial.first[-1]
     if one.failure is not None:
         return None
@@ -193,7 +203,12 @@ def _smallest(judgement: Judgement | None) -> float | None:
 
 
 def conclude(rows: Iterable[FigureRow], findings: Iterable[FindingResult], *, whole: bool) -> GateVerdict:
-    """Return the verdict: `failed` rather than `grown` if both apply, and `passed` only if all was judged (`whole`)."""
+    """Return the verdict of the gate, given the figures at rest (`rows`) and the findings.
+
+    It is `failed` if a finding is a failure, otherwise `grown` if there is a finding or a figure has grown. It is
+    `passed` only if everything was judged: all figures, and all other parts of the run (`whole`). Otherwise it is
+    `inconclusive`.
+    """
     rows, kinds = list(rows), {finding.kind for finding in findings}
     if kinds & FAILED_KINDS:
         return "failed"

@@ -1,4 +1,4 @@
-"""The base of a comparison: a revision, which is built and run, or stored figures."""
+"""The two kinds of base with which the gate compares a candidate: a revision, or stored figures."""
 
 import datetime as dt
 from pathlib import Path
@@ -22,13 +22,19 @@ from soak.run.plan import SoakPlan
 
 
 class RevisionBase:
-    """The base is a revision of the current checkout, to be built and run."""
+    """A base that is a revision of the current checkout. It is built, and runs in turns with the candidate.
+
+    `about` describes the base, and `tried` the candidate.
+    """
 
     update = False
     misfit = ""
 
     def __init__(self, name: str, choice: CandidateChoice | None) -> None:
-        """Find the revision and the candidate. Raises GitError, CandidateError."""
+        """Find the revision `name` and the candidate. `choice` is the value of --candidate, or None.
+
+        Raises GitError, CandidateError.
+        """
         self._checkout = toplevel(Path.cwd())
         self.about = base_of(self._checkout, name)
         self.tried = choose(Path.cwd(), choice)
@@ -43,17 +49,24 @@ class RevisionBase:
         return last_other(self._checkout, self.about.commit)
 
     def sides(self, folder: Path) -> list[GateSide]:
-        """Build and prepare the base and the candidate. Raises ProfileError."""
+        """Prepare the candidate and build the base in `folder`. Return both, the base first. Raises ProfileError."""
         now = lay_out_candidate(self.tried, folder / "b", interruption())
         print_progress(f"building {self.about.name}")
         return [lay_out_base(self._checkout, self.about.name, folder / "a", interruption()), now]
 
 
 class StoredBase:
-    """The base is figures stored in a file. With `update` there is no base, and the candidate's figures are stored."""
+    """A base that is a file of stored figures. With `update`, there is no base: the candidate's figures are stored.
+
+    `about` describes the base, and `tried` the candidate. `stored` has the figures of the base, or is None. `misfit`
+    says why no stored figures fit this environment and workload, and is empty if some do.
+    """
 
     def __init__(self, plan: SoakPlan, file: Path, choice: CandidateChoice | None, *, update: bool) -> None:
-        """Read the file and find the candidate. Raises BaselineError, CandidateError, GitError."""
+        """Read the stored figures from `file`, and find the candidate. `choice` is the value of --candidate, or None.
+
+        Raises BaselineError, CandidateError, GitError, ProfileError.
+        """
         self._file = file
         self.update = update
         self._known = read_baselines(file) if file.exists() or not update else []
@@ -67,7 +80,7 @@ class StoredBase:
         self.about = SideResult("itself") if update else _of_stored(file, found)
 
     def is_same(self) -> bool:
-        """Return whether the stored figures are of the candidate's commit, without edits, and of its libraries."""
+        """Return whether the stored figures were measured with the candidate's commit and libraries, without edits."""
         return same_commit(self.about, self.tried) and self.about.libraries == self._wanted.libraries
 
     def other_base(self) -> str:
@@ -78,17 +91,20 @@ class StoredBase:
             return ""
 
     def sides(self, folder: Path) -> list[GateSide]:
-        """Prepare the candidate, the only side that runs. Raises ProfileError."""
+        """Prepare the candidate, the only side that runs, in `folder`, and return it in a list. Raises ProfileError."""
         return [lay_out_candidate(self.tried, folder / "b", interruption())]
 
     def keep(self, figures: dict[str, float]) -> None:
-        """Store these figures of the candidate in the file. Raises ReportError."""
+        """Store `figures`, those of the candidate, in the file. Raises ReportError if it can't be written."""
         of = {"commit": self.tried.commit, "dirty": self.tried.dirty}
         write_baseline(self._file, self._known, msgspec.structs.replace(self._wanted, figures=figures, **of))
 
 
 def _of_stored(file: Path, found: Baseline | None) -> SideResult:
-    """Return a description of the base with stored figures. If none fit, it has only the name of the file."""
+    """Return the description of a base that is a file of stored figures.
+
+    `found` is the entry that fits. If it is None, the description has only the name of the file.
+    """
     if found is None:
         return SideResult("stored", name=str(file))
     return SideResult(
@@ -98,6 +114,9 @@ def _of_stored(file: Path, found: Baseline | None) -> SideResult:
 
 
 def _measured(tried: SideResult) -> str:
-    """Return the text that is stored with the candidate's figures: today's date, and its version and commit."""
+    """Return the text that is stored with the candidate's figures: today's date, and the version and commit.
+
+    `tried` describes the candidate.
+    """
     of = edits_in_words(tried.commit, tried.kinds) if tried.commit else "commit not known"
     return f"{dt.datetime.now(dt.UTC).date()}, mobifai {__version__}, {of}"

@@ -1,4 +1,4 @@
-"""The figures at rest by name, and how far each may grow without a declared reason. Pure."""
+"""Defines the figures at rest, and how much each of them may grow without a declared reason. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,11 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class RestFigure:
-    """A family of figures at rest. One may exceed the base's by `step` (in `unit`), or by `share` if that is more."""
+    """A family of figures at rest, such as `used.heap`, with the growth that is allowed.
+
+    A figure may exceed the value of the base by `step` (in `unit`), or by the share `share` of that value (0.02 is 2 %)
+    if this is more.
+    """
 
     unit: str
     summary: str
@@ -15,7 +19,7 @@ class RestFigure:
     share: float = 0.0
 
     def allowed(self, base: float) -> float:
-        """Return the largest value that passes, given the value of the base."""
+        """Return the largest value of a figure that passes, given the value `base` of the base."""
         return base + max(self.step, self.share * base)
 
 
@@ -37,7 +41,9 @@ FIGURES: Final[Mapping[str, RestFigure]] = {
     "used.descriptors": RestFigure("descriptors", "descriptors of an agent after all phones have left", 2),
     "used.tasks": RestFigure("tasks", "tasks of an agent after all phones have left", 2),
 }
-"""The families of figures. A member of a family has the scenario after a colon: `used.heap:mixed`."""
+"""The families of figures at rest by name. A figure that is measured after each scenario has the scenario's name after
+a colon: `used.heap:mixed`.
+"""
 
 
 def figure_of(name: str) -> RestFigure:
@@ -46,5 +52,5 @@ def figure_of(name: str) -> RestFigure:
 
 
 def together(values: Mapping[str, float], starts: tuple[str, ...]) -> float:
-    """Return the sum of the values of all gauges whose names begin with one of `starts`, as `descriptors:agent `."""
+    """Return the sum of the values of all gauges whose names begin with one of `starts`, such as `tasks:`."""
     return sum(value for name, value in values.items() if name.startswith(starts))

@@ -1,6 +1,6 @@
-"""One run of the gate: figures at rest, then each scenario on both sides, then the lines of code that grow.
+"""Runs the gate: measures figures at rest, runs each scenario on both sides, and names the lines of code that grow.
 
-Owns the order of the steps. However the run ends, there is a report of what was known by then.
+Owns the order of these steps. However the run ends, there is a report of what was known by then.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from soak.harness.pauses import PauseDetector, pause_line, pause_notes
 from soak.run.failures import failure
 
 SCENARIOS: Final = ("mixed", "terminals", "conversations")
-"""The scenarios of a run by default. Half of `mixed` is reconnects of all kinds."""
+"""The default scenarios of a run. Half of the cycles of `mixed` are reconnects."""
 
 SEED: Final = 20
 TIME_SCALE: Final = 20.0
@@ -38,7 +38,12 @@ AT_REST: Final = "figures at rest"
 
 @dataclass
 class Gate:
-    """One run of the gate. `save` is called with the report so far whenever the report has changed."""
+    """One run of the gate.
+
+    `folder` is the directory for the files of the run. `environment`, `command` and `started_at` are stated in the
+    report. `save` is called with the report so far whenever the report has changed. `today` is the date by which
+    entries of accepted growth expire.
+    """
 
     request: GateRequest
     folder: Path
@@ -56,12 +61,12 @@ class Gate:
     _checked: list[GateCoverage] = field(default_factory=list)
     _unjudged: list[Unjudged] = field(default_factory=list)
     _remaining: list[str] = field(default_factory=list)
-    """Parts of the run that are not judged yet."""
+    """Names of the parts of the run (figures at rest, scenarios) that are not judged yet."""
     _why_remaining: str = "the run had not reached it yet"
     _interrupted: bool = False
 
     def __post_init__(self) -> None:
-        """Create the parts of the run, and start to measure its duration."""
+        """Create the objects that run the scenarios and name lines, and start to measure the duration of the run."""
         request = self.request
         self._pauses = PauseDetector()
         self._naming = LineNaming(
@@ -72,7 +77,7 @@ class Gate:
         )
 
     async def run(self) -> GateReport:
-        """Run all steps and return the report. A failure or a cancellation is stated in the report and not raised."""
+        """Run all steps and return the report. The report states failure or cancellation; nothing is raised."""
         watching = asyncio.ensure_future(self._pauses.watch(self._report_pause))
         try:
             await self._run_steps()
@@ -115,9 +120,10 @@ class Gate:
         self._remaining.remove(AT_REST)
 
     async def _at_rest(self, name: str) -> tuple[FigureValues, FigureValues]:
-        """Measure base and candidate before any use, after all imports and in a waiting agent, in the folder `name`.
+        """Measure the figures at rest before any use, and return those of the base and those of the candidate.
 
-        Return the figures of the base, and those of the candidate.
+        `name` is the name of a new directory for this measurement. The figures of a base that is not run are the stored
+        ones.
         """
         *base, now = await self._pauses.repeat(
             self.folder / name,
@@ -127,7 +133,7 @@ class Gate:
         return (base[0] if base else self._stored(now)), now
 
     def _stored(self, now: FigureValues) -> FigureValues:
-        """Return those stored figures of the base that were also measured for the candidate (`now`)."""
+        """Return the stored figures of the base, without those that the figures of the candidate (`now`) lack."""
         return {name: value for name, value in (self.request.stored or {}).items() if name in now}
 
     def _has_grown(self, base: FigureValues, now: FigureValues) -> bool:
@@ -152,14 +158,17 @@ class Gate:
         self._remaining.remove(scenario)
 
     def _used(self, measurements: Sequence[Measurement]) -> tuple[FigureValues, FigureValues]:
-        """Return the figures at rest of base and candidate after a scenario, given its measurements of both sides."""
+        """Return the figures at rest after a scenario: those of the base and those of the candidate.
+
+        `measurements` are those of the sides that ran the scenario, the candidate's last.
+        """
         now = measurements[-1].figures
         return (measurements[0].figures if len(measurements) > 1 else self._stored(now)), now
 
     # -- the report
 
     def report(self) -> GateReport:
-        """Return the report with everything that was measured and judged so far, and what was not judged."""
+        """Return the report of everything that was measured and judged so far, and of everything that was not."""
         request, figure_rows = self.request, self.rows()
         findings = [*self._findings, *expired(request.accepted, self.today, request.where)]
         notes = [*self._naming.notes, *unneeded(request.accepted, figure_rows, self.today), *pause_notes(self._pauses)]
@@ -186,7 +195,7 @@ class Gate:
         return msgspec.structs.replace(report, next_steps=next_steps(report, request.plan))
 
     def _all_unjudged(self) -> list[Unjudged]:
-        """Return what was not judged, including the parts of the run that are still to come."""
+        """Return everything that was not judged, including the parts of the run that have not been reached."""
         remaining = [
             Unjudged(name, self._why_remaining)
             if name == AT_REST
@@ -196,7 +205,7 @@ class Gate:
         return [*self._unjudged, *self._naming.unjudged, *remaining]
 
     def rows(self) -> list[FigureRow]:
-        """Return a row with its verdict for each figure at rest that was measured so far."""
+        """Return a row for each figure at rest that was measured so far, with both values and the verdict."""
         base, stored = self._base_figures, self.request.stored
         if len(self.request.sides) == 1:
             base = self.figures if stored is None else {**stored, **base}
@@ -210,5 +219,5 @@ class Gate:
 
     @property
     def is_clean(self) -> bool:
-        """Whether the figures may be stored: everything was judged, nothing grows and nothing failed."""
+        """Whether the candidate's figures may be stored: everything was judged, nothing grows and nothing failed."""
         return self.is_whole and not self._findings and not self._also_in_base

@@ -1,7 +1,7 @@
-"""Finds lines that hold more memory at rest than in the base: growth that does not come from cycles.
+"""Finds the lines of code that hold more memory at rest than in the base.
 
-Examples are a new import and a larger table. Lines of both sides are matched by file and text, because their numbers
-change when lines are added above.
+Such growth does not come from use: examples are a new import and a larger table. A line of the candidate and a line of
+the base are the same if file and text are equal, because numbers change when lines are added above.
 """
 
 import collections
@@ -33,9 +33,11 @@ print(json.dumps(baseline_memory()))
 
 
 async def lines_grown_at_rest(base: GateSide, now: GateSide, folder: Path, *, imports: bool) -> list[GrownLine]:
-    """Return the lines of the candidate (`now`) whose memory at rest exceeds that in the base by most.
+    """Run both sides while they are traced, and return the lines of the candidate (`now`) that hold more memory.
 
-    `imports`: trace only the imports, not a waiting agent. Raises TargetFailed, StateError, MsgspecError.
+    With `imports`, a process that imports every module is traced, otherwise an agent that waits for its first phone.
+    The lines with the largest difference come first, at most `MOST_LINES`. `folder` is the directory for the agents'
+    files. Raises TargetFailed, StateError, ProfileError, MsgspecError.
     """
     of_base, of_now = [
         await (_imported(side) if imports else _idle(side, folder / str(number)))
@@ -45,16 +47,17 @@ async def lines_grown_at_rest(base: GateSide, now: GateSide, folder: Path, *, im
 
 
 def compare_lines(base: BaselineMemory, now: BaselineMemory, base_home: Path, home: Path) -> list[GrownLine]:
-    """Return the lines whose memory exceeds that in the base by most.
+    """Return the lines of the candidate that hold more memory than in the base, the largest difference first.
 
-    `base` and `now` are the memory of base and candidate, `base_home` and `home` the directories of their sources.
+    `base` and `now` are the memory by line of base and candidate. `base_home` and `home` are the directories with their
+    sources. At most `MOST_LINES` lines are returned.
     """
     found = [*_allocating(base, now, base_home, home), *_importing(base, now, home)]
     return sorted(found, key=lambda one: -one.more_bytes)[:MOST_LINES]
 
 
 def _allocating(base: BaselineMemory, now: BaselineMemory, base_home: Path, home: Path) -> Iterable[GrownLine]:
-    """Yield lines that hold at least `LEAST_BYTES` more than the same line of the base."""
+    """Yield the lines of the candidate (`now`) that hold at least `LEAST_BYTES` more than the same line of the base."""
     before = {key: _bytes(lines) for key, lines in _lines_by_text(base["lines"], base_home).items()}
     for key, lines in _lines_by_text(now["lines"], home).items():
         more = _bytes(lines) - before.get(key, 0)
@@ -64,7 +67,7 @@ def _allocating(base: BaselineMemory, now: BaselineMemory, base_home: Path, home
 
 
 def _importing(base: BaselineMemory, now: BaselineMemory, home: Path) -> Iterable[GrownLine]:
-    """Yield lines that import modules which the base does not import."""
+    """Yield the lines of the candidate (`now`) that import modules which the base does not import."""
     known = {one["name"] for one in base["modules"]}
     brought: dict[tuple[str, int], list[ImportedModule]] = collections.defaultdict(list)  # bounded by the modules
     for one in now["modules"]:
@@ -102,7 +105,7 @@ def _source(file: Path) -> Sequence[str]:
 
 
 def _traced(side: GateSide) -> dict[str, str]:
-    """Return the environment variables that make a process trace its allocations and imports by line."""
+    """Return the environment variables with which a process of a side traces its allocations and imports by line."""
     home = str(_home(side))
     return {"PYTHONTRACEMALLOC": "1", "PYTHONPATH": f"{IMPORTERS}{os.pathsep}{home}", "MOBIFAI_SIDE": home}
 

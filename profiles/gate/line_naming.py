@@ -1,6 +1,7 @@
-"""Names the lines of code that grow.
+"""Names the lines of code that make memory grow, after the gate has found growth.
 
-Growth with each cycle is investigated. Memory at rest is compared with that of the base.
+For growth with each cycle, a scenario is investigated as by `mobifai profile run`. For memory at rest, the memory of
+each line is compared with that in the base.
 """
 
 import asyncio
@@ -25,17 +26,21 @@ from soak.gauges.results import FindingResult
 from soak.harness.installation import HERE
 
 ATTEMPTS: Final = 2
-"""Most investigations of a scenario. Tracing slows the agent down, so that the first may fail with a timeout."""
+"""Most investigations of a scenario. Tracing slows the agent down, so the first investigation may time out."""
 
 WHICH_LINE: Final = "which line of code grows"
 
 UNUSED: Final = ("imports.", "idle.")
-"""Prefixes of the figures before any use. Their lines are named by comparison with the base."""
+"""Prefixes of the names of figures that are measured before any use. Lines are named only for these figures."""
 
 
 @dataclass
 class LineNaming:
-    """Searches for the lines that grow in one run of the gate, and has the lines found so far."""
+    """Finds the lines that grow in one run of the gate, and keeps the results.
+
+    `culprits` are lines that grow with each cycle, and `lines` those with more memory at rest. `unjudged` and `notes`
+    say why no line was found. `folder` is the directory for the files of the investigations.
+    """
 
     request: GateRequest
     folder: Path
@@ -49,9 +54,10 @@ class LineNaming:
     notes: list[str] = field(default_factory=list)
 
     async def name_culprits(self, findings: Sequence[FindingResult]) -> None:
-        """Investigate the first scenario with growth among `findings`, and keep the culprits.
+        """Investigate the first scenario that has growth among `findings`, and keep the culprits.
 
-        Raises CancelledError if the investigation is interrupted.
+        If no culprit is found, or if the user does not want any, `unjudged` gets an entry. Raises CancelledError if the
+        investigation is interrupted.
         """
         growing = [one for one in findings if one.scenario in self.request.plan.scenarios]
         names = tuple(dict.fromkeys(one.scenario for one in growing if one.kind not in ("bound", "failure")))
@@ -65,9 +71,9 @@ class LineNaming:
             self.unjudged.append(Unjudged(WHICH_LINE, headline(report), names[0]))
 
     async def _investigate(self, scenario: str, growing: Sequence[FindingResult]) -> ProfileReport:
-        """Investigate a scenario until there is a verdict, at most ATTEMPTS times, and return the last report.
+        """Investigate a scenario until there is a verdict, at most `ATTEMPTS` times, and return the last report.
 
-        `growing` are the findings to explain.
+        `growing` has the findings to explain. Raises CancelledError if an investigation is interrupted.
         """
         for number in range(ATTEMPTS):
             investigation = self._investigation(scenario, number, growing)
@@ -89,7 +95,10 @@ class LineNaming:
         )  # fmt: skip
 
     async def name_lines_at_rest(self, rows: Sequence[FigureRow]) -> None:
-        """If figures at rest have grown, name the lines that hold more memory at rest than in the base."""
+        """If figures before any use have grown, find the lines that hold more memory at rest than in the base.
+
+        `rows` has all figures. Nothing happens if the base was not run. A failure becomes a note.
+        """
         names = [row.name for row in rows if row.verdict == "grown" and row.name.startswith(UNUSED)]
         if len(self.request.sides) < 2 or not names or not self.request.name_culprits:
             return

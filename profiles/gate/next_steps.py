@@ -1,4 +1,7 @@
-"""The next steps after a run of the gate: commands that name the line, reproduce growth, or reach a verdict. Pure."""
+"""Suggests the next steps after a run of the gate: commands that name a line, reproduce growth, or reach a verdict.
+
+Pure.
+"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -16,14 +19,17 @@ HUNTED = ("growth", "rest", "canary", "process")
 
 
 def next_steps(report: GateReport, plan: SoakPlan) -> list[NextStep]:
-    """Return the steps to suggest after the run with this report, in the order in which to take them."""
+    """Return the steps to suggest after a run of the gate, in the order in which to take them.
+
+    `report` is the report of the run, and `plan` the soak plan that both sides ran.
+    """
     return list(dict.fromkeys(_steps(report, plan)))
 
 
 def other_sides(report: GateReport, plan: SoakPlan, other: str) -> list[NextStep]:
-    """Return the steps to suggest if the candidate is the same as its base.
+    """Return the steps to suggest if the candidate has the same files as its base.
 
-    `other` is a commit whose package differs, to compare with instead, or an empty text.
+    `other` is a commit with another package, to compare with instead, or an empty text if there is none.
     """
     what = "compare with the newest commit whose package differs" if other else "name the revision before the change"
     itself = NextStep("or compare the candidate with itself, to test the gate", f"{_same(report)} --allow-identical")
@@ -63,17 +69,17 @@ def _profile_run(scenario: str, plan: SoakPlan) -> str:
 
 
 def _runs(side: SideResult, command: str) -> str:
-    """Return a shell command that runs `command` with the candidate as the installed mobifai.
+    """Return a shell command that runs `command` with the candidate (`side`) installed.
 
-    A candidate that was built for the gate is not installed, so its installation precedes the command.
+    A candidate that was built for the gate is not installed. Then `pip install` precedes the command.
     """
     return f"pip install {quoted(side.name)} && {command}" if side.built else command
 
 
 def _lines_at_rest(report: GateReport, plan: SoakPlan) -> Iterator[NextStep]:
-    """Yield the step that names the lines with more memory at rest, if the base was stored figures.
+    """Yield the step that names the lines with more memory at rest, if the base was a file of stored figures.
 
-    The step compares with a revision, because naming lines needs a base that can be run.
+    The step runs the gate with a revision as base, because naming lines needs a base that can be run.
     """
     if report.base.kind == "stored":
         what = "name the lines with more memory at rest, compared with the revision of the stored figures"
@@ -98,7 +104,7 @@ def _inconclusive(report: GateReport, plan: SoakPlan) -> Iterator[NextStep]:
 
 
 def _same(report: GateReport) -> str:
-    """Return the command that repeats the comparison. It names the base's commit, because a branch may move."""
+    """Return the command that repeats the comparison. It has the commit of the base, because a branch may move."""
     return report.replay or report.command
 
 

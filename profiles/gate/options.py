@@ -1,4 +1,4 @@
-"""The options of `mobifai profile gate`, and the table of their valid combinations."""
+"""The options of `mobifai profile gate`, and their valid combinations."""
 
 from collections.abc import Callable, Mapping
 from functools import reduce
@@ -34,7 +34,7 @@ MODES: Final[Mapping[str, Mode]] = MappingProxyType(
         "baseline_file": Mode(_ALWAYS | {"accepted_file", "allow_identical"}, "the gate compares with only one base"),
     }
 )
-"""The parameters of each mode, by the parameter that selects the mode. One mode is required."""
+"""The modes of `mobifai profile gate`, by the parameter that selects the mode. One of them must be given."""
 
 TABLE: Final = OptionTable(MODES)
 
@@ -79,19 +79,20 @@ OPTIONS: Final = (
 
 
 def gate_options(command: F) -> F:
-    """Add all options of `mobifai profile gate`, in the order of its help."""
+    """Add all options of `mobifai profile gate` to a command, in the order of the help text, and return the command."""
     return reduce(lambda made, option: option(made), reversed(OPTIONS), command)
 
 
 def plan_of(scenarios: tuple[str, ...], seed: int) -> SoakPlan:
-    """Return the soak plan that both sides run."""
+    """Return the soak plan that both sides run: these scenarios and seed, and the gate's fixed settings."""
     return SoakPlan(scenarios, seed, time_scale=TIME_SCALE, phones=PHONES)
 
 
 def gate_command(params: Mapping[str, Any], plan: SoakPlan, base_commit: str) -> str:
-    """Return the command that repeats the run: the inverse of parsing options, with `base_commit` for the revision.
+    """Return the command that repeats a run of the gate, given its parsed options `params`.
 
-    Paths stay relative, because the gate runs in a checkout, where they mean the same for every user.
+    A base revision is named by its commit, `base_commit`, because a branch may move. Paths stay relative, because the
+    gate runs in a checkout, where they mean the same for every user.
     """
     words = [*plan.scenarios]
     words += ["--base", base_commit] if params["revision"] is not None else []

@@ -1,4 +1,4 @@
-"""The files of a gate's report (report.json, report.md, junit.xml), their directory, and annotations for GitHub."""
+"""Writes the gate's report: report.json, report.md and junit.xml in a directory, and annotations for GitHub."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -24,7 +24,10 @@ FILES: Final = ("report.json", "report.md", "junit.xml")
 
 
 class GateDirectory:
-    """The directory of the gate's report: a new one, one without reports, or that of an earlier run of the gate."""
+    """The directory to which the gate writes its report.
+
+    It may be new, without a report, or have the report of an earlier run of the gate.
+    """
 
     def __init__(self, path: Path) -> None:
         """Create the directory, or accept an existing one. Raises ReportError if it has another command's report."""
@@ -60,7 +63,7 @@ class GateDirectory:
 
 
 def read_gate(path: Path) -> GateReport:
-    """Return the gate's report in a directory. Raises ReportError if there is none that can be read."""
+    """Return the gate's report in the directory `path`. Raises ReportError if there is none, or if it can't be read."""
     file = path / "report.json"
     try:
         return decoded(file, file.read_bytes(), GateReport, SCHEMA_VERSION)
@@ -73,7 +76,7 @@ def read_gate(path: Path) -> GateReport:
 
 
 def encoded(report: GateReport) -> bytes:
-    """Return a report as JSON, which `read_gate` reads."""
+    """Return a report as JSON, in the format that `read_gate` reads."""
     return msgspec.json.format(msgspec.json.encode(plain_values(msgspec.to_builtins(report))), indent=1) + b"\n"
 
 
@@ -81,7 +84,11 @@ def encoded(report: GateReport) -> bytes:
 
 
 def junit(report: GateReport) -> bytes:
-    """Return a report as JUnit XML, with a test case for the verdict, each figure, each scenario and each finding."""
+    """Return a report as JUnit XML.
+
+    It has a test case for the verdict, the compared sides, each figure, each scenario, each finding, and each thing
+    that was not judged.
+    """
     return document("gate", report.duration_s, _cases(report))
 
 
@@ -124,7 +131,7 @@ def _about(row: FigureRow) -> str:
 
 
 def annotations(report: GateReport) -> Iterator[str]:
-    """Yield GitHub workflow commands that annotate the lines that grow, and state a verdict other than `passed`."""
+    """Yield GitHub workflow commands: an annotation for each line that grows, and for a verdict other than `passed`."""
     for culprit in report.culprits:
         title, held = f"{culprit.what or culprit.kind} grows", culprit.retained_by or "an unknown object"
         yield annotation("error", title, f"held by {held}; {culprit.replay}", short_path(culprit.file), culprit.line)

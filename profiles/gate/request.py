@@ -1,4 +1,4 @@
-"""The request of a run of the gate, as a frozen value."""
+"""The request for a run of the gate, as a frozen value."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +11,14 @@ from soak.run.plan import SoakPlan
 
 @dataclass(frozen=True)
 class GateRequest:
-    """The sides to run and the figures to compare with.
+    """The request for a run of the gate: the sides to run, and the figures to compare with.
 
-    The candidate is the last of `sides`; a base that runs is the first.
-    `stored` has the figures of a base that does not run. `base` and `now` describe base and candidate for the report.
-    `where` names the file of accepted growth, `replay` is the command that repeats the run. With one side and no stored
-    figures, the candidate is compared with itself.
+    `sides` has the base, if it is to run, and the candidate last. `stored` has the figures of a base that does not run.
+    With neither a base to run nor stored figures, the candidate is compared with itself.
+
+    `base` and `now` describe base and candidate for the report. `accepted` has the entries of accepted growth, and
+    `where` names their file. `name_culprits` says whether lines are named if memory grows. `replay` is the command that
+    repeats the run.
     """
 
     plan: SoakPlan

@@ -1,6 +1,7 @@
 """Measures the figures at rest before any use: after importing every module, and in an agent that waits for a phone.
 
-Both sides are measured in turns, several times, each time in fresh processes; the smallest value of each figure counts.
+Base and candidate are measured in turns, each of them `STARTS` times and in fresh processes. The smallest value of each
+figure counts.
 """
 
 import asyncio
@@ -43,13 +44,13 @@ COUNTED: Mapping[str, tuple[str, ...]] = {
     "descriptors": ("descriptors:agent ",),
     "tasks": ("tasks:",),
 }
-"""For each figure, the prefixes of the gauges that it sums up.
+"""For each figure, the beginnings of the names of soak's gauges that it is the sum of.
 
-The keeper inherits descriptors of its parent, so its descriptors do not count.
+Descriptors of the keeper do not count, because the keeper inherits descriptors of its parent.
 """
 
 FigureValues = dict[str, float]
-"""Figures at rest by name (see `figures.FIGURES`)."""
+"""Values of figures at rest by name, such as `idle.heap` or `used.heap:mixed` (see `profiles.gate.figures.FIGURES`)."""
 
 
 class BaseFailed(ProfileError):
@@ -57,9 +58,11 @@ class BaseFailed(ProfileError):
 
 
 async def measure_at_rest(sides: Sequence[GateSide], folder: Path, tell: Callable[[str], None]) -> list[FigureValues]:
-    """Measure the figures of each side, and return them in the order of `sides`. `tell` gets lines of progress.
+    """Measure the figures at rest of each side before any use, and return them in the order of `sides`.
 
-    Raises BaseFailed if the base fails, and ProfileError, TargetFailed or StateError if the candidate fails.
+    The last of `sides` is the candidate. `folder` is the directory for the agents' files. `tell` is called with lines
+    of progress. Raises BaseFailed if the base can't be measured, and ProfileError, TargetFailed or StateError if the
+    candidate can't.
     """
     found: list[list[FigureValues]] = [[] for _ in sides]
     for start in range(STARTS):
@@ -77,7 +80,10 @@ async def measure_at_rest(sides: Sequence[GateSide], folder: Path, tell: Callabl
 
 
 def smallest_values(measured: Sequence[Mapping[str, float]]) -> FigureValues:
-    """Return each figure's smallest value in any measurement. A figure that one measurement lacks is left out."""
+    """Return the smallest value of each figure in several measurements of one side.
+
+    A figure that is missing in one of the measurements is left out.
+    """
     names = set.intersection(*(set(one) for one in measured))
     return {name: min(one[name] for one in measured) for name in sorted(names)}
 
@@ -92,9 +98,10 @@ async def _imports(side: GateSide) -> FigureValues:
 
 
 async def run_program(side: GateSide, program: str, variables: Mapping[str, str]) -> bytes:
-    """Run the Python source text `program` with a side's Python, and return the last line of its output.
+    """Run a Python program with the interpreter of a side, and return the last line of its output.
 
-    Raises ProfileError if it fails.
+    `program` is the source text, which imports every module of MobiFai. `variables` are added to its environment.
+    Raises ProfileError if the program fails or takes too long.
     """
     process = await asyncio.create_subprocess_exec(
         *(side.installation.python, "-P", "-c", program),
@@ -121,7 +128,10 @@ async def run_program(side: GateSide, program: str, variables: Mapping[str, str]
 
 
 def _cause(traceback: str, home: Path | None) -> str:
-    """Return the error of a traceback with its innermost line: `SyntaxError: invalid syntax (mobifai/agent.py:7)`."""
+    """Return the error of a traceback and the line where it occurred, as in `SyntaxError: ... (mobifai/agent.py:7)`.
+
+    `home` is the directory to which the file name becomes relative.
+    """
     error = (traceback.strip().splitlines() or ["nothing"])[-1]
     where = list(_WHERE.finditer(traceback))
     if not where:
@@ -134,7 +144,11 @@ def _cause(traceback: str, home: Path | None) -> str:
 async def waiting_agent(
     side: GateSide, folder: Path, variables: Mapping[str, str] | None = None
 ) -> AsyncIterator[AgentUnderTest]:
-    """Run an agent of a side in this scope. It waits for its first phone. Raises TargetFailed, StateError."""
+    """Run an agent of a side in this scope, and yield it when it waits for its first phone.
+
+    `folder` is a new directory for its files, and `variables` are added to its environment. Raises TargetFailed,
+    StateError.
+    """
     folder.mkdir(parents=True)
     settings = folder / "config.toml"
     settings.write_text("")
@@ -157,9 +171,10 @@ async def _idle(side: GateSide, folder: Path) -> FigureValues:
 
 
 def figures_of(values: Mapping[str, float], prefix: str, suffix: str = "") -> FigureValues:
-    """Return the figures at rest from soak's gauges `values`, with names such as `used.heap:mixed`.
+    """Return figures at rest, given the `values` of soak's gauges.
 
-    `prefix` is the part before the point (`used`), `suffix` the end with the colon (`:mixed`).
+    In the name of a figure, such as `used.heap:mixed`, `prefix` is the part before the point (`used`), and `suffix` the
+    part from the colon (`:mixed`).
     """
     found = {f"{prefix}.{name}{suffix}": together(values, start) for name, start in COUNTED.items()}
     for name, gauge in (("objects", "python.blocks"), ("heap", "heap.bytes")):
@@ -169,12 +184,18 @@ def figures_of(values: Mapping[str, float], prefix: str, suffix: str = "") -> Fi
 
 
 def _pages(target: AgentUnderTest) -> FigureValues:
-    """Return the bytes of private memory that have been written to, for the agent and for its keeper."""
+    """Return the figures `idle.pages` and `idle.keeper`: the private memory, in bytes, of the agent and of its keeper.
+
+    Only memory that has been written to counts.
+    """
     return {"idle.pages": _written(target.agent_pid), "idle.keeper": _written(target.keeper_pid)}
 
 
 def _written(pid: int) -> float:
-    """Return a process's private dirty memory (proc_pid_smaps_rollup), or its USS on systems without it; in bytes."""
+    """Return the bytes of private memory to which a process has written.
+
+    That is `Private_Dirty` in /proc/PID/smaps_rollup. On systems without this file, return the unique set size (USS).
+    """
     rollup = Path(f"/proc/{pid}/smaps_rollup")
     if rollup.exists():
         (line,) = [line for line in rollup.read_text().splitlines() if line.startswith("Private_Dirty:")]

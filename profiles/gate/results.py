@@ -1,4 +1,4 @@
-"""The data types of the gate's report. Frozen values, no I/O."""
+"""The data types of the report that `mobifai profile gate` writes. Frozen values, no I/O."""
 
 from typing import Any, Literal
 
@@ -8,13 +8,13 @@ from profiles.results import Culprit, NextStep, Unjudged
 from soak.gauges.results import FindingResult, Product
 
 SCHEMA_VERSION = 2
-"""The schema version of report.json. A version that readers of the previous one could misread gets a new number."""
+"""The schema version of report.json. It increases when programs that read the earlier format could misread a report."""
 
 GateVerdict = Literal["passed", "grown", "failed", "inconclusive", "unfinished"]
-"""`unfinished` is written during the run, and remains if the run is killed."""
+"""The result of a run. Reports written during the run have `unfinished`, which remains if the run is killed."""
 
 EXIT_STATUS: dict[GateVerdict, int] = {"passed": 0, "grown": 1, "failed": 3, "inconclusive": 4, "unfinished": 4}
-"""The exit status of each verdict, as in `mobifai soak`; 2 means wrong usage."""
+"""The exit status of each verdict. The numbers mean the same as for `mobifai soak`; 2 means wrong usage."""
 
 RowVerdict = Literal["ok", "grown", "accepted", "unjudged"]
 
@@ -22,15 +22,21 @@ SideKind = Literal["revision", "checkout", "installed", "stored", "itself"]
 
 
 class SideResult(msgspec.Struct, frozen=True):
-    """One side of a comparison.
+    """One side of a comparison, the base or the candidate.
 
-    `kind`: `revision`, a commit of the checkout, which was built; `checkout`, the files of a checkout with edits and
-    untracked files; `installed`, the installed package; `stored`, figures of an earlier run; `itself`, no other side
-    (the figures are to be stored, and are compared with nothing). `name` is the revision as requested, the directory,
-    or the file of stored figures. `commit` is the complete hash, or empty if unknown; then `dirty` is null. `edits` are
-    compared files that differ from the commit (`edited mobifai/x.py`); `other_edits` counts the others. `how` is the
-    kind of installation, `same_as` a checkout with the same files. `built`: it was built for the gate and is not
-    installed. `libraries` are the versions that it runs with.
+    `kind` is one of:
+    - `revision`: a commit of the checkout, which the gate built
+    - `checkout`: the files of a checkout, with edits and untracked files
+    - `installed`: the installed package
+    - `stored`: figures of an earlier run
+    - `itself`: there is no base, because the candidate's figures are to be stored and are compared with nothing
+
+    `name` is the revision as requested, the directory, or the file of stored figures. `commit` is the full hash, or
+    empty if unknown. `dirty` says whether the compared files have edits, or is null if unknown. `edits` has these
+    edits, such as `edited mobifai/x.py`, and `other_edits` is the number of other edited files.
+
+    For an installed package, `how` is the kind of installation, and `same_as` is a checkout with the same files.
+    `built` is true if the gate built the candidate from a checkout. `libraries` has the versions of the libraries.
     """
 
     kind: SideKind
@@ -48,18 +54,19 @@ class SideResult(msgspec.Struct, frozen=True):
     architecture: str = ""
     libraries: dict[str, str] = {}
     measured: str = ""
-    """For stored figures: when and with which version they were measured."""
+    """For stored figures: the date of the measurement, and the version and commit that was measured."""
 
     @property
     def kinds(self) -> list[str]:
-        """The kind of each edit."""
+        """The kind of each edit in `edits`, such as `edited` or `untracked`."""
         return [one.partition(" ")[0] for one in self.edits]
 
 
 class FigureRow(msgspec.Struct, frozen=True):
-    """One figure of both sides. `allowed` is the largest value that passes.
+    """One figure at rest: its value in the base, its value in the candidate (`now`), and the verdict.
 
-    A value that was not measured is null; `note` says why.
+    `allowed` is the largest value of the candidate that passes. A value that was not measured is null, and `note` says
+    why. `summary` describes the figure.
     """
 
     name: str
@@ -73,12 +80,16 @@ class FigureRow(msgspec.Struct, frozen=True):
 
 
 class GateCoverage(msgspec.Struct, frozen=True):
-    """The part of one scenario that was judged, on the candidate's side.
+    """How much of one scenario was judged, for the candidate.
 
-    `cycles` counts the cycles of the judged `blocks`, without `warm_up_cycles`. `bounds` are the limits that were
-    watched; `filled` names those that were filled to capacity. The others were not exceeded, but were not put to the
-    test. `gauges` counts the judged gauges, `suspected` those of them that seemed to rise at first. The smallest
-    detectable leaks are per cycle, and null if the gauge was not judged.
+    `blocks` and `cycles` are the numbers of judged blocks and of their cycles, without the `warm_up_cycles`.
+
+    `bounds` is the number of limits that were watched. `filled` has the names of the limits that were filled to their
+    capacity. The other limits were not exceeded, but they were not tested either.
+
+    `gauges` is the number of judged gauges, and `suspected` the number of those that seemed to rise at first.
+    `smallest_leak_objects` and `smallest_leak_bytes` are the smallest leaks per cycle that the run would have found, or
+    null if the gauge was not judged.
     """
 
     scenario: str
@@ -94,7 +105,11 @@ class GateCoverage(msgspec.Struct, frozen=True):
 
 
 class GrownLine(msgspec.Struct, frozen=True):
-    """A line that holds more memory at rest than in the base. `why` has the modules that it imports, if any."""
+    """A line of the candidate that holds more memory at rest than in the base.
+
+    `text` is its source text, and `more_bytes` the difference. If the line imports modules that the base does not
+    import, `why` names them.
+    """
 
     file: str
     line: int
@@ -104,14 +119,18 @@ class GrownLine(msgspec.Struct, frozen=True):
 
 
 class GateReport(msgspec.Struct, frozen=True):
-    """The report.
+    """The report of `mobifai profile gate`.
 
-    `base` and `now` (the candidate) are the compared sides. `checked` has the scenarios that were judged. `unjudged`
-    has everything that was not judged, with reasons; a gate passes only if `unjudged` is empty. `findings`, and `rows`
-    above their allowed values, fail the change. Findings are exceeded limits, counts that did not return to their base,
-    growth with each cycle, and expired entries. `also_in_base` has growth that the base has too. `culprits` are the
-    lines for growth, `lines` those for memory at rest. `fits` is false if the stored figures are of another environment
-    or workload; nothing was run then.
+    `base` and `now` (the candidate) are the compared sides. `rows` has the figures at rest. `checked` has the scenarios
+    that were judged.
+
+    `findings` are exceeded limits, counts that did not return to their earlier value, growth with each cycle, failures,
+    and expired entries of accepted growth. The candidate fails if there is a finding, or a row above its allowed value.
+    `also_in_base` has growth that the base has too, which does not fail the candidate.
+
+    `culprits` are the lines that cause growth, and `lines` those that hold more memory at rest. `unjudged` has
+    everything that was not judged, with the reasons. The gate passes only if `unjudged` is empty. `fits` is false if no
+    stored figures are of this environment and workload; then nothing was run.
     """
 
     verdict: GateVerdict
@@ -140,5 +159,5 @@ class GateReport(msgspec.Struct, frozen=True):
 
     @property
     def grown(self) -> list[FigureRow]:
-        """The figures above their allowed value."""
+        """The rows of figures above their allowed value."""
         return [row for row in self.rows if row.verdict == "grown"]

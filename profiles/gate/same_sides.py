@@ -1,4 +1,4 @@
-"""Detects that both sides are the same, so that a comparison would say nothing about a change.
+"""Detects that base and candidate have the same files. Comparing them would then say nothing about a change.
 
 Reads git and the files of the candidate. Builds nothing.
 """
@@ -23,11 +23,14 @@ from profiles.gate.results import SideResult
 from profiles.gate.sides import LOCK
 
 REQUIRED: Final = ("pyproject.toml", LOCK)
-"""Files that determine the libraries of a side."""
+"""Files that determine which libraries a side requires."""
 
 
 def same_files(checkout: Path, commit: str, tried: SideResult) -> bool:
-    """Return whether the package and the requirements of a candidate are the same as at `commit`. Raises GitError."""
+    """Return whether the package and the requirements of the candidate are the same as at a commit of the checkout.
+
+    `tried` describes the candidate. Raises GitError.
+    """
     parts = git(checkout, "ls-tree", "--name-only", commit, "--", PACKAGE, *REQUIRED).decode().split()
     with tarfile.open(fileobj=BytesIO(git(checkout, "archive", "--format=tar", commit, "--", *parts))) as archive:
         files = {one.name: archive.extractfile(one) for one in archive.getmembers() if one.isfile()}
@@ -36,7 +39,10 @@ def same_files(checkout: Path, commit: str, tried: SideResult) -> bool:
 
 
 def last_other(checkout: Path, commit: str) -> str:
-    """Return the newest ancestor of `commit` whose package or requirements differ from those at `commit`, or ""."""
+    """Return the newest ancestor of `commit` with another package or other requirements, or "" if there is none.
+
+    The result is a full hash. Raises GitError.
+    """
     changed = git(checkout, "rev-list", "-1", commit, "--", *COMPARED, LOCK).decode().strip()
     try:
         return commit_of(checkout, f"{changed}^")
@@ -45,7 +51,7 @@ def last_other(checkout: Path, commit: str) -> str:
 
 
 def _files_of(checkout: Path, tried: SideResult) -> dict[str, bytes]:
-    """Return the contents of a candidate's files, including the files that determine its libraries."""
+    """Return the contents of the candidate's files by name, including the files that determine its libraries."""
     if tried.kind == "checkout":
         found = {name: Path(tried.name) / name for name in checkout_files(Path(tried.name))}
     else:

@@ -1,4 +1,4 @@
-"""Describes the sides of a comparison in text, which is the same in the terminal, in Markdown and in XML. Pure."""
+"""Describes the sides of a comparison as text, for the terminal, Markdown and JUnit XML alike. Pure."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -11,12 +11,15 @@ from soak.report.figures import count
 SAME_SIDES: Final = "base and candidate are the same MobiFai"
 
 MOST_EDITS: Final = 8
-"""Maximum number of edited files that are named. report.json has all."""
+"""Maximum number of edited files that the text names. report.json has all."""
 PLATFORM: Final = ("python", "c_library", "architecture")
 
 
 def edits_in_words(commit: str, kinds: list[str]) -> str:
-    """Return a commit with the number of edits by kind: `0123456789ab, 2 files edited, 1 untracked`."""
+    """Return a commit and the numbers of its edits as text: `0123456789ab, 2 files edited, 1 untracked`.
+
+    `kinds` has the kind of each edit.
+    """
     numbers = {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
     parts = [f"{number} {kind}" for kind, number in numbers.items()]
     if parts:
@@ -26,7 +29,7 @@ def edits_in_words(commit: str, kinds: list[str]) -> str:
 
 
 def short_side_text(side: SideResult) -> str:
-    """Return a side in a few words: `main (0123456789ab)`, `the checkout (0123456789ab, 2 files edited)`."""
+    """Return a short description of a side, such as `main (0123456789ab)`, for the headline of a report."""
     at = f" ({edits_in_words(side.commit, side.kinds)})" if side.commit else ""
     match side.kind:
         case "revision":
@@ -42,7 +45,7 @@ def short_side_text(side: SideResult) -> str:
 
 
 def describe_sides(report: GateReport) -> Iterator[str]:
-    """Yield a line for each side, and a line for each difference between their environments."""
+    """Yield lines that describe both sides in full, their differences, and the MobiFai that measured them."""
     yield f"base: {_whole(report.base)}"
     yield f"now: {_whole(report.now)}"
     if report.base.kind != "itself":
@@ -89,7 +92,10 @@ def _edits(side: SideResult) -> str:
 
 
 def _around(base: SideResult, now: SideResult) -> Iterator[str]:
-    """Yield a line about libraries that differ, which may cause growth, and one if both sides are the same commit."""
+    """Yield a line if the libraries of the sides differ, and a line if both sides are the same commit.
+
+    Other libraries may be the cause of growth.
+    """
     names = sorted({*base.libraries, *now.libraries}) if base.libraries and now.libraries else []
     differ = [
         f"{name} {base.libraries.get(name, 'not installed')} -> {now.libraries.get(name, 'not installed')}"
@@ -102,10 +108,13 @@ def _around(base: SideResult, now: SideResult) -> Iterator[str]:
 
 
 def _may_be_same(base: SideResult, now: SideResult) -> bool:
-    """Return whether stored figures were measured at the candidate's commit, perhaps with edits."""
+    """Return whether base and candidate are the same commit, but it is unknown whether the base had edits.
+
+    That is so for some stored figures.
+    """
     return bool(base.commit) and base.dirty is None and base.commit == now.commit and not now.edits
 
 
 def same_commit(base: SideResult, now: SideResult) -> bool:
-    """Return whether both sides are of one commit and without edits."""
+    """Return whether base and candidate (`now`) are the same commit, both without edits."""
     return bool(base.commit) and base.dirty is False and base.commit == now.commit and not now.edits

@@ -1,8 +1,8 @@
-"""Prepares both sides of a comparison, the candidate and the base, in the same way.
+"""Prepares both sides of a comparison, the candidate and the base, each in a folder and in the same way.
 
-The sides differ only in the package `mobifai`. The packages `soak` and `profiles` of this installation run and measure
-both. Owns the given folder. Everything that needs a network happens here, before a run enters its own network
-namespace.
+The sides differ only in the package `mobifai`, and in the libraries if the base requires others. The packages `soak`
+and `profiles` of this installation run and measure both sides. Everything that needs the network happens here, before
+the run enters its own network namespace.
 """
 
 import importlib.metadata
@@ -57,7 +57,10 @@ class CandidateFailed(ProfileError):
 
 @dataclass(frozen=True, slots=True)
 class GateSide:
-    """One of the two sides. `name` is its name in tables, and `about` is its description in the report."""
+    """One of the two sides: the candidate or the base.
+
+    `name` is `candidate` or `base`, `installation` the MobiFai to run, and `about` its description in the report.
+    """
 
     name: str
     installation: Installation
@@ -65,10 +68,10 @@ class GateSide:
 
     @property
     def temporary(self) -> Path:
-        """The temporary directory of this side's helper processes.
+        """The temporary directory of this side's helper processes. Reading this property creates it.
 
-        If this process is killed, `soak.harness.cleanup` kills all processes whose temporary directory is in the folder
-        of the run. That of a side is beside its package, in that folder.
+        The directory is in the folder of the run. If this process is killed, `soak.harness.cleanup` kills all processes
+        whose temporary directory is in that folder.
         """
         folder = self.installation.path.parent / "tmp" if self.installation.path else Path(tempfile.gettempdir())
         folder.mkdir(parents=True, exist_ok=True)
@@ -77,7 +80,7 @@ class GateSide:
 
 @dataclass(frozen=True, slots=True)
 class SideRequirements:
-    """The dependencies of a revision, and its locked versions."""
+    """The dependencies in a revision's pyproject.toml, and the contents of its lock file (`requirements/lock.txt`)."""
 
     dependencies: tuple[str, ...]
     lock: str
@@ -86,7 +89,8 @@ class SideRequirements:
 def lay_out_candidate(about: SideResult, folder: Path, stop: Interruption | None = None) -> GateSide:
     """Prepare the candidate in `folder`: build the checkout, or copy the installed package.
 
-    Raises CandidateFailed, GitError, ProfileError, BuildInterrupted.
+    `about` describes the candidate. `stop` reports signals, which interrupt a build. Raises CandidateFailed if the
+    candidate can't be built or compiled, and GitError, ProfileError or BuildInterrupted.
     """
     place, builder = folder / "side", Builder(folder, stop)
     if about.built:
@@ -108,12 +112,15 @@ def lay_out_candidate(about: SideResult, folder: Path, stop: Interruption | None
 
 
 def base_of(checkout: Path, revision: str) -> SideResult:
-    """Return a description of a revision as a base. Raises GitError if the revision does not exist."""
+    """Return the description of a base that is a revision of a checkout. Raises GitError if it does not exist."""
     return SideResult("revision", name=revision, commit=commit_of(checkout, revision), dirty=False)
 
 
 def lay_out_base(checkout: Path, revision: str, folder: Path, stop: Interruption | None = None) -> GateSide:
-    """Build the base, a revision of a checkout, in `folder`. Raises GitError, ProfileError, BuildInterrupted."""
+    """Build the base, a revision of a checkout, in `folder`.
+
+    `stop` reports signals, which interrupt a build. Raises GitError, ProfileError, BuildInterrupted.
+    """
     about, builder = base_of(checkout, revision), Builder(folder, stop)
     source = folder / "source"
     with tarfile.open(fileobj=BytesIO(git(checkout, "archive", "--format=tar", about.commit))) as archive:
@@ -132,9 +139,9 @@ def lay_out_base(checkout: Path, revision: str, folder: Path, stop: Interruption
 
 
 def in_checkout(culprit: Culprit, about: SideResult, side: GateSide) -> Culprit:
-    """Return a culprit with paths in the checkout in place of paths in the side that was built from the checkout.
+    """Return a copy of a culprit in which paths of the built candidate (`side`) are replaced by paths in the checkout.
 
-    The culprit is unchanged if the side was not built.
+    `about` describes the candidate. If the candidate was not built, return the culprit itself.
     """
     if not about.built:
         return culprit
@@ -151,7 +158,10 @@ def in_checkout(culprit: Culprit, about: SideResult, side: GateSide) -> Culprit:
 
 
 def requirements_of(tree: Path) -> SideRequirements:
-    """Return the requirements of a source tree. Raises ProfileError if it has no valid pyproject.toml."""
+    """Return the requirements of the source tree in the directory `tree`.
+
+    Raises ProfileError if the tree has no valid pyproject.toml.
+    """
     try:
         project = tomllib.loads((tree / "pyproject.toml").read_text())["project"]
         dependencies = tuple(map(str, project["dependencies"]))
@@ -164,7 +174,10 @@ def requirements_of(tree: Path) -> SideRequirements:
 
 
 def _complete(place: Path) -> None:
-    """Copy `soak` and `profiles` next to a side's package, with the metadata of their entry points."""
+    """Complete a side in the directory `place`, which has its package `mobifai`.
+
+    Copies the packages `soak` and `profiles` of this installation to it, with the metadata of their entry points.
+    """
     for package in (soak, profiles):
         target = place / package.__name__
         shutil.rmtree(target, ignore_errors=True)
@@ -183,9 +196,10 @@ def _package(module: object) -> Path:
 
 
 def _python(checkout: Path, source: Path, folder: Path, builder: Builder) -> str:
-    """Return the Python to run the base with: this one if the base, in `source`, has the checkout's requirements.
+    """Return the path of the Python interpreter that runs the base.
 
-    Otherwise that of a new environment in `folder`, in which the base's requirements are installed.
+    If the base's sources, in `source`, have the same requirements as the checkout, that is this process's interpreter.
+    Otherwise it is that of a new virtual environment in `folder`, in which the base's requirements are installed.
     """
     wanted = requirements_of(source)
     if wanted == requirements_of(checkout):
@@ -214,9 +228,10 @@ def _check_installed(wanted: SideRequirements) -> None:
 
 
 def _described(side: GateSide) -> GateSide:
-    """Return a side with the versions that its Python reports (of mobifai, Python, libraries) in its description.
+    """Return a copy of a side whose description has the versions of MobiFai, Python and the libraries.
 
-    The description is unchanged if that Python can't report them, as when it can't import the side's package.
+    The side's own Python interpreter is asked for them. If it can't report them, for example because it can't import
+    the package, return the side itself.
     """
     words = [side.installation.python, "-P", "-c", ABOUT]
     try:

@@ -1,6 +1,6 @@
-"""The report of a gate as a short table, for a terminal and as Markdown. Pure.
+"""Formats the gate's report with a short table, for a terminal and as Markdown. Pure.
 
-Each family of figures is represented by the member that has used most of its allowed growth.
+If all figures of a family pass, the table has only the one that comes closest to its allowed value.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -40,7 +40,7 @@ NOTHING: Final = "-"
 
 
 class TableLine(NamedTuple):
-    """One row of the table: its cells as text, its verdict, and a note that follows the cells."""
+    """One row of the table: its verdict, its cells as text, and a note to show after the cells."""
 
     verdict: RowVerdict
     cells: tuple[str, ...]
@@ -48,7 +48,7 @@ class TableLine(NamedTuple):
 
 
 def headline(report: GateReport) -> str:
-    """Return the verdict in one line, with both sides, and the reason if there is no verdict."""
+    """Return the verdict of a report in one line, with both sides. If there is no verdict, the line has the reason."""
     if report.base.kind == "itself" and report.verdict == "passed":
         return (
             f"Figures of {short_side_text(report.now)} were stored: no limit was exceeded and nothing grows; memory at "
@@ -64,13 +64,13 @@ def headline(report: GateReport) -> str:
 
 
 def all_unjudged(report: GateReport) -> list[Unjudged]:
-    """Return everything that was not judged: parts of the run, and figures."""
+    """Return everything that a run did not judge: parts of the run, and figures at rest."""
     rows = [Unjudged(row.name, row.note) for row in report.rows if row.verdict == "unjudged"]
     return [*report.unjudged, *rows]
 
 
 def table(report: GateReport) -> list[TableLine]:
-    """Return the rows: figures at rest, limits, growth by scenario, and parts of the run that were not judged."""
+    """Return the rows of the table: figures at rest, limits, growth in each scenario, and what was not judged."""
     lines = [_line(row) for row in _shown(report.rows)]
     said = () if report.verdict != "inconclusive" else (EVERYTHING,)  # the headline says it
     return [*lines, *_contracts(report), *(_unjudged_line(one) for one in report.unjudged if one.what not in said)]
@@ -90,7 +90,7 @@ def _shown(rows: Iterable[FigureRow]) -> Iterator[FigureRow]:
 
 
 def _used_up(row: FigureRow) -> float:
-    """Return the share of its allowed growth by which a figure exceeds the base: 1 is all of it."""
+    """Return a figure's growth beyond the base as a share of its allowed growth. 1 means that it has used all of it."""
     if row.base is None or row.now is None or row.allowed is None:
         return 0.0
     return (row.now - row.base) / max(row.allowed - row.base, 1e-9)
@@ -108,7 +108,7 @@ def _line(row: FigureRow) -> TableLine:
 
 
 def _contracts(report: GateReport) -> Iterator[TableLine]:
-    """Yield the rows without figures: the limits, and growth by scenario."""
+    """Yield the rows without figures at rest: one for the limits, and one for the growth in each scenario."""
     if report.checked:
         yield _limits(report)
     for one in report.checked:
@@ -116,7 +116,10 @@ def _contracts(report: GateReport) -> Iterator[TableLine]:
 
 
 def _limits(report: GateReport) -> TableLine:
-    """Return the row of the limits. It has the number of limits that were filled, because only these were tested."""
+    """Return the table's row for the limits.
+
+    The row states how many limits were filled, because only these were tested.
+    """
     breached = [one for one in report.findings if one.kind == "bound"]
     if breached:
         return TableLine("grown", ("limits", "", f"{count(len(breached), 'limit')} exceeded", "", ""), "")
@@ -137,14 +140,17 @@ def _slopes(one: GateCoverage, report: GateReport) -> TableLine:
 
 
 def _resolution(one: GateCoverage) -> str:
-    """Return a text with the smallest leaks per cycle that the run would have detected in this scenario."""
+    """Return a text with the smallest leaks per cycle that the run would have found in a scenario, or "" if unknown."""
     leaks = [(one.smallest_leak_objects, "objects"), (one.smallest_leak_bytes, "bytes")]
     shown = [amount(value, unit) for value, unit in leaks if value is not None]
     return f"a leak of {' or '.join(shown)} a cycle would have been found" if shown else ""
 
 
 def summary(report: GateReport) -> Text:
-    """Return the report for a terminal: verdict, culprits, table, details. Lines are not wrapped or cut."""
+    """Return the report as styled text for a terminal: verdict, culprits, table and details.
+
+    Lines are neither wrapped nor cut, so that commands can be copied.
+    """
     text = Text(no_wrap=True, overflow="ignore")
     text.append(f"{SIGNS[report.verdict]} {headline(report)}\n", STYLES.get(report.verdict, "bold yellow"))
     for sentence, colour in culprits(report):
@@ -162,7 +168,7 @@ def summary(report: GateReport) -> Text:
 
 
 def _widths(lines: Iterable[TableLine]) -> list[int]:
-    """Return the width of each column. A cell with a sentence in place of figures does not count."""
+    """Return the width of each column of the table. Cells with sentences in place of figures do not count."""
     rows = [COLUMNS[1:], *(line.cells if line.cells[1] else (line.cells[0], "", "", "", "") for line in lines)]
     return [max(map(len, column)) for column in zip(*rows, strict=True)]
 
@@ -181,7 +187,7 @@ def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def culprits(report: GateReport) -> Iterator[tuple[str, str]]:
-    """Yield a line for each culprit, each line that grew at rest, and each next step, as (text, style)."""
+    """Yield (text, style) for each culprit, each line with more memory at rest, and each next step."""
     for culprit in report.culprits[:MOST_CULPRITS]:
         held = f", held by {culprit.retained_by}" if culprit.retained_by else ""
         yield f"→ {location_text(culprit.place)}: {culprit.what or culprit.kind}{held}", "bold red"
@@ -193,7 +199,7 @@ def culprits(report: GateReport) -> Iterator[tuple[str, str]]:
 
 
 def sentences(report: GateReport) -> Iterator[tuple[str, str]]:
-    """Yield the findings, the notes and the descriptions of both sides as sentences: (text, style)."""
+    """Yield (text, style) for each finding, each note and each line of the description of both sides."""
     for finding in report.findings[:MOST_FINDINGS]:
         where = f"{finding.scenario}: " if finding.scenario else ""
         yield f"✗ {where}{finding.detail}", "red"
@@ -207,7 +213,7 @@ def sentences(report: GateReport) -> Iterator[tuple[str, str]]:
 
 
 def markdown(report: GateReport) -> str:
-    """Return the report as Markdown, for the page of a CI run."""
+    """Return the report as Markdown, for report.md and for the summary of a CI job."""
     lines = table(report)
     page = [f"### {SIGNS[report.verdict]} {markdown_text(headline(report))}", ""]
     page += [f"- {markdown_text(sentence)}" for sentence, _ in culprits(report)]

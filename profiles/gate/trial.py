@@ -1,6 +1,7 @@
-"""Runs one scenario on both sides: blocks in turns with the same random seed, and a confirmation in fresh processes.
+"""Runs one scenario on base and candidate: blocks in turns with the same random seed, then perhaps a confirmation.
 
-Owns the processes of both sides. If one side fails, its failure is recorded, and the other side continues.
+The confirmation repeats the scenario in fresh processes. Owns the processes of both sides. A failure of a side is
+recorded. If the base fails, the candidate continues; if the candidate fails, both end.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -26,16 +27,20 @@ from soak.run.plan import QUICK_BLOCKS, SoakPlan
 from soak.run.scenario_run import ScenarioRun
 
 WARM_UP: tuple[int, int] = (7, 7)
-"""Blocks of a warm-up. Their number is fixed, so that both sides make the same random choices."""
+"""Fewest and most blocks of a warm-up. They are equal, so that both sides make the same random choices."""
 LONGER_WARM_UP: tuple[int, int] = (12, 12)
 
 Points = list[tuple[int, float]]
-"""Values of a gauge, each with the number of cycles before it."""
+"""Values of a gauge during a run, as (number of cycles so far, value)."""
 
 
 @dataclass
 class Measurement:
-    """The figures and the judgements of gauges of one side after one run of a scenario, or its failure."""
+    """The results of one side after a scenario: figures at rest and judged gauges, or the failure of the side.
+
+    `judged` and `points` have the judgement and the values of each gauge. `breached` has the exceeded limits, `bounds`
+    is the number of limits, and `filled` names those that were filled to their capacity.
+    """
 
     side: GateSide
     judged: dict[str, Judgement] = field(default_factory=dict)
@@ -52,16 +57,16 @@ class Measurement:
 
     @property
     def suspected(self) -> list[str]:
-        """The names of the gauges that seem to rise. A second run has to confirm the rise."""
+        """The names of the gauges that seem to rise. A confirmation must show whether they do."""
         return [name for name, judgement in self.judged.items() if judgement.suspicious]
 
 
 @dataclass
 class ScenarioTrial:
-    """The measurements of a scenario.
+    """The measurements of both sides in one scenario.
 
-    `again` is empty unless a gauge of the candidate was suspected in `first`. Both have one measurement for each side
-    that ran, the candidate's last.
+    `first` is the first run and `again` the confirmation. Each has a measurement for every side that ran, the
+    candidate's last. `again` is empty unless a gauge of the candidate seemed to rise in `first`.
     """
 
     scenario: str
@@ -72,9 +77,11 @@ class ScenarioTrial:
 
 @dataclass(frozen=True)
 class TrialRunner:
-    """Runs scenarios on both sides. The candidate is the last of `sides`. `replay` is the command that repeats them.
+    """Runs scenarios on both sides. The candidate is the last of `sides`.
 
-    If the machine or this process pauses during a scenario, the scenario is repeated with fresh processes.
+    `replay` is the command that repeats the run; findings have it. If a scenario fails because the machine or this
+    process was paused, the scenario is repeated with fresh processes, and `on_pause` is called with the seconds of the
+    pause.
     """
 
     plan: SoakPlan
@@ -85,9 +92,10 @@ class TrialRunner:
     replay: str = ""
 
     async def run(self, scenario: str, folder: Path) -> ScenarioTrial:
-        """Run a scenario on all sides, and again if a gauge of the candidate is suspected of rising.
+        """Run a scenario on all sides. If a gauge of the candidate seems to rise, run the confirmation too.
 
-        If a side fails, its measurement has the failure.
+        The base takes part in the confirmation only if one of these gauges seems to rise in the base as well. If a side
+        fails, its measurement has the failure. `folder` is the directory for the files of the processes.
         """
         plan = self._block_plan(scenario, folder / "1")
         found = ScenarioTrial(scenario, self.replay, await self._measure(plan, self.sides))
@@ -100,10 +108,10 @@ class TrialRunner:
         return found
 
     async def measure_at_rest_again(self, scenario: str, folder: Path) -> list[Measurement]:
-        """Measure the figures at rest once more, in fresh processes with another seed.
+        """Run one block of a scenario in fresh processes, with another seed, to measure the figures at rest once more.
 
-        One measurement is not enough, because Python resizes its own tables at random moments (that of interned strings
-        takes 2 MB).
+        One measurement is not enough, because Python resizes its own tables at random moments. The table of interned
+        strings, for example, takes 2 MB.
         """
         self.report_progress(
             f"{scenario}: the candidate has more memory at rest than the base; measuring again in fresh processes"
@@ -117,7 +125,10 @@ class TrialRunner:
     async def _measure(
         self, plan: BlockPlan, sides: Sequence[GateSide], blocks: int = QUICK_BLOCKS
     ) -> list[Measurement]:
-        """Run blocks on all sides in turns, and return a measurement for each side. Stop if the candidate fails."""
+        """Run `blocks` blocks on all sides in turns, and return a measurement for each side in the order of `sides`.
+
+        If the candidate fails, no further blocks run. A run that fails because of a pause is repeated.
+        """
         return await self.pauses.repeat(
             plan.folder, lambda folder: self._measure_once(plan, sides, folder, blocks), self.on_pause
         )
@@ -142,7 +153,7 @@ class TrialRunner:
 
 
 class _SideRun:
-    """Runs a scenario's blocks on one side, and keeps what was measured, or the failure of this side."""
+    """Runs the blocks of a scenario on one side, and keeps the measured values, or the failure of the side."""
 
     def __init__(self, side: GateSide, runner: BlockRunner, scenario: str, replay: str) -> None:
         self.side = side
@@ -157,18 +168,18 @@ class _SideRun:
         return self._failure is not None
 
     async def start(self) -> None:
-        """Start this side's processes and run the warm-up. Raises Paused."""
+        """Start this side's processes and run the warm-up. Raises Paused if that fails because of a pause."""
         with self._recording_failure():
             await self._runner.start(ignore_progress)
 
     async def block(self, number: int) -> None:
-        """Run block `number`, unless this side has failed. Raises Paused."""
+        """Run block `number`, unless this side has failed. Raises Paused if that fails because of a pause."""
         if not self.failed:
             with self._recording_failure():
                 await self._runner.blocks(number, ignore_progress)
 
     def measurement(self) -> Measurement:
-        """Return the figures and judgements of the blocks so far, or this side's failure."""
+        """Return the figures and judgements after the blocks so far, or the failure of this side."""
         if self._failure is not None:
             return Measurement(self.side, failure=self._failure)
         run = self._runner.run
@@ -189,7 +200,7 @@ class _SideRun:
 
     @contextmanager
     def _recording_failure(self) -> Iterator[None]:
-        """Record an exception in this scope as the failure of this side. Only Paused is raised."""
+        """Record an exception from this scope as the failure of this side. Only Paused is passed on to the caller."""
         try:
             yield
         except Paused:
@@ -200,7 +211,10 @@ class _SideRun:
 
 
 def _figures(run: ScenarioRun) -> FigureValues:
-    """Return the figures at rest after the blocks. Objects and C heap fluctuate, so their smallest values count."""
+    """Return the figures at rest after the blocks of a scenario.
+
+    Objects and C heap fluctuate, so their smallest value after any block counts.
+    """
     steady = dict(run.newest)
     for name in ("python.blocks", "heap.bytes"):
         measured = [value for _, value in run.book.window(name) if not isnan(value)]

@@ -1,6 +1,6 @@
-"""The identity of the gate's workload: a digest of the code that drives and counts the agents.
+"""Identifies the gate's workload by a digest of the plan, and of the code that drives and counts the agents.
 
-Figures of two workloads differ for reasons other than growth. Comments and docstrings do not affect the digest.
+Figures that were measured with different workloads can't be compared. Comments and docstrings do not change the digest.
 """
 
 import ast
@@ -19,11 +19,11 @@ SOURCES: Final = (
     *("scenarios", "shell", "inside"),
     *("phone/expected_output.py", "run/scenario_run.py", "gauges/quiescence.py"),
 )
-"""The parts of `soak` that drive an agent and count it."""
+"""The parts of the package `soak` that drive an agent and count it, as paths in the package."""
 
 
 def workload_of(plan: SoakPlan) -> str:
-    """Return the digest of a soak plan and of the code that runs it."""
+    """Return the digest of a soak plan and of the code that runs it, as 16 hexadecimal digits."""
     digest = hashlib.sha256(repr((plan.scenarios, plan.seed, plan.time_scale, plan.phones)).encode())
     digest.update(repr((QUICK_BLOCKS, WARM_UP, sorted(FIGURES))).encode())
     home = Path(str(soak.__file__)).parent
@@ -37,7 +37,7 @@ def workload_of(plan: SoakPlan) -> str:
 
 
 def code_of(source: str) -> str:
-    """Return the lines of a Python module without comments, docstrings and blank lines."""
+    """Return the source text of a Python module without its comments, docstrings and blank lines."""
     lines = source.splitlines()
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
