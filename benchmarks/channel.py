@@ -2,8 +2,8 @@
 
     python -m benchmarks.channel [ROUNDS [BYTES]]
 
-MobiFai is measured as in `benchmarks.bench`. For the limit, a server is measured that only sends from memory, once with
-aiortc's own code and once with MobiFai's path through SCTP and DTLS.
+MobiFai is measured as in `benchmarks.bench`. The limit is that of a server that only sends from memory. It is measured
+once with aiortc's own code, and once with MobiFai's path through SCTP and DTLS.
 """
 
 import sys
@@ -41,7 +41,7 @@ WHO = (
 async def take(peer: BenchPeer, found: BenchTools, folder: Path, payload: Payload) -> tuple[float, float]:
     """Transfer the file twice from a peer's server. Return MB/s, and the server's CPU milliseconds for each MB.
 
-    Both are those of the second transfer.
+    Both are those of the second transfer. Raises PeerFailed if the file arrives changed.
     """
     async with (
         serving(peer, found, folder) as server,

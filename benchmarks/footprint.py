@@ -36,7 +36,7 @@ SETTLED_SECONDS = 2.0
 START_SECONDS = 30.0
 
 StartCost = tuple[float, float]
-"""The cost of a start: seconds, and MB."""
+"""The cost of a start: the seconds until it is ready, and its memory in MB."""
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The cost of an agent's health checks, housekeeping and metrics: CPU time, and share of a core at usual intervals.
+"""The cost of an agent's health checks, housekeeping and metrics: CPU time, and the share of a core at usual intervals.
 
     python benchmarks/health.py [ROUNDS]
 
@@ -23,7 +23,7 @@ SCRAPE_SECONDS = 15
 
 
 def read_status() -> AgentStatus:
-    """Return the status of an agent with 20 terminals. The figures of the process are read; all others are constant."""
+    """Return the status of an agent with 20 terminals. Figures of this process are real; all others are constant."""
     return AgentStatus(
         **part(ProcessStats, collect_process_stats()),
         webrtc="connected",

@@ -153,9 +153,10 @@ TEXT = ("0123456789 abcdefghijklmnopqrstuvwxyz ABCDEFGHIJ é 漢字 🙂\n".enco
 
 @contextmanager
 def output(*, forwarded: bool = True) -> Iterator[tuple[WorkUnit, CountingPath]]:
-    """Yield a unit that sends 16 KiB of output, in the chunks of a PTY, until it is encoded for the phone.
+    """Yield a unit of work and the transport that counts its bytes.
 
-    The other value is the path that counts the encoded bytes. If `forwarded` is false, output only goes into the ring.
+    The unit passes 16 KiB of output, in pieces as a PTY returns them, from the program to the frames for the phone. If
+    `forwarded` is false, output only goes into the ring.
     """
     pieces = [TEXT[at : at + PIECE] for at in range(0, len(TEXT), PIECE)]
     with bench() as made:
@@ -171,13 +172,16 @@ def output(*, forwarded: bool = True) -> Iterator[tuple[WorkUnit, CountingPath]]
 
 
 def hidden() -> AbstractContextManager[tuple[WorkUnit, CountingPath]]:
-    """Yield a unit as `output` does, in a terminal that no phone shows, so that output only goes into the ring."""
+    """Do the same as `output` in a terminal that no phone shows, so that output only goes into the ring."""
     return output(forwarded=False)
 
 
 @contextmanager
 def key() -> Iterator[tuple[WorkUnit, CountingPath]]:
-    """Yield a unit that passes a key from the phone's frame to the program, and its echo back into a frame."""
+    """Yield a unit of work and the transport that counts its bytes.
+
+    The unit passes a key from the phone's frame to the program, and its echo back into a frame.
+    """
     text = json.dumps({"namespace": "terminal", "action": "terminal:input", "payload": {"uuid": "uuid", "data": "x"}})
     with bench() as made:
 
@@ -194,7 +198,10 @@ def key() -> Iterator[tuple[WorkUnit, CountingPath]]:
 
 @contextmanager
 def relay() -> Iterator[tuple[WorkUnit, CountingPath]]:
-    """Yield a unit that passes a packet with 16 KiB of output through the relay: read, queue, and take it out."""
+    """Yield a unit of work and the transport that counts its bytes.
+
+    The unit passes a packet with 16 KiB of output through the relay: it reads the packet, queues it, and takes it out.
+    """
     ledger = Ledger()
     payload = {"uuid": "uuid", "data": TEXT.decode(errors="replace")}
     text = "42" + json.dumps(["terminal:output", payload], ensure_ascii=False, separators=(",", ":"))
@@ -326,7 +333,7 @@ def store(counted: Mapping[str, UnitCounts], path: Path = STORED) -> None:
 
 
 def risen(counted: Mapping[str, UnitCounts], before: Mapping[str, UnitCounts]) -> list[str]:
-    """Return a line for each count that exceeds the stored one in `before` by more than is allowed."""
+    """Return a line of text for each count that exceeds the stored count in `before` by more than is allowed."""
     found = []
     for name, counts in counted.items():
         for what, now in counts.items():
@@ -346,7 +353,8 @@ def risen(counted: Mapping[str, UnitCounts], before: Mapping[str, UnitCounts]) -
 def machine_instructions(name: str) -> float:
     """Return the machine instructions that callgrind counts for one unit of the driven path `name`.
 
-    They are the difference of two runs with different numbers of units. Raises ClickException.
+    The number is computed from two runs with different numbers of units. Raises ClickException if valgrind is missing
+    or fails.
     """
     few, many = (_instructions_of_process(name, units) for units in (UNITS, 3 * UNITS))
     return (many - few) / (2 * UNITS)

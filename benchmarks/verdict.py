@@ -3,8 +3,8 @@
     python benchmarks/verdict.py [TIMES]
 
 Each series has the values of one gauge in one process. It is judged as in a run of soak: 8 blocks of 20 cycles after a
-warm-up of 40 cycles, and if they are suspicious, 8 blocks of 60 after a warm-up of 120 in another process. The seeds
-are fixed.
+warm-up of 40 cycles. If they are suspicious, 8 blocks of 60 cycles in another process are judged after a warm-up of 120
+cycles. The seeds are fixed.
 """
 
 import sys
@@ -24,17 +24,17 @@ SeriesGenerator = Callable[[Random, Sequence[int]], list[float]]
 
 
 def wobble(size: float) -> SeriesGenerator:
-    """Return a series of independent values with a normal distribution; `size` is its standard deviation."""
+    """Return a generator of independent values with a normal distribution; `size` is its standard deviation."""
     return lambda random, cycles: [random.gauss(0, size) for _ in cycles]
 
 
 def jitter(most: int) -> SeriesGenerator:
-    """Return a series of random numbers of objects, from 0 to `most`, as of objects that exist for a moment."""
+    """Return a generator of random numbers of objects, from 0 to `most`, as of objects that exist for a moment."""
     return lambda random, cycles: [random.randint(0, most) for _ in cycles]
 
 
 def walk(size: float) -> SeriesGenerator:
-    """Return a random walk; `size` is the standard deviation of its steps."""
+    """Return a generator of random walks; `size` is the standard deviation of the steps."""
 
     def course(random: Random, cycles: Sequence[int]) -> list[float]:
         at = 0.0
@@ -44,12 +44,12 @@ def walk(size: float) -> SeriesGenerator:
 
 
 def bursts(size: float) -> SeriesGenerator:
-    """Return a series in which one value in five, at random, is above 0, by up to `size`."""
+    """Return a generator of series in which one value in five, at random, is above 0, by up to `size`."""
     return lambda random, cycles: [size * random.random() * (random.random() < 0.2) for _ in cycles]
 
 
 def steps(count: int, size: float) -> SeriesGenerator:
-    """Return a series that rises by `size` at `count` random moments of the first 500 cycles."""
+    """Return a generator of series that rise by `size` at `count` random moments of the first 500 cycles."""
 
     def course(random: Random, cycles: Sequence[int]) -> list[float]:
         at = [random.uniform(0, 500) for _ in range(count)]
@@ -59,7 +59,10 @@ def steps(count: int, size: float) -> SeriesGenerator:
 
 
 def filling(size: float, most: int) -> SeriesGenerator:
-    """Return the size of a cache that gains an entry of `size` in each cycle until it is full, within `most` cycles."""
+    """Return a generator of the sizes of a cache that gains an entry of `size` in each cycle until it is full.
+
+    It is full after a random number of cycles, at most `most`.
+    """
 
     def course(random: Random, cycles: Sequence[int]) -> list[float]:
         full = random.randint(1, most)
@@ -69,7 +72,10 @@ def filling(size: float, most: int) -> SeriesGenerator:
 
 
 def settling(size: float, most: int) -> SeriesGenerator:
-    """Return the size of a cache of random keys, which fills ever more slowly, up to `most` entries of `size`."""
+    """Return a generator of the sizes of a cache of random keys, which fills more and more slowly.
+
+    It has at most `most` entries of `size`.
+    """
 
     def course(random: Random, cycles: Sequence[int]) -> list[float]:
         keys = random.randint(1, most)
@@ -79,7 +85,7 @@ def settling(size: float, most: int) -> SeriesGenerator:
 
 
 def sawtooth(size: float) -> SeriesGenerator:
-    """Return a series that rises with every cycle and falls back every 45 to 400 cycles."""
+    """Return a generator of series that rise by `size` in every cycle, and fall back to 0 every 45 to 400 cycles."""
 
     def course(random: Random, cycles: Sequence[int]) -> list[float]:
         period, phase = random.randint(45, 400), random.randint(0, 1000)
@@ -89,12 +95,12 @@ def sawtooth(size: float) -> SeriesGenerator:
 
 
 def leak(size: float, every: float = 1) -> SeriesGenerator:
-    """Return the total of a leak of `size` that occurs regularly, once in `every` cycles."""
+    """Return a generator of the totals of a leak of `size` that occurs regularly, once in `every` cycles."""
     return lambda _, cycles: [size * (cycle // every) for cycle in cycles]
 
 
 def rare(size: float, every: int) -> SeriesGenerator:
-    """Return the total of a leak of `size` that occurs at random, on average once in `every` cycles."""
+    """Return a generator of the totals of a leak of `size` that occurs at random, on average once in `every` cycles."""
 
     def course(random: Random, cycles: Sequence[int]) -> list[float]:
         hits = [random.random() * every < 1 for _ in range(max(cycles))]
@@ -104,12 +110,15 @@ def rare(size: float, every: int) -> SeriesGenerator:
 
 
 def table(size: float) -> SeriesGenerator:
-    """Return the size of a dictionary that gains one entry in each cycle, and whose table doubles when it is full."""
+    """Return a generator of the sizes of a dictionary that gains an entry in each cycle.
+
+    The dictionary's table doubles when it is full. `size` is the size of one place in the table.
+    """
     return lambda _, cycles: [size * 2.0 ** (cycle * 3 // 2).bit_length() for cycle in cycles]
 
 
 def both(*courses: SeriesGenerator) -> SeriesGenerator:
-    """Return a series whose values are the sums of the values of several series."""
+    """Return a generator of series whose values are the sums of the values of several series."""
     return lambda random, cycles: [sum(at) for at in zip(*(course(random, cycles) for course in courses), strict=True)]
 
 
@@ -166,7 +175,7 @@ NOISES: Sequence[tuple[str, Gauge, SeriesGenerator]] = (
 
 
 def judged(course: SeriesGenerator, gauge: Gauge, random: Random, start: int, block: int) -> Judgement:
-    """Generate the series of a new process and judge 8 blocks of `block` cycles, after `start` cycles of warm-up."""
+    """Generate the series of a new process, and judge 8 blocks of `block` cycles after `start` cycles of warm-up."""
     cycles = [start + block * number for number in range(9)]
     return judge(list(zip(cycles, course(random, cycles), strict=True)), gauge)
 
@@ -185,9 +194,9 @@ def run(course: SeriesGenerator, gauge: Gauge, number: int) -> tuple[bool, bool]
 
 
 def smallest(noise: SeriesGenerator, gauge: Gauge, number: int) -> tuple[float, bool]:
-    """Return the smallest detectable leak that a clean run states, and whether a leak of that size is confirmed.
+    """Return the smallest leak that a clean run says it would detect, and whether a leak of that size is confirmed.
 
-    The leak is added to the same kind of noise, and judged like a run of soak. `number` is the seed.
+    To test this, such a leak is added to the same kind of noise and judged as in a run of soak. `number` is the seed.
     """
     said = judged(noise, gauge, Random(number), WARM_UP, BLOCK).smallest_leak  # noqa: S311 - the same every time
     return said, run(both(noise, leak(said)), gauge, -number - 1)[1]

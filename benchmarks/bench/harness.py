@@ -23,10 +23,11 @@ PLAIN, COUNTED, WINDOW, NATIVE = "plain", "counted", "memray", "memray-native"
 
 
 class HarnessCounts(msgspec.Struct, frozen=True):
-    """The workload of a round: `turns` times a block of cycles without memray, and one with each kind of its tracing.
+    """The workload of a round.
 
-    Before them, the smallest detectable leak is read after each of the two numbers of blocks in `judged`. `warm_up` is
-    passed to `ScenarioRun.warm_up`.
+    After the warm-up, blocks without memray are run, and the smallest detectable leak is read after each of the two
+    numbers of blocks in `judged`. Then `turns` times, one block runs without memray, and one with each of memray's two
+    kinds of tracing. `warm_up` is passed to `ScenarioRun.warm_up`.
     """
 
     turns: int
@@ -39,7 +40,7 @@ QUICK_HARNESS = HarnessCounts(turns=1, warm_up=(1, 1), judged=(4, 8))
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """The cost of some cycles: elapsed seconds, CPU seconds of the agent, and the number of these cycles."""
+    """The cost of some cycles: elapsed seconds, the agent's CPU seconds, and the number of the cycles."""
 
     wall: float = 0.0
     cpu: float = 0.0

@@ -104,9 +104,9 @@ def _by_others(measured: Sequence[CellResult]) -> Iterator[FinderResult]:
 
 
 def _by_memray(measured: Sequence[CellResult]) -> Iterator[FinderResult]:
-    """Yield memray's answers if every call stack with 1 KB left counts as a leak, in place of a calibrated limit.
+    """Yield memray's answers by a fixed limit: every call stack that keeps 1 KB or more counts as a leak.
 
-    They come from the records of the runs with that limit.
+    The answers come from the records of runs with a calibrated limit.
     """
     for one in measured:
         if one.tool == "memray" and not one.error and (one.plant in SMALLEST or one.role == "clean"):

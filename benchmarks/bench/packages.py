@@ -1,8 +1,8 @@
 """Installs the packages of the peers once: npm packages of the servers on Node, and a separate Python for terminado.
 
-Each has a folder whose name depends on its contents. The client needs the same packages as the tests' phone, which
-`tests.support.node` installs. terminado has a separate Python because it requires tornado, which python-socketio would
-import if it were installed beside MobiFai. That would increase MobiFai's memory.
+Each installation has a folder whose name contains a hash of what is installed. The client needs the same packages as
+the tests' phone, which `tests.support.node` installs. terminado has a separate Python because it requires tornado,
+which python-socketio would import if it were installed beside MobiFai. That would increase MobiFai's memory.
 """
 
 import hashlib
@@ -28,7 +28,10 @@ INSTALL_SECONDS = 300
 
 
 def servers_home(node: Node) -> Path:
-    """Return the folder with the servers' packages, installing them if missing. Raises NodeUnavailable."""
+    """Return the folder with the npm packages of the servers on Node, and install them if they are missing.
+
+    Raises NodeUnavailable if that fails.
+    """
     home = ROOT / ".cache" / f"bench_servers-{_content()}"
     if not home.exists():
         home.parent.mkdir(exist_ok=True)
@@ -40,7 +43,7 @@ def servers_home(node: Node) -> Path:
 
 
 def terminado_python() -> str:
-    """Return a Python with terminado, installing it if missing. Raises NodeUnavailable."""
+    """Return the path of a Python with terminado, and install both if they are missing. Raises NodeUnavailable."""
     wanted = [line for line in LOCK.read_text().splitlines() if line.partition("==")[0] in TERMINADO]
     fingerprint = hashlib.sha256("\n".join([sys.version, *wanted]).encode()).hexdigest()[:16]
     home = ROOT / ".cache" / f"bench_terminado-{fingerprint}"

@@ -39,7 +39,10 @@ class BenchTools(msgspec.Struct, frozen=True):
 
 
 class Launch(msgspec.Struct, frozen=True):
-    """How to start a server: its command, and the file that reports its readiness (None: standard output)."""
+    """How to start a server. `words` is its command, and `ready_file` the file in which it reports its readiness.
+
+    If both `ready_file` and `port` are None, the server reports its readiness on standard output.
+    """
 
     words: tuple[str, ...]
     ready_file: Path | None = None
@@ -48,7 +51,11 @@ class Launch(msgspec.Struct, frozen=True):
 
 
 class BenchPeer(msgspec.Struct, frozen=True):
-    """A peer. `launch` returns how to start its server in a folder, or raises PeerFailed. `kind` is its protocol."""
+    """A peer. `launch` returns how to start its server in a folder, or raises PeerFailed. `kind` is its protocol.
+
+    `path` is the path of the server's URL. `webrtc`: the client opens a data channel. `version` returns the versions of
+    the peer's packages as text.
+    """
 
     name: str
     title: str

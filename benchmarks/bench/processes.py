@@ -15,7 +15,7 @@ SAMPLE_SECONDS = 0.1
 
 
 class ProcessUsage(msgspec.Struct, frozen=True):
-    """The usage of a process tree. Memory in bytes; `own_memory` is without processes that have a terminal."""
+    """The usage of a process tree. Memory is in bytes; `own_memory` excludes processes that have a terminal."""
 
     memory: int
     own_memory: int
@@ -76,7 +76,7 @@ def memory_of(process: psutil.Process) -> int:
 
 
 def own_memory(root: int) -> int:
-    """Return the bytes of a process tree without processes that have a terminal, such as the flooding program."""
+    """Return the memory of a process tree in bytes, without processes that have a terminal, such as shells."""
     total = 0
     for process in _family(root):
         with suppress(psutil.Error, OSError, ValueError):

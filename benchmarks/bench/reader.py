@@ -23,7 +23,10 @@ LOOKS = 0.002
 
 
 async def read(master: int, wanted: int) -> dict[str, float]:
-    """Read `wanted` bytes from the PTY `master` into a terminal's ring, and return bytes, seconds and CPU seconds."""
+    """Read `wanted` bytes from the PTY `master` into a terminal's ring.
+
+    Return the number of `bytes` read, the elapsed `seconds`, and the CPU seconds (`cpu`).
+    """
     ring = mmap.mmap(-1, ring_bytes(TERMINAL_RING.value))
     ended = asyncio.Event()
     start, cpu = time.monotonic(), time.process_time()

@@ -1,6 +1,6 @@
 """The speed at which MobiFai reads the output of a terminal that no phone shows, compared with a loop in C.
 
-The compiled loop exists during a run, and each terminal and the program that prints on it during one reading.
+The loop in C is compiled during the run. Each terminal, and the program that prints on it, exist for one reading.
 """
 
 import asyncio
@@ -66,9 +66,9 @@ async def compiled(folder: Path) -> list[str]:
 
 
 async def read_by(command: list[str], payload: Payload) -> dict[str, float]:
-    """Run the reader `command` on all printed output, and return its seconds, CPU seconds and bytes.
+    """Run the reader `command` on all printed output. Return what it reports: `seconds`, `cpu` (seconds) and `bytes`.
 
-    Raises ReadingFailed.
+    Raises ReadingFailed if it takes too long, or reads another number of bytes.
     """
     wanted = TIMES * payload.size
     with printing(payload) as master:

@@ -26,9 +26,9 @@ STOP_SECONDS = 10.0
 
 
 class RunningServer(msgspec.Struct, frozen=True):
-    """A started server. `options` are for its client, `seconds` is the duration of its start.
+    """A started server. `options` are those that its client needs, and `seconds` is the duration of its start.
 
-    `state_dir` is the state directory of a MobiFai, and None for other servers.
+    `state_dir` is the state directory of a MobiFai server, and None for other servers.
     """
 
     pid: int
@@ -47,9 +47,9 @@ class RunningServer(msgspec.Struct, frozen=True):
 async def serving(
     peer: BenchPeer, tools: BenchTools, folder: Path, environment: Mapping[str, str] | None = None
 ) -> AsyncIterator[RunningServer]:
-    """Run a peer's server in an empty folder in this scope, which begins when a client can connect.
+    """Run a peer's server in an empty folder for the length of a scope, which begins when a client can connect.
 
-    `environment` has variables to add. Raises PeerFailed.
+    `environment` has environment variables to add. Raises PeerFailed if the server is not ready in time.
     """
     (folder / "tmp").mkdir(parents=True)
     launch = peer.launch(tools, folder)

@@ -40,7 +40,7 @@ def runs(clean_runs: int) -> Iterator[tuple[str, str, str]]:
 
 
 async def give_to_tracemalloc(folder: Path, results: BenchResults, clean_runs: int = CLEAN_RUNS) -> None:
-    """Run those of the runs that `results` does not have. A failed run leaves cells with the reason."""
+    """Run those of the `runs` that are not in `results`, and add their figures, or the reason if a run fails."""
     for number, (moment, planted, name) in enumerate(runs(clean_runs)):
         if results.has((1, RISING, found_row(name))):
             continue

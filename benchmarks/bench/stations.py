@@ -76,7 +76,7 @@ async def echo(visit: StationVisit) -> FigureStream:
 
 
 async def file(visit: StationVisit) -> FigureStream:
-    """Measure the rate at which a large file arrives that is printed in a terminal."""
+    """Measure the rate at which a large file arrives that is printed in a terminal. It must arrive unchanged."""
     await visit.client.ask("connect")
     terminal = await visit.client.open()
     seen = await visit.client.ask("file", terminal=terminal, path=str(visit.payload.path))

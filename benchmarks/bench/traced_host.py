@@ -1,7 +1,7 @@
-"""Searches for leaks as a developer would with tracemalloc: by the growth of an agent's lines from block to block.
+"""Searches for leaks as a developer would with tracemalloc: by the memory of each line of code, from block to block.
 
 The agent, with or without a plant, runs in this process. `python -m benchmarks.bench.traced_host MOMENT PLANT FOLDER`
-prints a `TracemallocResult` as JSON. Draws no conclusions.
+prints a `TracemallocResult` as JSON. It does not judge the result.
 """
 
 import gc
@@ -23,7 +23,10 @@ BytesByLine = dict[tuple[str, int], int]
 
 
 class TracemallocResult(msgspec.Struct, frozen=True):
-    """The growth of lines. `most` is the largest, in bytes. `rising` has the lines that grew in every block."""
+    """The growth of the memory that each line of code has allocated.
+
+    `most` is the largest growth of a line in bytes. `rising` has the lines (`FILE:LINE`) that grew in every block.
+    """
 
     most: int
     rising: list[str]

@@ -32,7 +32,7 @@ class Origin(NamedTuple):
 
 
 def digest(root: Path, paths: Iterable[str], python: str | None = None) -> str:
-    """Return a digest of the files below these paths and of Python's version.
+    """Return a digest of the files below these paths and of Python's version (`python`, or that of this Python).
 
     The files are read as they are on disk; those that git ignores are left out. Of Python files only the code counts:
     a new comment or docstring keeps the digest. Raises RevisionError.
@@ -44,7 +44,10 @@ def digest(root: Path, paths: Iterable[str], python: str | None = None) -> str:
 
 
 def _relevant(file: Path) -> bytes:
-    """Return what the digest has of a file: its content; of a Python file, its code without comments and docstrings."""
+    """Return the part of a file that counts for the digest: of a Python file, its code without comments and docstrings.
+
+    Of any other file, all content counts.
+    """
     content = file.read_bytes()
     return code_of(content.decode()).encode() if file.suffix == ".py" else content
 
@@ -64,7 +67,7 @@ def revision(root: Path, sources: tuple[str, ...] = ()) -> str:
 
 
 def origin(root: Path) -> Origin:
-    """Return the commit of the checkout and the machine. The reasons of `inexact` follow the commit."""
+    """Return the commit of the checkout, followed by the reasons of `inexact`, and a description of the machine."""
     commit = _git(root, "rev-parse", f"--short={DIGITS}", "HEAD").strip()
     system = f"{platform.system()} {platform.machine()}, {os.cpu_count() or 1} CPUs"
     python = f"{platform.python_implementation()} {platform.python_version()}"

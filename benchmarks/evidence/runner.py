@@ -37,14 +37,18 @@ class UnitSelection:
 def estimate(kind: EvidenceKind, unit: str, evidence: KindEvidence) -> float:
     """Return an estimate of how many seconds a unit will take.
 
-    This is the first estimate of its kind, multiplied by the factor by which finished units took longer.
+    This is the kind's first estimate (`kind.seconds`), multiplied by the median factor by which finished units of the
+    kind took longer than their first estimates.
     """
     ratios = [one.seconds / kind.seconds(one.unit) for one in evidence.results if one.outcome is not UnitOutcome.FAILED]
     return kind.seconds(unit) * (median(ratios) if ratios else 1.0)
 
 
 class EvidenceRunner:
-    """Runs units and stores their results. No unit continues after `deadline`, a time of `clock` in seconds."""
+    """Runs at most `jobs` units at a time, and stores their results. `tell` gets a line of text for each result.
+
+    No unit continues after `deadline`, a time of `clock` in seconds.
+    """
 
     def __init__(
         self,

@@ -40,7 +40,7 @@ def suspected(report: Report) -> bool:
 
 
 def smallest_leaks(report: Report) -> dict[str, dict[str, float]]:
-    """Return the smallest leak per cycle that the run would have found: by scenario, then by process, gauge and unit.
+    """Return the smallest leak per cycle that the run would have found, by scenario and then by `process|gauge|unit`.
 
     The gauges of one family (all types, all kinds of descriptors) share an entry, that of the least sensitive gauge.
     """
@@ -75,8 +75,8 @@ def unfilled(report: Report) -> dict[str, str]:
 
 
 def values_of(runs: Iterable[Mapping[str, Mapping[str, float]]], scenario: str, key: str) -> Sequence[float]:
-    """Return the smallest leaks of all runs in one scenario for the gauge `key`, in ascending order.
+    """Return the smallest leaks of all runs in one scenario for `key` (`process|gauge|unit`), in ascending order.
 
-    Each run is what `smallest_leaks` returned.
+    Each run is what `smallest_leaks` has returned for it.
     """
     return sorted(run[scenario][key] for run in runs if key in run.get(scenario, {}))

@@ -24,7 +24,7 @@ class ResultStoreError(Exception):
 def read(docs: Path) -> list[UnitPlan | UnitResult]:
     """Return the plans and results in the file below the folder `docs`, or an empty list if there is no file.
 
-    Raises ResultStoreError.
+    Raises ResultStoreError for an invalid line.
     """
     path = docs / FILE
     content = path.read_bytes() if path.exists() else b""
@@ -46,7 +46,10 @@ def evidence(lines: list[UnitPlan | UnitResult]) -> dict[str, KindEvidence]:
 
 
 class ResultStore:
-    """The file of results while units run. A context manager, which locks the file: a second runner gets an error."""
+    """The file of results while units run. As a context manager, it locks the file for one runner.
+
+    Entering it raises ResultStoreError if another runner holds the lock, or the file is invalid.
+    """
 
     def __init__(self, docs: Path) -> None:
         self._docs, self._path = docs, docs / FILE

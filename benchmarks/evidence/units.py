@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 MOST_ATTEMPTS = 2
-"""Most runs of a unit.
+"""The most runs of a unit.
 
-One that failed because of the machine is run once more. One with a wrong result is never repeated.
+A unit that failed because of the machine is run once more. A unit with a wrong result is never repeated.
 """
 
 
@@ -27,7 +27,11 @@ class UnitOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """The result of a unit's run. `summary` is a short text; `files` are written below the folder of the pages."""
+    """The result of a unit's run. `summary` is a short text, and `detail` has the data that the kind's page needs.
+
+    `command` is the command line that was run. `files` maps names of files, below the folder of the pages, to their
+    content.
+    """
 
     outcome: UnitOutcome
     summary: str
@@ -45,7 +49,10 @@ class UnitPlan(msgspec.Struct, frozen=True, tag="plan"):
 
 
 class UnitResult(msgspec.Struct, frozen=True, tag="result"):
-    """The stored result of one run. `revision` is a digest of the sources; `commit` and `machine` inform the reader."""
+    """The stored result of one run. `revision` is a digest of the sources, and `finished` is a time in ISO 8601.
+
+    `commit` and `machine` are only information for readers of the page.
+    """
 
     kind: str
     unit: str

@@ -22,9 +22,10 @@ from benchmarks.leak_finders.host import NO_PLANT, SHORT_REST_SECONDS
 from soak.plants import LifecycleEvent
 
 ROOT = Path(__file__).parents[2]
-"""Where `benchmarks` and `tests` are imported from.
+"""The folder from which `benchmarks` and `tests` are imported.
 
-The paths are not resolved: symbolic links to them keep the checkout's own mobifai out.
+Symbolic links are not resolved. So this may be a folder with links to both, in which the checkout's own mobifai is
+missing, and the installed one is imported.
 """
 CELL_SECONDS = 300.0
 REST_SECONDS = 6.0
@@ -59,8 +60,9 @@ MEMRAY_OPTIONS = ("--memray", "--hide-memray-summary", "-p", "no:logging", "-p",
 class FinderCell:
     """A cell to measure.
 
-    `tool` is `memray` or `rss`, and `role` is `calibration`, `clean`, `leak` or `decoy`. `limit` is the number of bytes
-    at which pytest-memray reports a location; RSS has none.
+    `tool` is `memray` or `rss`, and `role` is `calibration`, `clean`, `leak` or `decoy`. `moment` is the kind of event
+    that is caused. `number` distinguishes cells that are equal otherwise. `limit` is the number of bytes at which
+    pytest-memray reports a location; RSS has none.
     """
 
     tool: str
@@ -72,7 +74,7 @@ class FinderCell:
 
     @property
     def key(self) -> str:
-        """The identity of the cell. Whenever the table is measured, a cell has the same one."""
+        """The identity of the cell, which is the same whenever the table is measured."""
         return f"{self.tool} {self.role} {self.moment} {self.plant} {self.number}"
 
 

@@ -1,7 +1,8 @@
-"""An agent in this process, with or without a plant, and the events in it that are caused for every finder.
+"""An agent in this process, with or without a plant, in which the same events are caused for every finder.
 
-`python -m benchmarks.leak_finders.host MOMENT PLANT FOLDER EVENTS` (PLANT may be `-`) prints RSS at rest as a JSON list
-of bytes. The first value is from before the first event. Owns the event loop of the agent. Draws no conclusions.
+`python -m benchmarks.leak_finders.host MOMENT PLANT FOLDER EVENTS` prints RSS at rest as a JSON list of bytes. Its
+first value is RSS after the warm-up, before the first judged event. PLANT is `-` for none. The program does not judge
+the values.
 """
 
 import asyncio
@@ -26,7 +27,7 @@ NO_PLANT = "-"
 EVENTS_A_SAMPLE = 4
 SHORT_REST_SECONDS = 0.05
 DESCRIPTORS = 4096
-"""Limit of open descriptors. It is enough for plants that leave two open at each event."""
+"""The limit on open descriptors to set. It is enough for plants that leave two open at each event."""
 
 
 class HostedAgent:

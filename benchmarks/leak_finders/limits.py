@@ -1,4 +1,4 @@
-"""Calibrates pytest-memray with clean runs: finds the limits to use, and the locations that a filter ignores. Pure."""
+"""Calibrates pytest-memray with clean runs: finds the limits to use, and the locations that a filter ignores."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ def hosted() -> tuple[Plant, ...]:
 
 
 def kind_of(moment: str) -> LifecycleEvent:
-    """Return the kind of event that causes a moment."""
+    """Return which of KINDS is caused in the same way as `moment`."""
     return next(kind for kind in KINDS if CAUSES[kind] is CAUSES[LifecycleEvent(moment)])
 
 
@@ -58,7 +58,7 @@ class AllocationFilter:
 
 
 def kept(one: CellResult, places: frozenset[str]) -> int:
-    """Return the most bytes that any location keeps in a run, except locations in `places` and in hooks of plants."""
+    """Return the most bytes that a location keeps in a run. Those in `places` and in plants' hooks do not count."""
     return max((size for at, size in one.places if at not in places and not at.startswith(HOOKS)), default=0)
 
 

@@ -42,7 +42,7 @@ def answers_of(results: Sequence[CellResult], soak: Iterable[FinderAnswer] = ())
 
 
 def by_soak(plant: str, verdict: str, decoy: bool, seconds: float) -> FinderAnswer:
-    """Return the answer of `mobifai soak` for a plant, given the verdict of its run with that plant."""
+    """Return the answer of `mobifai soak` for a plant, from the verdict and the duration of its run with that plant."""
     said = {"leak": True, "breach": True, "held": False}.get(verdict)
     return FinderAnswer(SOAK, "decoy" if decoy else "leak", plant, said, seconds)
 
@@ -53,9 +53,9 @@ def _answer(finder: str, one: CellResult, says: Callable[[CellResult], bool]) ->
 
 @dataclass(frozen=True, slots=True)
 class FinderScore:
-    """The numbers of a finder's alarms and answers by role of the cells, and of cells without an answer (`silent`).
+    """A finder's numbers of alarms and of answers, by role of the cells. `silent` is the number of unanswered cells.
 
-    `seconds` is the median duration of a cell, `total_seconds` the sum.
+    `seconds` is the median duration of a cell, and `total_seconds` the sum of all durations.
     """
 
     alarms: dict[str, int]

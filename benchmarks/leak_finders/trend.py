@@ -1,4 +1,4 @@
-"""Common statistical tests that decide whether a short series of RSS rises. Pure."""
+"""Common statistical tests that decide whether a short series of RSS rises."""
 
 import itertools
 from collections.abc import Callable, Sequence
