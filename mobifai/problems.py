@@ -28,7 +28,7 @@ class Problems:
     def report(self, what: str, text: str) -> None:
         """Record the problem `text` of the subject `what`, in place of the subject's earlier problem.
 
-        Log the problem, unless the subject already has one, or one of it was logged in the last QUIET_SECONDS.
+        Log the problem, unless the subject already has one, or was logged in the last QUIET_SECONDS.
         """
         is_news = what not in self._known and self._clock() - self._logged.get(what, float("-inf")) > QUIET_SECONDS
         self._known[what] = text

@@ -76,7 +76,7 @@ def login_variables() -> dict[str, str]:
 
 
 def path_without_environments(environ: Mapping[str, str], prefix: str | None = None) -> str:
-    """Return $PATH without the folders of virtual environments: this program's own (`prefix`) and the active one."""
+    """Return $PATH without the `bin` folders of virtual environments: this program's (`prefix`) and the active one."""
     if prefix is None:
         prefix = sys.prefix if sys.prefix != sys.base_prefix else ""
     own = {str(Path(place) / "bin") for place in (prefix, environ.get("VIRTUAL_ENV", "")) if place}

@@ -30,7 +30,10 @@ def check_name(name: str) -> None:
 
 
 class Account:
-    """One account: `user`, whom its devices see, its open invitations (`codes`), and its use of limits."""
+    """One account. `user` describes it to devices, and `codes` are its open invitations.
+
+    `devices` and `settings` are its entries in the ledger.
+    """
 
     def __init__(self, name: str, store: RelayStore, ledger: Ledger, pick: Callable[[str], str]) -> None:
         self._ledger = ledger

@@ -69,7 +69,7 @@ class LocalConnection:
         return len(self.outbox)
 
     def send(self, event: str, payload: object) -> None:
-        """Queue an event for the device. Deliver it now if the peer forwards it and the queue is empty.
+        """Queue an event for the device. Deliver it now if it was forwarded from the peer and the queue is empty.
 
         If the queue is full, close the connection.
         """

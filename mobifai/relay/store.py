@@ -202,7 +202,7 @@ class RelayStore:
         return str(row[0]) if row else "{}"
 
     def put_settings(self, user_id: str, json: str) -> None:
-        """Replace an account's settings by the JSON object `json`. Raises WriteFailed."""
+        """Replace an account's settings with the JSON object `json`. Raises WriteFailed."""
         with self._connection:
             self._connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (user_id, json))
 

@@ -115,7 +115,7 @@ class FlowControl:
             self.state = RUNNING
 
     def hold(self, seconds: float) -> None:
-        """Stop the program until a viewer attaches its feed, for at most `seconds`, so that it misses no output."""
+        """Stop the program for at most `seconds`, until a viewer attaches its feed. So the viewer misses no output."""
         self.end_hold()
         self._hold_timer = self._loop.call_later(seconds, self._hold_is_over)
         self._pty.pause()

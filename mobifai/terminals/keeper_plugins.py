@@ -1,7 +1,7 @@
 """Debug plug-ins (of soak and profiles) whose control handlers run inside a keeper under test.
 
 They are the same entry points as the agent's. The part of a request before its dot is the plug-in's name. Only a keeper
-that a test run has marked imports this module, so that it takes no memory of other keepers.
+that a test run has marked imports this module, so that no other keeper uses memory for it.
 """
 
 from collections.abc import Coroutine
@@ -26,7 +26,7 @@ class KeeperPlugins:
         self._loaded: dict[str, Any] = {}  # bounded by what is installed
 
     def answer(self, request: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Return `{"answer": ...}` with the result of the request's handler, or `{"error": TEXT}` if it raised one."""
+        """Return `{"answer": ...}` with the result of the request's handler, or `{"error": TEXT}` if that fails."""
         try:
             handler = self._find(request)
             if handler is None:

@@ -1,4 +1,4 @@
-"""Writes the keeper's reports to its terminal, and to the agent's log file. (No agent writes to the file meanwhile.)
+"""Writes the keeper's reports, mostly about an agent that does not run, to its terminal and to the agent's log file.
 
 Standard library only. Reporting never raises and never blocks. If the terminal is stopped (Ctrl-S), nobody reads a
 pipe, or the disk is full, only the message is lost.

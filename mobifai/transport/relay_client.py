@@ -53,7 +53,7 @@ class RelayListener(Protocol):
         """An event arrived. `payload` is its argument as JSON that is not decoded yet; None if it has none."""
 
     def relay_has_room(self) -> None:
-        """A sent message has left, so there may be room for others."""
+        """A waiting message was sent, so there may be room for others."""
 
 
 class RelayClient:

@@ -26,7 +26,7 @@ class _OpenedRecord(bytes):
 
 
 class FastDtlsTransport(RTCDtlsTransport):
-    """The class that replaces that of an existing DTLS transport of aiortc. Then `begin` has to be called first."""
+    """A DTLS transport of aiortc whose class was switched to this one. After the switch, `begin` has to be called."""
 
     _ice: Any
     _ssl: SSL.Connection

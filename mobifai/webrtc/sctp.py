@@ -36,7 +36,8 @@ MOST_AT_ONCE = 32
 """The most packets that are sent together, even after many acknowledgements: the phone's socket has to hold them."""
 
 ACKNOWLEDGES_AFTER = 0.02
-"""Seconds that an acknowledgement may wait for outgoing data; RFC 9260 allows 0.2, and every second packet."""
+"""Seconds that an acknowledgement may wait for outgoing data. RFC 9260 allows 0.2 s, or the time until the second
+packet."""
 
 _SMALL = USERDATA_MAX_LENGTH - SACK_BYTES
 """The most bytes of a chunk whose packet has room for an acknowledgement."""
@@ -71,7 +72,7 @@ class OutboundChunk(DataChunk):
 
 
 class FastSctpTransport(RTCSctpTransport):
-    """The class that replaces that of an existing SCTP transport of aiortc. Then `begin` has to be called first.
+    """An SCTP transport of aiortc whose class was switched to this one. After the switch, `begin` has to be called.
 
     The transport has to use a `FastDtlsTransport`.
     """

@@ -11,7 +11,8 @@ from struct import Struct
 MOST_EARLY = 1024
 """The most chunks that may arrive before a missing one; a phone may have about 900 full ones in flight."""
 MOST_GAP = 4096
-"""How far behind the newest acknowledged chunk a gap may end; this side has at most about 450 in flight."""
+"""How many chunks after the cumulatively acknowledged one a gap block of a SACK may end. This side has at most about
+450 chunks in flight."""
 
 _COMMON_BYTES, _CHUNK_BYTES, _PARAMETER_BYTES = 12, 4, 4
 _INIT_BYTES, _SACK_BYTES, _DATA_BYTES = 16, 12, 12
@@ -64,7 +65,10 @@ def _is_init(body: bytes) -> bool:
 
 
 def _is_acknowledgement(body: bytes) -> bool:
-    """Return whether a SACK has as many gaps and duplicates as it declares, with its gaps in order and not too far."""
+    """Return whether a SACK has as many gap blocks and duplicates as it declares.
+
+    The gap blocks must also be in order, and end at most MOST_GAP chunks after the cumulatively acknowledged chunk.
+    """
     if len(body) < _SACK_BYTES:
         return False
     _, _, gaps, duplicates = _SACK.unpack_from(body)
