@@ -53,7 +53,7 @@ class AttachRun:
         report_progress: ProgressCallback,
         save: "Callable[[AttachRun], None]" = lambda _: None,
     ) -> None:
-        """Prepare an examination of `seconds` seconds by the agent with the control socket `socket`.
+        """Prepare an examination of the agent whose control socket is `socket`, for `seconds` seconds.
 
         `save` is called with this object after each window.
         """

@@ -88,8 +88,9 @@ class Evidence(msgspec.Struct, frozen=True):
     """The measurements of one process in one scenario, or of one agent that `mobifai profile attach` examines.
 
     `cycles` and `seconds` are the number of cycles from the first to the last window, and their duration. `rising` has
-    those of soak's gauges that rose, with the rise per cycle. `sites`, `containers` and `native` grow. `left` has the
-    leftovers by kind, such as `descriptors` or `tasks`; `AllocationTracer.examine` lists the kinds.
+    those of soak's gauges that rose, with the rise per cycle. `sites`, `containers` and `native` are the allocation
+    sites, the containers and the memory of the C heap that grow. `left` has the leftovers by kind, such as
+    `descriptors` or `tasks`; `AllocationTracer.examine` lists the kinds.
     """
 
     scenario: str
@@ -153,7 +154,7 @@ def sites_of(rises: Rises, rows: RawRows, examined: RawRows) -> list[AllocationS
     """Return the allocation sites in `rows` that grow: those whose id is in `rises`.
 
     `rows` are the sites in the answer to `profile.histories`. `examined` are the sites in the answer to
-    `profile.examine`, each with the type and the retention path of one object.
+    `profile.examine`: for each site, the type of one object, and the path of references that keeps this object alive.
     """
     known = {int(row["id"]): row for row in examined}
     return [_site(row, rises, known.get(int(row["id"]), {})) for row in rows if int(row["id"]) in rises]

@@ -76,10 +76,10 @@ class Cause:
     """The kinds of evidence for this cause, such as `container` or `allocation`."""
 
     def is_above(self, path: str) -> bool:
-        """Return whether an object with the retention path `path` is held by this cause's container.
+        """Return whether this cause's container keeps an object alive.
 
-        That is so if `path` begins with the path of the container. The type of the container, with which that path ends
-        (`: list`), is not compared.
+        `path` is the text of the references that lead to the object. It must begin with the path that leads to the
+        container. The type with which the container's path ends (`: list`) is not compared.
         """
         return bool(self.path) and path.startswith(self.path.rpartition(": ")[0])
 

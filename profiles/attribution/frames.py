@@ -67,10 +67,10 @@ def role(file: str) -> Role:
 
 
 def above_event_loop(stack: Stack) -> Stack:
-    """Return the part of a stack above the event loop: the callback or coroutine, and the functions that it called.
+    """Return the frames of a stack that the event loop called: a callback or coroutine, and the functions it called.
 
-    The frames of the loop, and of the code that started the loop, are left out. If nothing would be left, the whole
-    stack is returned.
+    The frames of the loop, and of the code that started the loop, are left out. If nothing would be left, or if the
+    loop is not on the stack, the whole stack is returned.
     """
     below = next((index for index, (file, _) in enumerate(stack) if file.endswith(_LOOPS)), len(stack))
     return stack[:below] or stack

@@ -67,8 +67,8 @@ class Builder:
     def run(self, words: Sequence[str], what: str, more: Mapping[str, str] = MappingProxyType({})) -> None:
         """Run the build command `words`, and wait for its end.
 
-        `what` is the name, in error messages, of the thing that it builds. `more` is added to its environment
-        variables. Raises BuildFailed if the command fails or takes too long, and BuildInterrupted after a signal.
+        `what` says in error messages what the command builds. `more` is added to the command's environment variables.
+        Raises BuildFailed if the command fails or takes too long, and BuildInterrupted after a signal.
         """
         self.check()
         temporary, log = self._folder / "tmp", self._folder / "build.log"

@@ -34,7 +34,7 @@ HOW: Final = {
 
 
 class CandidateChoice(StrEnum):
-    """The values of `--candidate`."""
+    """The values of the option `--candidate`: test the files of the checkout, or the installed package."""
 
     CHECKOUT = "checkout"
     INSTALLED = "installed"

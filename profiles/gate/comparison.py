@@ -49,8 +49,8 @@ def rows(
 ) -> list[FigureRow]:
     """Return a row with the verdict for every figure at rest of either side, in the order of `FIGURES`.
 
-    `base` and `now` are the figures of base and candidate. `accepted` has the entries of accepted growth, which expire
-    by the date `today`. `no_base` is the reason to state for a figure that the base lacks.
+    `base` and `now` are the figures of base and candidate. `accepted` has the entries of accepted growth, and `today`
+    decides which of them have expired. `no_base` is the reason to state for a figure that the base lacks.
     """
     names = sorted({*base, *now}, key=lambda name: (_ORDER[name.partition(":")[0]], name))
     return [_row(name, base.get(name), now.get(name), accepted, today, no_base) for name in names]

@@ -41,8 +41,8 @@ class Gate:
     """One run of the gate.
 
     `folder` is the directory for the files of the run. `environment`, `command` and `started_at` are stated in the
-    report. `save` is called with the report so far whenever the report has changed. `today` is the date by which
-    entries of accepted growth expire.
+    report. `save` is called with the report so far whenever the report has changed. `today` decides which entries of
+    accepted growth have expired.
     """
 
     request: GateRequest
@@ -133,7 +133,7 @@ class Gate:
         return (base[0] if base else self._stored(now)), now
 
     def _stored(self, now: FigureValues) -> FigureValues:
-        """Return the stored figures of the base, without those that the figures of the candidate (`now`) lack."""
+        """Return those stored figures of the base that were measured for the candidate too (`now` has its figures)."""
         return {name: value for name, value in (self.request.stored or {}).items() if name in now}
 
     def _has_grown(self, base: FigureValues, now: FigureValues) -> bool:

@@ -1,7 +1,7 @@
 """Finds the lines of code that hold more memory at rest than in the base.
 
 Such growth does not come from use: examples are a new import and a larger table. A line of the candidate and a line of
-the base are the same if file and text are equal, because numbers change when lines are added above.
+the base are the same if file and text are equal, because line numbers change when lines are added above.
 """
 
 import collections

@@ -126,9 +126,9 @@ _IS_3_11: Final = sys.version_info[:2] == (3, 11)
 _MANAGED_DICT: Final = 1 << 4
 """Py_TPFLAGS_MANAGED_DICT (Include/object.h)."""
 _PRE_HEADER: Final = 32
-"""In CPython 3.11, the bytes of memory before an object whose type has a managed dictionary (Objects/typeobject.c).
+"""In CPython 3.11, the number of bytes in front of an object whose type has a managed dictionary.
 
-They hold the object's dictionary, its values, and the garbage collector's header.
+They hold the object's dictionary, its values, and the garbage collector's header (Objects/typeobject.c).
 """
 
 

@@ -116,7 +116,7 @@ def _largest(things: Sequence[Any]) -> list[Any]:
 def _container(one: Any, path: str) -> dict[str, Any]:
     """Return the snapshot's row for the container `one`. The bytes of its elements are estimated from a sample.
 
-    `path` is the container's retention path.
+    `path` is the text of the references that keep the container alive.
     """
     is_dict = issubclass(type(one), dict)
     sample = list(islice(one.values() if is_dict else one, SAMPLE))

@@ -123,12 +123,13 @@ class AllocationTracer:
     async def examine(self, sites: list[int], containers: list[int], folders: list[str]) -> dict[str, Any]:
         """Examine some allocation sites and containers, and find all leftovers.
 
-        `sites` and `containers` are ids that `histories` returned. The result has a list of rows for each of these
-        keys: `containers` (the newest contents of each container, and the retention path of the container), `sites`
-        (the type and the retention path of one object of each site), and the kinds of leftovers: `descriptors`,
-        `threads`, `tasks`, `children`, `started`, `files`, `rows`, `freezes`, `debug`, `spawned`, `foreign`,
-        `allocated` and `said`. A row of a leftover has `what`, `count` and `stack`. Files count as leftovers only if
-        they are in one of `folders`.
+        `sites` and `containers` are ids that `histories` returned. Files count as leftovers only if they are in one of
+        `folders`. The result is a dictionary with a list of rows for each of these keys:
+
+        - `containers`: the newest contents of each container, and the path of references that keeps it alive
+        - `sites`: the type of one object of each site, and the path of references that keeps this object alive
+        - one key for each kind of leftover: `descriptors`, `threads`, `tasks`, `children`, `started`, `files`, `rows`,
+          `freezes`, `debug`, `spawned`, `foreign`, `allocated`, `said`. A row has `what`, `count` and `stack`.
         """
         return await offload(lambda: self._examine(sites, containers, folders))
 

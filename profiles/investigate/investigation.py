@@ -184,7 +184,7 @@ class Investigation:
         )
 
     async def _with_native(self, scenario: str, evidence: Evidence, folder: Path) -> Evidence:
-        """Examine the C heap with memray, and return a copy of the evidence that has the lines which do not free it."""
+        """Examine the C heap with memray, and return a copy of the evidence with the lines that keep its memory."""
         request, report = self.request, self._reporter(scenario)
         report("examining the C heap with memray, in a fresh agent")
         native = await self._repeated_after_a_pause(
@@ -257,7 +257,7 @@ class Investigation:
         )
 
     def _undosed(self) -> list[Unjudged]:
-        """Return an entry, in a list, that says why the dose test did not cover every culprit. [] if it did."""
+        """Return why the dose test did not cover every culprit, as a list with one entry. It is empty if it did."""
         if all(one.scales for one in self._culprits):
             return []
         why = self._why_remaining or "the dose test counts none of the objects that they keep"

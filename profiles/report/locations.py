@@ -1,6 +1,6 @@
-"""Formats locations in code as `file:line`, which editors recognise, and the growth of culprits.
+"""Formats locations in code as `file:line`, which editors recognise, and the growth of culprits as text.
 
-Paths are relative to the current directory, which is looked up for each one.
+Paths are relative to the current directory if they are below it.
 """
 
 from pathlib import Path

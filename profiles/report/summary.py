@@ -151,7 +151,7 @@ def facts(culprit: Culprit) -> list[tuple[str, str]]:
 
 
 def scaling(culprit: Culprit) -> str:
-    """Return as text with which actions of a phone the culprit grows, and with which it does not, by the dose test.
+    """Return the results of a culprit's dose test as text: which actions of a phone it grows with, and which not.
 
     For example `terminal: with 5, 10, 20 terminals it kept 5, 10, 20 objects more; not with connect`.
     """
@@ -231,7 +231,7 @@ def _looked_at(report: ProfileReport) -> str:
 
 
 def _unsaid(report: ProfileReport) -> list[Unjudged]:
-    """Return the unjudged things that the headline does not state already."""
+    """Return the things that were not judged, without the one that the headline states already."""
     said = report.verdict == "inconclusive" and [one.what for one in report.unjudged[:1]] == [EVERYTHING]
     return report.unjudged[1:] if said else report.unjudged
 
