@@ -1,1 +1,1 @@
-"""The assistant: at a user's request, a model acts in a terminal. The history of each conversation is bounded."""
+"""The assistant: at a user's request, a model reads the screen of a terminal and types into it."""

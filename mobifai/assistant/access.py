@@ -1,6 +1,6 @@
-"""Access to the assistant, which is imported and created on first use: many agents never need it.
+"""Access to the assistant, which is imported and created on first use, because many agents never need it.
 
-Owns the assistant, once it is created.
+Owns the assistant once it is created.
 """
 
 import logging
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 class AssistantAccess:
-    """Passes requests and events on to the assistant, which it creates on first use."""
+    """Passes requests and events to the assistant, which it creates on first use."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class AssistantAccess:
         self._assistant: Assistant | None = None
 
     def get(self) -> "Assistant":
-        """Return the assistant, created on the first call. Raises AssistantError when it can't be loaded."""
+        """Return the assistant, which the first call creates. Raises AssistantError if it can't be loaded."""
         if self._assistant is None:
             try:
                 from mobifai.assistant.service import Assistant  # noqa: PLC0415 - see above
@@ -55,7 +55,10 @@ class AssistantAccess:
         return self._assistant
 
     def control(self) -> "AssistantControl":
-        """Return the assistant's handlers for the control socket. Raises AssistantError when it can't be loaded."""
+        """Return the assistant's handlers for the control socket.
+
+        Raises AssistantError if the assistant can't be loaded.
+        """
         assistant = self.get()
         from mobifai.assistant.control_handlers import AssistantControl  # noqa: PLC0415 - as the assistant itself
 
@@ -67,14 +70,14 @@ class AssistantAccess:
         return self._assistant is not None and self._assistant.busy
 
     async def close(self) -> None:
-        """End all conversations with the model."""
+        """End all conversations with the model, and close the assistant."""
         if self._assistant is not None:
             await self._assistant.close()
 
     # -- requests of viewers
 
     def handlers(self, viewer: AssistantViewer) -> messages.AssistantHandlers:
-        """Return the handlers of the messages that a viewer sends to the assistant, by the names of the messages."""
+        """Return the handlers of a viewer's messages to the assistant, by event."""
         return {
             "ai:prompt": lambda message: self.prompt(message, viewer),
             "ai:cancel": lambda message: self.cancel(message, viewer),
@@ -82,26 +85,30 @@ class AssistantAccess:
         }
 
     def prompt(self, message: messages.Prompt, viewer: AssistantViewer) -> None:
-        """Start the conversation that a viewer requests. Raises AssistantError when the assistant can't be loaded."""
+        """Start the conversation that a viewer requests. Raises AssistantError if the assistant can't be loaded."""
         self.get().prompt(message, viewer)
 
     def cancel(self, message: messages.AiCancel, viewer: AssistantViewer) -> None:
         """End the conversation in the terminal that the message names, or all conversations if it names none.
 
-        Raises AssistantError when the assistant can't be loaded.
+        Raises AssistantError if the assistant can't be loaded.
         """
         self.get().cancel(message, viewer)
 
     def approve(self, message: messages.AiApprove, viewer: AssistantViewer) -> None:
-        """Pass on the user's answer to an approval. Raises AssistantError when the assistant can't be loaded."""
+        """Pass the user's answer to an approval to the assistant.
+
+        Raises AssistantError if the assistant can't be loaded.
+        """
         self.get().approve(message, viewer)
 
     # -- events of viewers and terminals
 
     def add_viewer(self, viewer: AssistantViewer) -> None:
-        """Send the assistant's events to a viewer from now on.
+        """Begin to send the assistant's events to a viewer.
 
-        If the viewer follows the assistant, first send it the running conversations and the kept histories.
+        If the viewer has the feature `assistant`, first send it the ids of the terminals with running conversations,
+        the stored histories, and the pending approvals.
         """
         self._viewers.add(viewer)
         if not viewer.follows_assistant:
@@ -115,7 +122,7 @@ class AssistantAccess:
             _log.warning("the assistant's conversations can't be sent to the phone: %s", error)
 
     def remove_viewer(self, viewer: AssistantViewer) -> None:
-        """Stop sending the assistant's events to a viewer. The conversations that it requested continue."""
+        """Stop sending the assistant's events to a viewer. The conversations that the viewer requested continue."""
         self._viewers.remove(viewer)
 
     def terminal_closed(self, uuid: str) -> None:

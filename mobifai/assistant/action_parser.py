@@ -1,4 +1,7 @@
-"""Parses a model's answer: a call of the tool `act`, or actions as JSON in its text. Pure; accepts any input."""
+"""Parses a model's answer: a call of the tool `act`, or actions as JSON in its text.
+
+This module does no I/O. It accepts any input.
+"""
 
 import json
 import re
@@ -23,7 +26,10 @@ _decoder = json.JSONDecoder()
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """The actions that an answer requests, in order. `calls` are the ids of the tool calls that need a result."""
+    """The actions that an answer requests, in order.
+
+    `calls` are the ids of the answer's tool calls, which need a result.
+    """
 
     actions: tuple[ModelAction, ...]
     calls: tuple[str, ...]
@@ -31,14 +37,20 @@ class Understood:
 
 @dataclass(frozen=True, slots=True)
 class NotUnderstood:
-    """An answer from which no actions could be read. `why` explains this to the model."""
+    """The result for an answer without readable actions. `why` is the explanation for the model.
+
+    `calls` are the ids of the answer's tool calls, which need a result.
+    """
 
     why: str
     calls: tuple[str, ...]
 
 
 def understand(blocks: Sequence[Block], cut_off: bool = False) -> Understood | NotUnderstood:
-    """Return the actions in a model's answer. `cut_off`: the answer exceeded its limit and is incomplete."""
+    """Return the actions in a model's answer, or why there are none.
+
+    `cut_off`: the answer exceeded its limit, so it is incomplete.
+    """
     called = [block for block in blocks if block["type"] == "tool_use"]
     calls = tuple(str(block["id"]) for block in called)
     if cut_off:
@@ -72,7 +84,7 @@ def _from_text(blocks: Sequence[Block]) -> tuple[ModelAction, ...]:
 
 
 def _values(text: str) -> Iterator[object]:
-    """Yield the JSON values in a text: those in code blocks first, then all others."""
+    """Yield the JSON values in a text: first those in code blocks, then those in the whole text."""
     for fenced in _FENCE.findall(text)[:CANDIDATES]:
         yield from _scan(fenced)
     yield from _scan(text)
@@ -93,7 +105,10 @@ def _scan(text: str) -> Iterator[object]:
 
 
 def _as_input(value: object) -> object:
-    """Wrap a list of actions, or a single action, in an object, as `act` expects. Return other values unchanged."""
+    """Convert a list of actions or a single action to an object, the form that `act` expects.
+
+    Return other values unchanged.
+    """
     if isinstance(value, list):
         return {"actions": value}
     return {"actions": [value]} if isinstance(value, dict) and "type" in value else value
@@ -106,7 +121,10 @@ def _looks_meant(value: object) -> bool:
 
 
 def _convert(value: object) -> tuple[ModelAction, ...]:
-    """Convert the input of the tool `act` to actions. Raises ValueError if it does not match the schema or has none."""
+    """Convert the input of the tool `act` to actions.
+
+    Raises ValueError if the input does not match the schema or has no actions.
+    """
     try:
         actions = msgspec.convert(value, type=Actions, strict=True).actions
     except msgspec.ValidationError as error:

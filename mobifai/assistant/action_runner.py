@@ -1,4 +1,4 @@
-"""Runs the actions of one turn of a conversation, in order, as far as they are allowed. Owns nothing of its own."""
+"""Runs the actions of one turn of a conversation in order, as far as they are allowed. Owns no resources."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -16,9 +16,10 @@ from mobifai.terminals.terminal import Terminal
 
 
 class ActionRunner:
-    """Types, waits and sends messages in one terminal, as conversation `number` requests.
+    """Runs the actions of the conversation `number` in one terminal: types, waits, and sends messages to the user.
 
-    `send` sends an event to the clients for each action.
+    `when` says which input needs the user's approval. `send` sends an event and its payload to the clients, for each
+    action.
     """
 
     def __init__(
@@ -43,7 +44,10 @@ class ActionRunner:
         self._send = send
 
     async def run(self, plan: Plan, turn: int) -> str:
-        """Run the actions of a plan. Return why some were not run, as sentences for the model, or an empty text."""
+        """Run the actions of a plan in turn number `turn`.
+
+        Return an empty text if all actions were run. Otherwise return sentences for the model that say why not.
+        """
         if self._when is ApprovalMode.ALWAYS and not await self._whole_turn_allowed(plan):
             return "The person did not allow these actions; none was run. Find another way, or ask what is wanted."
         self._guard.begin_turn()
@@ -70,7 +74,10 @@ class ActionRunner:
         return ", ".join(filter(None, (marked, self._judge.risk_of_any(lines)))) or None
 
     async def _run_one(self, action: ModelAction, following: Sequence[ModelAction], turn: int) -> bool:
-        """Run one action of the model. Return False if the user did not allow it."""
+        """Run one action of the model. Return False if the user did not allow it.
+
+        `following` are the actions after it, which help to judge its risk.
+        """
         if isinstance(action, SendMessage):
             self._send("ai:message", messages.AiMessage(uuid=self._uuid, conversation=self._number, text=action.text))
             return True

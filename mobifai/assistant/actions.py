@@ -1,7 +1,8 @@
-"""The actions that a model can request: the tool that it calls, the schema of its input, and the bounds on both.
+"""The actions that a model can request: the tool that it calls, the schema of its input, and the limits on both.
 
-Pure. A request out of bounds is shortened where that is harmless, and otherwise refused together with all that follows
-it. The model is informed in both cases. Text to type is never shortened: half a command is a different command.
+An action beyond a limit is shortened if that is harmless. Otherwise it is refused, together with all that follow. The
+model is notified in both cases. Text to type is never shortened, because half a command is a different command. This
+module does no I/O.
 """
 
 import re
@@ -22,14 +23,14 @@ class _Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
 
 
 class Keystroke(_Action, frozen=True, tag="keystroke"):
-    """The action to type a text, or to press one key. `risky`: the model declares the keystroke harmful."""
+    """The action to type a text, or to press one key. `risky`: the model declares that the keystroke may do harm."""
 
     text: str | None = None
     key: str | None = None
     risky: bool = False
 
     def __post_init__(self) -> None:
-        """Raise ValueError unless there is either a text or a known key. msgspec turns it into a ValidationError."""
+        """Raise ValueError unless there is either a text or a known key. msgspec converts it to a ValidationError."""
         if (self.text is None) == (self.key is None):
             raise ValueError("a keystroke has either text or key")
         if self.key is not None and self.key not in keys.NAMES:
@@ -49,7 +50,7 @@ class SendMessage(_Action, frozen=True, tag="message"):
 
 
 class RequestScreen(_Action, frozen=True, tag="request_screen"):
-    """The action to show the model the screen again, or the characters `start` to `end` of it."""
+    """The action to show the model the screen again. `start` and `end` select a part of it, counted in characters."""
 
     start: int | None = None
     end: int | None = None
@@ -59,7 +60,7 @@ ModelAction = Keystroke | Delay | SendMessage | RequestScreen
 
 
 class Actions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The input of a call of the tool `act`: the actions that the model requests, in order."""
+    """The input of the tool `act`: the actions that the model requests, in order."""
 
     actions: tuple[ModelAction, ...]
 
@@ -96,8 +97,8 @@ INPUT_SCHEMA: Mapping[str, Any] = {
     "required": ["actions"],
     "additionalProperties": False,
 }
-"""The JSON Schema of the input of `act`, in the subset that the API allows for strict tools: without bounds on numbers
-and lengths."""
+"""The JSON Schema of the input of `act`. It has no limits on numbers and lengths, since the API does not allow these
+for strict tools."""
 
 TOOLS: Sequence[Mapping[str, Any]] = (
     {
@@ -111,9 +112,9 @@ TOOLS: Sequence[Mapping[str, Any]] = (
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The actions to perform, and notes (`words`) for the model about actions that were shortened or refused.
+    """The actions of a turn that are to be run.
 
-    `refused`: some actions are not performed.
+    `words` are notes for the model about actions that were shortened or refused. `refused`: some actions are not run.
     """
 
     actions: tuple[ModelAction, ...]
@@ -122,18 +123,21 @@ class Plan:
 
     @property
     def typed(self) -> int:
-        """The number of characters that are typed; a key counts as one."""
+        """The number of characters that the actions type. A key counts as one."""
         return sum(_length(action) for action in self.actions)
 
     @property
     def looks_on(self) -> RequestScreen | None:
-        """The last action if it requests the screen, else None."""
+        """The last action if it requests the screen, else None. Such an action gives the model another turn."""
         last = self.actions[-1] if self.actions else None
         return last if isinstance(last, RequestScreen) else None
 
 
 def within_bounds(actions: Sequence[ModelAction], most_actions: int, most_typed: int) -> Plan:
-    """Return a plan of these actions with at most `most_actions` actions and `most_typed` typed characters."""
+    """Return a plan with the first of these actions that respect the limits.
+
+    It has at most `most_actions` actions and `most_typed` typed characters. An action that can't be run ends the plan.
+    """
     planned: list[ModelAction] = []
     words: list[str] = []
     typed = 0

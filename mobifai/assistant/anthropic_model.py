@@ -1,10 +1,10 @@
-"""A model behind Anthropic's Messages API, used through Anthropic's client.
+"""The client of a model behind Anthropic's Messages API, which uses Anthropic's package `anthropic`.
 
-It owns the client and its connections for one conversation. Redirects are not followed, because their targets would
-receive the key. Replies are bounded while they arrive, and only the given key is used. The client decides what is
-retried and when. A reply is read as part of an attempt, so a truncated reply counts as a failed attempt.
+Owns the package's client and its connections for one conversation. Redirects are not followed, because their targets
+would receive the key. The size of replies is limited while they arrive, and only the given key is used. The package
+decides what is retried and when. A reply is read within an attempt, so a truncated reply counts as a failed attempt.
 
-Importing this module imports the package `anthropic`, which takes two seconds and 70 MB: see `models`.
+Importing this module imports `anthropic`, which takes two seconds and 70 MB. So `models` imports it on first use.
 """
 
 import asyncio
@@ -28,21 +28,21 @@ from mobifai.limits import ASSISTANT_ANSWER, ASSISTANT_REPLY
 from mobifai.protocol.plain_text import one_line
 
 CLOSE_SECONDS = 2.0
-"""How many seconds connections may take to close before they are dropped. Stopping the agent may take 5 s in all."""
+"""How many seconds connections may take to close before they are dropped. The agent has 5 s to stop in all."""
 
 URL_VARIABLE = "ANTHROPIC_BASE_URL"
-"""The environment variable from which the client takes the API's address, which is checked like the one in the
+"""The environment variable with the API's address, used if the settings name none. It is checked like an address in the
 settings."""
 
 DEFAULT_URL = "https://api.anthropic.com"
 
 _RETRIED = (408, 409, 429)
 _PASSING = ("overloaded_error", "rate_limit_error", "api_error", "timeout_error")
-"""Errors within a stream that a retry may resolve."""
+"""The types of errors within a stream that a retry may resolve."""
 
 
 class AnthropicModel:
-    """A model of Anthropic's API, for one conversation. `async with` closes its connections."""
+    """A client of Anthropic's API for one conversation. Leaving its `async with` closes its connections."""
 
     def __init__(self, config: AssistantConfig, key: str, ledger: Ledger) -> None:
         self.secret = key
@@ -93,7 +93,10 @@ class AnthropicModel:
         response.stream = _Limited(cast(httpx2.AsyncByteStream, response.stream), self._reply)
 
     async def answer(self, question: ModelRequest, notice: NotifyUser) -> ModelResponse:
-        """Return the model's answer to a question. `notice` is called before each retry. Raises AssistantError."""
+        """Return the model's answer to a question. Raises AssistantError.
+
+        `notice` is called with a text for the user before each retry.
+        """
         seconds = self._config.answer_seconds
         self._notice, self._deadline = notice, asyncio.get_running_loop().time() + seconds
         try:
@@ -123,7 +126,7 @@ class AnthropicModel:
     # -- one attempt (middleware of the client)
 
     async def _attempt(self, request: anthropic.APIRequest, call_next: anthropic.AsyncCallNext) -> Any:
-        """Send one request and read its reply. After a failure that the client will retry, notify the user."""
+        """Send one request and read its reply. After a failure that leads to a retry, notify the user."""
         last = request.retries_taken >= self._config.retries
         try:
             response = await call_next(request)
@@ -144,7 +147,10 @@ class AnthropicModel:
             self._notice(f"{why}; asking again (retry {request.retries_taken + 1} of {self._config.retries})")
 
     def _check_wait(self, response: httpx2.Response) -> None:
-        """Raise AssistantError if the API asks for a wait beyond the deadline; the client would wait for days."""
+        """Raise AssistantError if the API requests a wait that is longer than the time left for the answer.
+
+        Without this check, `anthropic` would wait as long as requested.
+        """
         seconds = _wait_wanted(response)
         if seconds > self._deadline - asyncio.get_running_loop().time():
             words = _in_words(response.status_code)
@@ -196,7 +202,7 @@ class AnthropicModel:
 
 
 class _Limited(httpx2.AsyncByteStream):
-    """The body of an HTTP reply. Reading it raises AssistantError beyond the maximum size."""
+    """The body of an HTTP reply with a limited size. Reading more than the limit raises AssistantError."""
 
     def __init__(self, body: httpx2.AsyncByteStream, bound: Bound) -> None:
         self._body = body
@@ -234,7 +240,7 @@ def _fail(failure: replies.Failure) -> None:
 
 
 def _is_retried(response: httpx2.Response) -> bool:
-    """Return whether a request with this response is sent again by the client, if attempts are left."""
+    """Return whether `anthropic` retries the request after this response, if attempts are left."""
     wish = response.headers.get("x-should-retry")
     if wish in ("true", "false"):
         return bool(wish == "true")
@@ -242,7 +248,7 @@ def _is_retried(response: httpx2.Response) -> bool:
 
 
 def _wait_wanted(response: httpx2.Response) -> float:
-    """Return how many seconds the API asks us to wait before the next attempt; 0 if the response does not say."""
+    """Return how many seconds to wait before the next attempt, according to the response; 0 if it does not say."""
     for header, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         with contextlib.suppress(ValueError):
             return float(response.headers.get(header, "")) / unit
@@ -264,9 +270,9 @@ def _in_words(status: int) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return a text of the server in printable form, on one line of at most 300 characters."""
+    """Return a text of the server on one line of at most 300 printable characters."""
     return one_line(text, 300) or "no reason was given"
 
 
 def _ignore(_: str) -> None:
-    """Discard a notice for the user. Used while no question to the model is pending."""
+    """Discard a notice for the user. Used while the model is not answering a question."""

@@ -1,7 +1,7 @@
-"""Replies of the Messages API, whole or as a stream of events, strictly decoded and bounded.
+"""Strict decoding of replies of the Messages API, whole or as a stream of events, with limits on their size.
 
-The settings may name any server, so only replies in the API's format are accepted, and only the parts that belong to a
-conversation. Pure.
+The settings may name any server, so only replies in the API's format are accepted. Only the parts that belong to a
+conversation are kept. This module does no I/O.
 """
 
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ _Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_
 
 
 class TextBlock(Struct, tag="text", tag_field="type"):
-    """A block of a model's answer with text for the user, or with actions as JSON."""
+    """A block of a model's answer that is a text for the user, or actions as JSON."""
 
     text: str
 
 
 class ToolUseBlock(Struct, tag="tool_use", tag_field="type"):
-    """A block of a model's answer that calls a tool with an input."""
+    """A block of a model's answer that calls the tool `name` with an input."""
 
     id: _Name
     name: _Name
@@ -33,14 +33,14 @@ class ToolUseBlock(Struct, tag="tool_use", tag_field="type"):
 
 
 class ThinkingBlock(Struct, tag="thinking", tag_field="type"):
-    """A block of the model's thinking. It is sent back unchanged in the next question, or not at all."""
+    """A block with the model's thinking. The next question either repeats it unchanged or leaves it out."""
 
     thinking: str
     signature: str = ""
 
 
 class RedactedThinkingBlock(Struct, tag="redacted_thinking", tag_field="type"):
-    """A block of the model's thinking that only the API can decrypt."""
+    """A block with the model's thinking that only the API can decrypt."""
 
     data: str
 
@@ -50,7 +50,7 @@ _KNOWN = ("text", "tool_use", "thinking", "redacted_thinking")
 
 
 class Usage(Struct):
-    """Token counts. A stream reports the input tokens first, and the output tokens later."""
+    """The token counts of a reply. A stream reports the input tokens first, and the output tokens later."""
 
     input_tokens: int | None = None
     output_tokens: int | None = None
@@ -71,7 +71,7 @@ class _Reply(Struct):
 
 
 def whole(body: bytes, bound: Bound) -> ModelResponse:
-    """Return the answer in a reply that is not a stream. `bound` limits its size. Raises AssistantError."""
+    """Return the answer in a reply that is not a stream. Raises AssistantError if it is invalid or exceeds `bound`."""
     try:
         reply = msgspec.json.decode(body, type=_Reply)
         blocks = [_block(block) for block in reply.content if block.get("type") in _KNOWN]
@@ -91,7 +91,10 @@ def _unexpected(error: Exception) -> AssistantError:
 
 
 def _answer(blocks: Sequence[Block], reason: str | None, tokens: int, bound: Bound) -> ModelResponse:
-    """Build the answer from its blocks. Raises AssistantError if it is too large or repeats the id of a tool call."""
+    """Build the answer from its blocks. `reason` is why the model stopped.
+
+    Raises AssistantError if the answer is larger than `bound`, or two tool calls have the same id.
+    """
     calls = [block["id"] for block in blocks if block["type"] == "tool_use"]
     if len(set(calls)) < len(calls):
         raise AssistantError("the model's API answered with two tool calls that have the same id")
@@ -132,7 +135,7 @@ class _Event(Struct):
 
 
 class Failure(Struct):
-    """The content of an `error` event within a stream: the type of the error, and a message."""
+    """The error in an `error` event of a stream: its type and message."""
 
     type: str = ""
     message: str = ""
@@ -143,7 +146,7 @@ class _Failed(Struct):
 
 
 def failure(data: str) -> Failure:
-    """Decode the JSON data of an `error` event within a stream. Invalid data gives an empty Failure."""
+    """Decode the JSON data of an `error` event of a stream. Return an empty Failure for invalid data."""
     try:
         return msgspec.json.decode(data, type=_Failed).error
     except (msgspec.MsgspecError, RecursionError):
@@ -151,7 +154,7 @@ def failure(data: str) -> Failure:
 
 
 class Stream:
-    """Builds a model's answer from the events of a stream. The blocks of the answer arrive one after the other."""
+    """Builds a model's answer from the events of a stream, which contain the blocks of the answer in order."""
 
     def __init__(self, bound: Bound) -> None:
         self._bound = bound
@@ -164,7 +167,7 @@ class Stream:
         self.ended = False
 
     def take(self, data: str) -> None:
-        """Add the JSON data of one event to the answer. Raises AssistantError if this is invalid or too much."""
+        """Add the JSON data of one event to the answer. Raises AssistantError if it is invalid or exceeds a limit."""
         try:
             event = msgspec.json.decode(data, type=_Event)
             self._grow(len(data.encode()) if event.type.startswith("content_block") else 0)
@@ -173,9 +176,9 @@ class Stream:
             raise _unexpected(error) from None
 
     def _grow(self, size: int) -> None:
-        """Add an event's `size` to that of the answer, without the 100 bytes or so that wrap the event.
+        """Add the `size` of an event in bytes to that of the answer. Raises AssistantError if the answer is too large.
 
-        Raises AssistantError if the answer is too large.
+        The event's own fields, about 100 bytes, are not counted.
         """
         self._size += max(0, size - _WRAPPING)
         if self._size > self._bound.capacity:
@@ -223,7 +226,7 @@ class Stream:
         self._blocks.append(_block(block))
 
     def answer(self) -> ModelResponse:
-        """Return the whole answer, once the stream has ended. Raises AssistantError."""
+        """Return the whole answer, after the stream has ended. Raises AssistantError."""
         return _answer(self._blocks, self._reason, self._read + max(0, self._written), self._bound)
 
 
@@ -231,7 +234,7 @@ _WRAPPING = 96
 
 
 def _input(text: str) -> dict[str, Any]:
-    """Decode the input of a tool call. Return an empty input if the JSON is incomplete."""
+    """Decode the input of a tool call. Return an empty input if the JSON is incomplete or invalid."""
     try:
         return msgspec.json.decode(text, type=dict[str, Any])
     except msgspec.MsgspecError:

@@ -1,4 +1,4 @@
-"""Approvals by the user before something is typed. Owns the question that waits for an answer."""
+"""Asks the user for approval before something is typed. Owns the question that waits for an answer."""
 
 import asyncio
 import itertools
@@ -21,7 +21,7 @@ class _Question:
 class Approvals:
     """Asks the user to approve actions of one conversation, one question at a time.
 
-    `say` sends an event to all clients that may answer.
+    `seconds` is how long the user may take to answer. `say` sends an event to all clients that may answer.
     """
 
     def __init__(
@@ -40,23 +40,23 @@ class Approvals:
 
     @property
     def waiting(self) -> AiApproval | None:
-        """The question that waits for the user's answer, with the seconds that are left, or None."""
+        """The question that waits for the user's answer, with the seconds that are left; None without a question."""
         if self._waiting is None:
             return None
         payload, left = self._waiting.payload, self._waiting.until - asyncio.get_running_loop().time()
         return AiApproval(payload.uuid, payload.conversation, payload.id, payload.actions, max(0.0, round(left, 1)))
 
     def answer(self, question: str, ok: bool) -> bool:
-        """Accept the user's answer to a question. Return False if no question with this id is pending."""
+        """Accept the user's answer to the question with this id. Return False if no such question is waiting."""
         if self._waiting is None or self._waiting.payload.id != question or self._waiting.answer.done():
             return False
         self._waiting.answer.set_result(ok)
         return True
 
     async def granted(self, steps: tuple[AiStep, ...], otherwise: str = "they were not run") -> bool:
-        """Ask the user to approve these steps, and return whether the user did.
+        """Ask the user to approve these steps, and return whether the user approves.
 
-        Raises AssistantError after a timeout; its text ends with `otherwise`.
+        Raises AssistantError if nobody answers in time. Its message ends with `otherwise`.
         """
         loop = asyncio.get_running_loop()
         # A restarted agent counts from 1 again. With the random part, an answer to an old question does not match.
@@ -77,7 +77,10 @@ class Approvals:
 
 
 def step_of(action: ModelAction, risk: str | None = None) -> AiStep:
-    """Convert an action to a step for phones. Messages are not steps: they have an event of their own."""
+    """Convert an action to a step, which phones show. `risk` is why the action is risky.
+
+    Messages are not converted, since they are sent as events of their own.
+    """
     if isinstance(action, Keystroke):
         return AiStep(type="keystroke", text=action.text, key=action.key, risk=risk)
     ms = getattr(action, "ms", None)

@@ -1,7 +1,7 @@
-"""The audit log of requests and typed input: JSON lines in a file that only its owner can read.
+"""The audit log of requests and typed input: JSON lines in files that only their owner can read.
 
-There are two files of bounded size, the current one and the previous one. A record is written before the action that it
-describes; if it can't be written, the action is not performed.
+There are two files of limited size, the current one and the previous one. A record is written before the action that it
+describes. If it can't be written, the action is not performed.
 """
 
 import os
@@ -17,7 +17,8 @@ from mobifai.errors import AssistantError
 from mobifai.limits import ASSISTANT_AUDIT
 
 FIELD_CHARACTERS = 20_000
-"""The maximum length of the text in a record, in characters. A turn may type less than that."""
+"""The maximum length of the text in a record, in characters. The default limit on the characters that a turn types is
+lower."""
 
 
 class Audit:
@@ -30,11 +31,11 @@ class Audit:
         self._now = now
 
     def close(self) -> None:
-        """Close the audit log's entry in the ledger. No file is open between two records. Idempotent."""
+        """Close the audit log's entry in the ledger. (No file stays open between two records.) Idempotent."""
         self._ledger.close(self._bound)
 
     def write(self, secrets: Secrets, event: str, terminal: str, conversation: int, text: str) -> None:
-        """Write a record to the audit log, with secrets removed from its text. Raises AssistantError."""
+        """Write a record to the audit log, with secrets removed from its text. Raises AssistantError if that fails."""
         record = {
             "time": utc_datetime(self._now()).isoformat(timespec="milliseconds"),
             "event": event,
@@ -76,7 +77,7 @@ class Audit:
 
 
 class Record:
-    """Writes the audit records of one conversation, with its `secrets` removed."""
+    """Writes the audit records of one conversation. `secrets` are removed from their texts."""
 
     def __init__(self, audit: Audit, secrets: Secrets, terminal: str, conversation: int) -> None:
         self._audit = audit

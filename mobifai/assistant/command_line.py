@@ -1,7 +1,8 @@
-"""Splits a command line into commands and words as a shell does, if bash, zsh, fish and the POSIX shells agree. Pure.
+"""Splits a command line into commands and words as a shell does, if bash, zsh, fish and the POSIX shells agree.
 
-A line that these shells read differently, or that runs something that it does not name, is `Unclear`; nothing is
-guessed. `#` is an ordinary character, as in an interactive zsh, so text after it is judged as well.
+If these shells read a line differently, or the line runs something that it does not name, `parse` raises `Unclear`;
+nothing is guessed. `#` is an ordinary character, as in an interactive zsh, so text after it is judged too. This module
+does no I/O.
 """
 
 import re
@@ -22,15 +23,15 @@ _GLOBS = "*?[]{}^#"
 
 
 class Unclear(Exception):
-    """Raised if the effect of a command line is unknown. Its text gives the user the reason."""
+    """Raised if the effect of a command line is unknown. Its text is the reason, for the user."""
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word without its quotes. `expands`: the shell may expand it, possibly to several words.
+    """A word of a command line, without its quotes.
 
-    `starts_open`: it begins with something that the shell expands, so it may become an option. `quoted`: part of it was
-    quoted.
+    `expands`: the shell may expand it, possibly to several words. `starts_open`: it begins with something that the
+    shell expands, so it may become an option. `quoted`: part of it was quoted.
     """
 
     text: str
@@ -41,14 +42,17 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command of a command line: `words` are its name and arguments, `reads` the files redirected to its input."""
+    """One command of a command line. `words` are its name and arguments, `reads` the files redirected to its input."""
 
     words: tuple[Word, ...]
     reads: tuple[Word, ...] = ()
 
 
 def parse(line: str) -> Sequence[Command]:
-    """Return all commands of a command line, such as `ls` and `wc` of `ls | wc`. Raises Unclear."""
+    """Return all commands of a command line, such as `ls` and `wc` for `ls | wc`.
+
+    Raises Unclear if the effect of the line is unknown.
+    """
     return _Parser(line).parse()
 
 
@@ -76,7 +80,7 @@ class _Parser:
         return self._commands
 
     def _piece(self) -> str:
-        """Read the next word, redirection or operator. Return an operator, or an empty text for the others."""
+        """Read the next word, redirection or operator. Return an operator; return an empty text for the other two."""
         if redirection := _REDIRECTION.match(self._line, self._at):
             self._redirect(redirection[0])
         elif operator := _OPERATOR.match(self._line, self._at):
@@ -142,7 +146,10 @@ class _Parser:
         return Word(text, expands, starts_open, quoted)
 
     def _part(self, character: str, *, at_start: bool) -> tuple[str, bool]:
-        """Read the next part of a word. Return its text without quotes, and whether the shell expands it."""
+        """Read the next part of a word, which begins with `character`.
+
+        Return its text without quotes, and whether the shell may expand it.
+        """
         match character:
             case "'":
                 return self._single_quoted(), False

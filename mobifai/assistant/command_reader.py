@@ -1,9 +1,9 @@
-"""Reads a terminal's command line from its screen while the line is edited.
+"""Types at a shell's prompt, and reads the resulting command line from the terminal's screen.
 
-The reader waits for the effect of every keystroke on the screen, so that the text that it reads is what Enter would
-run. If the effect does not come, or something else changes the line, the reader is no longer certain until the next
-shell prompt. The same holds where the shell and the screen may count cells differently: an edit could then overwrite
-other text.
+The reader waits for the effect of every keystroke on the screen, so that the line that it reads is the one that Enter
+would run. If the effect does not appear, or something else changes the line, the reader is uncertain until the next
+shell prompt. The same is true if the shell and the screen may disagree on the width of a character: an edit could then
+overwrite other text.
 """
 
 import asyncio
@@ -17,28 +17,32 @@ from mobifai.assistant.terminal import POLL_SECONDS, application_keys, look_at_c
 from mobifai.terminals.terminal import Terminal
 
 SETTLE_SECONDS = 0.05
-"""A shell that has printed nothing for this many seconds has shown the input that it has read."""
+"""After this many seconds without output, a shell has shown all input that it has read."""
 
 ECHO_SECONDS = 2.0
 """How many seconds to wait for the effect of a keystroke on the screen."""
 
 MOTIONS = frozenset({"Left", "Right", "Home", "End", "Ctrl+A", "Ctrl+E"})
-"""Keys that may have no visible effect, and change no text."""
+"""Keys that move the cursor: they change no text, and may have no visible effect."""
 
 EDITING = MOTIONS | {
     *("Tab", "Backspace", "Delete", "Up", "Down", "PageUp", "PageDown"),
     *("Ctrl+L", "Ctrl+K", "Ctrl+U", "Ctrl+W"),
 }
-"""Keys that only edit a command line at a shell's prompt."""
+"""Keys that only edit a command line, if they are pressed at a shell's prompt."""
 
 SEQUENCES = frozenset({"Left", "Right", "Home", "End", "Delete", "Up", "Down", "PageUp", "PageDown"})
-"""Keys that are sent as an escape sequence."""
+"""Keys that are sent to the terminal as an escape sequence."""
 
 _EDITING_WITHOUT_EDITOR = frozenset({"Backspace", "Ctrl+U", "Ctrl+W"})
 
 
 class CommandReader:
-    """Types into one terminal, and reads its command line. A running program has `patience` seconds to end first."""
+    """Types into one terminal, and reads its command line.
+
+    Before it reads, it waits up to `patience` seconds for a running program to end. `certain`: `line` is the command
+    line that Enter would run.
+    """
 
     def __init__(self, terminal: Terminal, clock: Callable[[], float], patience: float) -> None:
         self.certain = False
@@ -62,13 +66,16 @@ class CommandReader:
 
     @property
     def is_current(self) -> bool:
-        """Whether the terminal has printed nothing since this reader last read its screen."""
+        """Whether the terminal has printed nothing since this reader last read the screen."""
         return self._terminal.position == self._position
 
     # -- reading
 
     async def read(self) -> PromptLine | None:
-        """Return the line that Enter would run, or None if it is not known. A running program is given time to end."""
+        """Return the command line that Enter would run, or None if it is not known.
+
+        First wait for a running program to end, but not longer than the reader's patience.
+        """
         await self._wait_for_prompt()
         screen = await self._look()
         before, self.line = self.line, self._find(screen)
@@ -136,7 +143,7 @@ class CommandReader:
         self._terminal.write(text)
 
     def after(self, text: str) -> tuple[str, ...]:
-        """Return the command lines that may result from typing a text at the cursor."""
+        """Return the command lines that may result if a text is typed at the cursor."""
         if self.line is None or self._prompt is None:
             return ()
         typed = [
@@ -148,7 +155,7 @@ class CommandReader:
         return tuple(dict.fromkeys(typed))
 
     async def type(self, text: str) -> None:
-        """Type a text without line ends and tabs, and wait until the command line on the screen shows it."""
+        """Type a text without line ends and tabs, and wait until the command line on the screen shows the text."""
         expected = {before + composed(text) for before in self.line.before_cursor} if self.line else set()
         self._doubt_widths(typed=text)
         position = self._terminal.position
@@ -190,7 +197,7 @@ class CommandReader:
         self._begin_line(position, known=known)
 
     def withdraw(self) -> None:
-        """Remove the typed text at a shell's prompt, so that nobody runs it by mistake."""
+        """Remove the typed text from a shell's prompt, so that nobody runs it by mistake."""
         if self.line is not None and not self.line.is_empty and self._terminal.foreground().is_prompt:
             position = self._terminal.position
             self._write("\x03")
@@ -208,9 +215,10 @@ class CommandReader:
 
 
 def _has_worked(key: str, before: PromptLine | None, after: PromptLine | None) -> bool:
-    """Return whether the command line changed as it does if the shell knows this key. Other keys pass unchecked.
+    """Return whether the command line changed as it does if the shell knows this key.
 
-    In vi mode, an unknown sequence is an Escape and commands, and the following text would be commands too.
+    Only keys in SEQUENCES are checked. In vi mode, the shell reads an unknown sequence as Escape and commands, and
+    would read the following text as commands too.
     """
     if key not in SEQUENCES:
         return True
@@ -220,9 +228,10 @@ def _has_worked(key: str, before: PromptLine | None, after: PromptLine | None) -
 
 
 def _has_done(key: str, before: tuple[str, str], after: tuple[str, str]) -> bool:
-    """Return whether a key had its effect on `before`, the text on both sides of the cursor, which is now `after`.
+    """Return whether a key had its effect on the command line.
 
-    For Home, the cursor must move by more than one column: Escape alone may move it left by one.
+    `before` and `after` are the texts before and after the cursor, at both times. For Home, the cursor must have moved
+    by more than one column, since Escape alone may move it left by one.
     """
     text, moved = "".join(after), len(after[0]) - len(before[0])
     if key in ("PageUp", "PageDown"):

@@ -17,13 +17,13 @@ DEFAULT_MODEL = "claude-opus-5-5"
 KEY_VARIABLE = "ANTHROPIC_API_KEY"
 KEY_FILE = "anthropic.key"
 SCRIPTED = "scripted:"
-"""The prefix of a model name whose rest is the path of a file with prepared answers. They need no model and no key."""
+"""The prefix of a model name that stands for a file with prepared answers, whose path follows. No key is needed."""
 
 _KEY_BYTES = 4096
 
 
 class ApprovalMode(StrEnum):
-    """When the user must approve the model's input before it is typed: never, always, or if it is risky."""
+    """When the user must approve the model's input before it is typed: never, always, or only if it is risky."""
 
     NEVER = "never"
     ALWAYS = "always"
@@ -32,14 +32,17 @@ class ApprovalMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AssistantConfig:
-    """The user's settings. Sizes and counts are in `limits.LIMITS`, so that the ledger counts them.
+    """The user's settings for the assistant.
 
-    `base_url`: None stands for the API's own address. `key_file` is read if the environment has no key.
-    `answer_seconds` bounds one question to the model, including retries. A screen counts as settled after
-    `quiet_seconds` without output, and after `quiet_limit_seconds` at the latest. The model is shown
-    `screen_characters` of the screen, unless it requests another part. `risky_patterns` (regular expressions) extend
-    those of `risk`. Commands that begin with the words of one of `allowed_commands` (for example "make test") count as
-    harmless.
+    Limits on sizes and counts are in `limits.LIMITS`, so that the ledger has them.
+
+    `base_url`: None means the API's own address. `key_file` is read if the environment has no key. `answer_seconds` is
+    the time limit of one question to the model, including retries. The assistant waits until a screen has not changed
+    for `quiet_seconds`, but at most `quiet_limit_seconds`. The model is shown the last `screen_characters` of the
+    screen, unless it requests another part.
+
+    `risky_patterns` (regular expressions) extend those of `risk`. Commands that begin with the words of one of
+    `allowed_commands` (for example "make test") count as harmless.
     """
 
     model: str = DEFAULT_MODEL
@@ -60,7 +63,7 @@ class AssistantConfig:
     allowed_commands: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Raise ConfigError for an invalid setting."""
+        """Raise ConfigError if a setting is invalid."""
         for name, least in _LEAST.items():
             if not getattr(self, name) >= least:
                 raise ConfigError(f"assistant.{name}: expected at least {least}; found {getattr(self, name)!r}")
@@ -100,7 +103,7 @@ def _check_pattern(pattern: str) -> None:
 
 
 def from_table(table: Mapping[str, object]) -> AssistantConfig:
-    """Read the assistant's settings from their table in the settings file. Raises ConfigError."""
+    """Return the assistant's settings from the table `[assistant]` of the settings file. Raises ConfigError."""
     known = [field.name for field in fields(AssistantConfig)]
     for name in table:
         if name not in known:
@@ -121,7 +124,10 @@ def _path(kind: type, value: object) -> Path:
 
 
 def read_key(environ: Mapping[str, str], file: Path | None) -> str:
-    """Return the key of the model's API, from the environment or a file. Raises AssistantError if there is none."""
+    """Return the key of the model's API, from the environment or the file.
+
+    Raises AssistantError if there is none, or the file can't be read or is accessible to other users.
+    """
     key = environ.get(KEY_VARIABLE, "").strip()
     source = KEY_VARIABLE
     if not key and file is not None:

@@ -1,6 +1,6 @@
-"""The assistant's handlers for commands to a running agent: `ask`, which streams its steps, and `approve`.
+"""The assistant's handlers of requests on the control socket: `ask`, which streams its steps, and `approve`.
 
-A conversation ends when its command disconnects.
+A conversation that `ask` starts ends when its command disconnects.
 """
 
 import asyncio
@@ -26,19 +26,21 @@ class _Approve(msgspec.Struct, frozen=True):
 
 
 class AssistantControl:
-    """The control-socket handlers of an assistant."""
+    """The assistant's handlers of requests on the control socket."""
 
     def __init__(self, assistant: Assistant, ledger: Ledger) -> None:
         self._assistant = assistant
         self._ledger = ledger
 
     async def approve(self, arguments: dict[str, Any]) -> object:
-        """Pass on the user's answer to an approval. Return `{found}`: whether an approval with this id was pending."""
+        """Accept the user's answer to an approval. Return `{found}`: whether an approval with this id was pending."""
         request = msgspec.convert(arguments, type=_Approve)
         return {"found": self._assistant.answer(request.id, request.ok)}
 
     async def ask(self, arguments: dict[str, Any]) -> AsyncGenerator[object, None]:
-        """Start a conversation and yield its events as `{"type", "payload"}`. Closing the generator cancels it.
+        """Start a conversation and yield its events as `{type, payload}`.
+
+        Closing the generator cancels the conversation.
 
         Raises AssistantError, LimitReached or TerminalError before the first event.
         """

@@ -1,8 +1,9 @@
-"""The conversation that is sent to the model with every question: bounded, and always valid for the API.
+"""The messages of a conversation, as they are sent to the model with every question.
 
-The API's rules: the first message is the user's, roles alternate, and no content is empty. Each tool call of an answer
-has its result in the next message, and each result has its call. A thinking block is sent back unchanged, after
-unchanged messages, or not at all. Pure; the checker at the end implements the same rules.
+Their number and size are limited, and they always follow the API's rules: The first message is the user's, roles
+alternate, and no content is empty. Each tool call of an answer has its result in the next message, and each result has
+its call. A thinking block is either sent back unchanged, after unchanged messages, or left out. `problems` checks these
+rules. This module does no I/O.
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,7 +47,10 @@ class Conversation:
         self._append({"role": "assistant", "content": _acceptable(blocks)})
 
     def add_result(self, report: str, calls: Sequence[str], failed: bool = False) -> None:
-        """Add a message with the outcome of the last answer: the result of its first tool call. Raises LimitReached."""
+        """Add a message with the outcome of the last answer. Raises LimitReached.
+
+        `report` becomes the result of the first of the answer's tool calls (`calls`), or a text if there are none.
+        """
         results = [_result(call, report if call == calls[0] else "See the first result.", failed) for call in calls]
         self._append({"role": "user", "content": results or [_text(report)]})
 
@@ -68,7 +72,11 @@ def _result(call: str, report: str, failed: bool) -> Block:
 
 
 def _acceptable(blocks: Sequence[Block]) -> list[Block]:
-    """Return the blocks of an answer that may be sent back: no blank text, and no thinking at the end."""
+    """Return the blocks of an answer that may be sent back.
+
+    Blank texts are left out. If the last block is thinking, a text is added, because an answer may not end with
+    thinking.
+    """
     kept = [block for block in blocks if block["type"] != "text" or block["text"].strip()]
     if not kept or kept[-1]["type"] in THINKING:
         return [*kept, _NOTHING]
@@ -76,14 +84,17 @@ def _acceptable(blocks: Sequence[Block]) -> list[Block]:
 
 
 def _without_thinking(message: ApiMessage) -> ApiMessage:
-    """Remove thinking from a message: it is only valid after the original messages, some of which are gone."""
+    """Remove thinking from a message.
+
+    Thinking is only valid after the original messages, and some of these have been evicted.
+    """
     if message["role"] != "assistant":
         return message
     return {**message, "content": [block for block in message["content"] if block["type"] not in THINKING]}
 
 
 def problems(messages: Sequence[ApiMessage]) -> list[str]:
-    """Return the violations of the API's rules in these messages, one line each."""
+    """Return the violations of the API's rules in these messages, each as a short text."""
     found = [] if messages and messages[0]["role"] == "user" else ["the first message is not the user's"]
     pending: set[str] = set()
     for at, message in enumerate(messages):

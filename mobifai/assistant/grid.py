@@ -1,6 +1,6 @@
-"""The lines of a terminal's screen, and those that scrolled off its top. Pure.
+"""The lines of a terminal's screen, and the lines that have scrolled off its top. This module does no I/O.
 
-A line is a text with one character for each cell, up to the last one written; a wide character is followed by FILLER.
+A line is a text with one character for each cell, up to the last written cell. A wide character is followed by FILLER.
 The grid has no cursor: callers pass rows and columns, which count from 0 and are within the screen.
 """
 
@@ -9,11 +9,11 @@ import unicodedata
 from collections import deque
 
 HISTORY_LINES = 2_500
-"""The number of lines kept above the screen: 100 KB for lines of 40 characters."""
+"""The number of lines that are kept above the screen. With 40 characters a line, they take 100 KB."""
 
 HISTORY_CHARACTERS = 100_000
-"""The maximum number of characters of these lines that are shown. With the sequence REP, little output prints many
-characters."""
+"""The maximum number of characters of the lines above the screen that are shown. (A program can fill these lines with
+little output by the sequence REP, which repeats a character.)"""
 
 FILLER = "\0"
 
@@ -21,12 +21,12 @@ _SURE_WIDTH = re.compile(
     r"[ -~\u00a1-\u00ac\u00ae-\u02ff\u0386-\u038a\u038e-\u03a1\u03a3-\u0482\u048a-\u052f\u1e00-\u1eff"
     r"\u2010-\u2027\u2030-\u205e\u20a0-\u20bf\u3001-\u3029\u3041-\u3096\u309b-\u30ff\u4e00-\u9fa5\uac00-\ud7a3\uff01-\uff5e]*"
 )
-"""Characters whose width all programs agree on. The width of emoji, marks and parts of letters depends on the program
-and its version."""
+"""Texts of characters on whose width all programs agree. The width of emoji, marks and parts of letters depends on the
+program and its version."""
 
 
 class Grid:
-    """A screen of `cols` by `rows` cells, in which the lines `top` to `bottom` scroll."""
+    """A screen of `cols` by `rows` cells. The lines from `top` to `bottom` scroll."""
 
     def __init__(self, cols: int, rows: int) -> None:
         self.cols, self.rows = cols, rows
@@ -37,7 +37,7 @@ class Grid:
 
     @property
     def alternate(self) -> bool:
-        """Whether the alternate screen is active, whose lines do not scroll into the history."""
+        """Whether the alternate screen is active. Its lines do not scroll into the history."""
         return self._main is not None
 
     def switch(self, to_alternate: bool) -> None:
@@ -48,7 +48,10 @@ class Grid:
             self.lines, self._main = self._main, None
 
     def region(self, top: int, bottom: int) -> bool:
-        """Set the first and last line of the scroll region. Refuse fewer than two lines, and return False."""
+        """Set the first and the last line of the scroll region.
+
+        Return False, and change nothing, for fewer than two lines.
+        """
         if top < bottom:
             self.top, self.bottom = top, bottom
         return top < bottom
@@ -56,7 +59,10 @@ class Grid:
     # -- scrolling
 
     def scroll_up(self, count: int) -> None:
-        """Scroll the region up by `count` lines. On the main screen, lines that leave its top go into the history."""
+        """Scroll the region up by `count` lines.
+
+        On the main screen, lines that leave the top of the screen go into the history.
+        """
         count = min(count, self.bottom - self.top + 1)
         if self.top == 0 and not self.alternate:
             self.above.extend(self.lines[:count])
@@ -77,13 +83,13 @@ class Grid:
     # -- one line
 
     def write(self, row: int, column: int, text: str, insert: bool) -> None:
-        """Write a text at a position. It replaces the text there, or with `insert`, moves that text to the right."""
+        """Write a text at a position. It replaces the text there or, if `insert`, moves that text to the right."""
         line = self.lines[row].ljust(column)
         rest = line[column if insert else column + len(text) :]
         self.lines[row] = (line[:column] + text + rest)[: self.cols]
 
     def insert_blanks(self, row: int, column: int, count: int) -> None:
-        """Insert `count` blanks at a position; the text there moves to the right."""
+        """Insert `count` blanks at a position. The text there moves to the right."""
         self.write(row, column, " " * count, insert=True)
 
     def delete_characters(self, row: int, column: int, count: int) -> None:
@@ -102,7 +108,11 @@ class Grid:
             self.lines[row] = ""
 
     def erase_screen(self, row: int, column: int, what: int) -> None:
-        """Erase the screen: from a position on (`what` is 0), up to it (1), all of it (2), or the history (3)."""
+        """Erase a part of the screen, or the history.
+
+        `what` is 0 for the part from the position on, 1 for the part up to the position, 2 for the whole screen, and 3
+        for the history above the screen.
+        """
         if what == 0:
             self.erase_line(row, column, 0)
             self.lines[row + 1 :] = [""] * (self.rows - row - 1)
@@ -119,7 +129,7 @@ class Grid:
     def text(self, cursor_row: int) -> tuple[str, int]:
         """Return the history and the screen as text, and the index in this text at which the screen begins.
 
-        Blank lines below the cursor are left out; on the alternate screen, so is the history.
+        Blank lines below the cursor are left out. On the alternate screen, the history is left out too.
         """
         screen = [_plain(line) for line in self.lines]
         while len(screen) > cursor_row + 1 and not screen[-1]:
@@ -143,14 +153,14 @@ def composed(text: str) -> str:
 
 
 def takes_no_cell(character: str) -> bool:
-    """Return whether a character takes no cell of a screen: it is a combining mark, or invisible."""
+    """Return whether a character takes no cell of a screen, because it is a combining mark or invisible."""
     return unicodedata.category(character) in ("Mn", "Me", "Cf")
 
 
 def cells(text: str, marked: str = "") -> str:
-    """Return a text with one character for each cell: combining marks are composed or dropped.
+    """Return a text with one character for each cell. Combining marks are merged with their letters, or dropped.
 
-    `marked` replaces a character whose mark is dropped.
+    `marked`, if not empty, replaces a character whose mark is dropped.
     """
     found: list[str] = []
     for character in composed(text):
@@ -165,5 +175,5 @@ def cells(text: str, marked: str = "") -> str:
 
 
 def has_sure_width(text: str) -> bool:
-    """Return whether all programs agree on how many cells of a screen this text takes."""
+    """Return whether all programs agree on the number of cells of this text."""
     return bool(_SURE_WIDTH.fullmatch(text))

@@ -1,8 +1,8 @@
-"""Types a model's keystrokes, after the user's approval where they may do harm.
+"""Types a model's keystrokes, after the user's approval if they may do harm.
 
 At a shell's prompt, editing the line needs no approval, and Enter is judged by the line on the screen. Elsewhere the
-effect of a key is unknown, so the user is asked. The answer covers the turn's remaining keystrokes, as long as the same
-program reads them and, before each Enter, the screen shows what was approved.
+effect of a key is unknown, so the user is asked. An approval there covers the turn's remaining keystrokes, as long as
+the same program reads them and, before each Enter, the screen shows what was approved.
 """
 
 import asyncio
@@ -20,13 +20,15 @@ from mobifai.assistant.risk import Judge
 from mobifai.protocol.messages import AiStep
 
 Ask = Callable[[tuple[AiStep, ...]], Awaitable[bool]]
-"""Asks the user to approve steps, and returns whether the user did. Raises AssistantError if nobody answers."""
+"""A function that asks the user to approve steps, and returns whether the user does. Raises AssistantError if nobody
+answers."""
 
 ATTEMPTS = 3
-"""How often the user is asked about one Enter at most. The question is repeated if the line changed meanwhile."""
+"""How often the user is asked about one Enter at most. The question is repeated if the line has changed during the
+answer."""
 
 _SHOWN_CHARACTERS = 8000
-"""The maximum number of characters of a line that are shown to the user. A note gives the length of the rest."""
+"""The maximum number of characters of a line that are shown to the user. A note says how many are left out."""
 
 _PIECES = re.compile(r"\r\n|[\r\n\t]|[^\r\n\t]+")
 _KEYS = {"\t": "Tab", "\r": "Enter", "\n": "Enter", "\r\n": "Enter"}
@@ -38,14 +40,14 @@ _NOT_KNOWN = "the command line can't be read from the screen"
 
 @dataclass(frozen=True, slots=True)
 class TypedPart:
-    """A part of a keystroke that is typed as a whole: a text without line ends and tabs, or one key."""
+    """A part of a keystroke that is typed as a whole: either a text without line ends and tabs, or one key."""
 
     text: str | None = None
     key: str | None = None
 
 
 def parts_of(keystroke: Keystroke) -> list[TypedPart]:
-    """Split a keystroke into parts. Each line end and each tab of a text becomes a key."""
+    """Split a keystroke into parts. Each line end and each tab of a text becomes the key Enter or Tab."""
     if keystroke.key is not None:
         return [TypedPart(key=keystroke.key)]
     found = _PIECES.findall(keystroke.text or "")
@@ -55,7 +57,7 @@ def parts_of(keystroke: Keystroke) -> list[TypedPart]:
 class Guard:
     """Types the keystrokes of one conversation, and asks the user before any that may do harm.
 
-    `note` is called with a key or text before it is typed.
+    `note` is called with each key or text (the other is None) before it is typed.
     """
 
     def __init__(
@@ -70,14 +72,14 @@ class Guard:
         self._expected: str | None = None
 
     def begin_turn(self) -> None:
-        """Begin a turn: approvals of the turn before are no longer valid."""
+        """Begin a turn. Approvals of the previous turn are no longer valid."""
         self._lines, self._program, self._expected = frozenset(), None, None
 
     async def type(self, keystrokes: Sequence[Keystroke]) -> bool:
         """Type the first of `keystrokes` if that is allowed, and return whether it was typed.
 
-        The others, which later calls type, help to judge it. If it is not allowed, the command line at a shell's prompt
-        is erased.
+        The other keystrokes help to judge the first one; later calls type them. If the first one is not allowed, erase
+        the command line at a shell's prompt.
         """
         try:
             return await self._type(keystrokes)
@@ -126,14 +128,20 @@ class Guard:
         return not risk or await self._ask((AiStep(type="keystroke", key=key, risk=risk, line=self._shown_line),))
 
     async def _risk_of(self, lines: Sequence[str]) -> str:
-        """Return why a command line with these possible readings may do harm when it runs; empty if it is harmless."""
+        """Return why a command line may do harm when it runs, or an empty text if it is harmless.
+
+        `lines` are the possible readings of the line.
+        """
         risk = self._judge.risk_of_any(lines)
         if risk or not any(map(self._judge.reads_repository, lines)):
             return risk
         return await asyncio.to_thread(repository.why_not, self._reader.directory)
 
     async def _risk_of_completion(self) -> str:
-        """Return why Tab may do harm; empty if it can't. zsh runs parts of the line, and completions run programs."""
+        """Return why Tab may do harm, or an empty text if it can't.
+
+        For a completion, zsh runs parts of the line, and shells run programs.
+        """
         line = self._reader.line
         if line is None or all(_PLAIN_WORD.fullmatch(text.lstrip()) for text in line.texts):
             return ""
@@ -147,8 +155,8 @@ class Guard:
     async def _may_edit(self, upcoming: Sequence[TypedPart], said: str) -> bool:
         """Return whether the first of the `upcoming` texts may be typed. `said` is the model's own warning, or empty.
 
-        Editing needs no approval. But a line that is typed and run in one go is judged first, so that no risky line is
-        left at the prompt.
+        Editing needs no approval. But if Enter follows the texts, the resulting line is judged first, so that no risky
+        line is left at the prompt.
         """
         texts = list(itertools.takewhile(lambda text: text is not None, (piece.text for piece in upcoming)))
         runs = self._reader.at_end and upcoming[len(texts) : len(texts) + 1] == [TypedPart(key="Enter")]
@@ -171,7 +179,7 @@ class Guard:
     async def _may_run(self, said: str) -> bool:
         """Return whether Enter may be pressed now. If the line is risky, ask the user first.
 
-        After the user's answer, the line must not have changed.
+        `said` is the model's own warning, or empty. If the line has changed when the user answers, ask again.
         """
         for _ in range(ATTEMPTS):
             line, row = await self._reader.read(), self._reader.row
@@ -211,7 +219,10 @@ class Guard:
         return f"the input goes to the program {program[:50]}" if program and not self._reader.at_shell else _NOT_KNOWN
 
     async def _may_act(self, piece: TypedPart, steps: Sequence[AiStep], said: str) -> bool:
-        """Return whether a part may be typed into a program, or into a shell whose command line is unknown."""
+        """Return whether a part may be typed into a program, or into a shell whose command line is unknown.
+
+        If the user has not approved this yet, ask. `steps` are the keystrokes of the turn that the approval covers.
+        """
         if piece.key == "Ctrl+C" and self._reader.at_shell:
             return True
         if self._program != self._reader.program_id or said:
@@ -228,7 +239,7 @@ class Guard:
         return True
 
     def _covers_enter(self) -> bool:
-        """Return whether the user already approved the line that Enter would send to the program now."""
+        """Return whether the user has already approved the line that Enter would send to the program now."""
         if self._program != self._reader.program_id:
             return False
         return self._reader.full_screen or (self._expected is not None and self._expected == self._reader.before_cursor)
@@ -237,7 +248,7 @@ class Guard:
 def _unseen(texts: Sequence[str | None]) -> str:
     """Return a warning if these texts have an invisible character, else an empty text.
 
-    With one, the user would see another line than the one that is typed.
+    The user would see another line than the one with such a character.
     """
     found = next((each for text in texts for each in composed(text or "") if takes_no_cell(each)), "")
     return f"it has the character U+{ord(found):04X}, which can't be seen" if found else ""

@@ -1,7 +1,7 @@
-"""The commands that change nothing, with the arguments that they may have. Pure.
+"""The commands that change nothing, with the arguments that they may have. This module does no I/O.
 
-All others need the user's approval. The listed commands run no other program, write no file, send nothing, and do not
-show files that hold secrets.
+All other commands need the user's approval. The commands here run no other program, write no file, send nothing, and do
+not show files that hold secrets.
 """
 
 import re
@@ -11,7 +11,7 @@ from mobifai.assistant.command_line import Command, Unclear, Word, parse
 from mobifai.assistant.redaction import is_secret_name
 
 Check = Callable[[Sequence[Word]], bool]
-"""Returns whether a command with these arguments changes nothing."""
+"""A function that returns whether a command with these arguments changes nothing."""
 
 
 def _names(text: str) -> frozenset[str]:
@@ -27,7 +27,8 @@ _ANY = _names(
 """Commands that may have any arguments."""
 
 _VERSIONS = _names("bash cmake docker gcc git java kubectl make node npm perl php pip pip3 python python3 ruby")
-"""Commands that may print their version. Not cargo, go and rustc: a project chooses the toolchain that they run."""
+"""Commands that may print their version. cargo, go and rustc are missing: a project chooses which version of them runs,
+and that may be a program of the project."""
 
 _SECRET_PLACE = re.compile(
     r"(?:^|[/:=,{])\.(?:ssh|aws|gnupg|kube|docker|azure|netrc|npmrc|pypirc|pgpass|git-credentials|password-store|vault-token"
@@ -43,7 +44,8 @@ _PLAIN_DEVICE = r"(?:null|zero|random|urandom|stdin|stdout|stderr|fd/[0-9]+)\Z"
 _DEVICE = re.compile(
     rf"(?:^|[=:,{{])(?:\.{{0,2}}/+)+dev(?:\Z|/+(?!{_PLAIN_DEVICE})[^\s])|(?:^|[=:,{{])/+[^/]*[?*\[{{][^/]*/"
 )
-"""A device, or a pattern that may match one. Opening a device can have effects, as for a watchdog or a tape."""
+"""A path of a device, or a pattern that may match one. Opening a device can have effects, for example on a watchdog or
+a tape drive."""
 
 _NAMES_ONLY = _names("basename df dirname echo find ls lsblk printf readlink realpath stat")
 """Commands that do not open the files that they name."""
@@ -52,7 +54,7 @@ _VARIABLE = re.compile(r"\$\{?(\w+)")
 
 
 def why_not(line: str, allowed: Iterable[Sequence[str]] = ()) -> str:
-    """Return why a command line may change something; empty if it can't.
+    """Return why a command line may change something, or an empty text if it changes nothing.
 
     A command that begins with the words of one of `allowed` counts as harmless.
     """
@@ -68,7 +70,10 @@ def why_not(line: str, allowed: Iterable[Sequence[str]] = ()) -> str:
 
 
 def reads_repository(line: str, allowed: Iterable[Sequence[str]] = ()) -> bool:
-    """Return whether a harmless line makes git read a repository, which may name programs to run (see `repository`)."""
+    """Return whether a harmless line makes git read a repository.
+
+    A repository may name programs to run (see `repository`).
+    """
     return _reads_repository(parse(line), [tuple(words) for words in allowed])
 
 
@@ -132,9 +137,9 @@ def _options(arguments: Sequence[Word]) -> list[str]:
 
 
 def _without(letters: str, *names: str) -> Check:
-    """Return a check that allows all arguments except options with these letters, and long options with these names.
+    """Return a check that rejects options with these letters, long options with these names, and their abbreviations.
 
-    Abbreviations of long options are not allowed either.
+    It allows all other arguments without variables.
     """
 
     def check(arguments: Sequence[Word]) -> bool:
@@ -153,7 +158,7 @@ def _is_one_of(option: str, letters: str, names: Sequence[str]) -> bool:
 
 
 def _only(*patterns: str) -> Check:
-    """Return a check that allows only arguments that match one of these patterns."""
+    """Return a check that allows only arguments that match one of these patterns and that the shell does not expand."""
     found = re.compile("|".join(patterns))
     return lambda arguments: all(found.fullmatch(word.text) and not word.expands for word in arguments)
 
@@ -168,7 +173,10 @@ _FIND = _only(
 
 
 def _find(arguments: Sequence[Word]) -> bool:
-    """Return whether `find` only tests files and prints their names. Patterns may be unquoted; variables may not."""
+    """Return whether `find` only tests files and prints their names.
+
+    Its patterns may be unquoted, but it may not have variables.
+    """
     plain = [Word(word.text) for word in arguments]
     return _FIND(plain) and not any("$" in word.text and word.expands for word in arguments)
 
@@ -196,7 +204,7 @@ _PLAIN_NUMBER = re.compile(r"[-+]?[0-9]*\.?[0-9]*")
 
 
 def _printf(arguments: Sequence[Word]) -> bool:
-    """Return whether `printf` has only texts and plain numbers. zsh runs commands in other numeric arguments."""
+    """Return whether `printf` prints only texts and plain numbers. In other numeric arguments, zsh runs commands."""
     if not arguments or arguments[0].text.startswith("-") or arguments[0].expands:
         return False
     if _TEXT_FORMAT.fullmatch(arguments[0].text):
@@ -271,7 +279,7 @@ def _git(arguments: Sequence[Word]) -> bool:
 def _first(*commands: str) -> Check:
     """Return a check that allows any arguments after one of these subcommands, which only show something.
 
-    No option may precede the subcommand.
+    An option before the subcommand is not allowed.
     """
     return lambda arguments: (
         bool(arguments) and arguments[0].text in commands and not any(word.expands for word in arguments)

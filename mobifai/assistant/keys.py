@@ -1,4 +1,7 @@
-"""The keys that the assistant can press, by name, and the characters that xterm sends for them. Pure."""
+"""The keys that the assistant can press, by name, and the characters that xterm sends for them.
+
+This module does no I/O.
+"""
 
 import re
 from collections.abc import Mapping
@@ -27,14 +30,17 @@ _CURSOR_MODE = re.compile(rb"\x1b(?:c|\[!p|\[\?(?:[0-9]{1,5};){0,16}1(?:;[0-9]{1
 
 
 def encode(key: str, application: bool) -> str:
-    """Return the characters that xterm sends for a key in NAMES. `application`: application cursor keys are on."""
+    """Return the characters that xterm sends for a key in NAMES.
+
+    `application`: application cursor keys are enabled.
+    """
     if key in _CURSOR:
         return f"\x1b{'O' if application else '['}{_CURSOR[key]}"
     return _PLAIN[key]
 
 
 def application_mode(output: bytes) -> bool:
-    """Return whether this output, printed to a terminal after a reset, leaves application cursor keys (DECCKM) on."""
+    """Return whether this output enables application cursor keys (DECCKM) in a terminal that was reset before it."""
     on = False
     for change in _CURSOR_MODE.finditer(output):
         on = change[1] == b"h"

@@ -1,16 +1,16 @@
-"""The loop of one conversation: the model looks, acts and looks again, as a state machine that one task runs.
+"""The loop of one conversation: the model looks, acts and looks again. It is a state machine that one task runs.
 
-The loop asks the model what to do (ASKING). Actions that the answer contains are run (ACTING). An answer without any is
-given back once (ASKING_AGAIN); a second one in a row ends the conversation with an error (FAILED). If the model asked
-for the screen, or not all of its actions were run, the loop waits until the terminal is quiet (LOOKING), reports the
-result with the screen, and asks again. Otherwise the task is complete (DONE).
+The loop asks the model what to do (ASKING). If the answer contains actions, they are run (ACTING). If it contains none,
+the model is asked once more (ASKING_AGAIN); a second such answer in a row ends the conversation with an error (FAILED).
+If the model requested the screen, or some of its actions were not run, the loop waits until the terminal is quiet
+(LOOKING), reports the result with the screen, and asks again. Otherwise the task is complete (DONE).
 
 `TRANSITIONS` is the whole machine. In each state one handler does the work and returns an event, which leads to the
-next state. A handler that meets a limit (turns, tokens, time) raises AssistantError instead, which ends the
-conversation; so does cancelling the task, in any state.
+next state. A handler that reaches a limit (turns, tokens, time) raises AssistantError instead, which ends the
+conversation. Cancelling the task ends it in any state.
 
-The loop owns the resources of a conversation, and releases them at its end. It decides neither who may ask nor where
-events go.
+The loop owns the resources of a conversation, and releases them at its end. It decides neither who may start a
+conversation nor to whom its events are sent.
 """
 
 import asyncio
@@ -63,7 +63,7 @@ _BOUNDS: Mapping[str, Limit] = {
 
 
 _ODD = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-"""Characters that no user's request needs, and that JSON or programs that read the audit log may not handle."""
+"""Characters that no user's request needs. JSON, or programs that read the audit log, may not support them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class LoopContext:
 
 
 class LoopState(Enum):
-    """The state of a conversation's loop: the work that comes next."""
+    """The state of a conversation's loop, named after the work that is next."""
 
     ASKING = auto()
     ASKING_AGAIN = auto()
@@ -90,12 +90,12 @@ class LoopState(Enum):
 
 
 class LoopEvent(Enum):
-    """The result of the work in a state of the loop. It decides the next state."""
+    """The result of the work in a state of the loop. It determines the next state."""
 
     UNDERSTOOD = auto()
     NOT_UNDERSTOOD = auto()
     COMPLETE = auto()
-    """All actions were run, and the model wants to see nothing more."""
+    """All actions were run, and the model did not request the screen."""
     INCOMPLETE = auto()
     REPORTED = auto()
 
@@ -123,7 +123,7 @@ TRANSITIONS: Mapping[LoopState, Mapping[LoopEvent, LoopState]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """The content of the model's last answer: the actions in it, and the ids of the tool calls that need a result."""
+    """The content of the model's last answer: its actions, and the ids of its tool calls, which need a result."""
 
     actions: Sequence[ModelAction]
     calls: Sequence[str]
@@ -138,9 +138,9 @@ class _Outcome:
 
 
 class AgentLoop:
-    """The loop of conversation `number`, for one request of the user (`prompt`).
+    """The loop of the conversation `number`, for one request of the user (`prompt`).
 
-    `say` sends the events of the conversation, and never fails or waits.
+    `say` sends an event of the conversation and its payload. It must not raise or block.
     """
 
     def __init__(
@@ -170,7 +170,10 @@ class AgentLoop:
     # -- the machine
 
     async def run(self) -> None:
-        """Run the conversation to its end; a limit bounds its duration. Raises AssistantError, LimitReached."""
+        """Run the conversation to its end. Raises AssistantError, LimitReached.
+
+        The limit `assistant.seconds` ends a conversation that takes too long.
+        """
         with ExitStack() as scope:
             ledger = self._context.ledger
             self._bounds = {name: scope.enter_context(ledger.bound(limit)) for name, limit in _BOUNDS.items()}
@@ -269,7 +272,7 @@ class AgentLoop:
     # -- acting
 
     async def _act(self) -> LoopEvent:
-        """Run the actions that the model asked for in this turn, as far as the limits allow."""
+        """Run the actions that the model requested in this turn, as far as the limits and the user allow."""
         actions, typed = self._bounds["actions"], self._bounds["typed"]
         plan = within_bounds(self._turn.actions, actions.capacity, typed.capacity)
         actions.set(len(plan.actions))
@@ -281,7 +284,7 @@ class AgentLoop:
     # -- looking
 
     async def _look(self) -> LoopEvent:
-        """Report to the model what was run, and what the screen shows now."""
+        """Report to the model which actions were run, and what the screen shows now."""
         plan, failure = self._outcome.plan, self._outcome.failure
         words = [failure or f"{len(plan.actions)} of {len(self._turn.actions)} actions were run.", *plan.words]
         screen, notes = await self._screen.show_next(plan.looks_on)
@@ -292,12 +295,12 @@ class AgentLoop:
     # -- the user
 
     def answer(self, question: str, ok: bool) -> bool:
-        """Accept the user's answer to an approval. Return False if no approval with this id is pending."""
+        """Accept the answer to the approval with the id `question`. Return False if no such approval is pending."""
         return self._approvals.answer(question, ok)
 
     @property
     def waiting(self) -> messages.AiApproval | None:
-        """The approval that this conversation is waiting for, or None."""
+        """The approval for which this conversation is waiting, or None."""
         return self._approvals.waiting
 
     def _notice(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""The interface of a model, which gives one answer to one question. The implementations are in other modules."""
+"""The interface of a model's client, which gets one answer to one question. Other modules implement it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -11,7 +11,7 @@ from mobifai.assistant.conversation import ApiMessage
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """A question to the model: the conversation in the API's format. The last of `messages` is the user's."""
+    """A question to the model: the conversation in the API's format. The last of `messages` is from the user."""
 
     system: str
     messages: Sequence[ApiMessage]
@@ -20,9 +20,10 @@ class ModelRequest:
 
 @dataclass(frozen=True, slots=True)
 class ModelResponse:
-    """An answer of the model, as blocks in the API's format. `tokens` counts what the model read and wrote for it.
+    """An answer of the model, as blocks in the API's format.
 
-    `cut_off`: a limit ended the answer early. `refused`: the model declines to answer.
+    `tokens` is the number of tokens that the model read and wrote for it. `cut_off`: a limit ended the answer early.
+    `refused`: the model declines the request.
     """
 
     blocks: Sequence[Block]
@@ -32,22 +33,23 @@ class ModelResponse:
 
 
 NotifyUser = Callable[[str], None]
-"""Called before a retry, with a sentence for the user that says why."""
+"""A function that is called before a retry, with a sentence for the user that says why."""
 
 
 class ModelClient(Protocol):
-    """The interface of a client of a model, used for one conversation."""
+    """A client of a model, used for one conversation."""
 
     @property
     def secret(self) -> str:
         """The key of the model's API, which must not appear in any log; empty if there is none."""
 
     async def answer(self, question: ModelRequest, notice: NotifyUser) -> ModelResponse:
-        """Return the model's answer to a question, within a bounded time. `notice` is called before each retry.
+        """Return the model's answer to a question, within a limited time. `notice` is called before each retry.
 
         Raises AssistantError with a text for the user.
         """
 
 
 OpenModel = Callable[[], AbstractAsyncContextManager[ModelClient]]
-"""Opens a model for one conversation, and closes it at the end of the scope. Entering raises AssistantError."""
+"""A function that returns a context manager, which opens a model for one conversation and closes it at the end of the
+scope. Entering the scope raises AssistantError if that fails."""

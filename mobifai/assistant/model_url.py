@@ -1,4 +1,4 @@
-"""Checks the address of the model's API: the key may be sent only to some addresses. Pure."""
+"""Checks the address of the model's API, so that nobody else can read the key. This module does no I/O."""
 
 import ipaddress
 import re
@@ -7,15 +7,15 @@ from urllib.parse import urlsplit
 from mobifai.errors import ConfigError
 
 _PRINTABLE = re.compile(r"[!-\[\]-~]{1,2048}")
-"""ASCII without spaces and backslashes: with others, parsers disagree about the host of an address."""
+"""ASCII without spaces and backslashes. With other characters, parsers disagree about the host of an address."""
 
 _EXPECTED = "expected an https:// address, or one of this machine such as http://127.0.0.1:8080"
 
 
 def check_model_url(url: str) -> None:
-    """Raise ConfigError if others than the server at this address could read requests to it.
+    """Raise ConfigError if requests to this address could be read by others than the server.
 
-    An https address passes, and an http address on loopback.
+    An https address is accepted, and an http address on loopback. An address with a user name is not.
     """
     try:
         parts = urlsplit(url)

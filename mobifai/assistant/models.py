@@ -20,7 +20,7 @@ _CLIENT = "mobifai.assistant.anthropic_model"
 
 @asynccontextmanager
 async def open_model(config: AssistantConfig, environ: Mapping[str, str], ledger: Ledger) -> AsyncIterator[ModelClient]:
-    """Open the model for one conversation within this scope. Raises AssistantError."""
+    """Open the client of the model for one conversation within this scope. Raises AssistantError."""
     if config.model.startswith(SCRIPTED):
         yield ScriptedModel.from_file(Path(config.model.removeprefix(SCRIPTED)))
         return
@@ -31,9 +31,9 @@ async def open_model(config: AssistantConfig, environ: Mapping[str, str], ledger
 
 
 async def _load(name: str) -> Any:
-    """Import a module on a thread of its own, so that the event loop does not block.
+    """Import a module in a separate thread, so that the event loop does not block. Raises AssistantError.
 
-    An import can't be stopped: after a cancellation it continues for the two seconds that it takes.
+    An import can't be stopped: if this coroutine is cancelled, the import still runs to its end.
     """
     loop, imported = asyncio.get_running_loop(), asyncio.Event()
 

@@ -1,8 +1,8 @@
-"""The command line at a shell's prompt, read from the screen. Pure.
+"""The command line at a shell's prompt, read from the screen. This module does no I/O.
 
-The prompt is the text before the cursor while nothing is typed. If the screen was not seen at that time, the line may
-begin after anything that looks like the end of a prompt; an ambiguous line is represented by all of its readings. A
-screen that does not look like an edited line gives None.
+The prompt is the text before the cursor while nothing is typed. If the screen was not read at that time, the line may
+begin after anything that looks like the end of a prompt. Such an ambiguous line has several readings, and all of them
+are kept. If the screen does not look like that of a line being edited, the result is None.
 """
 
 import re
@@ -12,18 +12,18 @@ from mobifai.assistant.grid import FILLER
 from mobifai.assistant.screen import Cells
 
 _END = re.compile(r"[$#%>\u276f\u279c\u03bb\u00bb\u203a\u25b6\u2717\u2718\u27e9\u2771\u26a1\ue0b0\ue0b4](?: +|\Z)")
-"""The last character of most prompts."""
+"""The last character of most prompts, and the spaces after it."""
 
 _CONTINUATION = re.compile(r" *(?:[a-z]+(?: [a-z]+)*)?> *|[.\u2026]+ *| *")
-"""The prompts that shells show before further lines of an unfinished command."""
+"""The prompts that shells show before the further lines of an unfinished command."""
 
 _QUESTION = re.compile(r"(?:[?:]|\S\s+[(\[][^()\[\]]*[)\]][?:]?) *\Z")
-"""The end of a question that a shell function asks: `Delete all? `, `Name: `, `Continue (y/n) `."""
+"""The end of a question that a program asks: `Delete all? `, `Name: `, `Continue (y/n) `."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShellPrompt:
-    """A shell's prompt on the screen: its text, and the columns of its row at which the command line may begin."""
+    """A shell's prompt on the screen: its text, and the columns at which the command line may begin."""
 
     text: str
     starts: tuple[int, ...]
@@ -33,7 +33,8 @@ class ShellPrompt:
 class PromptLine:
     """The command line that Enter would run. `texts` are its possible readings, the longest first.
 
-    `parts` are, for each reading, the text before the cursor, including the prompt, and the text after it.
+    `parts` are, for each row in which the line may begin, the text before the cursor, including the prompt, and the
+    text after the cursor.
     """
 
     texts: tuple[str, ...]
@@ -51,12 +52,15 @@ class PromptLine:
 
     @property
     def shown(self) -> str:
-        """The longest reading of the line, to be shown to the user."""
+        """The longest reading of the line, which is shown to the user."""
         return self.texts[0].strip()
 
 
 def find_prompt(screen: Cells, *, empty: bool | None) -> ShellPrompt | None:
-    """Return the shell's prompt in the cursor's row. `empty`: nothing is typed after it (None: unknown)."""
+    """Return the shell's prompt in the cursor's row, or None if there is none.
+
+    `empty`: nothing is typed after the prompt. If it is None, this is unknown. If it is False, return None.
+    """
     if not screen.plain or empty is False:
         return None
     text = _row(screen, screen.row)[: screen.column]
@@ -70,10 +74,10 @@ def find_prompt(screen: Cells, *, empty: bool | None) -> ShellPrompt | None:
 
 
 def find_line(screen: Cells, prompt: ShellPrompt, *, at_end: bool) -> PromptLine | None:
-    """Return the command line after this prompt. `at_end`: the cursor is at its end.
+    """Return the command line after this prompt, or None if the screen does not show one.
 
-    Text after the cursor is then a suggestion or a prompt at the right edge. Otherwise it may be either of these, or
-    part of the line.
+    `at_end`: the cursor is at the end of the line. Text after the cursor is then a suggestion or a prompt at the right
+    edge. Otherwise this text may be one of these, or a part of the line.
     """
     if not screen.plain:
         return None
@@ -99,7 +103,10 @@ def find_line(screen: Cells, prompt: ShellPrompt, *, at_end: bool) -> PromptLine
 
 
 def _connected(screen: Cells) -> list[int]:
-    """Return the indices of the cursor's row and of the full rows right above it: the line may begin in any of them."""
+    """Return the indices of the cursor's row and of the full rows directly above it.
+
+    The command line may begin in any of these rows.
+    """
     rows = [screen.row]
     while rows[-1] > 0 and _is_full(screen, rows[-1] - 1):
         rows.append(rows[-1] - 1)

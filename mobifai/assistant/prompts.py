@@ -1,4 +1,7 @@
-"""The texts that the model is sent: its role, its limits, and the outcome of its actions. Pure."""
+"""The texts that are sent to the model: its task, its limits, and the outcome of its actions.
+
+This module does no I/O.
+"""
 
 from mobifai.assistant import keys
 from mobifai.assistant.actions import TOOL
@@ -30,7 +33,7 @@ ask for passwords: when a program wants one, tell the person, and finish."""
 
 
 def system(*, turns: int, actions: int, typed: int, screen: int, quiet: float) -> str:
-    """Return the system prompt for the model, which states these limits."""
+    """Return the system prompt for the model, which states these limits. `quiet` is in seconds."""
     return _SYSTEM.format(
         tool=TOOL,
         keys=", ".join(keys.NAMES),
@@ -46,16 +49,19 @@ def system(*, turns: int, actions: int, typed: int, screen: int, quiet: float) -
 
 
 def request(prompt: str, screen: str, turns: int) -> str:
-    """Return the first message of a conversation: the user's request and the screen."""
+    """Return the first message to the model: the user's request, the screen, and the maximum number of turns."""
     return f"The person asks:\n{prompt}\n\n{screen}\n\nTurn 1 of {turns}."
 
 
 def report(words: str, screen: str, turn: int, turns: int) -> str:
-    """Return the message that reports the outcome of a turn to the model, and begins turn number `turn`."""
+    """Return the message to the model that reports the outcome of the last turn and begins turn number `turn`.
+
+    `words` describe the outcome. `turns` is the maximum number of turns.
+    """
     left = " It is the last one: finish, or say how far you got." if turn == turns else ""
     return f"{words}\n\n{screen}\n\nTurn {turn} of {turns}.{left}"
 
 
 def not_understood(why: str) -> str:
-    """Return the message to the model after an answer that could not be parsed."""
+    """Return the message to the model after an answer from which no actions could be read. `why` is the reason."""
     return f"Nothing was done: {why}. Call the tool {TOOL}; once more without, and the task ends."

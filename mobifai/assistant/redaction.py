@@ -1,4 +1,7 @@
-"""Removes secrets from texts for logs and models: those of the environment, `named` ones, and known formats. Pure."""
+"""Removes secrets from texts for logs and models. This module does no I/O.
+
+Secrets are the values of some environment variables, `named` values, and texts in a known format.
+"""
 
 import re
 import unicodedata
@@ -11,7 +14,7 @@ BLANK = "[secret]"
 MASK = "*"
 WIDE_MASK = "\uff0a"
 LEAST_CHARACTERS = 6
-"""The minimum length of a secret value. A shorter one is not removed: it would match too much of any text."""
+"""The minimum length of a secret value. A shorter value is not removed, since it would match too much of any text."""
 
 MOST_VALUES = 256
 
@@ -28,7 +31,10 @@ def is_secret_name(name: str) -> bool:
 
 
 class Secrets:
-    """Removes the values of variables with suspicious names, passwords in addresses, and known formats of secrets."""
+    """Removes secrets: values of variables with suspicious names, passwords in addresses, and known formats of secrets.
+
+    The variables are those of `environ`. `named` are further secret values.
+    """
 
     def __init__(self, environ: Mapping[str, str], named: Iterable[str] = ()) -> None:
         values = {value for value in (*_of_environment(environ), *named) if len(value) >= LEAST_CHARACTERS}
@@ -37,7 +43,7 @@ class Secrets:
         self._pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 
     def also(self, value: str) -> "Secrets":
-        """Return a new object that also removes the secret `value`."""
+        """Return a new object that removes the secret `value` in addition to these secrets."""
         return Secrets({}, (*self._values, value))
 
     def blank(self, text: str) -> str:
@@ -48,7 +54,7 @@ class Secrets:
         return shown + text[at:]
 
     def mask(self, text: str, cols: int) -> str:
-        """Mask the secrets in the text of a screen with `cols` columns, without a change of width.
+        """Mask the secrets in the text of a screen with `cols` columns. The width of the text does not change.
 
         A secret that continues in the next line is found if its first line fills the row.
         """
@@ -79,7 +85,7 @@ def _joined(spans: Iterable[SecretSpan]) -> Iterator[SecretSpan]:
 
 
 def _unwrapped(text: str, cols: int) -> tuple[str, list[int]]:
-    """Return the text with wrapped lines joined, and for each character its position in the original text."""
+    """Return a screen's text with wrapped lines joined, and the position of each character in the original text."""
     whole: list[str] = []
     places: list[int] = []
     at = 0

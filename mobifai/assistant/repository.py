@@ -1,7 +1,7 @@
 """Checks that git runs no program of a repository when it only shows something.
 
-A repository, for example from an archive, has its own settings and hooks, and git runs the pagers, monitors, filters
-and signature checks that they name. A repository is accepted only if all of its settings are known to name no program.
+A repository, for example one from an archive, has settings and hooks of its own. They name pagers, monitors, filters
+and signature checks, which git runs. A repository is accepted only if each of its settings is known to name no program.
 """
 
 import re
@@ -10,7 +10,8 @@ from pathlib import Path
 
 MOST_SETTINGS = 256 << 10
 MOST_INDEX = 32 << 20
-"""The maximum sizes in bytes of a repository's settings file and of its index. A larger file is rejected."""
+"""The maximum size of a repository's index in bytes, like MOST_SETTINGS for its settings file. A repository with a
+larger file is rejected."""
 
 _SECTION = re.compile(r'\[([A-Za-z]+)(?:[ \t]+"[^"\\]*")?\]')
 _SETTING = re.compile(r'([A-Za-z][A-Za-z0-9-]*)[ \t]*(?:=[^\\"]*)?')
@@ -29,14 +30,14 @@ _NAME_NO_PROGRAM: Mapping[str, frozenset[str]] = {
     "branch": _names("description gh-merge-base merge rebase remote vscode-merge-base"),
     "user": _names("name email"),
 }
-"""Settings, in lower case, by which git runs no program when it only shows something."""
+"""The settings, by section and in lower case, that do not make git run a program when it only shows something."""
 
 _SUBMODULE = b"\x00\x00\xe0\x00"
-"""The file mode of a submodule in the index. A submodule is a repository that git reads as well."""
+"""The file mode of a submodule in the index. A submodule is another repository, which git reads as well."""
 
 
 def why_not(directory: str) -> str:
-    """Return why git may run a program of the repository that contains this directory; empty if it can't."""
+    """Return why git may run a program of the repository around this directory, or an empty text if it runs none."""
     if not directory:
         return "the directory in which git would look is not known"
     try:
@@ -47,9 +48,9 @@ def why_not(directory: str) -> str:
 
 
 def _find(directory: Path) -> tuple[Path, Path] | None:
-    """Return the directory of the repository around `directory`, and that of its settings; None without one.
+    """Return the directory of the repository around `directory`, and the directory with its settings.
 
-    The two differ in an additional worktree.
+    The two differ in an additional worktree. Return None if there is no repository.
     """
     for place in (directory, *directory.parents):
         if all((place / name).exists() for name in ("HEAD", "objects", "refs")):
@@ -82,7 +83,7 @@ def _has_submodule(index: Path) -> bool:
 
 
 def _unknown_setting(file: Path) -> str:
-    """Return the first line of git's settings file that is not known to be harmless; empty if there is none."""
+    """Return the first line of a git settings file that is not known to be harmless, or an empty text."""
     if not file.exists() and file.name == "config.worktree":
         return ""
     known: frozenset[str] | None = None
@@ -102,7 +103,10 @@ def _text(file: Path) -> str:
 
 
 def _bytes(file: Path, most: int) -> bytes:
-    """Read a regular file of at most `most` bytes. Raises OSError or ValueError, also for a pipe, which could block."""
+    """Read a regular file of at most `most` bytes.
+
+    Raises OSError, or ValueError for a longer file or another kind of file.
+    """
     if not file.is_file():
         raise ValueError(f"{file}: expected a file")
     with file.open("rb") as opened:

@@ -1,6 +1,6 @@
-"""Judges whether input may do harm that can't be undone. Pure.
+"""Judges whether input may do harm that can't be undone. This module does no I/O.
 
-Only a command line that is known to change nothing counts as harmless; see `harmless`.
+Only a command line that is known to change nothing counts as harmless (see `harmless`).
 """
 
 import re
@@ -43,13 +43,13 @@ class RiskPatterns:
         self._own = [re.compile(pattern) for pattern in own]
 
     def reasons(self, text: str) -> str:
-        """Return why a text that is typed, with or without its quotes, may do harm; empty if no pattern matches."""
+        """Return why a typed text may do harm, or an empty text if no pattern matches it with or without its quotes."""
         bare = text.translate(_QUOTES)
         found = [reason for reason, pattern in self._patterns if pattern.search(text) or pattern.search(bare)]
         return ", ".join([*found, *self.of_settings(text)])
 
     def of_settings(self, text: str) -> list[str]:
-        """Return a list with a reason if one of the user's own patterns matches, else an empty list."""
+        """Return a list with a reason if one of the user's own patterns matches, otherwise an empty list."""
         bare = text.translate(_QUOTES)
         matches = any(pattern.search(text) or pattern.search(bare) for pattern in self._own)
         return ["matches a pattern in the settings"] if matches else []
@@ -58,8 +58,8 @@ class RiskPatterns:
 class Judge:
     """Decides whether the user must approve a command line, and why.
 
-    A line is harmless if `harmless` knows that it changes nothing, or if the settings allow its commands. The patterns
-    only explain why another line is not.
+    A line is harmless if `harmless` knows that it changes nothing, or if the settings allow its commands, unless one of
+    the user's own patterns matches. The other patterns only explain why a line is not harmless.
     """
 
     def __init__(self, patterns: Iterable[str] = (), allowed: Iterable[str] = ()) -> None:
@@ -67,7 +67,7 @@ class Judge:
         self._allowed = [tuple(command.split()) for command in allowed]
 
     def risk(self, line: str) -> str:
-        """Return why this command line may do harm when it runs; empty if it is harmless."""
+        """Return why this command line may do harm when it runs, or an empty text if it is harmless."""
         why = why_not(line, self._allowed)
         found = self._patterns.reasons(line) if why else ", ".join(self._patterns.of_settings(line))
         return (found or why)[:_RISK_CHARACTERS]
@@ -77,5 +77,8 @@ class Judge:
         return reads_repository(line, self._allowed)
 
     def risk_of_any(self, lines: Iterable[str]) -> str:
-        """Return why a command line with these possible readings may do harm when it runs; empty if it is harmless."""
+        """Return why a command line may do harm when it runs, or an empty text if it is harmless.
+
+        `lines` are the possible readings of the line. It is harmless only if all of them are.
+        """
         return next((why for line in lines if (why := self.risk(line))), "")

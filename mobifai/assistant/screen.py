@@ -1,7 +1,7 @@
-"""A small xterm emulator that turns a terminal's output into the text on its screen.
+"""A small xterm emulator that converts a terminal's output to the text on its screen.
 
-The sequences are those of ECMA-48 and xterm's ctlseqs, without colours. Pure. It accepts any input and ignores unknown
-sequences.
+It supports sequences of ECMA-48 and of xterm (ctlseqs), without colours. It accepts any input and ignores unknown
+sequences. This module does no I/O.
 """
 
 import re
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from mobifai.assistant.grid import FILLER, Grid, cells, takes_no_cell
 
 SLICE = 500
-"""The number of texts, escape sequences and lines that are processed between two pauses: about a millisecond of
-work."""
+"""The number of texts, escape sequences and lines that are processed between two pauses, which takes about a
+millisecond."""
 
 _PIECE = re.compile(
     r"([^\x00-\x1f\x7f-\x9f]{1,512})"  # text
@@ -26,7 +26,7 @@ _GRAPHICS = str.maketrans("`afgijklmnopqrstuvwxyz{|}~", "◆▒°±␋┘┐┌�
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The text of a screen. `screen_at`: where the visible part begins in `text`.
+    """The text of a screen and its history. `screen_at` is the index in `text` at which the visible part begins.
 
     `row` and `column` are those of the cursor, and count from 1.
     """
@@ -41,11 +41,11 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """The visible rows, one character for each cell (see `grid`). `row` and `column` of the cursor count from 0.
+    """The visible rows, with one character for each cell (see `grid`). `row` and `column` of the cursor count from 0.
 
-    A row ends with its last written cell; a row of `cols` cells may continue in the next row. The cursor's column is
-    `cols` after a character in the last column. `alternate`: a full-screen program draws the rows. `plain`: the output
-    of a shell appears completely and where it was printed.
+    A row ends with its last written cell. A row of `cols` cells may continue in the next row. The cursor's column is
+    `cols` after a character was written in the last column. `alternate`: a full-screen program draws the rows. `plain`:
+    the output of a shell appears completely, and at the position where it was printed.
     """
 
     rows: tuple[str, ...]
@@ -57,19 +57,19 @@ class Cells:
 
     @property
     def cursor_row(self) -> str:
-        """The cursor's row as text."""
+        """The cursor's row as text, without spaces at its end."""
         return self.rows[self.row].replace(FILLER, "").rstrip()
 
     @property
     def before_cursor(self) -> str:
-        """The cursor's row as text, up to the cursor."""
+        """The text of the cursor's row before the cursor."""
         return self.rows[self.row][: self.column].ljust(self.column).replace(FILLER, "")
 
 
 class Emulator:
-    """A screen of `cols` by `rows` cells. Feed it output, then take a picture.
+    """A screen of `cols` by `rows` cells. Call `feed` with a terminal's output, then `picture` or `cells`.
 
-    `marked` replaces a character that is followed by a combining mark or an invisible character.
+    `marked`, if not empty, replaces a character that is followed by a combining mark or an invisible character.
     """
 
     def __init__(self, cols: int, rows: int, marked: str = "") -> None:
@@ -86,12 +86,12 @@ class Emulator:
         self._work = 0
 
     def picture(self) -> Picture:
-        """Return the screen and its history as text, as they are now."""
+        """Return the present screen and its history as text."""
         text, screen_at = self._grid.text(self._y)
         return Picture(text, screen_at, self._y + 1, self._column + 1, self._cols, self._rows)
 
     def cells(self) -> Cells:
-        """Return the visible rows as they are now."""
+        """Return the present visible rows."""
         grid = self._grid
         whole = not grid.alternate and (grid.top, grid.bottom) == (0, self._rows - 1)
         plain = whole and self._wraps and not self._inserts and not self._graphics
@@ -102,7 +102,10 @@ class Emulator:
         return min(self._x, self._cols - 1)
 
     def feed(self, output: bytes) -> Iterator[None]:
-        """Process a terminal's output. The iterator yields regularly, so that its caller can let other tasks run."""
+        """Process a terminal's output while the returned iterator is consumed.
+
+        The iterator yields regularly, so that its caller can let other tasks run.
+        """
         for piece in _PIECE.finditer(output.decode("utf-8", "replace")):
             text, numbers, between, final, charset, escape, control = piece.groups()
             if text is not None:
@@ -297,6 +300,9 @@ class Emulator:
 
 
 def _numbers(text: str) -> list[int]:
-    """Return the parameters of an escape sequence as numbers, at least one. A missing one is 0; 9999 is the maximum."""
+    """Return the parameters of an escape sequence as numbers, at least one.
+
+    A missing parameter becomes 0. Numbers are limited to 9999.
+    """
     parts = re.split("[;:]", text[:64])[:16]
     return [min(int(part), 9999) if part.isdecimal() else 0 for part in parts]

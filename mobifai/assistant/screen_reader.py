@@ -1,4 +1,4 @@
-"""Formats a terminal's screen for the model: as much of the screen as the limit allows."""
+"""Formats a terminal's screen for the model, as much of it as the limit allows."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ from mobifai.terminals.terminal import Terminal
 
 
 class ScreenReader:
-    """Reads one terminal's screen for one conversation, without the secrets that `record` knows."""
+    """Reads one terminal's screen for one conversation. The secrets of `record` are masked."""
 
     def __init__(self, terminal: Terminal, config: AssistantConfig, bound: Bound, record: Record) -> None:
         self._terminal = terminal
@@ -25,7 +25,10 @@ class ScreenReader:
         return str(await self._read(wanted))
 
     async def show_next(self, request: RequestScreen | None) -> tuple[str, list[str]]:
-        """Wait until the terminal is quiet. Return the part of the screen that was requested, and notes about it."""
+        """Wait until the terminal is quiet. Return the requested part of the screen, and notes about it for the model.
+
+        Without a request, the part is the end of the screen.
+        """
         config, notes = self._config, list[str]()
         clock = asyncio.get_running_loop().time
         if not await quiet(self._terminal, config.quiet_seconds, config.quiet_limit_seconds, clock):

@@ -1,4 +1,7 @@
-"""A model that gives prepared answers, its script: for tests, for soak, and to try the assistant without a key."""
+"""A model that gives prepared answers, its script.
+
+It is for tests, for soak, and for trying the assistant without a key.
+"""
 
 import asyncio
 import itertools
@@ -15,14 +18,14 @@ from mobifai.assistant.model import ModelRequest, ModelResponse, NotifyUser
 from mobifai.errors import AssistantError
 
 ScriptStep = str | Sequence[dict[str, Any]] | ModelResponse | BaseException | Callable[[ModelRequest], Any]
-"""One prepared answer: a text, a list of actions, a whole answer, an error to raise, or a (coroutine) function that
-returns one of these."""
+"""One prepared answer: a text, a list of actions, a whole answer, an error to raise, or a function that takes the
+question and returns one of these. The function may be a coroutine function."""
 
 SCRIPT_BYTES = 1 << 20
 
 
 class ScriptedModel:
-    """Answers each question with the next step of its script. After the last step it starts over."""
+    """Answers each question with the next step of its script. After the last step, it begins again with the first."""
 
     def __init__(self, steps: Sequence[ScriptStep]) -> None:
         self._steps = itertools.cycle(steps)
@@ -31,7 +34,7 @@ class ScriptedModel:
 
     @classmethod
     def from_file(cls, path: Path) -> "ScriptedModel":
-        """Load a script from a JSON file: a list, each item a text or a list of actions. Raises AssistantError."""
+        """Load a script from a JSON file, a list whose items are texts or lists of actions. Raises AssistantError."""
         try:
             with path.open("rb") as file:
                 steps = msgspec.json.decode(file.read(SCRIPT_BYTES), type=list[str | list[dict[str, Any]]])
@@ -51,10 +54,10 @@ class ScriptedModel:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Do nothing: nothing is open."""
+        """Do nothing, since nothing is open."""
 
     async def answer(self, question: ModelRequest, notice: NotifyUser) -> ModelResponse:
-        """Return the answer of the script's next step, whatever the question. A step that is a function receives it."""
+        """Return the next step of the script as an answer, whatever the question is. A function gets the question."""
         step: Any = next(self._steps)
         if callable(step):
             step = step(question)
@@ -78,5 +81,5 @@ class ScriptedModel:
 
 
 def _tokens(question: ModelRequest) -> int:
-    """Estimate how many tokens a question has, with four bytes for each token."""
+    """Estimate the number of tokens of a question, at four bytes for each token."""
     return len(msgspec.json.encode(question.messages)) // 4

@@ -1,4 +1,4 @@
-"""Finds secrets of well-known formats in a text, in linear time. Pure."""
+"""Finds secrets of well-known formats in a text, in linear time. This module does no I/O."""
 
 import re
 from collections.abc import Iterator
@@ -59,7 +59,8 @@ _NAMED = tuple(
 )
 
 _BEFORE_LINE = r"(?:[^\s:]{1,300}(?::[0-9]{1,7}:|-[0-9]{1,7}-|[:-])|[ \t]{0,8}(?:[0-9]{1,7}[\t :|-]{1,4}|[-+|<>#] ?))?"
-"""The prefix of a line in the output of `grep` and `cat -n`, in a diff, a quotation or a comment."""
+"""A pattern of what may precede a line: the prefix in the output of `grep` or `cat -n`, in a diff, a quotation or a
+comment."""
 
 _PREFIX = re.compile(_BEFORE_LINE)
 
@@ -90,7 +91,10 @@ def find(text: str) -> Iterator[SecretSpan]:
 
 
 def _lines_before(text: str, end: int) -> int:
-    """Return the start of the lines of a private key that ends at `end`, if the text lacks the key's header."""
+    """Return the position at which a private key begins whose end marker is at `end`.
+
+    For a text without the key's header, this is the start of the lines of Base64 before the marker.
+    """
     line = text.rfind("\n", 0, end) + 1
     start = line if _PREFIX.fullmatch(text, line, end) else end
     while start > 0:

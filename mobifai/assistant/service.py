@@ -1,8 +1,8 @@
-"""The assistant of an agent: starts a conversation in a terminal on request, and ends it.
+"""The assistant of an agent. It starts a conversation in a terminal on request, and ends it.
 
-It owns the conversations' tasks, at most one for each terminal. A conversation belongs to its terminal. It continues
-when a phone leaves, and ends with the terminal, with the command that asked for it, on request, or with the agent. Its
-events are kept for phones that connect later (see `stories`).
+Owns the conversations' tasks, at most one for each terminal. A conversation belongs to its terminal. It continues when
+a phone disconnects. It ends with its terminal, with the command that started it, on request, or with the agent. Its
+events are stored for phones that connect later (see `stories`).
 """
 
 import asyncio
@@ -39,16 +39,16 @@ from mobifai.terminals.terminal import Terminal
 _log = logging.getLogger(__name__)
 
 SendEvent = Callable[[str, object], None]
-"""Sends an event with its payload. Never fails or waits."""
+"""A function that sends an event with its payload. It must not raise or block."""
 
 AUDIT_FILE = "assistant.log"
 
 _KEPT = frozenset({"ai:action", "ai:message", "ai:finished", "ai:error"})
-"""Events that are repeated to a phone that connects later. A pending approval is repeated separately."""
+"""Events that are stored, and sent again to a phone that connects later. A pending approval is sent separately."""
 
 
 class Ending(Enum):
-    """The reasons to end a conversation before its loop ends. The value is the error text that clients receive."""
+    """The reason to end a conversation before its loop ends. The value is the error text that clients receive."""
 
     CANCELLED = ""
     TERMINAL_CLOSED = "the terminal in which the assistant worked was closed"
@@ -59,8 +59,8 @@ class Ending(Enum):
 class ConversationTask:
     """Runs a conversation in a task.
 
-    `say` sends its events. `forget` is called with the reason when the conversation is over, before its last event is
-    sent.
+    `say` sends its events. `forget` is called when the conversation has ended, before the last event is sent. Its
+    arguments are the terminal's id and the reason (None if the loop ended).
     """
 
     def __init__(self, run: AgentLoop, uuid: str, say: SendEvent, forget: Callable[[str, Ending | None], None]) -> None:
@@ -74,13 +74,13 @@ class ConversationTask:
         self._task.add_done_callback(self._finish)
 
     def end(self, ending: Ending) -> None:
-        """End the conversation now. `ending` is the reason; further calls have no effect."""
+        """End the conversation now, for the reason `ending`. Further calls have no effect."""
         if self._ending is None and self._task is not None:
             self._ending = ending
             self._task.cancel()
 
     async def _serve(self) -> str:
-        """Run the conversation to its end. Return why it failed, or an empty text."""
+        """Run the conversation to its end. Return the error for the user, or an empty text if it succeeded."""
         try:
             await self.run.run()
         except MobiFaiError as error:
@@ -112,10 +112,10 @@ class ConversationTask:
 
 
 class Assistant:
-    """Starts and ends conversations. `viewers` receive their events; `publish` is called when one begins.
+    """Starts and ends conversations. `viewers` receive their events; `publish` is called when a conversation begins.
 
-    `async with` ends all conversations. The audit log is in `state_dir`, and the API key too unless the settings name
-    another file.
+    Leaving its `async with` ends all conversations. The audit log is in `state_dir`. The API key is there too, unless
+    the settings name another file.
     """
 
     def __init__(
@@ -176,7 +176,7 @@ class Assistant:
     # -- requests of the phone
 
     def prompt(self, message: messages.Prompt, viewer: AssistantViewer) -> None:
-        """Start a conversation at the request of a viewer. Errors are sent to the viewer as `ai:error`."""
+        """Start a conversation at the request of a viewer. If that fails, send the viewer `ai:error`."""
         uuid = message.uuid or ""
         try:
             terminal = self._terminal(message.uuid, viewer)
@@ -187,7 +187,10 @@ class Assistant:
             viewer.send("ai:error", messages.AiError(uuid=uuid, error=str(error)))
 
     def cancel(self, message: messages.AiCancel, viewer: AssistantViewer) -> None:
-        """End the conversation in the terminal that the message names, or all conversations if it names none."""
+        """End the conversation in the terminal that the message names, or all conversations if it names none.
+
+        If there is none to end, send the viewer `ai:error`.
+        """
         found = {uuid: conversation for uuid, conversation in self._running.items() if message.uuid in (None, uuid)}
         for uuid, conversation in found.items():
             self._viewers.note_request(viewer, uuid)  # so that this viewer gets the event of its end
@@ -197,18 +200,21 @@ class Assistant:
             viewer.send("ai:error", messages.AiError(uuid=message.uuid or "", error=error))
 
     def approve(self, message: messages.AiApprove, viewer: AssistantViewer) -> None:
-        """Accept the answer of a viewer's user to an approval. If none is pending, send the viewer `ai:error`."""
+        """Accept the answer to an approval from a viewer.
+
+        If no approval with this id is pending, send the viewer `ai:error`.
+        """
         if not self.answer(message.id, message.ok):
             viewer.send("ai:error", messages.AiError(uuid="", error=f"no approval with the id {message.id} is waiting"))
 
     def answer(self, question: str, ok: bool) -> bool:
-        """Accept an answer to an approval. Return False if no approval with this id is pending."""
+        """Accept the answer to the approval with the id `question`. Return False if no such approval is pending."""
         return any(conversation.run.answer(question, ok) for conversation in self._running.values())
 
     # -- events of the agent
 
     def terminal_closed(self, uuid: str) -> None:
-        """End the conversation in a terminal that was closed."""
+        """End the conversation in a terminal that was closed, and delete the terminal's history."""
         conversation = self._running.get(uuid)
         if conversation is not None:
             conversation.end(Ending.TERMINAL_CLOSED)
@@ -216,7 +222,7 @@ class Assistant:
             self._stories.forget(uuid)
 
     def greet(self, viewer: AssistantViewer) -> None:
-        """Send a new viewer the running conversations, their histories, and the pending approvals."""
+        """Send a new viewer the running conversations, the stored histories, and the pending approvals."""
         viewer.send("ai:conversations", messages.AiConversations(tuple(self._running)))
         for story in self._stories.histories(terminal.uuid for terminal in self._terminals.terminals):
             viewer.send("ai:history", story)
@@ -227,7 +233,10 @@ class Assistant:
     # -- conversations
 
     def start(self, prompt: str, terminal: Terminal, say: SendEvent | None = None) -> ConversationTask:
-        """Start a conversation. `say` receives its events, as phones do too. Raises AssistantError, LimitReached."""
+        """Start and return a conversation in a terminal. Raises AssistantError, LimitReached.
+
+        `say` receives the conversation's events, in addition to the viewers.
+        """
         if not prompt.strip() or len(prompt) > MAX_PROMPT:
             raise AssistantError(
                 f"expected a task of 1 to {MAX_PROMPT} characters for the assistant; found {len(prompt)}"
@@ -253,7 +262,7 @@ class Assistant:
         return conversation
 
     def _report(self, uuid: str, event: str, payload: object) -> None:
-        """Record an event for viewers that connect later, and send it to the connected viewers."""
+        """Store an event for viewers that connect later, and send it to the connected viewers."""
         if isinstance(payload, messages.AiStarted):
             self._stories.begin(payload)
         elif event in _KEPT:
@@ -267,15 +276,18 @@ class Assistant:
         self._stories.end(uuid, interrupted=ending is Ending.AGENT_STOPS)
 
     def _terminal(self, uuid: str | None, viewer: AssistantViewer) -> Terminal:
-        """Return the first terminal that runs: the one with this id, those that the viewer shows, then the active ones.
+        """Return the terminal for a viewer's request: the first one whose shell runs. Raises TerminalError.
 
-        Raises TerminalError.
+        The order is: the terminal with the id `uuid`, those that the viewer shows, the active ones.
         """
         wanted = () if uuid is None else (uuid,)
         return self._terminals.first_running((*wanted, *viewer.shown, *self._terminals.active))
 
     def tab(self, wanted: str | None) -> Terminal:
-        """Return the terminal with this name or id; by default an active one, else the first. Raises TerminalError."""
+        """Return the terminal with this name or id. Raises TerminalError.
+
+        None means an active terminal whose shell runs or, if there is none, the first terminal.
+        """
         terminals = self._terminals.terminals
         if not terminals:
             raise TerminalError("there is no terminal; open one on a phone first")

@@ -1,7 +1,7 @@
 """The history of the latest conversation in each terminal, for phones that reconnect.
 
-It owns a bounded number of events, and a file with the running conversations. Conversations in that file when an agent
-starts were interrupted by the end of the agent before, and are shown as such.
+Owns a limited number of events, and a file with the running conversations. If the file lists conversations when an
+agent starts, the end of the previous agent interrupted them. They are then shown as interrupted.
 """
 
 import itertools
@@ -32,7 +32,10 @@ INTERRUPTED = "the agent stopped or crashed during this conversation; the task m
 
 @dataclass(slots=True)
 class _Story:
-    """The history of one conversation, without its events. `dropped` is how many of its oldest events were dropped."""
+    """The history of one conversation, except its events.
+
+    `dropped` is the number of its oldest events that were dropped.
+    """
 
     started: messages.AiStarted
     running: bool = True
@@ -47,9 +50,10 @@ class _Event:
 
 
 class Stories:
-    """Keeps the histories, at most one for each terminal. If there are too many, drops the oldest that has ended.
+    """Keeps the histories, at most one for each terminal.
 
-    `file` lists the running conversations; it need not exist yet.
+    If there are too many, the oldest history whose conversation has ended is dropped, or else the oldest one. `file`
+    lists the running conversations; it need not exist yet.
     """
 
     def __init__(self, file: Path, ledger: Ledger) -> None:
@@ -63,14 +67,14 @@ class Stories:
         self._recall()
 
     def close(self) -> None:
-        """Drop all histories from memory, but keep the file for the next agent. Idempotent."""
+        """Remove all histories from memory, but keep the file for the next agent. Idempotent."""
         self._stories.clear()
         self._events.clear()
         for bound in self._bounds:
             self._ledger.close(bound)
 
     def begin(self, started: messages.AiStarted) -> None:
-        """Begin the history of a new conversation, in place of the earlier history of its terminal."""
+        """Begin the history of a new conversation. It replaces the earlier history of its terminal."""
         self.forget(started.uuid)
         while not self._most.room:
             ended = (uuid for uuid, story in self._stories.items() if not story.running)
@@ -79,7 +83,7 @@ class Stories:
         self._keep()
 
     def add(self, uuid: str, event: str, payload: object) -> None:
-        """Add an event to the history of a terminal. At a limit, the oldest events of all histories are dropped."""
+        """Add an event to the history of a terminal. If there is no room, drop the oldest events of all histories."""
         if uuid not in self._stories:
             return
         what = messages.AiEvent(event, payload)
@@ -103,9 +107,9 @@ class Stories:
         self._size.evicted(oldest.size)
 
     def end(self, uuid: str, *, interrupted: bool) -> None:
-        """Record that a terminal's conversation has ended.
+        """Record that the conversation in a terminal has ended.
 
-        `interrupted`: it ended with the agent, so it stays in the file, and the next agent reports it.
+        `interrupted`: it ended because the agent stops. It then stays in the file, so that the next agent reports it.
         """
         if uuid in self._stories:
             self._stories[uuid].running = False
@@ -120,7 +124,10 @@ class Stories:
             self._size.set(self._used)
 
     def histories(self, uuids: Iterable[str]) -> list[messages.AiHistory]:
-        """Return a message for each of these terminals that has a history, with as many of its latest events as fit."""
+        """Return a message with the history of each of these terminals that has one.
+
+        A message contains as many of the latest events as fit.
+        """
         return [self._history(uuid, self._stories[uuid]) for uuid in uuids if uuid in self._stories]
 
     def _history(self, uuid: str, story: _Story) -> messages.AiHistory:
@@ -155,7 +162,7 @@ class Stories:
 
 
 def _read(file: Path) -> list[messages.AiStarted]:
-    """Read the list of conversations in a file. A missing or damaged file counts as empty."""
+    """Return the list of conversations in a file; [] if the file is missing or damaged."""
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:

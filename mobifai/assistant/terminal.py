@@ -1,4 +1,4 @@
-"""Reads a terminal's screen for the assistant. Output is read from the ring, not stored."""
+"""Reads a terminal's screen for the assistant. The output is read from the ring each time, and not stored."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,11 +11,11 @@ from mobifai.assistant.screen import Cells, Emulator, Picture
 from mobifai.terminals.terminal import Terminal
 
 POLL_SECONDS = 0.03
-"""The interval in seconds at which a terminal is checked for new output while the assistant waits for quiet."""
+"""The interval in seconds between two checks for new output while the assistant waits until a terminal is quiet."""
 
 SECRET_CHARACTERS = 8_000
-"""How many characters before and after the shown part of a screen are searched as well, for secrets that extend into
-the shown part."""
+"""The number of characters before and after the shown part of a screen that are searched too, for secrets that extend
+into the shown part."""
 
 
 UNSEEN = "\ufffd"
@@ -23,7 +23,10 @@ UNSEEN = "\ufffd"
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A part of a terminal's screen, for the model: characters `start` to `end` of `total`. `id` is a digest of it."""
+    """A part of a terminal's screen for the model: the characters `start` to `end` of `total`.
+
+    `id` is a digest of the text.
+    """
 
     id: str
     text: str
@@ -33,8 +36,9 @@ class View:
     picture: Picture
 
     def __str__(self) -> str:
-        """Format the part for a message. Printed text can't imitate the end marker, because that contains a digest of
-        the text.
+        """Format the part for a message to the model.
+
+        The end marker contains a digest of the text, so printed text can't imitate it.
         """
         seen = self.picture
         return (
@@ -47,7 +51,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """The part of a screen that the model wants: at most `length` characters. By default, it is the last ones."""
+    """The part of a screen that is requested: at most `length` characters, by default the last ones."""
 
     length: int
     start: int | None = None
@@ -64,7 +68,7 @@ class Slice:
 
 
 async def _emulate(terminal: Terminal, marked: str = "") -> Emulator:
-    """Emulate a terminal's screen. Other tasks run meanwhile: a full ring takes about 50 ms."""
+    """Emulate a terminal's screen from its ring. Other tasks run meanwhile, since a full ring takes about 50 ms."""
     emulator = Emulator(*terminal.size, marked)
     for _ in emulator.feed(terminal.replay()):
         await asyncio.sleep(0)
@@ -72,12 +76,12 @@ async def _emulate(terminal: Terminal, marked: str = "") -> Emulator:
 
 
 async def look_at_cells(terminal: Terminal) -> Cells:
-    """Read the visible rows of a terminal. UNSEEN replaces a character that is followed by an invisible one."""
+    """Read the visible rows of a terminal. A character that is followed by an invisible one is replaced by UNSEEN."""
     return (await _emulate(terminal, UNSEEN)).cells()
 
 
 async def look(terminal: Terminal, wanted: Slice, secrets: Secrets) -> View:
-    """Read the part of a terminal's screen that `wanted` describes. Secrets on it are masked."""
+    """Read the part of a terminal's screen that `wanted` describes. The secrets in it are masked."""
     picture = (await _emulate(terminal)).picture()
     total = len(picture.text)
     start, end = wanted.of(total)
@@ -93,7 +97,10 @@ def application_keys(terminal: Terminal) -> bool:
 
 
 async def quiet(terminal: Terminal, seconds: float, at_most: float, clock: Callable[[], float]) -> bool:
-    """Wait until the terminal has printed nothing for `seconds`. Return False if it still prints after `at_most`."""
+    """Wait until the terminal has printed nothing for `seconds`, and return True.
+
+    Return False if it still prints after `at_most` seconds.
+    """
     give_up = clock() + at_most
     position, since = terminal.position, clock()
     while (now := clock()) - since < seconds:
