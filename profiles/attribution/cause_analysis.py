@@ -150,6 +150,9 @@ class CauseAnalysis:
         frame = responsible_frame(container.grown_at)
         if made is not None and self._function(frame)[1].endswith("__del__"):
             return made, ()  # the object is resurrected when it is collected: the line that made it is responsible
+        if role(frame[0]) is Role.PYTHON:  # such as `threading._active`: the line that made the elements is responsible
+            own = next((one for one in container.made_at if role(one[0]) is Role.OWN), None)
+            return own or frame, () if own else container.grown_at
         return frame, container.grown_at
 
     def _stack_of(self, made: Frame | None) -> Stack:

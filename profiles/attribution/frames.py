@@ -47,7 +47,7 @@ _PLACES: Final[Sequence[tuple[str, Role]]] = (
     (f"{_MOBIFAI}/bounds/", Role.FOUNDATION),
     (f"{_MOBIFAI}/", Role.OWN),
     (f"{_SOAK}/", Role.OWN),
-    ("<frozen", Role.PYTHON),
+    ("<", Role.PYTHON),  # code without a file, such as the methods of a namedtuple
 )
 _PYTHON: Final = tuple({f"{sysconfig.get_path(name)}/" for name in ("stdlib", "platstdlib")})
 _LOOPS: Final = ("/asyncio/runners.py", "/asyncio/base_events.py", "/asyncio/events.py")

@@ -41,9 +41,20 @@ class ContainerContents:
     bytes: int = 0
     kinds: "collections.Counter[str]" = field(default_factory=collections.Counter)
     sites: "collections.Counter[SiteKey]" = field(default_factory=collections.Counter)
+    element_sites: "collections.Counter[SiteKey]" = field(default_factory=collections.Counter)
+    """The number of the elements alone by allocation site, without the objects below them."""
     weak: bool = False
     of: str = ""
     """The most frequent type of the elements (of a dictionary: of its values)."""
+
+    @property
+    def lines(self) -> list[Frame]:
+        """The lines that allocated the elements, then those of the objects below them; the most frequent first.
+
+        What an element refers to often comes from elsewhere, and is often more than the element itself.
+        """
+        ordered = [*self.element_sites.most_common(), *self.sites.most_common()]
+        return list(dict.fromkeys(site[0] for site, _ in ordered))
 
 
 PASSED: Final = (tuple, types.MethodType, types.CellType)
@@ -58,7 +69,7 @@ def contents_of(container: Any, at_base: Container[int]) -> ContainerContents:
     """
     held, new = ContainerContents(), list(newest(container))
     held.elements = len(new)
-    parts = [part for element in new for part in element]
+    parts = [part for element in new for part in reversed(element)]  # a value before its key
     kinds = collections.Counter(name_of(type(element[-1])) for element in new)
     held.of = max(kinds, key=lambda kind: kinds[kind], default="")
     held.weak = bool(parts) and any(isinstance(part, weakref.ref) for part in parts)
@@ -70,12 +81,14 @@ def contents_of(container: Any, at_base: Container[int]) -> ContainerContents:
 def _walk(parts: list[Any], held: ContainerContents, seen: set[int], at_base: Container[int]) -> None:
     """Add the new objects among `parts`, and the new objects to which they refer, to `held`, breadth first.
 
+    `parts` are the elements; of a dictionary, its values and keys.
+
     Objects of the profiler and older objects are skipped, and the references of these objects are not followed. `seen`
     has the ids of objects to skip.
     """
-    waiting = collections.deque(parts)
+    waiting = collections.deque((part, True) for part in parts)
     while waiting and len(seen) < MOST_OBJECTS:
-        thing = waiting.popleft()
+        thing, is_element = waiting.popleft()
         stack = allocation_stack(thing)
         if id(thing) in seen or not (_is_new(thing, at_base) if not stack else not is_profiler_stack(stack)):
             continue
@@ -85,7 +98,10 @@ def _walk(parts: list[Any], held: ContainerContents, seen: set[int], at_base: Co
         for known in (stack, storage_stack(thing)):
             if known:
                 held.sites[site_of(known)] += 1
-        waiting.extend(referents(thing))
+        if stack and is_element:
+            held.element_sites[site_of(stack)] += 1
+        is_passed = is_element and not stack  # a tuple without a trace stands for its items
+        waiting.extend((below, is_passed) for below in referents(thing))
 
 
 def _is_new(thing: object, at_base: Container[int]) -> bool:

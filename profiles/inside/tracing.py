@@ -33,6 +33,7 @@ MOST_REPORTED: Final = 2000
 """Maximum number of allocation sites, and of containers, that `histories` returns: those that grew most."""
 MOST_EXAMINED: Final = 40
 MOST_TYPES: Final = 40
+MOST_LINES: Final = 4
 
 
 class AllocationTracer:
@@ -168,7 +169,7 @@ class AllocationTracer:
             "holds": dict(held.kinds.most_common(MOST_TYPES)),
             "bytes_each": held.bytes / max(1, held.elements),
             "explains": [numbers[site] for site in held.sites if site in numbers],
-            "made_at": [site[0] for site, _ in held.sites.most_common(4)],
+            "made_at": held.lines[:MOST_LINES],
             "weak": held.weak,
             "cache": cache,
             "path": path,

@@ -1,5 +1,7 @@
 """From evidence to culprits: the line that keeps objects comes first, and growth without a line is reported."""
 
+import threading
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -67,6 +69,15 @@ def test_a_library_that_runs_in_a_task_is_named_with_the_line_that_made_the_task
 def test_what_a_finalizer_brings_back_is_the_fault_of_who_made_it() -> None:
     found = only(evidence(containers=(container(((OWN, 22),), made_at=[(OWN, 4)]),)))
     assert (found.line, found.function) == (4, "open_it")
+
+
+def test_a_list_of_python_itself_is_the_fault_of_the_line_that_made_its_elements() -> None:
+    """A new thread adds itself to `threading._active`, on a stack of its own without a line of the program."""
+    grown_at = ((threading.__file__, 1036), (threading.__file__, 1002))
+    found = only(evidence(containers=(container(grown_at, made_at=[(threading.__file__, 879), (OWN, 12)]),)))
+    assert (found.file, found.line) == (OWN, 12)
+    found = only(evidence(containers=(container(grown_at, made_at=[(threading.__file__, 879)]),)))
+    assert (found.file, found.line) == (threading.__file__, 1036)
 
 
 def test_the_function_of_a_cache_is_named_and_not_who_called_it() -> None:

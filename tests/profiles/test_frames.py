@@ -1,6 +1,7 @@
 """The owner of a line's code, and the responsible line of a stack."""
 
 import asyncio
+import collections
 import contextlib
 import json
 from pathlib import Path
@@ -42,6 +43,7 @@ WRAPPING = str(Path(profiles.__file__).parent / "inside" / "creation_recorder.py
         (click.__file__, Role.LIBRARY),
         (json.__file__, Role.PYTHON),
         ("<frozen importlib._bootstrap>", Role.PYTHON),
+        (collections.namedtuple("Point", "x y").__new__.__code__.co_filename, Role.PYTHON),
     ],
 )
 def test_a_file_is_somebody_s(file: str, expected: Role) -> None:

@@ -130,6 +130,23 @@ async def test_the_objects_below_an_element_are_explained_by_their_container(tra
     assert line_of(Thing.__init__, "self.text") in made or len(mine["explains"]) >= 2
 
 
+async def test_the_line_that_made_an_element_comes_before_the_lines_of_what_it_refers_to(
+    tracing: AllocationTracer,
+) -> None:
+    def received(number: int) -> list[str]:
+        return [f"part {number} {part}" for part in range(20)]
+
+    def leak(number: int) -> None:
+        parts = received(number)
+        HOLDER.by_name[f"name {number}"] = functools.partial(print, parts)
+
+    examined = await looked(tracing, leak)
+    (mine,) = [one for one in examined["containers"] if one["path"].endswith("HOLDER.by_name: dict")]
+    first, *others = (tuple(place) for place in mine["made_at"])
+    assert first == line_of(leak, "partial")
+    assert line_of(received, "part ") in others
+
+
 async def test_an_unbounded_cache_is_known_by_its_function(tracing: AllocationTracer) -> None:
     @functools.cache
     def title(number: int) -> str:
