@@ -5,7 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.evidence.processes import mobifai
-from benchmarks.evidence.soak_report import SOURCE, findings, limits, outcome_of, smallest_leaks, suspected
+from benchmarks.evidence.soak_report import (
+    SOAK_PACKAGES,
+    SOURCE,
+    findings,
+    limits,
+    outcome_of,
+    smallest_leaks,
+    suspected,
+)
 from benchmarks.evidence.units import EvidenceKind, ResultsByUnit, RunResult, UnitOutcome
 from profiles.gate.results import GateReport
 from soak.gauges.results import Report
@@ -78,5 +86,5 @@ async def _run_gate(unit: str, folder: Path, known: ResultsByUnit) -> RunResult:
 
 
 _SOURCES = ("benchmarks/evidence/clean_runs.py", SOURCE)
-CLEAN_RUNS = EvidenceKind("clean-runs", _seeds, _run, lambda _: USUAL_SECONDS, _SOURCES)
+CLEAN_RUNS = EvidenceKind("clean-runs", _seeds, _run, lambda _: USUAL_SECONDS, _SOURCES, packages=SOAK_PACKAGES)
 GATE_RUNS_KIND = EvidenceKind("gate-runs", _gate_seeds, _run_gate, lambda _: USUAL_GATE_SECONDS, _SOURCES)

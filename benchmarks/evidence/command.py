@@ -95,7 +95,7 @@ def _check(units: Sequence[str], choice: UnitSelection) -> None:
 
 
 def _plans(kinds: Sequence[EvidenceKind], root: Path) -> list[UnitPlan]:
-    return [UnitPlan(kind.name, revision(root, kind.sources), tuple(kind.units())) for kind in kinds]
+    return [UnitPlan(kind.name, revision(root, kind.packages, kind.sources), tuple(kind.units())) for kind in kinds]
 
 
 def _refuse_inexact(root: Path, allowed: bool) -> None:

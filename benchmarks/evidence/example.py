@@ -11,7 +11,7 @@ import msgspec
 
 from benchmarks.evidence.clean_runs import clean_detail
 from benchmarks.evidence.processes import mobifai
-from benchmarks.evidence.soak_report import SOURCE, outcome_of, unfilled
+from benchmarks.evidence.soak_report import SOAK_PACKAGES, SOURCE, outcome_of, unfilled
 from benchmarks.evidence.units import EvidenceKind, ResultsByUnit, RunResult
 from soak.gauges.results import Report
 from soak.report.directory import encoded
@@ -69,4 +69,5 @@ EXAMPLE = EvidenceKind(
     _run,
     lambda _: USUAL_SECONDS,
     ("benchmarks/evidence/example.py", SOURCE),
+    packages=SOAK_PACKAGES,
 )

@@ -14,7 +14,7 @@ from mobifai.errors import MobiFaiError
 from profiles.gate.workload import code_of
 
 PACKAGES = ("mobifai", "soak", "profiles")
-PRODUCT = (*PACKAGES, "requirements/lock.txt")
+LOCK = "requirements/lock.txt"
 STORED_FIGURES = ("profiles/baseline.json", "profiles/accepted.toml")
 """Data of the memory gate that no unit reads."""
 DIGITS = 12
@@ -57,12 +57,13 @@ def _sources(root: Path, paths: Iterable[str]) -> list[str]:
     return [name for name in sorted({*named} - {"", *STORED_FIGURES}) if (root / name).is_file()]
 
 
-def revision(root: Path, sources: tuple[str, ...] = ()) -> str:
+def revision(root: Path, packages: Iterable[str], sources: tuple[str, ...] = ()) -> str:
     """Return the revision of a kind of evidence.
 
-    It consists of the digest of MobiFai's own sources, and the digest of `sources`, on which only this kind depends.
+    It consists of the digest of `packages`, those of MobiFai's packages that the kind's units run, and the digest of
+    `sources`, on which only this kind depends.
     """
-    product = digest(root, PRODUCT)
+    product = digest(root, (*packages, LOCK))
     return f"{product}-{digest(root, sources)}" if sources else product
 
 

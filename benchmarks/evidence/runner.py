@@ -92,16 +92,21 @@ class EvidenceRunner:
             self._going[asyncio.create_task(self._run(kind, unit))] = (kind.name, unit)
 
     def _next(self) -> tuple[EvidenceKind, str] | None:
-        """Return (kind, unit) for the first unit that does not run yet, is ready, and fits into the time; or None."""
+        """Return (kind, unit) for the first unit that does not run yet, is ready, and fits into the time; or None.
+
+        A unit that failed once runs again when everything else has ended: a busy machine may be why it failed.
+        """
         evidence, under_way = self._store.evidence, set(self._going.values())
         left = self._deadline - self._clock()
+        repeated = None
         for kind, unit in self._choice.missing(evidence):
             own = evidence[kind.name]
-            if (kind.name, unit) in under_way or not kind.ready(unit, own.last):
+            if (kind.name, unit) in under_way or not kind.ready(unit, own.last) or estimate(kind, unit, own) > left:
                 continue
-            if estimate(kind, unit, own) <= left:
+            if unit not in own.last:
                 return kind, unit
-        return None
+            repeated = repeated or (kind, unit)
+        return None if self._going else repeated
 
     async def _run(self, kind: EvidenceKind, unit: str) -> None:
         folder, began = Path(tempfile.mkdtemp(prefix="mobifai-evidence-")), self._clock()
@@ -135,7 +140,7 @@ class EvidenceRunner:
 
     def _report(self, result: UnitResult) -> None:
         self._done += result.final
-        again = "" if result.final else "; it will be run once more"
+        again = "" if result.final else "; it will be run once more, alone"
         sign = {UnitOutcome.RIGHT: "✓", UnitOutcome.WRONG: "✗", UnitOutcome.FAILED: "!"}[result.outcome]
         self._tell(
             f"{sign} {self._done}/{self._total} {result.kind} {result.unit}: {result.outcome}: {result.summary}, "

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.evidence.processes import mobifai
-from benchmarks.evidence.soak_report import SHOWN_FINDINGS, SOURCE, findings, outcome_of
+from benchmarks.evidence.soak_report import SHOWN_FINDINGS, SOAK_PACKAGES, SOURCE, findings, outcome_of
 from benchmarks.evidence.units import EvidenceKind, ResultsByUnit, RunResult
 from soak.gauges.results import Report
 from soak.plants import plant, plants
@@ -48,4 +48,11 @@ async def _run(unit: str, folder: Path, known: ResultsByUnit) -> RunResult:
     return RunResult(outcome_of(report, leaks=not planted.decoy), said, detail, ended.command)
 
 
-SELF_TEST = EvidenceKind("self-test", _units, _run, _seconds, ("benchmarks/evidence/self_test.py", SOURCE))
+SELF_TEST = EvidenceKind(
+    "self-test",
+    _units,
+    _run,
+    _seconds,
+    ("benchmarks/evidence/self_test.py", SOURCE),
+    packages=SOAK_PACKAGES,
+)

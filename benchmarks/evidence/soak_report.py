@@ -7,6 +7,8 @@ from soak.gauges.results import Phase, Report
 from soak.gauges.state import Trend
 
 SOURCE = "benchmarks/evidence/soak_report.py"
+SOAK_PACKAGES = ("mobifai", "soak")
+"""The packages that a run of soak uses. It never imports `profiles`."""
 
 FOUND = ("leak", "breach")
 """Verdicts of a run that found something. A leak in a container with a limit exceeds the limit."""

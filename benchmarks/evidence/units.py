@@ -83,8 +83,8 @@ class EvidenceKind:
 
     `units` returns their names. `run` gets a unit, an empty folder that is removed afterwards, and the known results of
     the kind. It may raise OSError, ValueError and LookupError. `seconds` returns the first estimate of a unit's
-    duration. `sources` are files that can change the results, in addition to the product's files. `ready` returns
-    whether a unit can run yet, given the results of other units of its kind.
+    duration. `sources` are files that can change the results, in addition to those of the `packages` that its units
+    run. `ready` returns whether a unit can run yet, given the results of other units of its kind.
     """
 
     name: str
@@ -93,6 +93,7 @@ class EvidenceKind:
     seconds: Callable[[str], float]
     sources: tuple[str, ...] = ()
     ready: Callable[[str, ResultsByUnit], bool] = lambda _unit, _known: True
+    packages: tuple[str, ...] = ("mobifai", "soak", "profiles")
 
 
 @dataclass(frozen=True, slots=True)

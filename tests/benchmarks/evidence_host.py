@@ -1,7 +1,7 @@
 """The evidence's command with trivial units, as a program: `python evidence_host.py ROOT SCRIPT [OPTION]...`.
 
 SCRIPT says what each unit does: `a=right b=wrong c=failed d=waits e=failed,right`, one word for each attempt. A unit
-that waits does so until it is stopped, after it has made the file ROOT/waits.
+that waits does so until it is stopped, after it has made the file ROOT/waits. A slow one lets the others run first.
 """
 
 import asyncio
@@ -33,9 +33,16 @@ def fake(root: Path, script: str, name: str = "self-test") -> EvidenceKind:
         if word == "waits":
             (root / "waits").touch()
             await asyncio.Event().wait()
+        for _ in range(1000 if word == "slow" else 0):
+            await asyncio.sleep(0)
         with (root / "ran").open("a") as ran:
             ran.write(f"{unit}\n")
-        return RunResult(UnitOutcome(word), f"said {word}", detail(word), f"mobifai soak --plant {unit}")
+        return RunResult(
+            UnitOutcome("right" if word == "slow" else word),
+            f"said {word}",
+            detail(word),
+            f"mobifai soak --plant {unit}",
+        )
 
     return EvidenceKind(name, lambda: [*course], run, lambda _: SECONDS)
 

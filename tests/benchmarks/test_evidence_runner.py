@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from benchmarks.evidence.revision import digest
+from benchmarks.evidence.revision import digest, revision
+from benchmarks.evidence.soak_report import SOAK_PACKAGES
 from benchmarks.evidence.store import ResultStore
 from tests.benchmarks import evidence_host
 from tests.support.eventually import eventually
@@ -73,10 +74,16 @@ def test_a_wrong_unit_is_an_answer_and_is_never_run_again(root: Path) -> None:
 
 def test_a_unit_that_failed_is_run_once_more_and_the_page_shows_both(root: Path) -> None:
     assert asked(root, "a=failed,right b=right").exit_code == ALL_RIGHT
-    assert ran(root) == ["a", "a", "b"]
+    assert ran(root) == ["a", "b", "a"]
     page = (root / "docs" / "self-test.md").read_text()
     assert "These runs failed and were repeated once" in page
     assert "- a: said failed" in page
+
+
+def test_a_unit_that_failed_is_run_again_after_everything_else_has_ended(root: Path) -> None:
+    assert asked(root, "a=failed,right b=failed,slow c=slow d=slow", "--jobs", "2").exit_code == ALL_RIGHT
+    assert sorted(ran(root)[:4]) == ["a", "b", "c", "d"]
+    assert ran(root)[4:] == ["a", "b"]
 
 
 def test_a_unit_that_fails_twice_is_not_tried_again_and_is_no_success(root: Path) -> None:
@@ -134,6 +141,24 @@ def test_a_changed_checkout_is_refused_or_named_in_the_page(root: Path) -> None:
 def test_a_second_run_at_the_same_time_is_refused(root: Path) -> None:
     with ResultStore(root / "docs"):
         assert "another run writes to it" in asked(root, "a=right").output
+
+
+def test_a_kind_s_revision_depends_only_on_the_packages_that_its_units_run(root: Path) -> None:
+    (root / "profiles").mkdir()
+    (root / "profiles" / "flame.py").write_text("one = 1\n")
+    of_soak, of_all = revision(root, SOAK_PACKAGES), revision(root, ("mobifai", "soak", "profiles"))
+    (root / "profiles" / "flame.py").write_text("one = 2\n")
+    assert revision(root, SOAK_PACKAGES) == of_soak
+    assert revision(root, ("mobifai", "soak", "profiles")) != of_all
+    (root / "mobifai" / "agent.py").write_text("one = 2\n")
+    assert revision(root, SOAK_PACKAGES) != of_soak
+
+
+def test_soak_does_not_use_the_packages_that_its_revision_leaves_out() -> None:
+    program = "import sys, soak.command; print(*{name.partition('.')[0] for name in sys.modules})"
+    imported = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
+    assert "soak" in imported.split()
+    assert "profiles" not in imported.split()
 
 
 def test_comments_and_docstrings_do_not_change_the_digest(root: Path) -> None:
