@@ -32,7 +32,7 @@ class Keystroke(_Action, frozen=True, tag="keystroke"):
     def __post_init__(self) -> None:
         """Raise ValueError unless there is either a text or a known key. msgspec converts it to a ValidationError."""
         if (self.text is None) == (self.key is None):
-            raise ValueError("a keystroke has either text or key")
+            raise ValueError(f"expected either text or key; found {'neither' if self.text is None else 'both'}")
         if self.key is not None and self.key not in keys.NAMES:
             raise ValueError(f"key: expected one of {', '.join(keys.NAMES)}; found {self.key[:40]!r}")
 

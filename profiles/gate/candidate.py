@@ -53,7 +53,10 @@ def choose(directory: Path, choice: CandidateChoice | None, package: Path = PACK
     here = _checkout(directory)
     if choice is CandidateChoice.CHECKOUT:
         if here is None:
-            raise CandidateError(f"expected {directory} to be in a git checkout of MobiFai; it is in none")
+            raise CandidateError(
+                f"expected {directory} to be in a git checkout of MobiFai; it is in none. Run this command in a "
+                f"checkout, or with --candidate {CandidateChoice.INSTALLED}"
+            )
         return msgspec.structs.replace(_of_checkout(here), built=not _is_of(here, package))
     different = differing(here.top, package) if here is not None and not _is_of(here, package) else []
     if here is not None and different and choice is None:
