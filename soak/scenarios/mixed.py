@@ -19,7 +19,7 @@ class Mixed(Scenario):
     """Cycles of several scenarios, on the agent's own relay. In each cycle, a phone connects and leaves."""
 
     name = "mixed"
-    summary = "all kinds of cycles in any order, on the agent's own relay, half of them reconnects"
+    summary = "cycles of terminals, reconnects and conversations in any order, on the agent's own relay"
     block: ClassVar[tuple[str, ...]] = (
         *("polite relay",) * 2,
         *("vanish relay",) * 2,

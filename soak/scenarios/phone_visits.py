@@ -74,7 +74,7 @@ async def new_phone(
 async def arrive(context: ScenarioContext, phone: Phone, *, channel: bool = False) -> None:
     """Connect and pair, retrying until the agent is available. With `channel`, also wait for the data channel.
 
-    Raises PhoneError, TimeoutError.
+    Raises PhoneError.
     """
     if not phone.relay_is_up:
         await phone.connect(PATIENCE)
@@ -84,18 +84,25 @@ async def arrive(context: ScenarioContext, phone: Phone, *, channel: bool = Fals
 
 
 async def pair(context: ScenarioContext, phone: Phone) -> None:
-    """Pair, retrying while the agent is still disconnecting an earlier phone. Raises PhoneError, TimeoutError."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            await on_offer(context, phone)
-            try:
-                await phone.pair(context.target.device_id, PATIENCE)
-            except PhoneError as error:
-                if error.event != "error":
-                    raise
-                await asyncio.sleep(LOOK_SECONDS)
-            else:
-                return
+    """Pair, retrying while the agent is still disconnecting an earlier phone. Raises PhoneError."""
+    refusal = ""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                await on_offer(context, phone)
+                try:
+                    await phone.pair(context.target.device_id, PATIENCE)
+                except PhoneError as error:
+                    if error.event != "error":
+                        raise
+                    refusal = str(error)
+                    await asyncio.sleep(LOOK_SECONDS)
+                else:
+                    return
+    except TimeoutError:
+        raise PhoneError(
+            "timeout", f"expected {phone.name} to be paired within {PATIENCE:g} s; the last refusal is: {refusal}"
+        ) from None
 
 
 async def on_offer(context: ScenarioContext, phone: Phone) -> None:
