@@ -6,6 +6,7 @@ until the ready file exists, and the memory two seconds later. The steps take tu
 affects all of them.
 """
 
+import functools
 import json
 import subprocess
 import sys
@@ -24,7 +25,7 @@ STEPS = {
     "and aiohttp.web": ("import asyncio, uvloop, aiohttp.web; uvloop.new_event_loop()",),
     "and aiortc, without media": (
         "import asyncio, uvloop, aiohttp.web; uvloop.new_event_loop(); "
-        "from mobifai.webrtc import loader; loader.load()",
+        "from mobifai.webrtc import loader; loader.import_aiortc()",
     ),
 }
 """For each step, the options of Python, or a line of code that it runs.
@@ -43,7 +44,7 @@ def main() -> None:
     """Measure all steps and `mobifai serve`, and print a table."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     measures: dict[str, Callable[[], StartCost]] = {
-        name: lambda words=words: step(words) for name, words in STEPS.items()
+        name: functools.partial(step, words) for name, words in STEPS.items()
     }
     measures["mobifai serve"] = serve
     found: dict[str, list[StartCost]] = {name: [] for name in measures}

@@ -202,8 +202,8 @@ async def measure_all(
     return sorted(lines, key=lambda line: wires.index(line.wire))
 
 
-def _chosen(known: Sequence[str]) -> click.ParamType:
-    class Chosen(click.ParamType):
+def _chosen(known: Sequence[str]) -> click.ParamType:  # type: ignore[type-arg,unused-ignore]
+    class Chosen(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         name = "names"
 
         def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:

@@ -31,7 +31,7 @@ async def read(master: int, wanted: int) -> dict[str, float]:
     ended = asyncio.Event()
     start, cpu = time.monotonic(), time.process_time()
     spawned = Spawned(2**30, master, ring)
-    terminal = Terminal(Tab("tab", "Tab 1", 1), spawned, Ledger(), lambda _: None, lambda _: ended.set())
+    terminal = Terminal(Tab("tab", "Tab 1", 1), spawned, Ledger(), lambda _: ended.set())
     while terminal.position < wanted and not ended.is_set():  # noqa: ASYNC110 - a hidden terminal notifies nobody
         await asyncio.sleep(LOOKS)
     took = {"bytes": terminal.position, "seconds": time.monotonic() - start, "cpu": time.process_time() - cpu}

@@ -50,9 +50,9 @@ async def give_to_tracemalloc(folder: Path, results: BenchResults, clean_runs: i
             traced = await _traced(moment, planted, folder / f"traced-{number}")
         except (OSError, ValueError, TimeoutError) as error:
             reason = f"{type(error).__name__}: {error}"[:240]
-        alarms = {DIFFERENCE: traced and traced.most >= LEAST_DIFFERENCE, RISING: traced and bool(traced.rising)}
-        for finder, alarm in alarms.items():
-            value = None if alarm is None else float(alarm)
+        alarms = {DIFFERENCE: traced.most >= LEAST_DIFFERENCE, RISING: bool(traced.rising)} if traced else {}
+        for finder in (DIFFERENCE, RISING):
+            value = float(alarms[finder]) if alarms else None
             results.add(BenchCell(1, finder, found_row(name), value, reason))
             results.add(BenchCell(1, finder, f"seconds:{name}", clock() - began))
         click.echo(f"tracemalloc  {name}: {traced or reason}", err=True)

@@ -13,7 +13,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application
 
 
-class BenchTermSocket(TermSocket):
+class BenchTermSocket(TermSocket):  # type: ignore[misc,unused-ignore]
     """A terminal socket that accepts clients without an Origin header."""
 
     def check_origin(self, origin: str) -> bool:
