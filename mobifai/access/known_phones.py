@@ -217,8 +217,8 @@ class KnownPhones:
     def revoke(self, device_id: str) -> bool:
         """Revoke the keys of a phone. Return False if there was nothing to revoke or to store.
 
-        Raises StateError if the revocation can't be stored. It is then valid until this process ends, and another call
-        tries again to store it.
+        Raises StateError if the revocation can't be stored. The revocation is then valid until this process ends, and
+        another call tries again to store it.
         """
         found = [phone.key for phone in self._pinned.values() if phone.device_id == device_id]
         for key in found:

@@ -167,7 +167,7 @@ def _open_registrations(
 
 
 def _compose(base: _Base, tabs: Tabs, viewing: _Viewing) -> Agent:
-    """Create the agent from its open parts. Create its device administration, health monitor and periodic work."""
+    """Create the agent from its open parts, with its device administration, health monitor and periodic work."""
     config, state, target, ledger = base.config, base.state, base.target, base.ledger
     assistant, sessions, status = viewing.assistant, viewing.sessions, viewing.status
     device_id = state.device().device_id

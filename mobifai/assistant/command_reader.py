@@ -230,8 +230,9 @@ def _has_worked(key: str, before: PromptLine | None, after: PromptLine | None) -
 def _has_done(key: str, before: tuple[str, str], after: tuple[str, str]) -> bool:
     """Return whether a key had its effect on the command line.
 
-    `before` and `after` are the texts before and after the cursor, at both times. For Home, the cursor must have moved
-    by more than one column, since Escape alone may move it left by one.
+    `before` is the line before the key was pressed, and `after` the line afterwards. Each consists of the text before
+    the cursor and the text after it. For Home, the cursor must have moved by more than one column, since Escape alone
+    may move it left by one.
     """
     text, moved = "".join(after), len(after[0]) - len(before[0])
     if key in ("PageUp", "PageDown"):

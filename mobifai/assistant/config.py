@@ -23,7 +23,7 @@ _KEY_BYTES = 4096
 
 
 class ApprovalMode(StrEnum):
-    """When the user must approve the model's input before it is typed: never, always, or only if it is risky."""
+    """When the user must approve what the model types: never, always, or only if it is risky."""
 
     NEVER = "never"
     ALWAYS = "always"

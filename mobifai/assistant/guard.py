@@ -57,7 +57,7 @@ def parts_of(keystroke: Keystroke) -> list[TypedPart]:
 class Guard:
     """Types the keystrokes of one conversation, and asks the user before any that may do harm.
 
-    `note` is called with each key or text (the other is None) before it is typed.
+    `note` is called with a key and a text, one of which is None, before this key or text is typed.
     """
 
     def __init__(
@@ -140,7 +140,7 @@ class Guard:
     async def _risk_of_completion(self) -> str:
         """Return why Tab may do harm, or an empty text if it can't.
 
-        For a completion, zsh runs parts of the line, and shells run programs.
+        To complete a word, zsh may run a part of the line, and any shell may run programs.
         """
         line = self._reader.line
         if line is None or all(_PLAIN_WORD.fullmatch(text.lstrip()) for text in line.texts):
@@ -248,7 +248,7 @@ class Guard:
 def _unseen(texts: Sequence[str | None]) -> str:
     """Return a warning if these texts have an invisible character, else an empty text.
 
-    The user would see another line than the one with such a character.
+    With such a character, the line that is typed differs from the line that the user sees.
     """
     found = next((each for text in texts for each in composed(text or "") if takes_no_cell(each)), "")
     return f"it has the character U+{ord(found):04X}, which can't be seen" if found else ""

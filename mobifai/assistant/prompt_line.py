@@ -2,7 +2,7 @@
 
 The prompt is the text before the cursor while nothing is typed. If the screen was not read at that time, the line may
 begin after anything that looks like the end of a prompt. Such an ambiguous line has several readings, and all of them
-are kept. If the screen does not look like that of a line being edited, the result is None.
+are kept. If the screen does not look as if a command line is being edited, the functions return None.
 """
 
 import re

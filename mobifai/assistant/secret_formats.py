@@ -91,9 +91,9 @@ def find(text: str) -> Iterator[SecretSpan]:
 
 
 def _lines_before(text: str, end: int) -> int:
-    """Return the position at which a private key begins whose end marker is at `end`.
+    """Return the position at which the private key before the end marker at `end` begins.
 
-    For a text without the key's header, this is the start of the lines of Base64 before the marker.
+    This is for a text without the key's header: the key begins with the lines of Base64 that precede the marker.
     """
     line = text.rfind("\n", 0, end) + 1
     start = line if _PREFIX.fullmatch(text, line, end) else end

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Shown(Flag):
-    """The places that show a figure. `mobifai status --json` also shows every figure."""
+    """The places that show a figure, in addition to `mobifai status --json`, which shows all figures."""
 
     NOWHERE = 0
     TEXT = auto()

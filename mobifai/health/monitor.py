@@ -1,9 +1,8 @@
-"""The health check.
+"""The health check, which reads the agent's status and tests whether bytes still get through.
 
-Every ten minutes, by default, it reads the agent's status and tests whether bytes still get through.
-
-If memory is above the limit, it collects garbage and returns free memory to the system. After three checks in a row
-above the limit, it restarts the agent at the next quiet moment. It uses the agent only through `MonitorTarget`.
+It runs every ten minutes by default. If memory is above the limit, it collects garbage and returns free memory to the
+system. After three checks in a row above the limit, it restarts the agent at the next quiet moment. It uses the agent
+only through `MonitorTarget`.
 """
 
 import asyncio

@@ -1,7 +1,4 @@
-"""The trimmer.
-
-Every five minutes, by default, it shortens the output that is kept for inactive terminals, and logs this.
-"""
+"""The trimmer, which shortens the output that is kept for inactive terminals. It runs every five minutes by default."""
 
 import asyncio
 import gc

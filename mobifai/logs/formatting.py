@@ -90,9 +90,9 @@ def without_secrets(text: str) -> str:
 
 
 def message_kind(record: logging.LogRecord, message: str) -> MessageKind:
-    """Return the kind of a record. `message` is its formatted text.
+    """Return the kind of a record, whose formatted text is `message`.
 
-    It replaces a template that contains no words, such as `%s`.
+    A template that contains no words, such as `%s`, is replaced by the formatted text.
     """
     template = str(record.msg) if record.args else _ADDRESS.sub("0x", message)
     if not re.search(r"\w", _CONVERSION.sub("", template)):

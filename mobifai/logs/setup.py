@@ -36,11 +36,10 @@ from mobifai.streams import PATIENCE_SECONDS, is_writable
 OURS = "mobifai"
 
 _OWN_HANDLERS = ("engineio.client", "engineio.server", "socketio.client", "socketio.server")
-"""Loggers to which their libraries add a handler and for which they set the level `error`, unless a level is set
-already.
+"""Loggers to which their libraries add a handler and the level `error`, unless the logger already has a level.
 
-This module therefore sets `error` itself. At `warning`, these loggers would log every ordinary end of a connection,
-with the content of its last packet."""
+So this module sets their level to `error` itself. At `warning`, these loggers would log every ordinary end of a
+connection, with the content of its last packet."""
 
 
 class RootLogHandler(logging.Handler):

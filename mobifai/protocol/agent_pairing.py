@@ -312,5 +312,5 @@ class Pairing:
 
     @property
     def phone_id(self) -> str | None:
-        """The id of the phone that is served now, by relay or by data channel, or None."""
+        """The id of the phone that is served now, through the relay or on a data channel, or None."""
         return self._channel_peer

@@ -109,7 +109,8 @@ class _NumberedFrame(msgspec.Struct, frozen=True):
 
 _frame_decoder = msgspec.json.Decoder(_PhoneFrame)
 _FRAME = encode(_NumberedFrame("", msgspec.Raw(b""), LAST_NUMBER))
-"""The longest frame with an empty type and payload, whose length `frame_bytes` adds. A type needs no escapes."""
+"""The longest possible frame with an empty type and payload. `frame_bytes` adds its length to those of a type and a
+payload. A type needs no escapes."""
 
 
 def encode_frame(event: str, payload: object, number: int | None = None) -> bytes:

@@ -106,7 +106,7 @@ class Trust(Protocol):
 
 
 class SendToPhone(msgspec.Struct, frozen=True):
-    """Send a message to the phone by relay, unencrypted."""
+    """Send a message to the phone through the relay, unencrypted."""
 
     event: str
     payload: object

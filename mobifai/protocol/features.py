@@ -13,7 +13,7 @@ RESUME = "resume"
 """A phone that reconnects reports the output that it already has (`terminal:resume`)."""
 
 E2E = "e2e"
-"""Messages by relay are encrypted end to end (`protocol.e2e`)."""
+"""Messages through the relay are encrypted end to end (`protocol.e2e`)."""
 
 UNSEEN = "unseen"
 """The phone is notified when a terminal that it does not show prints output (`process:printed`)."""

@@ -1,4 +1,4 @@
-"""The ids of devices and terminals, as messages and state files have them."""
+"""The ids of devices and terminals, as messages and state files contain them."""
 
 from typing import Annotated
 

@@ -4,9 +4,9 @@ Each side numbers its messages from 1, on whichever path it sends them, and proc
 order of their numbers. Each path keeps the order of its messages. So if a message arrives early, the missing one is on
 the other path.
 
-A data channel that ends loses the messages in flight. So an offer and its answer, which travel by relay, contain the
-number of the next message: messages with smaller numbers that the relay has not delivered by then were lost with an
-earlier channel.
+A data channel that ends loses the messages in flight. So an offer and its answer, which travel through the relay,
+contain the number of the next message: messages with smaller numbers that the relay has not delivered by then were lost
+with an earlier channel.
 """
 
 from enum import StrEnum

@@ -37,7 +37,7 @@ class Identity(NamedTuple):
 class Refusal(NamedTuple):
     """The reason for which the agent has ended an encrypted session.
 
-    The same reason was sent to the phone by the relay.
+    The same reason was sent to the phone through the relay.
     """
 
     reason: Reason

@@ -1,8 +1,8 @@
 """The handover of a phone's messages from the relay to a data channel that has just opened.
 
-Messages that were sent by the relay have to arrive first. So the handover waits until all of them have left the agent,
-and until the relay has returned an echo that was requested after them. With a legacy app, it also waits SETTLE_SECONDS,
-because such an app needs a moment until it listens on the channel. Owns one timer.
+Messages that were sent through the relay have to arrive first. So the handover waits until all of them have left the
+agent, and until the relay has returned an echo that was requested after them. With a legacy app, it also waits
+SETTLE_SECONDS, because such an app needs a moment until it listens on the channel. Owns one timer.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """The path of one session's messages to their handlers: receive, decrypt, put in order, decode, dispatch.
 
-Messages by the relay and by the data channel take the same steps. Messages of a legacy app are accepted as the relay
-forwards them. From a phone that encrypts, only encrypted messages are accepted: it sends no others through the relay,
-so the relay must have forged them.
+Messages through the relay and messages on the data channel take the same steps. Messages of a legacy app are accepted
+as the relay forwards them. From a phone that encrypts, only encrypted messages are accepted: it sends no others through
+the relay, so the relay must have forged them.
 
 Owns the messages that arrived early, and those that wait for their turn.
 """

@@ -16,11 +16,11 @@ from mobifai.protocol.order import Arrivals, Way
 T = TypeVar("T")
 
 RELAY_SECONDS = 5.0
-"""How long, in seconds, to wait for a message by relay after a later message has arrived on the data channel."""
+"""How long, in seconds, to wait for a message through the relay after a later one has arrived on the data channel."""
 
 CHANNEL_SECONDS = 2.0
-"""How long, in seconds, to wait for a message on the data channel after a later message has arrived by relay. After
-that, the channel is considered dead. SCTP repeats a lost packet after a second."""
+"""How long, in seconds, to wait for a message on the data channel after a later message has arrived through the relay.
+After that, the channel is considered dead. SCTP repeats a lost packet after a second."""
 
 _PATIENCE = {Way.RELAY: RELAY_SECONDS, Way.CHANNEL: CHANNEL_SECONDS}
 

@@ -116,7 +116,7 @@ class OutboundQueue:
         self.flush()
 
     def send_by_relay(self, event: str, payload: object) -> None:
-        """Send a short message by the relay, even if the data channel is open.
+        """Send a short message through the relay, even if the data channel is open.
 
         If the relay is not in use or has no room, the message is sent like any other (see `send`). The same applies in
         an ordered session, in which later messages would otherwise wait for the relay.

@@ -49,7 +49,10 @@ class SessionRouter:
             self._registry.end(self._member, reason)
 
     def phone_left_relay(self) -> None:
-        """Stop sending to the phone by the relay. Its session continues on an open data channel; a candidate ends."""
+        """Stop sending to the phone through the relay.
+
+        The phone's session continues if its data channel is open. A candidate ends.
+        """
         member = self._member
         if isinstance(member, Session):
             member.relay_ended()

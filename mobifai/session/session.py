@@ -132,7 +132,7 @@ class Session:
     # -- its life
 
     def start(self) -> None:
-        """Begin to serve the viewer by the relay, and offer it a data channel."""
+        """Begin to serve the viewer through the relay, and offer it a data channel."""
         if not self._enter("start"):
             return
         self.transports.use_relay()
@@ -192,7 +192,7 @@ class Session:
     # -- the end of a session, or of one of its transports
 
     def relay_ended(self) -> None:
-        """Stop sending by the relay, since the relay or the phone has disconnected. An open data channel continues."""
+        """Stop sending through the relay, since it or the phone has disconnected. An open data channel continues."""
         self.transports.leave_relay()
         if self._encryption is not None:
             self._encryption.close()
@@ -263,7 +263,7 @@ class Session:
             self._start_again(with_sync=True)
 
     def relay_in_use(self) -> None:
-        """Continue by the relay after a data channel has ended, and start the output again.
+        """Continue through the relay after a data channel has ended, and start the output again.
 
         A viewer with `resume` receives the output that the channel lost; any other viewer receives the screens.
         """

@@ -33,7 +33,7 @@ class Outlet(Protocol):
         """Send the viewer a short message: an event and its payload."""
 
     def send_by_relay(self, event: str, payload: object) -> None:
-        """Send a message by the relay, even if a data channel is open."""
+        """Send a message through the relay, even if a data channel is open."""
 
     def output_ready(self, feed: TerminalFeed) -> None:
         """Called when an attached feed has output that can be taken from it."""
@@ -133,7 +133,7 @@ class SessionTerminals:
                 feed.attach()
 
     def _watch_hidden(self) -> None:
-        """Report output of the terminals that are not shown from now on, if the viewer has this feature."""
+        """From now on, report output of the terminals that are not shown, if the viewer has the feature `unseen`."""
         for uuid, feed in self._feeds.items():
             feed.watch(self._features.unseen_output and uuid not in self.shown)
 

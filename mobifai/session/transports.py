@@ -100,7 +100,7 @@ class SessionTransports:
         self.outbound.relay_serves = True
 
     def leave_relay(self) -> None:
-        """Stop sending by the relay. An open data channel continues."""
+        """Stop sending through the relay. An open data channel continues."""
         self.outbound.relay_serves = False
 
     def relay_echoed(self, nonce: str) -> None:
@@ -144,7 +144,7 @@ class SessionTransports:
     # -- events of the peer connector (PeerConnectorListener)
 
     def offer_created(self, offer: messages.Offer) -> None:
-        """Send the phone an offer of a data channel, by the relay.
+        """Send the phone an offer of a data channel, through the relay.
 
         The DTLS fingerprint in the offer is authentic only if the session is encrypted end to end.
         """
@@ -169,10 +169,10 @@ class SessionTransports:
         self.outbound.flush()
 
     def connection_ended(self, was_open: bool) -> None:
-        """Handle the end of a peer connection: continue by the relay, or end the session if the relay is not in use.
+        """Handle the end of a peer connection.
 
-        `was_open`: the connection had an open data channel. The listener then starts the output again, since some may
-        be lost.
+        Continue through the relay, or end the session if the relay is not in use. `was_open`: the connection had an
+        open data channel. The listener then starts the output again, since some may be lost.
         """
         if self._closed:
             return

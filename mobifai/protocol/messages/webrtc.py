@@ -9,7 +9,7 @@ from mobifai.protocol.messages.fields import Message, Number, Sdp
 
 
 class Description(Message, frozen=True):
-    """An SDP description: an offer or an answer."""
+    """An SDP description, such as an offer or an answer."""
 
     type: Literal["offer", "answer", "pranswer", "rollback"]
     sdp: Sdp

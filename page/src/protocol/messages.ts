@@ -156,7 +156,7 @@ export interface Combination {
   readonly sequence: string;
 }
 
-/** An SDP description: an offer or an answer. */
+/** An SDP description, such as an offer or an answer. */
 export interface Description {
   readonly type: "answer" | "offer" | "pranswer" | "rollback";
   readonly sdp: string;
