@@ -35,7 +35,8 @@ CODE_ACTIONS = frozenset(
         "getProjectChanges", "closeProject", "getProjectsHistory",
     }
 )  # fmt: skip
-"""The actions of the code editor (section 6 of docs/reference/protocol.md). They have no prefix on a relay."""
+"""The actions of the code editor (section 6 of docs/reference/protocol.md). Through a relay an app sends only
+`openCurrentDir`, as `code:openCurrentDir`; MobiFai accepts each action with and without the prefix."""
 
 _APPLICATION = re.compile(r"(?:webrtc|terminal|process|processes|system|ai|code|e2e):[A-Za-z-]{1,40}\Z")
 

@@ -56,13 +56,12 @@ class ChannelHandover:
             self._mark = f"{_MARK}{self._loop.time():.6f}"
             echo(self._mark)
 
-    def echoed(self, text: str) -> bool:
-        """Process an echo from the relay. Return whether a handover, current or earlier, has requested it."""
+    def echoed(self, text: str) -> None:
+        """Process an echo from the relay. An echo that this handover did not request has no effect."""
         if text == self._mark and self._timer is not None:
             self._mark = ""
             self._timer.cancel()
             self._timer = self._loop.call_later(self._settle_seconds, self._look)
-        return text.startswith(_MARK)
 
     def _look(self) -> None:
         flushed = not self._mark and not self._waits()

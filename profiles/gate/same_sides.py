@@ -39,12 +39,12 @@ def same_files(checkout: Path, commit: str, tried: SideResult) -> bool:
 
 
 def last_other(checkout: Path, commit: str) -> str:
-    """Return the newest ancestor of `commit` with another package or other requirements, or "" if there is none.
+    """Return the newest ancestor of `commit` with another package or other requirements, or "" if git finds none.
 
-    The result is a full hash. Raises GitError.
+    The result is a full hash.
     """
-    changed = git(checkout, "rev-list", "-1", commit, "--", *COMPARED, LOCK).decode().strip()
     try:
+        changed = git(checkout, "rev-list", "-1", commit, "--", *COMPARED, LOCK).decode().strip()
         return commit_of(checkout, f"{changed}^")
     except GitError:
         return ""
