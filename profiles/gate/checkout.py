@@ -26,6 +26,10 @@ class GitError(ProfileError):
     """A revision or a checkout does not exist, or git failed."""
 
 
+class GitMissing(GitError):
+    """The program git can't be run."""
+
+
 @dataclass(frozen=True, slots=True)
 class Edit:
     """A file that differs from the checkout's commit.
@@ -74,15 +78,22 @@ def commit_of(checkout: Path, revision: str) -> str:
         raise GitError(f"expected the name of a revision, found {revision!r}")
     try:
         return git(checkout, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").decode().strip()
+    except GitMissing:
+        raise
     except GitError:
         advice = "fetch it first (a shallow clone has only the newest)"
         raise GitError(f"expected a revision of this checkout, found {revision!r}; {advice}") from None
 
 
 def toplevel(directory: Path) -> Path:
-    """Return the top directory of the checkout that contains a directory. Raises GitError if none does."""
+    """Return the top directory of the checkout that contains a directory.
+
+    Raises GitError if none does, or if there is no git.
+    """
     try:
         return Path(git(directory, "rev-parse", "--show-toplevel").decode().removesuffix("\n"))
+    except GitMissing:
+        raise
     except GitError as error:
         raise GitError(f"run the gate in a git clone of MobiFai that contains the base; {error}") from None
 
@@ -164,15 +175,15 @@ def _kind(states: str) -> str:
 def git(directory: Path, *words: str) -> bytes:
     """Run a git command with the arguments `words` in a directory, and return its output.
 
-    The command does not get the environment variables with which a git hook selects a repository. Raises GitError if
-    there is no git, or if the command fails.
+    The command does not get the environment variables with which a git hook selects a repository. Raises GitMissing
+    if git can't be run, and GitError if the command fails.
     """
     variables = {name: value for name, value in os.environ.items() if name not in OF_HOOKS}
     variables.update(GIT_OPTIONAL_LOCKS="0", LC_ALL="C")
     try:
         done = subprocess.run(["git", "-C", str(directory), *words], capture_output=True, check=False, env=variables)  # noqa: S603, S607
     except OSError as error:
-        raise GitError(f"expected git on the PATH, to find the base ({error.strerror}): install git") from None
+        raise GitMissing(f"expected git on the PATH, to find the base ({error.strerror}): install git") from None
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace").strip() or f"git {words[0]} ended with {done.returncode}"
         raise GitError(f"git says: {said}")

@@ -95,7 +95,7 @@ def lay_out_candidate(about: SideResult, folder: Path, stop: Interruption | None
     place, builder = folder / "side", Builder(folder, stop)
     if about.built:
         snapshot(Path(about.name), folder / "source")
-        _check_installed(requirements_of(folder / "source"))
+        _check_installed(_requirements_of_checkout(folder / "source", about.name))
         try:
             _unpack(_wheel(folder / "source", folder / "wheel", "the checkout's wheel", builder), place)
         except BuildFailed as error:
@@ -134,7 +134,8 @@ def lay_out_base(checkout: Path, revision: str, folder: Path, stop: Interruption
         compile_side(place, "mobifai")
     except ProfileError as error:
         raise ProfileError(f"the base {revision} can't be run: {error}; name another revision with --base") from None
-    python = _python(checkout, source, folder, builder)
+    wanted = requirements_of(source, f"the base {revision}", "name another revision with --base")
+    python = _python(checkout, wanted, folder, builder)
     return _described(GateSide("base", Installation(python, place, HASH_SEED), about))
 
 
@@ -157,20 +158,36 @@ def in_checkout(culprit: Culprit, about: SideResult, side: GateSide) -> Culprit:
     return msgspec.convert(moved(msgspec.to_builtins(culprit)), Culprit)
 
 
-def requirements_of(tree: Path) -> SideRequirements:
+def requirements_of(tree: Path, name: str, advice: str) -> SideRequirements:
     """Return the requirements of the source tree in the directory `tree`.
 
-    Raises ProfileError if the tree has no valid pyproject.toml.
+    Raises ProfileError if the tree has no valid pyproject.toml. The error calls the tree `name`, and has the `advice`.
     """
     try:
         project = tomllib.loads((tree / "pyproject.toml").read_text())["project"]
         dependencies = tuple(map(str, project["dependencies"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ProfileError(
-            f"expected a pyproject.toml with dependencies in MobiFai's sources; found {error!r}"
+            f"expected pyproject.toml in {name} to list the dependencies of the project; "
+            f"found {_in_place_of_dependencies(error)}; {advice}"
         ) from None
     lock = tree / LOCK
     return SideRequirements(dependencies, lock.read_text() if lock.exists() else "")
+
+
+def _in_place_of_dependencies(error: Exception) -> str:
+    """Return what was found in place of the dependencies, given the error that reading them raised."""
+    if isinstance(error, OSError):
+        return f"no readable file ({error.strerror})"
+    return f"invalid TOML ({error})" if isinstance(error, ValueError) else "no such list"
+
+
+def _requirements_of_checkout(tree: Path, checkout: str) -> SideRequirements:
+    """Return the requirements of a checkout's files in the directory `tree`. `checkout` is the checkout's path.
+
+    Raises ProfileError if there is no valid pyproject.toml.
+    """
+    return requirements_of(tree, f"the checkout {checkout}", "correct the file")
 
 
 def _complete(place: Path) -> None:
@@ -195,14 +212,13 @@ def _package(module: object) -> Path:
     return Path(str(getattr(module, "__file__", ""))).parent
 
 
-def _python(checkout: Path, source: Path, folder: Path, builder: Builder) -> str:
+def _python(checkout: Path, wanted: SideRequirements, folder: Path, builder: Builder) -> str:
     """Return the path of the Python interpreter that runs the base.
 
-    If the base's sources, in `source`, have the same requirements as the checkout, that is this process's interpreter.
-    Otherwise it is that of a new virtual environment in `folder`, in which the base's requirements are installed.
+    If `wanted`, the base's requirements, are those of the checkout, that is this process's interpreter. Otherwise it is
+    that of a new virtual environment in `folder`, in which the base's requirements are installed. Raises ProfileError.
     """
-    wanted = requirements_of(source)
-    if wanted == requirements_of(checkout):
+    if wanted == _requirements_of_checkout(checkout, str(checkout)):
         return sys.executable
     home = folder / "python"
     python = home / "bin" / "python"

@@ -17,9 +17,10 @@ from profiles.gate.report_files import junit, read_gate
 from profiles.gate.results import SideResult
 from profiles.gate.same_sides import same_files
 from profiles.gate.side_text import SAME_SIDES, describe_sides, same_commit, short_side_text
-from profiles.gate.sides import GateSide, base_of, in_checkout, lay_out_base, lay_out_candidate
+from profiles.gate.sides import GateSide, base_of, in_checkout, lay_out_base, lay_out_candidate, requirements_of
 from profiles.gate.table import headline, markdown, summary
 from profiles.gate.workload import workload_of
+from profiles.results import ProfileError
 from soak.harness.environment import environment
 from soak.harness.installation import Installation
 from soak.run.plan import SoakPlan
@@ -90,8 +91,15 @@ def test_what_a_hook_sets_for_git_does_not_lead_elsewhere(checkout: Path, monkey
 
 
 def test_a_directory_without_git_is_no_checkout(tmp_path: Path) -> None:
-    with pytest.raises(GitError):
+    with pytest.raises(GitError, match="run the gate in a git clone of MobiFai"):
         checkout_around(tmp_path)
+
+
+def test_without_the_program_git_the_advice_is_to_install_it(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    for ask in (lambda: checkout_around(checkout), lambda: base_of(checkout, "HEAD")):
+        with pytest.raises(GitError, match="^expected git on the PATH.*install git$"):
+            ask()
 
 
 def test_a_snapshot_has_the_edits_and_not_what_git_ignores(checkout: Path, tmp_path: Path) -> None:
@@ -268,6 +276,31 @@ async def test_outside_of_git_nothing_is_left(tmp_path: Path) -> None:
     status, said = await gate(tmp_path, tmp_path / "new" / "report", "--base", "HEAD")
     assert (status, "a git clone of MobiFai" in said) == (2, True), said
     assert not (tmp_path / "new").exists()
+
+
+# -- requirements
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (None, "no readable file (No such file or directory)"),
+        ("[project", "invalid TOML ("),
+        ('[project]\nname = "mobifai"\n', "no such list"),
+        ("[project]\ndependencies = 1\n", "no such list"),
+    ],
+)
+def test_a_tree_without_dependencies_is_named_with_the_reason_and_the_advice(
+    text: str | None, found: str, tmp_path: Path
+) -> None:
+    if text is not None:
+        (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(ProfileError) as raised:
+        requirements_of(tmp_path, "the base v1", "name another revision with --base")
+    said = str(raised.value)
+    assert said.startswith("expected pyproject.toml in the base v1 to list the dependencies of the project; found ")
+    assert found in said
+    assert said.endswith("; name another revision with --base")
 
 
 # -- descriptions
