@@ -79,9 +79,9 @@ RUN_OPTIONS: Final = (
     click.option("--plant", "plant_name", metavar="NAME", help="Plant this leak (see `mobifai soak --list-plants`)."),
     click.option(
         "--process", type=click.Choice(PROCESSES), metavar="NAME",
-        help=f"Process to examine: {', '.join(PROCESSES)}; relay only in a scenario whose relay is a separate process "
-        "that is not restarted.  [default: the one in which the leak was planted or found, or else the agent; then "
-        "others that grow]",
+        help=f"Process to examine: {', '.join(PROCESSES[:-1])} or {PROCESSES[-1]} (the relay only in a scenario in "
+        "which it is a separate process that is not restarted).  [default: first the process in which the leak was "
+        "planted or found, or else the agent; then each other process in which something grows without a culprit]",
     ),
     click.option(
         "--dose/--no-dose", default=True,

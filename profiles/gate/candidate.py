@@ -101,7 +101,11 @@ def _of_checkout(checkout: Checkout) -> SideResult:
 
 
 def _installed(package: Path, same: Checkout | None) -> SideResult:
-    """Return the description of the installed package. `same` is a checkout with the same files, or None."""
+    """Return the description of the installed package.
+
+    A package that is imported from a checkout is described as that checkout. For any other package, `same` is a
+    checkout that has the same files, or None. The description then has the commit and the edits of `same`.
+    """
     found = product(package)
     if found.installed is Installed.CHECKOUT:
         return _of_checkout(checkout_around(package))

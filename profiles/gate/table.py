@@ -187,7 +187,10 @@ def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def culprits(report: GateReport) -> Iterator[tuple[str, str]]:
-    """Yield (text, style) for each culprit, each line with more memory at rest, and each next step."""
+    """Yield (text, style) for the first culprits, each line of code that keeps more memory at rest, and each next step.
+
+    The text of a next step is its purpose, with its command if it has one.
+    """
     for culprit in report.culprits[:MOST_CULPRITS]:
         held = f", held by {culprit.retained_by}" if culprit.retained_by else ""
         yield f"→ {location_text(culprit.place)}: {culprit.what or culprit.kind}{held}", "bold red"

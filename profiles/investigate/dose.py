@@ -151,8 +151,9 @@ class DoseTest:
     def _amounts(self, culprit: Culprit, sites: Sequence[Mapping[str, Any]]) -> tuple[list[float], str]:
         """Return the amounts that a culprit keeps before the first dose and after each dose, and their unit.
 
-        The amount is the number of live memory blocks that the culprit's function allocated. If there are none, it is
-        the value of a gauge that the culprit explains. If there is no such gauge either, the list is empty.
+        The amount is the number of live memory blocks for which the culprit's function is responsible, or else those
+        for which the functions in `made_at` are. If there are none, it is the value of a gauge that the culprit
+        explains: the first that is a count at rest or `children.bytes`. If there is no such gauge, the list is empty.
         """
         wanted = culprit.file, culprit.function
         made = {(one.file, one.function) for one in culprit.made_at}
