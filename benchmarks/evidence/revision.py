@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import mobifai
+from benchmarks.evidence.units import PACKAGES
 from mobifai.errors import MobiFaiError
 from profiles.gate.workload import code_of
 
-PACKAGES = ("mobifai", "soak", "profiles")
 LOCK = "requirements/lock.txt"
 STORED_FIGURES = ("profiles/baseline.json", "profiles/accepted.toml")
 """Data of the memory gate that no unit reads."""

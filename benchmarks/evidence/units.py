@@ -15,6 +15,10 @@ A unit that failed because of the machine is run once more. A unit with a wrong 
 """
 
 
+PACKAGES = ("mobifai", "soak", "profiles")
+"""The packages in the wheel."""
+
+
 class UnitOutcome(StrEnum):
     """The outcome of a unit's run: its result is right or wrong, or the run failed and has none."""
 
@@ -93,7 +97,7 @@ class EvidenceKind:
     seconds: Callable[[str], float]
     sources: tuple[str, ...] = ()
     ready: Callable[[str, ResultsByUnit], bool] = lambda _unit, _known: True
-    packages: tuple[str, ...] = ("mobifai", "soak", "profiles")
+    packages: tuple[str, ...] = PACKAGES
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from benchmarks.evidence.revision import digest, revision
 from benchmarks.evidence.soak_report import SOAK_PACKAGES
 from benchmarks.evidence.store import ResultStore
+from benchmarks.evidence.units import PACKAGES
 from tests.benchmarks import evidence_host
 from tests.support.eventually import eventually
 
@@ -146,10 +147,10 @@ def test_a_second_run_at_the_same_time_is_refused(root: Path) -> None:
 def test_a_kind_s_revision_depends_only_on_the_packages_that_its_units_run(root: Path) -> None:
     (root / "profiles").mkdir()
     (root / "profiles" / "flame.py").write_text("one = 1\n")
-    of_soak, of_all = revision(root, SOAK_PACKAGES), revision(root, ("mobifai", "soak", "profiles"))
+    of_soak, of_all = revision(root, SOAK_PACKAGES), revision(root, PACKAGES)
     (root / "profiles" / "flame.py").write_text("one = 2\n")
     assert revision(root, SOAK_PACKAGES) == of_soak
-    assert revision(root, ("mobifai", "soak", "profiles")) != of_all
+    assert revision(root, PACKAGES) != of_all
     (root / "mobifai" / "agent.py").write_text("one = 2\n")
     assert revision(root, SOAK_PACKAGES) != of_soak
 
