@@ -19,6 +19,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from mobifai.agent.agent import Agent
 from mobifai.bounds import Ledger
 from mobifai.control.debug_plugins import PluginContext
+from mobifai.limits import SESSION_TASKS
 from mobifai.terminals.keeper import Keeper
 from soak.plants import LifecycleEvent, install, plant
 from tests.support import loops
@@ -38,8 +39,14 @@ DECOY_EVENTS = 80
 
 
 async def visit(agent: Agent, number: int) -> None:
-    """Connect and disconnect a phone, always the same one."""
+    """Connect and disconnect a phone, always the same one. Wait until its data channel has ended."""
+    before = _session_tasks(agent)
     pair_and_leave(agent)
+    await eventually(lambda: _session_tasks(agent) <= before)
+
+
+def _session_tasks(agent: Agent) -> int:
+    return sum(entry.total for entry in agent.ledger.entries() if entry.name == SESSION_TASKS.name)
 
 
 async def churn(agent: Agent, number: int) -> None:
