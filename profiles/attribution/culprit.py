@@ -35,11 +35,19 @@ def find_culprits(
 def ranked(found: Iterable[Culprit]) -> list[Culprit]:
     """Return the culprits in order: those of highest confidence first, then those with the most bytes per cycle.
 
+    Of culprits with equal confidence, lines of Python's own library come last: the line to change is elsewhere.
     Culprits with equal bytes are sorted by objects per cycle.
     """
     order = {"high": 0, "medium": 1, "low": 2}
     return sorted(
-        found, key=lambda one: (order[one.confidence], -one.bytes_per_cycle, -one.objects_per_cycle, one.file)
+        found,
+        key=lambda one: (
+            order[one.confidence],
+            role(one.file) is Role.PYTHON,
+            -one.bytes_per_cycle,
+            -one.objects_per_cycle,
+            one.file,
+        ),
     )
 
 

@@ -4,11 +4,13 @@ import threading
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from profiles.attribution.culprit import find_culprits
+from profiles.attribution.culprit import find_culprits, ranked
 from profiles.evidence import Evidence, Leftover, NativeAllocation
 from profiles.results import Culprit, Unattributed
 from tests.profiles.evidence_of import LIBRARY, OTHER, OWN, container, evidence, name_line, site
+from tests.profiles.sample_profiles import CONTAINER
 
 
 def judged(reported: Evidence) -> tuple[list[Culprit], list[Unattributed]]:
@@ -39,6 +41,12 @@ def test_the_line_that_keeps_is_to_blame_for_what_another_line_made() -> None:
     assert (found.bytes_per_cycle, found.objects_per_cycle) == (300.0, 1.0)
     assert found.retained_by == "module program.kept: list"
     assert found.confidence == "high"
+
+
+def test_a_line_of_pythons_own_library_comes_after_the_lines_that_can_be_changed() -> None:
+    pythons = replace(CONTAINER, file=threading.__file__, bytes_per_cycle=6_000.0)
+    ours, unsure = replace(CONTAINER, bytes_per_cycle=900.0), replace(CONTAINER, confidence="medium")
+    assert ranked([unsure, pythons, ours]) == [ours, pythons, unsure]
 
 
 def test_a_day_is_reckoned_from_the_cycles_of_this_run() -> None:
