@@ -52,7 +52,7 @@ class Chunk(msgspec.Struct, frozen=True, gc=False):
         return self.data.decode("utf-8", "replace")
 
     def halves(self) -> "tuple[Chunk, Chunk] | None":
-        """Split the chunk in two, or return None for a single character."""
+        """Split the chunk in two, or return None for a single character or a few bytes that are not UTF-8."""
         middle = _whole(self.data[: len(self.data) // 2]) or _whole(
             self.data[: len(self.data) // 2 + _LONGEST_CHARACTER]
         )

@@ -33,10 +33,10 @@ def find_culprits(
 
 
 def ranked(found: Iterable[Culprit]) -> list[Culprit]:
-    """Return the culprits in order: those of highest confidence first, then those with the most bytes per cycle.
+    """Return the culprits in order: those of highest confidence first.
 
-    Of culprits with equal confidence, lines of Python's own library come last: the line to change is elsewhere.
-    Culprits with equal bytes are sorted by objects per cycle.
+    Of culprits with equal confidence, lines of Python's own library come last, since the line to change is elsewhere.
+    The others are sorted by bytes per cycle, and those with equal bytes by objects per cycle, the most first.
     """
     order = {"high": 0, "medium": 1, "low": 2}
     return sorted(

@@ -27,6 +27,7 @@ from tests.support.agent_here import (
     agent_here,
     pair_and_leave,
     receive,
+    total_of,
     until_assistant_is_idle,
     until_shells_are_reaped,
 )
@@ -40,13 +41,9 @@ DECOY_EVENTS = 80
 
 async def visit(agent: Agent, number: int) -> None:
     """Connect and disconnect a phone, always the same one. Wait until its data channel has ended."""
-    before = _session_tasks(agent)
+    before = total_of(agent, SESSION_TASKS)
     pair_and_leave(agent)
-    await eventually(lambda: _session_tasks(agent) <= before)
-
-
-def _session_tasks(agent: Agent) -> int:
-    return sum(entry.total for entry in agent.ledger.entries() if entry.name == SESSION_TASKS.name)
+    await eventually(lambda: total_of(agent, SESSION_TASKS) <= before)
 
 
 async def churn(agent: Agent, number: int) -> None:

@@ -14,7 +14,7 @@ from mobifai.agent import Agent, open_agent
 from mobifai.assistant.config import AssistantConfig
 from mobifai.bounds import Ledger
 from mobifai.config import Config, RelayConfig
-from mobifai.limits import INBOUND
+from mobifai.limits import INBOUND, Limit
 from mobifai.protocol.features import NO_FEATURES, Features
 from mobifai.session.relay_registration import PairedPhone
 from mobifai.session.session import Session
@@ -127,8 +127,13 @@ def receive(agent: Agent, event: str, payload: object) -> None:
     session.phone.receive(event, payload)
 
 
+def total_of(agent: Agent, limit: Limit) -> int:
+    """Return the sum of what all containers with a limit hold."""
+    return sum(entry.total for entry in agent.ledger.entries() if entry.name == limit.name)
+
+
 async def _until_handled(agent: Agent) -> None:
-    await eventually(lambda: all(entry.total == 0 for entry in agent.ledger.entries() if entry.name == INBOUND.name))
+    await eventually(lambda: total_of(agent, INBOUND) == 0)
 
 
 async def until_shells_are_reaped(agent: Agent) -> None:

@@ -153,7 +153,7 @@ def test_halves_joined_are_the_chunk_and_cut_no_character(data: bytes) -> None:
     chunk = Chunk(data, begins_screen=True, offset=7, end=7 + len(data), skipped=3)
     halves = chunk.halves()
     if halves is None:
-        assert len(data) < 8
+        assert len(data) < 8  # too short for two characters of four bytes
         return
     first, second = halves
     assert first.text + second.text == text
