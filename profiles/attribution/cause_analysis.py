@@ -20,6 +20,8 @@ InsertionLookup = Callable[[str, str], Sequence[int]]
 """A function that gets a file and the name of a container, and returns the numbers of the lines that add to it."""
 
 _ATTRIBUTE: Final = re.compile(r"[.\s](\w+): \w+$")
+_IN_C_OBJECT: Final = re.compile(r"\((?!method of )[^()]+\): \w+$")
+"""The end of the path to a container that a C object holds, such as uvloop's `(Loop): dict`."""
 
 FAMILIES: Final = {
     "descriptors": ("descriptors", "descriptor"),
@@ -150,7 +152,9 @@ class CauseAnalysis:
         frame = responsible_frame(container.grown_at)
         if made is not None and self._function(frame)[1].endswith("__del__"):
             return made, ()  # the object is resurrected when it is collected: the line that made it is responsible
-        if role(frame[0]) is Role.PYTHON:  # such as `threading._active`: the line that made the elements is responsible
+        if role(frame[0]) is Role.PYTHON or _IN_C_OBJECT.search(container.path):
+            # such as `threading._active`, or the readers of uvloop: a line that adds an element may also remove
+            # it, so the line that made the elements which stay is responsible
             own = next((one for one in container.made_at if role(one[0]) is Role.OWN), None)
             return own or frame, () if own else container.grown_at
         return frame, container.grown_at

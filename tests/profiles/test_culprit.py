@@ -88,6 +88,16 @@ def test_a_list_of_python_itself_is_the_fault_of_the_line_that_made_its_elements
     assert (found.file, found.line) == (threading.__file__, 1036)
 
 
+def test_a_container_of_an_object_in_c_is_the_fault_of_the_line_that_made_its_elements() -> None:
+    """The line that made uvloop's dictionary larger may be one that adds and removes a reader again and again."""
+    path = "module program.main → [1]._loop → (Loop): dict"
+    made_at = [(LIBRARY, 3), (OWN, 12)]
+    assert only(evidence(containers=(container(((OTHER, 5),), made_at=made_at, path=path),))).line == 12
+    bound = "module program.main → (method of list): list"
+    assert only(evidence(containers=(container(((OTHER, 5),), made_at=made_at, path=bound),))).line == 5
+    assert only(evidence(containers=(container(((OTHER, 5),), path=path),))).line == 5
+
+
 def test_the_function_of_a_cache_is_named_and_not_who_called_it() -> None:
     cached = container(((OTHER, 5),), made_at=[(OWN, 14)], cache=(OWN, 10))
     assert only(evidence(containers=(cached,))).line == 14
