@@ -8,7 +8,7 @@ import click
 
 from benchmarks.evidence.pages import write
 from benchmarks.evidence.processes import END_SECONDS
-from benchmarks.evidence.revision import Origin, inexact, origin, revision
+from benchmarks.evidence.revision import inexact, origin, revision
 from benchmarks.evidence.runner import EvidenceRunner, UnitSelection
 from benchmarks.evidence.status import status
 from benchmarks.evidence.store import ResultStore, ResultStoreError, evidence, read
@@ -76,7 +76,7 @@ def make_command(kinds: Sequence[EvidenceKind], root: Path) -> click.Command:
                 _refuse_inexact(root, allow_dirty)
                 with ResultStore(docs) as store:
                     _begin(store, _plans(kinds, root), discard_earlier)
-                    _run(choice, store, origin(root), jobs, limit_minutes)
+                    _run(choice, store, root, jobs, limit_minutes)
                     click.echo(status(choice, store.evidence, jobs))
                     _render(docs)
                     context.exit(_status_of(choice, store.evidence))
@@ -119,9 +119,10 @@ def _begin(store: ResultStore, plans: list[UnitPlan], discard: bool) -> None:
     store.begin(plans)
 
 
-def _run(choice: UnitSelection, store: ResultStore, source: Origin, jobs: int, minutes: float | None) -> None:
-    seconds = float("inf") if minutes is None else max(0.0, minutes * 60 - END_SECONDS)
-    runner = EvidenceRunner(choice, store, source, _tell, jobs=jobs, deadline=time.monotonic() + seconds)
+def _run(choice: UnitSelection, store: ResultStore, root: Path, jobs: int, minutes: float | None) -> None:
+    deadline = time.monotonic() + (float("inf") if minutes is None else max(0.0, minutes * 60 - END_SECONDS))
+    kept = root / ".cache" / "evidence"
+    runner = EvidenceRunner(choice, store, origin(root), _tell, kept, jobs=jobs, deadline=deadline)
 
     async def until_stopped() -> None:
         async with stop_signals() as stop:

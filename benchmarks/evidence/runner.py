@@ -1,6 +1,7 @@
 """Runs the units without a result, several at a time, until all are done, the time is over, or a stop is requested.
 
-Owns the tasks of the running units and their folders. A unit that is stopped leaves no result in the store.
+Owns the tasks of the running units and their folders. A unit that is stopped leaves no result in the store. The folder
+of a unit whose result is not right is kept, since its report says why.
 """
 
 import asyncio
@@ -47,7 +48,8 @@ def estimate(kind: EvidenceKind, unit: str, evidence: KindEvidence) -> float:
 class EvidenceRunner:
     """Runs at most `jobs` units at a time, and stores their results. `tell` gets a line of text for each result.
 
-    No unit continues after `deadline`, a time of `clock` in seconds.
+    No unit continues after `deadline`, a time of `clock` in seconds. `kept` is the directory for the folders of units
+    whose results are not right; a unit keeps the folder of its last run.
     """
 
     def __init__(
@@ -56,12 +58,14 @@ class EvidenceRunner:
         store: ResultStore,
         origin: Origin,
         tell: ProgressCallback,
+        kept: Path,
         *,
         jobs: int = 1,
         deadline: float = float("inf"),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._choice, self._store, self._origin, self._tell = choice, store, origin, tell
+        self._kept = kept
         self._jobs, self._deadline, self._clock = jobs, deadline, clock
         self._going: dict[asyncio.Task[None], tuple[str, str]] = {}
         self._done, self._total = 0, len(list(choice.missing(store.evidence)))
@@ -112,14 +116,23 @@ class EvidenceRunner:
         folder, began = Path(tempfile.mkdtemp(prefix="mobifai-evidence-")), self._clock()
         known = self._store.known(kind.name)
         try:
-            judged = await kind.run(unit, folder, known)
-        except (OSError, ValueError, LookupError) as error:
-            judged = RunResult(UnitOutcome.FAILED, f"{type(error).__name__}: {error}"[:500])
+            try:
+                judged = await kind.run(unit, folder, known)
+            except (OSError, ValueError, LookupError) as error:
+                judged = RunResult(UnitOutcome.FAILED, f"{type(error).__name__}: {error}"[:500])
+            result = self._result(kind, unit, judged, self._clock() - began)
+            self._store.add(result, judged.files)
+            self._report(result)
+            if result.outcome is not UnitOutcome.RIGHT:
+                self._keep(folder, result)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        result = self._result(kind, unit, judged, self._clock() - began)
-        self._store.add(result, judged.files)
-        self._report(result)
+
+    def _keep(self, folder: Path, result: UnitResult) -> None:
+        kept = self._kept / f"{result.kind}-{result.unit}"
+        shutil.rmtree(kept, ignore_errors=True)
+        shutil.copytree(folder, kept, symlinks=True)
+        self._tell(f"the files of this run are kept in {kept}")
 
     def _result(self, kind: EvidenceKind, unit: str, judged: RunResult, seconds: float) -> UnitResult:
         own = self._store.evidence[kind.name]

@@ -37,6 +37,7 @@ def fake(root: Path, script: str, name: str = "self-test") -> EvidenceKind:
             await asyncio.sleep(0)
         with (root / "ran").open("a") as ran:
             ran.write(f"{unit}\n")
+        (folder / "report").write_text(f"{unit} {word}\n")
         return RunResult(
             UnitOutcome("right" if word == "slow" else word),
             f"said {word}",

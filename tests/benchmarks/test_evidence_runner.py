@@ -73,6 +73,16 @@ def test_a_wrong_unit_is_an_answer_and_is_never_run_again(root: Path) -> None:
     assert "held (wrong)" in (root / "docs" / "self-test.md").read_text()
 
 
+def test_the_files_of_a_run_that_is_not_right_are_kept_until_its_next_one(root: Path) -> None:
+    said = asked(root, "a=right b=wrong c=failed,right").output
+    found = root / ".cache" / "evidence"
+    assert {path.name: (path / "report").read_text() for path in found.iterdir()} == {
+        "self-test-b": "b wrong\n",
+        "self-test-c": "c failed\n",
+    }
+    assert f"are kept in {found / 'self-test-b'}" in said
+
+
 def test_a_unit_that_failed_is_run_once_more_and_the_page_shows_both(root: Path) -> None:
     assert asked(root, "a=failed,right b=right").exit_code == ALL_RIGHT
     assert ran(root) == ["a", "b", "a"]
