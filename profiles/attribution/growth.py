@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from soak.gauges.gauge import Gauge, GaugeKind
+from soak.gauges.gauge import GAUGES, Gauge, GaugeKind, Sample, gauge_of
 from soak.gauges.trend import convicted, judge
 
 ENTRIES: Final = Gauge("entries", GaugeKind.GROWTH, 5, 0.05)
@@ -44,6 +44,29 @@ and None. A value that does not rise steadily has None.
 
 RawRows: TypeAlias = Sequence[Mapping[str, Any]]
 """Rows for allocation sites or containers, as `AllocationTracer.histories` or `examine` returns them, or from JSON."""
+
+
+def risen_amounts(samples: Sequence[Sample]) -> dict[str, float]:
+    """Return the gauges of amounts that rise over these samples, in the order of their names, with the rise per cycle.
+
+    `samples` are in the order of their cycles.
+    """
+    names = {name for sample in samples for name in sample.values if gauge_of(name).kind is GaugeKind.GROWTH}
+    return _rates(samples, {name: gauge_of(name) for name in names})
+
+
+def risen_counts(samples: Sequence[Sample]) -> dict[str, float]:
+    """Do the same as `risen_amounts` for the counts that must return to their earlier value, and `children.bytes`."""
+    names = {name for sample in samples for name in sample.values if gauge_of(name).kind is GaugeKind.REST}
+    return _rates(samples, {**dict.fromkeys(names, COUNT), "children.bytes": GAUGES["children.bytes"]})
+
+
+def _rates(samples: Sequence[Sample], rules: Mapping[str, Gauge]) -> dict[str, float]:
+    cycles = [sample.cycle for sample in samples]
+    rises = {
+        name: rise(cycles, [sample.values.get(name, 0.0) for sample in samples], rules[name]) for name in sorted(rules)
+    }
+    return {name: risen.per_cycle for name, risen in rises.items() if risen is not None}
 
 
 def risen_sites(cycles: Sequence[int], rows: RawRows) -> Rises:

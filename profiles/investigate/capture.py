@@ -3,15 +3,15 @@
 Owns the scenario run and its agent. Returns the measurements as evidence, and draws no conclusions.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from profiles.attribution.growth import COUNT, largest, rise, risen_containers, risen_sites
+from profiles.attribution.growth import largest, risen_amounts, risen_containers, risen_counts, risen_sites
 from profiles.evidence import Evidence, containers_of, leftovers_of, process_gauges, sites_of
 from profiles.progress import ProgressCallback
 from profiles.results import Overhead
-from soak.gauges.gauge import AGENT, GAUGES, GaugeKind, gauge_of
+from soak.gauges.gauge import AGENT, Sample
 from soak.gauges.verdict import REQUIRED
 from soak.harness.installation import HERE, Installation
 from soak.run.plan import SoakPlan
@@ -24,6 +24,10 @@ LEAD_BLOCKS: Final = 2
 During these blocks, bounded caches replace contents that were allocated before the tracing.
 """
 WINDOWS: Final = 6
+CONFIRMING_BLOCKS: Final = 4
+"""Number of blocks that follow if a gauge rises. In few blocks, a gauge may rise by chance, so it counts only if it
+rises over all of them.
+"""
 WARM_UP_BLOCKS: Final = (2, 4)
 """Fewest and most blocks of the warm-up before any measurement."""
 MOST_EXAMINED: Final = 40
@@ -39,8 +43,7 @@ class Capture:
         self._clock = clock
         self._process = process
         self._report_progress = report_progress
-        self._cycles: list[int] = []
-        self._values: list[dict[str, float]] = []
+        self._windows: list[Sample] = []
         self._peak = 0
         self._untraced_names: set[str] = set()
 
@@ -64,27 +67,29 @@ class Capture:
             await run.block(report)
             await self._window()
         seconds = self._clock() - began
-        evidence = await self._conclude({**self._rising_counts(), **rising}, seconds)
+        counts = await self._rising_counts()
+        evidence = await self._conclude({**counts, **rising}, seconds)
         await self._ask("profile.end")
         return evidence, Overhead(seconds, WINDOWS, self._peak)
 
     async def _conclude(self, rising: dict[str, float], seconds: float) -> Evidence:
+        cycles = [window.cycle for window in self._windows]
         histories = await self._ask("profile.histories")
-        sites = risen_sites(self._cycles, histories["sites"])
-        containers = risen_containers(self._cycles, histories["containers"])
+        sites = risen_sites(cycles, histories["sites"])
+        containers = risen_containers(cycles, histories["containers"])
         folders = [str(self._run.target.folder / "tmp"), str(self._run.target.state_dir)]
         chosen = {"sites": largest(sites, MOST_EXAMINED), "containers": largest(containers, MOST_EXAMINED)}
         examined = await self._ask("profile.examine", {**chosen, "folders": folders})
         return Evidence(
             scenario=self._run.scenario.name,
-            cycles=self._cycles[-1] - self._cycles[0],
+            cycles=cycles[-1] - cycles[0],
             seconds=seconds,
             rising=process_gauges(self._process, rising),
             sites=sites_of(sites, histories["sites"], examined["sites"]),
             containers=containers_of(containers, examined["containers"]),
             left=leftovers_of(examined),
-            warm_up_cycles=self._run.warm_up_cycles + self._cycles[0],
-            windows=len(self._cycles) - 1,
+            warm_up_cycles=self._run.warm_up_cycles + cycles[0],
+            windows=len(cycles) - 1,
             unmeasured=[name for name in self._required() if name not in self._untraced_names],
             process=self._process,
         )
@@ -103,44 +108,46 @@ class Capture:
         """Run some blocks without tracing, and return the gauges that rise, with their rise per cycle.
 
         Only gauges of amounts count here, such as objects and bytes. In traced blocks they would rise because of the
-        tracing, which allocates memory that Python before 3.12.5 does not free.
+        tracing, which allocates memory that Python before 3.12.5 does not free. A rise is confirmed.
         """
-        cycles, values = [], []
-        for number in range(UNTRACED_BLOCKS + 1):
-            self._report_progress(f"block {number} without tracing")
-            values.append((await self._run.block(self._report_progress)).values)
-            cycles.append(self._run.cycles)
-        found = {}
-        self._untraced_names = {name for one in values for name in one}
-        for name in sorted(self._untraced_names):
-            if gauge_of(name).kind is GaugeKind.GROWTH:
-                risen = rise(cycles, [one.get(name, 0.0) for one in values], gauge_of(name))
-                if risen is not None:
-                    found[name] = risen.per_cycle
-        return found
+        samples = await self._blocks(UNTRACED_BLOCKS + 1, "without tracing")
+        self._untraced_names = {name for sample in samples for name in sample.values}
+        return await self._confirmed(risen_amounts, samples)
+
+    async def _rising_counts(self) -> dict[str, float]:
+        """Return the counts that rise although they must return to their earlier value, with their rise per cycle.
+
+        `children.bytes`, the memory of child processes, is included. A rise over the windows is confirmed.
+        """
+        return await self._confirmed(risen_counts, self._windows)
+
+    async def _confirmed(
+        self, risen: Callable[[Sequence[Sample]], dict[str, float]], samples: Sequence[Sample]
+    ) -> dict[str, float]:
+        """Return the gauges that rise over the samples and also over these and those of CONFIRMING_BLOCKS more blocks.
+
+        `risen` returns the gauges that rise over some samples, with their rise per cycle. Without any, no block runs.
+        """
+        suspected = risen(samples)
+        if not suspected:
+            return {}
+        samples = [*samples, *await self._blocks(CONFIRMING_BLOCKS, "confirming a rise")]
+        return {name: rate for name, rate in risen(samples).items() if name in suspected}
+
+    async def _blocks(self, count: int, purpose: str) -> list[Sample]:
+        samples = []
+        for number in range(count):
+            self._report_progress(f"{purpose}, block {number + 1} of {count}")
+            samples.append(await self._run.block(self._report_progress))
+        return samples
 
     async def _window(self) -> None:
         window = await self._ask("profile.window")
         self._peak = int(window["peak_bytes"])
-        self._cycles.append(self._run.cycles)
-        self._values.append(dict(self._run.newest))
+        self._windows.append(Sample(self._clock(), self._run.cycles, dict(self._run.newest)))
 
     async def _ask(self, question: str, arguments: dict[str, object] | None = None) -> Any:
         return await self._run.target.ask_in(self._process, question, arguments)
-
-    def _rising_counts(self) -> dict[str, float]:
-        """Return the counts that rise although they must return to their earlier value, with their rise per cycle.
-
-        `children.bytes`, the memory of child processes, is included.
-        """
-        names = {name for values in self._values for name in values if gauge_of(name).kind is GaugeKind.REST}
-        found = {}
-        for name in sorted(names | {"children.bytes"}):
-            gauge = COUNT if gauge_of(name).kind is GaugeKind.REST else GAUGES[name]
-            risen = rise(self._cycles, [values.get(name, 0) for values in self._values], gauge)
-            if risen is not None:
-                found[name] = risen.per_cycle
-        return found
 
 
 async def capture(

@@ -3,9 +3,20 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiles.attribution.growth import BLOCKS, COUNT, ENTRIES, largest, rise, risen_containers, risen_sites
+from profiles.attribution.growth import (
+    BLOCKS,
+    COUNT,
+    ENTRIES,
+    largest,
+    rise,
+    risen_amounts,
+    risen_containers,
+    risen_counts,
+    risen_sites,
+)
 from profiles.investigate.dose import DOSES, PORTION, scale
 from profiles.investigate.native import NativeWindow, in_proportion
+from soak.gauges.gauge import Sample
 from tests.profiles.evidence_of import OTHER, OWN
 
 CYCLES = [0, 20, 40, 60, 80, 100, 120]
@@ -19,6 +30,37 @@ def test_a_steady_rise_is_one_and_has_a_rate() -> None:
 
 def test_a_cache_that_fills_is_none() -> None:
     assert rise(CYCLES, [0, 40, 60, 64, 64, 64, 64], BLOCKS) is None
+
+
+def samples(**gauges: list[float]) -> list[Sample]:
+    """Return samples with these values of gauges, 20 cycles apart."""
+    rows = zip(*gauges.values(), strict=True)
+    return [Sample(1.0 * at, 20 * at, dict(zip(gauges, row, strict=True))) for at, row in enumerate(rows)]
+
+
+def test_amounts_that_rise_have_their_rates_and_counts_at_rest_are_left_out() -> None:
+    found = risen_amounts(
+        samples(**{
+            "python.blocks": [1000.0 + 40 * n for n in range(5)],
+            "heap.bytes": [5e6] * 5,
+            "descriptors:socket": [10.0 + n for n in range(5)],
+            "types:dict": [50.0 + 20 * n for n in range(5)],
+        })
+    )  # fmt: skip
+    assert found == {"python.blocks": 2.0, "types:dict": 1.0}
+
+
+def test_counts_that_come_back_higher_have_their_rates_and_amounts_are_left_out() -> None:
+    found = risen_counts(
+        samples(**{
+            "python.blocks": [1000.0 + 40 * n for n in range(7)],
+            "descriptors:socket": [10.0 + n for n in range(7)],
+            "threads": [4.0, 5.0, 4.0, 5.0, 4.0, 5.0, 4.0],
+            "children.bytes": [1e6 + (1 << 20) * n for n in range(7)],
+        })
+    )  # fmt: skip
+    assert list(found) == ["children.bytes", "descriptors:socket"]
+    assert found["descriptors:socket"] == 0.05
 
 
 def test_one_step_is_none() -> None:
