@@ -15,6 +15,8 @@ from soak.plants import Plant, plant, plants
 
 SEED = 1
 RUN_SECONDS, USUAL_SECONDS = 900.0, 150.0
+MOST_SHOWN = 5
+"""Most gauges without a culprit that the summary of a result names."""
 
 
 def _units() -> Sequence[str]:
@@ -45,8 +47,9 @@ async def _run(unit: str, folder: Path, known: ResultsByUnit) -> RunResult:
         "unattributed": len(report.unattributed),
     }
     right = word in ("right", "silent")
+    shown = named or ", ".join(one.name for one in report.unattributed[:MOST_SHOWN])
     return RunResult(
-        UnitOutcome.RIGHT if right else UnitOutcome.WRONG, f"{word} {named}".strip(), detail, ended.command
+        UnitOutcome.RIGHT if right else UnitOutcome.WRONG, f"{word} {shown}".strip(), detail, ended.command
     )
 
 
