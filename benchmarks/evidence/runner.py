@@ -131,8 +131,12 @@ class EvidenceRunner:
     def _keep(self, folder: Path, result: UnitResult) -> None:
         kept = self._kept / f"{result.kind}-{result.unit}"
         shutil.rmtree(kept, ignore_errors=True)
-        shutil.copytree(folder, kept, symlinks=True)
-        self._tell(f"the files of this run are kept in {kept}")
+        try:
+            shutil.copytree(folder, kept, symlinks=True)
+        except OSError as error:  # such as a full disk, or a socket that was left: the other units run on
+            self._tell(f"not all files of this run could be kept in {kept}: {error}")
+        else:
+            self._tell(f"the files of this run are kept in {kept}")
 
     def _result(self, kind: EvidenceKind, unit: str, judged: RunResult, seconds: float) -> UnitResult:
         own = self._store.evidence[kind.name]

@@ -30,7 +30,6 @@ class FakeRun:
     warm_up_cycles: int = 0
     blocks: int = 0
     newest: dict[str, float] = field(default_factory=dict)
-    context: Any = None
 
     def __post_init__(self) -> None:
         self.target = self
